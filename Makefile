@@ -1,0 +1,47 @@
+# Two commands do everything: `make demo` and `make test`. Both set themselves up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TMPDIR := $(CURDIR)/.cache/tmp
+
+.PHONY: demo test lint types unit bench format clean
+
+demo: .venv/demo.stamp
+	$(BIN)/python examples/demo.py
+
+test: lint types unit
+
+lint: .venv/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/dev.stamp
+	$(BIN)/mypy
+
+unit: .venv/dev.stamp
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term $(PYTEST_ARGS)
+
+bench: .venv/dev.stamp
+	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+format: .venv/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv .cache .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+.venv/bin/python:
+	@mkdir -p $(TMPDIR)
+	$(PYTHON) -m venv .venv
+
+.venv/demo.stamp: pyproject.toml | .venv/bin/python
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m pip install --quiet --editable '.[cli]'
+	@touch $@
+
+.venv/dev.stamp: pyproject.toml | .venv/bin/python
+	@mkdir -p $(TMPDIR)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/demo.stamp

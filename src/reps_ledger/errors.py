@@ -1,0 +1,217 @@
+"""Every error that reps-ledger raises on purpose.
+
+The tree::
+
+    LedgerError
+    ├── Refused                 a rule says no; nothing was written
+    ├── InvalidInput            (also a ValueError) an argument or a value cannot be accepted
+    │   ├── InvalidFact         a fact's field has a value that it may not have
+    │   ├── InvalidTime         a naive datetime, a date that does not exist, an unknown zone
+    │   └── TooLarge            past a documented limit
+    ├── ConfigurationError      how the ledger was opened cannot work
+    │   ├── InvalidFactType     a class that cannot be stored as a fact
+    │   ├── UpcasterGap         no way from an old schema version to the present one
+    │   └── MissingExtra        an optional dependency is not installed
+    ├── CodecError              stored bytes that cannot be read as a fact
+    │   ├── UnknownFact         a stored name that this ledger was not told of
+    │   ├── UnknownVersion      a schema version newer than the code
+    │   └── Malformed           wrong fields, wrong types, not JSON
+    ├── NotFound                no such entry, or no such position
+    ├── ImportStopped           an import with on_refused="stop" met a row that it refuses
+    └── StorageError            the log itself
+        ├── Conflict            others kept recording in between; retries are used up
+        ├── NotALedger          the file is something else
+        ├── NewerFormat         the file was written by a later version
+        ├── ReadOnly            the file or its folder cannot be written
+        ├── Busy                another process holds the write lock for too long
+        ├── Damaged             the database is corrupt
+        └── Closed              the ledger was closed
+
+Each carries what a program needs as attributes; ``str()`` is for people, and says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reps_ledger.domain.refusals import Refusal
+
+__all__ = [
+    "Busy",
+    "Closed",
+    "CodecError",
+    "ConfigurationError",
+    "Conflict",
+    "Damaged",
+    "ImportStopped",
+    "InvalidFact",
+    "InvalidFactType",
+    "InvalidInput",
+    "InvalidTime",
+    "LedgerError",
+    "Malformed",
+    "MissingExtra",
+    "NewerFormat",
+    "NotALedger",
+    "NotFound",
+    "ReadOnly",
+    "Refused",
+    "StorageError",
+    "TooLarge",
+    "UnknownFact",
+    "UnknownVersion",
+    "UpcasterGap",
+]
+
+
+class LedgerError(Exception):
+    """The root of all errors here."""
+
+
+class Refused(LedgerError):
+    """A rule says no. Nothing was written.
+
+    Attributes:
+        refusals: every refusal, each with a code, words and the ids of the entries behind it.
+    """
+
+    def __init__(self, refusals: Sequence[Refusal]) -> None:
+        self.refusals = tuple(refusals)
+        super().__init__("; ".join(refusal.words for refusal in self.refusals))
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The refusals' codes, in order."""
+        return tuple(refusal.code for refusal in self.refusals)
+
+
+class InvalidInput(LedgerError, ValueError):
+    """An argument or a value that cannot be accepted.
+
+    Attributes:
+        field: the field or argument at fault, where there is one.
+    """
+
+    def __init__(self, words: str, *, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(words)
+
+
+class InvalidFact(InvalidInput):
+    """A fact's field has a value that it may not have."""
+
+
+class InvalidTime(InvalidInput):
+    """A naive datetime, an instant out of range, or an unknown time zone."""
+
+
+class TooLarge(InvalidInput):
+    """A value past one of the limits in ``reps_ledger.domain.limits``."""
+
+
+class ConfigurationError(LedgerError):
+    """How the ledger was opened cannot work."""
+
+
+class InvalidFactType(ConfigurationError):
+    """A class that cannot be stored as a fact."""
+
+
+class UpcasterGap(ConfigurationError):
+    """There is no way from an old schema version to the present one."""
+
+
+class MissingExtra(ConfigurationError):
+    """An optional dependency is not installed.
+
+    Attributes:
+        extra: what to install, as in ``pip install 'reps-ledger[extra]'``.
+    """
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        self.extra = extra
+        super().__init__(f"{purpose} needs an extra: pip install 'reps-ledger[{extra}]'")
+
+
+class CodecError(LedgerError):
+    """Stored bytes that cannot be read as a fact.
+
+    Attributes:
+        position: where in the log, or None if it is not from a log.
+        entry_id: the entry, if its id could be read.
+    """
+
+    def __init__(
+        self, words: str, *, position: int | None = None, entry_id: str | None = None
+    ) -> None:
+        self.words = words
+        self.position = position
+        self.entry_id = entry_id
+        where = [f"position {position}"] if position is not None else []
+        where += [f"entry {entry_id}"] if entry_id is not None else []
+        super().__init__(f"{', '.join(where)}: {words}" if where else words)
+
+
+class UnknownFact(CodecError):
+    """A stored name that this ledger was not told of; pass its class to ``open(facts=…)``."""
+
+
+class UnknownVersion(CodecError):
+    """A schema version that this code does not know; use a newer version of the code."""
+
+
+class Malformed(CodecError):
+    """Not JSON, or not the fields and types that the fact has."""
+
+
+class NotFound(LedgerError):
+    """No such entry, or no such position."""
+
+
+class ImportStopped(LedgerError):
+    """An import with ``on_refused="stop"`` met a row that it refuses; nothing of it was kept.
+
+    Attributes:
+        line: the line of the row, from 1.
+        reasons: why, in words.
+    """
+
+    def __init__(self, line: int, reasons: Sequence[str]) -> None:
+        self.line = line
+        self.reasons = tuple(reasons)
+        super().__init__(f"line {line}: {'; '.join(self.reasons)}; nothing was imported")
+
+
+class StorageError(LedgerError):
+    """The log could not do what was asked."""
+
+
+class Conflict(StorageError):
+    """Others kept recording what this depends on; nothing was written. Try again."""
+
+
+class NotALedger(StorageError):
+    """The file or database is something else."""
+
+
+class NewerFormat(StorageError):
+    """The log was written by a later version of reps-ledger."""
+
+
+class ReadOnly(StorageError):
+    """The file or its folder cannot be written."""
+
+
+class Busy(StorageError):
+    """Another process held the write lock for longer than the timeout; nothing was written."""
+
+
+class Damaged(StorageError):
+    """The database is corrupt."""
+
+
+class Closed(StorageError):
+    """The ledger was closed."""
