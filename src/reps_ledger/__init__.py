@@ -1,0 +1,1 @@
+"""Community membership, kept as immutable facts."""

@@ -1,0 +1,143 @@
+"""Corrections, retractions and merges: from what was recorded to what it says now.
+
+An entry that is retracted is read as though it had never been recorded; so a retraction
+that is itself retracted leaves its target standing. A corrected entry is read with the
+replacement in its place, under the correction's id and at the original's place among ties.
+A merge says that two identifiers are one person, whatever the dates: identity has no date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, frozen
+
+from reps_ledger.domain.facts import (
+    EntryCorrected,
+    EntryRetracted,
+    MembersMerged,
+    MembersUnmerged,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Fact, Registry
+
+__all__ = ["AMENDING", "Amendments", "resolve"]
+
+AMENDING = frozenset({"entry.retracted", "entry.corrected", "members.merged", "members.unmerged"})
+"""Stored names of the facts that change how other entries are read."""
+
+
+@frozen(kw_only=True)
+class Amendments:
+    """How the entries known so far are to be read.
+
+    Attributes:
+        retracted: ids of entries that count as never recorded.
+        superseded: ids of entries in whose place a correction stands.
+        aliases: duplicate identifier to the one that it was merged into.
+    """
+
+    retracted: frozenset[str] = frozenset()
+    superseded: frozenset[str] = frozenset()
+    aliases: Mapping[str, str]
+
+    @classmethod
+    def among(cls, entries: Iterable[Entry]) -> Amendments:
+        """Gather the amendments among entries, which may hold any others too."""
+        amending = sorted(
+            (
+                entry
+                for entry in entries
+                if isinstance(
+                    entry.fact, EntryRetracted | EntryCorrected | MembersMerged | MembersUnmerged
+                )
+            ),
+            key=lambda entry: entry.position,
+        )
+        retracted: set[str] = set()
+        superseded: set[str] = set()
+        for entry in reversed(amending):  # an amendment can only concern what came before it
+            if entry.id in retracted:
+                continue
+            if isinstance(entry.fact, EntryRetracted):
+                retracted.add(entry.fact.target)
+            elif isinstance(entry.fact, EntryCorrected):
+                superseded.add(entry.fact.target)
+        return cls(
+            retracted=frozenset(retracted),
+            superseded=frozenset(superseded),
+            aliases=_aliases(amending, retracted | superseded),
+        )
+
+    def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
+        """Yield what stands of entries in order of position, as it is to be read now."""
+        origins: dict[str, int] = {}
+        for entry in entries:
+            fact = entry.fact
+            if isinstance(fact, EntryRetracted):
+                continue
+            origin = entry.position
+            if isinstance(fact, EntryCorrected):
+                origin = origins.get(fact.target, origin)
+                fact = fact.replacement
+            if entry.id in self.superseded:
+                origins[entry.id] = origin
+            elif entry.id not in self.retracted:
+                if self.aliases:
+                    fact = self._renamed(fact, registry)
+                if fact is not entry.fact or origin != entry.origin:
+                    yield evolve(entry, fact=fact, origin=origin)
+                else:
+                    yield entry
+
+    def _renamed(self, fact: Fact, registry: Registry) -> Fact:
+        if isinstance(fact, MembersMerged | MembersUnmerged):
+            return fact
+        changes: dict[str, Any] = {}
+        for name in registry.of(fact).persons:
+            value = getattr(fact, name)
+            if isinstance(value, tuple):
+                renamed: Any = tuple(self.aliases.get(item, item) for item in value)
+            else:
+                renamed = self.aliases.get(value, value)
+            if renamed != value:
+                changes[name] = renamed
+        return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
+
+
+def resolve(entries: Iterable[Entry], registry: Registry) -> list[Entry]:
+    """Return what stands of these entries, in effective order.
+
+    The entries must hold, beside their amendments, all that those amend.
+    """
+    known = sorted(entries, key=lambda entry: entry.position)
+    amendments = Amendments.among(known)
+    return sorted(amendments.apply(known, registry), key=lambda entry: entry.order)
+
+
+def _aliases(amending: Iterable[Entry], void: set[str]) -> dict[str, str]:
+    direct: dict[str, str] = {}
+    for entry in amending:
+        fact = entry.fact
+        if entry.id in void:
+            continue
+        if isinstance(fact, EntryCorrected):
+            fact = fact.replacement
+        if isinstance(fact, MembersMerged):
+            direct[fact.duplicate] = fact.member
+        elif isinstance(fact, MembersUnmerged) and direct.get(fact.duplicate) == fact.member:
+            del direct[fact.duplicate]
+    return {duplicate: _last(direct, duplicate) for duplicate in direct}
+
+
+def _last(direct: Mapping[str, str], name: str) -> str:
+    seen = {name}
+    while (following := direct.get(name)) is not None and following not in seen:
+        seen.add(following)
+        name = following
+    return name

@@ -1,0 +1,139 @@
+"""Entries: facts as recorded. Their ids, and the tags under which the log finds them."""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Final
+from uuid import UUID, uuid5
+
+from attrs import field, frozen
+
+from reps_ledger.domain.facts.kinds import Fact, kind_of
+from reps_ledger.domain.time import microseconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reps_ledger.domain.facts.registry import Registry
+
+__all__ = [
+    "Entry",
+    "command_tag",
+    "community_tag",
+    "derived_id",
+    "entry_tag",
+    "member_tag",
+    "people_in",
+    "subject_tags",
+    "time_ordered_id",
+    "unique",
+]
+
+_NAMESPACE: Final = UUID("6f0e9a4e-6a3b-5c1e-9d0b-5f1d1f7f2c55")
+
+
+@frozen(kw_only=True)
+class Entry:
+    """A fact as recorded.
+
+    Attributes:
+        id: names the entry for ever, also after export and import.
+        position: the order in which this ledger came to know, from 1.
+        recorded_at: when it was recorded, in UTC; for people to read, never used to order.
+        occurred_at: when it happened in the world, in UTC.
+        day: the day on which it happened, where no more than the day is known; occurred_at
+            is then the start of that day in the ledger's zone.
+        by: who recorded it.
+        on_behalf_of: for whom they acted.
+        command_id: the command that it was part of.
+        source: where it came from, for an imported one.
+        fact: what happened.
+        tags: under what the log finds it.
+        origin: the position of the entry that it is, or that it corrects: it breaks ties in
+            occurred_at.
+    """
+
+    id: str
+    position: int
+    recorded_at: datetime
+    occurred_at: datetime
+    day: date | None = None
+    by: str
+    on_behalf_of: str | None = None
+    command_id: str | None = None
+    source: str | None = None
+    fact: Fact
+    tags: tuple[str, ...] = field(default=(), repr=False, eq=False)
+    origin: int = field(default=0, repr=False, eq=False)
+
+    @property
+    def name(self) -> str:
+        """The fact's stored name."""
+        return kind_of(self.fact).name
+
+    @property
+    def is_correction(self) -> bool:
+        """Whether this stands in another entry's place."""
+        return self.origin != self.position
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """Its place in effective order."""
+        return self.occurred_at, self.origin
+
+
+def member_tag(member: str) -> str:
+    """Return the tag of all that concerns a person."""
+    return f"member:{member}"
+
+
+def community_tag(community: str) -> str:
+    """Return the tag of all that concerns a community."""
+    return f"community:{community}"
+
+
+def entry_tag(entry_id: str) -> str:
+    """Return the tag of an entry and of what refers to it."""
+    return f"entry:{entry_id}"
+
+
+def command_tag(command_id: str) -> str:
+    """Return the tag of a command's entries."""
+    return f"command:{command_id}"
+
+
+def people_in(fact: Fact, registry: Registry) -> Iterator[str]:
+    """Yield everyone whom a fact names."""
+    for name in registry.of(fact).persons:
+        value = getattr(fact, name)
+        if isinstance(value, str):
+            yield value
+        elif value:
+            yield from value
+
+
+def subject_tags(fact: Fact, registry: Registry) -> Iterator[str]:
+    """Yield the tags of the people and the community that a fact is about."""
+    for person in people_in(fact, registry):
+        yield member_tag(person)
+    if registry.of(fact).tagged and (community := fact.community) is not None:  # type: ignore[attr-defined]
+        yield community_tag(community)
+
+
+def time_ordered_id(now: datetime, random: bytes | None = None) -> str:
+    """Make a UUID of version 7: time first, then chance (RFC 9562, section 5.7)."""
+    milliseconds = max(0, microseconds(now) // 1000) & (2**48 - 1)
+    chance = int.from_bytes(random if random is not None else os.urandom(10))
+    value = milliseconds << 80 | 7 << 76 | (chance >> 64 & 0xFFF) << 64
+    return str(UUID(int=value | 2 << 62 | chance & (2**62 - 1)))
+
+
+def derived_id(command_id: str, index: int) -> str:
+    """Derive the id of a command's entry number ``index``: the same again for the same command."""
+    return str(uuid5(_NAMESPACE, f"{index}/{command_id}"))
+
+
+def unique(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return the tags without repeats, in their order."""
+    return tuple(dict.fromkeys(tags))

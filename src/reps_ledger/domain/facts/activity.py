@@ -1,0 +1,128 @@
+"""Facts about what members do, and about the communities they do it in."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+from reps_ledger.domain.facts.kinds import fact
+from reps_ledger.domain.fields import (
+    PERSON,
+    PERSONAL,
+    is_amount,
+    is_flag,
+    is_name,
+    is_name_or_none,
+    is_names,
+    is_text_or_none,
+    listed,
+)
+
+__all__ = [
+    "CommunityFounded",
+    "CommunityJoined",
+    "CommunityLeft",
+    "OpportunityHeld",
+    "OpportunityTaken",
+    "ReportFiled",
+    "ReportVerified",
+]
+
+
+def _number(value: float | None) -> float | None:
+    # A whole number is welcome; anything else is for the validator to judge.
+    whole: object = value
+    return float(whole) if type(whole) is int and abs(whole) <= 2**53 else value
+
+
+@fact("community.founded")
+@frozen(kw_only=True)
+class CommunityFounded:
+    """A community began, perhaps inside another."""
+
+    community: str = field(validator=is_name)
+    parent: str | None = field(default=None, validator=is_name_or_none)
+
+
+@fact("community.joined", act="member")
+@frozen(kw_only=True)
+class CommunityJoined:
+    """A member became part of a community."""
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    community: str = field(validator=is_name)
+
+
+@fact("community.left")
+@frozen(kw_only=True)
+class CommunityLeft:
+    """A member is no longer part of a community."""
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    community: str = field(validator=is_name)
+
+
+@fact("report.filed", act="member")
+@frozen(kw_only=True)
+class ReportFiled:
+    """A member reported something that they did.
+
+    Attributes:
+        member: whose activity.
+        activity: what it was: an event, a change, a talk …
+        community: where.
+        areas: what it was about.
+        amount: how much of it, in the unit of the activity (hours, people, changes).
+        passive: made by a system from a sign-up, not by the member: no sign of activity.
+        link: where to read more.
+        announced: announced rather than done; it may lie in the future.
+    """
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    activity: str = field(validator=is_name)
+    community: str | None = field(default=None, validator=is_name_or_none)
+    areas: tuple[str, ...] = field(default=(), converter=listed, validator=is_names)
+    amount: float | None = field(default=None, converter=_number, validator=is_amount)
+    passive: bool = field(default=False, validator=is_flag)
+    link: str | None = field(default=None, validator=is_text_or_none, metadata=PERSONAL)
+    announced: bool = field(default=False, validator=is_flag)
+
+
+@fact("report.verified", act="verifier")
+@frozen(kw_only=True)
+class ReportVerified:
+    """Somebody else confirmed a report.
+
+    Attributes:
+        member: whose report.
+        report: the report's entry id.
+        verifier: who confirmed it.
+    """
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    report: str = field(validator=is_name)
+    verifier: str = field(validator=is_name, metadata=PERSON)
+
+
+@fact("opportunity.held")
+@frozen(kw_only=True)
+class OpportunityHeld:
+    """Something took place that members could take part in, so that misses can be counted.
+
+    Attributes:
+        opportunity: its identifier.
+        kind: a vote, a meeting, an election …
+        community: whose, or None for the whole programme.
+    """
+
+    opportunity: str = field(validator=is_name)
+    kind: str = field(validator=is_name)
+    community: str | None = field(default=None, validator=is_name_or_none)
+
+
+@fact("opportunity.taken", act="member")
+@frozen(kw_only=True)
+class OpportunityTaken:
+    """A member took part."""
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    opportunity: str = field(validator=is_name)

@@ -1,0 +1,50 @@
+"""Facts about the rules themselves, and about erasure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import field, frozen
+
+from reps_ledger.domain.facts.kinds import fact
+from reps_ledger.domain.fields import (
+    DAY_START,
+    PERSON,
+    is_document,
+    is_moment,
+    is_name,
+    is_reason,
+    moment,
+)
+
+__all__ = ["CharterAdopted", "MemberErased"]
+
+
+@fact("charter.adopted")
+@frozen(kw_only=True)
+class CharterAdopted:
+    """The programme adopted its rules.
+
+    Attributes:
+        document: the charter, as TOML or JSON text.
+        version: its version.
+        effective_from: from when it governs; never before.
+    """
+
+    document: str = field(validator=is_document)
+    version: str = field(validator=is_name)
+    effective_from: datetime | None = field(
+        default=None, converter=moment, validator=is_moment, metadata=DAY_START
+    )
+
+
+@fact("member.erased")
+@frozen(kw_only=True)
+class MemberErased:
+    """A member's personal texts were ordered to be erased. That they are a member stays.
+
+    The fact records the order; destroying the texts is the work of the privacy part.
+    """
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    reason: str = field(validator=is_reason)

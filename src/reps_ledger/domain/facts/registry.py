@@ -1,0 +1,149 @@
+"""The closed set of facts that a ledger knows: from stored name to class, and back."""
+
+from __future__ import annotations
+
+import types
+import typing
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from attrs import Attribute, fields, frozen
+
+from reps_ledger.domain.facts.kinds import Fact, Kind, kind_of
+from reps_ledger.errors import InvalidFactType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["FactType", "Registry"]
+
+_SCALARS = (str, int, float, bool, datetime, date)
+
+
+@frozen(kw_only=True)
+class FactType:
+    """A class of facts, with what the rest needs to know of its fields.
+
+    Attributes:
+        cls: the class.
+        kind: its stored name, version and act.
+        names: its fields' names, in order.
+        required: those without a default.
+        persons: those that name people.
+        personal: those that hold personal text.
+        days: those that take a plain date, with "start" or "end" of that day.
+        instants: those of type datetime.
+        lists: those that hold several values.
+        nested: those that hold another fact.
+        tagged: whether it has a ``community``.
+    """
+
+    cls: type[Fact]
+    kind: Kind
+    names: frozenset[str]
+    required: frozenset[str]
+    persons: tuple[str, ...]
+    personal: frozenset[str]
+    days: tuple[tuple[str, str], ...]
+    instants: frozenset[str]
+    lists: frozenset[str]
+    nested: frozenset[str]
+    tagged: bool
+
+    @classmethod
+    def of(cls, fact_class: type[Fact]) -> FactType:
+        """Describe a class marked with ``fact``.
+
+        Raises:
+            InvalidFactType: a field's type cannot be stored flat.
+        """
+        kind = kind_of(fact_class)
+        attributes: tuple[Attribute[Any], ...] = fields(fact_class)
+        hints = typing.get_type_hints(fact_class)
+        shapes = {a.name: _shape(kind, a.name, hints[a.name]) for a in attributes}
+        metadata = {a.name: a.metadata for a in attributes}
+        persons = tuple(
+            name for name, data in metadata.items() if data.get("person") or name == "member"
+        )
+        return cls(
+            cls=fact_class,
+            kind=kind,
+            names=frozenset(shapes),
+            required=frozenset(a.name for a in attributes if a.default is _NOTHING),
+            persons=persons,
+            personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
+            days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
+            instants=frozenset(name for name, shape in shapes.items() if shape == "instant"),
+            lists=frozenset(name for name, shape in shapes.items() if shape == "list"),
+            nested=frozenset(name for name, shape in shapes.items() if shape == "fact"),
+            tagged="community" in shapes,
+        )
+
+
+class Registry:
+    """The kinds of fact that one ledger can store and read.
+
+    Nothing outside it can be stored, and no stored name outside it is ever resolved.
+    """
+
+    def __init__(self, classes: Iterable[type[Fact]]) -> None:
+        self._by_name: dict[str, FactType] = {}
+        self._by_class: dict[type, FactType] = {}
+        for cls in classes:
+            described = FactType.of(cls)
+            name = described.kind.name
+            if name in self._by_name:
+                raise InvalidFactType(
+                    f"{name} is the stored name of two classes: "
+                    f"{self._by_name[name].cls.__name__} and {cls.__name__}"
+                )
+            self._by_name[name] = self._by_class[cls] = described
+
+    def __iter__(self) -> typing.Iterator[FactType]:
+        return iter(self._by_name.values())
+
+    def named(self, name: str) -> FactType | None:
+        """Return the type stored under that name, or None."""
+        return self._by_name.get(name)
+
+    def of(self, fact: Fact) -> FactType:
+        """Return the type of a fact.
+
+        Raises:
+            InvalidFactType: this ledger was not told of it.
+        """
+        try:
+            return self._by_class[type(fact)]
+        except KeyError:
+            name = kind_of(fact).name
+            raise InvalidFactType(
+                f"{name} is not known to this ledger; pass its class to open(…, facts=[…])"
+            ) from None
+
+
+_NOTHING: Any = fields(Kind).name.default
+
+
+def _shape(kind: Kind, name: str, hint: Any) -> str:
+    """Say how a field is stored: flat, so that a row of a file can hold it."""
+    if hint is Fact:
+        return "fact"
+    origin = typing.get_origin(hint)
+    if origin is types.UnionType or origin is typing.Union:
+        rest = [option for option in typing.get_args(hint) if option is not type(None)]
+        if len(rest) == 1:
+            return _shape(kind, name, rest[0])
+    elif origin is tuple:
+        arguments = typing.get_args(hint)
+        if len(arguments) == 2 and arguments[1] is ... and arguments[0] in _SCALARS:  # noqa: PLR2004
+            return "list"
+    elif origin is typing.Literal:
+        return "scalar"
+    elif hint is datetime:
+        return "instant"
+    elif hint in _SCALARS:
+        return "scalar"
+    raise InvalidFactType(
+        f"{kind.name}: field {name!r} has a type that cannot be stored; use str, int, float, "
+        "bool, datetime, date, a Literal of them, tuple[…, ...] of one, or one of these | None"
+    )

@@ -1,0 +1,24 @@
+"""A rule's no, as a value: gathered and shown together, not raised one by one."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+
+__all__ = ["Refusal"]
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """Why a fact may not be recorded.
+
+    Attributes:
+        code: a stable name for programs, such as ``not_joined``.
+        words: a sentence for the person who tried.
+        entries: ids of the recorded entries that caused it.
+        index: which fact of a batch, from 0.
+    """
+
+    code: str
+    words: str
+    entries: tuple[str, ...] = field(default=(), converter=tuple)
+    index: int = 0
