@@ -30,8 +30,8 @@ MAX_ITEMS: Final = 1_000
 MAX_DEPTH: Final = 32
 """Levels of nesting in a document or a row."""
 
-MAX_ENTRY_BYTES: Final = 512 * 1024
-"""Bytes of one entry as stored."""
+MAX_ENTRY_BYTES: Final = 1024 * 1024
+"""Bytes of one entry as stored: more than any row that may be imported."""
 
 MAX_ROW_BYTES: Final = 512 * 1024
 """Bytes of one line of an imported file."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import field, frozen
+from attrs import frozen
 
 __all__ = ["Refusal"]
 
@@ -20,5 +20,5 @@ class Refusal:
 
     code: str
     words: str
-    entries: tuple[str, ...] = field(default=(), converter=tuple)
+    entries: tuple[str, ...] = ()
     index: int = 0

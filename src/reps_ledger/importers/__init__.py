@@ -1,1 +1,9 @@
-"""importers."""
+"""Files and other systems in, and the exchange format out."""
+
+from __future__ import annotations
+
+from reps_ledger.importers.exporting import export_history
+from reps_ledger.importers.importing import import_history
+from reps_ledger.importers.report import ImportReport, Quarantine, RefusedRow
+
+__all__ = ["ImportReport", "Quarantine", "RefusedRow", "export_history", "import_history"]

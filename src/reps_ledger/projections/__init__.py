@@ -1,1 +1,53 @@
-"""projections."""
+"""Views of a history, each a pure fold."""
+
+from __future__ import annotations
+
+from reps_ledger.projections.belonging import Belonging, belonging
+from reps_ledger.projections.census import DIMENSIONS, CensusRow, census, overviews
+from reps_ledger.projections.membership import ACTIVE_MONTHS, Membership, Spell, membership
+from reps_ledger.projections.overview import Overview, overview
+from reps_ledger.projections.projection import (
+    Checkpoint,
+    Projection,
+    project,
+    project_people,
+    resume,
+)
+from reps_ledger.projections.reconciliation import Discrepancy, reconcile
+from reps_ledger.projections.roles import Holding, Roles, roles
+from reps_ledger.projections.roster import RosterRow, roster
+from reps_ledger.projections.timeline import Line, timeline, words_for
+from reps_ledger.projections.vouches import Vouch, Vouches, vouches
+
+__all__ = [
+    "ACTIVE_MONTHS",
+    "DIMENSIONS",
+    "Belonging",
+    "CensusRow",
+    "Checkpoint",
+    "Discrepancy",
+    "Holding",
+    "Line",
+    "Membership",
+    "Overview",
+    "Projection",
+    "Roles",
+    "RosterRow",
+    "Spell",
+    "Vouch",
+    "Vouches",
+    "belonging",
+    "census",
+    "membership",
+    "overview",
+    "overviews",
+    "project",
+    "project_people",
+    "reconcile",
+    "resume",
+    "roles",
+    "roster",
+    "timeline",
+    "vouches",
+    "words_for",
+]

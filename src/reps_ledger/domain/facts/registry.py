@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FactType", "Registry"]
 
-_SCALARS = (str, int, float, bool, datetime, date)
+_SCALARS = {str: "text", int: "int", float: "float", bool: "bool", date: "date"}
 
 
 @frozen(kw_only=True)
@@ -33,7 +34,7 @@ class FactType:
         personal: those that hold personal text.
         days: those that take a plain date, with "start" or "end" of that day.
         instants: those of type datetime.
-        lists: those that hold several values.
+        shapes: what each holds: text, int, float, bool, date, instant, list or fact.
         nested: those that hold another fact.
         tagged: whether it has a ``community``.
     """
@@ -46,7 +47,7 @@ class FactType:
     personal: frozenset[str]
     days: tuple[tuple[str, str], ...]
     instants: frozenset[str]
-    lists: frozenset[str]
+    shapes: Mapping[str, str]
     nested: frozenset[str]
     tagged: bool
 
@@ -74,7 +75,7 @@ class FactType:
             personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
             days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
             instants=frozenset(name for name, shape in shapes.items() if shape == "instant"),
-            lists=frozenset(name for name, shape in shapes.items() if shape == "list"),
+            shapes=shapes,
             nested=frozenset(name for name, shape in shapes.items() if shape == "fact"),
             tagged="community" in shapes,
         )
@@ -137,13 +138,14 @@ def _shape(kind: Kind, name: str, hint: Any) -> str:
         arguments = typing.get_args(hint)
         if len(arguments) == 2 and arguments[1] is ... and arguments[0] in _SCALARS:  # noqa: PLR2004
             return "list"
-    elif origin is typing.Literal:
-        return "scalar"
+    elif origin is typing.Literal and all(type(v) is str for v in typing.get_args(hint)):
+        return "text"
     elif hint is datetime:
         return "instant"
     elif hint in _SCALARS:
-        return "scalar"
+        return _SCALARS[hint]
     raise InvalidFactType(
         f"{kind.name}: field {name!r} has a type that cannot be stored; use str, int, float, "
-        "bool, datetime, date, a Literal of them, tuple[…, ...] of one, or one of these | None"
+        "bool, datetime, date, a Literal of text, tuple[…, ...] of one of them, or any of these "
+        "| None"
     )

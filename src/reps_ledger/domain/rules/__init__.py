@@ -1,0 +1,10 @@
+"""When a fact is refused: rules over named parts of the log, and the world that applies them."""
+
+from __future__ import annotations
+
+from reps_ledger.domain.rules.parts import Machine, Part, Rule, Source
+from reps_ledger.domain.rules.rulebook import BUILT_IN_RULES, Rulebook
+from reps_ledger.domain.rules.seats import seats
+from reps_ledger.domain.rules.world import World
+
+__all__ = ["BUILT_IN_RULES", "Machine", "Part", "Rule", "Rulebook", "Source", "World", "seats"]

@@ -1,0 +1,295 @@
+"""The machines: what rules need to remember of the past, folded from entries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import frozen
+
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import (
+    AccountUnlinked,
+    AgreementAccepted,
+    AgreementRevoked,
+    ApplicationDecided,
+    ApplicationFiled,
+    CommunityFounded,
+    CommunityJoined,
+    CommunityLeft,
+    CourseCompleted,
+    Fact,
+    LeaveEnded,
+    LeaveStarted,
+    MemberJoined,
+    MemberRetired,
+    MemberReturned,
+    MembersMerged,
+    MembersUnmerged,
+    MentorAssigned,
+    MentorReleased,
+    NoticeSent,
+    OpportunityHeld,
+    ReviewDecided,
+    ReviewOpened,
+    RoleAssigned,
+    RoleEnded,
+    Vouched,
+    VouchWithdrawn,
+    kind_of,
+)
+from reps_ledger.domain.rules.parts import Machine, pair_key
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = [
+    "ACCOUNT",
+    "APPLICATIONS",
+    "COMMUNITY",
+    "LIFE",
+    "MENTORING",
+    "NOTICE",
+    "OPPORTUNITY",
+    "REVIEW",
+    "TARGET",
+    "VOUCH",
+    "Life",
+    "account_key",
+]
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class Life:
+    """A member's life in the programme, as far as rules need it: the entries that hold now.
+
+    Attributes:
+        joined: when they joined.
+        retired: their standing retirement.
+        merged: the merge by which this identifier became a duplicate of another.
+        leave: their leave, if it was not ended; it may have lapsed.
+        roles: by role and community.
+        communities: by name.
+        courses: by course and version.
+        agreements: by agreement and version.
+    """
+
+    joined: Entry | None = None
+    retired: Entry | None = None
+    merged: Entry | None = None
+    leave: Entry | None = None
+    roles: Mapping[tuple[str, str | None], Entry] = _NOTHING
+    communities: Mapping[str, Entry] = _NOTHING
+    courses: Mapping[tuple[str, str | None], Entry] = _NOTHING
+    agreements: Mapping[tuple[str, str | None], Entry] = _NOTHING
+
+    def held(self, role: str, community: str | None, at: datetime) -> Entry | None:
+        """Return the entry by which they hold that role then, or None."""
+        entry = self.roles.get((role, community))
+        if entry is None or not isinstance(entry.fact, RoleAssigned):
+            return None
+        until = entry.fact.until
+        return entry if until is None or at < until else None
+
+    def on_leave(self, at: datetime) -> Entry | None:
+        """Return the entry by which they are on leave then, or None."""
+        if self.leave is None or not isinstance(self.leave.fact, LeaveStarted):
+            return None
+        expected = self.leave.fact.expected_return
+        return self.leave if expected is None or at < expected else None
+
+
+def _set(mapping: Mapping[Any, Entry], key: Any, entry: Entry) -> Mapping[Any, Entry]:
+    return {**mapping, key: entry}
+
+
+def _without(mapping: Mapping[Any, Entry], key: Any) -> Mapping[Any, Entry]:
+    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
+
+
+def _copy(life: Life, **changes: Any) -> Life:
+    # attrs.evolve, without looking the fields up each time: this runs once per imported row.
+    return Life(
+        joined=changes.get("joined", life.joined),
+        retired=changes.get("retired", life.retired),
+        merged=changes.get("merged", life.merged),
+        leave=changes.get("leave", life.leave),
+        roles=changes.get("roles", life.roles),
+        communities=changes.get("communities", life.communities),
+        courses=changes.get("courses", life.courses),
+        agreements=changes.get("agreements", life.agreements),
+    )
+
+
+_STEPS: Final[Mapping[type, Callable[[Life, Entry, Any], Life]]] = {
+    MemberJoined: lambda life, entry, _: _copy(life, joined=life.joined or entry),
+    MemberRetired: lambda life, entry, _: _copy(life, retired=entry, roles=_NOTHING),
+    MemberReturned: lambda life, _entry, _: _copy(life, retired=None),
+    RoleAssigned: lambda life, entry, fact: _copy(
+        life, retired=None, roles=_set(life.roles, (fact.role, fact.community), entry)
+    ),
+    RoleEnded: lambda life, _entry, fact: _copy(
+        life, roles=_without(life.roles, (fact.role, fact.community))
+    ),
+    CommunityJoined: lambda life, entry, fact: _copy(
+        life, communities=_set(life.communities, fact.community, entry)
+    ),
+    CommunityLeft: lambda life, _entry, fact: _copy(
+        life, communities=_without(life.communities, fact.community)
+    ),
+    LeaveStarted: lambda life, entry, _: _copy(life, leave=entry),
+    LeaveEnded: lambda life, _entry, _: _copy(life, leave=None),
+    CourseCompleted: lambda life, entry, fact: _copy(
+        life, courses=_set(life.courses, (fact.course, fact.version), entry)
+    ),
+    AgreementAccepted: lambda life, entry, fact: _copy(
+        life, agreements=_set(life.agreements, (fact.agreement, fact.version), entry)
+    ),
+    AgreementRevoked: lambda life, _entry, fact: _copy(
+        life, agreements=_without(life.agreements, (fact.agreement, fact.version))
+    ),
+}
+
+
+def _live(life: Life, entry: Entry, member: str) -> Life:
+    fact: Any = entry.fact
+    if isinstance(fact, MembersMerged):
+        return _copy(life, merged=entry) if fact.duplicate == member else life
+    if isinstance(fact, MembersUnmerged):
+        return _copy(life, merged=None) if fact.duplicate == member else life
+    step = _STEPS.get(type(fact))
+    return life if step is None or fact.member != member else step(life, entry, fact)
+
+
+LIFE: Final[Machine[Life]] = Machine(
+    name="life",
+    prefix="member",
+    types=frozenset(kind_of(kind).name for kind in (*_STEPS, MembersMerged, MembersUnmerged)),
+    initial=Life(),
+    evolve=_live,
+    merging=True,
+)
+
+
+def _standing(
+    name: str, key: Callable[[Any], str], begins: type[Fact], ends: type[Fact] | None = None
+) -> Machine[Entry | None]:
+    """Make a machine whose state is the entry that stands for a key, or None."""
+
+    def evolve(state: Entry | None, entry: Entry, wanted: str) -> Entry | None:
+        if key(entry.fact) != wanted:
+            return state
+        return entry if isinstance(entry.fact, begins) else None
+
+    kinds = [begins] if ends is None else [begins, ends]
+    return Machine(
+        name=name,
+        prefix=name,
+        types=frozenset(kind_of(kind).name for kind in kinds),
+        initial=None,
+        evolve=evolve,
+    )
+
+
+def account_key(provider: str | None, account: str) -> str:
+    """Return the key of an account; the programme's own site has no provider."""
+    return pair_key(provider or "", account)
+
+
+def _account_of(fact: Any) -> str:
+    return account_key(getattr(fact, "provider", None), fact.account or "")
+
+
+VOUCH = _standing(
+    "vouch", lambda fact: pair_key(fact.voucher, fact.member), Vouched, VouchWithdrawn
+)
+"""The standing vouch of one voucher for one member."""
+
+MENTORING = _standing(
+    "mentor", lambda fact: pair_key(fact.mentor, fact.member), MentorAssigned, MentorReleased
+)
+"""The standing assignment of one mentor to one member."""
+
+NOTICE = _standing("notice", lambda fact: fact.notice, NoticeSent)
+"""A notice that was sent."""
+
+OPPORTUNITY = _standing("opportunity", lambda fact: fact.opportunity, OpportunityHeld)
+"""An opportunity that was held."""
+
+COMMUNITY = _standing("community", lambda fact: fact.community, CommunityFounded)
+"""A community that was founded."""
+
+
+def _link(state: Entry | None, entry: Entry, key: str) -> Entry | None:
+    fact = entry.fact
+    if isinstance(fact, MemberJoined) and fact.account is None:
+        return state
+    if _account_of(fact) != key:
+        return state
+    return None if isinstance(fact, AccountUnlinked) else entry
+
+
+ACCOUNT: Final[Machine[Entry | None]] = Machine(
+    name="account",
+    prefix="account",
+    types=frozenset({"member.joined", "account.linked", "account.unlinked"}),
+    initial=None,
+    evolve=_link,
+)
+"""The entry by which an account is somebody's."""
+
+
+def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ...]:
+    fact = entry.fact
+    about = isinstance(fact, ReviewOpened | ReviewDecided) and fact.review == key
+    return (*state, entry) if about else state
+
+
+REVIEW: Final[Machine[tuple[Entry, ...]]] = Machine(
+    name="review",
+    prefix="review",
+    types=frozenset({"review.opened", "review.decided"}),
+    initial=(),
+    evolve=_review,
+)
+"""What happened to one review: opened, then decided."""
+
+
+def _apply(
+    state: Mapping[tuple[str, str | None], Entry], entry: Entry, member: str
+) -> Mapping[tuple[str, str | None], Entry]:
+    fact = entry.fact
+    if isinstance(fact, ApplicationFiled) and fact.member == member:
+        return _set(state, (fact.role, fact.community), entry)
+    if isinstance(fact, ApplicationDecided) and fact.member == member:
+        return _without(state, (fact.role, fact.community))
+    return state
+
+
+APPLICATIONS: Final[Machine[Mapping[tuple[str, str | None], Entry]]] = Machine(
+    name="applications",
+    prefix="member",
+    types=frozenset({"application.filed", "application.decided"}),
+    initial=_NOTHING,
+    evolve=_apply,
+    merging=True,
+)
+"""A person's open applications, by role and community."""
+
+
+def _target(state: Entry | None, entry: Entry, key: str) -> Entry | None:
+    return entry if entry.id == key else state
+
+
+TARGET: Final[Machine[Entry | None]] = Machine(
+    name="entry",
+    prefix="entry",
+    types=None,
+    initial=None,
+    evolve=_target,
+    retractions=True,
+)
+"""An entry by its id, as long as it stands."""

@@ -1,0 +1,127 @@
+"""The parts of the log that rules depend on.
+
+A rule never looks at the whole log. It names *parts*: a `Machine`, which folds entries of
+some types into a small state, and a key. The part's entries are found in the log under a
+tag; a `Source` is such a tag with the types. Whoever records on condition that nothing
+matching its sources came since, records under the rule (Dynamic Consistency Boundaries,
+https://dcb.events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final, Generic, Protocol, TypeVar
+
+from attrs import field, frozen
+
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import Fact
+from reps_ledger.domain.refusals import Refusal
+
+__all__ = ["CORRECTIONS", "Known", "Machine", "Part", "Parts", "Rule", "Source", "pair_key"]
+
+S = TypeVar("S")
+
+CORRECTIONS: Final = frozenset({"entry.retracted", "entry.corrected"})
+
+_BETWEEN: Final = "\x1f"  # the unit separator: no identifier may hold it
+
+
+@frozen
+class Source:
+    """Entries under one tag, of some types; of all where ``types`` is None."""
+
+    tag: str
+    types: frozenset[str] | None = None
+
+    def holds(self, entry: Entry) -> bool:
+        """Whether the entry belongs here."""
+        return self.tag in entry.tags and (self.types is None or entry.name in self.types)
+
+
+@frozen(kw_only=True, eq=False)
+class Machine(Generic[S]):
+    """A small pure fold over one part of a history.
+
+    Attributes:
+        name: for people.
+        prefix: the tag of the part for a key is ``prefix:key``.
+        types: stored names that it is folded from, or None for every type.
+        initial: the state before anything happened.
+        evolve: takes a state, an entry and the key, and gives the next state. Total: entries
+            that do not concern the key leave the state as it is.
+        merging: whether keys are members, so that merged members share a part.
+        retractions: whether standing retractions are shown to it too.
+    """
+
+    name: str
+    prefix: str
+    types: frozenset[str] | None
+    initial: S
+    evolve: Callable[[S, Entry, str], S]
+    merging: bool = False
+    retractions: bool = False
+
+    def part(self, key: str) -> Part[S]:
+        """Name the part of the log for that key."""
+        types = None
+        if self.types is not None:
+            types = self.types | CORRECTIONS
+            if self.merging:
+                types |= {"members.merged", "members.unmerged"}
+        return Part(self, key, Source(f"{self.prefix}:{key}", types))
+
+    def takes(self, name: str) -> bool:
+        """Whether facts of that stored name are folded."""
+        return self.types is None or name in self.types
+
+
+@frozen
+class Part(Generic[S]):
+    """A machine and a key: what one rule needs to know of the log."""
+
+    machine: Machine[S]
+    key: str
+    source: Source = field(eq=False)
+
+
+Parts = tuple[Part[Any], ...]
+
+
+class Known(Protocol):
+    """What a rule may ask while it names its parts: states of parts named before."""
+
+    def state(self, part: Part[S]) -> S | None:
+        """Return the part's latest state, or None while its entries are not at hand."""
+
+
+def no_parts(_fact: Fact, _known: Known) -> Parts:
+    """Name nothing: the rule depends on nothing recorded."""
+    return ()
+
+
+def no_refusals(_entry: Entry, *_states: Any) -> Iterator[Refusal]:
+    """Refuse nothing."""
+    return iter(())
+
+
+@frozen(kw_only=True)
+class Rule:
+    """When facts of one kind are refused.
+
+    Attributes:
+        name: the stored name of the facts it judges.
+        parts: names what it depends on. It is asked again as parts become known, until it
+            names none that is new, so that one part may lead to another.
+        judge: takes the entry that would be recorded and the states of those parts as they
+            were when it occurred, in the same order, and yields the refusals. Pure.
+    """
+
+    name: str
+    parts: Callable[[Fact, Known], Parts] = no_parts
+    judge: Callable[..., Iterable[Refusal]] = no_refusals
+
+
+def pair_key(*names: str) -> str:
+    """Make one key of several identifiers, such that different ones never meet."""
+    return _BETWEEN.join(names)

@@ -1,0 +1,64 @@
+"""Every rule, by the stored name of the facts that it judges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reps_ledger.domain.facts import Fact, kind_of
+from reps_ledger.domain.rules.activity import ACTIVITY
+from reps_ledger.domain.rules.machines import TARGET
+from reps_ledger.domain.rules.parts import Known, Parts, Rule
+from reps_ledger.domain.rules.people import PEOPLE, custom
+from reps_ledger.domain.rules.reviews import REVIEWS
+from reps_ledger.domain.rules.standing import STANDING
+from reps_ledger.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from reps_ledger.domain.facts import Registry
+
+__all__ = ["BUILT_IN_RULES", "Rulebook"]
+
+
+def _target_parts(fact: Any, _known: Known) -> Parts:
+    return (TARGET.part(fact.target),)
+
+
+# Corrections are judged by the world itself, as they change the very history to judge by.
+_CORRECTIONS = (
+    Rule(name="entry.retracted", parts=_target_parts),
+    Rule(name="entry.corrected", parts=_target_parts),
+)
+
+BUILT_IN_RULES: tuple[Rule, ...] = (*PEOPLE, *STANDING, *ACTIVITY, *REVIEWS, *_CORRECTIONS)
+"""One rule for every built-in kind of fact."""
+
+
+class Rulebook:
+    """The rules in force in one ledger.
+
+    Args:
+        registry: the facts that the ledger knows.
+        extra: rules of the service's own, which only ever refuse more.
+
+    Raises:
+        ConfigurationError: an extra rule judges a fact that the ledger does not know.
+    """
+
+    def __init__(self, registry: Registry, extra: Iterable[Rule] = ()) -> None:
+        self._rules: dict[str, tuple[Rule, ...]] = {r.name: (r,) for r in BUILT_IN_RULES}
+        for described in registry:
+            name = described.kind.name
+            self._rules.setdefault(name, (custom(name),))
+        for rule in extra:
+            if rule.name not in self._rules:
+                raise ConfigurationError(
+                    f"a rule judges {rule.name}, which this ledger does not know; "
+                    "pass its class to open(…, facts=[…])"
+                )
+            self._rules[rule.name] += (rule,)
+
+    def of(self, fact: Fact) -> tuple[Rule, ...]:
+        """Return the rules that judge a fact."""
+        return self._rules[kind_of(fact).name]

@@ -1,0 +1,255 @@
+"""Reading files of rows: JSON lines or CSV, plain or gzip, of any length."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+from attrs import frozen
+
+from reps_ledger.domain.limits import MAX_ROW_BYTES
+from reps_ledger.errors import InvalidInput, StorageError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Iterator
+
+    from reps_ledger.domain.facts import Registry
+
+__all__ = ["Line", "cell_text", "csv_rows", "json_rows", "open_file", "safe_cell", "value_rows"]
+
+_GZIP: Final = b"\x1f\x8b"
+_BOM: Final = b"\xef\xbb\xbf"
+_FORMULA: Final = frozenset("=+-@\t\r")
+_DECODER: Final = msgspec.json.Decoder()
+
+
+@frozen
+class Line:
+    """A row as found, or why it is none.
+
+    Attributes:
+        number: its line, from 1.
+        row: the row, or the text where there is a problem.
+        problem: why it cannot be read, or None.
+        read: bytes of the file read so far.
+    """
+
+    number: int
+    row: Any
+    problem: str | None
+    read: int
+
+
+def open_file(path: str | os.PathLike[str]) -> tuple[IO[bytes], IO[bytes]]:
+    """Open a file for reading; return what to read, and the file below it for its progress.
+
+    Raises:
+        StorageError: it cannot be opened.
+    """
+    try:
+        raw = Path(path).open("rb")  # noqa: SIM115 — the caller closes it
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    magic = raw.read(2)
+    raw.seek(0)
+    if magic == _GZIP:
+        unpacked: Any = gzip.GzipFile(fileobj=raw)
+        return unpacked, raw
+    return raw, raw
+
+
+def json_rows(file: IO[bytes], raw: IO[bytes]) -> Iterator[Line]:
+    """Yield the rows of a file of JSON lines; blank lines are passed over."""
+    for number, text, damage in _lines(file):
+        if damage is not None:
+            yield Line(number, text.decode("utf-8", "backslashreplace"), damage, raw.tell())
+        elif stripped := text.strip():
+            row, problem = _object(stripped)
+            yield Line(number, row, problem, raw.tell())
+
+
+def csv_rows(file: IO[bytes], raw: IO[bytes], registry: Registry) -> Iterator[Line]:
+    """Yield the rows of a CSV file, whose first row names the columns.
+
+    Raises:
+        InvalidInput: the first row does not, or names one twice.
+    """
+    problems: list[tuple[int, str]] = []
+    reader = csv.reader(_texts(file, problems), strict=True)
+    header: list[str] | None = None
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield Line(reader.line_num, "", f"not CSV: {error}", raw.tell())
+            continue
+        for number, problem in problems:
+            yield Line(number, "", problem, raw.tell())
+        problems.clear()
+        if cells is None:
+            return
+        if not any(cells):
+            continue
+        if header is None:
+            header = _header(cells)
+        elif len(cells) > len(header):
+            problem = f"{len(cells)} cells under {len(header)} columns"
+            yield Line(reader.line_num, ",".join(cells), problem, raw.tell())
+        else:
+            row, trouble = _from_cells(dict(zip(header, cells, strict=False)), registry)
+            yield Line(reader.line_num, row, trouble, raw.tell())
+
+
+def value_rows(rows: Iterable[Any]) -> Iterator[Line]:
+    """Yield rows given as values: dicts as they are, text as lines of JSON."""
+    for number, row in enumerate(rows, 1):
+        if isinstance(row, dict) and all(isinstance(name, str) for name in row):
+            yield Line(number, row, None, 0)
+        elif isinstance(row, str | bytes):
+            text = row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass")
+            if len(text) > MAX_ROW_BYTES:
+                yield Line(number, str(row[:100]), _too_long(), 0)
+            else:
+                found, problem = _object(text.strip())
+                yield Line(number, found, problem, 0)
+        else:
+            yield Line(number, repr(row), f"a row must be a dict, not {type(row).__name__}", 0)
+
+
+def _too_long() -> str:
+    return f"the row is longer than {MAX_ROW_BYTES:,} bytes"
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, str | None]]:
+    """Yield lines with their numbers, none longer than the limit, and where the file breaks off."""
+    number = 0
+    while True:
+        number += 1
+        try:
+            line = file.readline(MAX_ROW_BYTES + 1)
+            cut = len(line) > MAX_ROW_BYTES
+            rest = line
+            while cut and rest and not rest.endswith(b"\n"):
+                rest = file.readline(MAX_ROW_BYTES)
+        except (OSError, EOFError, zlib.error) as error:
+            yield number, b"", f"the file is damaged from here on: {error}"
+            return
+        if not line:
+            return
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        yield number, line[:200] if cut else line, _too_long() if cut else None
+
+
+def _object(text: bytes) -> tuple[Any, str | None]:
+    try:
+        row = _DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return text.decode("utf-8", "backslashreplace"), f"not JSON: {error}"
+    if not isinstance(row, dict):
+        return text.decode("utf-8", "backslashreplace"), "not a JSON object"
+    return row, _repeated(text, row)
+
+
+def _repeated(text: bytes, row: dict[str, Any]) -> str | None:
+    """Say which name stands twice in an object; JSON itself would keep the last, unseen."""
+    if len(msgspec.json.encode(row)) == len(text):
+        return None  # written compactly, and nothing is missing: the common case, cheaply
+
+    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        names = [name for name, _ in pairs]
+        repeated.extend(name for name in set(names) if names.count(name) > 1)
+        return dict(pairs)
+
+    repeated: list[str] = []
+    try:
+        json.loads(text, object_pairs_hook=check)
+    except (ValueError, RecursionError) as error:
+        return f"not JSON: {error}"
+    return f"named twice: {', '.join(sorted(repeated))}" if repeated else None
+
+
+def _texts(file: IO[bytes], problems: list[tuple[int, str]]) -> Iterator[str]:
+    for number, line, problem in _lines(file):
+        if problem is not None:
+            problems.append((number, problem))
+            yield "\n"
+            continue
+        try:
+            yield line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            problems.append((number, f"not UTF-8: {error.reason} at byte {error.start}"))
+            yield "\n"
+
+
+def _header(cells: list[str]) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidInput(f"columns named twice: {', '.join(twice)}", field="header")
+    if "fact" not in names:
+        raise InvalidInput(
+            "the first row must name the columns, one of them 'fact'", field="header"
+        )
+    return names
+
+
+def _from_cells(cells: dict[str, str], registry: Registry) -> tuple[Any, str | None]:
+    """Turn cells of text into the values that the fact's fields take; an empty cell is none."""
+    given = {name: cell_text(text) for name, text in cells.items() if text}
+    described = registry.named(given.get("fact", ""))
+    if described is None:
+        return given, None
+    row: dict[str, Any] = {}
+    for name, text in given.items():
+        kind = "int" if name == "schema" else described.shapes.get(name, "text")
+        try:
+            row[name] = _VALUES[kind](text) if kind in _VALUES else text
+        except ValueError:
+            return given, f"{name} cannot be read: {text!r:.80}"
+    return row, None
+
+
+def _boolean(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+def _json(text: str) -> Any:
+    return _DECODER.decode(text)
+
+
+_VALUES: Final[dict[str, Any]] = {
+    "bool": lambda text: _or_value_error(_boolean, text),
+    "int": int,
+    "float": float,
+    "list": lambda text: _or_value_error(_json, text),
+    "fact": lambda text: _or_value_error(_json, text),
+}
+
+
+def _or_value_error(read: Any, text: str) -> Any:
+    try:
+        return read(text)
+    except (KeyError, msgspec.MsgspecError, RecursionError) as error:
+        raise ValueError(text) from error
+
+
+def safe_cell(text: str) -> str:
+    """Return text that no spreadsheet takes for a formula; `cell_text` gives the text back."""
+    first, second = text[:1], text[1:2]
+    if first in _FORMULA or (first == "'" and (second in _FORMULA or second == "'")):
+        return f"'{text}" if text else text
+    return text
+
+
+def cell_text(cell: str) -> str:
+    """Return the text of a cell that `safe_cell` may have guarded."""
+    if cell[:1] == "'" and cell[1:2] and (cell[1] in _FORMULA or cell[1] == "'"):
+        return cell[1:]
+    return cell

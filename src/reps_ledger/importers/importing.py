@@ -1,0 +1,310 @@
+"""Importing: rows through all the rules, in batches, safe to run again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import tzinfo
+from itertools import islice
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, evolve, field, frozen
+
+from reps_ledger.domain.entries import Entry, entry_tag, people_in
+from reps_ledger.domain.facts import MemberJoined
+from reps_ledger.domain.rules import Source, World
+from reps_ledger.domain.rules.machines import LIFE
+from reps_ledger.errors import (
+    CodecError,
+    Conflict,
+    ImportStopped,
+    InvalidInput,
+    LedgerError,
+)
+from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, value_rows
+from reps_ledger.importers.report import ImportReport, Quarantine, RefusedRow
+from reps_ledger.importers.rows import Row, read_row, row_id
+from reps_ledger.log.drafts import Draft, make_draft
+from reps_ledger.log.recording import Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+__all__ = ["import_history"]
+
+BATCH: Final = 1_000
+"""Rows recorded in one append."""
+
+WORLD: Final = 200_000
+"""Entries and empty places that an import keeps in memory before it starts afresh."""
+
+
+def import_history(
+    recording: Recording,
+    zone: tzinfo,
+    source: str | PathLike[str] | Iterable[Any],
+    *,
+    by: str,
+    on_refused: str,
+    on_unknown_member: str,
+    on_progress: Callable[[int, int], None] | None,
+) -> ImportReport:
+    """Import rows; see ``Ledger.import_history``."""
+    _one_of("on_refused", on_refused, ("quarantine", "stop"))
+    _one_of("on_unknown_member", on_unknown_member, ("refuse", "join"))
+    session = _Session(
+        recording=recording,
+        zone=zone,
+        by=by,
+        stop=on_refused == "stop",
+        infer=on_unknown_member == "join",
+    )
+    lines = _lines(source, recording)
+    with closing(lines):
+        while batch := list(islice(lines, BATCH)):
+            session.take(batch)
+            if on_progress is not None:
+                on_progress(session.rows, batch[-1].read)
+    return session.finish()
+
+
+def _one_of(what: str, value: str, options: tuple[str, ...]) -> None:
+    if value not in options:
+        raise InvalidInput(f"{what} must be one of {', '.join(options)}", field=what)
+
+
+def _lines(source: str | PathLike[str] | Iterable[Any], recording: Recording) -> Generator[Line]:
+    registry = recording.log.codec.registry
+    if isinstance(source, bytes):
+        raise InvalidInput("give a path, or rows as dicts", field="source")
+    if not isinstance(source, str | PathLike):
+        yield from value_rows(source)
+        return
+    path = Path(source)
+    file, raw = open_file(path)
+    with raw, file:
+        if path.name.lower().removesuffix(".gz").endswith(".csv"):
+            yield from csv_rows(file, raw, registry)
+        else:
+            yield from json_rows(file, raw)
+
+
+@frozen(kw_only=True)
+class _Pending:
+    """A row that may be recorded."""
+
+    line: Line
+    row: Row
+    draft: Draft
+
+
+@define(kw_only=True)
+class _Session:
+    """One import under way: its world is kept from batch to batch while nobody intrudes."""
+
+    recording: Recording
+    zone: tzinfo
+    by: str
+    stop: bool
+    infer: bool
+    rows: int = 0
+    recorded: int = 0
+    known: int = 0
+    joined: int = 0
+    quarantine: Quarantine = field(factory=Quarantine)
+    _world: World | None = None
+    _head: int = 0
+    _empty: bool = False  # the log held nothing when the world began: what is unknown is nothing
+    _waiting: list[_Pending] = field(factory=list)
+
+    def take(self, lines: list[Line]) -> None:
+        """Record what can be recorded of some lines; with ``stop``, only make it ready."""
+        self.rows += len(lines)
+        refused: list[RefusedRow] = []
+        pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
+        pending = self._unknown(pending, refused)
+        if self.stop:
+            self._stop_at(refused)
+            self._waiting += pending
+        else:
+            refused += self._recorded(pending)
+            for row in sorted(refused, key=lambda row: row.line):
+                self.quarantine.add(row)
+
+    def finish(self) -> ImportReport:
+        """Record what waited, and report."""
+        if self._waiting:
+            self._stop_at(self._recorded(self._waiting))
+        return ImportReport(
+            rows=self.rows,
+            recorded=self.recorded,
+            known=self.known,
+            joined=self.joined,
+            refused=self.quarantine,
+            position=self.recording.log.head(),
+        )
+
+    @staticmethod
+    def _stop_at(refused: list[RefusedRow]) -> None:
+        if refused:
+            first = min(refused, key=lambda row: row.line)
+            raise ImportStopped(first.line, first.reasons)
+
+    def _pending(self, line: Line, refused: list[RefusedRow]) -> _Pending | None:
+        if line.problem is not None:
+            refused.append(_refused(line, ["invalid"], [line.problem]))
+            return None
+        try:
+            row = read_row(line.row, self.recording.log.codec)
+            return _Pending(line=line, row=row, draft=self._draft(row))
+        except LedgerError as error:
+            words = error.words if isinstance(error, CodecError) else str(error)
+            refused.append(_refused(line, ["invalid"], [words]))
+            return None
+
+    def _draft(self, row: Row) -> Draft:
+        return make_draft(
+            row.fact,
+            occurred_at=row.occurred_at,
+            by=self.by if row.by is None else row.by,
+            entry_id=row.id,
+            codec=self.recording.log.codec,
+            zone=self.zone,
+            on_behalf_of=row.on_behalf_of,
+            command_id=row.command_id,
+            source=row.source,
+        )
+
+    def _unknown(self, pending: list[_Pending], refused: list[RefusedRow]) -> list[_Pending]:
+        """Return the rows that the log does not hold, each once."""
+        there = self._there(pending)
+        fresh: dict[str, _Pending] = {}
+        for one in pending:
+            before = there.get(one.draft.id)
+            earlier = fresh.get(one.draft.id)
+            if earlier is not None:
+                same = earlier.draft.fact == one.draft.fact
+            elif before is not None:
+                same = before.fact == one.draft.fact
+            else:
+                fresh[one.draft.id] = one
+                continue
+            if same:
+                self.known += 1
+            else:
+                words = f"entry {one.draft.id} exists, and says something else"
+                refused.append(_refused(one.line, ["id_taken"], [words]))
+        return list(fresh.values())
+
+    def _there(self, pending: list[_Pending]) -> dict[str, Entry]:
+        """Return those entries that the log holds already, by id."""
+        if not pending:
+            return {}
+        sources = {Source(entry_tag(one.draft.id)): one.draft.id for one in pending}
+        found, _ = self.recording.log.read_sources(sources)
+        return {
+            entry.id: entry
+            for source, entries in found.items()
+            for entry in entries
+            if entry.id == sources[source]
+        }
+
+    def _recorded(self, pending: list[_Pending]) -> list[RefusedRow]:
+        """Append what the rules allow; return what they refuse."""
+        for attempt in range(self.recording.retries + 1):
+            if not pending:
+                return []
+            world = self._begin()
+            entries, joins, refused = self._judged(world, pending)
+            try:
+                self._append(world, entries)
+            except Conflict:
+                self._world = None
+                self.recording.wait(attempt)
+                there = self._there(pending)  # the append may have succeeded, its reply lost
+                self.recorded += len(there)
+                pending = [one for one in pending if one.draft.id not in there]
+            else:
+                self.recorded += len(entries) - joins
+                self.joined += joins
+                return refused
+        raise Conflict("others kept recording what these rows depend on; import again to go on")
+
+    def _begin(self) -> World:
+        if self._world is not None and self._world.size > WORLD and not self.stop:
+            self._world = None
+        if self._world is None:
+            self._world = self.recording.world()
+            self._head = self.recording.log.head()
+            self._empty = self._head == 0
+        return self._world
+
+    def _judged(
+        self, world: World, pending: list[_Pending]
+    ) -> tuple[list[Entry], int, list[RefusedRow]]:
+        entries: list[Entry] = []
+        refused: list[RefusedRow] = []
+        joins = 0
+        now = self.recording.now()
+        for start in range(0, len(pending), BATCH):
+            batch = pending[start : start + BATCH]
+            self.recording.load(
+                world, [one.draft for one in batch], upto=self._head, empty=self._empty
+            )
+            for one in batch:
+                place = self._head + 1 + len(entries)
+                entry = self.recording.entry(world, one.draft, place, now)
+                refusals = world.judge(entry)
+                if self.infer and refusals and all(r.code == "not_joined" for r in refusals):
+                    inferred = self._inferred(world, one, entry)
+                    joins += len(inferred)
+                    entries += inferred
+                    place = self._head + 1 + len(entries)
+                    entry = evolve(entry, position=place, origin=place)
+                    refusals = world.judge(entry)
+                if refusals:
+                    codes = [refusal.code for refusal in refusals]
+                    words = [refusal.words for refusal in refusals]
+                    refused.append(_refused(one.line, codes, words))
+                else:
+                    world.add(entry)
+                    entries.append(entry)
+        return entries, joins, refused
+
+    def _inferred(self, world: World, one: _Pending, entry: Entry) -> list[Entry]:
+        """Let everyone whom a row names, and whose life is in question, have joined with it."""
+        found: list[Entry] = []
+        asked = world.parts(entry.fact)
+        for person in dict.fromkeys(people_in(entry.fact, world.registry)):
+            life = LIFE.part(person)
+            if life not in asked:
+                continue
+            draft = evolve(
+                one.draft,
+                fact=MemberJoined(member=person, inferred=True),
+                id=row_id({"joined": person, "with": entry.id}),
+            )
+            place = entry.position + len(found)
+            joining = self.recording.entry(world, draft, place, entry.recorded_at)
+            if not world.judge(joining):
+                world.add(joining)
+                found.append(joining)
+        return found
+
+    def _append(self, world: World, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        if self.stop:
+            # The whole file is one append: let nothing at all come between.
+            positions = self.recording.log.append(entries, None, self._head)
+        else:
+            receipt = self.recording.append(world, entries, self._head)
+            positions = [entry.position for entry in receipt.entries]
+        if positions[0] != self._head + 1:
+            self._world = None  # others recorded too: what they did is read afresh
+        self._head = positions[-1]
+
+
+def _refused(line: Line, codes: list[str], reasons: list[str]) -> RefusedRow:
+    return RefusedRow(line=line.number, codes=tuple(codes), reasons=tuple(reasons), row=line.row)

@@ -1,0 +1,235 @@
+"""Rows of the exchange format: from a flat object to a fact, and back.
+
+One JSON object a line, flat: ``fact`` (the stored name), ``occurred_at``, ``by`` and the
+fact's own fields; in CSV the same names are columns. Reserved names, which no fact uses:
+``reps_ledger.domain.facts.RESERVED``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Final
+from uuid import UUID
+
+import msgspec
+from attrs import evolve, fields, frozen
+
+from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
+from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.log import Codec
+
+__all__ = ["Row", "fact_of", "read_row", "row_id", "write_row"]
+
+_BUILT_IN: Final = frozenset(BUILT_IN)
+_IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
+_DAY: Final = 10  # characters of YYYY-MM-DD
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
+
+
+@frozen(kw_only=True)
+class Row:
+    """A row of the exchange format, read.
+
+    Attributes:
+        fact: what happened.
+        occurred_at: when: an instant, or a day.
+        by: who recorded it, if the row says so.
+        on_behalf_of: for whom.
+        command_id: the command that it was part of.
+        source: where it came from.
+        id: the entry's id: the row's own, or derived from all that it says.
+        named: whether the row itself gave the id.
+    """
+
+    fact: Fact
+    occurred_at: date
+    by: str | None
+    on_behalf_of: str | None
+    command_id: str | None
+    source: str | None
+    id: str
+    named: bool
+
+
+def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
+    """Read a row, strictly.
+
+    Raises:
+        InvalidInput: a value cannot be accepted.
+        CodecError: the fact, its version or a field is unknown.
+    """
+    get = row.get
+    at = get("occurred_at")
+    if at is None:
+        raise InvalidTime("occurred_at is missing", field="occurred_at")
+    fact = fact_of(row, codec)
+    given = _text(row, "id")
+    if given is not None:
+        given = _uuid(given)
+    return Row(
+        fact=fact,
+        occurred_at=_moment(at, "occurred_at"),
+        by=_text(row, "by"),
+        on_behalf_of=_text(row, "on_behalf_of"),
+        command_id=_text(row, "command_id"),
+        source=_text(row, "source"),
+        id=row_id(row) if given is None else given,
+        named=given is not None,
+    )
+
+
+def fact_of(row: Mapping[str, Any], codec: Codec) -> Fact:
+    """Return the fact of a row, whatever its envelope says.
+
+    Raises:
+        InvalidInput: a field has a value that it may not have.
+        CodecError: the fact, its version or a field is unknown.
+    """
+    name = row.get("fact")
+    if not isinstance(name, str):
+        raise InvalidFact("the row does not name a fact", field="fact")
+    described = codec.registry.named(name)
+    values = {k: v for k, v in row.items() if k not in RESERVED and v is not None}
+    version = row.get("schema")
+    if described is None or (version is not None and version != described.kind.version):
+        return _older(codec, name, version, values)
+    if not values.keys() <= described.names:
+        unknown = ", ".join(sorted(values.keys() - described.names))
+        raise InvalidFact(f"{name} has no field {unknown}", field=unknown)
+    if not described.required <= values.keys():
+        missing = ", ".join(sorted(described.required - values.keys()))
+        raise InvalidFact(f"{name} needs {missing}", field=missing)
+    for field in described.instants & values.keys():
+        values[field] = _moment(values[field], field)
+    for field in described.nested & values.keys():
+        values[field] = _nested(values[field], codec)
+    return _built(described, values, codec)
+
+
+def _built(described: FactType, values: dict[str, Any], codec: Codec) -> Fact:
+    if described.cls in _BUILT_IN:
+        made: Fact = described.cls(**values)
+        return made
+    # A service's own class may have no validators: the codec checks the types first.
+    kind = described.kind
+    return evolve(codec.structure(kind.name, kind.version, _stored(values)))  # type: ignore[misc]
+
+
+def _stored(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in values.items()
+    }
+
+
+def _older(codec: Codec, name: str, version: object, values: dict[str, Any]) -> Fact:
+    """Read fields of another version, by the upcasters; unknown names and versions raise."""
+    if version is not None and type(version) is not int:
+        raise InvalidFact(f"schema must be a whole number, not {version!r:.80}", field="schema")
+    described = codec.registry.named(name)
+    present = 1 if described is None else described.kind.version
+    fact = codec.structure(name, present if version is None else version, values)
+    return evolve(fact)  # type: ignore[misc]  # runs the validators
+
+
+def _nested(value: object, codec: Codec) -> Fact:
+    if not isinstance(value, dict):
+        raise InvalidFact("replacement must be a fact", field="replacement")
+    extra = sorted((value.keys() & RESERVED) - {"fact", "schema"})
+    if extra:
+        raise InvalidFact(f"replacement cannot have {', '.join(extra)}", field="replacement")
+    return fact_of(value, codec)
+
+
+def _text(row: Mapping[str, Any], name: str) -> str | None:
+    value = row.get(name)
+    if value is None or isinstance(value, str):
+        return value
+    raise InvalidInput(f"{name} must be text, not {value!r:.80}", field=name)
+
+
+def _uuid(value: str) -> str:
+    try:
+        return str(UUID(value))
+    except ValueError:
+        raise InvalidInput(f"id must be a UUID, not {value!r:.80}", field="id") from None
+
+
+def _moment(value: object, what: str) -> date:
+    """Read ``YYYY-MM-DD`` as a day, and anything longer as an instant of RFC 3339."""
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str):
+        raise InvalidTime(f"{what} must be text, not {value!r:.80}", field=what)
+    try:
+        if len(value) == _DAY:
+            return msgspec.convert(value, date)
+        instant = msgspec.convert(value, datetime)
+    except msgspec.MsgspecError:
+        raise InvalidTime(
+            f"{what} is no date or instant: {value!r:.80}; write 2018-03-15, "
+            "or 2018-03-15T09:30:00Z",
+            field=what,
+        ) from None
+    if instant.tzinfo is None:
+        raise InvalidTime(f"{what} has no time zone: {value!r}", field=what)
+    return instant
+
+
+def row_id(row: Mapping[str, Any]) -> str:
+    """Derive an entry id from all that a row says: the same row has the same id.
+
+    A UUID of version 8 (RFC 9562, section 5.8) over BLAKE2b of the row as sorted JSON.
+    """
+    if not _IGNORED.isdisjoint(row):
+        row = {key: value for key, value in row.items() if key not in _IGNORED}
+    try:
+        text = _SORTED.encode(row)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidInput(f"the row has a value that no file could hold: {error}") from error
+    digest = hashlib.blake2b(text, digest_size=16, person=b"reps-ledger-row").hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:]}"
+
+
+def write_row(entry: Entry, codec: Codec) -> dict[str, Any]:
+    """Return an entry as a row: its envelope, then the fields that differ from their defaults."""
+    described = codec.registry.of(entry.fact)
+    row: dict[str, Any] = {
+        "fact": described.kind.name,
+        "schema": described.kind.version,
+        "id": entry.id,
+        "occurred_at": entry.day.isoformat() if entry.day is not None else entry.occurred_at,
+        "recorded_at": entry.recorded_at,
+        "position": entry.position,
+        "by": entry.by,
+    }
+    for name in ("on_behalf_of", "command_id", "source"):
+        value = getattr(entry, name)
+        if value is not None:
+            row[name] = value
+    row.update(_fields(entry.fact, codec))
+    return row
+
+
+def _fields(fact: Fact, codec: Codec) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for attribute in fields(type(fact)):
+        value = getattr(fact, attribute.name)
+        default: Any = attribute.default
+        if value != default:
+            found[attribute.name] = value
+    if isinstance(fact, EntryCorrected):
+        inner = fact.replacement
+        kind = codec.registry.of(inner).kind
+        found["replacement"] = {
+            "fact": kind.name,
+            "schema": kind.version,
+            **_fields(inner, codec),
+        }
+    return found

@@ -1,0 +1,337 @@
+"""The ledger: the one object that a service embeds. It composes all of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, tzinfo
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from attrs import evolve
+
+from reps_ledger.domain.entries import Entry, derived_id, time_ordered_id
+from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
+from reps_ledger.domain.limits import MAX_BATCH
+from reps_ledger.domain.rules import Rule, Rulebook
+from reps_ledger.domain.time import Clock, system_clock, zone_of
+from reps_ledger.errors import Closed, InvalidInput, NotFound, TooLarge
+from reps_ledger.importers import ImportReport, export_history, import_history
+from reps_ledger.log import Codec, EventLog, Reading, Recording, Target, Upcaster, open_recorder
+from reps_ledger.log.drafts import Draft, Receipt, make_draft
+from reps_ledger.projections import Discrepancy, reconcile
+from reps_ledger.views import History, View, as_instant, known_position
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = ["Ledger", "Subscription", "open"]
+
+Moment = int | Receipt | datetime | None
+
+
+def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
+    target: Target = None,
+    *,
+    facts: Iterable[type[Fact]] = (),
+    rules: Iterable[Rule] = (),
+    upcasters: Iterable[Upcaster] = (),
+    zone: str | tzinfo = "UTC",
+    clock: Clock = system_clock,
+    retries: int = 20,
+) -> Ledger:
+    """Open a ledger, and make it where there is none.
+
+    Args:
+        target: None for one in memory; a path or ``sqlite:///path``; ``postgresql://…``;
+            ``umadb://host:port``; or any ``DCBRecorder`` of the eventsourcing library.
+        facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
+        rules: the service's own rules, which refuse more than the built-in ones.
+        upcasters: how to read older versions of its facts.
+        zone: the time zone in which dates, months and years are read.
+        clock: says what time it is, as an aware datetime.
+        retries: how often to try again when others record what a recording depends on.
+
+    Raises:
+        StorageError: it cannot be opened; the subclass says why.
+        ConfigurationError: the arguments do not fit together.
+        InvalidTime: the zone is unknown.
+    """
+    registry = Registry((*BUILT_IN, *facts))
+    codec = Codec(registry, upcasters)
+    rulebook = Rulebook(registry, rules)
+    recorder, close = open_recorder(target)
+    recording = Recording(
+        log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries
+    )
+    return Ledger(recording, zone_of(zone), close)
+
+
+class Ledger:
+    """A community's history, to record in and to ask. Made by `reps_ledger.open`.
+
+    Safe to share between threads. Use it as a context manager, or close it.
+    """
+
+    def __init__(self, recording: Recording, zone: tzinfo, close: Callable[[], None]) -> None:
+        self._recording = recording
+        self._log = recording.log
+        self._zone = zone
+        self._close = close
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the log, if this ledger opened it."""
+        if not self._closed:
+            self._closed = True
+            self._close()
+
+    def record(
+        self,
+        fact: Fact,
+        *,
+        by: str,
+        occurred_at: date | None = None,
+        on_behalf_of: str | None = None,
+        command_id: str | None = None,
+        source: str | None = None,
+    ) -> Receipt:
+        """Record one fact.
+
+        Args:
+            fact: what happened.
+            by: who records it.
+            occurred_at: when it happened: an aware datetime, a date for the start of that
+                day, or None for now (for a correction: when its target happened).
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes this idempotent: recorded again, it returns the first receipt.
+            source: where the fact came from.
+
+        Raises:
+            Refused: rules say no; it carries every refusal.
+            InvalidInput: a value cannot be accepted.
+            Conflict: others kept recording what this depends on.
+        """
+        return self.record_all(
+            [(fact, occurred_at)],
+            by=by,
+            on_behalf_of=on_behalf_of,
+            command_id=command_id,
+            source=source,
+        )
+
+    def record_all(
+        self,
+        facts: Iterable[Fact | tuple[Fact, date | None]],
+        *,
+        by: str,
+        occurred_at: date | None = None,
+        on_behalf_of: str | None = None,
+        command_id: str | None = None,
+        source: str | None = None,
+    ) -> Receipt:
+        """Record facts in one atomic batch, each judged after those before it.
+
+        Args:
+            facts: facts, or pairs of a fact and its own ``occurred_at``.
+            by: who records them.
+            occurred_at: when those without their own happened.
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes the batch idempotent.
+            source: where the facts came from.
+
+        Raises:
+            Refused: any of them is refused, and none was recorded.
+            InvalidInput: a value cannot be accepted, or there is no fact.
+            TooLarge: there are more than ``MAX_BATCH``.
+            Conflict: others kept recording what these depend on.
+        """
+        self._must_be_open()
+        pairs = [pair if isinstance(pair, tuple) else (pair, occurred_at) for pair in facts]
+        if not pairs:
+            raise InvalidInput("there is no fact to record", field="facts")
+        if len(pairs) > MAX_BATCH:
+            raise TooLarge(f"{len(pairs)} facts; record at most {MAX_BATCH} at once", field="facts")
+        drafts = [
+            self._draft(fact, at, index, by, on_behalf_of, command_id, source)
+            for index, (fact, at) in enumerate(pairs)
+        ]
+        return self._recording.record(drafts, command_id)
+
+    def as_of(self, valid_at: date | None = None, known_at: Moment = None) -> View:
+        """Return what was true at an instant, as known at a position.
+
+        Args:
+            valid_at: an aware datetime, or a date for the end of that day; None for now.
+            known_at: a position, a receipt, or a datetime (turned into the last position
+                recorded by then); None for everything.
+        """
+        self._must_be_open()
+        at = self._recording.now() if valid_at is None else as_instant(valid_at, self._zone)
+        now = Reading(log=self._log, known_at=self._log.head())
+        return View(evolve(now, known_at=known_position(known_at, now)), at, self._zone)
+
+    def history(self, member: str | None = None, *, community: str | None = None) -> History:
+        """Return the history of a member, a community or everyone, as known now."""
+        return self.as_of().history(member, community=community)
+
+    def entries(self, *, after: int = 0) -> Iterator[Entry]:
+        """Yield entries as they were recorded, in order of position, corrections among them."""
+        self._must_be_open()
+        return self._log.read(after=after)
+
+    def entry(self, entry_id: str) -> Entry:
+        """Return an entry as it was recorded.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        self._must_be_open()
+        found = Reading(log=self._log, known_at=self._log.head()).entry(entry_id)
+        if found is None:
+            raise NotFound(f"there is no entry {entry_id}")
+        return found
+
+    @property
+    def position(self) -> int:
+        """The last position, or 0."""
+        self._must_be_open()
+        return self._log.head()
+
+    def reconcile(
+        self, *, at: date | None = None, complete_rosters: bool = False
+    ) -> tuple[Discrepancy, ...]:
+        """List what does not add up: failed assertions, orphans, leave past its return.
+
+        Args:
+            at: up to when; None for now.
+            complete_rosters: take the assertions of one day for a complete roster of the
+                roles that they name, and list who holds one without being on it.
+        """
+        view = self.as_of(at)
+        found = reconcile(
+            view.history,
+            self._log.codec.registry,
+            self._recording.rules,
+            view.valid_at,
+            complete_rosters=complete_rosters,
+        )
+        return tuple(found)
+
+    def subscribe(self, *, after: int | Receipt | None = None) -> Subscription:
+        """Follow the log: every entry after a position, then each new one as it is recorded.
+
+        Args:
+            after: a position or a receipt; None for from now on.
+        """
+        self._must_be_open()
+        if after is None:
+            after = self._log.head()
+        elif isinstance(after, Receipt):
+            after = after.position
+        return Subscription(self._log, after)
+
+    def export(self, target: str | os.PathLike[str] | IO[bytes], *, known_at: Moment = None) -> int:
+        """Write every entry as known at a position in the exchange format; return how many.
+
+        Args:
+            target: a path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
+                which is replaced only once all is written; or a binary file for JSON lines.
+            known_at: as for `as_of`.
+        """
+        self._must_be_open()
+        now = Reading(log=self._log, known_at=self._log.head())
+        reading = evolve(now, known_at=known_position(known_at, now))
+        return export_history(reading, target)
+
+    def import_history(
+        self,
+        source: str | os.PathLike[str] | Iterable[Any],
+        *,
+        by: str = "import",
+        on_refused: str = "quarantine",
+        on_unknown_member: str = "refuse",
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """Import rows of the exchange format. Run again, it records nothing twice.
+
+        Args:
+            source: a path (JSON lines or ``.csv``, plain or gzip), or rows as dicts.
+            by: who recorded the rows that do not say it.
+            on_refused: "quarantine" lists refused rows in the report; "stop" raises at the
+                first, and leaves nothing behind (it holds all rows in memory until then).
+            on_unknown_member: "refuse" rows that name people who have not joined, or "join":
+                they joined at first sight, marked as inferred.
+            on_progress: called now and then with the rows and the bytes read so far.
+
+        Raises:
+            ImportStopped: on_refused is "stop" and a row was refused.
+            InvalidInput: an option is none of those, or the file cannot be read at all.
+            Conflict: others kept recording what the rows depend on; import again to go on.
+        """
+        self._must_be_open()
+        return import_history(
+            self._recording,
+            self._zone,
+            source,
+            by=by,
+            on_refused=on_refused,
+            on_unknown_member=on_unknown_member,
+            on_progress=on_progress,
+        )
+
+    def _draft(  # noqa: PLR0917 — as record_all was given them
+        self,
+        fact: Fact,
+        occurred_at: date | None,
+        index: int,
+        by: str,
+        on_behalf_of: str | None,
+        command_id: str | None,
+        source: str | None,
+    ) -> Draft:
+        if command_id is None:
+            entry_id = time_ordered_id(self._recording.now())
+        else:
+            entry_id = derived_id(command_id, index)
+        return make_draft(
+            fact,
+            occurred_at=occurred_at,
+            by=by,
+            entry_id=entry_id,
+            codec=self._log.codec,
+            zone=self._zone,
+            on_behalf_of=on_behalf_of,
+            command_id=command_id,
+            source=source,
+        )
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise Closed("this ledger was closed; open it again")
+
+
+class Subscription(Iterator[Entry]):
+    """Entries as they are recorded; waits for the next. Use it as a context manager."""
+
+    def __init__(self, log: EventLog, after: int) -> None:
+        self._log = log
+        self._inner = log.follow(after=after)
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._inner.__exit__(*exception)
+
+    def __next__(self) -> Entry:
+        return self._log.entry(next(self._inner))
+
+    def stop(self) -> None:
+        """End the iteration, from any thread."""
+        self._inner.stop()

@@ -1,0 +1,213 @@
+"""The codec: from an entry to stored bytes and back, strictly.
+
+An entry is stored as one JSON object: who recorded it and when, the schema version, and the
+fact's fields. The stored name beside it says which class the fields belong to, by a closed
+registry: nothing in stored bytes can name code. What does not fit is an error that says
+where, never a silent skip.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from cattrs.preconf.msgspec import make_converter
+
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
+from reps_ledger.domain.limits import MAX_ENTRY_BYTES
+from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
+from reps_ledger.log.upcasters import Upcaster, Upcasters
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Codec"]
+
+
+class _Stored(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The stored object, as msgspec reads and writes it."""
+
+    id: str
+    recorded_at: datetime
+    occurred_at: datetime
+    day: date | None = None
+    by: str
+    on_behalf_of: str | None = None
+    command_id: str | None = None
+    source: str | None = None
+    schema: int
+    fact: Any
+
+
+class _StoredFields(_Stored, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    fact: dict[str, Any]
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(_StoredFields)
+_NESTED: Final = frozenset({"fact", "schema", "fields"})
+
+
+class Codec:
+    """Encodes and decodes entries of one registry.
+
+    Args:
+        registry: the facts to store and read.
+        upcasters: how to read older versions of them.
+
+    Raises:
+        UpcasterGap: a version cannot be read.
+    """
+
+    def __init__(self, registry: Registry, upcasters: Iterable[Upcaster] = ()) -> None:
+        self.registry = registry
+        self._upcasters = Upcasters(upcasters, registry)
+        self._converter = make_converter(detailed_validation=False)
+        for described in registry:
+            self._register(described)
+
+    def _register(self, described: FactType) -> None:
+        cls: Any = described.cls
+        if cls is EntryCorrected:
+            self._converter.register_structure_hook(cls, self._structure_correction)
+            self._converter.register_unstructure_hook(cls, self._unstructure_correction)
+            return
+
+        def structure(fields: Any, _: Any) -> Any:
+            # msgspec checks the types in C and never coerces; names are checked before.
+            return msgspec.convert(fields, cls)
+
+        self._converter.register_structure_hook(cls, structure)
+
+    def encode(self, entry: Entry) -> bytes:
+        """Return the bytes to store.
+
+        Raises:
+            TooLarge: they are more than ``MAX_ENTRY_BYTES``.
+        """
+        stored = _Stored(
+            id=entry.id,
+            recorded_at=entry.recorded_at,
+            occurred_at=entry.occurred_at,
+            day=entry.day,
+            by=entry.by,
+            on_behalf_of=entry.on_behalf_of,
+            command_id=entry.command_id,
+            source=entry.source,
+            schema=self.registry.of(entry.fact).kind.version,
+            fact=self.unstructure(entry.fact),
+        )
+        data = _ENCODER.encode(stored)
+        if len(data) > MAX_ENTRY_BYTES:
+            raise TooLarge(f"the entry has {len(data):,} bytes; at most {MAX_ENTRY_BYTES:,}")
+        return data
+
+    def decode(self, name: str, data: bytes, position: int, tags: Iterable[str] = ()) -> Entry:
+        """Return the entry of stored bytes.
+
+        Raises:
+            CodecError: the bytes cannot be read; it says where and why.
+        """
+        if len(data) > MAX_ENTRY_BYTES:
+            raise Malformed(f"{len(data):,} bytes are too many for an entry", position=position)
+        try:
+            stored = _DECODER.decode(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            raise Malformed(f"not a stored entry: {error}", position=position) from error
+        try:
+            fact = self.structure(name, stored.schema, stored.fact)
+            return Entry(
+                id=stored.id,
+                position=position,
+                recorded_at=_utc(stored.recorded_at),
+                occurred_at=_utc(stored.occurred_at),
+                day=stored.day,
+                by=stored.by,
+                on_behalf_of=stored.on_behalf_of,
+                command_id=stored.command_id,
+                source=stored.source,
+                fact=fact,
+                tags=tuple(tags),
+                origin=position,
+            )
+        except CodecError as error:
+            raise type(error)(error.words, position=position, entry_id=stored.id) from error
+
+    def reread(self, fact: Fact) -> Fact:
+        """Return a fact as it would read back once stored."""
+        kind = self.registry.of(fact).kind
+        fields = msgspec.json.decode(_ENCODER.encode(self.unstructure(fact)))
+        return self.structure(kind.name, kind.version, fields)
+
+    def unstructure(self, fact: Fact) -> Any:
+        """Return a fact as what JSON can hold: mostly the fact itself, which msgspec writes."""
+        return self._converter.unstructure(fact, type(fact)) if _nests(fact) else fact
+
+    def structure(self, name: str, version: int, fields: Mapping[str, Any]) -> Fact:
+        """Return the fact of stored fields.
+
+        Raises:
+            UnknownFact: no fact of that name is registered.
+            UnknownVersion: the version is newer than the class.
+            Malformed: fields are missing, unknown, or of another type.
+        """
+        described = self.registry.named(name)
+        if described is None:
+            raise UnknownFact(
+                f"{name!r} is not a fact that this ledger knows; "
+                "pass its class to open(…, facts=[…])"
+            )
+        present = described.kind.version
+        if version != present:
+            if not 1 <= version < present:
+                raise UnknownVersion(f"{name} has version {version}; this code knows {present}")
+            fields = self._upcasters.upgrade(name, version, present, dict(fields))
+        if not fields.keys() <= described.names:
+            unknown = ", ".join(sorted(fields.keys() - described.names))
+            raise Malformed(f"{name} has no field {unknown}")
+        try:
+            return self._converter.structure(fields, described.cls)
+        except CodecError:
+            raise
+        except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+            raise Malformed(f"{name}: {error}") from error
+
+    def _unstructure_correction(self, fact: EntryCorrected) -> dict[str, Any]:
+        replacement = fact.replacement
+        kind = self.registry.of(replacement).kind
+        return {
+            "target": fact.target,
+            "replacement": {
+                "fact": kind.name,
+                "schema": kind.version,
+                "fields": self.unstructure(replacement),
+            },
+            "reason": fact.reason,
+        }
+
+    def _structure_correction(self, fields: Any, _: Any) -> EntryCorrected:
+        nested = fields.get("replacement")
+        if not isinstance(nested, dict) or nested.keys() != _NESTED:
+            raise Malformed("entry.corrected: replacement is not a fact")
+        name, version, inner = nested["fact"], nested["schema"], nested["fields"]
+        if not (isinstance(name, str) and type(version) is int and isinstance(inner, dict)):
+            raise Malformed("entry.corrected: replacement is not a fact")
+        rest = {key: value for key, value in fields.items() if key != "replacement"}
+        return EntryCorrected(replacement=self.structure(name, version, inner), **rest)
+
+
+def _nests(fact: Fact) -> bool:
+    return isinstance(fact, EntryCorrected)
+
+
+def _utc(instant: datetime) -> datetime:
+    if instant.tzinfo is UTC:
+        return instant
+    if instant.tzinfo is None:
+        raise Malformed(f"{instant.isoformat()} has no time zone")
+    try:
+        return instant.astimezone(UTC)
+    except OverflowError as error:
+        raise Malformed(f"{instant.isoformat()} is out of range") from error

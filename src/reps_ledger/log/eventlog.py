@@ -1,0 +1,157 @@
+"""The event log: entries over any recorder of the ``eventsourcing`` library's DCB interface."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eventsourcing.dcb.api import (
+    DCBAppendCondition,
+    DCBEvent,
+    DCBQuery,
+    DCBQueryItem,
+    DCBRecorder,
+    DCBSequencedEvent,
+)
+from eventsourcing.persistence import IntegrityError, PersistenceError
+
+from reps_ledger.domain.entries import Entry, entry_tag
+from reps_ledger.domain.rules import Source
+from reps_ledger.errors import Conflict, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reps_ledger.log.codec import Codec
+
+__all__ = ["EventLog"]
+
+PAGE: Final = 1_000
+"""Entries read at a time."""
+
+
+class EventLog:
+    """Entries, appended on condition and read in order of position.
+
+    Args:
+        recorder: where events are kept.
+        codec: how entries become events.
+    """
+
+    def __init__(self, recorder: DCBRecorder, codec: Codec) -> None:
+        self.recorder = recorder
+        self.codec = codec
+
+    def head(self) -> int:
+        """Return the last position, or 0."""
+        quick = getattr(self.recorder, "head", None)
+        if quick is not None:
+            return int(quick())
+        response = self._read(DCBQuery([DCBQueryItem(tags=["ledger:head"])]), None, None)
+        list(response)
+        return response.head or 0
+
+    def read(
+        self,
+        sources: Iterable[Source] = (),
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int = PAGE,
+    ) -> Iterator[Entry]:
+        """Yield entries of any of the sources, or all, in order of position, a page at a time.
+
+        Args:
+            sources: what to read; nothing means everything.
+            after: read only what has a greater position.
+            upto: read only what has this position or a smaller one.
+            limit: entries in a page.
+        """
+        query = _query(sources)
+        while True:
+            count = 0
+            for event in self._read(query, after, limit):
+                if upto is not None and event.position > upto:
+                    return
+                count += 1
+                after = event.position
+                yield self._entry(event)
+            if count < limit:
+                return
+
+    def read_sources(
+        self, sources: Iterable[Source], *, upto: int | None = None
+    ) -> tuple[dict[Source, list[Entry]], int]:
+        """Return the entries of each source, and the position up to which they are complete."""
+        found: dict[Source, list[Entry]] = {source: [] for source in sources}
+        if not found:
+            return found, self.head()
+        by_tag: dict[str, list[Source]] = {}
+        for source in found:
+            by_tag.setdefault(source.tag, []).append(source)
+        response = self._read(_query(found), None, None)
+        for event in response:
+            if upto is not None and event.position > upto:
+                break
+            entry = self._entry(event)
+            for tag in entry.tags:
+                for source in by_tag.get(tag, ()):
+                    if source.types is None or event.event.type in source.types:
+                        found[source].append(entry)
+        return found, response.head or 0
+
+    def append(
+        self, entries: Sequence[Entry], depends_on: Iterable[Source] | None, after: int
+    ) -> list[int]:
+        """Append entries unless anything of the sources was recorded after a position.
+
+        With None for the sources: unless anything at all was.
+
+        Every append is conditional, and every condition has a source: on PostgreSQL only a
+        conditional append takes the lock without which a reader could miss an entry.
+
+        Returns:
+            Their positions.
+
+        Raises:
+            Conflict: something was; or the commit's reply was lost and the retry met
+                the very entries that it had appended. Look for them to know.
+        """
+        sources = {Source(entry_tag(entries[0].id)), *depends_on} if depends_on is not None else ()
+        events = [
+            DCBEvent(type=e.name, data=self.codec.encode(e), tags=list(e.tags)) for e in entries
+        ]
+        condition = DCBAppendCondition(_query(sources), after)
+        try:
+            last = self.recorder.append(events, condition)
+        except IntegrityError as error:
+            raise Conflict("the part of the log that this depends on changed") from error
+        except PersistenceError as error:
+            raise StorageError(f"the log could not be written: {error}") from error
+        return list(range(last - len(events) + 1, last + 1))
+
+    def follow(self, *, after: int) -> Any:
+        """Return the recorder's subscription: it blocks for what is appended from now on."""
+        return self.recorder.subscribe(after=after)
+
+    def entry(self, event: DCBSequencedEvent) -> Entry:
+        """Return the entry of an event."""
+        return self._entry(event)
+
+    def _entry(self, event: DCBSequencedEvent) -> Entry:
+        inner = event.event
+        return self.codec.decode(inner.type, inner.data, event.position, inner.tags)
+
+    def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Any:
+        try:
+            return self.recorder.read(query, after=after, limit=limit)
+        except PersistenceError as error:
+            raise StorageError(f"the log could not be read: {error}") from error
+
+
+def _query(sources: Iterable[Source]) -> DCBQuery:
+    return DCBQuery(
+        [
+            DCBQueryItem(types=sorted(source.types) if source.types else [], tags=[source.tag])
+            for source in sources
+        ]
+    )

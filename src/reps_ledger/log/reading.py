@@ -1,0 +1,114 @@
+"""Reading: histories as known at a position, with corrections and merges applied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve, frozen
+
+from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
+from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
+from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.rules import Source
+from reps_ledger.log.eventlog import EventLog
+from reps_ledger.log.sorting import in_effective_order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from reps_ledger.domain.entries import Entry
+
+__all__ = ["Reading"]
+
+_AMENDMENTS: Final = tuple(Source(f"ledger:{name}", frozenset({name})) for name in sorted(AMENDING))
+
+
+@frozen(kw_only=True)
+class Reading:
+    """The log as known at one position.
+
+    Attributes:
+        log: which log.
+        known_at: entries after this position are not known.
+    """
+
+    log: EventLog
+    known_at: int
+
+    def member(self, member: str) -> tuple[str, list[Entry]]:
+        """Return who a member is after merges, and what stands of their history, in order.
+
+        What a duplicate did is theirs, and read as theirs.
+        """
+        raw = self._closure(Source(member_tag(member)))
+        aliases = Amendments.among(raw.values()).aliases
+        kept = aliases.get(member, member)
+        if kept != member:
+            return self.member(kept)
+        registry = self.log.codec.registry
+        return member, [
+            entry
+            for entry in resolve(raw.values(), registry)
+            if member in people_in(entry.fact, registry)
+        ]
+
+    def community(self, community: str) -> list[Entry]:
+        """Return what stands of a community's history, in effective order."""
+        raw = self._closure(Source(community_tag(community)))
+        merges = {e.id: e for e in self.log.read(_AMENDMENTS, upto=self.known_at)}
+        standing = resolve({**raw, **merges}.values(), self.log.codec.registry)
+        return [e for e in standing if getattr(e.fact, "community", None) == community]
+
+    def everyone(self) -> Iterator[Entry]:
+        """Yield what stands of everyone's history in effective order, in bounded memory."""
+        return in_effective_order(self.standing())
+
+    def standing(self) -> Iterator[Entry]:
+        """Yield what stands of everyone's history, in order of position."""
+        amendments = Amendments.among(self.log.read(_AMENDMENTS, upto=self.known_at))
+        return amendments.apply(self.log.read(upto=self.known_at), self.log.codec.registry)
+
+    def recorded(self) -> Iterator[Entry]:
+        """Yield every entry as it was recorded, in order of position."""
+        return self.log.read(upto=self.known_at)
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Return the entry of that id as it was recorded, or None."""
+        source = Source(entry_tag(entry_id))
+        found, _ = self.log.read_sources([source], upto=self.known_at)
+        return next((entry for entry in found[source] if entry.id == entry_id), None)
+
+    def position_of(self, moment: datetime) -> int:
+        """Return the last position recorded at or before a moment, by bisection.
+
+        For people, who think in dates. Clocks may be wrong; programs keep positions.
+        """
+        low, high = 0, self.known_at
+        while low < high:
+            middle = (low + high + 1) // 2
+            entry = next(iter(self.log.read(after=middle - 1, limit=1)), None)
+            if entry is None or entry.position > high or entry.recorded_at > moment:
+                high = middle - 1
+            else:
+                low = entry.position
+        return low
+
+    def _closure(self, first: Source) -> dict[str, Entry]:
+        """Read a source, the duplicates merged into it, and all that its corrections correct."""
+        raw: dict[str, Entry] = {}
+        wanted, read = {first}, set[Source]()
+        while wanted:
+            found, _ = self.log.read_sources(wanted, upto=self.known_at)
+            read |= wanted
+            raw.update({entry.id: entry for entries in found.values() for entry in entries})
+            wanted = {source for source in self._leads(raw, first) if source not in read}
+        return raw
+
+    def _leads(self, raw: dict[str, Entry], first: Source) -> Iterator[Source]:
+        for entry in raw.values():
+            if isinstance(entry.fact, EntryCorrected) and entry.fact.target not in raw:
+                yield Source(entry_tag(entry.fact.target))
+        for duplicate, kept in Amendments.among(raw.values()).aliases.items():
+            if first.tag == member_tag(kept):
+                yield evolve(first, tag=member_tag(duplicate))

@@ -1,0 +1,219 @@
+"""Recording: read what the rules depend on, judge, and append on condition that it still holds."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, frozen
+
+from reps_ledger.domain.entries import Entry, command_tag, entry_tag
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
+from reps_ledger.domain.rules import Rulebook, Source, World
+from reps_ledger.domain.time import Clock, instant_of
+from reps_ledger.errors import Conflict, Refused
+from reps_ledger.log.drafts import Draft, Receipt
+from reps_ledger.log.eventlog import EventLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from reps_ledger.domain.refusals import Refusal
+
+__all__ = ["Recording"]
+
+RETRIES: Final = 20
+"""Times that a recording is tried again when others record what it depends on."""
+
+_FIRST_PAUSE: Final = 0.001
+_LONGEST_PAUSE: Final = 0.1
+
+
+@frozen(kw_only=True)
+class Recording:
+    """Records drafts in one log, under its rules.
+
+    Attributes:
+        log: where.
+        rules: under which rules.
+        clock: what time it is.
+        retries: how often to try again after a conflict.
+        pause: waits for some seconds; injected, as the clock is.
+    """
+
+    log: EventLog
+    rules: Rulebook
+    clock: Clock
+    retries: int = RETRIES
+    pause: Callable[[float], None] = time.sleep
+
+    def record(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt:
+        """Record all drafts in one append, or none.
+
+        Raises:
+            Refused: a rule says no to any of them.
+            Conflict: others kept recording what they depend on.
+        """
+        for attempt in range(self.retries + 1):
+            if command_id is not None or attempt:
+                before = self._before(drafts, command_id)
+                if before is not None:
+                    return before
+            world = self.world()
+            head = self.load(world, drafts)
+            entries = self.judged(world, drafts, head)
+            try:
+                return self.append(world, entries, head, command_id)
+            except Conflict:
+                self.wait(attempt)
+        raise Conflict(
+            f"others kept recording what this depends on; gave up after {self.retries} retries. "
+            "Nothing was written; try again"
+        )
+
+    def wait(self, attempt: int) -> None:
+        """Wait a short while of random length, so that two who met do not meet again."""
+        longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
+        self.pause(random.uniform(0, longest))  # noqa: S311 — not a secret
+
+    def world(self) -> World:
+        """Return a world that knows nothing yet."""
+        return World(self.log.codec.registry, self.rules)
+
+    def load(
+        self,
+        world: World,
+        drafts: Iterable[Draft],
+        upto: int | None = None,
+        *,
+        empty: bool = False,
+    ) -> int:
+        """Read into a world all that judging these drafts takes.
+
+        Args:
+            world: what to read into.
+            drafts: what will be judged.
+            upto: the position up to which the world is complete; None for a new one.
+            empty: the log held nothing when the world began, and the world has seen all
+                since, so that what it does not know is nothing. (An entry looked up by its
+                id is the exception: it may have been appended without being asked for.)
+
+        Returns:
+            The position up to which it is complete.
+        """
+        facts = [draft.fact for draft in drafts]
+        head = upto
+        while True:
+            missing = world.missing(part for fact in facts for part in world.parts(fact))
+            if not missing and head is not None:
+                return head
+            if empty:
+                world.load({s: [] for s in missing if s.types is not None})
+                missing = {s for s in missing if s.types is None}
+            found, position = self.log.read_sources(missing, upto=head)
+            head = position if head is None else head
+            world.load(found)
+
+    def judged(self, world: World, drafts: Sequence[Draft], head: int) -> list[Entry]:
+        """Return the entries to append, each judged after those before it.
+
+        Raises:
+            Refused: with the refusals of every draft.
+        """
+        now = self.now()
+        entries: list[Entry] = []
+        refusals: list[Refusal] = []
+        for index, draft in enumerate(drafts):
+            entry = self.entry(world, draft, head + 1 + index, now)
+            found = world.judge(entry)
+            refusals += [evolve(refusal, index=index) for refusal in found]
+            if not found:
+                world.add(entry)
+            entries.append(entry)
+        if refusals:
+            raise Refused(refusals)
+        return entries
+
+    def now(self) -> datetime:
+        """Return what time it is, in UTC."""
+        return instant_of(self.clock(), "clock")
+
+    def entry(self, world: World, draft: Draft, position: int, now: datetime) -> Entry:
+        """Return the entry of a draft, at a position that it will have if nobody comes between."""
+        at, day = draft.occurred_at, draft.day
+        fact: Any = draft.fact
+        if at is None and isinstance(fact, EntryRetracted | EntryCorrected):
+            target = world.target(fact.target)
+            if target is not None:
+                at, day = target.occurred_at, target.day
+        tags = world.tags(draft.fact, draft.id)
+        if draft.command_id is not None:
+            tags = (*tags, command_tag(draft.command_id))
+        return Entry(
+            id=draft.id,
+            position=position,
+            recorded_at=now,
+            occurred_at=now if at is None else at,
+            day=day,
+            by=draft.by,
+            on_behalf_of=draft.on_behalf_of,
+            command_id=draft.command_id,
+            source=draft.source,
+            fact=draft.fact,
+            tags=tags,
+            origin=position,
+        )
+
+    def append(
+        self, world: World, entries: Sequence[Entry], head: int, command_id: str | None = None
+    ) -> Receipt:
+        """Append judged entries unless what they depend on changed since.
+
+        Raises:
+            Conflict: it changed.
+        """
+        sources = {
+            source
+            for entry in entries
+            for part in world.parts(entry.fact)
+            for source in world.sources(part)
+        }
+        if command_id is not None:
+            sources.add(Source(command_tag(command_id)))
+        positions = self.log.append(entries, sources, head)
+        return Receipt(
+            entries=tuple(
+                entry
+                if entry.position == position
+                else evolve(entry, position=position, origin=position)
+                for entry, position in zip(entries, positions, strict=True)
+            )
+        )
+
+    def _before(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt | None:
+        """Return the receipt of this very command, if it was recorded already.
+
+        Without a command id it is looked for by the entries' own ids: after a conflict they
+        tell whether the append succeeded although its reply was lost.
+        """
+        if command_id is None:
+            sources = [Source(entry_tag(draft.id)) for draft in drafts]
+            wanted = {draft.id for draft in drafts}
+        else:
+            sources = [Source(command_tag(command_id))]
+            wanted = set()
+        found, _ = self.log.read_sources(sources)
+        entries = {
+            entry.position: entry
+            for source in sources
+            for entry in found[source]
+            if entry.id in wanted or (not wanted and entry.command_id == command_id)
+        }
+        if not entries:
+            return None
+        return Receipt(
+            entries=tuple(entries[p] for p in sorted(entries)), repeated=command_id is not None
+        )

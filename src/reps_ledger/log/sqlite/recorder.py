@@ -1,0 +1,208 @@
+"""The log in one SQLite file, behind the library's recorder API."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from eventsourcing.dcb.api import DCBRecorder
+from eventsourcing.persistence import IntegrityError, ProgrammingError
+
+from reps_ledger.errors import InvalidInput
+from reps_ledger.log.sqlite.connections import Connections
+from reps_ledger.log.sqlite.query import Span, first_match, matcher
+from reps_ledger.log.sqlite.reading import FEW, SQLiteReadResponse, decoded_tags
+from reps_ledger.log.sqlite.schema import HEAD, INDEX_TAGS, INSERT_EVENT, problems
+from reps_ledger.log.sqlite.subscription import SQLiteSubscription
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Sequence
+    from typing import Self
+
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery
+
+__all__ = ["MEMORY", "SQLiteRecorder"]
+
+MEMORY: Final = ":memory:"
+
+_KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDER BY position"
+_encode_tags = msgspec.json.Encoder().encode
+
+
+class SQLiteRecorder(DCBRecorder):
+    """Appends, reads and follows events in one SQLite file, from any thread and any process.
+
+    An append is on the disk when it returns. Positions are 1, 2, 3 … without gaps, and a reader
+    who has seen a position has been able to see every one below it.
+
+    Args:
+        path: the file, or ``":memory:"`` for a log that ends with this object.
+        timeout: how many seconds an append waits for its turn before it raises ``Busy``.
+        create: whether a missing or empty file becomes a new log.
+
+    Raises:
+        StorageError: the file cannot be opened; one of its subclasses says why. Nothing was
+            changed then.
+    """
+
+    def __init__(self, path: str | Path, *, timeout: float = 5.0, create: bool = True) -> None:
+        # Resolved once, so that neither chdir nor a link that is moved leads elsewhere later.
+        self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))
+        self._connections = Connections(self._path, timeout=timeout, create=create)
+        self._followers: weakref.WeakSet[SQLiteSubscription] = weakref.WeakSet()
+        self._followers_guard = threading.Lock()
+
+    @property
+    def path(self) -> Path | None:
+        """The file, absolute and with symbolic links resolved; None for a log in memory."""
+        return self._path
+
+    def append(
+        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
+    ) -> int:
+        """Append the events, all or none, unless the condition fails.
+
+        Args:
+            events: at least one.
+            condition: fails if any event past its ``after`` matches its query.
+
+        Returns:
+            The position of the last of them, when all are on the disk.
+
+        Raises:
+            eventsourcing.persistence.IntegrityError: the condition failed.
+            eventsourcing.persistence.ProgrammingError: there were no events.
+            Busy: others kept writing for longer than the timeout.
+            StorageError: no room, a read-only or damaged file, or closed.
+        """
+        batch = [(event.type, event.data, _encoded(event.tags)) for event in events]
+        if not batch:
+            raise ProgrammingError("there are no events to append; pass at least one")
+        with self._connections.writing() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            (head,) = connection.execute(HEAD).fetchone()
+            failed = condition is not None and _fails(connection, condition, head)
+            if failed:
+                connection.execute("ROLLBACK")
+            else:
+                _insert(connection, head, batch)
+                connection.execute("COMMIT")
+        if failed:
+            raise IntegrityError(condition)
+        self.wake()
+        return int(head) + len(batch)
+
+    def read(
+        self,
+        query: DCBQuery | None = None,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> SQLiteReadResponse:
+        """Return the events that match, in order of position, streaming.
+
+        Args:
+            query: any of its items must match; none, or no items, for every event.
+            after: only events past this position.
+            limit: at most so many.
+
+        Returns:
+            An iterator over the events as of now. Its ``head`` is the log's last position or,
+            with a limit, the last event's; None if there is none.
+        """
+        items = query.items if query else []
+        return SQLiteReadResponse(self._connections, items, after=after, limit=limit)
+
+    def subscribe(
+        self, query: DCBQuery | None = None, *, after: int | None = None
+    ) -> SQLiteSubscription:
+        """Return an iterator that never ends by itself: it waits for events to come.
+
+        Args:
+            query: as for ``read``.
+            after: only events past this position.
+        """
+        subscription = SQLiteSubscription(self, query, after)
+        with self._followers_guard:
+            self._followers.add(subscription)
+        return subscription
+
+    def head(self) -> int:
+        """The last position, 0 if there is none."""
+        with self._connections.reading() as connection:
+            return int(connection.execute(HEAD).fetchone()[0])
+
+    def integrity_check(self) -> list[str]:
+        """Everything that is wrong with the file, in words; empty if it is whole.
+
+        Takes time in proportion to the log. It finds what SQLite can tell of a damaged file,
+        guards that were dropped, gaps, and a tag index that does not say what the entries say. It
+        does not find a changed entry whose index rows were changed along with it.
+        """
+        with self._connections.reading() as connection:
+            connection.execute("BEGIN")
+            found = list(problems(connection))
+            connection.execute("ROLLBACK")
+        return found
+
+    def wake(self) -> None:
+        """Have the subscriptions of this object look for events now."""
+        with self._followers_guard:
+            followers = list(self._followers)
+        for follower in followers:
+            follower.wake()
+
+    def forget(self, subscription: SQLiteSubscription) -> None:
+        """Have a subscription woken no more."""
+        with self._followers_guard:
+            self._followers.discard(subscription)
+
+    def close(self) -> None:
+        """Stop the subscriptions and close the file; closing twice is well."""
+        with self._followers_guard:
+            followers = list(self._followers)
+        for follower in followers:
+            follower.stop()
+        self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _encoded(tags: list[str]) -> str:
+    # SQLite's JSON functions end a text at a NUL; PostgreSQL does not take one at all.
+    if any("\0" in tag for tag in tags):
+        raise InvalidInput("a tag has a NUL character", field="tags")
+    try:
+        return _encode_tags(tags).decode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput(f"a tag is not valid Unicode: {error}", field="tags") from error
+
+
+def _insert(connection: sqlite3.Connection, head: int, batch: list[tuple[str, bytes, str]]) -> None:
+    entries = [(position, *entry) for position, entry in enumerate(batch, start=head + 1)]
+    connection.executemany(INSERT_EVENT, entries)
+    # In the order of the index, so that its pages are touched once each.
+    connection.execute(INDEX_TAGS, (head,))
+
+
+def _fails(connection: sqlite3.Connection, condition: DCBAppendCondition, head: int) -> bool:
+    items = condition.fail_if_events_match.items
+    span = Span(min(max(0, condition.after or 0), head), head)
+    if span.after == span.upto:
+        return False
+    if not items:
+        return True
+    if head - span.after <= FEW:
+        matches = matcher(items)
+        rows = connection.execute(_KINDS, (span.after,)).fetchall()
+        return any(matches(kind, decoded_tags(position, tags)) for position, kind, tags in rows)
+    return first_match(connection, items, span)

@@ -1,0 +1,174 @@
+"""Membership: for ever; with its spells of activity and absence.
+
+Standing goes by a default rule until a programme's charter states its own: a member is
+active when an act of theirs lies within the last 12 months (calendar months, in the
+ledger's zone) or while they are on leave that has not lapsed. Retiring ends the activity so
+far; a later act begins it again. What counts as an act is said by each kind of fact; a
+report that was only announced, or made by a system, is none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, frozen
+
+from reps_ledger.domain.facts import (
+    LeaveEnded,
+    LeaveStarted,
+    MemberJoined,
+    MemberRetired,
+    MemberReturned,
+    ReportFiled,
+    RoleAssigned,
+    kind_of,
+)
+from reps_ledger.domain.time import LAST, months_after
+from reps_ledger.projections.projection import Projection
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Fact
+
+__all__ = ["ACTIVE_MONTHS", "Membership", "Spell", "acting", "membership"]
+
+ACTIVE_MONTHS: Final = 12
+"""Calendar months for which an act keeps a member active."""
+
+
+@frozen(kw_only=True)
+class Spell:
+    """A time of activity or of absence, from ``start`` and before ``end``.
+
+    Attributes:
+        active: which of the two.
+        start: from when.
+        end: the first instant after it; None while it lasts.
+    """
+
+    active: bool
+    start: datetime
+    end: datetime | None
+
+
+@frozen(kw_only=True)
+class Membership:
+    """A person's membership, as folded so far.
+
+    Attributes:
+        member: whose.
+        joined_at: when they joined; None for somebody who never did.
+        kind: volunteer, staff …
+        inferred: whether the joining was inferred.
+        retired_at: when they retired, unless they came back.
+        retired_how: how.
+        last_activity: when they last acted.
+        on_leave_since: when their leave started, unless it was ended.
+        leave_until: when it lapses.
+        stretches: times of activity, each ``[start, until)``, as acts and leave make them.
+        acted_until: until when acts alone keep them active.
+    """
+
+    member: str
+    joined_at: datetime | None = None
+    kind: str | None = None
+    inferred: bool = False
+    retired_at: datetime | None = None
+    retired_how: str | None = None
+    last_activity: datetime | None = None
+    on_leave_since: datetime | None = None
+    leave_until: datetime | None = None
+    stretches: tuple[tuple[datetime, datetime], ...] = ()
+    acted_until: datetime | None = None
+
+    def is_active(self, at: datetime) -> bool:
+        """Whether they were active then; ``at`` is not before the last entry folded."""
+        return bool(self.stretches) and self.stretches[-1][0] <= at < self.stretches[-1][1]
+
+    def is_on_leave(self, at: datetime) -> bool:
+        """Whether they were on leave that had not lapsed."""
+        if self.on_leave_since is None:
+            return False
+        return self.leave_until is None or at < self.leave_until
+
+    def spells(self, at: datetime) -> tuple[Spell, ...]:
+        """Return every spell up to then, the last one lasting."""
+        found: list[Spell] = []
+        for start, until in self.stretches:
+            if found and found[-1].end is not None and found[-1].end < start:
+                found.append(Spell(active=False, start=found[-1].end, end=start))
+            if start < until:
+                found.append(Spell(active=True, start=start, end=until if until <= at else None))
+        if found and (end := found[-1].end) is not None:
+            found.append(Spell(active=False, start=end, end=None))
+        return tuple(found)
+
+
+def membership(member: str, zone: tzinfo) -> Projection[Membership]:
+    """Make the projection of one person's membership, reading months in a zone."""
+    return Projection(
+        name="membership",
+        version=1,
+        initial=Membership(member=member),
+        evolve=partial(_evolve, zone=zone),
+    )
+
+
+def acting(fact: Fact) -> str | None:
+    """Return whose act a fact is, or None."""
+    if isinstance(fact, ReportFiled) and (fact.passive or fact.announced):
+        return None
+    field = kind_of(fact).act
+    actor: Any = None if field is None else getattr(fact, field)
+    return actor if isinstance(actor, str) else None
+
+
+def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:
+    fact = entry.fact
+    if getattr(fact, "member", None) == state.member:
+        state = _lived(state, entry)
+    if acting(fact) == state.member:
+        state = _acted(state, entry.occurred_at, zone)
+    return state
+
+
+def _lived(state: Membership, entry: Entry) -> Membership:
+    at = entry.occurred_at
+    match entry.fact:
+        case MemberJoined(kind=kind, inferred=inferred) if state.joined_at is None:
+            return evolve(state, joined_at=at, kind=kind, inferred=inferred)
+        case MemberRetired(how=how):
+            state = evolve(_cut(state, at), retired_at=at, retired_how=how, acted_until=None)
+            return evolve(state, on_leave_since=None, leave_until=None)
+        case MemberReturned() | RoleAssigned():
+            return evolve(state, retired_at=None, retired_how=None)
+        case LeaveStarted(expected_return=expected):
+            state = _active(state, at, LAST if expected is None else expected)
+            return evolve(state, on_leave_since=at, leave_until=expected)
+        case LeaveEnded() if state.on_leave_since is not None:
+            state = _cut(state, max(at, state.acted_until or at))
+            return evolve(state, on_leave_since=None, leave_until=None)
+    return state
+
+
+def _acted(state: Membership, at: datetime, zone: tzinfo) -> Membership:
+    until = months_after(at, ACTIVE_MONTHS, zone)
+    return evolve(_active(state, at, until), last_activity=at, acted_until=until)
+
+
+def _active(state: Membership, start: datetime, until: datetime) -> Membership:
+    """Add a time of activity; it joins the last one where they touch."""
+    if state.stretches and start <= state.stretches[-1][1]:
+        *before, (first, last) = state.stretches
+        return evolve(state, stretches=(*before, (first, max(last, until))))
+    return evolve(state, stretches=(*state.stretches, (start, until)))
+
+
+def _cut(state: Membership, at: datetime) -> Membership:
+    """Let the last time of activity end at ``at`` at the latest."""
+    if not state.stretches or state.stretches[-1][1] <= at:
+        return state
+    *before, (first, _) = state.stretches
+    return evolve(state, stretches=(*before, (first, at)))

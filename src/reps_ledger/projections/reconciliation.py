@@ -1,0 +1,202 @@
+"""Reconciliation: what in the record does not add up.
+
+Assertions that fail, as a ledger's balance assertions do; leftovers that a correction or a
+merge orphaned; leave past its expected return that nobody closed.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import define, field, frozen
+
+from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import (
+    LeaveStarted,
+    MembersMerged,
+    MembersUnmerged,
+    Registry,
+    ReportVerified,
+    RoleAsserted,
+)
+from reps_ledger.domain.rules import Rulebook
+from reps_ledger.domain.rules.machines import LIFE, TARGET, Life
+from reps_ledger.domain.rules.parts import Part
+from reps_ledger.domain.rules.words import day_of, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+
+__all__ = ["Discrepancy", "reconcile"]
+
+S = TypeVar("S")
+
+
+@frozen(kw_only=True)
+class Discrepancy:
+    """Something in the record that does not add up.
+
+    Attributes:
+        kind: ``assertion_failed``, ``unlisted``, ``orphaned`` or ``leave_overdue``.
+        member: whom it concerns, if one person.
+        at: when it shows.
+        words: what is wrong, in words.
+        entries: ids of the entries concerned.
+    """
+
+    kind: str
+    member: str | None
+    at: datetime
+    words: str
+    entries: tuple[str, ...]
+
+
+def reconcile(
+    history: Callable[[], Iterable[Entry]],
+    registry: Registry,
+    rules: Rulebook,
+    at: datetime,
+    *,
+    complete_rosters: bool = False,
+) -> Iterator[Discrepancy]:
+    """Yield every discrepancy up to an instant.
+
+    Args:
+        history: gives what stands of everyone's entries, in effective order; asked twice.
+        registry: knows which fields name people.
+        rules: by which orphans are found.
+        at: up to when.
+        complete_rosters: take the assertions of one instant and community for a complete
+            roster of the roles that they name: whoever else holds one then is ``unlisted``.
+    """
+    referred = {e.fact.report for e in history() if isinstance(e.fact, ReportVerified)}
+    check = _Check(registry, rules, frozenset(referred))
+    asserted: list[Entry] = []
+    for entry in history():
+        if asserted and (complete_rosters and asserted[-1].occurred_at < entry.occurred_at):
+            yield from _unlisted(asserted, check)
+            asserted = []
+        if isinstance(entry.fact, RoleAsserted):
+            yield from _assertion(entry, entry.fact, check)
+            asserted.append(entry)
+        else:
+            yield from check.orphans(entry)
+        check.take(entry)
+    if complete_rosters:
+        yield from _unlisted(asserted, check)
+    yield from _overdue(check, at)
+
+
+@define
+class _Check:
+    """The states of every machine that rules depend on, as a history goes by."""
+
+    registry: Registry
+    rules: Rulebook
+    referred: frozenset[str]
+    states: dict[Part[Any], Any] = field(factory=dict)
+
+    def state(self, part: Part[S]) -> S:
+        found: S = self.states.get(part, part.machine.initial)
+        return found
+
+    def orphans(self, entry: Entry) -> Iterator[Discrepancy]:
+        if isinstance(entry.fact, MembersMerged | MembersUnmerged):
+            return  # the history is read as merged already
+        for rule in self.rules.of(entry.fact):
+            states = [self.state(part) for part in rule.parts(entry.fact, self)]
+            for refusal in rule.judge(entry, *states):
+                if refusal.code == "already_joined":
+                    continue  # both of two merged people joined; only a merge lets that be
+                yield Discrepancy(
+                    kind="orphaned",
+                    member=getattr(entry.fact, "member", None),
+                    at=entry.occurred_at,
+                    words=f"{entry.name} of {day_of(entry)} no longer holds: {refusal.words}",
+                    entries=(entry.id, *refusal.entries),
+                )
+
+    def take(self, entry: Entry) -> None:
+        parts = {p for rule in self.rules.of(entry.fact) for p in rule.parts(entry.fact, self)}
+        parts |= {LIFE.part(person) for person in people_in(entry.fact, self.registry)}
+        if entry.id in self.referred:
+            parts.add(TARGET.part(entry.id))
+        for part in parts:
+            if part.machine.takes(entry.name):
+                self.states[part] = part.machine.evolve(self.state(part), entry, part.key)
+
+    def lives(self) -> Iterator[tuple[str, Life]]:
+        for part, state in self.states.items():
+            if isinstance(state, Life):
+                yield part.key, state
+
+
+def _assertion(entry: Entry, fact: RoleAsserted, check: _Check) -> Iterator[Discrepancy]:
+    life = check.state(LIFE.part(fact.member))
+    held = life.held(fact.role, fact.community, entry.occurred_at)
+    if (held is not None) == fact.held:
+        return
+    what = place(fact.role, fact.community)
+    others = sorted(
+        role
+        for role, community in life.roles
+        if community == fact.community and life.held(role, community, entry.occurred_at) is not None
+    )
+    roster = f"the roster of {day_of(entry)}"
+    if held is not None:
+        words = f"{roster} does not list {fact.member} as {what}, held since {day_of(held)}"
+    elif others:
+        words = f"{roster} lists {fact.member} as {what}; the record says {', '.join(others)}"
+    elif life.joined is None:
+        words = f"{roster} lists {fact.member} as {what}, who never joined"
+    else:
+        words = f"{roster} lists {fact.member} as {what}, who held no role there"
+    causes = (entry.id,) if held is None else (entry.id, held.id)
+    yield Discrepancy(
+        kind="assertion_failed",
+        member=fact.member,
+        at=entry.occurred_at,
+        words=words,
+        entries=causes,
+    )
+
+
+def _unlisted(asserted: list[Entry], check: _Check) -> Iterator[Discrepancy]:
+    """Yield who holds a role that a roster of that instant names, without being on it."""
+    facts = [e.fact for e in asserted if isinstance(e.fact, RoleAsserted)]
+    listed = {(f.member, f.community) for f in facts}
+    named = {(f.role, f.community) for f in facts if f.held}
+    if not named:
+        return
+    at, day = asserted[-1].occurred_at, day_of(asserted[-1])
+    for member, life in sorted(check.lives(), key=lambda item: item[0]):
+        for role, community in sorted(named & life.roles.keys(), key=str):
+            held = life.held(role, community, at)
+            if held is not None and (member, community) not in listed:
+                yield Discrepancy(
+                    kind="unlisted",
+                    member=member,
+                    at=at,
+                    words=f"{member} holds {place(role, community)} since {day_of(held)}, "
+                    f"but the roster of {day} does not list them",
+                    entries=(held.id,),
+                )
+
+
+def _overdue(check: _Check, at: datetime) -> Iterator[Discrepancy]:
+    for member, life in sorted(check.lives(), key=lambda item: item[0]):
+        leave = life.leave
+        if leave is None or not isinstance(leave.fact, LeaveStarted):
+            continue
+        expected = leave.fact.expected_return
+        if expected is not None and expected <= at:
+            yield Discrepancy(
+                kind="leave_overdue",
+                member=member,
+                at=expected,
+                words=f"{member}'s leave of {day_of(leave)} lapsed on "
+                f"{expected.date().isoformat()}; record leave.ended, or a new leave",
+                entries=(leave.id,),
+            )
