@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 from attrs import field, frozen
 
-from reps_ledger.domain.facts.kinds import Fact, kind_of
+from reps_ledger.domain.facts.kinds import Fact
 from reps_ledger.domain.time import microseconds
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Entry:
     @property
     def name(self) -> str:
         """The fact's stored name."""
-        return kind_of(self.fact).name
+        name: str = self.fact.__fact__.name  # type: ignore[attr-defined]  # of every fact
+        return name
 
     @property
     def is_correction(self) -> bool:

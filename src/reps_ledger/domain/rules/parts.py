@@ -10,6 +10,7 @@ https://dcb.events).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any, Final, Generic, Protocol, TypeVar
 
 from attrs import field, frozen
@@ -23,11 +24,12 @@ __all__ = ["CORRECTIONS", "Known", "Machine", "Part", "Parts", "Rule", "Source",
 S = TypeVar("S")
 
 CORRECTIONS: Final = frozenset({"entry.retracted", "entry.corrected"})
+MERGES: Final = frozenset({"members.merged", "members.unmerged"})
 
 _BETWEEN: Final = "\x1f"  # the unit separator: no identifier may hold it
 
 
-@frozen
+@frozen(cache_hash=True)
 class Source:
     """Entries under one tag, of some types; of all where ``types`` is None."""
 
@@ -64,19 +66,21 @@ class Machine(Generic[S]):
 
     def part(self, key: str) -> Part[S]:
         """Name the part of the log for that key."""
-        types = None
-        if self.types is not None:
-            types = self.types | CORRECTIONS
-            if self.merging:
-                types |= {"members.merged", "members.unmerged"}
-        return Part(self, key, Source(f"{self.prefix}:{key}", types))
+        return _part(self, key)
+
+    @property
+    def reads(self) -> frozenset[str] | None:
+        """Stored names of what must be read for it: what it folds, and what amends that."""
+        if self.types is None:
+            return None
+        return self.types | CORRECTIONS | (MERGES if self.merging else frozenset())
 
     def takes(self, name: str) -> bool:
         """Whether facts of that stored name are folded."""
         return self.types is None or name in self.types
 
 
-@frozen
+@frozen(cache_hash=True)
 class Part(Generic[S]):
     """A machine and a key: what one rule needs to know of the log."""
 
@@ -86,6 +90,12 @@ class Part(Generic[S]):
 
 
 Parts = tuple[Part[Any], ...]
+
+
+@lru_cache(maxsize=1 << 16)
+def _part(machine: Machine[S], key: str) -> Part[S]:
+    # The same few parts are named over and over while recording.
+    return Part(machine, key, Source(f"{machine.prefix}:{key}", machine.reads))
 
 
 class Known(Protocol):
@@ -115,11 +125,13 @@ class Rule:
             names none that is new, so that one part may lead to another.
         judge: takes the entry that would be recorded and the states of those parts as they
             were when it occurred, in the same order, and yields the refusals. Pure.
+        dynamic: whether the parts that it names depend on what is known.
     """
 
     name: str
     parts: Callable[[Fact, Known], Parts] = no_parts
     judge: Callable[..., Iterable[Refusal]] = no_refusals
+    dynamic: bool = False
 
 
 def pair_key(*names: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reps_ledger.domain.facts import Fact, kind_of
 from reps_ledger.domain.rules.activity import ACTIVITY
 from reps_ledger.domain.rules.machines import TARGET
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
@@ -16,7 +15,7 @@ from reps_ledger.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reps_ledger.domain.facts import Registry
+    from reps_ledger.domain.facts import Fact, Registry
 
 __all__ = ["BUILT_IN_RULES", "Rulebook"]
 
@@ -61,4 +60,4 @@ class Rulebook:
 
     def of(self, fact: Fact) -> tuple[Rule, ...]:
         """Return the rules that judge a fact."""
-        return self._rules[kind_of(fact).name]
+        return self._rules[fact.__fact__.name]  # type: ignore[attr-defined]  # of every fact

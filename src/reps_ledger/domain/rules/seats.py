@@ -82,4 +82,4 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
                 "no_seat", f"{place(role, community)} has {limit} seats, all taken", *holding
             )
 
-    return Rule(name="role.assigned", parts=parts, judge=judge)
+    return Rule(name="role.assigned", parts=parts, judge=judge, dynamic=True)

@@ -13,20 +13,21 @@ from attrs import define, evolve, field
 
 from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
 from reps_ledger.domain.entries import Entry, entry_tag, member_tag, subject_tags, unique
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, Registry
 from reps_ledger.domain.refusals import Refusal
-from reps_ledger.domain.rules.parts import Part, Source
+from reps_ledger.domain.rules.parts import Part, Parts, Rule, Source
 from reps_ledger.domain.rules.rulebook import Rulebook
 from reps_ledger.domain.rules.words import refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reps_ledger.domain.facts import Fact
 
 __all__ = ["World"]
 
 S = TypeVar("S")
+
+_PLANS = 2_000
 _Order = tuple[Any, int]
 
 
@@ -68,6 +69,7 @@ class World:
     _held: dict[Part[Any], _Held] = field(factory=dict)
     _tagged: dict[str, list[Source]] = field(factory=dict)
     _dependents: dict[Source, dict[Part[Any], None]] = field(factory=dict)
+    _plans: dict[int, tuple[Fact, list[tuple[Rule, Parts]]]] = field(factory=dict)
     size: int = 0
 
     def missing(self, parts: Iterable[Part[Any]]) -> set[Source]:
@@ -105,10 +107,23 @@ class World:
 
     def parts(self, fact: Fact) -> list[Part[Any]]:
         """Name what recording a fact depends on, as far as what is known tells."""
-        found = [p for rule in self.rules.of(fact) for p in rule.parts(fact, self)]
+        found = [part for _, parts in self._plan(fact) for part in parts]
         if isinstance(fact, EntryCorrected):
             found += self.parts(fact.replacement)
         return found
+
+    def _plan(self, fact: Fact) -> list[tuple[Rule, Parts]]:
+        """Return the rules that judge a fact, and their parts; asked several times a recording."""
+        kept = self._plans.get(id(fact))
+        if kept is not None and kept[0] is fact:
+            return kept[1]
+        rules = self.rules.of(fact)
+        plan = [(rule, rule.parts(fact, self)) for rule in rules]
+        if not any(rule.dynamic for rule in rules):
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[id(fact)] = fact, plan
+        return plan
 
     def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
         """Return the tags under which the log is to find a fact."""
@@ -141,8 +156,7 @@ class World:
             return self._judge_amendment(entry)
         refusals: list[Refusal] = []
         late = False
-        for rule in self.rules.of(entry.fact):
-            parts = rule.parts(entry.fact, self)
+        for rule, parts in self._plan(entry.fact):
             states = []
             for part in parts:
                 held = self._hold(part)
@@ -160,8 +174,8 @@ class World:
         target = self.target(fact.target)
         if target is None:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
-        states = [self.state(p) for rule in self.rules.of(fact) for p in rule.parts(fact, self)]
-        if states[0] is None:
+        (_, parts), *_ = self._plan(fact)
+        if self.state(parts[0]) is None:
             return [
                 refuse(
                     "not_standing",

@@ -1,0 +1,138 @@
+"""The commands. Each opens a ledger, asks it, and shows the answer."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reps_ledger.cli.asking import register_queries
+from reps_ledger.cli.options import REFUSED, AsJson, KnownAt, Target, Zone, known_at, opened
+from reps_ledger.cli.output import say, show_json, show_table, stderr
+from reps_ledger.cli.progress import reading
+from reps_ledger.importers import ImportReport
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="reps-ledger",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="A community's membership, kept as immutable facts.\n\n"
+    "Exit codes: 0 done; 1 something was refused or does not add up; 2 wrong usage; "
+    "3 the ledger cannot be opened, read or written.",
+)
+register_queries(app)
+
+
+@app.command(
+    "import",
+    epilog="Example: reps-ledger import -l reps.db history.jsonl.gz --quarantine refused.jsonl",
+)
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of the exchange format: .jsonl or .csv, or .gz.")
+    ],
+    ledger: Target,
+    by: Annotated[
+        str, typer.Option("--by", help="Who recorded the rows that do not say it.")
+    ] = "import",
+    on_refused: Annotated[
+        str,
+        typer.Option(
+            "--on-refused", help="quarantine: go on, and list them; stop: leave nothing behind."
+        ),
+    ] = "quarantine",
+    on_unknown_member: Annotated[
+        str,
+        typer.Option(
+            "--on-unknown-member",
+            help="refuse, or join: people joined when a row first names them, marked as inferred.",
+        ),
+    ] = "refuse",
+    quarantine: Annotated[
+        Path | None,
+        typer.Option("--quarantine", help="Write the refused rows there, with their reasons."),
+    ] = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Import histories. Safe to run again: nothing is recorded twice."""
+    refused = 0
+    reports: dict[str, Any] = {}
+    with opened(ledger, zone, new=True) as opened_ledger:
+        kept = quarantine.open("wb") if quarantine is not None else None
+        try:
+            for file in files:
+                with reading(file) as on_progress:
+                    report = opened_ledger.import_history(
+                        file,
+                        by=by,
+                        on_refused=on_refused,
+                        on_unknown_member=on_unknown_member,
+                        on_progress=on_progress,
+                    )
+                refused += len(report.refused)
+                if kept is not None:
+                    report.refused.write(kept)
+                reports[str(file)] = _report(report)
+                if not as_json:
+                    _show_report(str(file), report)
+        finally:
+            if kept is not None:
+                kept.close()
+    if as_json:
+        show_json(reports)
+    if refused:
+        raise typer.Exit(REFUSED)
+
+
+def _report(report: ImportReport) -> dict[str, Any]:
+    return {
+        "rows": report.rows,
+        "recorded": report.recorded,
+        "known": report.known,
+        "joined": report.joined,
+        "position": report.position,
+        "refused": [
+            {"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused
+        ],
+    }
+
+
+def _show_report(name: str, report: ImportReport) -> None:
+    inferred = f", {report.joined:,} people inferred to have joined" if report.joined else ""
+    say(
+        f"{name}: {report.rows:,} rows; {report.recorded:,} recorded{inferred}, "
+        f"{report.known:,} known already, {len(report.refused):,} refused"
+    )
+    shown = 5
+    rows: list[Any] = []
+    counts: Counter[str] = Counter()
+    for row in report.refused:
+        counts[row.codes[0]] += 1
+        if counts[row.codes[0]] <= shown:
+            rows.append((row.line, row.codes[0], "; ".join(row.reasons)))
+    if rows:
+        show_table(f"Refused: the first {shown} of each kind", ("line", "code", "reason"), rows)
+        show_table("Refused, by kind", ("code", "rows"), sorted(counts.items()))
+
+
+@app.command(epilog="Example: reps-ledger export -l reps.db backup.jsonl.gz")
+def export(
+    file: Annotated[
+        str, typer.Argument(help="Where to: .jsonl or .csv, or .gz; - for JSON lines on stdout.")
+    ],
+    ledger: Target,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+) -> None:
+    """Export every entry, in the exchange format."""
+    with opened(ledger, zone) as opened_ledger:
+        target: Any = sys.stdout.buffer if file == "-" else file
+        count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
+    stderr.print(f"{count:,} entries written")

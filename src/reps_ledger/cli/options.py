@@ -1,0 +1,120 @@
+"""Options that commands share, and errors as exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import msgspec
+import typer
+from rich.text import Text
+
+from reps_ledger import errors
+from reps_ledger.cli.output import stderr
+from reps_ledger.ledger import Ledger
+from reps_ledger.ledger import open as open_ledger
+
+__all__ = [
+    "REFUSED",
+    "AsJson",
+    "At",
+    "KnownAt",
+    "Target",
+    "Zone",
+    "known_at",
+    "opened",
+    "valid_at",
+]
+
+REFUSED: Final = 1
+"""Exit code: something was refused, or does not add up; the output says what."""
+
+USAGE: Final = 2
+"""Exit code: the command, or a value in it, is wrong."""
+
+STORAGE: Final = 3
+"""Exit code: the ledger cannot be opened, read or written."""
+
+Target = Annotated[
+    str,
+    typer.Option(
+        "--ledger",
+        "-l",
+        envvar="REPS_LEDGER",
+        help="The ledger: a path, sqlite:///path, postgresql://… or umadb://…",
+    ),
+]
+Zone = Annotated[
+    str, typer.Option("--zone", help="The time zone in which dates and months are read.")
+]
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="DATE", help="As things were then: a date (its end) or an RFC 3339 instant."
+    ),
+]
+KnownAt = Annotated[
+    str | None,
+    typer.Option(
+        "--known-at",
+        metavar="POSITION|DATE",
+        help="As they were known then: a position, or a date or instant of recording.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+@contextlib.contextmanager
+def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
+    """Open a ledger, and turn the library's errors into words and exit codes."""
+    if not new and "://" not in target and not Path(target).exists():
+        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
+    try:
+        with open_ledger(target, zone=zone) as ledger:
+            yield ledger
+    except errors.StorageError as error:
+        _fail(error, STORAGE)
+    except (errors.InvalidInput, errors.ConfigurationError) as error:
+        _fail(error, USAGE)
+    except errors.LedgerError as error:
+        _fail(error, REFUSED)
+
+
+def _fail(error: Exception, code: int) -> NoReturn:
+    stderr.print(Text(f"reps-ledger: {error}"))
+    raise typer.Exit(code) from None
+
+
+def valid_at(text: str | None) -> date | None:
+    """Read an ``--at``: a date, or an instant.
+
+    Raises:
+        InvalidTime: it is neither.
+    """
+    if text is None:
+        return None
+    try:
+        if len(text) == len("2018-10-01"):
+            return msgspec.convert(text, date)
+        return msgspec.convert(text, datetime)
+    except msgspec.MsgspecError:
+        raise errors.InvalidTime(
+            f"{text!r} is no date or instant; write 2018-10-01 or 2018-10-01T12:00:00Z"
+        ) from None
+
+
+def known_at(text: str | None, ledger: Ledger) -> int | datetime | None:
+    """Read a ``--known-at``: a position, a date (its end) or an instant.
+
+    Raises:
+        InvalidTime: it is none of them.
+    """
+    if text is None:
+        return None
+    if text.isascii() and text.isdigit():
+        return int(text)
+    moment = valid_at(text)
+    return moment if isinstance(moment, datetime) else ledger.as_of(moment).valid_at

@@ -1,0 +1,64 @@
+"""Tables for people, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["day", "say", "show_json", "show_table", "stderr"]
+
+stderr = Console(stderr=True)
+
+
+def say(words: str) -> None:
+    """Print a line as it is: nothing in it is taken for markup."""
+    Console().print(Text(words))
+
+
+def show_json(value: Any) -> None:
+    """Print a value as one JSON document."""
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    sys.stdout.write(text.decode() + "\n")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table; numbers to the right, and cells as they are."""
+    table = Table(title=Text(title), title_justify="left")
+    for column in columns:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(Text(_cell(cell), justify=_side(cell)) for cell in row))
+    Console().print(table)
+
+
+def day(moment: datetime | None) -> str:
+    """Say on which day something was."""
+    return moment.date().isoformat() if moment is not None else ""
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case datetime():
+            return day(value)
+        case tuple() | list() | set() | frozenset():
+            return ", ".join(str(item) for item in value)
+    return str(value)
+
+
+def _side(value: Any) -> Any:
+    return "right" if isinstance(value, int) and not isinstance(value, bool) else "left"

@@ -1,0 +1,78 @@
+"""A ledger as an application of the ``eventsourcing`` library.
+
+With it the library's projection runners and tracking recorders keep a service's own tables
+up to date from a ledger::
+
+    with ProjectionRunner(
+        application_class=LedgerApplication,
+        projection_class=MyProjection,
+        view_class=MyView,
+        env={"PERSISTENCE_MODULE": "reps_ledger.log.sqlite", "SQLITE_DBNAME": "reps.db"},
+    ) as runner: ...
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from eventsourcing.dcb.api import DCBEvent
+from eventsourcing.dcb.application import DCBApplication
+from eventsourcing.dcb.domain import Tagged
+from eventsourcing.dcb.persistence import DCBEventStore, DCBMapper
+
+from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
+from reps_ledger.log import Codec, Upcaster
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from eventsourcing.utils import EnvType
+
+    from reps_ledger.domain.entries import Entry
+
+__all__ = ["EntryMapper", "LedgerApplication"]
+
+
+class EntryMapper(DCBMapper[Any]):
+    """Maps entries to the library's events by a ledger's codec, and back.
+
+    The library hands over events without their positions: entries that come from here have
+    position 0; the position is in the tracking object beside them.
+    """
+
+    def __init__(self, codec: Codec) -> None:
+        self._codec = codec
+
+    def to_dcb_event(self, event: Tagged[Any]) -> DCBEvent:
+        """Return the event of a tagged entry."""
+        entry: Entry = event.decision
+        return DCBEvent(type=entry.name, data=self._codec.encode(entry), tags=list(event.tags))
+
+    def to_domain_event(self, event: DCBEvent) -> Tagged[Any]:
+        """Return the tagged entry of an event.
+
+        Raises:
+            CodecError: it cannot be read.
+        """
+        decision: Any = self._codec.decode(event.type, event.data, 0, event.tags)
+        return Tagged(tags=list(event.tags), decision=decision)
+
+
+class LedgerApplication(DCBApplication):
+    """A `DCBApplication` that reads a ledger. Record through `reps_ledger.open`, under its rules.
+
+    Subclass it only to name your own facts::
+
+        class OurLedger(LedgerApplication):
+            facts = (MentoringHeld,)
+    """
+
+    name = "reps"
+    env: Mapping[str, str] = {"PERSISTENCE_MODULE": "reps_ledger.log.sqlite"}
+    facts: ClassVar[Iterable[type[Fact]]] = ()
+    upcasters: ClassVar[Iterable[Upcaster]] = ()
+
+    def __init__(self, env: EnvType | None = None) -> None:
+        super().__init__(env)
+        self.mapper = EntryMapper(Codec(Registry((*BUILT_IN, *self.facts)), self.upcasters))
+        self.events = DCBEventStore(self.mapper, self.recorder)
