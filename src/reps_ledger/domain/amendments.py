@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, frozen
+from msgspec.structs import replace
 
 from reps_ledger.domain.facts import (
     EntryCorrected,
@@ -21,7 +22,7 @@ from reps_ledger.domain.facts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.facts import Fact, Registry
@@ -67,7 +68,12 @@ class Amendments:
             if isinstance(entry.fact, EntryRetracted):
                 retracted.add(entry.fact.target)
             elif isinstance(entry.fact, EntryCorrected):
-                superseded.add(entry.fact.target)
+                target = entry.fact.target
+                if target in retracted:
+                    retracted.add(entry.id)  # what it corrects counts as never recorded
+                elif target in superseded:
+                    superseded.add(entry.id)  # a later correction of the same entry stands
+                superseded.add(target)
         return cls(
             retracted=frozenset(retracted),
             superseded=frozenset(superseded),
@@ -91,7 +97,7 @@ class Amendments:
                 if self.aliases:
                     fact = self._renamed(fact, registry)
                 if fact is not entry.fact or origin != entry.origin:
-                    yield evolve(entry, fact=fact, origin=origin)
+                    yield replace(entry, fact=fact, origin=origin)
                 else:
                     yield entry
 
@@ -120,15 +126,24 @@ def resolve(entries: Iterable[Entry], registry: Registry) -> list[Entry]:
     return sorted(amendments.apply(known, registry), key=lambda entry: entry.order)
 
 
-def _aliases(amending: Iterable[Entry], void: set[str]) -> dict[str, str]:
-    direct: dict[str, str] = {}
+def _aliases(amending: Sequence[Entry], void: set[str]) -> dict[str, str]:
+    """Return what each duplicate is merged into, by the merges and corrected merges that stand."""
+    places: dict[str, int] = {}
+    standing: list[tuple[int, Fact]] = []
     for entry in amending:
-        fact = entry.fact
-        if entry.id in void:
-            continue
+        fact, place = entry.fact, entry.position
         if isinstance(fact, EntryCorrected):
+            place = places.get(fact.target, place)  # it takes the place of what it corrects
             fact = fact.replacement
+        places[entry.id] = place
+        if entry.id not in void:
+            standing.append((place, fact))
+    direct: dict[str, str] = {}
+    for _, fact in sorted(standing, key=lambda item: item[0]):
         if isinstance(fact, MembersMerged):
+            ring = _last(direct, fact.member) == fact.duplicate
+            if ring:  # the later merge of two says which of them is kept
+                direct.pop(fact.member)
             direct[fact.duplicate] = fact.member
         elif isinstance(fact, MembersUnmerged) and direct.get(fact.duplicate) == fact.member:
             del direct[fact.duplicate]
@@ -136,8 +151,6 @@ def _aliases(amending: Iterable[Entry], void: set[str]) -> dict[str, str]:
 
 
 def _last(direct: Mapping[str, str], name: str) -> str:
-    seen = {name}
-    while (following := direct.get(name)) is not None and following not in seen:
-        seen.add(following)
+    while (following := direct.get(name)) is not None:
         name = following
     return name

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Generic
 from uuid import UUID, uuid5
 
-from attrs import field, frozen
+import msgspec
+from typing_extensions import TypeVar
 
-from reps_ledger.domain.facts.kinds import Fact
 from reps_ledger.domain.time import microseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from reps_ledger.domain.facts.kinds import Fact
     from reps_ledger.domain.facts.registry import Registry
 
 __all__ = [
@@ -33,9 +34,21 @@ __all__ = [
 _NAMESPACE: Final = UUID("6f0e9a4e-6a3b-5c1e-9d0b-5f1d1f7f2c55")
 
 
-@frozen(kw_only=True)
-class Entry:
+F = TypeVar("F", default=Any)
+
+
+class Entry(
+    msgspec.Struct,
+    Generic[F],
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    forbid_unknown_fields=True,
+):
     """A fact as recorded.
+
+    A msgspec struct rather than an attrs class, so that stored bytes become an entry in one
+    step: reading whole histories is what a ledger does most.
 
     Attributes:
         id: names the entry for ever, also after export and import.
@@ -48,6 +61,7 @@ class Entry:
         on_behalf_of: for whom they acted.
         command_id: the command that it was part of.
         source: where it came from, for an imported one.
+        schema: the schema version under which the fact was recorded.
         fact: what happened.
         tags: under what the log finds it.
         origin: the position of the entry that it is, or that it corrects: it breaks ties in
@@ -55,7 +69,6 @@ class Entry:
     """
 
     id: str
-    position: int
     recorded_at: datetime
     occurred_at: datetime
     day: date | None = None
@@ -63,14 +76,16 @@ class Entry:
     on_behalf_of: str | None = None
     command_id: str | None = None
     source: str | None = None
-    fact: Fact
-    tags: tuple[str, ...] = field(default=(), repr=False, eq=False)
-    origin: int = field(default=0, repr=False, eq=False)
+    schema: int = 1
+    fact: F
+    position: int = 0
+    tags: tuple[str, ...] = ()
+    origin: int = 0
 
     @property
     def name(self) -> str:
         """The fact's stored name."""
-        name: str = self.fact.__fact__.name  # type: ignore[attr-defined]  # of every fact
+        name: str = self.fact.__fact__.name  # type: ignore[attr-defined]  # every fact has it
         return name
 
     @property

@@ -52,6 +52,7 @@ DAY_START: Final[Metadata] = MappingProxyType({"day": "start"})
 DAY_END: Final[Metadata] = MappingProxyType({"day": "end"})
 """A plain date in this field includes the day: it means the start of the next one."""
 
+_JOINERS: Final = {0x200C: None, 0x200D: None}  # Persian and Indic names need them
 _TEXT_CONTROLS: Final = frozenset("\n\r\t")
 
 
@@ -71,7 +72,7 @@ def check_name(value: object, what: str) -> str:
         raise InvalidFact(f"{what} is empty", field=what)
     if len(value) > MAX_NAME:
         raise TooLarge(f"{what} has {len(value)} characters; at most {MAX_NAME}", field=what)
-    if not value.isprintable():
+    if not value.translate(_JOINERS).isprintable():
         raise InvalidFact(f"{what} has a control or invisible character: {value!a}", field=what)
     if value[0] == " " or value[-1] == " ":
         raise InvalidFact(f"{what} starts or ends with a space: {value!r}", field=what)
@@ -158,7 +159,7 @@ def one_of(*options: str) -> Callable[[object, Attribute[Any], object], None]:
 
 def listed(value: Iterable[str]) -> tuple[str, ...]:
     """Make a tuple of a list; what is no list is left for the validator to refuse."""
-    return tuple(value) if isinstance(value, list | set | frozenset) else value  # type: ignore[return-value]
+    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
 
 
 def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:

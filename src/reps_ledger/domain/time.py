@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import MAXYEAR, UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -12,6 +12,7 @@ from reps_ledger.errors import InvalidTime
 
 __all__ = [
     "EPOCH",
+    "FIRST",
     "LAST",
     "Clock",
     "day_end",
@@ -28,6 +29,7 @@ Clock = Callable[[], datetime]
 """Says what time it is now, as an aware datetime."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
@@ -51,7 +53,7 @@ def zone_of(zone: str | tzinfo) -> tzinfo:
         return UTC
     try:
         return ZoneInfo(zone)
-    except (OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError) as error:  # no such zone is a KeyError
         raise InvalidTime(
             f"unknown time zone {zone!r}; use an IANA name such as Europe/Paris "
             "(and install 'tzdata' where the system has no time zone data)",
@@ -103,12 +105,13 @@ def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
     """Return the same local time ``months`` calendar months later, as an instant.
 
     Where that month is too short for the day, its last day is meant: a year after
-    29 February is 28 February. At the far end of the calendar the last instant is returned.
+    29 February is 28 February. Past the ends of the calendar, its first or last instant.
     """
-    local = instant.astimezone(zone)
-    year, month = divmod(local.month - 1 + months, 12)
-    year, month = local.year + year, month + 1
-    if year > MAXYEAR:
-        return LAST
-    day = min(local.day, monthrange(year, month)[1])
-    return local.replace(year=year, month=month, day=day).astimezone(UTC)
+    try:
+        local = instant.astimezone(zone)
+        year, month = divmod(local.month - 1 + months, 12)
+        year, month = local.year + year, month + 1
+        day = min(local.day, monthrange(year, month)[1])
+        return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
+    except (OverflowError, ValueError):
+        return LAST if months >= 0 else FIRST

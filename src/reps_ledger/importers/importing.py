@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, evolve, field, frozen
+from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import MemberJoined
@@ -261,7 +262,7 @@ class _Session:
                     joins += len(inferred)
                     entries += inferred
                     place = self._head + 1 + len(entries)
-                    entry = evolve(entry, position=place, origin=place)
+                    entry = replace(entry, position=place, origin=place)
                     refusals = world.judge(entry)
                 if refusals:
                     codes = [refusal.code for refusal in refusals]

@@ -8,16 +8,19 @@ where, never a silent skip.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from cattrs.preconf.msgspec import make_converter
+from msgspec.structs import force_setattr as place
+from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
 from reps_ledger.domain.limits import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
+from reps_ledger.log.shapes import Shape
 from reps_ledger.log.upcasters import Upcaster, Upcasters
 
 if TYPE_CHECKING:
@@ -26,28 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Codec"]
 
 
-class _Stored(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The stored object, as msgspec reads and writes it."""
-
-    id: str
-    recorded_at: datetime
-    occurred_at: datetime
-    day: date | None = None
-    by: str
-    on_behalf_of: str | None = None
-    command_id: str | None = None
-    source: str | None = None
-    schema: int
-    fact: Any
-
-
-class _StoredFields(_Stored, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    fact: dict[str, Any]
-
-
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(_StoredFields)
+_DECODER: Final = msgspec.json.Decoder(Entry[dict[str, Any]])
 _NESTED: Final = frozenset({"fact", "schema", "fields"})
+_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
 class Codec:
@@ -65,6 +50,7 @@ class Codec:
         self.registry = registry
         self._upcasters = Upcasters(upcasters, registry)
         self._converter = make_converter(detailed_validation=False)
+        self._shapes: dict[str, Shape] = {}
         for described in registry:
             self._register(described)
 
@@ -80,26 +66,16 @@ class Codec:
             return msgspec.convert(fields, cls)
 
         self._converter.register_structure_hook(cls, structure)
+        self._shapes[described.kind.name] = Shape(described)
 
     def encode(self, entry: Entry) -> bytes:
-        """Return the bytes to store.
+        """Return the bytes to store: all of the entry but where the log puts it.
 
         Raises:
             TooLarge: they are more than ``MAX_ENTRY_BYTES``.
         """
-        stored = _Stored(
-            id=entry.id,
-            recorded_at=entry.recorded_at,
-            occurred_at=entry.occurred_at,
-            day=entry.day,
-            by=entry.by,
-            on_behalf_of=entry.on_behalf_of,
-            command_id=entry.command_id,
-            source=entry.source,
-            schema=self.registry.of(entry.fact).kind.version,
-            fact=self.unstructure(entry.fact),
-        )
-        data = _ENCODER.encode(stored)
+        fact = self.unstructure(entry.fact)
+        data = _ENCODER.encode(replace(entry, fact=fact, position=0, tags=(), origin=0))
         if len(data) > MAX_ENTRY_BYTES:
             raise TooLarge(f"the entry has {len(data):,} bytes; at most {MAX_ENTRY_BYTES:,}")
         return data
@@ -107,30 +83,35 @@ class Codec:
     def decode(self, name: str, data: bytes, position: int, tags: Iterable[str] = ()) -> Entry:
         """Return the entry of stored bytes.
 
+        Names and types are checked again; the texts were when they were recorded.
+
         Raises:
             CodecError: the bytes cannot be read; it says where and why.
         """
+        shape = self._shapes.get(name)
+        entry = None if shape is None else shape.decode(data)
+        if entry is None:
+            entry = self._decode_with_care(name, data, position)
+        place(entry, "position", position)
+        place(entry, "origin", position)
+        place(entry, "tags", tuple(tags))
+        return entry
+
+    def _decode_with_care(self, name: str, data: bytes, position: int) -> Entry:
+        """Decode what is of an older version, nested or broken; say what is wrong with it."""
         if len(data) > MAX_ENTRY_BYTES:
             raise Malformed(f"{len(data):,} bytes are too many for an entry", position=position)
         try:
             stored = _DECODER.decode(data)
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        except _UNREADABLE as error:
             raise Malformed(f"not a stored entry: {error}", position=position) from error
         try:
             fact = self.structure(name, stored.schema, stored.fact)
-            return Entry(
-                id=stored.id,
-                position=position,
+            return replace(
+                stored,
+                fact=fact,
                 recorded_at=_utc(stored.recorded_at),
                 occurred_at=_utc(stored.occurred_at),
-                day=stored.day,
-                by=stored.by,
-                on_behalf_of=stored.on_behalf_of,
-                command_id=stored.command_id,
-                source=stored.source,
-                fact=fact,
-                tags=tuple(tags),
-                origin=position,
             )
         except CodecError as error:
             raise type(error)(error.words, position=position, entry_id=stored.id) from error

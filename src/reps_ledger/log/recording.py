@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
+from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
@@ -162,6 +163,7 @@ class Recording:
             on_behalf_of=draft.on_behalf_of,
             command_id=draft.command_id,
             source=draft.source,
+            schema=draft.fact.__fact__.version,  # type: ignore[attr-defined]  # every fact has it
             fact=draft.fact,
             tags=tags,
             origin=position,
@@ -188,7 +190,7 @@ class Recording:
             entries=tuple(
                 entry
                 if entry.position == position
-                else evolve(entry, position=position, origin=position)
+                else replace(entry, position=position, origin=position)
                 for entry, position in zip(entries, positions, strict=True)
             )
         )

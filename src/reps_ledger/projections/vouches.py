@@ -58,13 +58,17 @@ class Vouches:
 
     @property
     def received(self) -> tuple[Vouch, ...]:
-        """The standing vouches for them."""
-        return tuple(v for v in self.all if v.member == self.member and v.stands)
+        """The standing vouches for them, by others."""
+        return tuple(
+            v for v in self.all if v.stands and v.member == self.member and v.voucher != v.member
+        )
 
     @property
     def given(self) -> tuple[Vouch, ...]:
-        """The standing vouches by them."""
-        return tuple(v for v in self.all if v.voucher == self.member and v.stands)
+        """The standing vouches by them, for others."""
+        return tuple(
+            v for v in self.all if v.stands and v.voucher == self.member and v.voucher != v.member
+        )
 
     @property
     def withdrawn(self) -> tuple[Vouch, ...]:

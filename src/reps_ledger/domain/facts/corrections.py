@@ -18,7 +18,7 @@ __all__ = ["EntryCorrected", "EntryRetracted"]
 
 def _is_fact(instance: object, attribute: Attribute[Any], value: object) -> None:
     what = f"{type(instance).__name__}.{attribute.name}"
-    if not isinstance(getattr(value, "__fact__", None), Kind):
+    if isinstance(value, type) or not isinstance(getattr(value, "__fact__", None), Kind):
         raise InvalidFact(f"{what} must be a fact, not {type(value).__name__}", field=what)
     if isinstance(value, EntryRetracted | EntryCorrected):
         raise InvalidFact(f"{what} cannot itself be a correction or retraction", field=what)

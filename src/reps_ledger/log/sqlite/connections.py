@@ -143,12 +143,13 @@ class Connections:
                 connection.rollback()
             sound = True
         with self._guard:
-            keep = sound and self._why_closed is None and len(self._idle) < _IDLE_AT_MOST
-            if keep:
+            if sound and self._why_closed is None and len(self._idle) < _IDLE_AT_MOST:
                 self._idle.append(connection)
-        if not keep:
-            _dismiss([connection])  # which rolls back whatever was under way
-        self._one_less()
+                self._lent -= 1
+                self._guard.notify_all()
+                return
+        _dismiss([connection])  # which rolls back whatever was under way
+        self._one_less()  # only now: a fork waits for it
 
     def _one_less(self) -> None:
         with self._guard:

@@ -152,6 +152,8 @@ class SQLiteRecorder(DCBRecorder):
 
     def wake(self) -> None:
         """Have the subscriptions of this object look for events now."""
+        if not self._followers:
+            return
         with self._followers_guard:
             followers = list(self._followers)
         for follower in followers:

@@ -1,0 +1,115 @@
+"""Recorders of every kind, and short words for events and queries."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from eventsourcing.dcb.api import (
+    DCBAppendCondition,
+    DCBEvent,
+    DCBQuery,
+    DCBQueryItem,
+    DCBReadResponse,
+)
+from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory
+from eventsourcing.utils import Environment
+from eventsourcing_umadb import DCBFactory as UmaDBFactory
+
+from reps_ledger.log.sqlite import SQLiteRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from eventsourcing.dcb.api import DCBRecorder
+
+__all__ = [
+    "condition",
+    "event",
+    "item",
+    "memory_recorder",
+    "positions",
+    "postgres_recorder",
+    "query",
+    "sqlite_path",
+    "sqlite_recorder",
+    "umadb_recorder",
+]
+
+
+def event(kind: str = "happened", *tags: str, data: bytes = b"{}") -> DCBEvent:
+    """An event of this type with these tags."""
+    return DCBEvent(kind, data, list(tags))
+
+
+def item(*tags: str, types: tuple[str, ...] = ()) -> DCBQueryItem:
+    """A query item: all of these tags, any of these types."""
+    return DCBQueryItem(list(types), list(tags))
+
+
+def query(*tags: str, types: tuple[str, ...] = ()) -> DCBQuery:
+    """A query of one item."""
+    return DCBQuery([item(*tags, types=types)])
+
+
+def condition(
+    *tags: str, types: tuple[str, ...] = (), after: int | None = None
+) -> DCBAppendCondition:
+    """Fail if anything past ``after`` matches the query of one item."""
+    return DCBAppendCondition(query(*tags, types=types), after)
+
+
+def positions(response: DCBReadResponse) -> list[int]:
+    """The positions of what was read."""
+    return [found.position for found in response]
+
+
+@pytest.fixture
+def sqlite_path(tmp_path: Path) -> Path:
+    """Where a ledger file may be made."""
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def sqlite_recorder(sqlite_path: Path) -> Iterator[SQLiteRecorder]:
+    """A recorder on a new file."""
+    with SQLiteRecorder(sqlite_path) as recorder:
+        yield recorder
+
+
+@pytest.fixture
+def memory_recorder() -> Iterator[SQLiteRecorder]:
+    """A recorder on a new log in memory."""
+    with SQLiteRecorder(":memory:") as recorder:
+        yield recorder
+
+
+@contextmanager
+def postgres_recorder(dsn: str) -> Iterator[DCBRecorder]:
+    """The library's recorder on a PostgreSQL database."""
+    address = urlsplit(dsn)
+    env = {
+        "POSTGRES_DBNAME": address.path.lstrip("/"),
+        "POSTGRES_HOST": str(address.hostname),
+        "POSTGRES_PORT": str(address.port),
+        "POSTGRES_USER": str(address.username),
+        "POSTGRES_PASSWORD": address.password or "",
+    }
+    with PostgresTTDCBFactory(env) as factory:
+        try:
+            yield factory.dcb_recorder()
+        finally:
+            factory.close()
+
+
+@contextmanager
+def umadb_recorder(url: str) -> Iterator[DCBRecorder]:
+    """The recorder of ``eventsourcing-umadb`` on a UmaDB server."""
+    factory = UmaDBFactory(Environment(env={"UMADB_URI": url}))
+    try:
+        yield factory.dcb_recorder()
+    finally:
+        factory.umadb.close()

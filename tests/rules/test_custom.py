@@ -1,0 +1,107 @@
+"""Rules about a service's own facts, and rules of a service's own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import pytest
+
+import reps_ledger as rl
+from reps_ledger.domain.rules.machines import LIFE
+from scenarios import APR, FEB, MAR, given, joined, merged
+from strategies import BadgeAwarded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reps_ledger.domain.rules.machines import Life
+
+BADGE: Final = BadgeAwarded(member="ana", badge="helper")
+
+
+@rl.fact("fund.opened")
+@attrs.frozen(kw_only=True)
+class FundOpened:
+    """A fact about nobody."""
+
+    fund: str
+
+
+def only_mentors(entry: rl.Entry, life: Life) -> Iterator[rl.Refusal]:
+    """Refuse badges of those who are no mentors."""
+    if life.held("mentor", None, entry.occurred_at) is None:
+        yield rl.Refusal(code="no_mentor_no_badge", words=f"{entry.fact.member} is no mentor")
+
+
+MENTORS_ONLY: Final = rl.Rule(
+    name="badge.awarded",
+    parts=lambda fact, _: (LIFE.part(getattr(fact, "member", "")),),
+    judge=only_mentors,
+)
+
+
+def never(_entry: rl.Entry, *_states: Any) -> Iterator[rl.Refusal]:
+    """Refuse everything."""
+    yield rl.Refusal(code="closed", words="nobody joins at present")
+
+
+def test_a_custom_fact_is_recorded_of_members() -> None:
+    """A service's own fact is recorded, reads back equal, and is part of the member's history."""
+    story = given(joined("ana"), facts=[BadgeAwarded]).when((BADGE, FEB)).then_recorded()
+    assert [e.fact for e in story.ledger.history("ana")][-1] == BADGE
+
+
+def test_a_custom_fact_needs_a_member() -> None:
+    """Whom a service's own fact calls member must be one by then, and not merged away."""
+    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused("not_joined", "ana", "2018-02-01")
+    story = given(joined("ana", "ben"), merged("ben", "ana", MAR), facts=[BadgeAwarded])
+    story.when((BADGE, APR)).then_refused("merged_away", "ana", "ben", because=[2])
+
+
+def test_a_custom_fact_about_nobody() -> None:
+    """A service's own fact without a member is recorded as it is."""
+    given(facts=[FundOpened]).when((FundOpened(fund="travel"), FEB)).then_recorded()
+
+
+def test_an_unknown_class_is_refused() -> None:
+    """A fact of a class that the ledger was not told of is refused, and nothing is written."""
+    story = given(joined("ana"))
+    with pytest.raises(rl.InvalidFactType, match=r"badge.awarded.*facts=\["):
+        story.ledger.record(BADGE, by="council")
+    with pytest.raises(rl.InvalidFactType, match="str is not a fact"):
+        story.ledger.record("ana joined", by="council")  # type: ignore[arg-type]
+    assert story.ledger.position == 1
+
+
+def test_an_unknown_class_in_a_correction_is_refused() -> None:
+    """A correction cannot bring in a fact that the ledger was not told of."""
+    story = given(joined("ana"))
+    fact = rl.EntryCorrected(target=story.ids[0], replacement=BADGE, reason="no")
+    with pytest.raises(rl.InvalidFactType, match="badge.awarded"):
+        story.ledger.record(fact, by="council")
+    assert story.ledger.position == 1
+
+
+def test_a_rule_of_the_services_own() -> None:
+    """An extra rule refuses what the built-in ones allow, and its refusals are gathered."""
+    options: Any = {"facts": [BadgeAwarded], "rules": [MENTORS_ONLY]}
+    story = given(joined("ana"), **options)
+    story.when((BADGE, MAR)).then_refused("no_mentor_no_badge", "ana")
+    given(**options).when((BADGE, MAR)).then_refused_all((0, "not_joined"), (0, "no_mentor_no_badge"))
+    mentor = rl.RoleAssigned(member="ana", role="mentor")
+    story.when((mentor, FEB)).then_recorded().when((BADGE, MAR)).then_recorded()
+
+
+def test_a_rule_of_ones_own_judges_built_in_facts_too() -> None:
+    """An extra rule may refuse more of a built-in kind, beside what is refused already."""
+    story = given(rules=[rl.Rule(name="member.retired", judge=never)])
+    story = story.when(joined("ana")).then_recorded()
+    retired = rl.MemberRetired(member="ana", how="died")
+    story.when(retired).then_refused("closed", "nobody")
+
+
+def test_a_rule_of_an_unknown_fact_is_a_mistake() -> None:
+    """A rule for a fact that the ledger does not know keeps it from opening."""
+    with pytest.raises(rl.ConfigurationError, match=r"badge.awarded.*facts"):
+        rl.open(None, rules=[MENTORS_ONLY])

@@ -1,0 +1,173 @@
+"""Rules about leave, notices, applications, reviews, exemptions and charters."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import pytest
+
+import reps_ledger as rl
+from reps_ledger.domain.limits import MAX_DEPTH
+from scenarios import APR, AUG, FEB, JAN, JUL, JUN, MAR, MAY, given, joined
+
+BOTH: Final = joined("ana", "ben")
+RETURN: Final = datetime(2018, 6, 1, tzinfo=UTC)
+TICK: Final = timedelta(microseconds=1)
+LEAVE: Final = rl.LeaveStarted(member="ana", expected_return=RETURN)
+OPEN_LEAVE: Final = rl.LeaveStarted(member="ana")
+BACK: Final = rl.LeaveEnded(member="ana")
+NOTICE: Final = rl.NoticeSent(member="ana", notice="n1", stage="nudge")
+ANSWER: Final = rl.NoticeAnswered(member="ana", notice="n1")
+APPLIED: Final = rl.ApplicationFiled(member="ana", role="mentor", community="id")
+ADMITTED: Final = rl.ApplicationDecided(
+    member="ana", role="mentor", community="id", outcome="accepted"
+)
+OPENED: Final = rl.ReviewOpened(member="ana", review="r1", policy="p")
+DECIDED: Final = rl.ReviewDecided(member="ana", review="r1", outcome="active")
+
+
+def test_a_leave_ends_after_it_starts() -> None:
+    """A leave whose expected return is not after its start is refused."""
+    given(BOTH).when((LEAVE, RETURN)).then_refused("return_before_start", "2018-06-01")
+    given(BOTH).when((LEAVE, JUL)).then_refused("return_before_start", "2018-07-01")
+    given(BOTH).when((LEAVE, RETURN - TICK)).then_recorded()
+
+
+def test_nobody_is_on_leave_twice() -> None:
+    """A second leave is refused during the first, with the first."""
+    for first in (LEAVE, OPEN_LEAVE):
+        given(BOTH, (first, FEB)).when((OPEN_LEAVE, MAR)).then_refused(
+            "on_leave", "ana", "2018-02-01", because=[2]
+        )
+
+
+def test_two_problems_of_a_leave() -> None:
+    """A leave that ends before it starts, while on leave, is refused for both."""
+    story = given(BOTH, (OPEN_LEAVE, FEB))
+    story.when((LEAVE, JUL)).then_refused_all((0, "return_before_start"), (0, "on_leave"))
+
+
+@pytest.mark.parametrize(("at", "on_leave"), [(RETURN - TICK, True), (RETURN, False)])
+def test_a_leave_lapses_at_its_expected_return(at: datetime, *, on_leave: bool) -> None:
+    """At exactly the expected return a member is on leave no longer: rules and views agree."""
+    story = given(BOTH, (LEAVE, FEB))
+    assert story.ledger.as_of(at).member("ana").membership.on_leave is on_leave
+    again = story.when((OPEN_LEAVE, at))
+    if on_leave:
+        again.then_refused("on_leave", because=[2])
+    else:
+        again.then_recorded()
+
+
+def test_a_lapsed_leave_may_still_be_closed() -> None:
+    """A leave that lapsed may be ended afterwards, once."""
+    story = given(BOTH, (LEAVE, FEB))
+    story = story.when((BACK, AUG)).then_recorded()
+    story.when((BACK, AUG)).then_refused("not_on_leave", "ana", "2018-08-01")
+
+
+def test_only_who_is_on_leave_comes_back() -> None:
+    """Coming back is refused of who never went, and before they went."""
+    given(BOTH).when((BACK, MAR)).then_refused("not_on_leave", "ana", "2018-03-01")
+    given(BOTH, (LEAVE, APR)).when((BACK, MAR)).then_refused("not_on_leave")
+
+
+def test_leaves_do_not_overlap_backwards() -> None:
+    """A backdated leave that runs into a later one is refused; one that ends before is not."""
+    story = given(BOTH, (OPEN_LEAVE, MAY))
+    story.when((LEAVE, MAR)).then_refused("contradicts_later", because=[2])
+    short = rl.LeaveStarted(member="ana", expected_return=datetime(2018, 5, 1, tzinfo=UTC))
+    story.when((short, MAR)).then_recorded()
+
+
+def test_an_end_of_leave_may_not_come_before_a_later_one() -> None:
+    """A backdated end would leave the later end with no leave to end."""
+    given(BOTH, (OPEN_LEAVE, FEB), (BACK, MAY)).when((BACK, APR)).then_refused(
+        "contradicts_later", because=[3]
+    )
+
+
+def test_only_a_notice_sent_to_them_is_answered() -> None:
+    """An answer is refused to a notice unknown, not sent by then, or sent to another."""
+    given(BOTH).when((ANSWER, MAR)).then_refused("no_notice", "n1", "ana")
+    story = given(BOTH, (NOTICE, APR))
+    story.when((ANSWER, MAR)).then_refused("no_notice")
+    ben = rl.NoticeAnswered(member="ben", notice="n1")
+    story.when((ben, MAY)).then_refused("no_notice", "n1", "ben", because=[2])
+
+
+def test_only_an_open_application_is_decided() -> None:
+    """A decision is refused without an application for that very role, and a second one."""
+    given().when((ADMITTED, MAR)).then_refused("no_application", "ana", "mentor in id")
+    story = given((APPLIED, FEB))
+    elsewhere = rl.ApplicationDecided(member="ana", role="mentor", outcome="accepted")
+    story.when((elsewhere, MAR)).then_refused("no_application", "mentor")
+    story.when((ADMITTED, JAN)).then_refused("no_application")
+    story = story.when((ADMITTED, MAR)).then_recorded()
+    story.when((ADMITTED, APR)).then_refused("no_application")
+    story.when((ADMITTED, FEB)).then_refused("contradicts_later", because=[1])
+    story.when((APPLIED, APR)).then_recorded().when((ADMITTED, MAY)).then_recorded()
+
+
+def test_a_review_is_opened_once() -> None:
+    """A review's name is used once, also of another member and after its decision."""
+    story = given(BOTH, (OPENED, FEB))
+    story.when((OPENED, MAR)).then_refused("review_exists", "r1", "2018-02-01", because=[2])
+    ben = rl.ReviewOpened(member="ben", review="r1", policy="p")
+    story.when((ben, MAR)).then_refused("review_exists", "r1", because=[2])
+    story.when((ben, JAN)).then_refused("contradicts_later", "r1", because=[2])
+    story = story.when((DECIDED, MAR)).then_recorded()
+    story.when((OPENED, APR)).then_refused("review_exists", because=[2, 3])
+
+
+def test_only_an_open_review_of_them_is_decided() -> None:
+    """A decision is refused of a review unknown, of another member, not opened by then."""
+    given(BOTH).when((DECIDED, MAR)).then_refused("no_review", "r1", "ana")
+    story = given(BOTH, (OPENED, FEB))
+    ben = rl.ReviewDecided(member="ben", review="r1", outcome="active")
+    story.when((ben, MAR)).then_refused("no_review", "ben", because=[2])
+    story.when((DECIDED, JAN)).then_refused("no_review")
+
+
+def test_a_review_is_decided_once() -> None:
+    """A second decision is refused with the first, and a backdated one contradicts it."""
+    story = given(BOTH, (OPENED, FEB), (DECIDED, APR))
+    story.when((DECIDED, MAY)).then_refused("already_decided", "r1", "2018-04-01", because=[3])
+    story.when((DECIDED, MAR)).then_refused("contradicts_later", "2018-03-01", because=[3])
+    ben = rl.ReviewDecided(member="ben", review="r1", outcome="active")
+    story.when((ben, JUN)).then_refused_all((0, "no_review"), (0, "already_decided"))
+
+
+@pytest.mark.parametrize(
+    "document", ['name = "reps"', '{"name": "reps"}', '  {"a": [1, {"b": []}]}', "[table]\na = 1"]
+)
+def test_a_charter_is_toml_or_json(document: str) -> None:
+    """A charter that reads as a table, of TOML or of JSON, is adopted."""
+    given().when(rl.CharterAdopted(document=document, version="1")).then_recorded()
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        ("", "empty"),
+        ("# only a remark", "empty"),
+        ("{}", "empty"),
+        ("not toml", "="),
+        ('{"name": ', "line 1"),
+        ('[1, 2]\nx"', "line"),
+        ('{"a": ' * MAX_DEPTH + '{"b": 1}' + "}" * MAX_DEPTH, "deep"),
+        ('{"a": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", "deep"),
+        ('{"a": ' + "[" * 40_000 + "]" * 40_000 + "}", "deep"),
+        ("a = " + "[" * 40_000 + "]" * 40_000, "deep"),
+        ("a" + ".b" * 40_000 + " = 1", "deep"),
+        ('{"a": NaN, "b": 1', "line"),
+    ],
+)
+def test_a_charter_that_cannot_be_read_is_refused(document: str, why: str) -> None:
+    """What is no table, empty or nested too deeply is refused, and says why."""
+    fact = rl.CharterAdopted(document=document, version="1")
+    (refusal,) = given().when(fact).refusals()
+    assert refusal.code == "invalid_document"
+    assert why in refusal.words
+    assert len(refusal.words) < 1_000
