@@ -348,10 +348,7 @@ def test_exemptions_say_why() -> None:
         None,
         "role.assigned",
         {"member": "ana"},
-        pytest.param(
-            MemberJoined,
-            marks=pytest.mark.xfail(reason="a class of facts is taken for a fact"),
-        ),
+        MemberJoined,
         EntryRetracted(target="1", reason="r"),
         EntryCorrected(target="1", reason="r", replacement=MemberJoined(member="ana")),
     ],

@@ -141,15 +141,15 @@ def test_a_huge_name_is_not_repeated_in_its_error() -> None:
     assert len(str(caught.value)) < 200
 
 
-@pytest.mark.parametrize("value", ["ana", "", b"ana", {"a": 1}, 7, None, True], ids=repr)
+@pytest.mark.parametrize("value", ["ana", "", b"ana", {"a": 1}, {"a"}, 7, None, True], ids=repr)
 def test_a_list_of_names_is_a_list(value: object) -> None:
     """A string where a list belongs is refused, not read as its letters."""
     refused("names", value)
 
 
-@pytest.mark.parametrize("items", [["a"], ("a",), {"a"}, frozenset({"a"})], ids=repr)
-def test_a_list_of_names_may_be_any_plain_collection(items: object) -> None:
-    """Lists, tuples and sets become tuples."""
+@pytest.mark.parametrize("items", [["a"], ("a",)], ids=repr)
+def test_a_list_of_names_may_be_a_list_or_a_tuple(items: object) -> None:
+    """Lists become tuples."""
     assert Sample(names=items).names == ("a",)
 
 

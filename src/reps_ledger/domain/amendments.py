@@ -60,20 +60,8 @@ class Amendments:
             ),
             key=lambda entry: entry.position,
         )
-        retracted: set[str] = set()
-        superseded: set[str] = set()
-        for entry in reversed(amending):  # an amendment can only concern what came before it
-            if entry.id in retracted:
-                continue
-            if isinstance(entry.fact, EntryRetracted):
-                retracted.add(entry.fact.target)
-            elif isinstance(entry.fact, EntryCorrected):
-                target = entry.fact.target
-                if target in retracted:
-                    retracted.add(entry.id)  # what it corrects counts as never recorded
-                elif target in superseded:
-                    superseded.add(entry.id)  # a later correction of the same entry stands
-                superseded.add(target)
+        retracted = _retracted(amending)
+        superseded = _superseded(amending, retracted)
         return cls(
             retracted=frozenset(retracted),
             superseded=frozenset(superseded),
@@ -126,6 +114,29 @@ def resolve(entries: Iterable[Entry], registry: Registry) -> list[Entry]:
     return sorted(amendments.apply(known, registry), key=lambda entry: entry.order)
 
 
+def _retracted(amending: Sequence[Entry]) -> set[str]:
+    """Return the ids that count as never recorded."""
+    retracted: set[str] = set()
+    for entry in reversed(amending):  # a retraction can only concern what came before it
+        if isinstance(entry.fact, EntryRetracted) and entry.id not in retracted:
+            retracted.add(entry.fact.target)
+    for entry in amending:
+        if isinstance(entry.fact, EntryCorrected) and entry.fact.target in retracted:
+            retracted.add(entry.id)  # there is nothing that it could correct
+    return retracted
+
+
+def _superseded(amending: Sequence[Entry], retracted: set[str]) -> set[str]:
+    """Return the ids in whose place a correction stands: every entry has one reading."""
+    superseded: set[str] = set()
+    for entry in reversed(amending):
+        if isinstance(entry.fact, EntryCorrected) and entry.id not in retracted:
+            if entry.fact.target in superseded:
+                superseded.add(entry.id)  # a later correction of the same entry stands
+            superseded.add(entry.fact.target)
+    return superseded
+
+
 def _aliases(amending: Sequence[Entry], void: set[str]) -> dict[str, str]:
     """Return what each duplicate is merged into, by the merges and corrected merges that stand."""
     places: dict[str, int] = {}
@@ -141,10 +152,11 @@ def _aliases(amending: Sequence[Entry], void: set[str]) -> dict[str, str]:
     direct: dict[str, str] = {}
     for _, fact in sorted(standing, key=lambda item: item[0]):
         if isinstance(fact, MembersMerged):
-            ring = _last(direct, fact.member) == fact.duplicate
-            if ring:  # the later merge of two says which of them is kept
-                direct.pop(fact.member)
-            direct[fact.duplicate] = fact.member
+            direct.pop(fact.duplicate, None)
+            if _last(direct, fact.member) == fact.duplicate:
+                direct.pop(fact.member, None)  # the later merge says which of them is kept
+            if fact.member != fact.duplicate:
+                direct[fact.duplicate] = fact.member
         elif isinstance(fact, MembersUnmerged) and direct.get(fact.duplicate) == fact.member:
             del direct[fact.duplicate]
     return {duplicate: _last(direct, duplicate) for duplicate in direct}
