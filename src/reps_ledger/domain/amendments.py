@@ -127,14 +127,15 @@ def _retracted(amending: Sequence[Entry]) -> set[str]:
 
 
 def _superseded(amending: Sequence[Entry], retracted: set[str]) -> set[str]:
-    """Return the ids in whose place a correction stands: every entry has one reading."""
-    superseded: set[str] = set()
-    for entry in reversed(amending):
+    """Return the ids in whose place a correction stands: the last one, for every entry."""
+    roots: dict[str, str] = {}
+    last: dict[str, str] = {}
+    for entry in amending:
         if isinstance(entry.fact, EntryCorrected) and entry.id not in retracted:
-            if entry.fact.target in superseded:
-                superseded.add(entry.id)  # a later correction of the same entry stands
-            superseded.add(entry.fact.target)
-    return superseded
+            root = roots.get(entry.fact.target, entry.fact.target)
+            roots[entry.id] = root
+            last[root] = entry.id
+    return (roots.keys() | last.keys()) - set(last.values())
 
 
 def _aliases(amending: Sequence[Entry], void: set[str]) -> dict[str, str]:

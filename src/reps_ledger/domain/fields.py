@@ -14,6 +14,7 @@ from reps_ledger.errors import InvalidFact, InvalidTime, TooLarge
 
 if TYPE_CHECKING:
     from attrs import Attribute
+    from typing_extensions import TypeIs
 
 __all__ = [
     "DAY_END",
@@ -56,6 +57,17 @@ _JOINERS: Final = {0x200C: None, 0x200D: None}  # Persian and Indic names need t
 _TEXT_CONTROLS: Final = frozenset("\n\r\t")
 
 
+def _is_plain(value: object) -> TypeIs[str]:
+    # Nearly every name takes this way; what comes after it is for the error's sake.
+    return (
+        type(value) is str
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) <= MAX_NAME
+        and value[0] != " " != value[-1]
+    )
+
+
 def check_name(value: object, what: str) -> str:
     """Return ``value`` if it may serve as an identifier.
 
@@ -66,6 +78,8 @@ def check_name(value: object, what: str) -> str:
         InvalidFact: it is something else; ``what`` is named.
         TooLarge: it is too long.
     """
+    if _is_plain(value):
+        return value
     if not isinstance(value, str):
         raise InvalidFact(f"{what} must be text, not {type(value).__name__}", field=what)
     if not value:
@@ -113,16 +127,8 @@ def _what(instance: object, attribute: Attribute[Any]) -> str:
 
 def is_name(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Validate an identifier; see `check_name`."""
-    # Nearly every name takes this way out; the rest is for the error's sake.
-    if (
-        type(value) is str
-        and value.isascii()
-        and value.isprintable()
-        and 0 < len(value) <= MAX_NAME
-        and value[0] != " " != value[-1]
-    ):
-        return
-    check_name(value, _what(instance, attribute))
+    if not _is_plain(value):
+        check_name(value, _what(instance, attribute))
 
 
 def is_name_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:

@@ -65,7 +65,10 @@ def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes])
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Open a file beside ``path`` that takes its place once it is complete and on disk."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    except ValueError as error:  # the path has a NUL
+        raise OSError(str(error)) from error
     try:
         with os.fdopen(handle, "wb") as file:
             yield file

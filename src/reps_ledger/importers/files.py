@@ -26,6 +26,8 @@ __all__ = ["Line", "cell_text", "csv_rows", "json_rows", "open_file", "safe_cell
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _FORMULA: Final = frozenset("=+-@\t\r")
+_GUARDED: Final = _FORMULA | {"'"}
+_MARKS: Final = frozenset({"", "'"})
 _DECODER: Final = msgspec.json.Decoder()
 
 
@@ -54,8 +56,9 @@ def open_file(path: str | os.PathLike[str]) -> tuple[IO[bytes], IO[bytes]]:
     """
     try:
         raw = Path(path).open("rb")  # noqa: SIM115 — the caller closes it
-    except OSError as error:
-        raise StorageError(f"{path} cannot be read: {error.strerror}") from error
+    except (OSError, ValueError) as error:  # a ValueError where the path has a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise StorageError(f"{path!s:.200} cannot be read: {reason}") from error
     magic = raw.read(2)
     raw.seek(0)
     if magic == _GZIP:
@@ -81,6 +84,8 @@ def csv_rows(file: IO[bytes], raw: IO[bytes], registry: Registry) -> Iterator[Li
         InvalidInput: the first row does not, or names one twice.
     """
     problems: list[tuple[int, str]] = []
+    # A cell may hold as much as a row; the module's limit, for all of a process, is lower.
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
     reader = csv.reader(_texts(file, problems), strict=True)
     header: list[str] | None = None
     while True:
@@ -241,15 +246,18 @@ def _or_value_error(read: Any, text: str) -> Any:
 
 
 def safe_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula; `cell_text` gives the text back."""
+    """Return text that no spreadsheet takes for a formula; `cell_text` gives the text back.
+
+    Empty text is a lone apostrophe, as it is in spreadsheets: an empty cell holds nothing.
+    """
     first, second = text[:1], text[1:2]
-    if first in _FORMULA or (first == "'" and (second in _FORMULA or second == "'")):
-        return f"'{text}" if text else text
+    if text in _MARKS or first in _FORMULA or (first == "'" and second in _GUARDED):
+        return f"'{text}"
     return text
 
 
 def cell_text(cell: str) -> str:
     """Return the text of a cell that `safe_cell` may have guarded."""
-    if cell[:1] == "'" and cell[1:2] and (cell[1] in _FORMULA or cell[1] == "'"):
+    if cell == "'" or (cell[:1] == "'" and cell[1:2] in _GUARDED):
         return cell[1:]
     return cell

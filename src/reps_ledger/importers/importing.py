@@ -136,7 +136,7 @@ class _Session:
     def finish(self) -> ImportReport:
         """Record what waited, and report."""
         if self._waiting:
-            self._stop_at(self._recorded(self._waiting))
+            self._recorded(self._waiting)
         return ImportReport(
             rows=self.rows,
             recorded=self.recorded,
@@ -218,6 +218,8 @@ class _Session:
                 return []
             world = self._begin()
             entries, joins, refused = self._judged(world, pending)
+            if self.stop:
+                self._stop_at(refused)  # before anything is appended: nothing may be left behind
             try:
                 self._append(world, entries)
             except Conflict:

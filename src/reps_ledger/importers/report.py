@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import weakref
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
@@ -40,6 +41,8 @@ class Quarantine:
     def __init__(self) -> None:
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
         self._count = 0
+        # Closed with the report, not by chance: Python warns of files that nobody closes.
+        weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
         return self._count

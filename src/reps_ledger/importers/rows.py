@@ -28,6 +28,7 @@ __all__ = ["Row", "fact_of", "read_row", "row_id", "write_row"]
 
 _BUILT_IN: Final = frozenset(BUILT_IN)
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
+_SAYING: Final = frozenset({"by", "command_id", "id", "on_behalf_of", "source"})
 _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
@@ -64,23 +65,20 @@ def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
         InvalidInput: a value cannot be accepted.
         CodecError: the fact, its version or a field is unknown.
     """
-    get = row.get
-    at = get("occurred_at")
+    at = row.get("occurred_at")
     if at is None:
         raise InvalidTime("occurred_at is missing", field="occurred_at")
     fact = fact_of(row, codec)
-    given = _text(row, "id")
-    if given is not None:
-        given = _uuid(given)
+    said: dict[str, str | None] = dict.fromkeys(_SAYING)
+    for name in _SAYING & row.keys():
+        said[name] = _text(row, name)
+    given = said.pop("id")
     return Row(
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
-        by=_text(row, "by"),
-        on_behalf_of=_text(row, "on_behalf_of"),
-        command_id=_text(row, "command_id"),
-        source=_text(row, "source"),
-        id=row_id(row) if given is None else given,
+        id=row_id(row) if given is None else _uuid(given),
         named=given is not None,
+        **said,
     )
 
 
@@ -95,7 +93,9 @@ def fact_of(row: Mapping[str, Any], codec: Codec) -> Fact:
     if not isinstance(name, str):
         raise InvalidFact("the row does not name a fact", field="fact")
     described = codec.registry.named(name)
-    values = {k: v for k, v in row.items() if k not in RESERVED and v is not None}
+    values = {key: value for key, value in row.items() if key not in RESERVED}
+    if None in values.values():  # an absent value and null say the same
+        values = {key: value for key, value in values.items() if value is not None}
     version = row.get("schema")
     if described is None or (version is not None and version != described.kind.version):
         return _older(codec, name, version, values)

@@ -149,9 +149,4 @@ class EventLog:
 
 
 def _query(sources: Iterable[Source]) -> DCBQuery:
-    return DCBQuery(
-        [
-            DCBQueryItem(types=sorted(source.types) if source.types else [], tags=[source.tag])
-            for source in sources
-        ]
-    )
+    return DCBQuery([DCBQueryItem(types=source.listed, tags=[source.tag]) for source in sources])

@@ -108,15 +108,17 @@ class Recording:
         facts = [draft.fact for draft in drafts]
         head = upto
         while True:
-            missing = world.missing(part for fact in facts for part in world.parts(fact))
+            missing = world.missing({part for fact in facts for part in world.parts(fact)})
+            if empty:
+                world.load({source: [] for source in missing if source.types is not None})
+                missing = {source for source in missing if source.types is None}
             if not missing and head is not None:
                 return head
-            if empty:
-                world.load({s: [] for s in missing if s.types is not None})
-                missing = {s for s in missing if s.types is None}
             found, position = self.log.read_sources(missing, upto=head)
             head = position if head is None else head
             world.load(found)
+            if not any(found.values()):
+                return head  # nothing new is known, so that nothing more can be asked for
 
     def judged(self, world: World, drafts: Sequence[Draft], head: int) -> list[Entry]:
         """Return the entries to append, each judged after those before it.
@@ -177,12 +179,8 @@ class Recording:
         Raises:
             Conflict: it changed.
         """
-        sources = {
-            source
-            for entry in entries
-            for part in world.parts(entry.fact)
-            for source in world.sources(part)
-        }
+        parts = {part for entry in entries for part in world.parts(entry.fact)}
+        sources = {source for part in parts for source in world.sources(part)}
         if command_id is not None:
             sources.add(Source(command_tag(command_id)))
         positions = self.log.append(entries, sources, head)

@@ -36,6 +36,11 @@ class Source:
     tag: str
     types: frozenset[str] | None = None
 
+    @property
+    def listed(self) -> list[str]:
+        """The types in a fixed order; none for all."""
+        return _listed(self.types) if self.types is not None else []
+
     def holds(self, entry: Entry) -> bool:
         """Whether the entry belongs here."""
         return self.tag in entry.tags and (self.types is None or entry.name in self.types)
@@ -71,9 +76,7 @@ class Machine(Generic[S]):
     @property
     def reads(self) -> frozenset[str] | None:
         """Stored names of what must be read for it: what it folds, and what amends that."""
-        if self.types is None:
-            return None
-        return self.types | CORRECTIONS | (MERGES if self.merging else frozenset())
+        return None if self.types is None else _reads(self.types, merging=self.merging)
 
     def takes(self, name: str) -> bool:
         """Whether facts of that stored name are folded."""
@@ -90,6 +93,16 @@ class Part(Generic[S]):
 
 
 Parts = tuple[Part[Any], ...]
+
+
+@lru_cache(maxsize=256)
+def _reads(types: frozenset[str], *, merging: bool) -> frozenset[str]:
+    return types | CORRECTIONS | (MERGES if merging else frozenset())
+
+
+@lru_cache(maxsize=256)
+def _listed(types: frozenset[str]) -> list[str]:
+    return sorted(types)
 
 
 @lru_cache(maxsize=1 << 16)

@@ -86,6 +86,9 @@ class World:
         A merge leads to the duplicate's history; a correction to the entry that it corrects.
         """
         found = [part.source]
+        held = self._held.get(part)
+        if held is not None and held.plain:
+            return found
         for source in found:  # grows while it is walked
             raw = self._raw.get(source)
             if raw:
@@ -105,9 +108,12 @@ class World:
         held = self._hold(part)
         return None if held is None else held.state
 
-    def parts(self, fact: Fact) -> list[Part[Any]]:
+    def parts(self, fact: Fact) -> Sequence[Part[Any]]:
         """Name what recording a fact depends on, as far as what is known tells."""
-        found = [part for _, parts in self._plan(fact) for part in parts]
+        plan = self._plan(fact)
+        if len(plan) == 1 and not isinstance(fact, EntryCorrected):
+            return plan[0][1]
+        found = [part for _, parts in plan for part in parts]
         if isinstance(fact, EntryCorrected):
             found += self.parts(fact.replacement)
         return found

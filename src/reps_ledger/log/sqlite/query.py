@@ -7,13 +7,15 @@ from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import msgspec
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from eventsourcing.dcb.api import DCBQueryItem
 
-__all__ = ["Scan", "Span", "first_match", "matcher", "scans_of"]
+__all__ = ["QUICK", "Scan", "Span", "first_match", "matcher", "quick_rows", "scans_of"]
 
 _CHUNK: Final = 1_000
 _CHUNK_AT_LEAST: Final = 16
@@ -38,6 +40,24 @@ _PROBE_SIZE: Final = (
     "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? AND type = ? AND position > ?"
     " AND position <= ? LIMIT ?)"
 )
+
+
+QUICK: Final = 1_000
+"""Up to so many entries are found and fetched at once; more are walked through in order."""
+
+# CROSS JOIN: in the order given, so that each tag (of each type) is one search in the index.
+_ENTRIES_OF_TAGS: Final = (
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?1) j"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.position > ?2 AND t.position <= ?3"
+    " CROSS JOIN events e ON e.position = t.position LIMIT ?4"
+)
+_ENTRIES_OF_TAGS_AND_TYPES: Final = (
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?1) j CROSS JOIN json_each(?5) k"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.type = k.value"
+    " AND t.position > ?2 AND t.position <= ?3"
+    " CROSS JOIN events e ON e.position = t.position LIMIT ?4"
+)
+_encode = msgspec.json.Encoder().encode
 
 
 class Span(NamedTuple):
@@ -82,6 +102,31 @@ def scans_of(
             if scan not in seen:
                 seen.add(scan)
                 yield scan
+
+
+def quick_rows(
+    connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span, most: int
+) -> list[Any] | None:
+    """The rows that match, in order of position, by one statement for each set of types.
+
+    Returns:
+        None if there are more than ``most``, or if an item has no tag or several: then the
+        indexes must be walked in order.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for item in items:
+        if len(item.tags) != 1:
+            return None
+        groups.setdefault(tuple(item.types), []).append(item.tags[0])
+    found: dict[int, Any] = {}
+    for types, tags in groups.items():
+        sql = _ENTRIES_OF_TAGS_AND_TYPES if types else _ENTRIES_OF_TAGS
+        given = (_encode(tags).decode(), *span, most + 1)
+        rows = connection.execute(sql, (*given, _encode(types).decode()) if types else given)
+        found.update((row[0], row) for row in rows)
+        if len(found) > most:
+            return None
+    return [found[position] for position in sorted(found)]
 
 
 def _scans_of_item(
@@ -136,6 +181,9 @@ def _rarest_first(
 
 def first_match(connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span) -> bool:
     """Whether anything in the span matches; stops at the first scan that finds something."""
+    quick = quick_rows(connection, items, span, 0)
+    if quick is not None:
+        return False
     return any(
         connection.execute(scan.sql, (*scan.arguments, *span, 1)).fetchone()
         for scan in scans_of(connection, items, span)

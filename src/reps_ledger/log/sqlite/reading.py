@@ -10,7 +10,7 @@ import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
 
 from reps_ledger.errors import Damaged
-from reps_ledger.log.sqlite.query import Span, matcher, merged, scans_of
+from reps_ledger.log.sqlite.query import QUICK, Span, matcher, merged, quick_rows, scans_of
 from reps_ledger.log.sqlite.schema import HEAD
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def decoded_tags(position: int, tags: str) -> list[str]:
 class SQLiteReadResponse(DCBReadResponse):
     """The entries that match, as of the moment of the read, and the head of the log then.
 
-    The first page is read when this is made, in one transaction with the head; entries recorded
+    The first page is read when this is made, right after the head; entries recorded
     after that are not returned, so that a read ends even while others append.
 
     Args:
@@ -82,13 +82,13 @@ class SQLiteReadResponse(DCBReadResponse):
         self._limit = None if limit is None else max(0, limit)
         with connections.reading() as connection:
             self._connection = connection
-            connection.execute("BEGIN")
+            # No transaction: entries never change, and none is ever put below another, so that
+            # whatever is read after the head, up to the head, is as it was at the head.
             (head,) = connection.execute(HEAD).fetchone()
             # Clamped, as SQLite's integers have an end and Python's have none.
             self._span = Span(min(max(0, after or 0), head), head)
             self._pages = self._every_page()
             first = next(self._pages, [])
-            connection.execute("COMMIT")
         self._connection = None
         self._ends_at = self._known_end(first)
         self._events = self._decoded(first)
@@ -131,6 +131,8 @@ class SQLiteReadResponse(DCBReadResponse):
             yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][
                 : self._limit
             ]
+        elif (quick := self._quick()) is not None:
+            yield quick
         elif self._items:
             positions = islice(self._positions(), self._limit)
             while chunk := list(islice(positions, PAGE)):
@@ -141,6 +143,14 @@ class SQLiteReadResponse(DCBReadResponse):
                 rows = self._rows(_SCAN, (after, upto, PAGE))
                 yield rows
                 after = rows[-1][0] if rows else upto
+
+    def _quick(self) -> list[Row] | None:
+        """All rows at once where they are few, as they are for what a rule depends on."""
+        if not self._items:
+            return None
+        assert self._connection is not None, "see _rows"  # noqa: S101
+        rows = quick_rows(self._connection, self._items, self._span, QUICK)
+        return rows if rows is None else rows[: self._limit]
 
     def _positions(self) -> Iterator[int]:
         assert self._connection is not None, "see _rows"  # noqa: S101

@@ -1,0 +1,28 @@
+"""Timing side by side: alternate the contenders, and compare their medians."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Time one run."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def side_by_side(contenders: dict[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Run every contender in turn, ``repeats`` times; return the median seconds of each."""
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(repeats):
+        for name, work in contenders.items():
+            times[name].append(seconds(work))
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def verdict(what: str, ratio: float, goal: float) -> str:
+    """Say how a ratio stands to its goal."""
+    return f"  {what}: {ratio:.2f} (goal {goal:g}: {'reached' if ratio >= goal else 'MISSED'})"

@@ -1,0 +1,36 @@
+"""Run the benchmarks: ``make bench``, or ``python benchmarks/run.py import read``.
+
+Every figure is a ratio to a yardstick that is measured beside it, in the same run.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+import importing
+import memory
+import reading
+import recording
+
+BENCHMARKS = {
+    "record": recording.run,
+    "import": importing.run,
+    "read": reading.run,
+    "memory": memory.run,
+}
+
+
+def main() -> None:
+    """Run those named, or all."""
+    cache = Path(__file__).resolve().parent.parent / ".cache"
+    cache.mkdir(exist_ok=True)
+    for name in sys.argv[1:] or BENCHMARKS:
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            for line in BENCHMARKS[name](Path(folder)):
+                print(line)
+
+
+if __name__ == "__main__":
+    main()
