@@ -142,7 +142,8 @@ def time_ordered_id(now: datetime, random: bytes | None = None) -> str:
     milliseconds = max(0, microseconds(now) // 1000) & (2**48 - 1)
     chance = int.from_bytes(random if random is not None else os.urandom(10))
     value = milliseconds << 80 | 7 << 76 | (chance >> 64 & 0xFFF) << 64
-    return str(UUID(int=value | 2 << 62 | chance & (2**62 - 1)))
+    text = f"{value | 2 << 62 | chance & (2**62 - 1):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def derived_id(command_id: str, index: int) -> str:

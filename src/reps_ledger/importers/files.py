@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import reprlib
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from attrs import frozen
 
 from reps_ledger.domain.limits import MAX_ROW_BYTES
 from reps_ledger.errors import InvalidInput, StorageError
@@ -21,31 +21,39 @@ if TYPE_CHECKING:
 
     from reps_ledger.domain.facts import Registry
 
-__all__ = ["Line", "cell_text", "csv_rows", "json_rows", "open_file", "safe_cell", "value_rows"]
+__all__ = [
+    "Line",
+    "cell_text",
+    "csv_rows",
+    "json_rows",
+    "open_file",
+    "safe_cell",
+    "shown",
+    "value_rows",
+]
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
 _FORMULA: Final = frozenset("=+-@\t\r")
 _GUARDED: Final = _FORMULA | {"'"}
 _MARKS: Final = frozenset({"", "'"})
+_SHOWN: Final = reprlib.Repr()
+_SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxlist, _SHOWN.maxstring = 4, 40, 40, 500
 _DECODER: Final = msgspec.json.Decoder()
 
 
-@frozen
-class Line:
+class Line(NamedTuple):
     """A row as found, or why it is none.
 
     Attributes:
         number: its line, from 1.
         row: the row, or the text where there is a problem.
         problem: why it cannot be read, or None.
-        read: bytes of the file read so far.
     """
 
     number: int
     row: Any
     problem: str | None
-    read: int
 
 
 def open_file(path: str | os.PathLike[str]) -> tuple[IO[bytes], IO[bytes]]:
@@ -67,17 +75,17 @@ def open_file(path: str | os.PathLike[str]) -> tuple[IO[bytes], IO[bytes]]:
     return raw, raw
 
 
-def json_rows(file: IO[bytes], raw: IO[bytes]) -> Iterator[Line]:
+def json_rows(file: IO[bytes]) -> Iterator[Line]:
     """Yield the rows of a file of JSON lines; blank lines are passed over."""
     for number, text, damage in _lines(file):
         if damage is not None:
-            yield Line(number, text.decode("utf-8", "backslashreplace"), damage, raw.tell())
+            yield Line(number, text.decode("utf-8", "backslashreplace"), damage)
         elif stripped := text.strip():
             row, problem = _object(stripped)
-            yield Line(number, row, problem, raw.tell())
+            yield Line(number, row, problem)
 
 
-def csv_rows(file: IO[bytes], raw: IO[bytes], registry: Registry) -> Iterator[Line]:
+def csv_rows(file: IO[bytes], registry: Registry) -> Iterator[Line]:
     """Yield the rows of a CSV file, whose first row names the columns.
 
     Raises:
@@ -92,10 +100,10 @@ def csv_rows(file: IO[bytes], raw: IO[bytes], registry: Registry) -> Iterator[Li
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield Line(reader.line_num, "", f"not CSV: {error}", raw.tell())
+            yield Line(reader.line_num, "", f"not CSV: {error}")
             continue
         for number, problem in problems:
-            yield Line(number, "", problem, raw.tell())
+            yield Line(number, "", problem)
         problems.clear()
         if cells is None:
             return
@@ -105,26 +113,31 @@ def csv_rows(file: IO[bytes], raw: IO[bytes], registry: Registry) -> Iterator[Li
             header = _header(cells)
         elif len(cells) > len(header):
             problem = f"{len(cells)} cells under {len(header)} columns"
-            yield Line(reader.line_num, ",".join(cells), problem, raw.tell())
+            yield Line(reader.line_num, ",".join(cells), problem)
         else:
             row, trouble = _from_cells(dict(zip(header, cells, strict=False)), registry)
-            yield Line(reader.line_num, row, trouble, raw.tell())
+            yield Line(reader.line_num, row, trouble)
 
 
 def value_rows(rows: Iterable[Any]) -> Iterator[Line]:
     """Yield rows given as values: dicts as they are, text as lines of JSON."""
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict) and all(isinstance(name, str) for name in row):
-            yield Line(number, row, None, 0)
+            yield Line(number, row, None)
         elif isinstance(row, str | bytes):
             text = row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass")
             if len(text) > MAX_ROW_BYTES:
-                yield Line(number, str(row[:100]), _too_long(), 0)
+                yield Line(number, str(row[:100]), _too_long())
             else:
                 found, problem = _object(text.strip())
-                yield Line(number, found, problem, 0)
+                yield Line(number, found, problem)
         else:
-            yield Line(number, repr(row), f"a row must be a dict, not {type(row).__name__}", 0)
+            yield Line(number, shown(row), f"a row must be a dict, not {type(row).__name__}")
+
+
+def shown(value: object) -> str:
+    """Return a value as text for people, however large, nested or unwilling it is."""
+    return _SHOWN.repr(value).encode("ascii", "backslashreplace").decode()
 
 
 def _too_long() -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import tzinfo
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 from msgspec.structs import replace
 
-from reps_ledger.domain.entries import Entry, entry_tag, people_in
-from reps_ledger.domain.facts import MemberJoined
-from reps_ledger.domain.rules import Source, World
+from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import MemberJoined, Registry
+from reps_ledger.domain.rules import World
 from reps_ledger.domain.rules.machines import LIFE
 from reps_ledger.errors import (
     CodecError,
@@ -30,7 +30,7 @@ from reps_ledger.log.drafts import Draft, make_draft
 from reps_ledger.log.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Iterable
 
 __all__ = ["import_history"]
 
@@ -61,13 +61,15 @@ def import_history(
         stop=on_refused == "stop",
         infer=on_unknown_member == "join",
     )
-    lines = _lines(source, recording)
-    with closing(lines):
-        while batch := list(islice(lines, BATCH)):
+    with (
+        _Rows(source, recording.log.codec.registry) as rows,
+        ThreadPoolExecutor(1, "reps-ledger-import") as session.writer,
+    ):
+        while batch := list(islice(rows.lines, BATCH)):
             session.take(batch)
             if on_progress is not None:
-                on_progress(session.rows, batch[-1].read)
-    return session.finish()
+                on_progress(session.rows, rows.read())
+        return session.finish()
 
 
 def _one_of(what: str, value: str, options: tuple[str, ...]) -> None:
@@ -75,34 +77,58 @@ def _one_of(what: str, value: str, options: tuple[str, ...]) -> None:
         raise InvalidInput(f"{what} must be one of {', '.join(options)}", field=what)
 
 
-def _lines(source: str | PathLike[str] | Iterable[Any], recording: Recording) -> Generator[Line]:
-    registry = recording.log.codec.registry
-    if isinstance(source, bytes):
-        raise InvalidInput("give a path, or rows as dicts", field="source")
-    if not isinstance(source, str | PathLike):
-        yield from value_rows(source)
-        return
-    path = Path(source)
-    file, raw = open_file(path)
-    with raw, file:
-        if path.name.lower().removesuffix(".gz").endswith(".csv"):
-            yield from csv_rows(file, raw, registry)
-        else:
-            yield from json_rows(file, raw)
+class _Rows:
+    """Where rows come from: a file, which is closed in the end, or values."""
+
+    def __init__(self, source: str | PathLike[str] | Iterable[Any], registry: Registry) -> None:
+        self._raw: IO[bytes] | None = None
+        if isinstance(source, bytes):
+            raise InvalidInput("give a path, or rows as dicts", field="source")
+        if not isinstance(source, str | PathLike):
+            self.lines = value_rows(source)
+            return
+        path = Path(source)
+        file, self._raw = open_file(path)
+        is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
+        self.lines = csv_rows(file, registry) if is_csv else json_rows(file)
+
+    def read(self) -> int:
+        """Return how many bytes of the file were read."""
+        return self._raw.tell() if self._raw is not None else 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._raw is not None:
+            self._raw.close()
 
 
-@frozen(kw_only=True)
-class _Pending:
+class _Pending(NamedTuple):
     """A row that may be recorded."""
 
     line: Line
-    row: Row
     draft: Draft
+
+
+@frozen(kw_only=True)
+class _Batch:
+    """Rows that were judged, and are being written."""
+
+    pending: list[_Pending]
+    entries: int
+    joins: int
+    before: list[RefusedRow]
+    refused: list[RefusedRow]
+    written: Future[list[int]] | None
 
 
 @define(kw_only=True)
 class _Session:
-    """One import under way: its world is kept from batch to batch while nobody intrudes."""
+    """One import under way: its world is kept from batch to batch while nobody intrudes.
+
+    While one batch is written, in a thread of its own, the next one is read and parsed.
+    """
 
     recording: Recording
     zone: tzinfo
@@ -118,25 +144,28 @@ class _Session:
     _head: int = 0
     _empty: bool = False  # the log held nothing when the world began: what is unknown is nothing
     _waiting: list[_Pending] = field(factory=list)
+    _batch: _Batch | None = None  # under way
+    writer: Executor | None = None
 
     def take(self, lines: list[Line]) -> None:
         """Record what can be recorded of some lines; with ``stop``, only make it ready."""
         self.rows += len(lines)
         refused: list[RefusedRow] = []
         pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
+        self._settle()
         pending = self._unknown(pending, refused)
         if self.stop:
             self._stop_at(refused)
             self._waiting += pending
         else:
-            refused += self._recorded(pending)
-            for row in sorted(refused, key=lambda row: row.line):
-                self.quarantine.add(row)
+            self._batch = self._begun(pending, refused)
 
     def finish(self) -> ImportReport:
         """Record what waited, and report."""
+        self._settle()
         if self._waiting:
-            self._recorded(self._waiting)
+            self._batch = self._begun(self._waiting, [])
+            self._settle()
         return ImportReport(
             rows=self.rows,
             recorded=self.recorded,
@@ -158,10 +187,13 @@ class _Session:
             return None
         try:
             row = read_row(line.row, self.recording.log.codec)
-            return _Pending(line=line, row=row, draft=self._draft(row))
+            return _Pending(line, self._draft(row))
         except LedgerError as error:
             words = error.words if isinstance(error, CodecError) else str(error)
             refused.append(_refused(line, ["invalid"], [words]))
+            return None
+        except RecursionError:
+            refused.append(_refused(line, ["invalid"], ["the row is nested too deeply"]))
             return None
 
     def _draft(self, row: Row) -> Draft:
@@ -202,37 +234,58 @@ class _Session:
         """Return those entries that the log holds already, by id."""
         if not pending:
             return {}
-        sources = {Source(entry_tag(one.draft.id)): one.draft.id for one in pending}
-        found, _ = self.recording.log.read_sources(sources)
-        return {
-            entry.id: entry
-            for source, entries in found.items()
-            for entry in entries
-            if entry.id == sources[source]
-        }
+        return self.recording.log.entries_of({one.draft.id for one in pending})
 
-    def _recorded(self, pending: list[_Pending]) -> list[RefusedRow]:
-        """Append what the rules allow; return what they refuse."""
+    def _begun(self, pending: list[_Pending], refused: list[RefusedRow]) -> _Batch:
+        """Judge rows, and begin to append those that the rules allow."""
+        world = self._begin()
+        entries, joins, found = self._judged(world, pending)
+        if self.stop:
+            self._stop_at(found)
+        written = None
+        if entries:
+            # The whole of a "stop" file is one append: nothing at all may come between.
+            sources = None if self.stop else self.recording.sources(world, entries)
+            assert self.writer is not None, "an import has a writer"  # noqa: S101
+            written = self.writer.submit(self.recording.log.append, entries, sources, self._head)
+        return _Batch(
+            pending=pending,
+            entries=len(entries),
+            joins=joins,
+            before=refused,
+            refused=found,
+            written=written,
+        )
+
+    def _settle(self) -> None:
+        """Wait until the batch under way is written; begin it again where others intruded."""
         for attempt in range(self.recording.retries + 1):
-            if not pending:
-                return []
-            world = self._begin()
-            entries, joins, refused = self._judged(world, pending)
-            if self.stop:
-                self._stop_at(refused)  # before anything is appended: nothing may be left behind
+            batch, self._batch = self._batch, None
+            if batch is None:
+                return
             try:
-                self._append(world, entries)
+                positions = batch.written.result() if batch.written is not None else []
             except Conflict:
                 self._world = None
                 self.recording.wait(attempt)
-                there = self._there(pending)  # the append may have succeeded, its reply lost
+                there = self._there(batch.pending)  # it may have succeeded, its reply lost
                 self.recorded += len(there)
-                pending = [one for one in pending if one.draft.id not in there]
+                rest = [one for one in batch.pending if one.draft.id not in there]
+                self._batch = self._begun(rest, batch.before)
             else:
-                self.recorded += len(entries) - joins
-                self.joined += joins
-                return refused
-        raise Conflict("others kept recording what these rows depend on; import again to go on")
+                self._written(batch, positions)
+        if self._batch is not None:
+            raise Conflict("others kept recording what these rows depend on; import again to go on")
+
+    def _written(self, batch: _Batch, positions: list[int]) -> None:
+        self.recorded += batch.entries - batch.joins
+        self.joined += batch.joins
+        for row in sorted(batch.before + batch.refused, key=lambda row: row.line):
+            self.quarantine.add(row)
+        if positions:
+            if positions[0] != self._head + 1:
+                self._world = None  # others recorded too: what they did is read afresh
+            self._head = positions[-1]
 
     def _begin(self) -> World:
         if self._world is not None and self._world.size > WORLD and not self.stop:
@@ -283,7 +336,7 @@ class _Session:
             life = LIFE.part(person)
             if life not in asked:
                 continue
-            draft = evolve(
+            draft = replace(
                 one.draft,
                 fact=MemberJoined(member=person, inferred=True),
                 id=row_id({"joined": person, "with": entry.id}),
@@ -294,19 +347,6 @@ class _Session:
                 world.add(joining)
                 found.append(joining)
         return found
-
-    def _append(self, world: World, entries: list[Entry]) -> None:
-        if not entries:
-            return
-        if self.stop:
-            # The whole file is one append: let nothing at all come between.
-            positions = self.recording.log.append(entries, None, self._head)
-        else:
-            receipt = self.recording.append(world, entries, self._head)
-            positions = [entry.position for entry in receipt.entries]
-        if positions[0] != self._head + 1:
-            self._world = None  # others recorded too: what they did is read afresh
-        self._head = positions[-1]
 
 
 def _refused(line: Line, codes: list[str], reasons: list[str]) -> RefusedRow:

@@ -9,6 +9,8 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 from attrs import field, frozen
 
+from reps_ledger.importers.files import shown
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -76,8 +78,8 @@ class Quarantine:
         }
         try:
             line = msgspec.json.encode(kept)
-        except (TypeError, ValueError):  # a row given as a value that JSON cannot hold
-            line = msgspec.json.encode({**kept, "row": ascii(refused.row)[:_SHOWN]})
+        except (TypeError, ValueError, RecursionError):  # a value that no file could hold
+            line = msgspec.json.encode({**kept, "row": shown(refused.row)[:_SHOWN]})
         self._file.seek(0, 2)
         self._file.write(line + b"\n")
         self._count += 1

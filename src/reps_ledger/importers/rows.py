@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import msgspec
-from attrs import evolve, fields, frozen
+from attrs import evolve, fields
 
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
@@ -33,8 +33,7 @@ _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
 
-@frozen(kw_only=True)
-class Row:
+class Row(msgspec.Struct, frozen=True, kw_only=True):
     """A row of the exchange format, read.
 
     Attributes:
@@ -45,7 +44,6 @@ class Row:
         command_id: the command that it was part of.
         source: where it came from.
         id: the entry's id: the row's own, or derived from all that it says.
-        named: whether the row itself gave the id.
     """
 
     fact: Fact
@@ -55,7 +53,6 @@ class Row:
     command_id: str | None
     source: str | None
     id: str
-    named: bool
 
 
 def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
@@ -77,7 +74,6 @@ def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
         id=row_id(row) if given is None else _uuid(given),
-        named=given is not None,
         **said,
     )
 

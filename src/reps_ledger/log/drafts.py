@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from attrs import evolve, frozen
 
 from reps_ledger.domain.entries import Entry
@@ -21,8 +22,7 @@ __all__ = ["Draft", "Receipt", "make_draft"]
 _BUILT_IN = frozenset(BUILT_IN)
 
 
-@frozen(kw_only=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
     """A fact to record, with its instants resolved.
 
     Attributes:
@@ -93,13 +93,12 @@ def make_draft(
         InvalidInput: a name or an instant cannot be accepted.
     """
     check_name(by, "by")
-    for what, name in (
-        ("on_behalf_of", on_behalf_of),
-        ("command_id", command_id),
-        ("source", source),
-    ):
-        if name is not None:
-            check_name(name, what)
+    if on_behalf_of is not None:
+        check_name(on_behalf_of, "on_behalf_of")
+    if command_id is not None:
+        check_name(command_id, "command_id")
+    if source is not None:
+        check_name(source, "source")
     at, day = _when(occurred_at, zone)
     return Draft(
         fact=_settled(fact, codec, zone),

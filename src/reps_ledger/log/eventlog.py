@@ -99,6 +99,15 @@ class EventLog:
                         found[source].append(entry)
         return found, response.head or 0
 
+    def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """Return those entries of these ids that there are, by id."""
+        items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in ids]
+        if not items:
+            return {}
+        found = (self._entry(event) for event in self._read(DCBQuery(items), None, None))
+        wanted = set(ids)
+        return {entry.id: entry for entry in found if entry.id in wanted}
+
     def append(
         self, entries: Sequence[Entry], depends_on: Iterable[Source] | None, after: int
     ) -> list[int]:

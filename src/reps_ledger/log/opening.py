@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote, urlsplit
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
 
 from eventsourcing.dcb.api import DCBRecorder
 from eventsourcing.persistence import PersistenceError
@@ -13,12 +14,15 @@ from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
+
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery
 
 __all__ = ["Target", "open_recorder"]
 
 _LOCK_TIMEOUT: Final = "10"
-
+_CONNECT_TIMEOUT: Final = "10"
+_MAKING: Final = 0x7265_7073  # any number of our own: who makes the tables holds a lock on it
 
 Target = str | os.PathLike[str] | DCBRecorder | None
 """What names a log."""
@@ -63,13 +67,17 @@ def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:
 
 def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     try:
+        import psycopg  # noqa: PLC0415 — an extra
         from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory  # noqa: PLC0415 — an extra
         from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 — an extra
     except ImportError as error:
         raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
     from eventsourcing.utils import Environment  # noqa: PLC0415 — only needed here
 
-    options = conninfo_to_dict(url)
+    try:
+        options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"no address of a PostgreSQL database: {error}") from error
     env = {
         "POSTGRES_DBNAME": str(options.get("dbname") or options.get("user") or "postgres"),
         "POSTGRES_HOST": str(options.get("host") or "127.0.0.1"),
@@ -78,22 +86,96 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
         "POSTGRES_PASSWORD": str(options.get("password") or "-"),
         "POSTGRES_LOCK_TIMEOUT": _LOCK_TIMEOUT,
     }
+    factory = PostgresTTDCBFactory(Environment("reps", env))
+    # The library passes on five options; what else a URL says (sslmode …) must not be dropped,
+    # nor a password be made up where libpq knows one (from .pgpass, for example).
+    connect: Any = factory.datastore.pool.kwargs
+    connect.update(options)
+    if "password" not in options:
+        del connect["password"]
     try:
-        factory = PostgresTTDCBFactory(Environment("reps", env))
-        return factory.dcb_recorder(), factory.close
-    except PersistenceError as error:
+        # A direct connection says at once why there is none. While it lives, others who open
+        # the same database wait: PostgreSQL fails when two make the same function at once.
+        with psycopg.connect(**{**connect, "row_factory": psycopg.rows.tuple_row}) as connection:
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+            return factory.dcb_recorder(), factory.close
+    except (PersistenceError, psycopg.Error) as error:
+        factory.close()
         raise StorageError(f"PostgreSQL cannot be opened: {error}") from error
 
 
 def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:
     try:
+        import umadb  # noqa: PLC0415 — an extra
         from eventsourcing_umadb.recorders import UmaDBDCBRecorder  # noqa: PLC0415 — an extra
-        from umadb import Client  # noqa: PLC0415 — an extra
     except ImportError as error:
         raise MissingExtra("umadb", "a ledger on UmaDB") from error
-    host = urlsplit(f"//{place}")
+    host = place.partition("/")[0]
     try:
-        client = Client(url=f"http://{host.netloc}")
+        client = umadb.Client(url=f"http://{host}")
     except Exception as error:
-        raise StorageError(f"UmaDB cannot be opened at {host.netloc}: {error}") from error
-    return UmaDBDCBRecorder(client), lambda: None
+        raise StorageError(f"UmaDB cannot be opened at {host}: {error}") from error
+    faults = (umadb.TransportError, umadb.AuthenticationError, umadb.CorruptionError)
+    return _Translated(UmaDBDCBRecorder(client), faults), client.close
+
+
+class _Translated(DCBRecorder):
+    """A recorder whose client raises errors of its own, which come out as ours."""
+
+    def __init__(self, inner: DCBRecorder, faults: tuple[type[Exception], ...]) -> None:
+        self._inner = inner
+        self._faults = faults
+
+    def append(
+        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
+    ) -> int:
+        with self._told():
+            return self._inner.append(events, condition)
+
+    def read(
+        self,
+        query: DCBQuery | None = None,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> Any:
+        with self._told():
+            return _Stream(self._inner.read(query, after=after, limit=limit), self._told)
+
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
+        with self._told():
+            return _Stream(self._inner.subscribe(query, after=after), self._told)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except self._faults as error:
+            raise StorageError(f"the log cannot be reached: {error}") from error
+
+
+class _Stream:
+    """A response or a subscription whose errors come out as ours."""
+
+    def __init__(self, inner: Any, told: Any) -> None:
+        self._inner = inner
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        with self._told():
+            return getattr(self._inner, name)
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._inner.__exit__(*exception)
+
+    def __iter__(self) -> _Stream:
+        return self
+
+    def __next__(self) -> Any:
+        with self._told():
+            return next(self._inner)

@@ -179,8 +179,7 @@ class Recording:
         Raises:
             Conflict: it changed.
         """
-        parts = {part for entry in entries for part in world.parts(entry.fact)}
-        sources = {source for part in parts for source in world.sources(part)}
+        sources = self.sources(world, entries)
         if command_id is not None:
             sources.add(Source(command_tag(command_id)))
         positions = self.log.append(entries, sources, head)
@@ -192,6 +191,11 @@ class Recording:
                 for entry, position in zip(entries, positions, strict=True)
             )
         )
+
+    def sources(self, world: World, entries: Iterable[Entry]) -> set[Source]:
+        """Return all that the judgement of these entries rests on."""
+        parts = {part for entry in entries for part in world.parts(entry.fact)}
+        return {source for part in parts for source in world.sources(part)}
 
     def _before(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt | None:
         """Return the receipt of this very command, if it was recorded already.

@@ -96,13 +96,16 @@ class Membership:
     def spells(self, at: datetime) -> tuple[Spell, ...]:
         """Return every spell up to then, the last one lasting."""
         found: list[Spell] = []
+        absent = self.stretches[0][0] if self.stretches else None
         for start, until in self.stretches:
-            if found and found[-1].end is not None and found[-1].end < start:
-                found.append(Spell(active=False, start=found[-1].end, end=start))
-            if start < until:
-                found.append(Spell(active=True, start=start, end=until if until <= at else None))
-        if found and (end := found[-1].end) is not None:
-            found.append(Spell(active=False, start=end, end=None))
+            if start == until:
+                continue  # activity that ended as it began, such as a retirement that very day
+            if absent is not None and absent < start:
+                found.append(Spell(active=False, start=absent, end=start))
+            found.append(Spell(active=True, start=start, end=until if until <= at else None))
+            absent = until
+        if absent is not None and not (found and found[-1].end is None):
+            found.append(Spell(active=False, start=absent, end=None))
         return tuple(found)
 
 

@@ -12,7 +12,7 @@ import os
 import threading
 import time
 import weakref
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from reps_ledger.errors import Busy, Closed
@@ -26,7 +26,6 @@ from reps_ledger.log.sqlite.opening import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["Connections"]
@@ -36,6 +35,42 @@ _FORKED: Final = (
     "this process was forked in the middle of an operation on the ledger;"
     " fork while no thread uses it, or open the ledger in a process started afresh"
 )
+
+
+class _Loan:
+    """One connection, lent for one operation: a context manager that costs next to nothing."""
+
+    __slots__ = ("_connection", "_connections", "_in_turn", "_turn")
+
+    def __init__(self, connections: Connections, *, in_turn: bool) -> None:
+        self._connections = connections
+        self._in_turn = in_turn
+        self._turn: threading.Lock | None = None
+
+    def __enter__(self) -> sqlite3.Connection:
+        if self._in_turn:
+            self._turn = self._connections.await_turn()
+        try:
+            self._connection = self._connections.take()
+        except BaseException:
+            self._end_turn()
+            raise
+        return self._connection
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, *_traceback: object
+    ) -> None:
+        try:
+            self._connections.give_back(self._connection, sound=error is None)
+        finally:
+            self._end_turn()
+        if isinstance(error, KNOWN):
+            raise translated(error, self._connections.path) from error
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+            self._turn = None
 
 
 class Connections:
@@ -61,30 +96,22 @@ class Connections:
                 assert_writable(connection, timeout)
         _all.add(self)
 
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
+    def reading(self) -> _Loan:
         """Lend a connection for reading; errors from below come out as ours.
 
         Raises:
             Closed: there are no connections any more.
         """
-        if self.path is None:
-            with self._in_turn(), self._lending() as connection:
-                yield connection
-        else:
-            with self._lending() as connection:
-                yield connection
+        return _Loan(self, in_turn=self.path is None)
 
-    @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> _Loan:
         """Lend a connection to the one thread of this process whose turn it is to write.
 
         Raises:
             Busy: its turn did not come within the timeout.
             Closed: there are no connections any more.
         """
-        with self._in_turn(), self._lending() as connection:
-            yield connection
+        return _Loan(self, in_turn=True)
 
     def close(self) -> None:
         """Close every connection: those lent out as soon as they come back."""
@@ -93,32 +120,18 @@ class Connections:
             idle, self._idle = self._idle, []
             _dismiss(idle)
 
-    @contextmanager
-    def _in_turn(self) -> Iterator[None]:
+    def await_turn(self) -> threading.Lock:
+        """Wait for this process's one turn to write; return what to release after it."""
         turn = self._turn  # a child process gets another one
         if not turn.acquire(timeout=min(self.timeout, threading.TIMEOUT_MAX)):
             raise Busy(
                 f"{of_path(self.path)}: other threads keep writing to it;"
                 " nothing was written, try again"
             )
-        try:
-            yield
-        finally:
-            turn.release()
+        return turn
 
-    @contextmanager
-    def _lending(self) -> Iterator[sqlite3.Connection]:
-        connection = self._take()
-        try:
-            yield connection
-        except BaseException as error:
-            self._give_back(connection, sound=False)
-            if isinstance(error, KNOWN):
-                raise translated(error, self.path) from error
-            raise
-        self._give_back(connection, sound=True)
-
-    def _take(self) -> sqlite3.Connection:
+    def take(self) -> sqlite3.Connection:
+        """Return a connection that nobody else has."""
         with self._guard:
             if self._pid != os.getpid() and self.path is not None:
                 self._disown()
@@ -136,7 +149,7 @@ class Connections:
                 raise translated(error, self.path) from error
             raise
 
-    def _give_back(self, connection: sqlite3.Connection, *, sound: bool) -> None:
+    def give_back(self, connection: sqlite3.Connection, *, sound: bool) -> None:
         """Keep a connection for the next one, unless something went wrong with it."""
         if not sound and self.path is None:
             with suppress(Exception):  # what is in memory lives and dies with this connection

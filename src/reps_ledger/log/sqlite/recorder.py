@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -16,7 +17,14 @@ from reps_ledger.errors import InvalidInput
 from reps_ledger.log.sqlite.connections import Connections
 from reps_ledger.log.sqlite.query import Span, first_match, matcher
 from reps_ledger.log.sqlite.reading import FEW, SQLiteReadResponse, decoded_tags
-from reps_ledger.log.sqlite.schema import HEAD, INDEX_TAGS, INSERT_EVENT, problems
+from reps_ledger.log.sqlite.schema import (
+    HEAD,
+    INDEX_TAGS,
+    INSERT_EVENT,
+    INSERT_MANY,
+    MANY,
+    problems,
+)
 from reps_ledger.log.sqlite.subscription import SQLiteSubscription
 
 if TYPE_CHECKING:
@@ -191,7 +199,13 @@ def _encoded(tags: list[str]) -> str:
 
 def _insert(connection: sqlite3.Connection, head: int, batch: list[tuple[str, bytes, str]]) -> None:
     entries = [(position, *entry) for position, entry in enumerate(batch, start=head + 1)]
-    connection.executemany(INSERT_EVENT, entries)
+    whole = len(entries) - len(entries) % MANY
+    # Many rows a statement: each statement gives other threads of Python a turn, and waits for
+    # its own again.
+    for start in range(0, whole, MANY):
+        rows = entries[start : start + MANY]
+        connection.execute(INSERT_MANY, list(chain.from_iterable(rows)))
+    connection.executemany(INSERT_EVENT, entries[whole:])
     # In the order of the index, so that its pages are touched once each.
     connection.execute(INDEX_TAGS, (head,))
 

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["APPLICATION_ID", "FORMAT_VERSION", "HEAD", "INDEX_TAGS", "INSERT_EVENT"]
+__all__ = [
+    "APPLICATION_ID",
+    "FORMAT_VERSION",
+    "HEAD",
+    "INDEX_TAGS",
+    "INSERT_EVENT",
+    "INSERT_MANY",
+    "MANY",
+]
 
 APPLICATION_ID: Final = 0x52657073
 """``Reps``: marks the file as a ledger, at a fixed place that ``file(1)`` can read too."""
@@ -25,6 +33,8 @@ FORMAT_VERSION: Final = 1
 
 HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
 INSERT_EVENT: Final = "INSERT INTO events (position, type, data, tags) VALUES (?, ?, ?, ?)"
+MANY: Final = 200
+INSERT_MANY: Final = INSERT_EVENT + ", (?, ?, ?, ?)" * (MANY - 1)
 # OR IGNORE: a tag given twice is indexed once. It does not weaken the triggers' RAISE.
 INDEX_TAGS: Final = (
     "INSERT OR IGNORE INTO tags (tag, type, position) SELECT j.value, e.type, e.position"
