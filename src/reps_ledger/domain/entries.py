@@ -44,6 +44,7 @@ class Entry(
     kw_only=True,
     omit_defaults=True,
     forbid_unknown_fields=True,
+    gc=False,  # facts are plain values: no entry can be part of a cycle
 ):
     """A fact as recorded.
 

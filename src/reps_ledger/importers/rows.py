@@ -33,7 +33,7 @@ _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A row of the exchange format, read.
 
     Attributes:

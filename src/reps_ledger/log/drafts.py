@@ -22,7 +22,7 @@ __all__ = ["Draft", "Receipt", "make_draft"]
 _BUILT_IN = frozenset(BUILT_IN)
 
 
-class Draft(msgspec.Struct, frozen=True, kw_only=True):
+class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A fact to record, with its instants resolved.
 
     Attributes:

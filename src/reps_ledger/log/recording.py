@@ -91,6 +91,7 @@ class Recording:
         upto: int | None = None,
         *,
         empty: bool = False,
+        coming: Sequence[Entry] = (),
     ) -> int:
         """Read into a world all that judging these drafts takes.
 
@@ -101,6 +102,7 @@ class Recording:
             empty: the log held nothing when the world began, and the world has seen all
                 since, so that what it does not know is nothing. (An entry looked up by its
                 id is the exception: it may have been appended without being asked for.)
+            coming: entries that were judged in this world, but may not be in the log yet.
 
         Returns:
             The position up to which it is complete.
@@ -116,6 +118,8 @@ class Recording:
                 return head
             found, position = self.log.read_sources(missing, upto=head)
             head = position if head is None else head
+            if coming and found:
+                _add_coming(found, coming)
             world.load(found)
             if not any(found.values()):
                 return head  # nothing new is known, so that nothing more can be asked for
@@ -221,3 +225,13 @@ class Recording:
         return Receipt(
             entries=tuple(entries[p] for p in sorted(entries)), repeated=command_id is not None
         )
+
+
+def _add_coming(found: dict[Source, list[Entry]], coming: Sequence[Entry]) -> None:
+    """Add to what was read the entries that will be in the log after it."""
+    by_tag: dict[str, list[Entry]] = {}
+    for entry in coming:
+        for tag in entry.tags:
+            by_tag.setdefault(tag, []).append(entry)
+    for source, entries in found.items():
+        entries += [entry for entry in by_tag.get(source.tag, ()) if source.holds(entry)]
