@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from attrs import frozen
 
 import reps_ledger as rl
@@ -156,12 +157,10 @@ class When:
         """Return every refusal; nothing may have been written."""
         ledger = self.given.ledger
         before = tuple(ledger.entries())
-        try:
+        with pytest.raises(rl.Refused) as raised:
             ledger.record_all(self.facts, by="council")
-        except rl.Refused as refused:
-            assert tuple(ledger.entries()) == before
-            assert refused.codes == tuple(refusal.code for refusal in refused.refusals)
-            for refusal in refused.refusals:
-                assert refusal.words in str(refused)
-            return refused.refusals
-        raise AssertionError(f"recorded without a word: {self.facts}")
+        refused = raised.value
+        assert tuple(ledger.entries()) == before
+        assert refused.codes == tuple(refusal.code for refusal in refused.refusals)
+        assert all(refusal.words in str(refused) for refusal in refused.refusals)
+        return refused.refusals

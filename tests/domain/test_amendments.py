@@ -311,7 +311,7 @@ def test_amendments_say_what_they_found() -> None:
     told = recorded(joined("a"), joined("b"), retract(1), correct(2, joined("c")), merge("c", "b"))
     found = Amendments.among(told)
     assert found.retracted == {"1"}
-    assert found.superseded == {"2"}
+    assert set(found.readings) == {"2"}
     assert found.aliases == {"b": "c"}
 
 
@@ -382,7 +382,7 @@ def logs(draw: st.DrawFn, *, amendments: int = 8) -> list[Entry]:
 def _open_to_amendment(entries: Sequence[Entry]) -> list[Entry]:
     """Return entries whose facts stand, and retractions that do; the first if none does."""
     found = Amendments.among(entries)
-    void = found.retracted | found.superseded
+    void = found.retracted | found.readings.keys()
     return [one for one in entries if one.id not in void] or [entries[0]]
 
 

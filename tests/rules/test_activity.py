@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-import pytest
-
 import reps_ledger as rl
 from scenarios import APR, FEB, JAN, MAR, MAY, NOW, given, joined, merged, retract
 
@@ -120,10 +118,6 @@ def test_only_a_standing_report_is_verified() -> None:
     ).then_recorded()
 
 
-@pytest.mark.xfail(
-    reason="TARGET is keyed by the entry's own id and sees no merge: the duplicate's reports can "
-    "be verified under the merged-away name only"
-)
 def test_a_report_of_a_duplicate_is_verified_as_the_kept_names() -> None:
     """After a merge, the duplicate's report is the kept name's, and is verified as theirs."""
     story = given(BOTH, (rl.ReportFiled(member="ben", activity="talk"), FEB), merged("ana", "ben"))
@@ -132,13 +126,12 @@ def test_a_report_of_a_duplicate_is_verified_as_the_kept_names() -> None:
     ).then_recorded()
 
 
-@pytest.mark.xfail(
-    reason="the verifier is compared by name alone: a member's own other name verifies for them"
-)
 def test_nobody_verifies_their_own_report_by_a_merged_away_name() -> None:
     """After a merge, the duplicate's name does not verify the reports of the one kept."""
     story = given(BOTH, (REPORT, FEB), merged("ana", "ben"))
-    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")).refusals()
+    story.when(
+        lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
+    ).refusals()
 
 
 def test_only_what_was_held_is_taken() -> None:

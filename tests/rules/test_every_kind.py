@@ -190,7 +190,7 @@ def test_what_needs_a_member_is_refused_of_a_merged_away_name(kind: str) -> None
 
 def test_all_refusals_of_one_fact_are_gathered() -> None:
     """A fact with two problems is refused for both at once."""
-    fact = rl.RoleAssigned(member="ana", role="mentor", until=JAN)  # type: ignore[arg-type]
+    fact = rl.RoleAssigned(member="ana", role="mentor", until=JAN)
     given().when((fact, MAR)).then_refused_all((0, "not_joined"), (0, "until_before_start"))
     given().when(rl.Vouched(member="ana", voucher="ben")).then_refused_all(
         (0, "not_joined"), (0, "not_joined")

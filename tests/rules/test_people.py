@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from datetime import date
 from typing import Final
 
@@ -216,13 +217,6 @@ def test_merges_chain() -> None:
     assert story.ledger.as_of().member("cleo").member == "ana"
 
 
-UNDATED: Final = pytest.mark.xfail(
-    reason="rules see a merge only from its own date on: before it, the duplicate's name is "
-    "'not_joined' (and may join again), though identity has no date"
-)
-
-
-@UNDATED
 @pytest.mark.parametrize("day", [JAN, FEB, date(2017, 1, 1)])
 def test_identity_has_no_date(day: date) -> None:
     """A merged-away name is refused of days before the merge too: a merge has no date."""
@@ -231,25 +225,12 @@ def test_identity_has_no_date(day: date) -> None:
     story.when((course, day)).then_refused("merged_away", "ben", "ana", because=[2])
 
 
-@UNDATED
 def test_joining_under_a_merged_away_name_before_the_merge() -> None:
     """A joining backdated to before the merge does not sneak in under the duplicate's name."""
     story = given(joined("ana", "ben"), merged("ana", "ben", JUN))
     story.when((rl.MemberJoined(member="ben"), date(2017, 5, 1))).then_refused(
         "merged_away", "ben", "ana", because=[2]
     )
-
-
-
-
-UNSEEN: Final = pytest.mark.xfail(
-    reason="machines keyed by pair, account, notice, review or entry do not follow merges: "
-    "under the kept name these are refused"
-)
-UNGUARDED: Final = pytest.mark.xfail(
-    reason="the rule does not ask whether the name was merged away: it is recorded under it, or "
-    "refused without saying so"
-)
 
 
 @pytest.mark.parametrize(
@@ -259,37 +240,31 @@ UNGUARDED: Final = pytest.mark.xfail(
             (rl.AccountLinked(member="ben", provider="git", account="b"), FEB),
             rl.AccountUnlinked(member="ana", provider="git", account="b"),
             id="account.unlinked",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.Vouched(member="eve", voucher="ben"), FEB),
             rl.VouchWithdrawn(member="eve", voucher="ana"),
             id="vouch.withdrawn-by",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.Vouched(member="ben", voucher="eve"), FEB),
             rl.VouchWithdrawn(member="ana", voucher="eve"),
             id="vouch.withdrawn-of",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.MentorAssigned(member="eve", mentor="ben"), FEB),
             rl.MentorReleased(member="eve", mentor="ana"),
             id="mentor.released",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.NoticeSent(member="ben", notice="n", stage="nudge"), FEB),
             rl.NoticeAnswered(member="ana", notice="n"),
             id="notice.answered",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.ReviewOpened(member="ben", review="r", policy="p"), FEB),
             rl.ReviewDecided(member="ana", review="r", outcome="active"),
             id="review.decided",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.RoleAssigned(member="ben", role="mentor"), FEB),
@@ -329,13 +304,11 @@ def test_what_the_duplicate_began_the_kept_name_ends(before: Told, fact: rl.Fact
             (rl.Vouched(member="eve", voucher="ben"), FEB),
             rl.Vouched(member="eve", voucher="ana"),
             id="vouch.given",
-            marks=UNSEEN,
         ),
         pytest.param(
             (rl.MentorAssigned(member="eve", mentor="ben"), FEB),
             rl.MentorAssigned(member="eve", mentor="ana"),
             id="mentor.assigned",
-            marks=UNSEEN,
         ),
     ],
 )
@@ -396,7 +369,6 @@ ENDINGS_BY_DUPLICATE: Final[list[tuple[Told, rl.Fact]]] = [
             before,
             fact,
             id=kind_of(fact).name,
-            marks=() if isinstance(fact, rl.AccountUnlinked) else UNGUARDED,
         )
         for before, fact in ENDINGS_BY_DUPLICATE
     ],
@@ -406,3 +378,22 @@ def test_nothing_is_ended_under_a_merged_away_name(before: Told, fact: rl.Fact) 
     story = given(joined("ana", "ben", "eve"), before, merged("ana", "ben", JUL))
     codes = [refusal.code for refusal in story.when((fact, AUG)).refusals()]
     assert "merged_away" in codes
+
+
+@pytest.mark.parametrize("batch", [True, False])
+def test_a_merge_within_a_batch_leads_to_what_the_duplicate_did(*, batch: bool) -> None:
+    """What is recorded after a merge in one batch, or import, is judged with the duplicate's."""
+    told: list[Told] = [
+        *joined("ana", "ben"),
+        (rl.ApplicationFiled(member="ben", role="mentor"), FEB),
+        merged("ana", "ben", MAR),
+        (rl.ApplicationDecided(member="ana", role="mentor", outcome="yes"), APR),
+    ]
+    if batch:
+        given().when(told).then_recorded()
+    story = given(told)
+    file = io.BytesIO()
+    story.ledger.export(file)
+    with rl.open(None) as other:
+        report = other.import_history(file.getvalue().decode().splitlines())
+        assert (report.recorded, len(report.refused)) == (5, 0)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
 from reps_ledger.cli.asking import register_queries
 from reps_ledger.cli.options import REFUSED, AsJson, KnownAt, Target, Zone, known_at, opened
-from reps_ledger.cli.output import say, show_json, show_table, stderr
+from reps_ledger.cli.output import complain, say, show_json, show_table
 from reps_ledger.cli.progress import reading
+from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
 
 __all__ = ["app"]
@@ -65,7 +66,7 @@ def import_(
     refused = 0
     reports: dict[str, Any] = {}
     with opened(ledger, zone, new=True) as opened_ledger:
-        kept = quarantine.open("wb") if quarantine is not None else None
+        kept = _opened(quarantine, files) if quarantine is not None else None
         try:
             for file in files:
                 with reading(file) as on_progress:
@@ -89,6 +90,15 @@ def import_(
         show_json(reports)
     if refused:
         raise typer.Exit(REFUSED)
+
+
+def _opened(quarantine: Path, files: list[Path]) -> IO[bytes]:
+    if any(quarantine.resolve() == file.resolve() for file in files):
+        raise InvalidInput(f"{quarantine} is to be imported; name another file for --quarantine")
+    try:
+        return quarantine.open("wb")
+    except OSError as error:
+        raise StorageError(f"{quarantine} cannot be written: {error.strerror}") from error
 
 
 def _report(report: ImportReport) -> dict[str, Any]:
@@ -135,4 +145,4 @@ def export(
     with opened(ledger, zone) as opened_ledger:
         target: Any = sys.stdout.buffer if file == "-" else file
         count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
-    stderr.print(f"{count:,} entries written")
+    complain(f"{count:,} entries written")

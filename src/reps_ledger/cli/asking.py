@@ -18,7 +18,7 @@ from reps_ledger.cli.options import (
     opened,
     valid_at,
 )
-from reps_ledger.cli.output import day, say, show_json, show_table
+from reps_ledger.cli.output import complain, day, say, show_json, show_table
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.rules.words import place
 from reps_ledger.projections import DIMENSIONS, words_for
@@ -54,7 +54,7 @@ def show(
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
         person = view.member(member)
         if not person.history:
-            say(f"{member}: nothing is known of them then")
+            complain(f"{member}: nothing is known of them then")
             raise typer.Exit(REFUSED)
         if as_json:
             show_json(_member(person))

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
+from urllib.parse import unquote
 
 import msgspec
 import typer
-from rich.text import Text
 
 from reps_ledger import errors
-from reps_ledger.cli.output import stderr
+from reps_ledger.cli.output import complain
 from reps_ledger.ledger import Ledger
 from reps_ledger.ledger import open as open_ledger
 
@@ -70,12 +70,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 @contextlib.contextmanager
 def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
     """Open a ledger, and turn the library's errors into words and exit codes."""
-    if not new and "://" not in target and not Path(target).exists():
+    file = unquote(target.removeprefix("sqlite:///"))
+    if not new and "://" not in file and not Path(file).exists():
         _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
     try:
         with open_ledger(target, zone=zone) as ledger:
             yield ledger
-    except errors.StorageError as error:
+    except (errors.StorageError, errors.CodecError) as error:
         _fail(error, STORAGE)
     except (errors.InvalidInput, errors.ConfigurationError) as error:
         _fail(error, USAGE)
@@ -84,7 +85,7 @@ def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
 
 
 def _fail(error: Exception, code: int) -> NoReturn:
-    stderr.print(Text(f"reps-ledger: {error}"))
+    complain(f"reps-ledger: {error}")
     raise typer.Exit(code) from None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from rich.console import Console
@@ -14,14 +14,21 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["day", "say", "show_json", "show_table", "stderr"]
+__all__ = ["complain", "day", "say", "show_json", "show_table", "stderr"]
 
 stderr = Console(stderr=True)
 
+_WIDE: Final = 10_000
+
 
 def say(words: str) -> None:
-    """Print a line as it is: nothing in it is taken for markup."""
-    Console().print(Text(words))
+    """Print a line as it is: nothing in it is taken for markup, and it stays one line."""
+    Console().print(Text(words), soft_wrap=True)
+
+
+def complain(words: str) -> None:
+    """Print a line on standard error, as it is."""
+    stderr.print(Text(words), soft_wrap=True)
 
 
 def show_json(value: Any) -> None:
@@ -34,10 +41,13 @@ def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]
     """Print a table; numbers to the right, and cells as they are."""
     table = Table(title=Text(title), title_justify="left")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow="fold")  # never cut short
     for row in rows:
         table.add_row(*(Text(_cell(cell), justify=_side(cell)) for cell in row))
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDE  # for programs: a row is a line
+    console.print(table)
 
 
 def day(moment: datetime | None) -> str:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from msgspec.structs import replace
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
@@ -24,7 +25,6 @@ from reps_ledger.domain.facts import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.facts import Fact, Registry
 
 __all__ = ["AMENDING", "Amendments", "resolve"]
@@ -39,33 +39,33 @@ class Amendments:
 
     Attributes:
         retracted: ids of entries that count as never recorded.
-        superseded: ids of entries in whose place a correction stands.
-        aliases: duplicate identifier to the one that it was merged into.
+        readings: id of an entry to that of the correction which stands in its place.
+        merges: duplicate identifier to the entry of the merge that made it one.
+        aliases: duplicate identifier to the one that is kept.
     """
 
     retracted: frozenset[str] = frozenset()
-    superseded: frozenset[str] = frozenset()
-    aliases: Mapping[str, str]
+    readings: Mapping[str, str] = field(factory=dict)
+    merges: Mapping[str, Entry] = field(factory=dict)
+    aliases: Mapping[str, str] = field(factory=dict)
 
     @classmethod
     def among(cls, entries: Iterable[Entry]) -> Amendments:
         """Gather the amendments among entries, which may hold any others too."""
         amending = sorted(
-            (
-                entry
-                for entry in entries
-                if isinstance(
-                    entry.fact, EntryRetracted | EntryCorrected | MembersMerged | MembersUnmerged
-                )
-            ),
+            (entry for entry in entries if entry.name in AMENDING),
             key=lambda entry: entry.position,
         )
+        if not amending:
+            return _NONE
         retracted = _retracted(amending)
-        superseded = _superseded(amending, retracted)
+        readings = _readings(amending, retracted)
+        merges, direct = _merges(amending, retracted | readings.keys())
         return cls(
             retracted=frozenset(retracted),
-            superseded=frozenset(superseded),
-            aliases=_aliases(amending, retracted | superseded),
+            readings=readings,
+            merges=merges,
+            aliases={duplicate: _last(direct, duplicate) for duplicate in direct},
         )
 
     def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
@@ -79,7 +79,7 @@ class Amendments:
             if isinstance(fact, EntryCorrected):
                 origin = origins.get(fact.target, origin)
                 fact = fact.replacement
-            if entry.id in self.superseded:
+            if entry.id in self.readings:
                 origins[entry.id] = origin
             elif entry.id not in self.retracted:
                 if self.aliases:
@@ -104,14 +104,21 @@ class Amendments:
         return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
 
 
-def resolve(entries: Iterable[Entry], registry: Registry) -> list[Entry]:
+def resolve(
+    entries: Iterable[Entry], registry: Registry, amendments: Amendments | None = None
+) -> list[Entry]:
     """Return what stands of these entries, in effective order.
 
-    The entries must hold, beside their amendments, all that those amend.
+    The entries must hold, beside their amendments, all that those amend; amendments known from
+    elsewhere may be given.
     """
     known = sorted(entries, key=lambda entry: entry.position)
-    amendments = Amendments.among(known)
+    if amendments is None:
+        amendments = Amendments.among(known)
     return sorted(amendments.apply(known, registry), key=lambda entry: entry.order)
+
+
+_NONE = Amendments()
 
 
 def _retracted(amending: Sequence[Entry]) -> set[str]:
@@ -126,8 +133,8 @@ def _retracted(amending: Sequence[Entry]) -> set[str]:
     return retracted
 
 
-def _superseded(amending: Sequence[Entry], retracted: set[str]) -> set[str]:
-    """Return the ids in whose place a correction stands: the last one, for every entry."""
+def _readings(amending: Sequence[Entry], retracted: set[str]) -> dict[str, str]:
+    """Return what stands in the place of each corrected entry: the last of its corrections."""
     roots: dict[str, str] = {}
     last: dict[str, str] = {}
     for entry in amending:
@@ -135,13 +142,14 @@ def _superseded(amending: Sequence[Entry], retracted: set[str]) -> set[str]:
             root = roots.get(entry.fact.target, entry.fact.target)
             roots[entry.id] = root
             last[root] = entry.id
-    return (roots.keys() | last.keys()) - set(last.values())
+    chain = {**{root: root for root in last}, **roots}
+    return {entry: last[root] for entry, root in chain.items() if entry != last[root]}
 
 
-def _aliases(amending: Sequence[Entry], void: set[str]) -> dict[str, str]:
-    """Return what each duplicate is merged into, by the merges and corrected merges that stand."""
+def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry], dict[str, str]]:
+    """Return the merge that made each duplicate one, and into whom it was merged."""
     places: dict[str, int] = {}
-    standing: list[tuple[int, Fact]] = []
+    standing: list[tuple[int, Entry, Fact]] = []
     for entry in amending:
         fact, place = entry.fact, entry.position
         if isinstance(fact, EntryCorrected):
@@ -149,18 +157,20 @@ def _aliases(amending: Sequence[Entry], void: set[str]) -> dict[str, str]:
             fact = fact.replacement
         places[entry.id] = place
         if entry.id not in void:
-            standing.append((place, fact))
+            standing.append((place, entry, fact))
+    merges: dict[str, Entry] = {}
     direct: dict[str, str] = {}
-    for _, fact in sorted(standing, key=lambda item: item[0]):
+    for _, entry, fact in sorted(standing, key=lambda item: item[0]):
         if isinstance(fact, MembersMerged):
             direct.pop(fact.duplicate, None)
             if _last(direct, fact.member) == fact.duplicate:
                 direct.pop(fact.member, None)  # the later merge says which of them is kept
             if fact.member != fact.duplicate:
                 direct[fact.duplicate] = fact.member
+                merges[fact.duplicate] = entry
         elif isinstance(fact, MembersUnmerged) and direct.get(fact.duplicate) == fact.member:
             del direct[fact.duplicate]
-    return {duplicate: _last(direct, duplicate) for duplicate in direct}
+    return {duplicate: merges[duplicate] for duplicate in direct}, direct
 
 
 def _last(direct: Mapping[str, str], name: str) -> str:

@@ -31,10 +31,10 @@ MAX_DEPTH: Final = 32
 """Levels of nesting in a document or a row."""
 
 MAX_ENTRY_BYTES: Final = 1024 * 1024
-"""Bytes of one entry as stored: more than any row that may be imported."""
+"""Bytes of one entry as stored."""
 
-MAX_ROW_BYTES: Final = 512 * 1024
-"""Bytes of one line of an imported file."""
+MAX_ROW_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of one line of an imported file: enough for any entry, however it is escaped."""
 
 MAX_BATCH: Final = 10_000
 """Facts in one call of ``record_all``."""

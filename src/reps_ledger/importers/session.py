@@ -238,7 +238,7 @@ class Session:
 
     def _begin(self) -> World:
         world = self._world
-        if world is None or (world.size > WORLD and not self.stop):
+        if world is None or (world.memory.size > WORLD and not self.stop):
             self._settle()
             world = self._world = self.recording.world()
             self._head = self.recording.log.head()
@@ -286,12 +286,16 @@ class Session:
         return found
 
     def _inferred(self, world: World, one: _Pending, entry: Entry) -> list[Entry]:
-        """Let everyone whom a row names, and whose life is in question, have joined with it."""
+        """Let everyone whom a row names, and whose life is in question, have joined with it.
+
+        If one of them cannot have joined then, nobody does: the row will be refused.
+        """
         found: list[Entry] = []
         asked = world.parts(entry.fact)
-        for person in dict.fromkeys(people_in(entry.fact, world.registry)):
+        for person in dict.fromkeys(people_in(entry.fact, world.memory.registry)):
             life = LIFE.part(person)
-            if life not in asked:
+            known = world.state(life) if life in asked else None
+            if known is None or (known.joined and known.joined.order <= entry.order):
                 continue
             draft = replace(
                 one.draft,
@@ -300,9 +304,11 @@ class Session:
             )
             place = entry.position + len(found)
             joining = self.recording.entry(world, draft, place, entry.recorded_at)
-            if not world.judge(joining):
-                world.add(joining)
-                found.append(joining)
+            if world.judge(joining):
+                return []
+            found.append(joining)
+        for joining in found:
+            world.add(joining)
         return found
 
 

@@ -122,6 +122,10 @@ class Codec:
         fields = msgspec.json.decode(_ENCODER.encode(self.unstructure(fact)))
         return self.structure(kind.name, kind.version, fields)
 
+    def size(self, fact: Fact) -> int:
+        """Return how many bytes a fact's own fields take."""
+        return len(_ENCODER.encode(self.unstructure(fact)))
+
     def unstructure(self, fact: Fact) -> Any:
         """Return a fact as what JSON can hold: mostly the fact itself, which msgspec writes."""
         return self._converter.unstructure(fact, type(fact)) if _nests(fact) else fact

@@ -11,8 +11,9 @@ from attrs import evolve, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, Fact, Registry
 from reps_ledger.domain.fields import check_name
+from reps_ledger.domain.limits import MAX_ENTRY_BYTES
 from reps_ledger.domain.time import day_end, day_start, instant_of
-from reps_ledger.errors import CodecError, InvalidFact, InvalidTime
+from reps_ledger.errors import CodecError, InvalidFact, InvalidTime, TooLarge
 
 if TYPE_CHECKING:
     from reps_ledger.log.codec import Codec
@@ -158,5 +159,7 @@ def _check_stored(fact: Fact, codec: Codec) -> None:
         again = codec.reread(fact)
     except (CodecError, UnicodeEncodeError, TypeError, OverflowError) as error:
         raise InvalidFact(f"{name} cannot be stored: {error}") from error
+    if codec.size(fact) > MAX_ENTRY_BYTES // 2:
+        raise TooLarge(f"{name} takes more than {MAX_ENTRY_BYTES // 2:,} bytes")
     if again != fact:
         raise InvalidFact(f"{name} would read back as {again}, which is not equal to {fact}")

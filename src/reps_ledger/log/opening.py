@@ -16,7 +16,7 @@ from reps_ledger.log.sqlite import SQLiteRecorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
 
 __all__ = ["Target", "open_recorder"]
 
@@ -121,7 +121,7 @@ def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:
 
 
 class _Translated(DCBRecorder):
-    """A recorder whose client raises errors of its own, which come out as ours."""
+    """UmaDB's recorder, with the errors of its client as ours, and subscriptions that end."""
 
     def __init__(self, inner: DCBRecorder, faults: tuple[type[Exception], ...]) -> None:
         self._inner = inner
@@ -141,11 +141,11 @@ class _Translated(DCBRecorder):
         limit: int | None = None,
     ) -> Any:
         with self._told():
-            return _Stream(self._inner.read(query, after=after, limit=limit), self._told)
+            return _Response(self._inner.read(query, after=after, limit=limit), self._told)
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
         with self._told():
-            return _Stream(self._inner.subscribe(query, after=after), self._told)
+            return _Following(self._inner.subscribe(query, after=after), self._told)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -155,27 +155,48 @@ class _Translated(DCBRecorder):
             raise StorageError(f"the log cannot be reached: {error}") from error
 
 
-class _Stream:
-    """A response or a subscription whose errors come out as ours."""
+class _Response:
+    """What is read, a batch at a time from the server."""
 
-    def __init__(self, inner: Any, told: Any) -> None:
+    def __init__(self, inner: Any, told: Callable[[], Any]) -> None:
         self._inner = inner
         self._told = told
 
-    def __getattr__(self, name: str) -> Any:
+    @property
+    def head(self) -> int | None:
         with self._told():
-            return getattr(self._inner, name)
+            head: int | None = self._inner.head
+            return head
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> DCBSequencedEvent:
+        with self._told():
+            event: DCBSequencedEvent = next(self._inner)
+            return event
+
+
+class _Following(_Response):
+    """A subscription; UmaDB's own goes on waiting when it is stopped."""
+
+    _stopped = False
 
     def __enter__(self) -> Self:
-        self._inner.__enter__()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self._inner.__exit__(*exception)
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
-    def __iter__(self) -> _Stream:
-        return self
+    def __next__(self) -> DCBSequencedEvent:
+        try:
+            return super().__next__()
+        except Exception:
+            if self._stopped:
+                raise StopIteration from None
+            raise
 
-    def __next__(self) -> Any:
-        with self._told():
-            return next(self._inner)
+    def stop(self) -> None:
+        self._stopped = True
+        self._inner.stop()
+        self._inner._subscription.cancel()  # noqa: SLF001 — it has no public way to end a wait

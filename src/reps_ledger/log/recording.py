@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
-from reps_ledger.domain.rules import Rulebook, Source, World
+from reps_ledger.domain.rules import Memory, Rulebook, Source, World
 from reps_ledger.domain.time import Clock, instant_of
 from reps_ledger.errors import Conflict, Refused
 from reps_ledger.log.drafts import Draft, Receipt
@@ -82,7 +82,7 @@ class Recording:
 
     def world(self) -> World:
         """Return a world that knows nothing yet."""
-        return World(self.log.codec.registry, self.rules)
+        return World(Memory(self.log.codec.registry), self.rules)
 
     def load(
         self,
@@ -110,9 +110,9 @@ class Recording:
         facts = [draft.fact for draft in drafts]
         head = upto
         while True:
-            missing = world.missing({part for fact in facts for part in world.parts(fact)})
+            missing = world.memory.missing({part for fact in facts for part in world.parts(fact)})
             if empty:
-                world.load({source: [] for source in missing if source.types is not None})
+                world.memory.load({source: [] for source in missing if source.types is not None})
                 missing = {source for source in missing if source.types is None}
             if not missing and head is not None:
                 return head
@@ -120,7 +120,7 @@ class Recording:
             head = position if head is None else head
             if coming and found:
                 _add_coming(found, coming)
-            world.load(found)
+            world.memory.load(found)
             if not any(found.values()):
                 return head  # nothing new is known, so that nothing more can be asked for
 
@@ -153,7 +153,7 @@ class Recording:
         at, day = draft.occurred_at, draft.day
         fact: Any = draft.fact
         if at is None and isinstance(fact, EntryRetracted | EntryCorrected):
-            target = world.target(fact.target)
+            target = world.memory.target(fact.target)
             if target is not None:
                 at, day = target.occurred_at, target.day
         tags = world.tags(draft.fact, draft.id)
@@ -199,7 +199,7 @@ class Recording:
     def sources(self, world: World, entries: Iterable[Entry]) -> set[Source]:
         """Return all that the judgement of these entries rests on."""
         parts = {part for entry in entries for part in world.parts(entry.fact)}
-        return {source for part in parts for source in world.sources(part)}
+        return {source for part in parts for source in world.memory.sources(part)}
 
     def _before(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt | None:
         """Return the receipt of this very command, if it was recorded already.

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.domain.rules.parts import Machine, Part, Rule, Source
 from reps_ledger.domain.rules.rulebook import BUILT_IN_RULES, Rulebook
 from reps_ledger.domain.rules.seats import seats
 from reps_ledger.domain.rules.world import World
 
-__all__ = ["BUILT_IN_RULES", "Machine", "Part", "Rule", "Rulebook", "Source", "World", "seats"]
+__all__ = [
+    "BUILT_IN_RULES",
+    "Machine",
+    "Memory",
+    "Part",
+    "Rule",
+    "Rulebook",
+    "Source",
+    "World",
+    "seats",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.facts import ReportFiled
-from reps_ledger.domain.rules.machines import COMMUNITY, LIFE, OPPORTUNITY, TARGET, Life
+from reps_ledger.domain.rules.machines import COMMUNITY, LIFE, OPPORTUNITY, REPORT, Life
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
 from reps_ledger.domain.rules.people import life_of, member_only
 from reps_ledger.domain.rules.words import day_of, must_be_member, refuse
@@ -65,7 +65,7 @@ def _reporting(entry: Entry, life: Life) -> Iterator[Refusal]:
 
 
 def _report_parts(fact: Any, _known: Known) -> Parts:
-    return (TARGET.part(fact.report),)
+    return (REPORT.part(fact.report),)
 
 
 def _verifying(entry: Entry, target: Entry | None) -> Iterator[Refusal]:

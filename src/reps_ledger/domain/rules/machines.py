@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
@@ -25,8 +25,6 @@ from reps_ledger.domain.facts import (
     MemberJoined,
     MemberRetired,
     MemberReturned,
-    MembersMerged,
-    MembersUnmerged,
     MentorAssigned,
     MentorReleased,
     NoticeSent,
@@ -52,11 +50,12 @@ __all__ = [
     "MENTORING",
     "NOTICE",
     "OPPORTUNITY",
+    "REPORT",
     "REVIEW",
     "TARGET",
     "VOUCH",
     "Life",
-    "account_key",
+    "account_names",
 ]
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -67,9 +66,9 @@ class Life:
     """A member's life in the programme, as far as rules need it: the entries that hold now.
 
     Attributes:
+        member: whose, once anything is known of them.
         joined: when they joined.
         retired: their standing retirement.
-        merged: the merge by which this identifier became a duplicate of another.
         leave: their leave, if it was not ended; it may have lapsed.
         roles: by role and community.
         communities: by name.
@@ -77,9 +76,9 @@ class Life:
         agreements: by agreement and version.
     """
 
+    member: str = ""
     joined: Entry | None = None
     retired: Entry | None = None
-    merged: Entry | None = None
     leave: Entry | None = None
     roles: Mapping[tuple[str, str | None], Entry] = _NOTHING
     communities: Mapping[str, Entry] = _NOTHING
@@ -110,12 +109,12 @@ def _without(mapping: Mapping[Any, Entry], key: Any) -> Mapping[Any, Entry]:
     return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
 
 
-def _copy(life: Life, **changes: Any) -> Life:
+def _copy(life: Life, entry: Entry, **changes: Any) -> Life:
     # attrs.evolve, without looking the fields up each time: this runs once per imported row.
     return Life(
+        member=entry.fact.member,
         joined=changes.get("joined", life.joined),
         retired=changes.get("retired", life.retired),
-        merged=changes.get("merged", life.merged),
         leave=changes.get("leave", life.leave),
         roles=changes.get("roles", life.roles),
         communities=changes.get("communities", life.communities),
@@ -125,41 +124,37 @@ def _copy(life: Life, **changes: Any) -> Life:
 
 
 _STEPS: Final[Mapping[type, Callable[[Life, Entry, Any], Life]]] = {
-    MemberJoined: lambda life, entry, _: _copy(life, joined=life.joined or entry),
-    MemberRetired: lambda life, entry, _: _copy(life, retired=entry, roles=_NOTHING),
-    MemberReturned: lambda life, _entry, _: _copy(life, retired=None),
+    MemberJoined: lambda life, entry, _: _copy(life, entry, joined=life.joined or entry),
+    MemberRetired: lambda life, entry, _: _copy(life, entry, retired=entry, roles=_NOTHING),
+    MemberReturned: lambda life, entry, _: _copy(life, entry, retired=None),
     RoleAssigned: lambda life, entry, fact: _copy(
-        life, retired=None, roles=_set(life.roles, (fact.role, fact.community), entry)
+        life, entry, retired=None, roles=_set(life.roles, (fact.role, fact.community), entry)
     ),
-    RoleEnded: lambda life, _entry, fact: _copy(
-        life, roles=_without(life.roles, (fact.role, fact.community))
+    RoleEnded: lambda life, entry, fact: _copy(
+        life, entry, roles=_without(life.roles, (fact.role, fact.community))
     ),
     CommunityJoined: lambda life, entry, fact: _copy(
-        life, communities=_set(life.communities, fact.community, entry)
+        life, entry, communities=_set(life.communities, fact.community, entry)
     ),
-    CommunityLeft: lambda life, _entry, fact: _copy(
-        life, communities=_without(life.communities, fact.community)
+    CommunityLeft: lambda life, entry, fact: _copy(
+        life, entry, communities=_without(life.communities, fact.community)
     ),
-    LeaveStarted: lambda life, entry, _: _copy(life, leave=entry),
-    LeaveEnded: lambda life, _entry, _: _copy(life, leave=None),
+    LeaveStarted: lambda life, entry, _: _copy(life, entry, leave=entry),
+    LeaveEnded: lambda life, entry, _: _copy(life, entry, leave=None),
     CourseCompleted: lambda life, entry, fact: _copy(
-        life, courses=_set(life.courses, (fact.course, fact.version), entry)
+        life, entry, courses=_set(life.courses, (fact.course, fact.version), entry)
     ),
     AgreementAccepted: lambda life, entry, fact: _copy(
-        life, agreements=_set(life.agreements, (fact.agreement, fact.version), entry)
+        life, entry, agreements=_set(life.agreements, (fact.agreement, fact.version), entry)
     ),
-    AgreementRevoked: lambda life, _entry, fact: _copy(
-        life, agreements=_without(life.agreements, (fact.agreement, fact.version))
+    AgreementRevoked: lambda life, entry, fact: _copy(
+        life, entry, agreements=_without(life.agreements, (fact.agreement, fact.version))
     ),
 }
 
 
 def _live(life: Life, entry: Entry, member: str) -> Life:
     fact: Any = entry.fact
-    if isinstance(fact, MembersMerged):
-        return _copy(life, merged=entry) if fact.duplicate == member else life
-    if isinstance(fact, MembersUnmerged):
-        return _copy(life, merged=None) if fact.duplicate == member else life
     step = _STEPS.get(type(fact))
     return life if step is None or fact.member != member else step(life, entry, fact)
 
@@ -167,19 +162,25 @@ def _live(life: Life, entry: Entry, member: str) -> Life:
 LIFE: Final[Machine[Life]] = Machine(
     name="life",
     prefix="member",
-    types=frozenset(kind_of(kind).name for kind in (*_STEPS, MembersMerged, MembersUnmerged)),
+    types=frozenset(kind_of(kind).name for kind in _STEPS),
     initial=Life(),
     evolve=_live,
-    merging=True,
+    people=True,
+    merges=True,
 )
 
 
 def _standing(
-    name: str, key: Callable[[Any], str], begins: type[Fact], ends: type[Fact] | None = None
+    name: str,
+    key: Callable[[Any], str],
+    begins: type[Fact],
+    ends: type[Fact] | None = None,
+    *,
+    people: bool = False,
 ) -> Machine[Entry | None]:
     """Make a machine whose state is the entry that stands for a key, or None."""
 
-    def evolve(state: Entry | None, entry: Entry, wanted: str) -> Entry | None:
+    def step(state: Entry | None, entry: Entry, wanted: str) -> Entry | None:
         if key(entry.fact) != wanted:
             return state
         return entry if isinstance(entry.fact, begins) else None
@@ -190,26 +191,31 @@ def _standing(
         prefix=name,
         types=frozenset(kind_of(kind).name for kind in kinds),
         initial=None,
-        evolve=evolve,
+        evolve=step,
+        people=people,
     )
 
 
-def account_key(provider: str | None, account: str) -> str:
-    """Return the key of an account; the programme's own site has no provider."""
-    return pair_key(provider or "", account)
-
-
-def _account_of(fact: Any) -> str:
-    return account_key(getattr(fact, "provider", None), fact.account or "")
+def account_names(fact: Any) -> tuple[str, str]:
+    """Return what names an account; the programme's own site has no provider."""
+    return getattr(fact, "provider", ""), fact.account or ""
 
 
 VOUCH = _standing(
-    "vouch", lambda fact: pair_key(fact.voucher, fact.member), Vouched, VouchWithdrawn
+    "vouch",
+    lambda fact: pair_key(fact.voucher, fact.member),
+    Vouched,
+    VouchWithdrawn,
+    people=True,
 )
 """The standing vouch of one voucher for one member."""
 
 MENTORING = _standing(
-    "mentor", lambda fact: pair_key(fact.mentor, fact.member), MentorAssigned, MentorReleased
+    "mentor",
+    lambda fact: pair_key(fact.mentor, fact.member),
+    MentorAssigned,
+    MentorReleased,
+    people=True,
 )
 """The standing assignment of one mentor to one member."""
 
@@ -227,7 +233,7 @@ def _link(state: Entry | None, entry: Entry, key: str) -> Entry | None:
     fact = entry.fact
     if isinstance(fact, MemberJoined) and fact.account is None:
         return state
-    if _account_of(fact) != key:
+    if pair_key(*account_names(fact)) != key:
         return state
     return None if isinstance(fact, AccountUnlinked) else entry
 
@@ -275,7 +281,7 @@ APPLICATIONS: Final[Machine[Mapping[tuple[str, str | None], Entry]]] = Machine(
     types=frozenset({"application.filed", "application.decided"}),
     initial=_NOTHING,
     evolve=_apply,
-    merging=True,
+    people=True,
 )
 """A person's open applications, by role and community."""
 
@@ -293,3 +299,6 @@ TARGET: Final[Machine[Entry | None]] = Machine(
     retractions=True,
 )
 """An entry by its id, as long as it stands."""
+
+REPORT: Final[Machine[Entry | None]] = evolve(TARGET, retractions=False, follows=True)
+"""What an entry's id means now: the entry itself, or the correction that stands in its place."""

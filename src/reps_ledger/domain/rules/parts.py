@@ -57,8 +57,10 @@ class Machine(Generic[S]):
         initial: the state before anything happened.
         evolve: takes a state, an entry and the key, and gives the next state. Total: entries
             that do not concern the key leave the state as it is.
-        merging: whether keys are members, so that merged members share a part.
+        people: whether keys are made of members, so that merged members share a part.
+        merges: whether its sources say who was merged with whom.
         retractions: whether standing retractions are shown to it too.
+        follows: whether an entry's id as a key means the correction that stands in its place.
     """
 
     name: str
@@ -66,17 +68,19 @@ class Machine(Generic[S]):
     types: frozenset[str] | None
     initial: S
     evolve: Callable[[S, Entry, str], S]
-    merging: bool = False
+    people: bool = False
+    merges: bool = False
     retractions: bool = False
+    follows: bool = False
 
-    def part(self, key: str) -> Part[S]:
-        """Name the part of the log for that key."""
-        return _part(self, key)
+    def part(self, *names: str) -> Part[S]:
+        """Name the part of the log for a key made of these names."""
+        return _part(self, names)
 
     @property
     def reads(self) -> frozenset[str] | None:
         """Stored names of what must be read for it: what it folds, and what amends that."""
-        return None if self.types is None else _reads(self.types, merging=self.merging)
+        return None if self.types is None else _reads(self.types, merges=self.merges)
 
     def takes(self, name: str) -> bool:
         """Whether facts of that stored name are folded."""
@@ -88,7 +92,8 @@ class Part(Generic[S]):
     """A machine and a key: what one rule needs to know of the log."""
 
     machine: Machine[S]
-    key: str
+    names: tuple[str, ...]
+    key: str = field(eq=False)
     source: Source = field(eq=False)
 
 
@@ -96,8 +101,8 @@ Parts = tuple[Part[Any], ...]
 
 
 @lru_cache(maxsize=256)
-def _reads(types: frozenset[str], *, merging: bool) -> frozenset[str]:
-    return types | CORRECTIONS | (MERGES if merging else frozenset())
+def _reads(types: frozenset[str], *, merges: bool) -> frozenset[str]:
+    return types | CORRECTIONS | (MERGES if merges else frozenset())
 
 
 @lru_cache(maxsize=256)
@@ -106,9 +111,10 @@ def _listed(types: frozenset[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _part(machine: Machine[S], key: str) -> Part[S]:
+def _part(machine: Machine[S], names: tuple[str, ...]) -> Part[S]:
     # The same few parts are named over and over while recording.
-    return Part(machine, key, Source(f"{machine.prefix}:{key}", machine.reads))
+    key = pair_key(*names)
+    return Part(machine, names, key, Source(f"{machine.prefix}:{key}", machine.reads))
 
 
 class Known(Protocol):

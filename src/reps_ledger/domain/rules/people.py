@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reps_ledger.domain.rules.machines import ACCOUNT, LIFE, Life, account_key
+from reps_ledger.domain.rules.machines import ACCOUNT, LIFE, Life, account_names
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
 from reps_ledger.domain.rules.words import day_of, must_be_member, refuse
 
@@ -33,14 +33,12 @@ def _parts_of_joining(fact: Any, _known: Known) -> Parts:
     life = LIFE.part(fact.member)
     if fact.account is None:
         return (life,)
-    return (life, ACCOUNT.part(account_key(None, fact.account)))
+    return (life, ACCOUNT.part(*account_names(fact)))
 
 
 def _joining(entry: Entry, life: Life, account: Entry | None = None) -> Iterator[Refusal]:
     fact: Any = entry.fact
-    if life.merged is not None:
-        yield from must_be_member(life, fact.member, entry)
-    elif life.joined is not None:
+    if life.joined is not None:
         yield refuse(
             "already_joined",
             f"{fact.member} joined on {day_of(life.joined)}: once a member, for ever a member",
@@ -75,7 +73,7 @@ def _returning(entry: Entry, life: Life) -> Iterator[Refusal]:
 
 
 def _parts_of_account(fact: Any, _known: Known) -> Parts:
-    return (LIFE.part(fact.member), ACCOUNT.part(account_key(fact.provider, fact.account)))
+    return (LIFE.part(fact.member), ACCOUNT.part(*account_names(fact)))
 
 
 def _linking(entry: Entry, life: Life, account: Entry | None) -> Iterator[Refusal]:
@@ -108,13 +106,6 @@ def _merging(entry: Entry, member: Life, duplicate: Life) -> Iterator[Refusal]:
     yield from must_be_member(duplicate, fact.duplicate, entry)
 
 
-def _unmerging(entry: Entry, _member: Life, duplicate: Life) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    merge: Any = None if duplicate.merged is None else duplicate.merged.fact
-    if merge is None or merge.member != fact.member:
-        yield refuse("not_merged", f"{fact.duplicate} is not merged into {fact.member}")
-
-
 def _life_if_a_person(fact: Fact, _known: Known) -> Parts:
     member = getattr(fact, "member", None)
     return (LIFE.part(member),) if isinstance(member, str) else ()
@@ -137,7 +128,7 @@ PEOPLE = (
     Rule(name="account.linked", parts=_parts_of_account, judge=_linking),
     Rule(name="account.unlinked", parts=_parts_of_account, judge=_unlinking),
     Rule(name="members.merged", parts=_both_lives, judge=_merging),
-    Rule(name="members.unmerged", parts=_both_lives, judge=_unmerging),
+    Rule(name="members.unmerged", parts=_both_lives),
     Rule(name="affiliation.started", parts=life_of, judge=member_only),
     Rule(name="affiliation.ended", parts=life_of, judge=member_only),
     Rule(name="member.erased", parts=life_of, judge=member_only),

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 __all__ = ["SEAT", "seats"]
 
 
-def seat_key(role: str, community: str | None) -> str:
-    """Return the key of a role in a community."""
-    return pair_key(role, community or "")
+def seat_names(role: str, community: str | None) -> tuple[str, str]:
+    """Return what names a role in a community."""
+    return role, community or ""
 
 
 def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, Entry]:
     fact = entry.fact
-    if isinstance(fact, RoleAssigned) and seat_key(fact.role, fact.community) == key:
+    if isinstance(fact, RoleAssigned) and pair_key(*seat_names(fact.role, fact.community)) == key:
         return {**state, fact.member: entry}
     return state
 
@@ -53,8 +53,7 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
         community: in which community, or None for a role of the whole programme.
         limit: how many seats there are, from 1.
     """
-    key = seat_key(role, community)
-    part = SEAT.part(key)
+    part = SEAT.part(*seat_names(role, community))
 
     def applies(fact: Any) -> bool:
         return bool(fact.role == role and fact.community == community)
@@ -66,18 +65,15 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
         return (part, *(LIFE.part(member) for member in ever))
 
     def judge(entry: Entry, *states: Any) -> Iterator[Refusal]:
-        if not applies(entry.fact):
-            return
-        ever: Mapping[str, Entry] = states[0]
-        lives: tuple[Life, ...] = states[1:]
         fact: Any = entry.fact
+        lives: tuple[Life, ...] = states[1:]
         holding = [
             held
-            for member, life in zip(ever, lives, strict=False)
-            if member != fact.member
+            for life in lives
+            if life.member != fact.member
             and (held := life.held(role, community, entry.occurred_at)) is not None
         ]
-        if len(holding) >= limit:
+        if applies(fact) and len(holding) >= limit:
             yield refuse(
                 "no_seat", f"{place(role, community)} has {limit} seats, all taken", *holding
             )

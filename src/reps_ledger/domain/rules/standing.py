@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.rules.machines import LIFE, MENTORING, VOUCH, Life
-from reps_ledger.domain.rules.parts import Known, Parts, Rule, pair_key
+from reps_ledger.domain.rules.parts import Known, Parts, Rule
 from reps_ledger.domain.rules.people import life_of
 from reps_ledger.domain.rules.words import day_of, must_be_member, place, refuse
 
@@ -19,7 +19,7 @@ __all__ = ["STANDING"]
 
 
 def _vouch_parts(fact: Any, _known: Known) -> Parts:
-    pair = VOUCH.part(pair_key(fact.voucher, fact.member))
+    pair = VOUCH.part(fact.voucher, fact.member)
     return (LIFE.part(fact.member), LIFE.part(fact.voucher), pair)
 
 
@@ -75,7 +75,7 @@ def _ending(entry: Entry, life: Life) -> Iterator[Refusal]:
 
 
 def _mentor_parts(fact: Any, _known: Known) -> Parts:
-    pair = MENTORING.part(pair_key(fact.mentor, fact.member))
+    pair = MENTORING.part(fact.mentor, fact.member)
     return (LIFE.part(fact.member), LIFE.part(fact.mentor), pair)
 
 

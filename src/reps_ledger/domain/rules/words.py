@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reps_ledger.domain.facts import MembersMerged
 from reps_ledger.domain.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -32,13 +31,8 @@ def place(role: str, community: str | None) -> str:
 
 
 def must_be_member(life: Life, member: str, entry: Entry) -> Iterator[Refusal]:
-    """Refuse what names a person who had not joined, or whose identifier was merged away."""
-    if life.merged is not None and isinstance(life.merged.fact, MembersMerged):
-        kept = life.merged.fact.member
-        yield refuse(
-            "merged_away", f"{member} was found to be {kept}; record it of {kept}", life.merged
-        )
-    elif life.joined is None:
+    """Refuse what names a person who had not joined then."""
+    if life.joined is None:
         yield refuse(
             "not_joined",
             f"{member} had not joined on {day_of(entry)}; record member.joined first",

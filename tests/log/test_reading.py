@@ -1,0 +1,230 @@
+"""Reading: histories as known at a position, and the log behind them, a page at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
+
+import reps_ledger as rl
+from faulty import Faulty
+from reps_ledger.domain.entries import community_tag, entry_tag, member_tag
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.rules import Source
+from reps_ledger.log import Codec, EventLog, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from eventsourcing.dcb.api import DCBRecorder
+
+    from reps_ledger.log import SQLiteRecorder
+
+NOON = datetime(2018, 1, 1, 12, tzinfo=UTC)
+
+
+class Ticking:
+    """A clock that goes on by a minute whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        """What time it is by now."""
+        self.now += timedelta(minutes=1)
+        return self.now
+
+
+@pytest.fixture(params=["sqlite", "library"])
+def recorder(request: pytest.FixtureRequest) -> DCBRecorder:
+    """A log in memory, of ours or the library's."""
+    if request.param == "sqlite":
+        found: SQLiteRecorder = request.getfixturevalue("memory_recorder")
+        return found
+    return InMemoryDCBRecorder()
+
+
+@pytest.fixture
+def log(recorder: DCBRecorder) -> EventLog:
+    """The event log over it."""
+    return EventLog(recorder, Codec(Registry(BUILT_IN)))
+
+
+@pytest.fixture
+def ledger(recorder: DCBRecorder) -> Iterator[rl.Ledger]:
+    """A ledger over it, in which three joined and one duplicate was found."""
+    with rl.open(recorder, clock=Ticking()) as ledger:
+        people = ["ana", "ben", "ana2"]
+        ledger.record_all(
+            [rl.MemberJoined(member=who) for who in people], by="x", occurred_at=date(2017, 1, 1)
+        )
+        yield ledger
+
+
+def reading(log: EventLog, known_at: int | None = None) -> Reading:
+    """What is known at a position, or by now."""
+    return Reading(log=log, known_at=log.head() if known_at is None else known_at)
+
+
+def names(entries: Sequence[rl.Entry]) -> list[str]:
+    """The stored names of entries."""
+    return [entry.name for entry in entries]
+
+
+def test_pages(ledger: rl.Ledger, log: EventLog) -> None:
+    """Whatever the size of a page, everything is read once and in order, from any position."""
+    ledger.record_all([rl.ReportFiled(member="ana", activity=f"{n}") for n in range(7)], by="ana")
+    whole = list(log.read())
+    assert [entry.position for entry in whole] == list(range(1, 11))
+    for limit in (1, 2, 3, 5, 10, 11):
+        assert list(log.read(limit=limit)) == whole
+        assert list(log.read(limit=limit, after=4)) == whole[4:]
+        assert list(log.read(limit=limit, after=2, upto=6)) == whole[2:6]
+        assert list(log.read(limit=limit, upto=0)) == []
+    assert list(log.read(after=10)) == []
+
+
+def test_reading_streams(ledger: rl.Ledger, recorder: DCBRecorder) -> None:
+    """Whoever reads the first entries has not made the log read all of them."""
+    ledger.record_all([rl.ReportFiled(member="ana", activity=f"{n}") for n in range(90)], by="ana")
+    faulty = Faulty(recorder)
+    found = EventLog(faulty, Codec(Registry(BUILT_IN))).read(limit=10)
+    assert [next(found).position for _ in range(25)] == list(range(1, 26))
+    assert faulty.calls["read"] == 3
+
+
+def test_sources(ledger: rl.Ledger, log: EventLog) -> None:
+    """A source has the entries under its tag, of its types; each source is given its own."""
+    receipt = ledger.record(rl.Vouched(member="ana", voucher="ben", reason="r"), by="ben")
+    ana, vouches = Source(member_tag("ana")), Source(member_tag("ben"), frozenset({"vouch.given"}))
+    nobody = Source(member_tag("nobody"))
+    found, head = log.read_sources([ana, vouches, nobody])
+    assert head == receipt.position == 4
+    assert names(found[ana]) == ["member.joined", "vouch.given"]
+    assert found[vouches] == list(receipt.entries)
+    assert found[nobody] == []
+    found, _ = log.read_sources([ana, vouches], upto=3)
+    assert (names(found[ana]), found[vouches]) == (["member.joined"], [])
+    assert log.read_sources([]) == ({}, 4)
+
+
+def test_the_head(recorder: DCBRecorder, log: EventLog) -> None:
+    """The head is 0 in an empty log, and the last position in another."""
+    assert log.head() == 0
+    rl.open(recorder).record(rl.MemberJoined(member="ana"), by="x")
+    assert log.head() == 1
+    assert EventLog(Faulty(recorder), log.codec).head() == 1  # has no quick way to tell
+
+
+def test_a_member_as_known(ledger: rl.Ledger, log: EventLog) -> None:
+    """What is recorded after a position is not known at it."""
+    ledger.record(rl.ReportFiled(member="ana", activity="a"), by="ana")
+    assert names(reading(log).member("ana")[1]) == ["member.joined", "report.filed"]
+    assert names(reading(log, 3).member("ana")[1]) == ["member.joined"]
+    assert reading(log, 0).member("ana") == ("ana", [])
+    assert reading(log).member("nobody") == ("nobody", [])
+
+
+def test_merged_members_are_one(ledger: rl.Ledger, log: EventLog) -> None:
+    """What a duplicate did is theirs, under either name, once it is known to be one."""
+    ledger.record(rl.ReportFiled(member="ana2", activity="a"), by="ana2")
+    before = log.head()
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    for who in ("ana", "ana2"):
+        kept, entries = reading(log).member(who)
+        assert kept == "ana"
+        assert "report.filed" in names(entries)
+        assert {getattr(entry.fact, "member", None) for entry in entries} == {"ana"}
+    assert reading(log, before).member("ana2")[0] == "ana2"
+    assert "report.filed" not in names(reading(log, before).member("ana")[1])
+
+
+def test_a_correction_that_changes_who(ledger: rl.Ledger, log: EventLog) -> None:
+    """A fact that is corrected to be another's leaves one history and enters the other."""
+    report = ledger.record(rl.ReportFiled(member="ana", activity="a"), by="ana")
+    other = rl.ReportFiled(member="ben", activity="a")
+    ledger.record(rl.EntryCorrected(target=report.id, replacement=other, reason="ben's"), by="x")
+    assert names(reading(log).member("ana")[1]) == ["member.joined"]
+    assert names(reading(log).member("ben")[1]) == ["member.joined", "report.filed"]
+    assert names(reading(log, report.position).member("ana")[1])[-1] == "report.filed"
+
+
+def test_a_community(ledger: rl.Ledger, log: EventLog) -> None:
+    """A community's history has what stands of it, also where a correction moved something in."""
+    ledger.record_all([rl.CommunityFounded(community=c) for c in ("id", "de")], by="x")
+    here = ledger.record(rl.CommunityJoined(member="ana", community="id"), by="ana")
+    there = ledger.record(rl.CommunityJoined(member="ben", community="de"), by="ben")
+    moved = rl.CommunityJoined(member="ben", community="id")
+    ledger.record(rl.EntryCorrected(target=there.id, replacement=moved, reason="id"), by="x")
+    assert [e.fact for e in reading(log).community("id")[1:]] == [here.entry.fact, moved]
+    assert names(reading(log).community("de")) == ["community.founded"]
+    assert names(reading(log, there.position).community("de"))[1:] == ["community.joined"]
+    assert log.read_sources([Source(community_tag("de"))])[0].popitem()[1][1].fact == (
+        there.entry.fact
+    )
+
+
+def test_everyone_agrees_with_each_one(ledger: rl.Ledger, log: EventLog) -> None:
+    """The history of everyone holds, for each person, what their own history does."""
+    ledger.record(rl.Vouched(member="ana", voucher="ben", reason="r"), by="ben")
+    report = ledger.record(rl.ReportFiled(member="ana", activity="a"), by="ana")
+    ledger.record(rl.EntryRetracted(target=report.id, reason="never"), by="x")
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    everyone = list(reading(log).everyone())
+    assert everyone == sorted(everyone, key=lambda entry: entry.order)
+    own = {e.id for who in ("ana", "ben") for e in reading(log).member(who)[1]}
+    assert own == {entry.id for entry in everyone if entry.name != "entry.retracted"}
+    assert report.id not in own
+    assert len(list(reading(log).recorded())) == 7
+
+
+def test_an_entry_by_its_id(ledger: rl.Ledger, log: EventLog) -> None:
+    """An entry is found by its id, as recorded, and not by the id of what refers to it."""
+    report = ledger.record(rl.ReportFiled(member="ana", activity="a"), by="ana")
+    ledger.record(rl.EntryRetracted(target=report.id, reason="never"), by="x")
+    assert reading(log).entry(report.id) == report.entry
+    assert reading(log, 3).entry(report.id) is None
+    assert reading(log).entry("no such") is None
+    assert names(log.read_sources([Source(entry_tag(report.id))])[0].popitem()[1]) == [
+        "report.filed",
+        "entry.retracted",
+    ]
+
+
+def test_the_position_of_a_moment(ledger: rl.Ledger, log: EventLog) -> None:
+    """The last position recorded at or before a moment is found, whatever the moment."""
+    for number in range(5):
+        ledger.record(rl.ReportFiled(member="ana", activity=f"{number}"), by="ana")
+    found = list(log.read())
+    for entry in found:
+        same = [other.position for other in found if other.recorded_at <= entry.recorded_at]
+        assert reading(log).position_of(entry.recorded_at) == same[-1]
+        assert reading(log).position_of(entry.recorded_at + timedelta(seconds=1)) == same[-1]
+    assert reading(log).position_of(NOON - timedelta(days=1)) == 0
+    assert reading(log).position_of(NOON + timedelta(days=1)) == 8
+    assert reading(log, 5).position_of(NOON + timedelta(days=1)) == 5
+    assert reading(log, 0).position_of(NOON) == 0
+
+
+def test_the_position_of_a_moment_where_positions_have_gaps(log: EventLog) -> None:
+    """Where aborted appends left gaps, as on PostgreSQL, a moment is found all the same."""
+
+    def skip(count: int) -> None:
+        for _ in range(count):
+            next(gaps.position_sequence)
+
+    gaps = InMemoryDCBRecorder()
+    ledger = rl.open(gaps, clock=Ticking())
+    moments: list[Any] = []
+    for gap in (0, 3, 1, 0, 9, 2):
+        skip(gap)
+        entry = ledger.record(rl.MemberJoined(member=f"m{len(moments)}"), by="x").entry
+        moments.append((entry.position, entry.recorded_at))
+    gappy = EventLog(gaps, log.codec)
+    assert [position for position, _ in moments] != list(range(1, 7))
+    for position, moment in moments:
+        assert reading(gappy).position_of(moment) == position
+        assert reading(gappy).position_of(moment + timedelta(seconds=59)) == position
+    assert reading(gappy).position_of(NOON) == 0
