@@ -344,10 +344,6 @@ def test_extras_are_those_that_the_code_needs() -> None:
     assert missing <= needed
 
 
-@pytest.mark.xfail(
-    reason="domain/entries.py imports typing_extensions, which pyproject.toml does not name: "
-    "it is there only because cattrs and eventsourcing happen to bring it"
-)
 def test_core_imports_are_dependencies() -> None:
     """What the code imports without an extra is a dependency that the project names."""
     of_extras = set().union(*EXTRAS.values())

@@ -218,6 +218,7 @@ class Ledger:
             self._log.codec.registry,
             self._recording.rules,
             view.valid_at,
+            readings=view.reading.amendments().readings,
             complete_rosters=complete_rosters,
         )
         return tuple(found)

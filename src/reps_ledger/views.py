@@ -190,14 +190,14 @@ class MemberView:
     @cached_property
     def timeline(self) -> tuple[Line, ...]:
         """Their life in the programme, in words."""
-        return project(timeline(self.member), self.history)
+        return project(timeline(self.member, self._zone), self.history)
 
 
 class View:
     """What was true at ``valid_at``, as known at position ``known_at``. It never changes."""
 
     def __init__(self, reading: Reading, valid_at: datetime, zone: tzinfo) -> None:
-        self._reading = reading
+        self.reading = reading
         self._zone = zone
         self.valid_at = valid_at
         self.known_at = reading.known_at
@@ -207,7 +207,7 @@ class View:
 
     def member(self, member: str) -> MemberView:
         """Return one person; somebody unknown has an empty history."""
-        kept, entries = self._reading.member(member)
+        kept, entries = self.reading.member(member)
         seen = tuple(entry for entry in entries if entry.occurred_at <= self.valid_at)
         return MemberView(kept, seen, self.valid_at, self._zone)
 
@@ -221,11 +221,11 @@ class View:
         if member is not None and community is not None:
             raise InvalidInput("name a member or a community, not both")
         if member is not None:
-            source = _kept(self._reading.member(member)[1])
+            source = _kept(self.reading.member(member)[1])
         elif community is not None:
-            source = _kept(self._reading.community(community))
+            source = _kept(self.reading.community(community))
         else:
-            source = self._reading.everyone
+            source = self.reading.everyone
         return History(source, self.valid_at, self.known_at)
 
     def roster(
@@ -250,8 +250,8 @@ class View:
         instants = [self.valid_at] if at is None else [as_instant(d, self._zone, "at") for d in at]
         if any(instant > self.valid_at for instant in instants):
             raise InvalidInput(f"this view ends at {self.valid_at.isoformat()}", field="at")
-        registry: Any = self._reading.log.codec.registry
-        counted = overviews(self._reading.everyone(), instants, registry, self._zone)
+        registry: Any = self.reading.log.codec.registry
+        counted = overviews(self.reading.everyone(), instants, registry, self._zone)
         return tuple(
             row for when, people in counted for row in census(people.values(), when, names)
         )
@@ -262,8 +262,8 @@ class View:
         return tuple(sorted(standing, key=lambda v: (v.voucher, v.member)))
 
     def _people(self) -> Iterable[Overview]:
-        registry = self._reading.log.codec.registry
-        everyone = self._reading.everyone()
+        registry = self.reading.log.codec.registry
+        everyone = self.reading.everyone()
         for _, people in overviews(everyone, [self.valid_at], registry, self._zone):
             return people.values()
         raise AssertionError  # pragma: no cover — one instant is always yielded

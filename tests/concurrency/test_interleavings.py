@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from reps_ledger.log import SQLiteRecorder
 
 COMMANDS = pytest.mark.parametrize("command_id", [None, "import-7"], ids=["alone", "command"])
-COMMAND_BUG = pytest.mark.xfail(
-    reason="Recording.record looks for the command in one read and takes the log's head from a "
-    "later one: a command recorded between the two is recorded again, under the same entry id"
-)
-IMPORT_BUG = pytest.mark.xfail(
-    reason="an import looks for the rows' ids in one read and takes the log's head from a later "
-    "one: a row that another import records between the two is recorded again"
-)
 REPORT = rl.ReportFiled(member="ana", activity="talk")
 
 
@@ -159,7 +151,7 @@ def test_a_read_that_fails(recorder: DCBRecorder) -> None:
         ledger.record(REPORT, by="ana")
 
 
-@pytest.mark.parametrize("read", [pytest.param(1, marks=COMMAND_BUG), 2])
+@pytest.mark.parametrize("read", [1, 2])
 def test_a_command_recorded_between_two_reads(recorder: DCBRecorder, read: int) -> None:
     """A command that somebody else records at any moment of ours is recorded once."""
     other = rl.open(recorder)
@@ -173,7 +165,7 @@ def test_a_command_recorded_between_two_reads(recorder: DCBRecorder, read: int) 
     assert list(receipt.entries) == entries(recorder)
 
 
-@pytest.mark.parametrize("read", [pytest.param(1, marks=IMPORT_BUG), 2, 3, 4])
+@pytest.mark.parametrize("read", [1, 2, 3, 4])
 def test_a_row_imported_between_two_reads(recorder: DCBRecorder, read: int) -> None:
     """Two imports of one file at the same time record each row once, whatever the moment."""
     rows = [
@@ -192,10 +184,6 @@ def _import(ledger: rl.Ledger, rows: list[dict[str, str]]) -> None:
     ledger.import_history(rows)
 
 
-@pytest.mark.xfail(
-    reason="an import's append depends on the id of its first entry only, and a report's rules on "
-    "none: a later row that another import recorded meanwhile is recorded again"
-)
 def test_imports_that_overlap(recorder: DCBRecorder) -> None:
     """Two imports of overlapping files at the same time record what they share once."""
     rows = [

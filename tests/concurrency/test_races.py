@@ -19,12 +19,6 @@ MEMBERS: Final = [f"m{number}" for number in range(8)]
 THREADS: Final = 8
 PROCESSES: Final = 4
 
-RACY: Final = pytest.mark.xfail(
-    reason="Recording.record looks for the command first and reads the log's head afterwards: a "
-    "command that is recorded in between is recorded again (see test_interleavings.py)",
-    strict=False,  # a matter of chance
-)
-
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def target(request: pytest.FixtureRequest) -> str:
@@ -165,7 +159,6 @@ def test_nothing_is_lost(race: Any, ledger: rl.Ledger, target: str) -> None:
     assert_dense(ledger, target)
 
 
-@RACY
 def test_one_command_is_recorded_once(race: Any, ledger: rl.Ledger) -> None:
     """All who record the same commands get the same receipts, and one of them recorded each."""
     tasks = [
@@ -215,7 +208,6 @@ def test_a_reader_misses_nothing(race: Any, runners: str, ledger: rl.Ledger, tar
     assert len(recorded) == expected
 
 
-@RACY
 def test_one_command_in_threads_gives_equal_receipts(ledger: rl.Ledger) -> None:
     """The entries of a repeated command's receipt equal the first one's in everything."""
     facts = [rl.ReportFiled(member=member, activity="a", areas=("x",)) for member in MEMBERS]

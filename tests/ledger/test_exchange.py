@@ -74,15 +74,13 @@ EMPTY_LINK: Final = [
 ]
 
 
-@pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(max_examples=60)
-@given(told=histories())
-@example(told=EMPTY_LINK)
-def test_what_is_exported_is_imported_the_same(
-    tmp_path_factory: pytest.TempPathFactory, suffix: str, told: list[Offer]
-) -> None:
-    """An export imported into an empty ledger is the same history, to the last field."""
-    path = tmp_path_factory.mktemp("exchange") / f"ledger{suffix}"
+def without_merges(told: list[Offer]) -> list[Offer]:
+    """Leave out what says that two are one."""
+    return [one for one in told if not isinstance(one.fact, rl.MembersMerged)]
+
+
+def there_and_back(path: Path, told: list[Offer]) -> None:
+    """Export what a ledger took of some offers, import it into an empty one, and compare."""
     with open_ledger() as source, open_ledger() as target:
         receipts = fill(source, told)
         assert source.export(path) == len(receipts) == source.position
@@ -94,6 +92,45 @@ def test_what_is_exported_is_imported_the_same(
         again = target.import_history(path)
         assert (again.recorded, again.known, len(again.refused)) == (0, len(receipts), 0)
         assert said(target) == said(source)
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@settings(max_examples=50)
+@given(told=histories().map(without_merges))
+@example(told=EMPTY_LINK)
+def test_what_is_exported_is_imported_the_same(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, told: list[Offer]
+) -> None:
+    """An export imported into an empty ledger is the same history, to the last field."""
+    there_and_back(tmp_path_factory.mktemp("exchange") / f"ledger{suffix}", told)
+
+
+MERGED: Final = [
+    *(
+        Offer(fact=rl.MemberJoined(member=name), at=date(2018, 1, 1), envelope={"by": "c"})
+        for name in ("ana", "ben")
+    ),
+    Offer(
+        fact=rl.MembersMerged(member="ana", duplicate="ben"),
+        at=date(2018, 1, 1),
+        envelope={"by": "c"},
+    ),
+    Offer(
+        fact=rl.ApplicationFiled(member="ana", role="mentor"),
+        at=date(2018, 1, 1),
+        envelope={"by": "c"},
+    ),
+]
+
+
+@settings(max_examples=50)
+@given(told=histories())
+@example(told=MERGED)
+def test_merges_are_exported_and_imported_too(
+    tmp_path_factory: pytest.TempPathFactory, told: list[Offer]
+) -> None:
+    """A history with merges, too, goes out and comes in again the same."""
+    there_and_back(tmp_path_factory.mktemp("exchange") / "ledger.jsonl", told)
 
 
 def test_commands_are_exported_and_stay_idempotent(ledger: rl.Ledger, tmp_path: Path) -> None:
@@ -237,10 +274,6 @@ def test_unknown_members_join_at_first_sight(ledger: rl.Ledger) -> None:
     assert (again.recorded, again.joined, again.known, ledger.position) == (0, 0, 2, 4)
 
 
-@pytest.mark.xfail(
-    reason="where one of two unknown people cannot have joined, the other's inferred joining is "
-    "recorded although the row is refused"
-)
 def test_nobody_is_inferred_to_join_for_a_row_that_is_refused(ledger: rl.Ledger) -> None:
     """A row that is refused for other reasons too brings nobody in."""
     rows = [
@@ -393,10 +426,6 @@ def test_the_largest_facts_survive_the_exchange(
         assert said(other) == said(ledger)
 
 
-@pytest.mark.xfail(
-    reason="an entry may have MAX_ENTRY_BYTES (1 MB), but a row of a file only MAX_ROW_BYTES "
-    "(512 KB): recorded and exported, it cannot be imported"
-)
 def test_an_entry_of_the_largest_size_survives_the_exchange(
     ledger: rl.Ledger, tmp_path: Path
 ) -> None:

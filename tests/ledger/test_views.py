@@ -272,9 +272,6 @@ MERGED: Final = [
 ]
 
 
-@pytest.mark.xfail(
-    reason="Reading.member does not read the merges of the others named in a member's history"
-)
 @settings(max_examples=60)
 @for_all(told=histories())
 @example(told=MERGED)

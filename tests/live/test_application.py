@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 import attrs
 import pytest
 from eventsourcing.dcb.domain import Tagged
-from eventsourcing.persistence import ProgrammingError
 from eventsourcing.popo import POPOTrackingRecorder
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
@@ -189,11 +188,6 @@ def test_a_view_while_many_record(env: dict[str, str], sqlite_path: Path) -> Non
         assert running.view.counts() == dict.fromkeys(people, 10)
 
 
-@pytest.mark.xfail(
-    reason="the library's runner asks for everything with a query item of no type and no tag, "
-    "which the library's own recorder for PostgreSQL does not support",
-    raises=ProgrammingError,
-)
 def test_a_view_on_postgres(postgres_dsn: str) -> None:
     """A ledger on PostgreSQL is followed with the library's own module for it."""
     address = urlsplit(postgres_dsn)

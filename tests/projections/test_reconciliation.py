@@ -155,10 +155,6 @@ def test_an_orphaned_verification() -> None:
     assert "no standing report of ana" in words
 
 
-@pytest.mark.xfail(
-    reason="a correction stands under its own id: whoever refers to the entry that it corrects "
-    "(a verification, here) is orphaned by any correction, and reconcile() says so"
-)
 def test_a_corrected_report_stays_verified() -> None:
     """A verification still holds of a report whose wording was put right."""
     report = rl.ReportFiled(member="ana", activity="tlak")

@@ -189,9 +189,6 @@ def test_a_line_says_when_who_and_what() -> None:
     assert second.entry == story.ids[4]
 
 
-@pytest.mark.xfail(
-    reason="the timeline reads days in UTC: it needs the ledger's zone, which views.py has"
-)
 @pytest.mark.parametrize(
     "fact",
     [
@@ -211,9 +208,6 @@ def test_days_in_words_are_the_ledgers_days(fact: rl.Fact) -> None:
     assert line.day == date(2018, 3, 2)
 
 
-@pytest.mark.xfail(
-    reason="a day that counts is stored as the start of the next one, and is told as that one"
-)
 @pytest.mark.parametrize(
     "fact",
     [

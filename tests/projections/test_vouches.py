@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
-import pytest
-
 import reps_ledger as rl
 from scenarios import APR, FEB, JUN, MAR, MAY, given, joined, merged
 
@@ -67,10 +65,6 @@ def test_a_vouch_by_oneself_after_a_merge_does_not_count() -> None:
     assert story.ledger.as_of().vouch_graph() == ()
 
 
-@pytest.mark.xfail(
-    reason="Reading.member reads the merges of that member only: others in their history keep "
-    "their merged-away names, though everyone's history (rosters, census) renames them"
-)
 def test_two_vouches_of_one_person_count_once() -> None:
     """Where two vouchers turn out to be one, one person stands for the member."""
     told = [(vouch("cleo", "ana"), FEB), (vouch("cleo", "ben"), FEB)]

@@ -21,6 +21,7 @@ from reps_ledger.cli.options import (
 from reps_ledger.cli.output import complain, day, say, show_json, show_table
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.rules.words import place
+from reps_ledger.domain.time import zone_of
 from reps_ledger.projections import DIMENSIONS, words_for
 from reps_ledger.views import MemberView
 
@@ -184,7 +185,8 @@ def history(
             who = member or str(getattr(entry.fact, "member", ""))
             corrected = " (corrected)" if entry.is_correction else ""
             when = entry.day or entry.occurred_at.isoformat(sep=" ", timespec="minutes")
-            say(f"{when}  {'' if member else who + ' '}{words_for(entry, who)}{corrected}")
+            words = words_for(entry, who, zone_of(zone))
+            say(f"{when}  {'' if member else who + ' '}{words}{corrected}")
 
 
 def _entry(entry: Entry) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from attrs import define, field
 from msgspec.structs import replace
 
-from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.amendments import AMENDING
+from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import MemberJoined
 from reps_ledger.domain.rules import Source, World
 from reps_ledger.domain.rules.machines import LIFE
@@ -79,6 +80,7 @@ class Session:
     _head: int = 0  # the last position, once what is in flight has landed
     _empty: bool = False  # the log held nothing when the world began: what is unknown is nothing
     _waiting: dict[str, _Pending] = field(factory=dict)  # with stop: every row of the file
+    _unread: list[RefusedRow] = field(factory=list)  # with stop: those that are none
     _flight: _Flight | None = None
 
     def take(self, lines: list[Line]) -> None:
@@ -86,10 +88,11 @@ class Session:
         self.rows += len(lines)
         refused: list[RefusedRow] = []
         pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
+        self._begin()  # its head is read before the log is asked for the rows' ids
         fresh = self._unknown(pending, refused)
         if self.stop:
-            self._stop_at(refused)
             self._waiting.update(fresh)
+            self._unread += refused
         else:
             self._advance(fresh, refused)
 
@@ -99,8 +102,8 @@ class Session:
         Raises:
             ImportStopped: with ``stop``, a rule refuses a row.
         """
-        if self._waiting:
-            self._advance(self._waiting, [])
+        if self.stop and (self._waiting or self._unread):
+            self._advance(self._waiting, self._unread)
         self._settle()
         return ImportReport(
             rows=self.rows,
@@ -170,18 +173,22 @@ class Session:
         pending = list(fresh.values())
         judged = self._judged(pending, refused)
         if not self._settle():
+            pending = self._missing(pending)
             judged = self._judged(pending, refused)
         written: Future[list[int]] = Future()
         if judged.entries:
-            written = self.writer.submit(self._append, judged.entries, self._depends_on(judged))
+            # Nothing at all may come between: the cheapest condition, and mostly true.
+            written = self.writer.submit(self._append, judged.entries, None)
         else:
             written.set_result([])
         self._flight = _Flight(judged, fresh, written)
 
-    def _depends_on(self, judged: _Judged) -> set[Source] | None:
-        if self.stop:
-            return None  # the whole file is one append: nothing at all may come between
-        return self.recording.sources(self._begin(), judged.entries)
+    def _missing(self, pending: list[_Pending]) -> list[_Pending]:
+        """Return the rows that others did not record meanwhile."""
+        self._begin()
+        there = self.recording.log.entries_of({one.draft.id for one in pending})
+        self._known += len(there)
+        return [one for one in pending if one.draft.id not in there]
 
     def _append(self, entries: list[Entry], sources: set[Source] | None) -> list[int]:
         return self.recording.log.append(entries, sources, self._head)
@@ -209,6 +216,7 @@ class Session:
         for attempt in range(self.recording.retries):
             self._world = None
             self.recording.wait(attempt)
+            world = self._begin()
             # The append may have succeeded, and only its reply been lost.
             there = self.recording.log.entries_of({one.draft.id for one in pending})
             self._recorded += len(there)
@@ -217,7 +225,9 @@ class Session:
             try:
                 positions: list[int] = []
                 if again.entries:
-                    positions = self._append(again.entries, self._depends_on(again))
+                    sources = self.recording.sources(world, again.entries)
+                    sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
+                    positions = self._append(again.entries, sources)
                 self._written(again._replace(refused=judged.refused + again.refused), positions)
             except Conflict:
                 continue
@@ -253,19 +263,19 @@ class Session:
         now = self.recording.now()
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
-            self.recording.load(
-                world,
-                [one.draft for one in part],
-                upto=self._head,
-                empty=self._empty,
-                coming=[*flying, *found.entries],
-            )
-            for one in part:
+            self._load(world, part, [*flying, *found.entries])
+            for number, one in enumerate(part, 1):
                 entry = self.recording.entry(world, one.draft, place + len(found.entries), now)
                 found = self._judge(world, one, entry, found)
+                if entry.name in AMENDING:  # what comes after it may depend on more than before
+                    self._load(world, part[number:], [*flying, *found.entries])
         if self.stop:
             self._stop_at(found.refused)
         return found
+
+    def _load(self, world: World, pending: list[_Pending], coming: list[Entry]) -> None:
+        drafts = [one.draft for one in pending]
+        self.recording.load(world, drafts, upto=self._head, empty=self._empty, coming=coming)
 
     def _judge(self, world: World, one: _Pending, entry: Entry, found: _Judged) -> _Judged:
         refusals = world.judge(entry)

@@ -15,16 +15,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eventsourcing.dcb.api import DCBEvent
+from eventsourcing.dcb.api import (
+    DCBAppendCondition,
+    DCBEvent,
+    DCBQuery,
+    DCBReadResponse,
+    DCBRecorder,
+)
 from eventsourcing.dcb.application import DCBApplication
 from eventsourcing.dcb.domain import Tagged
 from eventsourcing.dcb.persistence import DCBEventStore, DCBMapper
 
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
-from reps_ledger.log import Codec, Upcaster
+from reps_ledger.log import Codec, SQLiteRecorder, Upcaster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from eventsourcing.utils import EnvType
 
@@ -58,6 +64,35 @@ class EntryMapper(DCBMapper[Any]):
         return Tagged(tags=list(event.tags), decision=decision)
 
 
+class _Lenient(DCBRecorder):
+    """A recorder that takes an item of no type and no tag for what it means: everything.
+
+    The library's runners ask so, which its own recorder for PostgreSQL does not understand.
+    """
+
+    def __init__(self, inner: DCBRecorder) -> None:
+        self._inner = inner
+
+    def read(
+        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
+    ) -> DCBReadResponse:
+        return self._inner.read(_plain(query), after=after, limit=limit)
+
+    def append(
+        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
+    ) -> int:
+        return self._inner.append(events, condition)
+
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
+        return self._inner.subscribe(_plain(query), after=after)
+
+
+def _plain(query: DCBQuery | None) -> DCBQuery | None:
+    if query is None or all(item.types or item.tags for item in query.items):
+        return query
+    return None
+
+
 class LedgerApplication(DCBApplication):
     """A `DCBApplication` that reads a ledger. Record through `reps_ledger.open`, under its rules.
 
@@ -74,5 +109,7 @@ class LedgerApplication(DCBApplication):
 
     def __init__(self, env: EnvType | None = None) -> None:
         super().__init__(env)
+        if not isinstance(self.recorder, SQLiteRecorder):
+            self.recorder = _Lenient(self.recorder)
         self.mapper = EntryMapper(Codec(Registry((*BUILT_IN, *self.facts)), self.upcasters))
         self.events = DCBEventStore(self.mapper, self.recorder)

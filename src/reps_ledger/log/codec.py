@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from attrs import evolve
 from cattrs.preconf.msgspec import make_converter
 from msgspec.structs import force_setattr as place
 from msgspec.structs import replace
@@ -88,7 +89,7 @@ class Codec:
         Raises:
             CodecError: the bytes cannot be read; it says where and why.
         """
-        shape = self._shapes.get(name)
+        shape = self._shapes.get(name) if len(data) <= MAX_ENTRY_BYTES else None
         entry = None if shape is None else shape.decode(data)
         if entry is None:
             entry = self._decode_with_care(name, data, position)
@@ -148,12 +149,18 @@ class Codec:
         if version != present:
             if not 1 <= version < present:
                 raise UnknownVersion(f"{name} has version {version}; this code knows {present}")
-            fields = self._upcasters.upgrade(name, version, present, dict(fields))
+            try:
+                fields = self._upcasters.upgrade(name, version, present, dict(fields))
+            except Exception as error:
+                raise Malformed(
+                    f"{name} version {version} cannot be upgraded: {error!r}"
+                ) from error
         if not fields.keys() <= described.names:
             unknown = ", ".join(sorted(fields.keys() - described.names))
             raise Malformed(f"{name} has no field {unknown}")
         try:
-            return self._converter.structure(fields, described.cls)
+            fact = self._converter.structure(fields, described.cls)
+            return _in_utc(fact, described)
         except CodecError:
             raise
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
@@ -181,6 +188,15 @@ class Codec:
             raise Malformed("entry.corrected: replacement is not a fact")
         rest = {key: value for key, value in fields.items() if key != "replacement"}
         return EntryCorrected(replacement=self.structure(name, version, inner), **rest)
+
+
+def _in_utc(fact: Fact, described: FactType) -> Fact:
+    changes = {}
+    for name in described.instants:
+        instant = getattr(fact, name)
+        if instant is not None and instant.tzinfo is not UTC:
+            changes[name] = _utc(instant)
+    return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
 
 
 def _nests(fact: Fact) -> bool:

@@ -10,6 +10,7 @@ from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
 from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
 from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.rules import Source
+from reps_ledger.domain.rules.parts import CORRECTIONS, MERGES
 from reps_ledger.log.eventlog import EventLog
 from reps_ledger.log.sorting import in_effective_order
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reading"]
 
+_MERGES: Final = MERGES | CORRECTIONS
 _AMENDMENTS: Final = tuple(Source(f"ledger:{name}", frozenset({name})) for name in sorted(AMENDING))
 
 
@@ -66,8 +68,11 @@ class Reading:
 
     def standing(self) -> Iterator[Entry]:
         """Yield what stands of everyone's history, in order of position."""
-        amendments = Amendments.among(self.log.read(_AMENDMENTS, upto=self.known_at))
-        return amendments.apply(self.log.read(upto=self.known_at), self.log.codec.registry)
+        return self.amendments().apply(self.log.read(upto=self.known_at), self.log.codec.registry)
+
+    def amendments(self) -> Amendments:
+        """Return how entries are to be read, by all that was known."""
+        return Amendments.among(self.log.read(_AMENDMENTS, upto=self.known_at))
 
     def recorded(self) -> Iterator[Entry]:
         """Yield every entry as it was recorded, in order of position."""
@@ -112,3 +117,7 @@ class Reading:
         for duplicate, kept in Amendments.among(raw.values()).aliases.items():
             if first.tag == member_tag(kept):
                 yield evolve(first, tag=member_tag(duplicate))
+        registry = self.log.codec.registry
+        for person in {p for entry in raw.values() for p in people_in(entry.fact, registry)}:
+            if first.tag != member_tag(person):
+                yield Source(member_tag(person), _MERGES)  # whom they were merged with

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import evolve, frozen
 from msgspec.structs import replace
 
+from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
 from reps_ledger.domain.rules import Memory, Rulebook, Source, World
@@ -59,12 +60,14 @@ class Recording:
             Conflict: others kept recording what they depend on.
         """
         for attempt in range(self.retries + 1):
+            head: int | None = None
             if command_id is not None or attempt:
-                before = self._before(drafts, command_id)
+                before, head = self._before(drafts, command_id)
                 if before is not None:
                     return before
             world = self.world()
-            head = self.load(world, drafts)
+            # Up to the same head, so that nothing goes unseen between the two looks.
+            head = self.load(world, drafts, head)
             entries = self.judged(world, drafts, head)
             try:
                 return self.append(world, entries, head, command_id)
@@ -137,9 +140,12 @@ class Recording:
             entry = self.entry(world, draft, head + 1 + index, now)
             found = world.judge(entry)
             refusals += [evolve(refusal, index=index) for refusal in found]
-            if not found:
-                world.add(entry)
             entries.append(entry)
+            if found:
+                continue
+            world.add(entry)
+            if entry.name in AMENDING:  # what comes after it may depend on more than before
+                self.load(world, drafts[index + 1 :], head, coming=entries)
         if refusals:
             raise Refused(refusals)
         return entries
@@ -201,8 +207,10 @@ class Recording:
         parts = {part for entry in entries for part in world.parts(entry.fact)}
         return {source for part in parts for source in world.memory.sources(part)}
 
-    def _before(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt | None:
-        """Return the receipt of this very command, if it was recorded already.
+    def _before(
+        self, drafts: Sequence[Draft], command_id: str | None
+    ) -> tuple[Receipt | None, int]:
+        """Return the receipt of this very command, if it was recorded by some position.
 
         Without a command id it is looked for by the entries' own ids: after a conflict they
         tell whether the append succeeded although its reply was lost.
@@ -213,7 +221,7 @@ class Recording:
         else:
             sources = [Source(command_tag(command_id))]
             wanted = set()
-        found, _ = self.log.read_sources(sources)
+        found, head = self.log.read_sources(sources)
         entries = {
             entry.position: entry
             for source in sources
@@ -221,10 +229,9 @@ class Recording:
             if entry.id in wanted or (not wanted and entry.command_id == command_id)
         }
         if not entries:
-            return None
-        return Receipt(
-            entries=tuple(entries[p] for p in sorted(entries)), repeated=command_id is not None
-        )
+            return None, head
+        told = tuple(entries[position] for position in sorted(entries))
+        return Receipt(entries=told, repeated=command_id is not None), head
 
 
 def _add_coming(found: dict[Source, list[Entry]], coming: Sequence[Entry]) -> None:

@@ -6,6 +6,7 @@ merge orphaned; leave past its expected return that nobody closed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,7 +22,7 @@ from reps_ledger.domain.facts import (
     RoleAsserted,
 )
 from reps_ledger.domain.rules import Rulebook
-from reps_ledger.domain.rules.machines import LIFE, TARGET, Life
+from reps_ledger.domain.rules.machines import LIFE, REPORT, Life
 from reps_ledger.domain.rules.parts import Part
 from reps_ledger.domain.rules.words import day_of, place
 
@@ -59,6 +60,7 @@ def reconcile(
     rules: Rulebook,
     at: datetime,
     *,
+    readings: Mapping[str, str],
     complete_rosters: bool = False,
 ) -> Iterator[Discrepancy]:
     """Yield every discrepancy up to an instant.
@@ -68,11 +70,15 @@ def reconcile(
         registry: knows which fields name people.
         rules: by which orphans are found.
         at: up to when.
+        readings: id of a corrected entry to that of the correction in its place.
         complete_rosters: take the assertions of one instant and community for a complete
             roster of the roles that they name: whoever else holds one then is ``unlisted``.
     """
     referred = {e.fact.report for e in history() if isinstance(e.fact, ReportVerified)}
-    check = _Check(registry, rules, frozenset(referred))
+    meant: dict[str, set[str]] = {}
+    for report in referred:
+        meant.setdefault(readings.get(report, report), set()).add(report)
+    check = _Check(registry, rules, meant)
     asserted: list[Entry] = []
     for entry in history():
         if asserted and (complete_rosters and asserted[-1].occurred_at < entry.occurred_at):
@@ -95,7 +101,7 @@ class _Check:
 
     registry: Registry
     rules: Rulebook
-    referred: frozenset[str]
+    referred: Mapping[str, set[str]]  # what stands: the ids by which others refer to it
     states: dict[Part[Any], Any] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S:
@@ -121,11 +127,11 @@ class _Check:
     def take(self, entry: Entry) -> None:
         parts = {p for rule in self.rules.of(entry.fact) for p in rule.parts(entry.fact, self)}
         parts |= {LIFE.part(person) for person in people_in(entry.fact, self.registry)}
-        if entry.id in self.referred:
-            parts.add(TARGET.part(entry.id))
         for part in parts:
             if part.machine.takes(entry.name):
                 self.states[part] = part.machine.evolve(self.state(part), entry, part.key)
+        for report in self.referred.get(entry.id, ()):
+            self.states[REPORT.part(report)] = entry
 
     def lives(self) -> Iterator[tuple[str, Life]]:
         for part, state in self.states.items():
