@@ -1,16 +1,20 @@
-"""Import with all rules on, against a raw bulk insert of the same rows; and whether it is linear."""
+"""Import with all rules on, against a raw bulk insert of the same rows; is it linear?"""
 
 from __future__ import annotations
 
 import json
 from itertools import chain
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import raw
-import reps_ledger as rl
 from ratios import seconds, side_by_side, verdict
-from reps_ledger.importers.importing import BATCH
 from workload import rows
+
+import reps_ledger as rl
+from reps_ledger.importers.importing import BATCH
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FACTS = 100_000
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import reps_ledger as rl
 from importing import fresh, write
+
+import reps_ledger as rl
 
 SIZES = (100_000, 1_000_000)
 STEPS = ("import", "read", "history", "export")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
-
-from eventsourcing.application import Application
-from eventsourcing.domain import Aggregate, event
+from typing import TYPE_CHECKING
 
 import raw
-import reps_ledger as rl
+from eventsourcing.application import Application
+from eventsourcing.domain import Aggregate, event
 from ratios import side_by_side, verdict
+
+import reps_ledger as rl
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 COUNT = 300
 

@@ -282,7 +282,7 @@ def known_position(known_at: int | Receipt | datetime | None, reading: Reading) 
     if known_at is None:
         return reading.known_at
     if isinstance(known_at, Receipt):
-        return known_at.position
+        return min(known_at.position, reading.known_at)
     if isinstance(known_at, datetime):
         return reading.position_of(instant_of(known_at, "known_at"))
     if type(known_at) is not int or known_at < 0:

@@ -60,7 +60,7 @@ class EntryMapper(DCBMapper[Any]):
         Raises:
             CodecError: it cannot be read.
         """
-        decision: Any = self._codec.decode(event.type, event.data, 0, event.tags)
+        decision: Any = self._codec.decode(event.type, event.data, 0, tuple(event.tags))
         return Tagged(tags=list(event.tags), decision=decision)
 
 

@@ -81,7 +81,7 @@ class Codec:
             raise TooLarge(f"the entry has {len(data):,} bytes; at most {MAX_ENTRY_BYTES:,}")
         return data
 
-    def decode(self, name: str, data: bytes, position: int, tags: Iterable[str] = ()) -> Entry:
+    def decode(self, name: str, data: bytes, position: int, tags: tuple[str, ...] = ()) -> Entry:
         """Return the entry of stored bytes.
 
         Names and types are checked again; the texts were when they were recorded.
@@ -95,7 +95,7 @@ class Codec:
             entry = self._decode_with_care(name, data, position)
         place(entry, "position", position)
         place(entry, "origin", position)
-        place(entry, "tags", tuple(tags))
+        place(entry, "tags", tags)
         return entry
 
     def _decode_with_care(self, name: str, data: bytes, position: int) -> Entry:

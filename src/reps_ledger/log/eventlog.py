@@ -17,6 +17,7 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.errors import Conflict, StorageError
+from reps_ledger.log.sqlite.reading import SQLiteReadResponse, decoded_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -69,12 +70,12 @@ class EventLog:
         query = _query(sources)
         while True:
             count = 0
-            for event in self._read(query, after, limit):
-                if upto is not None and event.position > upto:
+            for entry in self._entries(self._read(query, after, limit)):
+                after = entry.position
+                if upto is not None and after > upto:
                     return
                 count += 1
-                after = event.position
-                yield self._entry(event)
+                yield entry
             if count < limit:
                 return
 
@@ -89,13 +90,12 @@ class EventLog:
         for source in found:
             by_tag.setdefault(source.tag, []).append(source)
         response = self._read(_query(found), None, None)
-        for event in response:
-            if upto is not None and event.position > upto:
+        for entry in self._entries(response):
+            if upto is not None and entry.position > upto:
                 break
-            entry = self._entry(event)
             for tag in entry.tags:
                 for source in by_tag.get(tag, ()):
-                    if source.types is None or event.event.type in source.types:
+                    if source.types is None or entry.name in source.types:
                         found[source].append(entry)
         return found, response.head or 0
 
@@ -104,7 +104,7 @@ class EventLog:
         items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in ids]
         if not items:
             return {}
-        found = (self._entry(event) for event in self._read(DCBQuery(items), None, None))
+        found = self._entries(self._read(DCBQuery(items), None, None))
         wanted = set(ids)
         return {entry.id: entry for entry in found if entry.id in wanted}
 
@@ -144,11 +144,16 @@ class EventLog:
 
     def entry(self, event: DCBSequencedEvent) -> Entry:
         """Return the entry of an event."""
-        return self._entry(event)
-
-    def _entry(self, event: DCBSequencedEvent) -> Entry:
         inner = event.event
-        return self.codec.decode(inner.type, inner.data, event.position, inner.tags)
+        return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
+
+    def _entries(self, response: Any) -> Iterator[Entry]:
+        decode = self.codec.decode
+        if isinstance(response, SQLiteReadResponse):  # our own, which need not make events first
+            for position, kind, data, tags in response.rows():
+                yield decode(kind, data, position, decoded_tags(position, tags))
+        else:
+            yield from map(self.entry, response)
 
     def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Any:
         try:

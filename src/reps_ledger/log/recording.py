@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
@@ -30,8 +31,35 @@ __all__ = ["Recording"]
 RETRIES: Final = 20
 """Times that a recording is tried again when others record what it depends on."""
 
+KEPT: Final = 5_000
+"""Entries and empty places that are kept in memory from one recording to the next."""
+
 _FIRST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.1
+
+
+class KeptWorld:
+    """The world of the last recording, ready for the next one in the same ledger.
+
+    It is complete up to a position. That others recorded since is found out by the next
+    append's condition, which asks for all that the judgement rests on.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: tuple[World, int] | None = None
+
+    def take(self) -> tuple[World, int] | None:
+        """Take it, so that no other thread can; None where there is none."""
+        with self._lock:
+            kept, self._kept = self._kept, None
+            return kept
+
+    def give(self, world: World, head: int) -> None:
+        """Keep a world that is complete up to a position, unless it grew large."""
+        if world.memory.size <= KEPT:
+            with self._lock:
+                self._kept = world, head
 
 
 @frozen(kw_only=True)
@@ -44,6 +72,7 @@ class Recording:
         clock: what time it is.
         retries: how often to try again after a conflict.
         pause: waits for some seconds; injected, as the clock is.
+        kept: what the last recording knew.
     """
 
     log: EventLog
@@ -51,6 +80,7 @@ class Recording:
     clock: Clock
     retries: int = RETRIES
     pause: Callable[[float], None] = time.sleep
+    kept: KeptWorld = field(factory=KeptWorld, eq=False, repr=False)
 
     def record(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt:
         """Record all drafts in one append, or none.
@@ -60,19 +90,30 @@ class Recording:
             Conflict: others kept recording what they depend on.
         """
         for attempt in range(self.retries + 1):
-            head: int | None = None
+            # Taken first: the command must be looked for at or after what is kept.
+            kept = self.kept.take() if attempt == 0 else None
+            seen: int | None = None
             if command_id is not None or attempt:
-                before, head = self._before(drafts, command_id)
+                before, seen = self._before(drafts, command_id)
                 if before is not None:
                     return before
-            world = self.world()
+            world, head = kept or (self.world(), seen)
             # Up to the same head, so that nothing goes unseen between the two looks.
             head = self.load(world, drafts, head)
-            entries = self.judged(world, drafts, head)
             try:
-                return self.append(world, entries, head, command_id)
+                entries = self.judged(world, drafts, head)
+                receipt = self.append(world, entries, head, command_id)
+            except Refused:
+                if kept is None or self.log.head() == head:
+                    raise
+                continue  # what was kept may be out of date: look again
             except Conflict:
-                self.wait(attempt)
+                if kept is None:
+                    self.wait(attempt)
+                continue
+            if receipt.entry.position == head + 1:
+                self.kept.give(world, receipt.position)
+            return receipt
         raise Conflict(
             f"others kept recording what this depends on; gave up after {self.retries} retries. "
             "Nothing was written; try again"

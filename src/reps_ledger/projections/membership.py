@@ -13,7 +13,9 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, frozen
+import msgspec
+from attrs import frozen
+from msgspec.structs import replace
 
 from reps_ledger.domain.facts import (
     LeaveEnded,
@@ -38,6 +40,9 @@ ACTIVE_MONTHS: Final = 12
 """Calendar months for which an act keeps a member active."""
 
 
+_Stretches = tuple[tuple[datetime, datetime], ...]
+
+
 @frozen(kw_only=True)
 class Spell:
     """A time of activity or of absence, from ``start`` and before ``end``.
@@ -53,9 +58,10 @@ class Spell:
     end: datetime | None
 
 
-@frozen(kw_only=True)
-class Membership:
+class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """A person's membership, as folded so far.
+
+    A msgspec struct, as every act of everyone makes a new one.
 
     Attributes:
         member: whose.
@@ -141,32 +147,37 @@ def _lived(state: Membership, entry: Entry) -> Membership:
     at = entry.occurred_at
     match entry.fact:
         case MemberJoined(kind=kind, inferred=inferred) if state.joined_at is None:
-            return evolve(state, joined_at=at, kind=kind, inferred=inferred)
+            return replace(state, joined_at=at, kind=kind, inferred=inferred)
         case MemberRetired(how=how):
-            state = evolve(_cut(state, at), retired_at=at, retired_how=how, acted_until=None)
-            return evolve(state, on_leave_since=None, leave_until=None)
+            state = replace(_cut(state, at), retired_at=at, retired_how=how, acted_until=None)
+            return replace(state, on_leave_since=None, leave_until=None)
         case MemberReturned() | RoleAssigned():
-            return evolve(state, retired_at=None, retired_how=None)
+            return replace(state, retired_at=None, retired_how=None)
         case LeaveStarted(expected_return=expected):
-            state = _active(state, at, LAST if expected is None else expected)
-            return evolve(state, on_leave_since=at, leave_until=expected)
+            stretches = _stretched(state.stretches, at, LAST if expected is None else expected)
+            return replace(state, stretches=stretches, on_leave_since=at, leave_until=expected)
         case LeaveEnded() if state.on_leave_since is not None:
             state = _cut(state, max(at, state.acted_until or at))
-            return evolve(state, on_leave_since=None, leave_until=None)
+            return replace(state, on_leave_since=None, leave_until=None)
     return state
 
 
 def _acted(state: Membership, at: datetime, zone: tzinfo) -> Membership:
     until = months_after(at, ACTIVE_MONTHS, zone)
-    return evolve(_active(state, at, until), last_activity=at, acted_until=until)
+    return replace(
+        state,
+        stretches=_stretched(state.stretches, at, until),
+        last_activity=at,
+        acted_until=until,
+    )
 
 
-def _active(state: Membership, start: datetime, until: datetime) -> Membership:
+def _stretched(stretches: _Stretches, start: datetime, until: datetime) -> _Stretches:
     """Add a time of activity; it joins the last one where they touch."""
-    if state.stretches and start <= state.stretches[-1][1]:
-        *before, (first, last) = state.stretches
-        return evolve(state, stretches=(*before, (first, max(last, until))))
-    return evolve(state, stretches=(*state.stretches, (start, until)))
+    if stretches and start <= stretches[-1][1]:
+        *before, (first, last) = stretches
+        return (*before, (first, max(last, until)))
+    return (*stretches, (start, until))
 
 
 def _cut(state: Membership, at: datetime) -> Membership:
@@ -174,4 +185,4 @@ def _cut(state: Membership, at: datetime) -> Membership:
     if not state.stretches or state.stretches[-1][1] <= at:
         return state
     *before, (first, _) = state.stretches
-    return evolve(state, stretches=(*before, (first, at)))
+    return replace(state, stretches=(*before, (first, at)))

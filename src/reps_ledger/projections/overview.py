@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+import msgspec
 
 from reps_ledger.projections.belonging import Belonging, belonging
 from reps_ledger.projections.membership import Membership, membership
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Overview", "overview"]
 
 
-@frozen(kw_only=True)
-class Overview:
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
     """One member, as folded so far.
 
     Attributes:

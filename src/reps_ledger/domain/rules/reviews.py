@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened
 from reps_ledger.domain.limits import MAX_DEPTH
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from reps_ledger.domain.refusals import Refusal
 
 __all__ = ["REVIEWS"]
+
+_WORD: Final = re.compile(r"[\w-]+|\.|\S")
 
 
 def _going(entry: Entry, life: Life) -> Iterator[Refusal]:
@@ -106,6 +109,8 @@ def _problem_with(document: str) -> str | None:
     try:
         if document.lstrip().startswith("{"):
             value = json.loads(document)
+        elif _has_deep_key(document):
+            return f"it is nested more than {MAX_DEPTH} deep"
         else:
             value = tomllib.loads(document)
     except (ValueError, RecursionError) as error:
@@ -113,6 +118,20 @@ def _problem_with(document: str) -> str | None:
     if not isinstance(value, dict) or not value:
         return "it is empty"
     return None if _depth(value, MAX_DEPTH) else f"it is nested more than {MAX_DEPTH} deep"
+
+
+def _has_deep_key(document: str) -> bool:
+    """Whether a dotted key of TOML is too deep; tomllib takes a minute to find that out."""
+    depth, last = 0, ""
+    for word in _WORD.findall(document):
+        if word == ".":
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif last != ".":  # two words in a row, as in prose, are no key
+            depth = 0
+        last = word
+    return False
 
 
 def _depth(value: object, left: int) -> bool:

@@ -40,10 +40,10 @@ _FETCH: Final = (
 )
 
 Row = tuple[int, str, bytes, str]
-_tags = msgspec.json.Decoder(list[str])
+_tags = msgspec.json.Decoder(tuple[str, ...])
 
 
-def decoded_tags(position: int, tags: str) -> list[str]:
+def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
     """The tags of a stored row.
 
     Raises:
@@ -91,7 +91,7 @@ class SQLiteReadResponse(DCBReadResponse):
             first = next(self._pages, [])
         self._connection = None
         self._ends_at = self._known_end(first)
-        self._events = self._decoded(first)
+        self._rows_left = self._all_rows(first)
 
     @property
     def head(self) -> int | None:
@@ -102,13 +102,16 @@ class SQLiteReadResponse(DCBReadResponse):
         return self._ends_at or None
 
     def __next__(self) -> DCBSequencedEvent:
-        return next(self._events)
+        position, kind, data, tags = next(self._rows_left)
+        return DCBSequencedEvent(DCBEvent(kind, data, list(decoded_tags(position, tags))), position)
 
-    def _decoded(self, rows: list[Row]) -> Iterator[DCBSequencedEvent]:
+    def rows(self) -> Iterator[Row]:
+        """The entries as plain rows, for who makes nothing of the library's events."""
+        return self._rows_left
+
+    def _all_rows(self, rows: list[Row]) -> Iterator[Row]:
         while rows:
-            for position, kind, data, tags in rows:
-                event = DCBEvent(kind, data, decoded_tags(position, tags))
-                yield DCBSequencedEvent(event, position)
+            yield from rows
             rows = self._next_page()
 
     def _next_page(self) -> list[Row]:

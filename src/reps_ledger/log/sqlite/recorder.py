@@ -18,6 +18,8 @@ from reps_ledger.log.sqlite.connections import Connections
 from reps_ledger.log.sqlite.query import Span, first_match, matcher
 from reps_ledger.log.sqlite.reading import FEW, SQLiteReadResponse, decoded_tags
 from reps_ledger.log.sqlite.schema import (
+    CHECKPOINT_OFTEN,
+    CHECKPOINT_RARELY,
     HEAD,
     INDEX_TAGS,
     INSERT_EVENT,
@@ -92,6 +94,10 @@ class SQLiteRecorder(DCBRecorder):
         if not batch:
             raise ProgrammingError("there are no events to append; pass at least one")
         with self._connections.writing() as connection:
+            if len(batch) >= MANY:
+                # Let the log grow while much is written; a small append reuses it, which is
+                # cheaper than growing it.
+                connection.execute(CHECKPOINT_RARELY)
             connection.execute("BEGIN IMMEDIATE")
             (head,) = connection.execute(HEAD).fetchone()
             failed = condition is not None and _fails(connection, condition, head)
@@ -100,6 +106,8 @@ class SQLiteRecorder(DCBRecorder):
             else:
                 _insert(connection, head, batch)
                 connection.execute("COMMIT")
+            if len(batch) >= MANY:
+                connection.execute(CHECKPOINT_OFTEN)
         if failed:
             raise IntegrityError(condition)
         self.wake()

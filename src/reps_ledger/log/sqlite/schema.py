@@ -34,6 +34,8 @@ FORMAT_VERSION: Final = 1
 HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
 INSERT_EVENT: Final = "INSERT INTO events (position, type, data, tags) VALUES (?, ?, ?, ?)"
 MANY: Final = 200
+CHECKPOINT_OFTEN: Final = "PRAGMA wal_autocheckpoint = 1000"
+CHECKPOINT_RARELY: Final = "PRAGMA wal_autocheckpoint = 8000"
 INSERT_MANY: Final = INSERT_EVENT + ", (?, ?, ?, ?)" * (MANY - 1)
 # OR IGNORE: a tag given twice is indexed once. It does not weaken the triggers' RAISE.
 INDEX_TAGS: Final = (
