@@ -1,0 +1,77 @@
+"""What the documents show is what happens: their code blocks are run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+from reps_ledger.domain import limits
+from reps_ledger.domain.facts import BUILT_IN, RESERVED, Registry
+
+if TYPE_CHECKING:
+    from sybil.document import Document
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+
+def _examples(page: Path) -> Document:
+    return Sybil(parsers=[PythonCodeBlockParser()]).parse(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_what_pages_show_is_what_happens(page: Path) -> None:
+    """Every block of Python runs as written, in order, and prints what the page says."""
+    for example in _examples(page).examples():
+        example.evaluate()
+
+
+def test_the_readme_shows_something() -> None:
+    """The README has blocks to run: the test above cannot pass by finding none."""
+    assert len(list(_examples(ROOT / "README.md").examples())) >= 5
+
+
+def test_the_two_commands_come_first() -> None:
+    """Before anything else the README says make demo and make test, and both are targets."""
+    first = SHELL.search((ROOT / "README.md").read_text())
+    assert first is not None
+    commands = [line.split("#")[0].strip() for line in first.group(1).splitlines() if line]
+    assert commands == ["make demo", "make test"]
+    targets = (ROOT / "Makefile").read_text()
+    assert "\ndemo:" in targets
+    assert "\ntest:" in targets
+
+
+def test_every_fact_is_described() -> None:
+    """The page of facts names every stored name and every field, and no other stored name."""
+    page = (ROOT / "docs" / "facts.md").read_text()
+    rows = {
+        row[0]: row[1] for row in re.findall(r"^\| `([a-z.]+)` \|([^|]*)\|", page, re.MULTILINE)
+    }
+    registry = Registry(BUILT_IN)
+    assert rows.keys() == {described.kind.name for described in registry}
+    for described in registry:
+        told = set(re.findall(r"`(\w+)`", rows[described.kind.name]))
+        assert told == described.names, described.kind.name
+
+
+def test_every_limit_and_reserved_name_is_described() -> None:
+    """The page of the format names each limit with its value, and each reserved name."""
+    page = (ROOT / "docs" / "exchange-format.md").read_text()
+    for name in limits.__all__:
+        assert f"| `{name}` | {getattr(limits, name):,} |" in page
+    for name in RESERVED:
+        assert f"`{name}`" in page
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every link to a file of the project leads to one."""
+    for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
