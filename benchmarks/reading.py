@@ -25,7 +25,7 @@ def run(folder: Path) -> list[str]:
     fresh(target)
     ledger = rl.open(target)
     ledger.import_history(file)
-    app: Application[object] = Application(
+    app: Application[UUID] = Application(
         env={
             "PERSISTENCE_MODULE": "eventsourcing.sqlite",
             "SQLITE_DBNAME": str(folder / "replay.db"),

@@ -57,7 +57,7 @@ def run(folder: Path) -> list[str]:
                 [(f"{tag}", kind, position) for tag, kind, _ in tags[index]],
             )
 
-    app: Application[object] = Application(
+    app: Application[UUID] = Application(
         env={
             "PERSISTENCE_MODULE": "eventsourcing.sqlite",
             "SQLITE_DBNAME": str(folder / "library.db"),
