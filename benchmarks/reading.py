@@ -13,6 +13,7 @@ import reps_ledger as rl
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
 FACTS = 50_000
 

@@ -14,6 +14,7 @@ import reps_ledger as rl
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from uuid import UUID
 
 COUNT = 300
 
