@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from eventsourcing.application import Application
 from importing import fresh, write
@@ -51,7 +51,9 @@ def run(folder: Path) -> list[str]:
             start = batch[-1].id + 1
         assert count == FACTS  # noqa: S101
 
-    ids = sorted({n.originator_id for n in app.recorder.select_notifications(1, FACTS)}, key=str)
+    ids: list[Any] = sorted(
+        {n.originator_id for n in app.recorder.select_notifications(1, FACTS)}, key=str
+    )
 
     def rebuild() -> None:
         for each in ids:
