@@ -8,6 +8,7 @@ export TMPDIR := $(CURDIR)/.cache/tmp
 .PHONY: demo test lint types unit bench format clean
 
 demo: .venv/demo.stamp
+	@mkdir -p $(TMPDIR)
 	$(BIN)/python examples/demo.py
 
 test: lint types unit
@@ -20,9 +21,11 @@ types: .venv/dev.stamp
 	$(BIN)/mypy
 
 unit: .venv/dev.stamp
+	@mkdir -p $(TMPDIR)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term $(PYTEST_ARGS)
 
 bench: .venv/dev.stamp
+	@mkdir -p $(TMPDIR)
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 format: .venv/dev.stamp

@@ -50,6 +50,7 @@ class _Judged(NamedTuple):
     pending: list[_Pending]
     entries: list[Entry]
     joins: int
+    unread: list[RefusedRow]  # which no rule was asked about
     refused: list[RefusedRow]
 
 
@@ -221,14 +222,14 @@ class Session:
             there = self.recording.log.entries_of({one.draft.id for one in pending})
             self._recorded += len(there)
             pending = [one for one in pending if one.draft.id not in there]
-            again = self._judged(pending, [])
+            again = self._judged(pending, judged.unread)
             try:
                 positions: list[int] = []
                 if again.entries:
                     sources = self.recording.sources(world, again.entries)
                     sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
                     positions = self._append(again.entries, sources)
-                self._written(again._replace(refused=judged.refused + again.refused), positions)
+                self._written(again, positions)
             except Conflict:
                 continue
             return
@@ -237,7 +238,7 @@ class Session:
     def _written(self, judged: _Judged, positions: list[int]) -> bool:
         self._recorded += len(judged.entries) - judged.joins
         self._joined += judged.joins
-        for row in sorted(judged.refused, key=lambda row: row.line):
+        for row in sorted(judged.unread + judged.refused, key=lambda row: row.line):
             self._quarantine.add(row)
         alone = not positions or positions[0] == self._head + 1
         if not alone:
@@ -259,7 +260,7 @@ class Session:
         world = self._begin()
         flying = [] if self._flight is None else self._flight.judged.entries
         place = self._head + len(flying) + 1
-        found = _Judged(pending, [], 0, list(before))
+        found = _Judged(pending, [], 0, before, [])
         now = self.recording.now()
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
@@ -270,7 +271,7 @@ class Session:
                 if entry.name in AMENDING:  # what comes after it may depend on more than before
                     self._load(world, part[number:], [*flying, *found.entries])
         if self.stop:
-            self._stop_at(found.refused)
+            self._stop_at(found.unread + found.refused)
         return found
 
     def _load(self, world: World, pending: list[_Pending], coming: list[Entry]) -> None:
