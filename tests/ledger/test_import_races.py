@@ -38,7 +38,9 @@ def _import(moments: dict[tuple[str, int], Callable[[rl.Ledger], Any]], *, after
     """Import with somebody else recording before, or after, the nth append or read."""
     recorder = rl.SQLiteRecorder(":memory:")
     other = rl.open(recorder)
-    acts = {moment: partial(act, other) for moment, act in moments.items()}
+    acts: dict[tuple[str, int], Callable[[], None]] = {
+        moment: partial(act, other) for moment, act in moments.items()
+    }
     faulty = Faulty(recorder, after=acts) if after else Faulty(recorder, before=acts)
     with rl.open(faulty) as ledger:
         report = ledger.import_history(ROWS)
