@@ -219,6 +219,7 @@ class Ledger:
             self._recording.rules,
             view.valid_at,
             readings=view.reading.amendments().readings,
+            zone=self._zone,
             complete_rosters=complete_rosters,
         )
         return tuple(found)

@@ -107,3 +107,37 @@ def test_a_rule_of_an_unknown_fact_is_a_mistake() -> None:
     """A rule for a fact that the ledger does not know keeps it from opening."""
     with pytest.raises(rl.ConfigurationError, match=r"badge.awarded.*facts"):
         rl.open(None, rules=[MENTORS_ONLY])
+
+
+@rl.fact("tea.shared")
+@attrs.frozen(kw_only=True)
+class TeaShared:
+    """A service's own fact, with a list and no validators."""
+
+    member: str
+    guests: tuple[str, ...] = ()
+
+
+def test_a_list_is_taken_for_a_tuple() -> None:
+    """A service's own list field takes a list, as the built-in ones do."""
+    with rl.open(facts=[TeaShared]) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        guests: object = ["ben", "cleo"]
+        receipt = ledger.record(TeaShared(member="ana", guests=guests), by="ana")  # type: ignore[arg-type]
+        assert receipt.entry.fact == TeaShared(member="ana", guests=("ben", "cleo"))
+        assert ledger.entry(receipt.id).fact == receipt.entry.fact
+
+
+def test_a_rule_must_be_a_rule() -> None:
+    """What is no rule is refused when the ledger is opened."""
+    with pytest.raises(rl.ConfigurationError, match="Rule"):
+        rl.open(rules=[1])  # type: ignore[list-item]
+
+
+def test_a_command_id_is_of_one_command() -> None:
+    """A command id that is used again for other facts is an error: nothing is dropped unseen."""
+    with rl.open() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council", command_id="c1")
+        with pytest.raises(rl.InvalidInput, match="c1"):
+            ledger.record(rl.MemberJoined(member="ben"), by="council", command_id="c1")
+        assert ledger.position == 1

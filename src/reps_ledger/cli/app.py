@@ -10,7 +10,17 @@ from typing import IO, Annotated, Any
 import typer
 
 from reps_ledger.cli.asking import register_queries
-from reps_ledger.cli.options import REFUSED, AsJson, KnownAt, Target, Zone, known_at, opened
+from reps_ledger.cli.options import (
+    REFUSED,
+    STORAGE,
+    AsJson,
+    KnownAt,
+    Target,
+    Zone,
+    file_of,
+    known_at,
+    opened,
+)
 from reps_ledger.cli.output import complain, say, show_json, show_table
 from reps_ledger.cli.progress import reading
 from reps_ledger.errors import InvalidInput, StorageError
@@ -25,7 +35,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="A community's membership, kept as immutable facts.\n\n"
     "Exit codes: 0 done; 1 something was refused or does not add up; 2 wrong usage; "
-    "3 the ledger cannot be opened, read or written.",
+    "3 the ledger cannot be opened, read or written.\n\n"
+    "A service's own facts: REPS_LEDGER_FACTS=module:NAME names a list of their classes.",
 )
 register_queries(app)
 
@@ -65,8 +76,12 @@ def import_(
     """Import histories. Safe to run again: nothing is recorded twice."""
     refused = 0
     reports: dict[str, Any] = {}
+    for file in files:
+        if not file.is_file():  # before a ledger is made for nothing
+            complain(f"reps-ledger: {file} cannot be read: it is no file")
+            raise typer.Exit(STORAGE)
     with opened(ledger, zone, new=True) as opened_ledger:
-        kept = _opened(quarantine, files) if quarantine is not None else None
+        kept = _opened(quarantine, files, ledger) if quarantine is not None else None
         try:
             for file in files:
                 with reading(file) as on_progress:
@@ -92,9 +107,13 @@ def import_(
         raise typer.Exit(REFUSED)
 
 
-def _opened(quarantine: Path, files: list[Path]) -> IO[bytes]:
-    if any(quarantine.resolve() == file.resolve() for file in files):
-        raise InvalidInput(f"{quarantine} is to be imported; name another file for --quarantine")
+def _opened(quarantine: Path, files: list[Path], ledger: str) -> IO[bytes]:
+    own = file_of(ledger)
+    taken = {file.resolve() for file in files}
+    if own is not None:
+        taken |= {Path(f"{own.resolve()}{suffix}") for suffix in ("", "-wal", "-shm")}
+    if quarantine.resolve() in taken:
+        raise InvalidInput(f"{quarantine} is in use; name another file for --quarantine")
     try:
         return quarantine.open("wb")
     except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import tzinfo
 from typing import Annotated, Any
 
 import msgspec
@@ -60,7 +61,7 @@ def show(
         if as_json:
             show_json(_member(person))
         else:
-            _show_member(person)
+            _show_member(person, zone_of(zone))
 
 
 def _member(person: MemberView) -> dict[str, Any]:
@@ -88,14 +89,14 @@ def _member(person: MemberView) -> dict[str, Any]:
     }
 
 
-def _show_member(person: MemberView) -> None:
+def _show_member(person: MemberView, zone: tzinfo) -> None:
     membership = person.membership
     if membership.is_member:
-        retired = f"; retired {day(membership.retired_at)}" if membership.retired_at else ""
+        retired = f"; retired {day(membership.retired_at, zone)}" if membership.retired_at else ""
         leave = "; on leave" if membership.on_leave else ""
         say(
-            f"{person.member}: member since {day(membership.joined_at)}, "
-            f"{membership.standing} since {day(membership.since)}{leave}{retired}"
+            f"{person.member}: member since {day(membership.joined_at, zone)}, "
+            f"{membership.standing} since {day(membership.since, zone)}{leave}{retired}"
         )
     else:
         say(f"{person.member}: never joined")
@@ -103,11 +104,13 @@ def _show_member(person: MemberView) -> None:
         "Roles",
         ("role", "from", "to", "how it ended", "assigned by"),
         [(place(h.role, h.community), h.start, h.end, h.how, h.by) for h in person.roles.ever],
+        zone,
     )
     show_table(
         f"Vouched for by {len(person.vouches.received)}",
         ("voucher", "since", "reason"),
         [(v.voucher, v.at, v.reason) for v in person.vouches.received],
+        zone,
     )
 
 
@@ -133,6 +136,7 @@ def roster(
         f"{len(rows):,} people",
         ("member", "roles", "since", "active", "last activity", "vouches"),
         [(r.member, r.roles, r.since, r.active, r.last_activity, r.vouch_level) for r in rows],
+        zone_of(zone),
     )
 
 
@@ -161,7 +165,10 @@ def census(
         show_json(rows)
         return
     show_table(
-        "Members", ("at", *names, "members"), [(row.at, *row.group, row.members) for row in rows]
+        "Members",
+        ("at", *names, "members"),
+        [(row.at, *row.group, row.members) for row in rows],
+        zone_of(zone),
     )
 
 
@@ -184,7 +191,8 @@ def history(
         for entry in found:
             who = member or str(getattr(entry.fact, "member", ""))
             corrected = " (corrected)" if entry.is_correction else ""
-            when = entry.day or entry.occurred_at.isoformat(sep=" ", timespec="minutes")
+            moment = entry.occurred_at.astimezone(zone_of(zone))
+            when = entry.day or moment.isoformat(sep=" ", timespec="minutes")
             words = words_for(entry, who, zone_of(zone))
             say(f"{when}  {'' if member else who + ' '}{words}{corrected}")
 
@@ -223,6 +231,7 @@ def reconcile(
             f"{len(found):,} discrepancies",
             ("kind", "at", "what"),
             [(item.kind, item.at, item.words) for item in found],
+            zone_of(zone),
         )
     if found:
         raise typer.Exit(REFUSED)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import importlib
+import os
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -14,6 +16,7 @@ import typer
 
 from reps_ledger import errors
 from reps_ledger.cli.output import complain
+from reps_ledger.domain.facts import Fact
 from reps_ledger.ledger import Ledger
 from reps_ledger.ledger import open as open_ledger
 
@@ -24,6 +27,7 @@ __all__ = [
     "KnownAt",
     "Target",
     "Zone",
+    "file_of",
     "known_at",
     "opened",
     "valid_at",
@@ -38,6 +42,9 @@ USAGE: Final = 2
 STORAGE: Final = 3
 """Exit code: the ledger cannot be opened, read or written."""
 
+FACTS: Final = "REPS_LEDGER_FACTS"
+"""The environment variable that names a service's own facts, as ``module:NAME``."""
+
 Target = Annotated[
     str,
     typer.Option(
@@ -48,7 +55,12 @@ Target = Annotated[
     ),
 ]
 Zone = Annotated[
-    str, typer.Option("--zone", help="The time zone in which dates and months are read.")
+    str,
+    typer.Option(
+        "--zone",
+        envvar="REPS_LEDGER_ZONE",
+        help="The time zone in which dates and months are read: always the ledger's own.",
+    ),
 ]
 At = Annotated[
     str | None,
@@ -70,18 +82,41 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 @contextlib.contextmanager
 def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
     """Open a ledger, and turn the library's errors into words and exit codes."""
-    file = unquote(target.removeprefix("sqlite:///"))
-    if not new and "://" not in file and not Path(file).exists():
+    file = file_of(target)
+    if not new and file is not None and not file.exists():
         _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
     try:
-        with open_ledger(target, zone=zone) as ledger:
+        with open_ledger(target, zone=zone, facts=_own_facts()) as ledger:
             yield ledger
+    except OSError as error:
+        _fail(error, STORAGE)
     except (errors.StorageError, errors.CodecError) as error:
         _fail(error, STORAGE)
     except (errors.InvalidInput, errors.ConfigurationError) as error:
         _fail(error, USAGE)
     except errors.LedgerError as error:
         _fail(error, REFUSED)
+
+
+def file_of(target: str) -> Path | None:
+    """Return the file that a ledger is kept in, or None where it is no file."""
+    file = unquote(target.removeprefix("sqlite:///"))
+    return None if "://" in file else Path(file)
+
+
+def _own_facts() -> Iterable[type[Fact]]:
+    """Return the service's own facts, which the user names as ``module:NAME``."""
+    named = os.environ.get(FACTS)
+    if not named:
+        return ()
+    module, _, name = named.partition(":")
+    try:
+        found: Iterable[type[Fact]] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise errors.ConfigurationError(
+            f"{FACTS}={named!r} cannot be imported: {error}; name a list of classes as module:NAME"
+        ) from error
+    return found
 
 
 def _fail(error: Exception, code: int) -> NoReturn:

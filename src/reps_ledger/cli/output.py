@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -37,25 +37,27 @@ def show_json(value: Any) -> None:
     sys.stdout.write(text.decode() + "\n")
 
 
-def show_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print a table; numbers to the right, and cells as they are."""
+def show_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], zone: tzinfo = UTC
+) -> None:
+    """Print a table; numbers to the right, days in a zone, and cells as they are."""
     table = Table(title=Text(title), title_justify="left")
     for column in columns:
         table.add_column(column, overflow="fold")  # never cut short
     for row in rows:
-        table.add_row(*(Text(_cell(cell), justify=_side(cell)) for cell in row))
+        table.add_row(*(Text(_cell(cell, zone), justify=_side(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:
         console.width = _WIDE  # for programs: a row is a line
     console.print(table)
 
 
-def day(moment: datetime | None) -> str:
-    """Say on which day something was."""
-    return moment.date().isoformat() if moment is not None else ""
+def day(moment: datetime | None, zone: tzinfo) -> str:
+    """Say on which day something was, in a zone."""
+    return moment.astimezone(zone).date().isoformat() if moment is not None else ""
 
 
-def _cell(value: Any) -> str:
+def _cell(value: Any, zone: tzinfo) -> str:
     match value:
         case None:
             return ""
@@ -64,7 +66,7 @@ def _cell(value: Any) -> str:
         case int():
             return f"{value:,}"
         case datetime():
-            return day(value)
+            return day(value, zone)
         case tuple() | list() | set() | frozenset():
             return ", ".join(str(item) for item in value)
     return str(value)

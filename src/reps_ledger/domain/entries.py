@@ -13,7 +13,7 @@ from typing_extensions import TypeVar
 from reps_ledger.domain.time import microseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from reps_ledger.domain.facts.kinds import Fact
     from reps_ledger.domain.facts.registry import Registry
@@ -120,22 +120,24 @@ def command_tag(command_id: str) -> str:
     return f"command:{command_id}"
 
 
-def people_in(fact: Fact, registry: Registry) -> Iterator[str]:
-    """Yield everyone whom a fact names."""
+def people_in(fact: Fact, registry: Registry) -> list[str]:
+    """Return everyone whom a fact names."""
+    found: list[str] = []
     for name in registry.of(fact).persons:
         value = getattr(fact, name)
         if isinstance(value, str):
-            yield value
+            found.append(value)
         elif value:
-            yield from value
+            found += value
+    return found
 
 
-def subject_tags(fact: Fact, registry: Registry) -> Iterator[str]:
-    """Yield the tags of the people and the community that a fact is about."""
-    for person in people_in(fact, registry):
-        yield member_tag(person)
+def subject_tags(fact: Fact, registry: Registry) -> list[str]:
+    """Return the tags of the people and the community that a fact is about."""
+    found = [member_tag(person) for person in people_in(fact, registry)]
     if registry.of(fact).tagged and (community := fact.community) is not None:  # type: ignore[attr-defined]
-        yield community_tag(community)
+        found.append(community_tag(community))
+    return found
 
 
 def time_ordered_id(now: datetime, random: bytes | None = None) -> str:

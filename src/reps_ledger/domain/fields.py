@@ -133,8 +133,8 @@ def is_name(instance: object, attribute: Attribute[Any], value: object) -> None:
 
 def is_name_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Validate an identifier that may be absent."""
-    if value is not None:
-        is_name(instance, attribute, value)
+    if value is not None and not _is_plain(value):
+        check_name(value, _what(instance, attribute))
 
 
 def is_names(instance: object, attribute: Attribute[Any], value: object) -> None:

@@ -7,7 +7,8 @@ import csv
 import gzip
 import io
 import os
-import tempfile
+import secrets
+import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
@@ -48,7 +49,11 @@ def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes])
     """
     if not isinstance(target, str | os.PathLike):
         return _write_json(reading, target)
-    path = Path(target)
+    try:
+        path = Path(os.path.realpath(target))
+    except ValueError as error:  # the path has a NUL
+        raise StorageError(f"{target!r} cannot be written: {error}") from error
+    _refuse_own_file(reading, path)
     names = path.name.lower().removesuffix(".gz")
     write = _write_csv if names.endswith(".csv") else _write_json
     try:
@@ -64,20 +69,36 @@ def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes])
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside ``path`` that takes its place once it is complete and on disk."""
+    """Open a file beside ``path`` that takes its place once it is complete and on disk.
+
+    A link is followed; a file that is replaced keeps its mode; what is there and is no regular
+    file (a pipe, a device) is written to as it is.
+    """
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
+            yield file
+        return
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except ValueError as error:  # the path has a NUL
-        raise OSError(str(error)) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        if path.exists():
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        beside.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
+
+
+def _refuse_own_file(reading: Reading, path: Path) -> None:
+    own = getattr(reading.log.recorder, "path", None)
+    if own is None:
+        return
+    taken = {f"{own}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
+    if str(path) in taken:
+        raise StorageError(f"{path} is the ledger's own file; export to another one")
 
 
 def _write_json(reading: Reading, file: IO[bytes]) -> int:

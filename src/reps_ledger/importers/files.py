@@ -8,7 +8,7 @@ import json
 import reprlib
 import zlib
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -42,7 +42,7 @@ _SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxlist, _SHOWN.maxstring = 4, 40, 40, 5
 _DECODER: Final = msgspec.json.Decoder()
 
 
-class Line(NamedTuple):
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A row as found, or why it is none.
 
     Attributes:

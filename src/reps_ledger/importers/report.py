@@ -49,6 +49,9 @@ class Quarantine:
     def __len__(self) -> int:
         return self._count
 
+    def __repr__(self) -> str:
+        return f"<Quarantine of {self._count} rows; iterate over it>"
+
     def __iter__(self) -> Iterator[RefusedRow]:
         place = 0
         while True:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -28,7 +29,7 @@ __all__ = ["Row", "fact_of", "read_row", "row_id", "write_row"]
 
 _BUILT_IN: Final = frozenset(BUILT_IN)
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
-_SAYING: Final = frozenset({"by", "command_id", "id", "on_behalf_of", "source"})
+_SAYING: Final = ("by", "command_id", "on_behalf_of", "source")
 _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
@@ -48,10 +49,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     fact: Fact
     occurred_at: date
-    by: str | None
-    on_behalf_of: str | None
-    command_id: str | None
-    source: str | None
+    by: str | None = None
+    on_behalf_of: str | None = None
+    command_id: str | None = None
+    source: str | None = None
     id: str
 
 
@@ -66,10 +67,8 @@ def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
     if at is None:
         raise InvalidTime("occurred_at is missing", field="occurred_at")
     fact = fact_of(row, codec)
-    said: dict[str, str | None] = dict.fromkeys(_SAYING)
-    for name in _SAYING & row.keys():
-        said[name] = _text(row, name)
-    given = said.pop("id")
+    said = {name: _text(row, name) for name in _SAYING if name in row}
+    given = _text(row, "id")
     return Row(
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
@@ -101,10 +100,12 @@ def fact_of(row: Mapping[str, Any], codec: Codec) -> Fact:
     if not described.required <= values.keys():
         missing = ", ".join(sorted(described.required - values.keys()))
         raise InvalidFact(f"{name} needs {missing}", field=missing)
-    for field in described.instants & values.keys():
-        values[field] = _moment(values[field], field)
-    for field in described.nested & values.keys():
-        values[field] = _nested(values[field], codec)
+    if described.instants:
+        for field in described.instants & values.keys():
+            values[field] = _moment(values[field], field)
+    if described.nested:
+        for field in described.nested & values.keys():
+            values[field] = _nested(values[field], codec)
     return _built(described, values, codec)
 
 
@@ -165,7 +166,7 @@ def _moment(value: object, what: str) -> date:
         raise InvalidTime(f"{what} must be text, not {value!r:.80}", field=what)
     try:
         if len(value) == _DAY:
-            return msgspec.convert(value, date)
+            return _day(value)
         instant = msgspec.convert(value, datetime)
     except msgspec.MsgspecError:
         raise InvalidTime(
@@ -176,6 +177,12 @@ def _moment(value: object, what: str) -> date:
     if instant.tzinfo is None:
         raise InvalidTime(f"{what} has no time zone: {value!r}", field=what)
     return instant
+
+
+@lru_cache(maxsize=1 << 10)
+def _day(text: str) -> date:
+    # Rows mostly come by day, many of one day.
+    return msgspec.convert(text, date)
 
 
 def row_id(row: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, Fact, Registry
+from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, Fact, FactType
 from reps_ledger.domain.fields import check_name
 from reps_ledger.domain.limits import MAX_ENTRY_BYTES
 from reps_ledger.domain.time import day_end, day_start, instant_of
@@ -128,8 +128,16 @@ def _when(occurred_at: date | None, zone: tzinfo) -> tuple[datetime | None, date
 
 def _settled(fact: Fact, codec: Codec, zone: tzinfo) -> Fact:
     """Return the fact with every date and instant in it as an instant in UTC."""
-    registry: Registry = codec.registry
-    described = registry.of(fact)
+    described = codec.registry.of(fact)
+    if described.days or described.instants or described.nested:
+        fact = _with_instants(fact, described, codec, zone)
+    if described.cls not in _BUILT_IN:
+        fact = _tupled(fact, described)
+        _check_stored(fact, codec)
+    return fact
+
+
+def _with_instants(fact: Fact, described: FactType, codec: Codec, zone: tzinfo) -> Fact:
     changes: dict[str, Any] = {}
     for name, side in described.days:
         value: Any = getattr(fact, name)
@@ -147,9 +155,17 @@ def _settled(fact: Fact, codec: Codec, zone: tzinfo) -> Fact:
             changes["replacement"] = replacement
     if changes:
         fact = evolve(fact, **changes)  # type: ignore[misc]  # of any class
-    if described.cls not in _BUILT_IN:
-        _check_stored(fact, codec)
     return fact
+
+
+def _tupled(fact: Fact, described: FactType) -> Fact:
+    """Return a service's own fact with tuples where it was given lists."""
+    lists = {
+        name: tuple(value)
+        for name, shape in described.shapes.items()
+        if shape == "list" and isinstance(value := getattr(fact, name), list)
+    }
+    return evolve(fact, **lists) if lists else fact  # type: ignore[misc]  # of any class
 
 
 def _check_stored(fact: Fact, codec: Codec) -> None:

@@ -109,11 +109,9 @@ class EventLog:
         return {entry.id: entry for entry in found if entry.id in wanted}
 
     def append(
-        self, entries: Sequence[Entry], depends_on: Iterable[Source] | None, after: int
+        self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int
     ) -> list[int]:
         """Append entries unless anything of the sources was recorded after a position.
-
-        With None for the sources: unless anything at all was.
 
         Every append is conditional, and every condition has a source: on PostgreSQL only a
         conditional append takes the lock without which a reader could miss an entry.
@@ -125,10 +123,21 @@ class EventLog:
             Conflict: something was; or the commit's reply was lost and the retry met
                 the very entries that it had appended. Look for them to know.
         """
-        sources = {Source(entry_tag(entries[0].id)), *depends_on} if depends_on is not None else ()
-        events = [
-            DCBEvent(type=e.name, data=self.codec.encode(e), tags=list(e.tags)) for e in entries
-        ]
+        sources = {Source(entry_tag(entries[0].id)), *depends_on}
+        return self.append_events(self.events(entries), sources, after)
+
+    def events(self, entries: Iterable[Entry]) -> list[DCBEvent]:
+        """Return entries as the events that a recorder takes."""
+        encode = self.codec.encode
+        return [DCBEvent(entry.name, encode(entry), list(entry.tags)) for entry in entries]
+
+    def append_events(
+        self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int
+    ) -> list[int]:
+        """Append events unless anything of the sources came since; without any, anything at all.
+
+        See `append`, for which this is the second half.
+        """
         condition = DCBAppendCondition(_query(sources), after)
         try:
             last = self.recorder.append(events, condition)

@@ -16,7 +16,7 @@ from reps_ledger.domain.entries import Entry, command_tag, entry_tag
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
 from reps_ledger.domain.rules import Memory, Rulebook, Source, World
 from reps_ledger.domain.time import Clock, instant_of
-from reps_ledger.errors import Conflict, Refused
+from reps_ledger.errors import Conflict, InvalidInput, Refused
 from reps_ledger.log.drafts import Draft, Receipt
 from reps_ledger.log.eventlog import EventLog
 
@@ -253,6 +253,9 @@ class Recording:
     ) -> tuple[Receipt | None, int]:
         """Return the receipt of this very command, if it was recorded by some position.
 
+        Raises:
+            InvalidInput: the command id was used for other facts.
+
         Without a command id it is looked for by the entries' own ids: after a conflict they
         tell whether the append succeeded although its reply was lost.
         """
@@ -272,6 +275,12 @@ class Recording:
         if not entries:
             return None, head
         told = tuple(entries[position] for position in sorted(entries))
+        if command_id is not None and [e.fact for e in told] != [d.fact for d in drafts]:
+            raise InvalidInput(
+                f"command {command_id} was recorded before, of other facts; "
+                "give each command an id of its own",
+                field="command_id",
+            )
         return Receipt(entries=told, repeated=command_id is not None), head
 
 

@@ -7,7 +7,7 @@ merge orphaned; leave past its expected return that nobody closed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field, frozen
@@ -61,6 +61,7 @@ def reconcile(
     at: datetime,
     *,
     readings: Mapping[str, str],
+    zone: tzinfo = UTC,
     complete_rosters: bool = False,
 ) -> Iterator[Discrepancy]:
     """Yield every discrepancy up to an instant.
@@ -70,6 +71,7 @@ def reconcile(
         registry: knows which fields name people.
         rules: by which orphans are found.
         at: up to when.
+        zone: in whose days to speak.
         readings: id of a corrected entry to that of the correction in its place.
         complete_rosters: take the assertions of one instant and community for a complete
             roster of the roles that they name: whoever else holds one then is ``unlisted``.
@@ -92,7 +94,7 @@ def reconcile(
         check.take(entry)
     if complete_rosters:
         yield from _unlisted(asserted, check)
-    yield from _overdue(check, at)
+    yield from _overdue(check, at, zone)
 
 
 @define
@@ -191,7 +193,7 @@ def _unlisted(asserted: list[Entry], check: _Check) -> Iterator[Discrepancy]:
                 )
 
 
-def _overdue(check: _Check, at: datetime) -> Iterator[Discrepancy]:
+def _overdue(check: _Check, at: datetime, zone: tzinfo) -> Iterator[Discrepancy]:
     for member, life in sorted(check.lives(), key=lambda item: item[0]):
         leave = life.leave
         if leave is None or not isinstance(leave.fact, LeaveStarted):
@@ -203,6 +205,6 @@ def _overdue(check: _Check, at: datetime) -> Iterator[Discrepancy]:
                 member=member,
                 at=expected,
                 words=f"{member}'s leave of {day_of(leave)} lapsed on "
-                f"{expected.date().isoformat()}; record leave.ended, or a new leave",
+                f"{expected.astimezone(zone).date()}; record leave.ended, or a new leave",
                 entries=(leave.id,),
             )

@@ -47,8 +47,6 @@ class Held:
 
     def state_at(self, part: Part[Any], order: _Order) -> Any:
         """Return the state as it was at a place in effective order."""
-        if self.ends_by(order):
-            return self.state
         return fold(part, self.key, (entry for entry in self.entries if entry.order <= order))
 
 

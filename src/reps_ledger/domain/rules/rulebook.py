@@ -51,6 +51,8 @@ class Rulebook:
             name = described.kind.name
             self._rules.setdefault(name, (custom(name),))
         for rule in extra:
+            if not isinstance(rule, Rule):
+                raise ConfigurationError(f"rules must be Rule values, not {rule!r:.80}")
             if rule.name not in self._rules:
                 raise ConfigurationError(
                     f"a rule judges {rule.name}, which this ledger does not know; "

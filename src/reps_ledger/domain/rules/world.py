@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 from attrs import define, field
 
 from reps_ledger.domain.amendments import AMENDING, resolve
@@ -34,11 +35,18 @@ if TYPE_CHECKING:
 __all__ = ["World"]
 
 S = TypeVar("S")
-_Plan = list[tuple[Rule, Parts]]
 
 _PLANS = 2_000
 _CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
+
+
+class _Plan(msgspec.Struct, frozen=True, gc=False):
+    """The rules that judge a fact, each with its parts; and all of these parts."""
+
+    fact: Fact
+    steps: tuple[tuple[Rule, Parts], ...]
+    parts: Parts
 
 
 @define
@@ -52,7 +60,7 @@ class World:
 
     memory: Memory
     rules: Rulebook
-    _plans: dict[int, tuple[Fact, _Plan]] = field(factory=dict)
+    _plans: dict[int, _Plan] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all of a part, or None while it is not known."""
@@ -60,58 +68,56 @@ class World:
 
     def parts(self, fact: Fact) -> Sequence[Part[Any]]:
         """Name what recording a fact depends on, as far as what is known tells."""
-        plan = self._plan(fact)
-        if len(plan) == 1 and not isinstance(fact, EntryCorrected):
-            return plan[0][1]
-        found = [part for _, parts in plan for part in parts]
+        parts = self._plan(fact).parts
         if isinstance(fact, EntryCorrected):
-            found += self.parts(fact.replacement)
-        return found
+            return (*parts, *self.parts(fact.replacement))
+        return parts
 
     def _plan(self, fact: Fact) -> _Plan:
         """Return the rules that judge a fact, and their parts; asked several times a recording."""
         kept = self._plans.get(id(fact))
-        if kept is not None and kept[0] is fact:
-            return kept[1]
+        if kept is not None and kept.fact is fact:
+            return kept
         rules = self.rules.of(fact)
-        plan = [(rule, rule.parts(fact, self)) for rule in rules]
-        others = self._others(fact, plan)
+        steps = tuple([(rule, rule.parts(fact, self)) for rule in rules])
+        parts = steps[0][1] if len(steps) == 1 else sum((parts for _, parts in steps), ())
+        others = self._others(fact, parts)
         if others:
-            plan.append((_NO_RULE, others))
+            steps = (*steps, (_NO_RULE, others))
+            parts += others
+        plan = _Plan(fact, steps, parts)
         if not any(rule.dynamic for rule in rules):
             if len(self._plans) >= _PLANS:
                 self._plans.clear()
-            self._plans[id(fact)] = fact, plan
+            self._plans[id(fact)] = plan
         return plan
 
-    def _others(self, fact: Fact, plan: _Plan) -> Parts:
+    def _others(self, fact: Fact, asked: Parts) -> Parts:
         """Name the lives of those whom no rule asks for: they may have been merged away."""
         if isinstance(fact, RoleAsserted):
             return ()  # a roster's claim is never refused
-        asked = {part for _, parts in plan for part in parts}
-        lives = (LIFE.part(person) for person in people_in(fact, self.memory.registry))
-        return tuple(life for life in lives if life not in asked)
+        lives = [LIFE.part(person) for person in people_in(fact, self.memory.registry)]
+        return tuple([life for life in lives if life not in asked])
 
     def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
         """Return the tags under which the log is to find a fact."""
-        return unique((*self._tags(fact), entry_tag(entry_id)))
+        return unique([*self._tags(fact), entry_tag(entry_id)])
 
-    def _tags(self, fact: Fact) -> Iterator[str]:
+    def _tags(self, fact: Fact) -> list[str]:
         registry = self.memory.registry
         name = registry.of(fact).kind.name
-        yield from subject_tags(fact, registry)
-        for part in self.parts(fact):
-            if part.machine.takes(name):
-                yield part.source.tag
+        found = subject_tags(fact, registry)
+        found += [part.source.tag for part in self.parts(fact) if part.machine.takes(name)]
         if name in AMENDING or name == "charter.adopted":
-            yield f"ledger:{name}"
+            found.append(f"ledger:{name}")
         if isinstance(fact, _CORRECTIONS):
             target = self.memory.target(fact.target)
             if target is not None:
                 own = entry_tag(target.id)
-                yield from (tag for tag in target.tags if tag != own)
+                found += [tag for tag in target.tags if tag != own]
         if isinstance(fact, EntryCorrected):
-            yield from self._tags(fact.replacement)
+            found += self._tags(fact.replacement)
+        return found
 
     def judge(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
@@ -122,17 +128,17 @@ class World:
         if refusals:
             return refusals
         late = False
-        for rule, parts in self._plan(fact):
+        order = entry.order
+        for rule, parts in self._plan(fact).steps:
             states = []
             for part in parts:
                 held = self.memory.held(part)
                 assert held is not None, "recording loads every part before it judges"  # noqa: S101
-                if isinstance(fact, _MERGES):
+                if held.ends_by(order) or isinstance(fact, _MERGES):
                     states.append(held.state)
                     continue
-                states.append(held.state_at(part, entry.order))
-                if not held.ends_by(entry.order):
-                    late = late or part.machine.takes(entry.name)
+                states.append(held.state_at(part, order))
+                late = late or part.machine.takes(entry.name)
             refusals += rule.judge(entry, *states)
         if isinstance(fact, MembersUnmerged):
             refusals += self._not_merged(fact)
@@ -173,7 +179,7 @@ class World:
         target = self.memory.target(fact.target)
         if target is None:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
-        (_, parts), *_ = self._plan(fact)
+        parts = self._plan(fact).parts
         if self.state(parts[0]) is None:
             return [
                 refuse(

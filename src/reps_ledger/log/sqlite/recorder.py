@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import weakref
 from itertools import chain
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from eventsourcing.dcb.api import DCBRecorder
+from eventsourcing.dcb.api import DCBEvent, DCBRecorder
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
 from reps_ledger.errors import InvalidInput
@@ -23,24 +24,26 @@ from reps_ledger.log.sqlite.schema import (
     HEAD,
     INDEX_TAGS,
     INSERT_EVENT,
-    INSERT_MANY,
+    INSERT_ROWS,
+    INSERT_TAG,
     MANY,
     problems,
 )
 from reps_ledger.log.sqlite.subscription import SQLiteSubscription
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Self
 
-    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
 
 __all__ = ["MEMORY", "SQLiteRecorder"]
 
 MEMORY: Final = ":memory:"
 
 _KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDER BY position"
+_Batch = list[tuple[DCBEvent, str]]  # events, each with its tags as they are stored
+_ESCAPED_NUL: Final = "\\u0000"
 _encode_tags = msgspec.json.Encoder().encode
 
 
@@ -90,28 +93,22 @@ class SQLiteRecorder(DCBRecorder):
             Busy: others kept writing for longer than the timeout.
             StorageError: no room, a read-only or damaged file, or closed.
         """
-        batch = [(event.type, event.data, _encoded(event.tags)) for event in events]
+        batch = [(event, _encoded(event.tags)) for event in events]
         if not batch:
             raise ProgrammingError("there are no events to append; pass at least one")
         with self._connections.writing() as connection:
-            if len(batch) >= MANY:
+            if len(batch) < MANY:
+                head = _append(connection, batch, condition, _insert_few)
+            else:
                 # Let the log grow while much is written; a small append reuses it, which is
                 # cheaper than growing it.
                 connection.execute(CHECKPOINT_RARELY)
-            connection.execute("BEGIN IMMEDIATE")
-            (head,) = connection.execute(HEAD).fetchone()
-            failed = condition is not None and _fails(connection, condition, head)
-            if failed:
-                connection.execute("ROLLBACK")
-            else:
-                _insert(connection, head, batch)
-                connection.execute("COMMIT")
-            if len(batch) >= MANY:
+                head = _append(connection, batch, condition, _insert_many)
                 connection.execute(CHECKPOINT_OFTEN)
-        if failed:
+        if head is None:
             raise IntegrityError(condition)
         self.wake()
-        return int(head) + len(batch)
+        return head + len(batch)
 
     def read(
         self,
@@ -196,33 +193,71 @@ class SQLiteRecorder(DCBRecorder):
 
 
 def _encoded(tags: list[str]) -> str:
-    # SQLite's JSON functions end a text at a NUL; PostgreSQL does not take one at all.
-    if any("\0" in tag for tag in tags):
-        raise InvalidInput("a tag has a NUL character", field="tags")
     try:
-        return _encode_tags(tags).decode()
+        text = _encode_tags(tags).decode()
     except UnicodeEncodeError as error:
         raise InvalidInput(f"a tag is not valid Unicode: {error}", field="tags") from error
+    # SQLite's JSON functions end a text at a NUL; PostgreSQL does not take one at all.
+    if _ESCAPED_NUL in text and any("\0" in tag for tag in tags):
+        raise InvalidInput("a tag has a NUL character", field="tags")
+    return text
 
 
-def _insert(connection: sqlite3.Connection, head: int, batch: list[tuple[str, bytes, str]]) -> None:
-    entries = [(position, *entry) for position, entry in enumerate(batch, start=head + 1)]
-    whole = len(entries) - len(entries) % MANY
-    # Many rows a statement: each statement gives other threads of Python a turn, and waits for
-    # its own again.
-    for start in range(0, whole, MANY):
-        rows = entries[start : start + MANY]
-        connection.execute(INSERT_MANY, list(chain.from_iterable(rows)))
-    connection.executemany(INSERT_EVENT, entries[whole:])
+def _append(
+    connection: sqlite3.Connection,
+    batch: _Batch,
+    condition: DCBAppendCondition | None,
+    insert: Callable[[sqlite3.Connection, int, _Batch], None],
+) -> int | None:
+    """Append in one transaction; return the position before, or None if the condition fails."""
+    connection.execute("BEGIN IMMEDIATE")
+    head: int = connection.execute(HEAD).fetchone()[0]
+    if condition is not None and _fails(connection, condition, head):
+        connection.execute("ROLLBACK")
+        return None
+    insert(connection, head, batch)
+    connection.execute("COMMIT")
+    return head
+
+
+def _insert_few(connection: sqlite3.Connection, head: int, batch: _Batch) -> None:
+    """Insert a few entries, and their tags one by one."""
+    rows = []
+    tags = []
+    for position, (event, text) in enumerate(batch, start=head + 1):
+        rows.append((position, event.type, event.data, text))
+        tags += [(tag, event.type, position) for tag in event.tags]
+    connection.executemany(INSERT_EVENT, rows)
+    connection.executemany(INSERT_TAG, tags)
+
+
+def _insert_many(connection: sqlite3.Connection, head: int, batch: _Batch) -> None:
+    """Insert many entries, many rows a statement, then index them all.
+
+    Each statement gives other threads of Python a turn, and waits for its own again.
+    """
+    rows = [
+        (position, event.type, event.data, text)
+        for position, (event, text) in enumerate(batch, start=head + 1)
+    ]
+    most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(rows[0])
+    done = 0
+    for count, statement in INSERT_ROWS.items():
+        while count <= most and len(rows) - done >= count:
+            values = list(chain.from_iterable(rows[done : done + count]))
+            connection.execute(statement, values)
+            done += count
+    connection.executemany(INSERT_EVENT, rows[done:])
     # In the order of the index, so that its pages are touched once each.
     connection.execute(INDEX_TAGS, (head,))
 
 
 def _fails(connection: sqlite3.Connection, condition: DCBAppendCondition, head: int) -> bool:
-    items = condition.fail_if_events_match.items
-    span = Span(min(max(0, condition.after or 0), head), head)
-    if span.after == span.upto:
+    after = max(0, condition.after or 0)
+    if after >= head:
         return False
+    items = condition.fail_if_events_match.items
+    span = Span(after, head)
     if not items:
         return True
     if head - span.after <= FEW:

@@ -21,7 +21,8 @@ __all__ = [
     "HEAD",
     "INDEX_TAGS",
     "INSERT_EVENT",
-    "INSERT_MANY",
+    "INSERT_ROWS",
+    "INSERT_TAG",
     "MANY",
 ]
 
@@ -33,11 +34,18 @@ FORMAT_VERSION: Final = 1
 
 HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
 INSERT_EVENT: Final = "INSERT INTO events (position, type, data, tags) VALUES (?, ?, ?, ?)"
-MANY: Final = 200
+MANY: Final = 125
+"""From so many entries on, an append is one of many: many rows a statement, rare checkpoints."""
+
 CHECKPOINT_OFTEN: Final = "PRAGMA wal_autocheckpoint = 1000"
 CHECKPOINT_RARELY: Final = "PRAGMA wal_autocheckpoint = 8000"
-INSERT_MANY: Final = INSERT_EVENT + ", (?, ?, ?, ?)" * (MANY - 1)
+INSERT_ROWS: Final = {
+    rows: INSERT_EVENT + ", (?, ?, ?, ?)" * (rows - 1) for rows in (1_000, 500, 250, MANY)
+}
+"""Statements that insert so many entries at once, the largest first."""
+
 # OR IGNORE: a tag given twice is indexed once. It does not weaken the triggers' RAISE.
+INSERT_TAG: Final = "INSERT OR IGNORE INTO tags (tag, type, position) VALUES (?, ?, ?)"
 INDEX_TAGS: Final = (
     "INSERT OR IGNORE INTO tags (tag, type, position) SELECT j.value, e.type, e.position"
     " FROM events e, json_each(e.tags) j WHERE e.position > ? ORDER BY 1, 2, 3"
