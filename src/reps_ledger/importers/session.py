@@ -29,7 +29,7 @@ from reps_ledger.log.recording import Recording
 
 __all__ = ["Session"]
 
-WORLD: Final = 200_000
+WORLD: Final = 60_000
 """Entries and empty places that an import keeps in memory before it reads afresh."""
 
 _PART: Final = 1_000
