@@ -248,7 +248,7 @@ def _of_type(hint: Any) -> SearchStrategy[Any]:
             return st.one_of([_of_type(argument) for argument in reversed(arguments)])
         case builtin if builtin is tuple:
             return st.lists(_of_type(arguments[0]), max_size=4).map(tuple)
-    raise NotImplementedError(f"no strategy for a field of type {hint}")
+    raise TypeError(f"no strategy for a field of type {hint}")
 
 
 def _composed(text: str) -> str:

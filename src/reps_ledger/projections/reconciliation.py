@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import (
@@ -21,18 +21,17 @@ from reps_ledger.domain.facts import (
     ReportVerified,
     RoleAsserted,
 )
-from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.machines import LIFE, REPORT, Life
-from reps_ledger.domain.rules.parts import Part
+from reps_ledger.domain.rules.replay import Replay
 from reps_ledger.domain.rules.words import day_of, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from reps_ledger.domain.rules import Rulebook
+
 
 __all__ = ["Discrepancy", "reconcile"]
-
-S = TypeVar("S")
 
 
 @frozen(kw_only=True)
@@ -80,7 +79,7 @@ def reconcile(
     meant: dict[str, set[str]] = {}
     for report in referred:
         meant.setdefault(readings.get(report, report), set()).add(report)
-    check = _Check(registry, rules, meant)
+    check = _Check(registry, Replay(rules), meant)
     asserted: list[Entry] = []
     for entry in history():
         if asserted and (complete_rosters and asserted[-1].occurred_at < entry.occurred_at):
@@ -102,47 +101,39 @@ class _Check:
     """The states of every machine that rules depend on, as a history goes by."""
 
     registry: Registry
-    rules: Rulebook
+    replay: Replay
     referred: Mapping[str, set[str]]  # what stands: the ids by which others refer to it
-    states: dict[Part[Any], Any] = field(factory=dict)
-
-    def state(self, part: Part[S]) -> S:
-        found: S = self.states.get(part, part.machine.initial)
-        return found
 
     def orphans(self, entry: Entry) -> Iterator[Discrepancy]:
         if isinstance(entry.fact, MembersMerged | MembersUnmerged):
             return  # the history is read as merged already
-        for rule in self.rules.of(entry.fact):
-            states = [self.state(part) for part in rule.parts(entry.fact, self)]
-            for refusal in rule.judge(entry, *states):
-                if refusal.code == "already_joined":
-                    continue  # both of two merged people joined; only a merge lets that be
-                yield Discrepancy(
-                    kind="orphaned",
-                    member=getattr(entry.fact, "member", None),
-                    at=entry.occurred_at,
-                    words=f"{entry.name} of {day_of(entry)} no longer holds: {refusal.words}",
-                    entries=(entry.id, *refusal.entries),
-                )
+        for refusal in self.replay.judge(entry):
+            if refusal.code == "already_joined":
+                continue  # both of two merged people joined; only a merge lets that be
+            yield Discrepancy(
+                kind="orphaned",
+                member=getattr(entry.fact, "member", None),
+                at=entry.occurred_at,
+                words=f"{entry.name} of {day_of(entry)} no longer holds: {refusal.words}",
+                entries=(entry.id, *refusal.entries),
+            )
 
     def take(self, entry: Entry) -> None:
-        parts = {p for rule in self.rules.of(entry.fact) for p in rule.parts(entry.fact, self)}
-        parts |= {LIFE.part(person) for person in people_in(entry.fact, self.registry)}
-        for part in parts:
-            if part.machine.takes(entry.name):
-                self.states[part] = part.machine.evolve(self.state(part), entry, part.key)
+        replay, fact = self.replay, entry.fact
+        parts = {p for rule in replay.rules.of(fact) for p in rule.parts(fact, replay)}
+        parts |= {LIFE.part(person) for person in people_in(fact, self.registry)}
+        replay.take(entry, parts)
         for report in self.referred.get(entry.id, ()):
-            self.states[REPORT.part(report)] = entry
+            replay.states[REPORT.part(report)] = entry
 
     def lives(self) -> Iterator[tuple[str, Life]]:
-        for part, state in self.states.items():
+        for part, state in self.replay.states.items():
             if isinstance(state, Life):
                 yield part.key, state
 
 
 def _assertion(entry: Entry, fact: RoleAsserted, check: _Check) -> Iterator[Discrepancy]:
-    life = check.state(LIFE.part(fact.member))
+    life = check.replay.state(LIFE.part(fact.member))
     held = life.held(fact.role, fact.community, entry.occurred_at)
     if (held is not None) == fact.held:
         return

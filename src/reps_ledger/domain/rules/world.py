@@ -26,11 +26,12 @@ from reps_ledger.domain.refusals import Refusal
 from reps_ledger.domain.rules.machines import LIFE
 from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.domain.rules.parts import Part, Parts, Rule
+from reps_ledger.domain.rules.replay import Replay
 from reps_ledger.domain.rules.rulebook import Rulebook
 from reps_ledger.domain.rules.words import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 __all__ = ["World"]
 
@@ -199,7 +200,8 @@ class World:
 
     def _contradictions(self, entry: Entry) -> list[Refusal]:
         """Replay the parts with and without an entry; what only its presence breaks is why not."""
-        parts = [p for p in self.parts(entry.fact) if not p.machine.retractions]
+        # Each once: two rules may name the same part, which must take an entry only once.
+        parts = {p for p in self.parts(entry.fact) if not p.machine.retractions}
         raw = self.memory.raw(source for p in parts for source in self.memory.sources(p))
         if isinstance(entry.fact, EntryCorrected):
             target = self.memory.target(entry.fact.target)
@@ -224,31 +226,13 @@ class World:
         return found
 
     def _violations(
-        self, history: Sequence[Entry], parts: Sequence[Part[Any]]
+        self, history: Sequence[Entry], parts: Collection[Part[Any]]
     ) -> Iterator[tuple[Entry, Refusal]]:
-        replay = _Replay({part: part.machine.initial for part in parts})
+        replay = Replay(self.rules)
         for entry in history:
-            for rule in self.rules.of(entry.fact):
-                given = [replay.state(part) for part in rule.parts(entry.fact, replay)]
-                for refusal in rule.judge(entry, *given):
-                    yield entry, refusal
-            replay.take(entry)
-
-
-@define
-class _Replay:
-    """The states of some parts, as a history goes by."""
-
-    states: dict[Part[Any], Any]
-
-    def state(self, part: Part[S]) -> S:
-        found: S = self.states.get(part, part.machine.initial)
-        return found
-
-    def take(self, entry: Entry) -> None:
-        for part, state in self.states.items():
-            if part.machine.takes(entry.name):
-                self.states[part] = part.machine.evolve(state, entry, part.key)
+            for refusal in replay.judge(entry):
+                yield entry, refusal
+            replay.take(entry, parts)
 
 
 _NO_RULE = Rule(name="")
