@@ -6,6 +6,7 @@ The tree::
     ├── Refused                 a rule says no; nothing was written
     ├── InvalidInput            (also a ValueError) an argument or a value cannot be accepted
     │   ├── InvalidFact         a fact's field has a value that it may not have
+    │   ├── InvalidPolicy       a policy, a charter or a document of one that makes no sense
     │   ├── InvalidTime         a naive datetime, a date that does not exist, an unknown zone
     │   └── TooLarge            past a documented limit
     ├── ConfigurationError      how the ledger was opened cannot work
@@ -50,6 +51,7 @@ __all__ = [
     "InvalidFact",
     "InvalidFactType",
     "InvalidInput",
+    "InvalidPolicy",
     "InvalidTime",
     "LedgerError",
     "Malformed",
@@ -102,6 +104,20 @@ class InvalidInput(LedgerError, ValueError):
 
 class InvalidFact(InvalidInput):
     """A fact's field has a value that it may not have."""
+
+
+class InvalidPolicy(InvalidInput):
+    """A policy, a condition, a charter, or a document of one, that makes no sense.
+
+    Attributes:
+        place: where in the document, such as ``cases[2].when.count.within``; empty for a
+            value that was built in Python.
+    """
+
+    def __init__(self, words: str, *, place: str = "") -> None:
+        self.place = place
+        self.words = words
+        super().__init__(f"{place}: {words}" if place else words, field=place or None)
 
 
 class InvalidTime(InvalidInput):

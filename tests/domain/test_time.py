@@ -15,6 +15,7 @@ from reps_ledger.domain.time import (
     LAST,
     day_end,
     day_start,
+    first_with_months,
     instant_of,
     last_of_day,
     microseconds,
@@ -216,8 +217,9 @@ def test_microseconds_reach_the_ends_of_the_calendar() -> None:
 def test_months_are_calendar_months(
     start: tuple[int, int, int], months: int, end: tuple[int, int, int]
 ) -> None:
-    """The same day of a later or earlier month, or its last where it is too short."""
-    assert months_after(utc(*start, 9, 30, 1, 7), months, UTC) == utc(*end, 9, 30, 1, 7)
+    """The same day of a later or earlier month, or the end of its last where it is too short."""
+    time = (9, 30, 1, 7) if start[2] == end[2] else (23, 59, 59, 999_999)
+    assert months_after(utc(*start, 9, 30, 1, 7), months, UTC) == utc(*end, *time)
 
 
 def test_months_keep_the_local_time() -> None:
@@ -229,15 +231,50 @@ def test_months_keep_the_local_time() -> None:
 
 def test_months_are_counted_in_the_zone() -> None:
     """Which day it is, and so which month is too short, is what the zone says."""
-    late = utc(2018, 1, 30, 23, 30)
+    late = utc(2018, 1, 28, 23, 30)
     assert months_after(late, 1, UTC) == utc(2018, 2, 28, 23, 30)
-    assert months_after(late, 1, PARIS) == instant_of(datetime(2018, 2, 28, 0, 30, tzinfo=PARIS))
+    later = utc(2018, 1, 29, 23, 30)  # the 30th in Paris
+    assert months_after(later, 1, PARIS) == day_start(date(2018, 3, 1), PARIS) - TICK
 
 
-def test_months_into_a_missing_hour_give_an_instant() -> None:
-    """A local time that the clocks skip is read with the offset from before."""
+def test_months_into_a_missing_hour_give_the_change_of_the_clocks() -> None:
+    """A local time that the clocks skip means the instant at which they skip it."""
     half_past_two = instant_of(datetime(2018, 2, 25, 2, 30, tzinfo=PARIS))
-    assert months_after(half_past_two, 1, PARIS) == utc(2018, 3, 25, 1, 30)
+    assert months_after(half_past_two, 1, PARIS) == utc(2018, 3, 25, 1)
+
+
+def test_months_out_of_a_repeated_hour() -> None:
+    """The first time around the clock time counts; the second, that the hour is over."""
+    first = datetime(2018, 10, 28, 2, 30, tzinfo=PARIS)
+    assert months_after(instant_of(first), 1, PARIS) == utc(2018, 11, 28, 1, 30)
+    assert months_after(instant_of(first.replace(fold=1)), 1, PARIS) == utc(2018, 11, 28, 2)
+
+
+@given(
+    instant=moments(),
+    apart=st.timedeltas(timedelta(), timedelta(days=4)) | st.just(TICK),
+    months=st.integers(-30, 30),
+    zone=zones,
+)
+def test_later_instants_never_give_earlier_ones(
+    instant: datetime, apart: timedelta, months: int, zone: tzinfo
+) -> None:
+    """Months keep the order of instants, across short months and changes of the clocks."""
+    assert months_after(instant, months, zone) <= months_after(instant + apart, months, zone)
+
+
+@given(instant=moments(), months=st.integers(-30, 30), zone=zones)
+def test_when_something_leaves_a_window(instant: datetime, months: int, zone: tzinfo) -> None:
+    """The first instant from which months reach another is found exactly."""
+    found = first_with_months(instant, months, zone)
+    assert found is not None
+    assert months_after(found, months, zone) >= instant
+    assert months_after(found - TICK, months, zone) < instant
+
+
+def test_nothing_leaves_a_window_after_the_calendars_end() -> None:
+    """Where no instant is late enough, there is none."""
+    assert first_with_months(LAST - timedelta(days=30), -12, UTC) is None
 
 
 @given(instant=moments(), months=st.integers(-240, 240), zone=zones)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from reps_ledger.errors import InvalidTime
@@ -17,6 +17,7 @@ __all__ = [
     "Clock",
     "day_end",
     "day_start",
+    "first_with_months",
     "instant_of",
     "last_of_day",
     "microseconds",
@@ -104,14 +105,91 @@ def microseconds(instant: datetime) -> int:
 def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
     """Return the same local time ``months`` calendar months later, as an instant.
 
-    Where that month is too short for the day, its last day is meant: a year after
-    29 February is 28 February. Past the ends of the calendar, its first or last instant.
+    Later instants never give earlier ones, so that what has left a window never comes back:
+
+    - Where that month is too short for the day, its last microsecond is meant: a year after
+      any time of 29 February is the very end of 28 February.
+    - Local times that a change of the clocks skips mean the instant of the change.
+    - Local times that it repeats mean the first of the two; the second time around, the hour
+      to repeat counts as over.
+    - Past the ends of the calendar, its first or last instant is meant.
     """
     try:
         local = instant.astimezone(zone)
+        if local.fold:
+            local = _end_of_repeat(instant, zone)
         year, month = divmod(local.month - 1 + months, 12)
         year, month = local.year + year, month + 1
-        day = min(local.day, monthrange(year, month)[1])
-        return local.replace(year=year, month=month, day=day, fold=0).astimezone(UTC)
+        last = monthrange(year, month)[1]
+        if local.day > last:
+            following = _last_moment(local.replace(year=year, month=month, day=last))
+        else:
+            following = local.replace(year=year, month=month, fold=0)
+        found = following.astimezone(UTC)
+        if zone is UTC or found.astimezone(zone).replace(tzinfo=None) == following.replace(
+            tzinfo=None
+        ):
+            return found
+        return _change_between(following.replace(fold=1).astimezone(UTC), found, zone)
     except (OverflowError, ValueError):
         return LAST if months >= 0 else FIRST
+
+
+def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime | None:
+    """Return the first instant from which ``months`` months after is at or past ``instant``.
+
+    With a negative number: when something of that instant leaves a window of so many months.
+
+    Returns:
+        None where no instant of the calendar is late enough.
+    """
+    guess = months_after(instant, -months, zone)
+    if months_after(guess, months, zone) >= instant and (
+        guess == FIRST or months_after(guess - _MICROSECOND, months, zone) < instant
+    ):
+        return guess
+    low, high = _shifted(guess, -_FEW_DAYS), _shifted(guess, _FEW_DAYS)
+    if months_after(high, months, zone) < instant:
+        return None
+    return _first(low, high, lambda moment: months_after(moment, months, zone) >= instant)
+
+
+_FEW_DAYS: Final = timedelta(days=5)
+
+
+def _last_moment(local: datetime) -> datetime:
+    fold = 0 if local.tzinfo is UTC else 1  # the second time, should the clocks repeat it
+    return local.replace(hour=23, minute=59, second=59, microsecond=999_999, fold=fold)
+
+
+def _shifted(instant: datetime, by: timedelta) -> datetime:
+    try:
+        return instant + by
+    except OverflowError:
+        return LAST if by > timedelta() else FIRST
+
+
+def _first(low: datetime, high: datetime, late: Callable[[datetime], bool]) -> datetime:
+    """Return the first instant that is late, which ``high`` is, by bisection."""
+    while low < high:
+        middle = low + (high - low) // 2
+        if late(middle):
+            high = middle
+        else:
+            low = middle + _MICROSECOND
+    return high
+
+
+def _change_between(early: datetime, late: datetime, zone: tzinfo) -> datetime:
+    """Return the instant at which the clocks change, after ``early`` and up to ``late``."""
+    before = early.astimezone(zone).utcoffset()
+    return _first(early, late, lambda moment: moment.astimezone(zone).utcoffset() != before)
+
+
+def _end_of_repeat(instant: datetime, zone: tzinfo) -> datetime:
+    """Return the local time at which an hour that the clocks repeat is over."""
+    local = instant.astimezone(zone)
+    first = local.replace(fold=0).astimezone(UTC)
+    change = _change_between(first, instant, zone)
+    before: Any = first.astimezone(zone).utcoffset()
+    return (change.replace(tzinfo=None) + before).replace(tzinfo=zone)

@@ -1,0 +1,1 @@
+"""The catalogue: rules that real communities live by."""

@@ -1,0 +1,8 @@
+"""Policies as documents: TOML or JSON, with a digest, and nothing in them that can run."""
+
+from __future__ import annotations
+
+from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
+from reps_ledger.policies.documents.texts import digest, dumps, load, loads, save
+
+__all__ = ["CONDITIONS", "MEASURES", "digest", "dumps", "load", "loads", "save"]

@@ -1,0 +1,173 @@
+"""Measures against what all did: opportunities missed in a row, and shares of a total."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.checks import is_name, is_name_or_none, of_type
+from reps_ledger.policies.language.clocks import is_role
+from reps_ledger.policies.language.counts import Count, Distinct, selection_of
+from reps_ledger.policies.language.measures import OPERATORS, Number, NumberMeasure
+from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.subject import Measured
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.policies.language.widths import Width
+    from reps_ledger.policies.subject import Subject
+
+__all__ = ["Missed", "Share", "missed", "share"]
+
+
+@frozen(eq=False)
+class Missed(NumberMeasure):
+    """How many opportunities they missed in a row, up to the last one.
+
+    Only those count that they could have taken: held after they joined (or while they held
+    the role), and not while they were on leave.
+
+    Attributes:
+        kind: of opportunity: a vote, a meeting …
+        community: whose; None for any.
+        role: only those held while they held this role; None for any time since they joined.
+    """
+
+    kind: str = field(validator=is_name)
+    community: str | None = field(default=None, validator=is_name_or_none)
+    role: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        where = f" of {self.community}" if self.community is not None else ""
+        role = f" while {self.role}" if self.role is not None else ""
+        return f'opportunities "{self.kind}"{where}{role} missed in a row'
+
+    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
+        missed = "did not miss" if denied else "missed"
+        role = f" while {self.role}" if self.role is not None else ""
+        where = f" of {self.community}" if self.community is not None else ""
+        word = "fewer than" if operator == "less_than" else OPERATORS[operator]
+        return f'they {missed} {word} {threshold} "{self.kind}"{where} in a row{role}'
+
+    def measure(self, subject: Subject) -> Measured:
+        missed: list[str] = []
+        taken = {
+            entry.fact.opportunity
+            for entry in subject.seen(subject.dossier.own("opportunity.taken"))
+        }
+        for entry in reversed(subject.seen(self._opportunities(subject))):
+            if entry.fact.opportunity in taken:
+                break
+            if self._could(entry.occurred_at, subject):
+                missed.append(entry.id)
+        return Measured(len(missed), tuple(reversed(missed)))
+
+    def _opportunities(self, subject: Subject) -> list[Entry]:
+        return [
+            entry
+            for entry in subject.others.opportunities()
+            if entry.fact.kind == self.kind and self.community in (None, entry.fact.community)
+        ]
+
+    def _could(self, when: datetime, subject: Subject) -> bool:
+        then = subject.moved(when)
+        joined = subject.dossier.joined
+        if joined is None or joined.occurred_at > when or then.standing("leave.started"):
+            return False
+        return self.role is None or any(
+            is_role(span.entry.fact, self.role, None) for span in then.standing("role.assigned")
+        )
+
+    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
+        yield from (entry.occurred_at for entry in self._opportunities(subject))
+        yield from (entry.occurred_at for entry in subject.dossier.of_kind("opportunity.taken"))
+
+
+@frozen(eq=False)
+class Share(NumberMeasure):
+    """A member's own count as a share of the total of a community, or of the programme.
+
+    Compared with a threshold, the own count is compared with that part of the total; at most
+    with ``at_most``, so that a large total does not ask for the impossible.
+
+    Attributes:
+        own: what is counted of them.
+        of: which facts of everyone make the total; in the same window as ``own``.
+        community: whose total; None for the whole programme's.
+        at_most: the most that the threshold may come to, as a count; None for no cap.
+    """
+
+    own: Count | Distinct = field(validator=of_type((Count, Distinct), "a count"))  # type: ignore[arg-type]
+    of: Facts = field(validator=of_type(Facts, "facts(…)"))
+    community: str | None = field(default=None, validator=is_name_or_none)
+    at_most: int | None = field(default=None)
+
+    whole = False
+
+    @at_most.validator
+    def _is_cap(self, _: object, value: Any) -> None:
+        if value is not None and (type(value) is not int or value < 1):
+            raise InvalidPolicy(f"at_most is a whole number from 1, not {value!r:.40}")
+
+    def words(self) -> str:
+        where = f" in {self.community}" if self.community is not None else ""
+        return f"{self.own.words()}, as a part of all {self.of.words()}{where} in that time"
+
+    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
+        cap = f" (or {self.at_most:,}, if that is less)" if self.at_most is not None else ""
+        are = "are not" if denied else "are"
+        part = f"{Fraction(threshold.replace(',', '')) * 100}"
+        percent = f"{float(Fraction(part)):g} %"
+        where = f" in {self.community}" if self.community is not None else ""
+        return (
+            f"their {self.own.words()} {are} {OPERATORS[operator]} {percent} of all "
+            f"{self.of.words()}{where} in that time{cap}"
+        )
+
+    def check(self, operator: str, threshold: object) -> None:
+        super().check(operator, threshold)
+        if not 0 <= threshold <= 1:  # type: ignore[operator]  # it is a number by now
+            raise InvalidPolicy(f"a share is compared with a part from 0 to 1, not {threshold}")
+
+    def _total(self, subject: Subject) -> int:
+        bounds = self.own.within.bounds(subject)
+        whole = subject.of(subject.others.community(self.community))
+        return 0 if bounds is None else len(self.of.seen(whole, bounds))
+
+    def measure(self, subject: Subject) -> Measured:
+        return self.own.measure(subject)
+
+    def limit(self, threshold: Number | Width, subject: Subject) -> Any:
+        part = Fraction(str(threshold)) * self._total(subject)
+        return part if self.at_most is None else min(part, Fraction(self.at_most))
+
+    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
+        yield from self.own.edges(subject)
+        whole = subject.of(subject.others.community(self.community))
+        yield from self.own.within.edges(self.of.all(whole.dossier), subject)
+        yield from self.of.edges(whole)
+
+
+def missed(kind: str, *, community: str | None = None, role: str | None = None) -> Missed:
+    """Count the opportunities of a kind that they missed in a row, up to the last one."""
+    return Missed(kind, community, role)
+
+
+def share(
+    own: Count | Distinct,
+    of: Facts | str,
+    *,
+    community: str | None = None,
+    at_most: int | None = None,
+) -> Share:
+    """Compare their own count with a part of everyone's total in the same window.
+
+    ``share(reports(within=months(6)), "report.filed", at_most=20) >= 0.25``: at least a quarter
+    of all reports, or 20 of them if that is less.
+    """
+    return Share(own, selection_of(of), community, at_most)

@@ -1,0 +1,120 @@
+"""Widths: how long a window is. Days and weeks are fixed; months and years follow the calendar."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from reps_ledger.domain.time import FIRST, LAST, first_with_months, months_after
+from reps_ledger.errors import InvalidPolicy
+
+__all__ = ["TICK", "Width", "days", "months", "weeks", "years"]
+
+TICK: Final = timedelta(microseconds=1)
+
+_UNITS: Final = ("days", "weeks", "months", "years")
+_WRITTEN: Final = re.compile(r"([0-9]{1,6}) (day|week|month|year)s?")
+_MOST: Final = 100_000
+
+
+def _in_range(_: object, __: object, value: Any) -> None:
+    if type(value) is not int or not 1 <= value <= _MOST:
+        raise InvalidPolicy(f"a width is a whole number from 1 to {_MOST:,}, not {value!r:.40}")
+
+
+@frozen(order=False, cache_hash=True)
+class Width:
+    """A length of time: a number of days, weeks, months or years.
+
+    Attributes:
+        number: how many, from 1.
+        unit: "days", "weeks", "months" or "years".
+    """
+
+    number: int = field(validator=_in_range)
+    unit: str = field()
+
+    @unit.validator
+    def _known(self, _: object, value: Any) -> None:
+        if value not in _UNITS:
+            raise InvalidPolicy(f"a width is in {', '.join(_UNITS)}, not {value!r:.40}")
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.unit[:-1] if self.number == 1 else self.unit}"
+
+    @classmethod
+    def read(cls, text: object) -> Width:
+        """Read a width as written: "4 weeks".
+
+        Raises:
+            InvalidPolicy: it is none.
+        """
+        found = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
+        if found is None:
+            raise InvalidPolicy(f"{text!r:.60} is no width; write '4 weeks', '6 months', …")
+        return cls(int(found[1]), f"{found[2]}s")
+
+    @property
+    def fixed(self) -> timedelta | None:
+        """Its length where it is always the same; None for months and years."""
+        if self.unit == "days":
+            return timedelta(days=self.number)
+        return timedelta(weeks=self.number) if self.unit == "weeks" else None
+
+    @property
+    def months(self) -> int:
+        """How many calendar months, for months and years."""
+        return self.number * (12 if self.unit == "years" else 1)
+
+    def before(self, at: datetime, zone: tzinfo = UTC) -> datetime:
+        """Return the instant so long before another."""
+        if (fixed := self.fixed) is None:
+            return months_after(at, -self.months, zone)
+        return at - fixed if at - FIRST > fixed else FIRST
+
+    def after(self, at: datetime, zone: tzinfo = UTC) -> datetime:
+        """Return the instant so long after another."""
+        if (fixed := self.fixed) is None:
+            return months_after(at, self.months, zone)
+        return at + fixed if LAST - at > fixed else LAST
+
+    def leaving(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
+        """Return the first instant at which another lies no longer within this width before.
+
+        It is the first ``at`` for which ``before(at) >= instant``; None past the calendar.
+        """
+        if (fixed := self.fixed) is None:
+            return first_with_months(instant, -self.months, zone)
+        return instant + fixed if LAST - instant > fixed else None
+
+    def coming(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
+        """Return the first instant from which another lies within this width ahead.
+
+        It is the first ``at`` for which ``after(at) >= instant``.
+        """
+        if self.fixed is None:
+            return first_with_months(instant, self.months, zone)
+        return self.before(instant, zone)
+
+
+def days(number: int) -> Width:
+    """Make a width of so many times 24 hours."""
+    return Width(number, "days")
+
+
+def weeks(number: int) -> Width:
+    """Make a width of so many times 7 days."""
+    return Width(number, "weeks")
+
+
+def months(number: int) -> Width:
+    """Make a width of so many calendar months."""
+    return Width(number, "months")
+
+
+def years(number: int) -> Width:
+    """Make a width of so many calendar years."""
+    return Width(number, "years")

@@ -1,0 +1,314 @@
+"""Windows: which time counts. Rolling, calendar, anchored to an event, and looking ahead."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, frozen
+
+from reps_ledger.domain.time import FIRST, LAST, day_start
+from reps_ledger.errors import InvalidPolicy, InvalidTime
+from reps_ledger.policies.language.checks import is_bool, is_date_or_none, of_type, one_of
+from reps_ledger.policies.language.pausing import paused_before, paused_leaving
+from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.language.widths import TICK, Width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.policies.subject import Subject
+
+__all__ = [
+    "PERIODS",
+    "Always",
+    "Between",
+    "Bounds",
+    "Following",
+    "Rolling",
+    "SinceLast",
+    "This",
+    "Window",
+    "as_window",
+    "following",
+    "period_of",
+    "period_start",
+    "since",
+    "since_last",
+    "this",
+]
+
+PERIODS: Final = ("day", "week", "month", "quarter", "year")
+"""Calendar periods, in the ledger's zone; weeks begin on Monday."""
+
+
+@frozen
+class Bounds:
+    """A window around an instant, both ends included.
+
+    Attributes:
+        start: the first instant that counts.
+        end: the last one, no later than the instant itself.
+        ahead: until when what was announced counts too; None where nothing ahead does.
+    """
+
+    start: datetime
+    end: datetime
+    ahead: datetime | None = None
+
+
+@frozen(cache_hash=True)
+class Always:
+    """All that ever happened."""
+
+    def bounds(self, subject: Subject) -> Bounds | None:
+        """Return the window around the subject's instant; None for an empty one."""
+        return Bounds(FIRST, subject.at)
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        """Yield every instant at which one of the entries may come into it or leave it."""
+        for entry in entries:
+            yield entry.occurred_at
+
+    def words(self) -> str:
+        """Say it."""
+        return ""
+
+
+@frozen(cache_hash=True)
+class Rolling:
+    """The last so long, up to now: ``(at - width, at]``.
+
+    Attributes:
+        width: how long.
+        ahead: how long to look ahead for what was announced: ``(at, at + ahead]``.
+        pausing: whether the clock stands still while they are on leave. The width is counted
+            back from the last instant at which it ran, and skips leave.
+    """
+
+    width: Width = field(validator=of_type(Width, "a width such as weeks(4)"))
+    ahead: Width | None = field(default=None, validator=of_type(Width, "a width"))
+    pausing: bool = field(default=False, validator=is_bool)
+
+    def bounds(self, subject: Subject) -> Bounds | None:
+        at, zone = subject.at, subject.zone
+        if self.pausing:
+            start = paused_before(subject.dossier.leave, self.width, at, zone)
+        else:
+            start = self.width.before(at, zone)
+        ahead = None if self.ahead is None else self.ahead.after(at, zone)
+        return Bounds(start + TICK if start < LAST else LAST, at, ahead)
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        zone = subject.zone
+        leave = subject.dossier.leave if self.pausing else []
+        for start, end in leave:
+            yield start
+            if end is not None:
+                yield end
+        for entry in entries:
+            at = entry.occurred_at
+            yield at
+            yield from paused_leaving(leave, self.width, at, zone)
+            if self.ahead is not None and (coming := self.ahead.coming(at, zone)) is not None:
+                yield coming
+
+    def words(self) -> str:
+        pausing = ", leave not counted" if self.pausing else ""
+        ahead = f" or announced for the next {self.ahead}" if self.ahead is not None else ""
+        return f"in the last {self.width}{pausing}{ahead}"
+
+
+@frozen(cache_hash=True)
+class Between:
+    """Between dates of the calendar, both included.
+
+    Attributes:
+        since: the first day, or None for no first.
+        until: the last day, or None for up to now.
+    """
+
+    since: date | None = field(default=None, validator=is_date_or_none)
+    until: date | None = field(default=None, validator=is_date_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        if self.since is None and self.until is None:
+            raise InvalidPolicy("give a first day, a last day or both")
+        if self.since is not None and self.until is not None and self.until < self.since:
+            raise InvalidPolicy(f"{self.until} comes before {self.since}: nothing lies between")
+
+    def bounds(self, subject: Subject) -> Bounds | None:
+        start = FIRST if self.since is None else day_start(self.since, subject.zone)
+        end = subject.at
+        if self.until is not None:
+            end = min(end, day_after(self.until, subject.zone) - TICK)
+        return Bounds(start, end) if start <= end else None
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        for entry in entries:
+            yield entry.occurred_at
+
+    def words(self) -> str:
+        if self.until is None:
+            return f"since {self.since}"
+        return f"from {self.since} to {self.until}" if self.since else f"up to {self.until}"
+
+
+@frozen(cache_hash=True)
+class This:
+    """The present calendar period, up to now.
+
+    Attributes:
+        period: of `PERIODS`.
+    """
+
+    period: str = field(validator=one_of(*PERIODS))
+
+    def bounds(self, subject: Subject) -> Bounds | None:
+        return Bounds(period_start(subject.at, self.period, subject.zone), subject.at)
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        for entry in entries:
+            yield entry.occurred_at
+            yield period_end(entry.occurred_at, self.period, subject.zone)
+
+    def words(self) -> str:
+        return "today" if self.period == "day" else f"this {self.period}"
+
+
+@frozen(cache_hash=True)
+class SinceLast:
+    """Since the last time that something happened, that instant included.
+
+    Attributes:
+        facts: what happened; where it never did, the window is empty.
+    """
+
+    facts: Facts = field(validator=of_type(Facts, "facts(…)"))
+
+    def bounds(self, subject: Subject) -> Bounds | None:
+        found = self.facts.seen(subject)
+        return Bounds(found[-1].occurred_at, subject.at) if found else None
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        for entry in entries:
+            yield entry.occurred_at
+        yield from self.facts.edges(subject)
+
+    def words(self) -> str:
+        return f"since their last {self.facts.words(1)}"
+
+
+@frozen(cache_hash=True)
+class Following:
+    """So long from the first or last time that something happened: ``[then, then + width)``.
+
+    Attributes:
+        facts: what happened; where it never did, the window is empty.
+        width: how long.
+        which: "first" or "last".
+    """
+
+    facts: Facts = field(validator=of_type(Facts, "facts(…)"))
+    width: Width = field(validator=of_type(Width, "a width such as days(90)"))
+    which: str = field(default="first", validator=one_of("first", "last"))
+
+    def bounds(self, subject: Subject) -> Bounds | None:
+        found = self.facts.seen(subject)
+        if not found:
+            return None
+        start = found[0 if self.which == "first" else -1].occurred_at
+        return Bounds(start, min(subject.at, self.width.after(start, subject.zone) - TICK))
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        for entry in entries:
+            yield entry.occurred_at
+        yield from self.facts.edges(subject)
+
+    def words(self) -> str:
+        return f"within {self.width} of their {self.which} {self.facts.words(1)}"
+
+
+Window = Always | Rolling | Between | This | SinceLast | Following
+
+
+def as_window(within: Any, *, ahead: Width | None = None, pausing: bool = False) -> Window:
+    """Make a window of what a measure was given as ``within``.
+
+    Raises:
+        InvalidPolicy: it is none, or looks ahead or pauses where it cannot.
+    """
+    if isinstance(within, Width):
+        return Rolling(within, ahead, pausing)
+    if ahead is not None or pausing:
+        raise InvalidPolicy("only a rolling window, such as weeks(4), looks ahead or pauses")
+    if within is None:
+        return Always()
+    if isinstance(within, Window):
+        return within
+    raise InvalidPolicy(
+        f"within is a width such as weeks(4), or since(…), this(…), since_last(…) or "
+        f"following(…); not {within!r:.60}"
+    )
+
+
+def since(day: date, until: date | None = None) -> Between:
+    """Make the window from the start of a day to now, or to the end of another day."""
+    return Between(day, until)
+
+
+def this(period: str) -> This:
+    """Make the window of the present "day", "week", "month", "quarter" or "year"."""
+    return This(period)
+
+
+def since_last(facts: Facts) -> SinceLast:
+    """Make the window since the last time that something happened: a renewal, an election."""
+    return SinceLast(facts)
+
+
+def following(facts: Facts, width: Width, which: str = "first") -> Following:
+    """Make the window of so long from the first or last time that something happened."""
+    return Following(facts, width, which)
+
+
+def period_of(moment: datetime, period: str, zone: tzinfo = UTC) -> tuple[int, ...]:
+    """Return what tells the calendar period of an instant from any other."""
+    return _start(moment.astimezone(zone).date(), period).timetuple()[:3]
+
+
+def period_start(moment: datetime, period: str, zone: tzinfo = UTC) -> datetime:
+    """Return the first instant of the calendar period of an instant."""
+    return day_start(_start(moment.astimezone(zone).date(), period), zone)
+
+
+def period_end(moment: datetime, period: str, zone: tzinfo = UTC) -> datetime:
+    """Return the first instant after the calendar period of an instant."""
+    start = _start(moment.astimezone(zone).date(), period)
+    longest = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[period]
+    try:
+        return day_start(_start(start + timedelta(days=longest), period), zone)
+    except (InvalidTime, OverflowError):
+        return LAST
+
+
+def _start(day: date, period: str) -> date:
+    match period:
+        case "day":
+            return day
+        case "week":
+            return day - timedelta(days=min(day.weekday(), (day - date.min).days))
+        case "month":
+            return day.replace(day=1)
+        case "quarter":
+            return day.replace(month=day.month - (day.month - 1) % 3, day=1)
+    return day.replace(month=1, day=1)
+
+
+def day_after(day: date, zone: tzinfo) -> datetime:
+    """Return the first instant after a day, or the last of the calendar."""
+    try:
+        return day_start(day + timedelta(days=1), zone)
+    except (InvalidTime, OverflowError):
+        return LAST

@@ -1,0 +1,245 @@
+"""Policies: ordered cases of condition and outcome. The first that matches decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+from reps_ledger.domain.fields import check_text
+from reps_ledger.domain.limits import MAX_ITEMS
+from reps_ledger.errors import InvalidInput, InvalidPolicy
+from reps_ledger.policies.language.checks import is_name, is_name_or_none, kept, of_type, one_of
+from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
+from reps_ledger.policies.language.reviewed import Noticed
+from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.language.walking import selections
+from reps_ledger.policies.language.widths import Width
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+
+    from reps_ledger.domain.facts import Registry
+
+__all__ = ["Case", "Notice", "Policy", "When", "notice", "when"]
+
+
+def _is_reason(_: object, attribute: Attribute[Any], value: Any) -> None:
+    try:
+        check_text(value, attribute.name)
+    except InvalidInput as error:
+        raise InvalidPolicy(str(error)) from error
+
+
+@frozen(cache_hash=True)
+class Case:
+    """One case of a policy.
+
+    Attributes:
+        when: the condition.
+        outcome: what it comes to where the condition holds.
+        reason: why, for the people concerned.
+    """
+
+    when: Condition = field(validator=of_type(Condition, "a condition"))
+    outcome: str = field(validator=is_name)
+    reason: str = field(default="", validator=_is_reason)
+
+    def words(self) -> str:
+        """Say it."""
+        why = f" ({self.reason})" if self.reason else ""
+        return f'"{self.outcome}"{why} if {self.when.words()}'
+
+
+@frozen
+class When:
+    """The beginning of a case; see `when`."""
+
+    condition: Condition = field(validator=of_type(Condition, "a condition"))
+
+    def then(self, outcome: str, reason: str = "") -> Case:
+        """Make the case."""
+        return Case(self.condition, outcome, reason)
+
+
+def when(condition: Condition) -> When:
+    """Begin a case: ``when(on_leave()).then("active", "on declared leave")``."""
+    return When(condition)
+
+
+@frozen(cache_hash=True)
+class Notice:
+    """What a member is told when a policy comes to an outcome.
+
+    Attributes:
+        outcome: which outcome.
+        stage: the stage of the notice: appreciation, nudge, warning …
+        answer_within: how long an answer is waited for; None where none is.
+        unanswered: the outcome once that time has passed in silence; None for no change.
+    """
+
+    outcome: str = field(validator=is_name)
+    stage: str = field(validator=is_name)
+    answer_within: Width | None = field(default=None, validator=of_type(Width, "a width"))
+    unanswered: str | None = field(default=None, validator=is_name_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        if self.unanswered is not None and self.answer_within is None:
+            raise InvalidPolicy("unanswered by when? Give answer_within too")
+
+    def words(self) -> str:
+        """Say it."""
+        said = f'Who is "{self.outcome}" is sent the notice "{self.stage}"'
+        if self.answer_within is None:
+            return f"{said}."
+        said += f", to be answered within {self.answer_within}"
+        if self.unanswered is None:
+            return f"{said}."
+        return f'{said}; if nothing is heard of them by then, the outcome is "{self.unanswered}".'
+
+
+def notice(
+    outcome: str,
+    stage: str,
+    *,
+    answer_within: Width | None = None,
+    unanswered: str | None = None,
+) -> Notice:
+    """Say what members with an outcome are told, and what silence comes to."""
+    return Notice(outcome, stage, answer_within, unanswered)
+
+
+def _outcomes(_: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
+        raise InvalidPolicy(f"{attribute.name} is a list of at most {MAX_ITEMS:,}")
+
+
+def _list_of(kind: type) -> Any:
+    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
+        _outcomes(_, attribute, value)
+        for item in value:
+            if not isinstance(item, kind):
+                raise InvalidPolicy(
+                    f"{attribute.name} holds {kind.__name__} values, not {item!r:.60}"
+                )
+
+    return check
+
+
+@frozen(cache_hash=True)
+class Policy:
+    """Who may, who is, or what a review decides: ordered cases, of which the first decides.
+
+    Attributes:
+        name: its name, under which reviews, notices and exemptions refer to it.
+        cases: in order.
+        otherwise: the outcome where no case matches.
+        version: its version.
+        scale: the outcomes from best to worst, where they have an order; else empty.
+        notices: what members are told, by outcome.
+        of: whether it is about a "member" or a "community".
+        source: where the rule comes from.
+    """
+
+    name: str = field(validator=is_name)
+    cases: tuple[Case, ...] = field(converter=kept, validator=_list_of(Case), kw_only=True)
+    otherwise: str = field(validator=is_name, kw_only=True)
+    version: str = field(default="1", validator=is_name, kw_only=True)
+    scale: tuple[str, ...] = field(
+        default=(), converter=kept, validator=_list_of(str), kw_only=True
+    )
+    notices: tuple[Notice, ...] = field(
+        default=(), converter=kept, validator=_list_of(Notice), kw_only=True
+    )
+    of: str = field(default="member", validator=one_of("member", "community"), kw_only=True)
+    source: str = field(default="", validator=_is_reason, kw_only=True)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.cases:
+            raise InvalidPolicy("a policy needs a case: when(…).then(…)")
+        if len(set(self.scale)) < len(self.scale):
+            raise InvalidPolicy("the scale names an outcome twice")
+        if self.scale and (lacking := sorted(set(self.outcomes) - set(self.scale))):
+            raise InvalidPolicy(f"the scale lacks {', '.join(map(repr, lacking))}")
+        told = [item.outcome for item in self.notices]
+        if len(set(told)) < len(told):
+            raise InvalidPolicy("two notices for one outcome; give it one")
+        if unknown := sorted(set(told) - set(self.outcomes)):
+            raise InvalidPolicy(f"a notice for an outcome that never comes: {', '.join(unknown)}")
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Every outcome that it may come to, in order of the scale, or of the cases."""
+        silent = [item.unanswered for item in self.notices if item.unanswered is not None]
+        named = dict.fromkeys([*(case.outcome for case in self.cases), self.otherwise, *silent])
+        return tuple(sorted(named, key=self.scale.index)) if self.scale else tuple(named)
+
+    @property
+    def steps(self) -> tuple[tuple[Case, int | None], ...]:
+        """The cases as they are evaluated, each with its number among `cases`.
+
+        Before a case whose notice may stay unanswered comes one for the silence; after the
+        last, one for the silence of those whom no case is about.
+        """
+        found: list[tuple[Case, int | None]] = []
+        for index, case in enumerate(self.cases):
+            silence = self._silence(case.outcome)
+            if silence is not None:
+                found.append((evolve(silence, when=case.when & silence.when), index))
+            found.append((case, index))
+        silence = self._silence(self.otherwise)
+        return (*found, (silence, None)) if silence is not None else tuple(found)
+
+    def _silence(self, outcome: str) -> Case | None:
+        plan = self.notice_for(outcome)
+        if plan is None or plan.unanswered is None:
+            return None
+        unheard = Noticed(stage=plan.stage, overdue=True, heard=False)
+        return Case(unheard, plan.unanswered, f"nothing was heard after the {plan.stage}")
+
+    def notice_for(self, outcome: str) -> Notice | None:
+        """Return what members with an outcome are told, or None."""
+        return next((item for item in self.notices if item.outcome == outcome), None)
+
+    def leaves(self) -> tuple[Leaf, ...]:
+        """Return every leaf of its conditions, each once, in order."""
+        return tuple(dict.fromkeys(leaf for case, _ in self.steps for leaf in leaves(case.when)))
+
+    def at_least_as_good(self, outcome: str) -> frozenset[str]:
+        """Return the outcomes that are as good as one, or better; just that without a scale.
+
+        Raises:
+            InvalidPolicy: the policy never comes to it.
+        """
+        if outcome not in self.outcomes:
+            raise InvalidPolicy(
+                f"{self.name} never comes to {outcome!r}; it knows {', '.join(self.outcomes)}"
+            )
+        if not self.scale:
+            return frozenset({outcome})
+        return frozenset(self.scale[: self.scale.index(outcome) + 1])
+
+    def check(self, registry: Registry) -> None:
+        """Refuse facts and fields that a ledger does not know.
+
+        Raises:
+            InvalidPolicy: it asks for one.
+        """
+        for selection in self.selections():
+            selection.check(registry)
+
+    def selections(self) -> Iterator[Facts]:
+        """Yield every selection of facts in it."""
+        for case in self.cases:
+            yield from selections(case.when)
+
+    def words(self) -> str:
+        """Say the whole policy, a case a line."""
+        first = f"{self.name}, version {self.version}: the first of these that is so"
+        lines = [f"{i}. {case.words()};" for i, case in enumerate(self.cases, 1)]
+        told = [item.words() for item in self.notices]
+        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}".', *told])
+
+    def __str__(self) -> str:
+        return self.words()

@@ -1,0 +1,216 @@
+"""Of whom, and when: what conditions are evaluated on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeVar
+
+from attrs import evolve, field, frozen
+
+from reps_ledger.domain.entries import Entry
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.spans import Span, joined_spans, spans_of
+
+__all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "Surroundings"]
+
+T = TypeVar("T")
+Value = int | float | Fraction | datetime | bool | None
+
+_SHARED: Final = frozenset({"mentor.assigned", "vouch.given"})
+"""Kinds of span that are as much the other person's."""
+
+
+class Dossier:
+    """All that is known of one member, or of one community, indexed for conditions.
+
+    Attributes:
+        name: the member's or the community's identifier.
+        is_community: which of the two.
+        entries: their history in effective order, corrections applied; what is dated in the
+            future is among it.
+        readings: id of a corrected entry to that of the correction in its place.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        entries: Iterable[Entry],
+        *,
+        is_community: bool = False,
+        readings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.name = name
+        self.is_community = is_community
+        self.entries = tuple(entries)
+        self.readings = readings
+        self._by_kind: dict[str, list[Entry]] = {}
+        for entry in self.entries:
+            self._by_kind.setdefault(entry.name, []).append(entry)
+        self._spans: dict[str, tuple[Span, ...]] = {}
+        self._made: dict[Any, Any] = {}
+
+    def of_kind(self, *names: str) -> Sequence[Entry]:
+        """Return the entries of these stored names, in effective order."""
+        if len(names) == 1:
+            return self._by_kind.get(names[0], ())
+        found = [entry for name in names for entry in self._by_kind.get(name, ())]
+        return sorted(found, key=lambda entry: entry.order)
+
+    def spans(self, name: str) -> tuple[Span, ...]:
+        """Return all that began by facts of that name; theirs alone, where it is one member's."""
+        found = self._spans.get(name)
+        if found is None:
+            found = spans_of(name, self.entries)
+            if not self.is_community and name not in _SHARED:
+                found = tuple(span for span in found if span.entry.fact.member == self.name)
+            self._spans[name] = found
+        return found
+
+    @property
+    def joined(self) -> Entry | None:
+        """The entry by which they joined, whenever that was."""
+        return next(iter(self.own("member.joined")), None)
+
+    def own(self, name: str) -> Sequence[Entry]:
+        """Return the entries of that stored name whose ``member`` they are."""
+        return [entry for entry in self.of_kind(name) if entry.fact.member == self.name]
+
+    @property
+    def leave(self) -> list[tuple[datetime, datetime | None]]:
+        """When they were on leave: disjoint times, in order."""
+        return self.once("leave", lambda: joined_spans(self.spans("leave.started")))
+
+    @property
+    def verified(self) -> Mapping[str, datetime]:
+        """Ids of the reports that somebody verified, with when that was first."""
+        return self.once("verified", self._verified)
+
+    def _verified(self) -> Mapping[str, datetime]:
+        found: dict[str, datetime] = {}
+        for entry in self.of_kind("report.verified"):
+            report = entry.fact.report
+            found.setdefault(self.readings.get(report, report), entry.occurred_at)
+        return found
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return something made of the entries, made once."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
+
+
+class Surroundings(Protocol):
+    """Everybody else, for the few conditions that look beyond one history."""
+
+    def member(self, member: str) -> Dossier:
+        """Return what is known of a person."""
+
+    def everyone(self) -> Iterable[Dossier]:
+        """Yield every person of whom anything is known."""
+
+    def community(self, community: str | None) -> Dossier:
+        """Return what happened in a community, or in the whole programme."""
+
+    def opportunities(self) -> Sequence[Entry]:
+        """Return every opportunity that was held, in effective order."""
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return something made of all that is known, made once."""
+
+
+@frozen
+class Previous:
+    """What a policy said before.
+
+    Attributes:
+        outcome: the outcome.
+        since: since when it has been that.
+        entries: the decisions that say so, where people decided.
+    """
+
+    outcome: str
+    since: datetime
+    entries: tuple[str, ...] = ()
+
+
+@frozen(eq=False)
+class Subject:
+    """A member, or a community, at an instant.
+
+    Attributes:
+        dossier: all that is known of them.
+        at: the instant.
+        zone: in which dates, months and years are read.
+        others: everybody else.
+        policy: the name of the policy that is evaluated.
+        previous: what the policy said before; None for what was decided last, as recorded.
+    """
+
+    dossier: Dossier
+    at: datetime
+    zone: tzinfo
+    others: Surroundings = field(repr=False)
+    policy: str = ""
+    previous: Previous | None = None
+
+    def moved(self, at: datetime) -> Subject:
+        """Return the same one at another instant."""
+        return evolve(self, at=at)
+
+    def other(self, member: str, at: datetime) -> Subject:
+        """Return somebody else, at an instant."""
+        dossier = self.dossier if member == self.dossier.name else self.others.member(member)
+        return evolve(self, dossier=dossier, at=at, previous=None)
+
+    def of(self, dossier: Dossier) -> Subject:
+        """Return another member, or a community, at the same instant."""
+        return evolve(self, dossier=dossier, previous=None)
+
+    def standing(self, name: str) -> list[Span]:
+        """Return what began by facts of that name and holds now."""
+        return [span for span in self.dossier.spans(name) if span.holds(self.at)]
+
+    def seen(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return those of the entries that happened by now."""
+        return [entry for entry in entries if entry.occurred_at <= self.at]
+
+    def span_edges(self, name: str) -> Iterable[datetime]:
+        """Return when anything of a kind begins or ends."""
+        for span in self.dossier.spans(name):
+            yield span.start
+            if span.end is not None:
+                yield span.end
+
+
+@frozen
+class Found:
+    """Whether a leaf holds, and what made it so.
+
+    Attributes:
+        holds: whether.
+        value: what was measured, where something was.
+        threshold: with what it was compared.
+        entries: ids of the entries that are its evidence.
+    """
+
+    holds: bool
+    value: Value = None
+    threshold: int | float | Fraction | Width | None = None
+    entries: tuple[str, ...] = ()
+
+
+@frozen
+class Measured:
+    """A measured value, with its evidence.
+
+    Attributes:
+        value: a number; or the instant since which, or None, for a clock.
+        entries: ids of the entries that make it so.
+    """
+
+    value: Value
+    entries: tuple[str, ...] = ()

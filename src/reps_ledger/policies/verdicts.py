@@ -1,0 +1,190 @@
+"""Verdicts: what a policy comes to for one member at one instant, with its reasons."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from fractions import Fraction
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+
+from reps_ledger.policies.evaluation import Change, next_change
+from reps_ledger.policies.language.conditions import Leaf, truth
+from reps_ledger.policies.language.measures import ClockMeasure, Compare
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.shortfalls import Way, shortfalls
+from reps_ledger.policies.subject import Subject
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+__all__ = ["Finding", "Verdict", "decide", "evaluate"]
+
+
+@frozen(kw_only=True)
+class Finding:
+    """One condition as it was found.
+
+    Attributes:
+        condition: which.
+        holds: whether it held.
+        value: what was measured: a number, or the instant since which; None for nothing.
+        threshold: with what it was compared.
+        entries: ids of the entries that are its evidence.
+    """
+
+    condition: Leaf
+    holds: bool
+    value: Any = None
+    threshold: Any = None
+    entries: tuple[str, ...] = ()
+
+    def words(self, zone: tzinfo | None = None) -> str:
+        """Say it: yes or no, the condition, and what was measured."""
+        said = f"{'yes' if self.holds else 'no'}: {self.condition.words()}"
+        value = self.value
+        if isinstance(value, datetime):
+            return f"{said} (since {value.astimezone(zone or value.tzinfo).date()})"
+        if not isinstance(self.condition, Compare):
+            return said
+        measure = self.condition.measure
+        if isinstance(measure, ClockMeasure):
+            return f"{said} ({'never' if measure.endless else 'not yet'})"
+        asked = self.threshold
+        of = "" if asked == self.condition.threshold else f" of {_written(asked)} asked for"
+        return f"{said} ({_written(value)}{of})"
+
+    def __str__(self) -> str:
+        return self.words()
+
+
+def _written(value: Any) -> str:
+    number = float(value) if isinstance(value, Fraction) else value
+    return f"{number:,.4g}" if isinstance(number, float) else f"{number:,}"
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """What a policy comes to.
+
+    Attributes:
+        policy: which policy.
+        member: of whom: a member, or a community.
+        at: the instant.
+        known_at: the position up to which it was known; None outside a ledger.
+        outcome: what it comes to.
+        reason: why, as the policy says.
+        case: the number of the case that decided, from 0; None where no case matched.
+        findings: every condition that was asked, up to the case that decided.
+    """
+
+    policy: Policy = field(repr=lambda policy: repr(policy.name))
+    member: str
+    at: datetime
+    known_at: int | None = None
+    outcome: str
+    reason: str
+    case: int | None
+    findings: tuple[Finding, ...] = field(repr=False)
+    _subject: Subject = field(repr=False, eq=False)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """Ids of all entries that the findings rest on, each once."""
+        return tuple(dict.fromkeys(entry for found in self.findings for entry in found.entries))
+
+    @cached_property
+    def change(self) -> Change | None:
+        """What it would turn into first, if nothing more were recorded; None for nothing."""
+        return next_change(self.policy, self._subject)
+
+    @property
+    def lapses_at(self) -> datetime | None:
+        """The first instant at which it would change if nothing more were recorded."""
+        return None if self.change is None else self.change.at
+
+    @property
+    def lapses_to(self) -> str | None:
+        """To what it would change then."""
+        return None if self.change is None else self.change.outcome
+
+    def shortfalls(self, outcome: str) -> tuple[Way, ...]:
+        """Return the ways in which it would have been an outcome, or a better one.
+
+        Each is a smallest set of conditions that would all have to be otherwise. Empty where
+        it is as good already, or where nothing that may still happen would do.
+
+        Raises:
+            InvalidPolicy: the policy never comes to that outcome.
+        """
+        return shortfalls(self.policy, self._subject, outcome)
+
+    def words(self) -> str:
+        """Explain it, a line for each finding."""
+        zone = self._subject.zone
+        day = self.at.astimezone(zone).date()
+        why = f": {self.reason}" if self.reason else ""
+        by = f"case {self.case + 1} of" if self.case is not None else "no case of"
+        lines = [f"{self.member} on {day}: {self.outcome}{why} (by {by} {self.policy.name})"]
+        lines += [f"  {found.words(zone)}" for found in self.findings]
+        if self.change is not None:
+            until = self.change.at.astimezone(zone).date()
+            lines.append(f"  if nothing more happens: {self.change.outcome} from {until}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.words()
+
+
+def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
+    """Return the outcome that findings alone give: they are the whole explanation.
+
+    Raises:
+        KeyError: a finding that is needed is not among them.
+    """
+    held = {found.condition: found.holds for found in findings}
+    for case, _ in policy.steps:
+        if truth(case.when, held.__getitem__):
+            return case.outcome
+    return policy.otherwise
+
+
+def evaluate(policy: Policy, subject: Subject, known_at: int | None = None) -> Verdict:
+    """Evaluate a policy: the first case whose condition holds decides.
+
+    Every condition of the cases up to that one is asked, so that the findings alone explain
+    the outcome.
+    """
+    subject = evolve(subject, policy=policy.name)
+    findings: dict[Leaf, Finding] = {}
+
+    def holds(leaf: Leaf) -> bool:
+        finding = findings.get(leaf)
+        if finding is None:
+            found = leaf.find(subject)
+            finding = findings[leaf] = Finding(
+                condition=leaf,
+                holds=found.holds,
+                value=found.value,
+                threshold=found.threshold,
+                entries=found.entries,
+            )
+        return finding.holds
+
+    outcome, reason, number = policy.otherwise, "", None
+    for case, index in policy.steps:
+        if truth(case.when, holds):
+            outcome, reason, number = case.outcome, case.reason, index
+            break
+    return Verdict(
+        policy=policy,
+        member=subject.dossier.name,
+        at=subject.at,
+        known_at=known_at,
+        outcome=outcome,
+        reason=reason,
+        case=number,
+        findings=tuple(findings.values()),
+        subject=subject,
+    )
