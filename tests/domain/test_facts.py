@@ -83,6 +83,7 @@ STORED: Final = {
     "ReviewDecided": ("review.decided", 1, None),
     "ExemptionGranted": ("exemption.granted", 1, None),
     "CharterAdopted": ("charter.adopted", 1, None),
+    "PolicyStated": ("policy.stated", 1, None),
     "EntryRetracted": ("entry.retracted", 1, None),
     "EntryCorrected": ("entry.corrected", 1, None),
     "MemberErased": ("member.erased", 1, None),
@@ -130,6 +131,7 @@ DAYS: Final = {
     ("exemption.granted", "expires", "end"),
     ("leave.started", "expected_return", "start"),
     ("notice.sent", "deadline", "end"),
+    ("review.decided", "as_of", "end"),
     ("review.opened", "due", "end"),
     ("role.assigned", "until", "start"),
 }

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import reps_ledger as rl
 from faulty import Faulty
-from reps_ledger.domain.entries import community_tag, entry_tag, member_tag
+from histories import Offer, fill, histories, open_ledger
+from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
 from reps_ledger.log import Codec, EventLog, Reading
@@ -228,3 +231,81 @@ def test_the_position_of_a_moment_where_positions_have_gaps(log: EventLog) -> No
         assert reading(gappy).position_of(moment) == position
         assert reading(gappy).position_of(moment + timedelta(seconds=59)) == position
     assert reading(gappy).position_of(NOON) == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(told=histories(), run=st.sampled_from([1, 3, 7, 1000]), cut=st.integers(0, 30))
+def test_people_are_each_as_alone(told: list[Offer], run: int, cut: int) -> None:
+    """Everyone in one pass is what each is alone, in order; nobody named is left out."""
+    ledger = open_ledger()
+    fill(ledger, told)
+    log = ledger._log
+    at = reading(log, min(cut, log.head()))
+    found = list(at.people(run=run))
+    assert [person for person, _ in found] == sorted({person for person, _ in found})
+    for person, entries in found:
+        assert at.member(person) == (person, entries)
+    registry = log.codec.registry
+    named = {person for entry in at.standing() for person in people_in(entry.fact, registry)}
+    assert {at.member(person)[0] for person in named} == {person for person, _ in found}
+
+
+def test_people_who_are_one(ledger: rl.Ledger, log: EventLog) -> None:
+    """People come under the name that merges kept, with what corrections moved to them."""
+    told = ledger.record(rl.Vouched(member="ana2", voucher="ben", reason="r"), by="ben")
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    right = rl.Vouched(member="cleo", voucher="ana", reason="r")
+    ledger.record(rl.MemberJoined(member="cleo"), by="x", occurred_at=date(2017, 1, 1))
+    ledger.record(rl.EntryCorrected(target=told.id, replacement=right, reason="r"), by="x")
+    people = dict(reading(log).people())
+    assert list(people) == ["ana", "ben", "cleo"]
+    assert names(people["ana"])[-2:] == ["vouch.given", "members.merged"]
+    assert names(people["ben"]) == ["member.joined"]
+    assert names(people["cleo"]) == ["member.joined", "vouch.given"]
+    assert list(dict(reading(log, told.position).people())) == ["ana", "ana2", "ben"]
+
+
+def test_a_correction_that_names_a_duplicate(ledger: rl.Ledger, log: EventLog) -> None:
+    """Whom only a correction names is read as who they are, in the history of others too."""
+    told = ledger.record(rl.ReportFiled(member="ben", activity="a"), by="ben")
+    vouch = rl.Vouched(member="ben", voucher="ana2", reason="r")
+    ledger.record(rl.EntryCorrected(target=told.id, replacement=vouch, reason="r"), by="x")
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    (vouched,) = [e.fact for e in reading(log).member("ben")[1] if e.name == "vouch.given"]
+    assert vouched.voucher == "ana"
+    assert dict(reading(log).people())["ben"] == reading(log).member("ben")[1]
+
+
+def test_what_is_of_the_whole_ledger(ledger: rl.Ledger, log: EventLog) -> None:
+    """Charters, policies and opportunities are read as corrected, in order, as known."""
+    second, first, report = ledger.record_all(
+        [
+            (rl.OpportunityHeld(opportunity="two", kind="vote"), date(2017, 2, 1)),
+            (rl.OpportunityHeld(opportunity="one", kind="vote"), date(2017, 1, 1)),
+            (rl.ReportFiled(member="ana", activity="a"), date(2017, 1, 1)),
+        ],
+        by="x",
+    ).entries
+    known = log.head()
+    ledger.record(rl.EntryRetracted(target=first.id, reason="r"), by="x")
+    held = rl.OpportunityHeld(opportunity="three", kind="meeting")
+    moved = rl.EntryCorrected(target=report.id, replacement=held, reason="r")
+    third = ledger.record(moved, by="x").entry
+    gone = rl.EntryCorrected(
+        target=second.id, replacement=rl.ReportFiled(member="ben", activity="b"), reason="r"
+    )
+    last = ledger.record(gone, by="x").entry
+    assert reading(log, known).ledger_wide("opportunity.held") == [first, second]
+    assert [e.id for e in reading(log, last.position - 1).ledger_wide("opportunity.held")] == [
+        third.id,
+        second.id,
+    ]
+    assert [e.fact for e in reading(log).ledger_wide("opportunity.held")] == [held]
+    ledger.record(rl.CharterAdopted(document="a = 1", version="1"), by="x")
+    policy = rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d")
+    ledger.record(policy, by="x")
+    assert names(reading(log).ledger_wide("charter.adopted")) == ["charter.adopted"]
+    assert [e.fact for e in reading(log).ledger_wide("policy.stated")] == [policy]
+    assert reading(log, known).ledger_wide("policy.stated") == []
+    with pytest.raises(rl.InvalidInput, match=r"policy\.stated"):
+        reading(log).ledger_wide("report.filed")

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from reps_ledger.log.sorting import in_effective_order
+from reps_ledger.log.sorting import in_effective_order, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +55,13 @@ def test_it_is_the_order_of_sorted(minutes: list[int], run: int) -> None:
     entries = [entry(position, minute) for position, minute in enumerate(minutes, 1)]
     expected = sorted(entries, key=lambda one: (one.occurred_at, one.origin))
     assert list(in_effective_order(iter(entries), run=run)) == expected
+
+
+@given(st.lists(st.tuples(st.text(max_size=2), st.integers()), max_size=40), st.integers(1, 12))
+def test_any_key_sorts(items: list[tuple[str, int]], run: int) -> None:
+    """Anything is sorted by any key, and what has the same key keeps its order."""
+    found = list(in_order(iter(items), lambda item: item[0], run=run))
+    assert found == sorted(items, key=lambda item: item[0])
 
 
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 3000])

@@ -136,6 +136,10 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
     ),
     (rl.CharterAdopted(document="a = 1", version="1"), "charter adopted"),
     (
+        rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d1"),
+        "policy stated",
+    ),
+    (
         rl.MemberErased(member="ana", reason="asked"),
         "asked for their personal texts to be erased",
     ),

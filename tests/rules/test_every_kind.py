@@ -109,6 +109,10 @@ LEGAL: Final[dict[str, tuple[list[Told], Told]]] = {
     ),
     "exemption.granted": (ANA, rl.ExemptionGranted(member="ana", policy="p", reason="baby")),
     "charter.adopted": ([], rl.CharterAdopted(document='name = "reps"', version="1")),
+    "policy.stated": (
+        [],
+        rl.PolicyStated(policy="activity", version="1", document="a = 1", digest="d1"),
+    ),
     "entry.retracted": ([*ANA, (REPORT, FEB)], retract(1)),
     "entry.corrected": (
         [*ANA, (REPORT, FEB)],

@@ -1,15 +1,29 @@
-"""Rules about leave, notices, applications, reviews, exemptions and charters."""
+"""Rules about leave, notices, applications, reviews, exemptions, charters and policies."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import pytest
 
 import reps_ledger as rl
 from reps_ledger.domain.limits import MAX_DEPTH
-from scenarios import APR, AUG, FEB, JAN, JUL, JUN, MAR, MAY, given, joined
+from scenarios import (
+    APR,
+    AUG,
+    FEB,
+    JAN,
+    JUL,
+    JUN,
+    MAR,
+    MAY,
+    NOW,
+    correct,
+    given,
+    joined,
+    retract,
+)
 
 BOTH: Final = joined("ana", "ben")
 RETURN: Final = datetime(2018, 6, 1, tzinfo=UTC)
@@ -171,3 +185,37 @@ def test_a_charter_that_cannot_be_read_is_refused(document: str, why: str) -> No
     assert refusal.code == "invalid_document"
     assert why in refusal.words
     assert len(refusal.words) < 1_000
+
+
+def test_a_charter_never_judges_the_past() -> None:
+    """A charter governs from its adoption or later, and not from before; a correction too."""
+
+    def charter(since: date | None) -> rl.Fact:
+        start = since and datetime(since.year, since.month, since.day, tzinfo=UTC)
+        return rl.CharterAdopted(document="a = 1", version="1", effective_from=start)
+
+    story = given()
+    story.when((charter(FEB), MAR)).then_refused("retroactive", "2018-03-01", "2018-02-01", "past")
+    later = [(charter(MAR), MAR), (charter(APR), MAR), (charter(None), MAR)]
+    story = story.when(*later).then_recorded()
+    story.when(correct(0, charter(FEB))).then_refused("retroactive")
+    story.when(correct(0, charter(FEB), JAN)).then_recorded()
+
+
+def test_a_charter_that_is_adopted_in_the_middle_of_a_day() -> None:
+    """It cannot govern from that day's start, and the refusal says why."""
+    charter = rl.CharterAdopted(document="a = 1", version="1", effective_from=NOW.replace(hour=0))
+    given().when(charter).then_refused("retroactive", "T12:00", "T00:00")
+    later = rl.CharterAdopted(document="a = 1", version="1", effective_from=NOW)
+    given().when(later).then_recorded()
+
+
+def test_a_policy_is_stated_once() -> None:
+    """The same digest is stated once, before or after; another version has another one."""
+    policy = rl.PolicyStated(policy="activity", version="1", document="a = 1", digest="d1")
+    story = given((policy, MAR))
+    story.when((policy, APR)).then_refused("already_stated", "activity 1", "d1", because=[0])
+    story.when((policy, FEB)).then_refused("contradicts_later", because=[0])
+    other = rl.PolicyStated(policy="activity", version="2", document="a = 2", digest="d2")
+    story.when((other, APR)).then_recorded()
+    story.when(retract(0)).then_recorded().when((policy, APR)).then_recorded()

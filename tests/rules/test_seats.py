@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import pytest
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Told, given, joined, merged, retract
@@ -111,6 +112,27 @@ def test_an_undone_end_may_not_crowd_the_seats() -> None:
         lambda ids: rl.EntryCorrected(target=ids[6], replacement=fact, reason="it was here")
     ).refusals()
     assert refusal.code == "no_seat"
+
+
+@pytest.mark.parametrize("community", ["id", None])
+def test_seats_introduced_later_count_everybody(community: str | None) -> None:
+    """Who was given the role before there was a rule is counted by it, also by a correction."""
+    recorder = InMemoryDCBRecorder()
+    before = rl.open(recorder)
+    before.record_all([*PEOPLE, (seat("ana", community), FEB)], by="x")  # type: ignore[list-item]
+    other = before.record(seat("ben", "other"), by="x", occurred_at=FEB)
+    right = rl.EntryCorrected(target=other.id, replacement=seat("ben", community), reason="r")
+    two = before.record(right, by="x")
+    for limit in (1, 2):
+        under = rl.open(recorder, rules=[rl.seats("council", community, limit=limit)])
+        with pytest.raises(rl.Refused) as raised:
+            under.record(seat("cleo", community), by="x", occurred_at=MAR)
+        (refusal,) = raised.value.refusals
+        assert refusal.code == "no_seat"
+        assert two.id in refusal.entries
+        assert len(refusal.entries) == 2
+    under = rl.open(recorder, rules=[rl.seats("council", community, limit=3)])
+    under.record(seat("cleo", community), by="x", occurred_at=MAR)
 
 
 def test_a_seat_for_the_whole_programme() -> None:

@@ -83,13 +83,14 @@ class Amendments:
                 origins[entry.id] = origin
             elif entry.id not in self.retracted:
                 if self.aliases:
-                    fact = self._renamed(fact, registry)
+                    fact = self.renamed(fact, registry)
                 if fact is not entry.fact or origin != entry.origin:
                     yield replace(entry, fact=fact, origin=origin)
                 else:
                     yield entry
 
-    def _renamed(self, fact: Fact, registry: Registry) -> Fact:
+    def renamed(self, fact: Fact, registry: Registry) -> Fact:
+        """Return a fact as said of those who are kept; who was merged with whom stays as said."""
         if isinstance(fact, MembersMerged | MembersUnmerged):
             return fact
         changes: dict[str, Any] = {}

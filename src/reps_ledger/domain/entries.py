@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from reps_ledger.domain.facts.registry import Registry
 
 __all__ = [
+    "LEDGER_WIDE",
     "Entry",
     "command_tag",
     "community_tag",
     "derived_id",
     "entry_tag",
+    "ledger_tag",
     "member_tag",
     "people_in",
     "subject_tags",
@@ -32,6 +34,9 @@ __all__ = [
 ]
 
 _NAMESPACE: Final = UUID("6f0e9a4e-6a3b-5c1e-9d0b-5f1d1f7f2c55")
+
+LEDGER_WIDE: Final = frozenset({"charter.adopted", "opportunity.held", "policy.stated"})
+"""Stored names of the facts that concern the whole programme: each kind is found under a tag."""
 
 
 F = TypeVar("F", default=Any)
@@ -113,6 +118,11 @@ def community_tag(community: str) -> str:
 def entry_tag(entry_id: str) -> str:
     """Return the tag of an entry and of what refers to it."""
     return f"entry:{entry_id}"
+
+
+def ledger_tag(name: str) -> str:
+    """Return the tag of all facts of a kind that concerns the whole ledger."""
+    return f"ledger:{name}"
 
 
 def command_tag(command_id: str) -> str:

@@ -16,9 +16,12 @@ class Refusal:
         words: a sentence for the person who tried.
         entries: ids of the recorded entries that caused it.
         index: which fact of a batch, from 0.
+        clause: the clause of the charter that refuses, which a waiver may lift; None where
+            nothing can.
     """
 
     code: str
     words: str
     entries: tuple[str, ...] = ()
     index: int = 0
+    clause: str | None = None

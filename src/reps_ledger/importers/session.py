@@ -257,32 +257,38 @@ class Session:
 
     def _judged(self, pending: list[_Pending], before: list[RefusedRow]) -> _Judged:
         world = self._begin()
-        flying = [] if self._flight is None else self._flight.judged.entries
-        place = self._head + len(flying) + 1
+        place = self._head + len(self._flying()) + 1
         found = _Judged(pending, [], 0, before, [])
         now = self.recording.now()
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
-            self._load(world, part, [*flying, *found.entries])
+            self._load(world, [one.draft for one in part], found)
             for number, one in enumerate(part, 1):
+                if world.lacks(one.draft.fact):
+                    self._load(world, [one.draft], found)
                 entry = self.recording.entry(world, one.draft, place + len(found.entries), now)
                 found = self._judge(world, one, entry, found)
                 if entry.name in AMENDING:  # what comes after it may depend on more than before
-                    self._load(world, part[number:], [*flying, *found.entries])
+                    self._load(world, [one.draft for one in part[number:]], found)
         if self.stop:
             self._stop_at(found.unread + found.refused)
         return found
 
-    def _load(self, world: World, pending: list[_Pending], coming: list[Entry]) -> None:
-        drafts = [one.draft for one in pending]
+    def _flying(self) -> list[Entry]:
+        return [] if self._flight is None else self._flight.judged.entries
+
+    def _load(self, world: World, drafts: list[Draft], found: _Judged) -> None:
+        coming = [*self._flying(), *found.entries]
         self.recording.load(world, drafts, upto=self._head, empty=self._empty, coming=coming)
 
     def _judge(self, world: World, one: _Pending, entry: Entry, found: _Judged) -> _Judged:
         refusals = world.judge(entry)
         if self.infer and refusals and all(r.code == "not_joined" for r in refusals):
-            joins = self._inferred(world, one, entry)
+            joins = self._inferred(world, one, entry, found)
             found.entries.extend(joins)
             found = found._replace(joins=found.joins + len(joins))
+            if world.lacks(entry.fact):
+                self._load(world, [one.draft], found)
             place = entry.position + len(joins)
             entry = replace(entry, position=place, origin=place)
             refusals = world.judge(entry)
@@ -295,7 +301,7 @@ class Session:
             found.entries.append(entry)
         return found
 
-    def _inferred(self, world: World, one: _Pending, entry: Entry) -> list[Entry]:
+    def _inferred(self, world: World, one: _Pending, entry: Entry, judged: _Judged) -> list[Entry]:
         """Let everyone whom a row names, and whose life is in question, have joined with it.
 
         If one of them cannot have joined then, nobody does: the row will be refused.
@@ -312,6 +318,7 @@ class Session:
                 fact=MemberJoined(member=person, inferred=True),
                 id=row_id({"joined": person, "with": entry.id}),
             )
+            self._load(world, [draft], judged)  # a rule of joining may ask for more than lives
             place = entry.position + len(found)
             joining = self.recording.entry(world, draft, place, entry.recorded_at)
             if world.judge(joining):

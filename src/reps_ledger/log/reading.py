@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, frozen
 
 from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
-from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
+from reps_ledger.domain.entries import (
+    LEDGER_WIDE,
+    community_tag,
+    entry_tag,
+    ledger_tag,
+    member_tag,
+    people_in,
+)
 from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.parts import CORRECTIONS, MERGES
+from reps_ledger.errors import InvalidInput
 from reps_ledger.log.eventlog import EventLog
-from reps_ledger.log.sorting import in_effective_order
+from reps_ledger.log.sorting import RUN, in_effective_order, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Fact
 
 __all__ = ["Reading"]
 
 _MERGES: Final = MERGES | CORRECTIONS
-_AMENDMENTS: Final = tuple(Source(f"ledger:{name}", frozenset({name})) for name in sorted(AMENDING))
+_AMENDMENTS: Final = tuple(Source(ledger_tag(name), frozenset({name})) for name in sorted(AMENDING))
 
 
 @frozen(kw_only=True)
@@ -61,6 +72,42 @@ class Reading:
         merges = {e.id: e for e in self.log.read(_AMENDMENTS, upto=self.known_at)}
         standing = resolve({**raw, **merges}.values(), self.log.codec.registry)
         return [e for e in standing if getattr(e.fact, "community", None) == community]
+
+    def ledger_wide(self, name: str) -> list[Entry]:
+        """Return what stands of all facts of a kind that concerns the whole ledger, in order.
+
+        Args:
+            name: ``charter.adopted``, ``policy.stated`` or ``opportunity.held``.
+
+        Raises:
+            InvalidInput: facts of that name are not found this way.
+        """
+        if name not in LEDGER_WIDE:
+            raise InvalidInput(
+                f"{name} is not of the whole ledger, as {', '.join(sorted(LEDGER_WIDE))} are",
+                field="name",
+            )
+        standing = resolve(
+            self._closure(Source(ledger_tag(name))).values(), self.log.codec.registry
+        )
+        return [entry for entry in standing if entry.name == name]
+
+    def people(self, *, run: int = RUN) -> Iterator[tuple[str, list[Entry]]]:
+        """Yield everyone whom anything that stands names, with what `member` says of them.
+
+        In order of identifier, each under the one that merges kept. One person's history is held
+        in memory at a time, beside about ``run`` entries that wait to be sorted.
+        """
+        registry = self.log.codec.registry
+        amendments = self.amendments()
+        named = (
+            (person, entry)
+            for entry in amendments.apply(self.log.read(upto=self.known_at), registry)
+            for person in dict.fromkeys(people_in(entry.fact, registry))
+            if person not in amendments.aliases  # as merges themselves name those
+        )
+        for person, pairs in groupby(in_order(named, _by_person, run=run), itemgetter(0)):
+            yield person, [entry for _, entry in pairs]
 
     def everyone(self) -> Iterator[Entry]:
         """Yield what stands of everyone's history in effective order, in bounded memory."""
@@ -118,6 +165,15 @@ class Reading:
             if first.tag == member_tag(kept):
                 yield evolve(first, tag=member_tag(duplicate))
         registry = self.log.codec.registry
-        for person in {p for entry in raw.values() for p in people_in(entry.fact, registry)}:
+        facts = [fact for entry in raw.values() for fact in _said(entry.fact)]
+        for person in {person for fact in facts for person in people_in(fact, registry)}:
             if first.tag != member_tag(person):
                 yield Source(member_tag(person), _MERGES)  # whom they were merged with
+
+
+def _said(fact: Fact) -> tuple[Fact, ...]:
+    return (fact, fact.replacement) if isinstance(fact, EntryCorrected) else (fact,)
+
+
+def _by_person(pair: tuple[str, Entry]) -> tuple[str, tuple[datetime, int]]:
+    return pair[0], pair[1].order

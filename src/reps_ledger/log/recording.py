@@ -165,7 +165,7 @@ class Recording:
             if coming and found:
                 _add_coming(found, coming)
             world.memory.load(found)
-            if not any(found.values()):
+            if not (any(found.values()) or world.rules.led):
                 return head  # nothing new is known, so that nothing more can be asked for
 
     def judged(self, world: World, drafts: Sequence[Draft], head: int) -> list[Entry]:
@@ -177,13 +177,16 @@ class Recording:
         now = self.now()
         entries: list[Entry] = []
         refusals: list[Refusal] = []
+        world.leant.clear()
         for index, draft in enumerate(drafts):
+            if index and world.lacks(draft.fact):
+                self.load(world, [draft], head, coming=entries)
             entry = self.entry(world, draft, head + 1 + index, now)
             found = world.judge(entry)
             refusals += [evolve(refusal, index=index) for refusal in found]
-            entries.append(entry)
             if found:
                 continue
+            entries.append(entry)
             world.add(entry)
             if entry.name in AMENDING:  # what comes after it may depend on more than before
                 self.load(world, drafts[index + 1 :], head, coming=entries)
@@ -245,7 +248,7 @@ class Recording:
 
     def sources(self, world: World, entries: Iterable[Entry]) -> set[Source]:
         """Return all that the judgement of these entries rests on."""
-        parts = {part for entry in entries for part in world.parts(entry.fact)}
+        parts = {part for entry in entries for part in world.parts(entry.fact)} | world.leant
         return {source for part in parts for source in world.memory.sources(part)}
 
     def _before(

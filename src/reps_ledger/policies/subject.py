@@ -112,8 +112,8 @@ class Surroundings(Protocol):
     def everyone(self) -> Iterable[Dossier]:
         """Yield every person of whom anything is known."""
 
-    def community(self, community: str | None) -> Dossier:
-        """Return what happened in a community, or in the whole programme."""
+    def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
+        """Return what happened in a community; or of some kinds, in the whole programme."""
 
     def opportunities(self) -> Sequence[Entry]:
         """Return every opportunity that was held, in effective order."""

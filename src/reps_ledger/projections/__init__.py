@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from reps_ledger.projections.belonging import Belonging, belonging
-from reps_ledger.projections.census import DIMENSIONS, CensusRow, census, overviews
+from reps_ledger.projections.census import DIMENSIONS, CensusRow, Defined, census, overviews
 from reps_ledger.projections.membership import ACTIVE_MONTHS, Membership, Spell, membership
-from reps_ledger.projections.overview import Overview, overview
+from reps_ledger.projections.overview import Overview, Standings, overview
 from reps_ledger.projections.projection import (
     Checkpoint,
     Projection,
@@ -25,6 +25,7 @@ __all__ = [
     "Belonging",
     "CensusRow",
     "Checkpoint",
+    "Defined",
     "Discrepancy",
     "Holding",
     "Line",
@@ -34,6 +35,7 @@ __all__ = [
     "Roles",
     "RosterRow",
     "Spell",
+    "Standings",
     "Vouch",
     "Vouches",
     "belonging",

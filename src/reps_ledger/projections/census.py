@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.errors import InvalidInput
-from reps_ledger.projections.overview import Overview, overview
+from reps_ledger.projections.overview import Overview, Standings, overview
 
 if TYPE_CHECKING:
     from reps_ledger.domain.facts import Registry
 
-__all__ = ["DIMENSIONS", "CensusRow", "census", "overviews"]
+__all__ = ["DIMENSIONS", "CensusRow", "Defined", "census", "overviews"]
 
 _NONE: Final = "(none)"
 
@@ -40,8 +40,26 @@ class CensusRow:
 _Dimension = Callable[[Overview, datetime], Iterable[str]]
 
 
+@frozen(kw_only=True)
+class Defined:
+    """Who counts as a member, by a definition other than having joined.
+
+    Attributes:
+        members: of the programme.
+        communities: of the communities that have a definition of their own.
+    """
+
+    members: frozenset[str]
+    communities: Mapping[str, Collection[str]] = field(factory=dict)
+
+    def of(self, person: str, communities: Iterable[str]) -> set[str]:
+        """Return the communities that somebody counts as a member of."""
+        other = {name for name in communities if name not in self.communities}
+        return other | {name for name, people in self.communities.items() if person in people}
+
+
 def _standing(person: Overview, at: datetime) -> Iterator[str]:
-    yield "active" if person.membership.is_active(at) else "inactive"
+    yield person.stands(at)[0]
 
 
 def _retired(person: Overview, _: datetime) -> Iterator[str]:
@@ -112,7 +130,12 @@ def overviews(
 
 
 def census(
-    people: Iterable[Overview], at: datetime, by: tuple[str, ...] = ()
+    people: Iterable[Overview],
+    at: datetime,
+    by: tuple[str, ...] = (),
+    *,
+    standing: Standings | None = None,
+    defined: Defined | None = None,
 ) -> tuple[CensusRow, ...]:
     """Count the members there were: whoever had joined, for ever.
 
@@ -120,6 +143,8 @@ def census(
         people: everyone, folded up to ``at``.
         at: when.
         by: names of `DIMENSIONS`; nothing counts everyone in one group.
+        standing: how members stand; None for the default rule.
+        defined: who counts as a member; None for whoever had joined.
 
     Raises:
         InvalidInput: there is no such dimension.
@@ -129,10 +154,23 @@ def census(
             raise InvalidInput(
                 f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by"
             )
+    dimensions = dict(DIMENSIONS)
+    if standing is not None:
+        dimensions["standing"] = lambda person, at: [person.stands(at, standing)[0]]
+    if defined is not None:
+        dimensions["community"] = lambda person, at: (
+            defined.of(person.member, person.communities(at)) or [_NONE]
+        )
     counts: Counter[tuple[str, ...]] = Counter()
     for person in people:
-        if person.membership.joined_at is not None:
-            counts.update(product(*(DIMENSIONS[name](person, at) for name in by)))
+        if _counts(person, defined):
+            counts.update(product(*(dimensions[name](person, at) for name in by)))
     return tuple(
         CensusRow(at=at, group=group, members=number) for group, number in sorted(counts.items())
     )
+
+
+def _counts(person: Overview, defined: Defined | None) -> bool:
+    if defined is not None:
+        return person.member in defined.members
+    return person.membership.joined_at is not None

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
     from reps_ledger.domain.entries import Entry
 
-__all__ = ["Overview", "overview"]
+__all__ = ["Overview", "Standings", "overview"]
+
+Standings = dict[str, tuple[str, bool]]
+"""How members stand, by name: in a word, and whether that counts as active."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,18 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     def member(self) -> str:
         """Who it is about."""
         return self.membership.member
+
+    def stands(self, at: datetime, standing: Standings | None = None) -> tuple[str, bool]:
+        """Return how they stand then, and whether that counts as active.
+
+        Args:
+            at: when; not before the last entry folded.
+            standing: how members stand by a charter; None for the default rule.
+        """
+        if standing is not None and self.member in standing:
+            return standing[self.member]
+        active = self.membership.is_active(at)
+        return "active" if active else "inactive", active
 
     def communities(self, at: datetime) -> set[str]:
         """Return the communities that they joined, or hold a role in."""

@@ -10,7 +10,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reps_ledger.projections.overview import Overview
+    from reps_ledger.projections.overview import Overview, Standings
 
 __all__ = ["RosterRow", "roster"]
 
@@ -48,6 +48,7 @@ def roster(
     *,
     role: str | None = None,
     community: str | None = None,
+    standing: Standings | None = None,
 ) -> tuple[RosterRow, ...]:
     """List who was there, by name.
 
@@ -56,13 +57,18 @@ def roster(
         at: when.
         role: only those who held this role.
         community: only those in this community: they joined it, or held a role in it.
+        standing: how members stand; None for the default rule.
     """
-    rows = (_row(person, at, role, community) for person in people)
+    rows = (_row(person, at, role, community, standing) for person in people)
     return tuple(sorted((row for row in rows if row is not None), key=lambda row: row.member))
 
 
 def _row(
-    person: Overview, at: datetime, role: str | None, community: str | None
+    person: Overview,
+    at: datetime,
+    role: str | None,
+    community: str | None,
+    standing: Standings | None,
 ) -> RosterRow | None:
     held = [
         holding
@@ -78,7 +84,7 @@ def _row(
         member=person.member,
         roles=tuple(sorted({holding.role for holding in held})),
         since=min((holding.start for holding in held), default=None),
-        active=person.membership.is_active(at),
+        active=person.stands(at, standing)[1],
         on_leave=person.membership.is_on_leave(at),
         last_activity=person.membership.last_activity,
         vouch_level=person.vouches.level,

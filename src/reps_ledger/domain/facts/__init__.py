@@ -12,7 +12,7 @@ from reps_ledger.domain.facts.activity import (
     ReportVerified,
 )
 from reps_ledger.domain.facts.corrections import EntryCorrected, EntryRetracted
-from reps_ledger.domain.facts.governance import CharterAdopted, MemberErased
+from reps_ledger.domain.facts.governance import CharterAdopted, MemberErased, PolicyStated
 from reps_ledger.domain.facts.kinds import RESERVED, Fact, Kind, fact, kind_of
 from reps_ledger.domain.facts.learning import AgreementAccepted, AgreementRevoked, CourseCompleted
 from reps_ledger.domain.facts.people import (
@@ -84,6 +84,7 @@ BUILT_IN: tuple[type[Fact], ...] = (
     ReviewDecided,
     ExemptionGranted,
     CharterAdopted,
+    PolicyStated,
     EntryRetracted,
     EntryCorrected,
     MemberErased,
@@ -126,6 +127,7 @@ __all__ = [
     "NoticeSent",
     "OpportunityHeld",
     "OpportunityTaken",
+    "PolicyStated",
     "Registry",
     "ReportFiled",
     "ReportVerified",

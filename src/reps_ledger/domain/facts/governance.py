@@ -1,4 +1,4 @@
-"""Facts about the rules themselves, and about erasure."""
+"""Facts about the rules and policies themselves, and about erasure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reps_ledger.domain.fields import (
     moment,
 )
 
-__all__ = ["CharterAdopted", "MemberErased"]
+__all__ = ["CharterAdopted", "MemberErased", "PolicyStated"]
 
 
 @fact("charter.adopted")
@@ -36,6 +36,24 @@ class CharterAdopted:
     effective_from: datetime | None = field(
         default=None, converter=moment, validator=is_moment, metadata=DAY_START
     )
+
+
+@fact("policy.stated")
+@frozen(kw_only=True)
+class PolicyStated:
+    """The words of a policy by which reviews are made, so that every decision can be replayed.
+
+    Attributes:
+        policy: its name.
+        version: its version.
+        document: its words, as TOML or JSON text.
+        digest: what a decision names it by: the SHA-256 of the policy, in hexadecimal.
+    """
+
+    policy: str = field(validator=is_name)
+    version: str = field(validator=is_name)
+    document: str = field(validator=is_document)
+    digest: str = field(validator=is_name)
 
 
 @fact("member.erased")

@@ -163,6 +163,8 @@ class ReviewDecided:
         digest: the SHA-256 of that policy, in hexadecimal.
         recommended: what the policy recommended.
         evidence: ids of the entries that it went by.
+        as_of: the instant at which the recommendation was made.
+        zone: the time zone in which its dates were read.
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
@@ -174,6 +176,10 @@ class ReviewDecided:
     digest: str | None = field(default=None, validator=is_name_or_none)
     recommended: str | None = field(default=None, validator=is_name_or_none)
     evidence: tuple[str, ...] = field(default=(), converter=listed, validator=is_names)
+    as_of: datetime | None = field(
+        default=None, converter=moment, validator=is_moment, metadata=DAY_END
+    )
+    zone: str | None = field(default=None, validator=is_name_or_none)
 
 
 @fact("exemption.granted")

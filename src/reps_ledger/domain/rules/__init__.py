@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from reps_ledger.domain.rules.governance import (
+    CHARTERS,
+    Governance,
+    Surroundings,
+    history_part,
+)
 from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.domain.rules.parts import Machine, Part, Rule, Source
 from reps_ledger.domain.rules.rulebook import BUILT_IN_RULES, Rulebook
@@ -10,12 +16,16 @@ from reps_ledger.domain.rules.world import World
 
 __all__ = [
     "BUILT_IN_RULES",
+    "CHARTERS",
+    "Governance",
     "Machine",
     "Memory",
     "Part",
     "Rule",
     "Rulebook",
     "Source",
+    "Surroundings",
     "World",
+    "history_part",
     "seats",
 ]

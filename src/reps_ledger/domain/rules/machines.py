@@ -29,6 +29,7 @@ from reps_ledger.domain.facts import (
     MentorReleased,
     NoticeSent,
     OpportunityHeld,
+    PolicyStated,
     ReviewDecided,
     ReviewOpened,
     RoleAssigned,
@@ -50,6 +51,7 @@ __all__ = [
     "MENTORING",
     "NOTICE",
     "OPPORTUNITY",
+    "POLICY",
     "REPORT",
     "REVIEW",
     "TARGET",
@@ -227,6 +229,9 @@ OPPORTUNITY = _standing("opportunity", lambda fact: fact.opportunity, Opportunit
 
 COMMUNITY = _standing("community", lambda fact: fact.community, CommunityFounded)
 """A community that was founded."""
+
+POLICY = _standing("policy", lambda fact: fact.digest, PolicyStated)
+"""A policy whose words were stated, by their digest."""
 
 
 def _link(state: Entry | None, entry: Entry, key: str) -> Entry | None:

@@ -1,4 +1,4 @@
-"""Rules about leave, notices, applications, reviews, exemptions and charters."""
+"""Rules about leave, notices, applications, reviews, exemptions, charters and policies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened
 from reps_ledger.domain.limits import MAX_DEPTH
-from reps_ledger.domain.rules.machines import APPLICATIONS, LIFE, NOTICE, REVIEW, Life
+from reps_ledger.domain.rules.machines import APPLICATIONS, LIFE, NOTICE, POLICY, REVIEW, Life
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
 from reps_ledger.domain.rules.people import life_of, member_only
 from reps_ledger.domain.rules.words import day_of, must_be_member, place, refuse
@@ -102,6 +102,31 @@ def _adopting(entry: Entry) -> Iterator[Refusal]:
     problem = _problem_with(fact.document)
     if problem:
         yield refuse("invalid_document", f"the charter cannot be read: {problem}")
+    since = fact.effective_from
+    if since is not None and since < entry.occurred_at:
+        adopted, governs = day_of(entry), since.date().isoformat()
+        if governs >= adopted:  # the day alone would not say why
+            adopted, governs = entry.occurred_at.isoformat(), since.isoformat()
+        yield refuse(
+            "retroactive",
+            f"a charter adopted on {adopted} cannot govern from {governs}: "
+            "it never judges the past",
+        )
+
+
+def _policy_parts(fact: Any, _known: Known) -> Parts:
+    return (POLICY.part(fact.digest),)
+
+
+def _stating(_entry: Entry, stated: Entry | None) -> Iterator[Refusal]:
+    if stated is not None:
+        before: Any = stated.fact
+        yield refuse(
+            "already_stated",
+            f"{before.policy} {before.version} was stated on {day_of(stated)} "
+            f"under the digest {before.digest}",
+            stated,
+        )
 
 
 def _problem_with(document: str) -> str | None:
@@ -153,5 +178,6 @@ REVIEWS = (
     Rule(name="review.decided", parts=_review_parts, judge=_deciding),
     Rule(name="exemption.granted", parts=life_of, judge=member_only),
     Rule(name="charter.adopted", judge=_adopting),
+    Rule(name="policy.stated", parts=_policy_parts, judge=_stating),
 )
 """The rules of ``domain/facts/reviews.py`` and ``domain/facts/governance.py``."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.rules.activity import ACTIVITY
+from reps_ledger.domain.rules.governance import Governance
 from reps_ledger.domain.rules.machines import TARGET
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
 from reps_ledger.domain.rules.people import PEOPLE, custom
@@ -40,12 +41,29 @@ class Rulebook:
     Args:
         registry: the facts that the ledger knows.
         extra: rules of the service's own, which only ever refuse more.
+        governance: what is asked of new entries only, after the rules.
+
+    Attributes:
+        governance: as given. `of` never includes it, as it does not judge the past.
+        dynamic: whether any rule names parts by what is known.
+        led: whether what is known decides what else must be known, by such a rule or by
+            governance: then that is asked for once more right before a fact is judged.
 
     Raises:
-        ConfigurationError: an extra rule judges a fact that the ledger does not know.
+        ConfigurationError: an extra rule judges a fact that the ledger does not know; or
+            something is no rule, or no governance.
     """
 
-    def __init__(self, registry: Registry, extra: Iterable[Rule] = ()) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        extra: Iterable[Rule] = (),
+        governance: Governance | None = None,
+    ) -> None:
+        if not isinstance(governance, Governance | None):
+            raise ConfigurationError(f"governance must be a Governance, not {governance!r:.80}")
+        self.governance = governance
+        self.dynamic = False
         self._rules: dict[str, tuple[Rule, ...]] = {r.name: (r,) for r in BUILT_IN_RULES}
         for described in registry:
             name = described.kind.name
@@ -59,6 +77,8 @@ class Rulebook:
                     "pass its class to open(…, facts=[…])"
                 )
             self._rules[rule.name] += (rule,)
+            self.dynamic = self.dynamic or rule.dynamic
+        self.led = self.dynamic or governance is not None
 
     def of(self, fact: Fact) -> tuple[Rule, ...]:
         """Return the rules that judge a fact."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.facts import Fact
     from reps_ledger.domain.refusals import Refusal
 
-__all__ = ["SEAT", "seats"]
+__all__ = ["SEAT", "seat_names", "seats"]
 
 
 def seat_names(role: str, community: str | None) -> tuple[str, str]:
@@ -39,14 +39,17 @@ SEAT: Final[Machine[Mapping[str, Entry]]] = Machine(
     initial=MappingProxyType({}),
     evolve=_occupy,
 )
-"""Everyone who was ever given a role in a community."""
+"""Everyone who was ever given a role in a community.
+
+Every assignment is found under its tag, also where no rule counts seats: one may come later.
+"""
 
 
 def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     """Make a rule: at most ``limit`` people hold a role at once.
 
-    Pass it to ``open(…, rules=[…])`` from the first fact of the role on: it counts those
-    recorded under it. It holds however many record at the same time.
+    Pass it to ``open(…, rules=[…])``. It counts everybody who holds the role, whether or not
+    it was in force when they were given it. It holds however many record at the same time.
 
     Args:
         role: which role.

@@ -2,7 +2,7 @@
 
 Each new entry is judged against the history around its own ``occurred_at``; what it would
 contradict later counts too. Who is the same person as whom has no date: what is said under a
-merged-away name is refused, whenever it happened.
+merged-away name is refused, whenever it happened. Governance is asked last, and of nothing else.
 """
 
 from __future__ import annotations
@@ -10,10 +10,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from attrs import define, field
+from attrs import define, evolve, field, frozen
+from msgspec.structs import replace
 
-from reps_ledger.domain.amendments import AMENDING, resolve
-from reps_ledger.domain.entries import Entry, entry_tag, people_in, subject_tags, unique
+from reps_ledger.domain.amendments import AMENDING
+from reps_ledger.domain.entries import (
+    LEDGER_WIDE,
+    Entry,
+    entry_tag,
+    ledger_tag,
+    people_in,
+    subject_tags,
+    unique,
+)
 from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
@@ -21,17 +30,20 @@ from reps_ledger.domain.facts import (
     MembersMerged,
     MembersUnmerged,
     RoleAsserted,
+    RoleAssigned,
 )
-from reps_ledger.domain.refusals import Refusal
-from reps_ledger.domain.rules.machines import LIFE
-from reps_ledger.domain.rules.memory import Memory
+from reps_ledger.domain.rules.contradictions import contradictions
+from reps_ledger.domain.rules.machines import LIFE, TARGET
+from reps_ledger.domain.rules.memory import Held, Memory
 from reps_ledger.domain.rules.parts import Part, Parts, Rule
-from reps_ledger.domain.rules.replay import Replay
 from reps_ledger.domain.rules.rulebook import Rulebook
+from reps_ledger.domain.rules.seats import SEAT, seat_names
 from reps_ledger.domain.rules.words import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
+
+    from reps_ledger.domain.refusals import Refusal
 
 __all__ = ["World"]
 
@@ -57,21 +69,49 @@ class World:
     Attributes:
         memory: what was read, and what is about to be appended.
         rules: the rules in force.
+        leant: parts that judgements rested on and that may not be named again once more is
+            known. Whoever records clears it.
     """
 
     memory: Memory
     rules: Rulebook
+    leant: set[Part[Any]] = field(factory=set)
     _plans: dict[int, _Plan] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all of a part, or None while it is not known."""
         return self.memory.state(part)
 
-    def parts(self, fact: Fact) -> Sequence[Part[Any]]:
+    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
+        """Return what stands of a part, in effective order, or None while it is not known."""
+        held = self.memory.held(part)
+        if held is None:
+            return None
+        return tuple([entry for entry in held.entries if self._is_of(part, entry, held)])
+
+    def parts(self, fact: Fact) -> Parts:
         """Name what recording a fact depends on, as far as what is known tells."""
+        asked, governing = self._asked(fact), self._governing(fact)
+        return (*asked, *governing) if governing else asked
+
+    def lacks(self, fact: Fact) -> bool:
+        """Whether more must be read before a fact is judged, by what became known since."""
+        return self.rules.led and bool(self.memory.missing(self._led(fact)))
+
+    def _led(self, fact: Fact) -> Parts:
+        """Name the parts that depend on what is known."""
+        return self.parts(fact) if self.rules.dynamic else self._governing(fact)
+
+    def _governing(self, fact: Fact) -> Parts:
+        """Name what governance asks for."""
+        governance = self.rules.governance
+        return () if governance is None else governance.parts(self._as_read(fact), self)
+
+    def _asked(self, fact: Fact) -> Parts:
+        """Name what the rules ask for."""
         parts = self._plan(fact).parts
         if isinstance(fact, EntryCorrected):
-            return (*parts, *self.parts(fact.replacement))
+            return (*parts, *self._plan(fact.replacement).parts)
         return parts
 
     def _plan(self, fact: Fact) -> _Plan:
@@ -108,9 +148,12 @@ class World:
         registry = self.memory.registry
         name = registry.of(fact).kind.name
         found = subject_tags(fact, registry)
-        found += [part.source.tag for part in self.parts(fact) if part.machine.takes(name)]
-        if name in AMENDING or name == "charter.adopted":
-            found.append(f"ledger:{name}")
+        # Not by what governance asks for: that it was looked at makes it no part of that.
+        found += [part.source.tag for part in self._asked(fact) if part.machine.takes(name)]
+        if isinstance(fact, RoleAssigned):
+            found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
+        if name in AMENDING or name in LEDGER_WIDE:
+            found.append(ledger_tag(name))
         if isinstance(fact, _CORRECTIONS):
             target = self.memory.target(fact.target)
             if target is not None:
@@ -123,11 +166,21 @@ class World:
     def judge(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         fact = entry.fact
+        led: Parts = ()
+        if self.rules.led:
+            led = self._led(fact)
+            self.leant.update(led)
         if isinstance(fact, _CORRECTIONS):
-            return self._judge_correction(entry)
+            return self._judge_correction(entry, led)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
-        if refusals:
-            return refusals
+        if not refusals:
+            refusals = self._judge_by_rules(entry)
+            refusals += self._governed(entry, led, entry.order)
+        return refusals
+
+    def _judge_by_rules(self, entry: Entry) -> list[Refusal]:
+        fact = entry.fact
+        refusals: list[Refusal] = []
         late = False
         order = entry.order
         for rule, parts in self._plan(fact).steps:
@@ -144,7 +197,7 @@ class World:
         if isinstance(fact, MembersUnmerged):
             refusals += self._not_merged(fact)
         if late and not refusals:
-            refusals = self._contradictions(entry)
+            refusals = self._contradicted(entry)
         return refusals
 
     def add(self, entry: Entry) -> None:
@@ -175,13 +228,13 @@ class World:
             return []
         return [refuse("not_merged", f"{fact.duplicate} is not merged into {fact.member}")]
 
-    def _judge_correction(self, entry: Entry) -> list[Refusal]:
+    def _judge_correction(self, entry: Entry, led: Parts) -> list[Refusal]:
         fact: Any = entry.fact
         target = self.memory.target(fact.target)
         if target is None:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
-        parts = self._plan(fact).parts
-        if self.state(parts[0]) is None:
+        standing = self.state(TARGET.part(fact.target))
+        if standing is None:
             return [
                 refuse(
                     "not_standing",
@@ -190,49 +243,74 @@ class World:
                     target,
                 )
             ]
+        refusals = self._judge_change(entry, target)
+        refusals += self._governed(entry, led, (entry.occurred_at, standing.origin))
+        return refusals
+
+    def _judge_change(self, entry: Entry, target: Entry) -> list[Refusal]:
+        fact: Any = entry.fact
         if isinstance(fact, EntryRetracted):
             return []
         if isinstance(target.fact, EntryRetracted):
             return [refuse("no_fact", f"entry {fact.target} is a retraction; retract it", target)]
         if isinstance(fact.replacement, _MERGES):
             return _same_person(fact.replacement)
-        return self._contradictions(entry)
+        return self._contradicted(entry)
 
-    def _contradictions(self, entry: Entry) -> list[Refusal]:
-        """Replay the parts with and without an entry; what only its presence breaks is why not."""
-        # Each once: two rules may name the same part, which must take an entry only once.
-        parts = {p for p in self.parts(entry.fact) if not p.machine.retractions}
-        raw = self.memory.raw(source for p in parts for source in self.memory.sources(p))
-        if isinstance(entry.fact, EntryCorrected):
-            target = self.memory.target(entry.fact.target)
-            assert target is not None, "a correction's target is looked up first"  # noqa: S101
-            raw[target.id] = target
-        amendments = self.memory.with_amendment(entry)
-        after = resolve([*raw.values(), entry], self.memory.registry, amendments)
-        before = [e for e in after if e.id != entry.id]
-        allowed = {(e.id, r.code) for e, r in self._violations(before, parts)}
-        found = []
-        for violator, refusal in self._violations(after, parts):
-            if violator.id == entry.id:
-                found.append(refusal)
-            elif (violator.id, refusal.code) not in allowed:
-                found.append(
-                    Refusal(
-                        code="contradicts_later",
-                        words=f"it would contradict a later entry: {refusal.words}",
-                        entries=(violator.id,),
-                    )
-                )
+    def _contradicted(self, entry: Entry) -> list[Refusal]:
+        return contradictions(entry, self._asked(entry.fact), self.memory, self.rules)
+
+    def _governed(self, entry: Entry, led: Parts, place: tuple[Any, int]) -> Iterable[Refusal]:
+        governance = self.rules.governance
+        if governance is None:
+            return ()
+        asked = self._asked(entry.fact)
+        fact = self._as_read(entry.fact)
+        if fact is not entry.fact:
+            entry = replace(entry, fact=fact)
+        return governance.judge(entry, _Place(self, (*led, *asked), place))
+
+    def _as_read(self, fact: Fact) -> Fact:
+        """Return a fact as it will be read: what a correction says in its place may name anybody.
+
+        Other facts are refused where they name somebody merged away.
+        """
+        amendments = self.memory.amendments
+        if not isinstance(fact, EntryCorrected) or not amendments.aliases:
+            return fact
+        replacement = amendments.renamed(fact.replacement, self.memory.registry)
+        return fact if replacement is fact.replacement else evolve(fact, replacement=replacement)
+
+    def _is_of(self, part: Part[Any], entry: Entry, held: Held) -> bool:
+        """Whether an entry, as it is read now, is of a part under whose tag it was found."""
+        if not part.machine.takes(entry.name):
+            return False
+        if part.machine.people:
+            named = {*people_in(entry.fact, self.memory.registry)}
+            return named.difference(self.memory.amendments.aliases).issuperset(part.names)
+        # A correction is found where its target was, also where it says something else now.
+        return held.plain or part.source.tag in (entry_tag(part.key), *self._tags(entry.fact))
+
+
+@frozen
+class _Place:
+    """What is known around an entry's place in effective order: see `Surroundings`."""
+
+    world: World
+    named: Parts  # what nobody may change until the entry is appended
+    place: tuple[Any, int]
+
+    def state(self, part: Part[S]) -> S | None:
+        """Return a part's state at the place, or None where the part was not named."""
+        held = self.world.memory.held(part) if part in self.named else None
+        if held is None:
+            return None
+        found: S = held.state if held.ends_by(self.place) else held.state_at(part, self.place)
         return found
 
-    def _violations(
-        self, history: Sequence[Entry], parts: Collection[Part[Any]]
-    ) -> Iterator[tuple[Entry, Refusal]]:
-        replay = Replay(self.rules)
-        for entry in history:
-            for refusal in replay.judge(entry):
-                yield entry, refusal
-            replay.take(entry, parts)
+    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
+        """Return what stands of a part, later too, or None where the part was not named."""
+        return self.world.entries(part) if part in self.named else None
 
 
 _NO_RULE = Rule(name="")

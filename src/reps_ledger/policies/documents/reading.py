@@ -123,10 +123,10 @@ def _conditions(value: object, place: str) -> tuple[Condition, ...]:
     return tuple(read_condition(item, f"{place}[{i}]") for i, item in enumerate(items))
 
 
-def read_fields(kind: type[T], value: object, place: str) -> T:
-    """Read a value of one of our own types from a table of its fields."""
+def read_fields(kind: type[T], value: object, place: str, **read: Any) -> T:
+    """Read a value of one of our own types from a table of its fields; some may be read."""
     table = checked_table(value, {attribute.name for attribute in fields(kind)}, place)  # type: ignore[arg-type]
-    return _build(kind, table, place)
+    return _build(kind, {**table, **read}, place, read=read)
 
 
 def _build(

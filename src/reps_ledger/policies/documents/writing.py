@@ -29,7 +29,7 @@ from reps_ledger.policies.language.windows import (
 )
 from reps_ledger.policies.policy import Policy
 
-__all__ = ["FORMAT", "condition_table", "plain", "policy_table"]
+__all__ = ["FORMAT", "condition_table", "fields_table", "plain", "policy_table"]
 
 FORMAT = 1
 """The version of the documents' format."""
@@ -38,12 +38,12 @@ FORMAT = 1
 def policy_table(policy: Policy) -> dict[str, Any]:
     """Return a policy as a table."""
     table: dict[str, Any] = {"format": FORMAT, "policy": policy.name}
-    rest = _fields(policy)
+    rest = fields_table(policy)
     del rest["name"]
     table |= {key: rest[key] for key in rest if key not in {"cases", "notices"}}
-    table["cases"] = [_fields(case) for case in policy.cases]
+    table["cases"] = [fields_table(case) for case in policy.cases]
     if policy.notices:
-        table["notices"] = [_fields(item) for item in policy.notices]
+        table["notices"] = [fields_table(item) for item in policy.notices]
     return table
 
 
@@ -61,7 +61,7 @@ def condition_table(condition: Condition) -> dict[str, Any]:
         case Compare(measure, operator, threshold):
             return {**plain(measure), operator: plain(threshold)}
         case Leaf():
-            return {name_of(condition): _fields(condition)}
+            return {name_of(condition): fields_table(condition)}
     raise AssertionError  # pragma: no cover — there is no other kind
 
 
@@ -71,7 +71,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind
         case Condition():
             return condition_table(value)
         case Measure():
-            return {name_of(value): _fields(value)}
+            return {name_of(value): fields_table(value)}
         case Width():
             return str(value)
         case date():
@@ -81,14 +81,14 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind
         case Rolling(width, None, False):
             return str(width)
         case Between() | Following() | Rolling() | SinceLast() | This():
-            return _fields(value)
+            return fields_table(value)
         case tuple():
             return [plain(item) for item in value]
     return value
 
 
 def _facts(selection: Facts) -> Any:
-    table = _fields(selection)
+    table = fields_table(selection)
     table["kinds"] = _one_or_more(selection.kinds)
     if selection.where:
         table["where"] = {item.name: _one_or_more(item.values) for item in selection.where}
@@ -102,7 +102,7 @@ def _one_or_more(values: tuple[Any, ...]) -> Any:
     return values[0] if len(values) == 1 else list(values)
 
 
-def _fields(value: Any) -> dict[str, Any]:
+def fields_table(value: Any) -> dict[str, Any]:
     """Return what of a value differs from the defaults."""
     table: dict[str, Any] = {}
     for attribute in fields(type(value)):

@@ -136,7 +136,7 @@ class Share(NumberMeasure):
 
     def _total(self, subject: Subject) -> int:
         bounds = self.own.within.bounds(subject)
-        whole = subject.of(subject.others.community(self.community))
+        whole = subject.of(subject.others.community(self.community, self.of.kinds))
         return 0 if bounds is None else len(self.of.seen(whole, bounds))
 
     def measure(self, subject: Subject) -> Measured:
@@ -148,7 +148,7 @@ class Share(NumberMeasure):
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         yield from self.own.edges(subject)
-        whole = subject.of(subject.others.community(self.community))
+        whole = subject.of(subject.others.community(self.community, self.of.kinds))
         yield from self.own.within.edges(self.of.all(whole.dossier), subject)
         yield from self.of.edges(whole)
 

@@ -1,0 +1,65 @@
+"""Contradictions: what an entry would make illegal of what was recorded before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from reps_ledger.domain.amendments import resolve
+from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.refusals import Refusal
+from reps_ledger.domain.rules.replay import Replay
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.rules.memory import Memory
+    from reps_ledger.domain.rules.parts import Part, Parts
+    from reps_ledger.domain.rules.rulebook import Rulebook
+
+__all__ = ["contradictions"]
+
+
+def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) -> list[Refusal]:
+    """Replay the parts with and without an entry; what only its presence breaks is why not.
+
+    Args:
+        entry: what would be recorded.
+        asked: the parts that the rules ask for to judge it.
+        memory: which holds them.
+        rules: by which they are replayed.
+    """
+    # Each once: two rules may name the same part, which must take an entry only once.
+    parts = {p for p in asked if not p.machine.retractions}
+    raw = memory.raw(source for p in parts for source in memory.sources(p))
+    if isinstance(entry.fact, EntryCorrected):
+        target = memory.target(entry.fact.target)
+        assert target is not None, "a correction's target is looked up first"  # noqa: S101
+        raw[target.id] = target
+    amendments = memory.with_amendment(entry)
+    after = resolve([*raw.values(), entry], memory.registry, amendments)
+    before = [e for e in after if e.id != entry.id]
+    allowed = {(e.id, r.code) for e, r in _violations(before, parts, rules)}
+    found = []
+    for violator, refusal in _violations(after, parts, rules):
+        if violator.id == entry.id:
+            found.append(refusal)
+        elif (violator.id, refusal.code) not in allowed:
+            found.append(
+                Refusal(
+                    code="contradicts_later",
+                    words=f"it would contradict a later entry: {refusal.words}",
+                    entries=(violator.id,),
+                )
+            )
+    return found
+
+
+def _violations(
+    history: Sequence[Entry], parts: Collection[Part[Any]], rules: Rulebook
+) -> Iterator[tuple[Entry, Refusal]]:
+    replay = Replay(rules)
+    for entry in history:
+        for refusal in replay.judge(entry):
+            yield entry, refusal
+        replay.take(entry, parts)

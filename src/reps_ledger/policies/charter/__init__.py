@@ -1,0 +1,37 @@
+"""Charters: a programme's dated rules, adopted by a fact, enforced while facts are recorded."""
+
+from __future__ import annotations
+
+from reps_ledger.policies.charter.charter import (
+    Authority,
+    Charter,
+    Level,
+    RoleClause,
+    Standing,
+    Vouching,
+)
+from reps_ledger.policies.charter.documents import (
+    charter_digest,
+    dump_charter,
+    load_charter,
+    read_charter,
+    save_charter,
+)
+from reps_ledger.policies.charter.words import changes, charter_words, statements
+
+__all__ = [
+    "Authority",
+    "Charter",
+    "Level",
+    "RoleClause",
+    "Standing",
+    "Vouching",
+    "changes",
+    "charter_digest",
+    "charter_words",
+    "dump_charter",
+    "load_charter",
+    "read_charter",
+    "save_charter",
+    "statements",
+]

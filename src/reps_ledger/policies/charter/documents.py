@@ -1,0 +1,203 @@
+"""Charters as documents: TOML or JSON, as policies are."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from attrs import fields
+
+from reps_ledger.domain.documents import read_table
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.charter.charter import (
+    Authority,
+    Charter,
+    Level,
+    RoleClause,
+    Standing,
+    Vouching,
+)
+from reps_ledger.policies.documents.reading import (
+    at_place,
+    checked_table,
+    read_condition,
+    read_fields,
+    read_policy,
+)
+from reps_ledger.policies.documents.texts import canonical, read_text, text_of
+from reps_ledger.policies.documents.writing import (
+    FORMAT,
+    condition_table,
+    fields_table,
+    policy_table,
+)
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = [
+    "charter_digest",
+    "charter_table",
+    "dump_charter",
+    "load_charter",
+    "read_charter",
+    "save_charter",
+]
+
+T = TypeVar("T")
+
+_PARTS = ("member", "communities", "roles", "vouching", "authorities", "policies", "standing")
+
+
+def charter_table(charter: Charter) -> dict[str, Any]:
+    """Return a charter as a table."""
+    rest = fields_table(charter)
+    table: dict[str, Any] = {"format": FORMAT, "charter": charter.name}
+    table |= {key: rest[key] for key in ("version", "source", "member") if key in rest}
+    if charter.standing is not None:
+        table["standing"] = fields_table(charter.standing)
+    if charter.communities:
+        table["communities"] = {
+            name: {"member": condition_table(condition)} for name, condition in charter.communities
+        }
+    if charter.vouching is not None:
+        table["vouching"] = fields_table(charter.vouching)
+        if charter.vouching.levels:
+            table["vouching"]["levels"] = [fields_table(each) for each in charter.vouching.levels]
+    if charter.roles:
+        table["roles"] = {clause.role: _without(clause, "role") for clause in charter.roles}
+    if charter.authorities:
+        table["authorities"] = {each.fact: _without(each, "fact") for each in charter.authorities}
+    if charter.policies:
+        table["policies"] = [policy_table(policy) for policy in charter.policies]
+    return table
+
+
+def _without(value: Any, name: str) -> dict[str, Any]:
+    table = fields_table(value)
+    del table[name]
+    return table
+
+
+def dump_charter(charter: Charter, form: str = "toml") -> str:
+    """Return a charter as a document: "toml", or "json" for canonical JSON.
+
+    Raises:
+        TooLarge: it is nested too deeply, or too long.
+    """
+    return text_of(charter_table(charter), form)
+
+
+def charter_digest(charter: Charter) -> str:
+    """Return the SHA-256 of a charter's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical(charter_table(charter)).encode()).hexdigest()
+
+
+def load_charter(path: str | os.PathLike[str]) -> Charter:
+    """Read a charter from a TOML or JSON file.
+
+    Raises:
+        NotFound: there is no such file, or it cannot be read.
+        InvalidPolicy: something in it makes no sense; it names the place.
+    """
+    return read_charter(read_text(path))
+
+
+def save_charter(charter: Charter, path: str | os.PathLike[str]) -> None:
+    """Write a charter to a file: ``.json`` for JSON, else TOML."""
+    target = Path(path)
+    form = "json" if target.suffix.lower() == ".json" else "toml"
+    target.write_text(dump_charter(charter, form), encoding="utf-8")
+
+
+def read_charter(text: str) -> Charter:
+    """Read a charter from TOML or JSON text.
+
+    Raises:
+        InvalidPolicy: something in it makes no sense; it names the place.
+    """
+    with at_place(""):
+        found = read_table(text)
+    table = checked_table(found, {"format", "charter", "version", "source", *_PARTS}, "")
+    with at_place("format"):
+        if table.get("format", FORMAT) != FORMAT:
+            raise InvalidPolicy(f"format {table['format']!r} is not known; this reads {FORMAT}")
+    for name in ("charter", "version"):
+        if name not in table:
+            raise InvalidPolicy(f"{name} is missing")
+    values: dict[str, Any] = {"name": table["charter"], "version": table["version"]}
+    values["source"] = table.get("source", "")
+    for name in _PARTS:
+        if name in table:
+            values[name] = _READERS[name](table[name], name)
+    with at_place(""):
+        return Charter(**values)
+
+
+def _communities(value: object, place: str) -> tuple[tuple[str, Any], ...]:
+    table = _table(value, place)
+    found = []
+    for name in table:
+        here = f"{place}.{name}"
+        inner = checked_table(table[name], {"member"}, here)
+        if "member" not in inner:
+            raise InvalidPolicy("member is missing", place=here)
+        found.append((name, read_condition(inner["member"], f"{here}.member")))
+    return tuple(found)
+
+
+def _named(kind: type[T], key: str) -> Callable[[object, str], tuple[T, ...]]:
+    """Make a reader of tables by name, such as ``roles.mentor``."""
+
+    def read(value: object, place: str) -> tuple[T, ...]:
+        table = _table(value, place)
+        known = {attribute.name for attribute in fields(kind)} - {key}  # type: ignore[arg-type]
+        found = []
+        for name in table:
+            here = f"{place}.{name}"
+            inner = checked_table(table[name], known, here)
+            found.append(read_fields(kind, {key: name, **inner}, here))
+        return tuple(found)
+
+    return read
+
+
+def _vouching(value: object, place: str) -> Vouching:
+    table = dict(checked_table(value, {a.name for a in fields(Vouching)}, place))
+    if "levels" in table:
+        items = table.pop("levels")
+        here = f"{place}.levels"
+        if not isinstance(items, list):
+            raise InvalidPolicy("here belongs a list", place=here)
+        levels = tuple(read_fields(Level, item, f"{here}[{i}]") for i, item in enumerate(items))
+        return read_fields(Vouching, table, place, levels=levels)
+    return read_fields(Vouching, table, place)
+
+
+def _policies(value: object, place: str) -> tuple[Any, ...]:
+    if not isinstance(value, list):
+        raise InvalidPolicy("here belongs a list", place=place)
+    return tuple(read_policy(item, f"{place}[{i}]") for i, item in enumerate(value))
+
+
+def _standing(value: object, place: str) -> Standing:
+    return read_fields(Standing, value, place)
+
+
+def _table(value: object, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidPolicy(f"here belongs a table, not {value!r:.60}", place=place)
+    return value
+
+
+_READERS: dict[str, Callable[[object, str], Any]] = {
+    "member": read_condition,
+    "communities": _communities,
+    "roles": _named(RoleClause, "role"),
+    "vouching": _vouching,
+    "authorities": _named(Authority, "fact"),
+    "policies": _policies,
+    "standing": _standing,
+}

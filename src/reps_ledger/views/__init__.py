@@ -1,0 +1,17 @@
+"""Views: what was true at an instant, as known at a position."""
+
+from __future__ import annotations
+
+from reps_ledger.views.history import History, as_instant, known_position
+from reps_ledger.views.member import MembershipView, MemberView, RolesView
+from reps_ledger.views.view import View
+
+__all__ = [
+    "History",
+    "MemberView",
+    "MembershipView",
+    "RolesView",
+    "View",
+    "as_instant",
+    "known_position",
+]

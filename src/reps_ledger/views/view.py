@@ -1,0 +1,165 @@
+"""Views: what was true at an instant, as known at a position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from reps_ledger.errors import InvalidInput
+from reps_ledger.policies.charter.charter import Charter
+from reps_ledger.policies.language.conditions import Condition
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.verdicts import Verdict
+from reps_ledger.projections import (
+    CensusRow,
+    Overview,
+    RosterRow,
+    Vouch,
+    census,
+    overviews,
+    roster,
+)
+from reps_ledger.views.counting import Counting
+from reps_ledger.views.history import History, as_instant
+from reps_ledger.views.judging import Judging
+from reps_ledger.views.member import MemberView
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.log.reading import Reading
+
+__all__ = ["View"]
+
+
+class View:
+    """What was true at ``valid_at``, as known at position ``known_at``. It never changes."""
+
+    def __init__(self, reading: Reading, valid_at: datetime, zone: tzinfo) -> None:
+        self.reading = reading
+        self._zone = zone
+        self.valid_at = valid_at
+        self.known_at = reading.known_at
+        self._judging = Judging(reading, zone)
+
+    def __repr__(self) -> str:
+        return f"View(valid_at={self.valid_at.isoformat()}, known_at={self.known_at})"
+
+    def member(self, member: str) -> MemberView:
+        """Return one person; somebody unknown has an empty history."""
+        return MemberView(self._judging.member(member, self.valid_at), self._judging)
+
+    def history(self, member: str | None = None, *, community: str | None = None) -> History:
+        """Return the history of a member, of a community, or of everyone.
+
+        Raises:
+            InvalidInput: both a member and a community are named.
+        """
+        source: Callable[[], Iterable[Entry]]
+        if member is not None and community is not None:
+            raise InvalidInput("name a member or a community, not both")
+        if member is not None:
+            source = _kept(self.reading.member(member)[1])
+        elif community is not None:
+            source = _kept(self.reading.community(community))
+        else:
+            source = self.reading.everyone
+        return History(source, self.valid_at, self.known_at)
+
+    def roster(
+        self, *, role: str | None = None, community: str | None = None
+    ) -> tuple[RosterRow, ...]:
+        """List who holds a role, or who is in a community, by name."""
+        standing = Counting(self._judging, self.valid_at).standing()
+        people = self._people()
+        return roster(people, self.valid_at, role=role, community=community, standing=standing)
+
+    def census(
+        self,
+        *,
+        by: str | Iterable[str] = (),
+        at: Iterable[date] | None = None,
+        definition: Condition | str | None = None,
+    ) -> tuple[CensusRow, ...]:
+        """Count members by dimensions, at this view's instant or through time.
+
+        Args:
+            by: one dimension or several, of ``reps_ledger.projections.DIMENSIONS``.
+            at: instants or dates, all as known to this view.
+            definition: who counts as a member: of whom a condition holds; or "charter" for
+                what the charter in force says, of the programme and of each community. None
+                for whoever joined.
+
+        Raises:
+            InvalidInput: there is no such dimension or definition, or an instant is after
+                this view's own.
+        """
+        names = (by,) if isinstance(by, str) else tuple(by)
+        instants = [self.valid_at] if at is None else [as_instant(d, self._zone, "at") for d in at]
+        if any(instant > self.valid_at for instant in instants):
+            raise InvalidInput(f"this view ends at {self.valid_at.isoformat()}", field="at")
+        registry: Any = self.reading.log.codec.registry
+        rows: list[CensusRow] = []
+        counted = overviews(self.reading.everyone(), instants, registry, self._zone)
+        for when, people in counted:
+            counting = Counting(self._judging, when)
+            rows += census(
+                people.values(),
+                when,
+                names,
+                standing=counting.standing() if "standing" in names else None,
+                defined=counting.defined(definition, people, named="community" in names),
+            )
+        return tuple(rows)
+
+    @property
+    def charter(self) -> Charter | None:
+        """The charter in force, as known; None without one."""
+        return self._judging.charter(self.valid_at)
+
+    def evaluate(self, policy: Policy | str, name: str) -> Verdict:
+        """Evaluate a policy of one member, or of one community if it is about communities.
+
+        Args:
+            policy: a policy, or the name of one in the charter in force.
+            name: whose; somebody unknown has an empty history.
+
+        Raises:
+            NotFound: no charter in force has a policy of that name.
+            InvalidPolicy: it asks for facts that this ledger does not know.
+        """
+        return self._judging.evaluate(
+            self._judging.policy(policy, self.valid_at), name, self.valid_at
+        )
+
+    def evaluate_all(self, policy: Policy | str) -> Iterator[Verdict]:
+        """Yield the verdict of every member, or of every community, in order of identifier.
+
+        In bounded memory: one history at a time. Raises as `evaluate` does.
+        """
+        found = self._judging.policy(policy, self.valid_at)
+        return self._judging.evaluate_all(found, self.valid_at)
+
+    def is_member(self, member: str, *, community: str | None = None) -> bool:
+        """Whether somebody counts as a member, of the programme or of a community.
+
+        As the charter in force defines it; without its definition, whoever joined.
+        """
+        subject = self._judging.member(member, self.valid_at)
+        return self._judging.counts_as_member(subject, community)
+
+    def vouch_graph(self) -> tuple[Vouch, ...]:
+        """Return every standing vouch, by whom and for whom: the edges of the graph."""
+        standing = (v for person in self._people() for v in person.vouches.given)
+        return tuple(sorted(standing, key=lambda v: (v.voucher, v.member)))
+
+    def _people(self) -> Iterable[Overview]:
+        registry = self.reading.log.codec.registry
+        everyone = self.reading.everyone()
+        for _, people in overviews(everyone, [self.valid_at], registry, self._zone):
+            return people.values()
+        raise AssertionError  # pragma: no cover — one instant is always yielded
+
+
+def _kept(entries: list[Entry]) -> Callable[[], Iterable[Entry]]:
+    return lambda: entries
