@@ -269,22 +269,24 @@ def test_everything_public_is_described() -> None:
         tree = parsed(path)
         if not ast.get_docstring(tree):
             bare.append(named(path))
-        bare += [f"{named(path)}:{node.lineno}" for node in _public(tree)]
+        module = importlib.import_module(module_of(path))
+        bare += [f"{named(path)}:{node.lineno}" for node in _public(tree, module)]
     assert bare == []
 
 
-def _public(tree: ast.AST) -> Iterator[Any]:
-    """Public definitions without a docstring, in a module or in its public classes."""
+def _public(tree: ast.AST, owner: object) -> Iterator[Any]:
+    """Public definitions without a docstring, their own or of what they override."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if node.name.startswith("_") or any(
                 isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list
             ):
                 continue
-            if not ast.get_docstring(node):
+            value = getattr(owner, node.name)
+            if not inspect.getdoc(value):
                 yield node
             if isinstance(node, ast.ClassDef):
-                yield from _public(node)
+                yield from _public(node, value)
 
 
 def test_every_type_is_ignored_for_a_reason() -> None:

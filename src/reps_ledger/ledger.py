@@ -17,6 +17,7 @@ from reps_ledger.errors import Closed, InvalidInput, NotFound, TooLarge
 from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.log import Codec, EventLog, Reading, Recording, Target, Upcaster, open_recorder
 from reps_ledger.log.drafts import Draft, Receipt, make_draft
+from reps_ledger.policies.charter.governing import governance
 from reps_ledger.projections import Discrepancy, reconcile
 from reps_ledger.views import History, View, as_instant, known_position
 
@@ -57,12 +58,13 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     """
     registry = Registry((*BUILT_IN, *facts))
     codec = Codec(registry, upcasters)
-    rulebook = Rulebook(registry, rules)
+    place = zone_of(zone)
+    rulebook = Rulebook(registry, rules, governance(registry, place))
     recorder, close = open_recorder(target)
     recording = Recording(
         log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries
     )
-    return Ledger(recording, zone_of(zone), close)
+    return Ledger(recording, place, close)
 
 
 class Ledger:

@@ -416,7 +416,9 @@ def test_the_largest_facts_survive_the_exchange(
     big: list[rl.Fact] = [
         rl.MemberJoined(member="ana"),
         rl.ReportFiled(member="ana", activity="t", areas=areas),
-        rl.CharterAdopted(document="a = " + '"' + "\\\\" * 49_000 + '"', version="1"),
+        rl.CharterAdopted(
+            document='charter = "reps"\nversion = "1"\n# ' + "\\" * 98_000, version="1"
+        ),
     ]
     ledger.record_all(big, by="council", occurred_at=datetime(2018, 1, 1, tzinfo=UTC))
     ledger.export(tmp_path / f"big{suffix}")

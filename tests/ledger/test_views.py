@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, REGISTRY, Offer, fill, histories, open_ledger
 from reps_ledger.domain.entries import people_in
+from reps_ledger.policies import Dossier
 from reps_ledger.views import MemberView
+from reps_ledger.views.judging import Judging
 from scenarios import APR, FEB, JAN, JUN, MAR, NOON, correct, given, joined, merged, retract
 
 if TYPE_CHECKING:
@@ -236,7 +238,8 @@ def compare_members(told: list[Offer], instant: datetime) -> None:
             one = view.member(member)
             full = [e for e in everyone if one.member in people_in(e.fact, REGISTRY)]
             assert unrelated(list(one.history)) == unrelated(full)
-            again = MemberView(one.member, tuple(full), instant, UTC)
+            judging = Judging(view.reading, UTC)
+            again = MemberView(judging.subject(Dossier(one.member, full), instant), judging)
             assert repr(one.membership) == repr(again.membership)
             assert (one.roles, one.vouches, one.belonging, one.timeline) == (
                 again.roles,

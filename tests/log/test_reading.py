@@ -301,8 +301,12 @@ def test_what_is_of_the_whole_ledger(ledger: rl.Ledger, log: EventLog) -> None:
         second.id,
     ]
     assert [e.fact for e in reading(log).ledger_wide("opportunity.held")] == [held]
-    ledger.record(rl.CharterAdopted(document="a = 1", version="1"), by="x")
-    policy = rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d")
+    ledger.record(
+        rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1"), by="x"
+    )
+    policy = rl.PolicyStated(
+        policy="p", version="1", document='charter = "reps"\nversion = "1"', digest="d"
+    )
     ledger.record(policy, by="x")
     assert names(reading(log).ledger_wide("charter.adopted")) == ["charter.adopted"]
     assert [e.fact for e in reading(log).ledger_wide("policy.stated")] == [policy]

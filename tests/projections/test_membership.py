@@ -73,13 +73,13 @@ def test_an_act_counts_for_exactly_twelve_months() -> None:
 @pytest.mark.parametrize(
     ("day", "end"),
     [
-        (date(2016, 2, 29), at(2017, 2, 28)),
+        (date(2016, 2, 29), at(2017, 3, 1)),
         (date(2015, 2, 28), at(2016, 2, 28)),
         (date(2015, 3, 1), at(2016, 3, 1)),
     ],
 )
 def test_a_year_after_a_leap_day(day: date, end: datetime) -> None:
-    """Twelve months after 29 February is 28 February; other days keep their number."""
+    """What was done on 29 February counts for all of the next February."""
     story = given(joined("ana", on=day))
     assert seen(story, end - TICK).active
     assert not seen(story, end).active
@@ -88,7 +88,7 @@ def test_a_year_after_a_leap_day(day: date, end: datetime) -> None:
 def test_months_are_read_in_the_ledgers_zone() -> None:
     """Twelve months are counted on local calendars: a year after a local day is that local day."""
     story = given(joined("ana", on=date(2016, 2, 29)), zone="Pacific/Auckland")
-    end = at(2017, 2, 27) + timedelta(hours=11)
+    end = at(2017, 2, 28) + timedelta(hours=11)
     assert seen(story, end - TICK).active
     assert not seen(story, end).active
 

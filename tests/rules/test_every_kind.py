@@ -108,7 +108,10 @@ LEGAL: Final[dict[str, tuple[list[Told], Told]]] = {
         rl.ReviewDecided(member="ana", review="r1", outcome="active"),
     ),
     "exemption.granted": (ANA, rl.ExemptionGranted(member="ana", policy="p", reason="baby")),
-    "charter.adopted": ([], rl.CharterAdopted(document='name = "reps"', version="1")),
+    "charter.adopted": (
+        [],
+        rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1"),
+    ),
     "policy.stated": (
         [],
         rl.PolicyStated(policy="activity", version="1", document="a = 1", digest="d1"),

@@ -29,6 +29,7 @@ from reps_ledger.domain.rules import (
     World,
     history_part,
 )
+from reps_ledger.domain.rules.governance import ActAsRead
 from reps_ledger.domain.rules.machines import COMMUNITY, LIFE, MENTORING, NOTICE
 from reps_ledger.log import Codec, EventLog, Reading, Recording
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, fixed_clock, joined
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 ADOPTED: Final = CHARTERS.part("charter.adopted")
 REPORTS: Final = frozenset({"report.filed"})
-CHARTER: Final = rl.CharterAdopted(document="quiet = true", version="1")
+CHARTER: Final = rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1")
 
 
 def report(member: str = "ana", activity: str = "talk", **more: Any) -> rl.ReportFiled:
@@ -83,7 +84,7 @@ class Watch:
 
     def judge(self, entry: rl.Entry, around: Surroundings) -> Iterator[rl.Refusal]:
         """Keep an entry, with the states and the entries of all parts."""
-        parts = self.parts(entry.fact, around)
+        parts = self.parts(entry, around)
         states = [around.state(part) for part in parts]
         self.shown.append((entry, states, [around.entries(part) for part in parts]))
         return iter(())
@@ -122,7 +123,9 @@ QUIET: Final = Governance(parts=quiet, judge=at_most_one)
 
 def test_states_are_as_they_were_at_the_place() -> None:
     """A backdated entry is judged by the states of its own time, and may see what came later."""
-    watch = Watch(lambda fact, _: (LIFE.part(fact.member), history_part(fact.member, REPORTS)))
+    watch = Watch(
+        lambda act, _: (LIFE.part(act.fact.member), history_part(act.fact.member, REPORTS))
+    )
     ledger = ledger_under(watch.governance, None, "ana")
     ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="x", occurred_at=MAR)
     late = ledger.record(report(), by="ana", occurred_at=JUN).entry
@@ -137,7 +140,8 @@ def test_states_are_as_they_were_at_the_place() -> None:
 def test_it_is_asked_again_as_parts_become_known() -> None:
     """A part may lead to another, and that to a third; all are known when it judges."""
 
-    def upwards(fact: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+    def upwards(act: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+        fact = act.fact
         found = [COMMUNITY.part(fact.community)] if getattr(fact, "community", None) else []
         for part in found:
             founded = around.state(part)
@@ -394,10 +398,11 @@ def test_a_world_knows_nothing_at_first() -> None:
     """A world that was given nothing to read answers None, for entries as for states."""
     registry = Registry(BUILT_IN)
     world = World(Memory(registry), Rulebook(registry, governance=QUIET))
+    act = ActAsRead(report(), "council", None)
     assert world.entries(ADOPTED) is None
     assert world.state(ADOPTED) is None
-    assert world.parts(report())[-1] == ADOPTED
-    assert world.lacks(report())
+    assert world.parts(act)[-1] == ADOPTED
+    assert world.lacks(act)
 
 
 def test_one_machine_for_each_set_of_types() -> None:
@@ -456,8 +461,8 @@ def test_imports_are_governed() -> None:
 def test_an_import_reads_what_governance_is_led_to(infer: bool) -> None:
     """Joins that an import infers are governed, by parts that no row asks for."""
     watch = Watch(
-        lambda fact, _: (
-            (history_part("ben", REPORTS),) if isinstance(fact, rl.MemberJoined) else (ADOPTED,)
+        lambda act, _: (
+            (history_part("ben", REPORTS),) if isinstance(act.fact, rl.MemberJoined) else (ADOPTED,)
         )
     )
     ledger = ledger_under(watch.governance, None, "ben")

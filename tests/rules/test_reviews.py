@@ -38,6 +38,7 @@ ADMITTED: Final = rl.ApplicationDecided(
     member="ana", role="mentor", community="id", outcome="accepted"
 )
 OPENED: Final = rl.ReviewOpened(member="ana", review="r1", policy="p")
+CHARTER: Final = 'charter = "reps"\nversion = "1"'
 DECIDED: Final = rl.ReviewDecided(member="ana", review="r1", outcome="active")
 
 
@@ -154,10 +155,16 @@ def test_a_review_is_decided_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ['name = "reps"', '{"name": "reps"}', '  {"a": [1, {"b": []}]}', "[table]\na = 1"]
+    "document",
+    [
+        CHARTER,
+        '{"charter": "reps", "version": "1"}',
+        '  {"charter": "reps", "version": "1", "roles": {}}',
+        CHARTER + "\n[roles.mentor]\nseats = 2",
+    ],
 )
 def test_a_charter_is_toml_or_json(document: str) -> None:
-    """A charter that reads as a table, of TOML or of JSON, is adopted."""
+    """A charter that makes sense, written as TOML or as JSON, is adopted."""
     given().when(rl.CharterAdopted(document=document, version="1")).then_recorded()
 
 
@@ -172,17 +179,17 @@ def test_a_charter_is_toml_or_json(document: str) -> None:
         ('[1, 2]\nx"', "line"),
         ('{"a": ' * MAX_DEPTH + '{"b": 1}' + "}" * MAX_DEPTH, "deep"),
         ('{"a": ' + "[" * MAX_DEPTH + "]" * MAX_DEPTH + "}", "deep"),
-        ('{"a": ' + "[" * 40_000 + "]" * 40_000 + "}", "recursion"),
-        ("a = " + "[" * 40_000 + "]" * 40_000, "recursion"),
+        ('{"a": ' + "[" * 40_000 + "]" * 40_000 + "}", "deep"),
+        ("a = " + "[" * 40_000 + "]" * 40_000, "deep"),
         ("a" + ".b" * 2_000 + " = 1", "deep"),
-        ('{"a": NaN, "b": 1', "line"),
+        ('{"a": NaN, "b": 1', "NaN"),
     ],
 )
 def test_a_charter_that_cannot_be_read_is_refused(document: str, why: str) -> None:
     """What is no table, empty or nested too deeply is refused, and says why."""
     fact = rl.CharterAdopted(document=document, version="1")
     (refusal,) = given().when(fact).refusals()
-    assert refusal.code == "invalid_document"
+    assert refusal.code == "invalid_charter"
     assert why in refusal.words
     assert len(refusal.words) < 1_000
 
@@ -192,7 +199,7 @@ def test_a_charter_never_judges_the_past() -> None:
 
     def charter(since: date | None) -> rl.Fact:
         start = since and datetime(since.year, since.month, since.day, tzinfo=UTC)
-        return rl.CharterAdopted(document="a = 1", version="1", effective_from=start)
+        return rl.CharterAdopted(document=CHARTER, version="1", effective_from=start)
 
     story = given()
     story.when((charter(FEB), MAR)).then_refused("retroactive", "2018-03-01", "2018-02-01", "past")
@@ -203,11 +210,13 @@ def test_a_charter_never_judges_the_past() -> None:
 
 
 def test_a_charter_that_is_adopted_in_the_middle_of_a_day() -> None:
-    """It cannot govern from that day's start, and the refusal says why."""
-    charter = rl.CharterAdopted(document="a = 1", version="1", effective_from=NOW.replace(hour=0))
-    given().when(charter).then_refused("retroactive", "T12:00", "T00:00")
-    later = rl.CharterAdopted(document="a = 1", version="1", effective_from=NOW)
-    given().when(later).then_recorded()
+    """That very day will do as its effective date; it governs from its adoption."""
+    today = rl.CharterAdopted(document=CHARTER, version="1", effective_from=NOW.replace(hour=0))
+    given().when(today).then_recorded()
+    before = rl.CharterAdopted(
+        document=CHARTER, version="1", effective_from=NOW - timedelta(days=2)
+    )
+    given().when(before).then_refused("retroactive")
 
 
 def test_a_policy_is_stated_once() -> None:

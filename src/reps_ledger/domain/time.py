@@ -5,7 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from reps_ledger.errors import InvalidTime
@@ -144,6 +144,8 @@ def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime 
         None where no instant of the calendar is late enough.
     """
     guess = months_after(instant, -months, zone)
+    if zone is UTC and instant.day <= _SHORTEST and FIRST < guess < LAST:
+        return guess  # nothing is odd here, and this is asked often
     if months_after(guess, months, zone) >= instant and (
         guess == FIRST or months_after(guess - _MICROSECOND, months, zone) < instant
     ):
@@ -154,6 +156,7 @@ def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime 
     return _first(low, high, lambda moment: months_after(moment, months, zone) >= instant)
 
 
+_SHORTEST: Final = 28  # days that every month has
 _FEW_DAYS: Final = timedelta(days=5)
 
 
@@ -191,5 +194,5 @@ def _end_of_repeat(instant: datetime, zone: tzinfo) -> datetime:
     local = instant.astimezone(zone)
     first = local.replace(fold=0).astimezone(UTC)
     change = _change_between(first, instant, zone)
-    before: Any = first.astimezone(zone).utcoffset()
+    before = first.astimezone(zone).utcoffset() or timedelta()
     return (change.replace(tzinfo=None) + before).replace(tzinfo=zone)

@@ -264,7 +264,7 @@ class Session:
             part = pending[start : start + _PART]
             self._load(world, [one.draft for one in part], found)
             for number, one in enumerate(part, 1):
-                if world.lacks(one.draft.fact):
+                if world.lacks(one.draft):
                     self._load(world, [one.draft], found)
                 entry = self.recording.entry(world, one.draft, place + len(found.entries), now)
                 found = self._judge(world, one, entry, found)
@@ -287,7 +287,7 @@ class Session:
             joins = self._inferred(world, one, entry, found)
             found.entries.extend(joins)
             found = found._replace(joins=found.joins + len(joins))
-            if world.lacks(entry.fact):
+            if world.lacks(entry):
                 self._load(world, [one.draft], found)
             place = entry.position + len(joins)
             entry = replace(entry, position=place, origin=place)
@@ -307,7 +307,7 @@ class Session:
         If one of them cannot have joined then, nobody does: the row will be refused.
         """
         found: list[Entry] = []
-        asked = world.parts(entry.fact)
+        asked = world.parts(entry)
         for person in dict.fromkeys(people_in(entry.fact, world.memory.registry)):
             life = LIFE.part(person)
             known = world.state(life) if life in asked else None

@@ -151,10 +151,12 @@ class Recording:
         Returns:
             The position up to which it is complete.
         """
-        facts = [draft.fact for draft in drafts]
+        drafts = list(drafts)
         head = upto
         while True:
-            missing = world.memory.missing({part for fact in facts for part in world.parts(fact)})
+            missing = world.memory.missing(
+                {part for draft in drafts for part in world.parts(draft)}
+            )
             if empty:
                 world.memory.load({source: [] for source in missing if source.types is not None})
                 missing = {source for source in missing if source.types is None}
@@ -179,7 +181,7 @@ class Recording:
         refusals: list[Refusal] = []
         world.leant.clear()
         for index, draft in enumerate(drafts):
-            if index and world.lacks(draft.fact):
+            if index and world.lacks(draft):
                 self.load(world, [draft], head, coming=entries)
             entry = self.entry(world, draft, head + 1 + index, now)
             found = world.judge(entry)
@@ -248,7 +250,7 @@ class Recording:
 
     def sources(self, world: World, entries: Iterable[Entry]) -> set[Source]:
         """Return all that the judgement of these entries rests on."""
-        parts = {part for entry in entries for part in world.parts(entry.fact)} | world.leant
+        parts = {part for entry in entries for part in world.parts(entry)} | world.leant
         return {source for part in parts for source in world.memory.sources(part)}
 
     def _before(

@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from reps_ledger.domain.fields import check_text
 from reps_ledger.domain.limits import MAX_ITEMS
-from reps_ledger.errors import InvalidInput, InvalidPolicy
-from reps_ledger.policies.language.checks import is_name, is_name_or_none, kept, of_type, one_of
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.checks import (
+    is_name,
+    is_name_or_none,
+    is_prose,
+    kept,
+    of_type,
+    one_of,
+)
 from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
+from reps_ledger.policies.language.counts import Distinct, Total
 from reps_ledger.policies.language.reviewed import Noticed
 from reps_ledger.policies.language.selections import Facts
-from reps_ledger.policies.language.walking import selections
+from reps_ledger.policies.language.walking import parts, selections
 from reps_ledger.policies.language.widths import Width
 
 if TYPE_CHECKING:
@@ -23,13 +30,6 @@ if TYPE_CHECKING:
     from reps_ledger.domain.facts import Registry
 
 __all__ = ["Case", "Notice", "Policy", "When", "notice", "when"]
-
-
-def _is_reason(_: object, attribute: Attribute[Any], value: Any) -> None:
-    try:
-        check_text(value, attribute.name)
-    except InvalidInput as error:
-        raise InvalidPolicy(str(error)) from error
 
 
 @frozen(cache_hash=True)
@@ -44,7 +44,7 @@ class Case:
 
     when: Condition = field(validator=of_type(Condition, "a condition"))
     outcome: str = field(validator=is_name)
-    reason: str = field(default="", validator=_is_reason)
+    reason: str = field(default="", validator=is_prose)
 
     def words(self) -> str:
         """Say it."""
@@ -153,7 +153,7 @@ class Policy:
         default=(), converter=kept, validator=_list_of(Notice), kw_only=True
     )
     of: str = field(default="member", validator=one_of("member", "community"), kw_only=True)
-    source: str = field(default="", validator=_is_reason, kw_only=True)
+    source: str = field(default="", validator=is_prose, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not self.cases:
@@ -173,7 +173,8 @@ class Policy:
         """Every outcome that it may come to, in order of the scale, or of the cases."""
         silent = [item.unanswered for item in self.notices if item.unanswered is not None]
         named = dict.fromkeys([*(case.outcome for case in self.cases), self.otherwise, *silent])
-        return tuple(sorted(named, key=self.scale.index)) if self.scale else tuple(named)
+        places = {outcome: place for place, outcome in enumerate(self.scale)}
+        return tuple(sorted(named, key=lambda outcome: places.get(outcome, len(places))))
 
     @property
     def steps(self) -> tuple[tuple[Case, int | None], ...]:
@@ -226,8 +227,12 @@ class Policy:
         Raises:
             InvalidPolicy: it asks for one.
         """
-        for selection in self.selections():
-            selection.check(registry)
+        for case in self.cases:
+            for part in parts(case.when):
+                if isinstance(part, Facts):
+                    part.check(registry)
+                elif isinstance(part, Distinct | Total):
+                    part.check_field(registry, strict=True)
 
     def selections(self) -> Iterator[Facts]:
         """Yield every selection of facts in it."""

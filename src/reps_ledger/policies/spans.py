@@ -17,7 +17,7 @@ from reps_ledger.domain.entries import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["BEGINNINGS", "Span", "joined_spans", "spans_of"]
+__all__ = ["BEGINNINGS", "SHARED", "Span", "joined_spans", "spans_of"]
 
 
 @frozen(kw_only=True)
@@ -74,6 +74,9 @@ BEGINNINGS: Final[Mapping[str, _Kind]] = {
     "vouch.given": _kind("vouch.withdrawn", "voucher"),
 }
 """The facts that begin something that lasts, by stored name."""
+
+SHARED: Final = frozenset({"mentor.assigned", "vouch.given"})
+"""Those that are as much another person's."""
 
 
 def spans_of(name: str, entries: Iterable[Entry]) -> tuple[Span, ...]:

@@ -6,21 +6,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.spans import Span, joined_spans, spans_of
+from reps_ledger.policies.spans import SHARED, Span, joined_spans, spans_of
 
 __all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "Surroundings"]
 
 T = TypeVar("T")
 Value = int | float | Fraction | datetime | bool | None
-
-_SHARED: Final = frozenset({"mentor.assigned", "vouch.given"})
-"""Kinds of span that are as much the other person's."""
 
 
 class Dossier:
@@ -64,7 +61,7 @@ class Dossier:
         found = self._spans.get(name)
         if found is None:
             found = spans_of(name, self.entries)
-            if not self.is_community and name not in _SHARED:
+            if not self.is_community and name not in SHARED:
                 found = tuple(span for span in found if span.entry.fact.member == self.name)
             self._spans[name] = found
         return found
@@ -163,7 +160,8 @@ class Subject:
 
     def other(self, member: str, at: datetime) -> Subject:
         """Return somebody else, at an instant."""
-        dossier = self.dossier if member == self.dossier.name else self.others.member(member)
+        same = member == self.dossier.name and not self.dossier.is_community
+        dossier = self.dossier if same else self.others.member(member)
         return evolve(self, dossier=dossier, at=at, previous=None)
 
     def of(self, dossier: Dossier) -> Subject:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from attrs import evolve, field, frozen
 from reps_ledger.policies.evaluation import Change, next_change
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.measures import ClockMeasure, Compare
+from reps_ledger.policies.language.nouns import number_words
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
 from reps_ledger.policies.subject import Subject
@@ -45,23 +45,19 @@ class Finding:
         said = f"{'yes' if self.holds else 'no'}: {self.condition.words()}"
         value = self.value
         if isinstance(value, datetime):
-            return f"{said} (since {value.astimezone(zone or value.tzinfo).date()})"
+            day = value.astimezone(zone or value.tzinfo).date()
+            return f"{said} ({'since' if isinstance(self.condition, Compare) else 'on'} {day})"
         if not isinstance(self.condition, Compare):
             return said
         measure = self.condition.measure
         if isinstance(measure, ClockMeasure):
             return f"{said} ({'never' if measure.endless else 'not yet'})"
         asked = self.threshold
-        of = "" if asked == self.condition.threshold else f" of {_written(asked)} asked for"
-        return f"{said} ({_written(value)}{of})"
+        of = "" if asked == self.condition.threshold else f" of {number_words(asked)} asked for"
+        return f"{said} ({number_words(value)}{of})"
 
     def __str__(self) -> str:
         return self.words()
-
-
-def _written(value: Any) -> str:
-    number = float(value) if isinstance(value, Fraction) else value
-    return f"{number:,.4g}" if isinstance(number, float) else f"{number:,}"
 
 
 @frozen(kw_only=True)

@@ -8,6 +8,7 @@ another. Worked out over all assignments of truth to leaves, the same sets come 
 from __future__ import annotations
 
 from itertools import combinations
+from math import comb
 from typing import TYPE_CHECKING, Final
 
 from reps_ledger.errors import TooLarge
@@ -44,6 +45,7 @@ def flips(
     for case, _ in policy.steps:
         if case.outcome in outcomes:
             found += _every([(case.when, True), *((each, False) for each in before)])
+            _check(len(found))
         else:
             before.append(case.when)
     if policy.otherwise in outcomes:
@@ -56,8 +58,24 @@ def _every(wanted: Iterable[tuple[Condition, bool]]) -> list[_Set]:
     """Return the ways in which each of these conditions is as wanted."""
     ways: list[_Set] = [frozenset()]
     for condition, truth in wanted:
-        ways = _product(ways, list(_ways(condition, truth=truth)))
+        ways = _product(ways, _listed(_ways(condition, truth=truth)))
     return ways
+
+
+def _listed(ways: Iterable[_Set]) -> list[_Set]:
+    found: set[_Set] = set()
+    for way in ways:
+        found.add(way)
+        _check(len(found))
+    return list(found)
+
+
+def _check(number: int) -> None:
+    if number > MAX_WAYS:
+        raise TooLarge(
+            f"there are more than {MAX_WAYS:,} ways in which this policy comes to an outcome; "
+            "its findings say what was measured"
+        )
 
 
 def _ways(condition: Condition, *, truth: bool) -> Iterator[_Set]:
@@ -77,18 +95,13 @@ def _ways(condition: Condition, *, truth: bool) -> Iterator[_Set]:
 
 def _number(conditions: Sequence[Condition], number: int, *, truth: bool) -> Iterator[_Set]:
     """Yield the ways in which so many of the conditions have a truth."""
+    _check(comb(len(conditions), number))
     for chosen in combinations(conditions, number):
         yield from _every((each, truth) for each in chosen)
 
 
 def _product(ways: list[_Set], others: list[_Set]) -> list[_Set]:
-    found = {way | other for way in ways for other in others if not _contradict(way, other)}
-    if len(found) > MAX_WAYS:
-        raise TooLarge(
-            f"there are more than {MAX_WAYS:,} ways in which this policy comes to an outcome; "
-            "its findings say what was measured"
-        )
-    return list(found)
+    return _listed(way | other for way in ways for other in others if not _contradict(way, other))
 
 
 def _contradict(way: _Set, other: _Set) -> bool:

@@ -27,7 +27,7 @@ from reps_ledger.domain.facts import (
     RoleAssigned,
     kind_of,
 )
-from reps_ledger.domain.time import LAST, months_after
+from reps_ledger.domain.time import LAST, first_with_months
 from reps_ledger.projections.projection import Projection
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ def _lived(state: Membership, entry: Entry) -> Membership:
 
 
 def _acted(state: Membership, at: datetime, zone: tzinfo) -> Membership:
-    until = months_after(at, ACTIVE_MONTHS, zone)
+    until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
     return replace(
         state,
         stretches=_stretched(state.stretches, at, until),

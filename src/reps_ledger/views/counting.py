@@ -11,10 +11,10 @@ from attrs import frozen
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.projections import Defined, Overview
+from reps_ledger.views.judging import Judging
 
 if TYPE_CHECKING:
     from reps_ledger.projections import Standings
-    from reps_ledger.views.judging import Judging
 
 __all__ = ["Counting"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
     Belonging,
     Holding,
@@ -26,7 +27,6 @@ from reps_ledger.projections import (
 
 if TYPE_CHECKING:
     from reps_ledger.policies.subject import Subject
-    from reps_ledger.policies.verdicts import Verdict
     from reps_ledger.views.judging import Judging
 
 __all__ = ["MemberView", "MembershipView", "RolesView"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reps_ledger.domain.rules.governance import (
     CHARTERS,
+    Act,
     Governance,
     Surroundings,
     history_part,
@@ -17,6 +18,7 @@ from reps_ledger.domain.rules.world import World
 __all__ = [
     "BUILT_IN_RULES",
     "CHARTERS",
+    "Act",
     "Governance",
     "Machine",
     "Memory",

@@ -18,9 +18,34 @@ from reps_ledger.domain.facts import CharterAdopted, Fact
 from reps_ledger.domain.refusals import Refusal
 from reps_ledger.domain.rules.parts import Machine, Part, Parts
 
-__all__ = ["CHARTERS", "Governance", "Surroundings", "history_part"]
+__all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "Surroundings", "history_part"]
 
 S = TypeVar("S")
+
+
+class Act(Protocol):
+    """What somebody is about to record: a draft or an entry."""
+
+    @property
+    def fact(self) -> Fact:
+        """What happened."""
+
+    @property
+    def by(self) -> str:
+        """Who records it."""
+
+    @property
+    def on_behalf_of(self) -> str | None:
+        """For whom they act."""
+
+
+@frozen
+class ActAsRead:
+    """An act whose fact is read otherwise than it was given; see `Act`."""
+
+    fact: Fact
+    by: str
+    on_behalf_of: str | None
 
 
 class Surroundings(Protocol):
@@ -41,7 +66,7 @@ class Governance:
     """What refuses facts beside the rules: the charter in force, as somebody interprets it.
 
     Attributes:
-        parts: names what judging a fact depends on. It is asked again as parts become known,
+        parts: names what judging an act depends on. It is asked again as parts become known,
             until it names none that is new; states are then those after all of a part. Nobody
             may record anything of these parts between the judgement and the append.
         judge: takes the entry that would be recorded, and its surroundings: states are as they
@@ -51,7 +76,7 @@ class Governance:
     Both are shown corrections and retractions as such, where there is something to correct.
     """
 
-    parts: Callable[[Fact, Surroundings], Parts]
+    parts: Callable[[Act, Surroundings], Parts]
     judge: Callable[[Entry, Surroundings], Iterable[Refusal]]
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import re
-import tomllib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened
-from reps_ledger.domain.limits import MAX_DEPTH
 from reps_ledger.domain.rules.machines import APPLICATIONS, LIFE, NOTICE, POLICY, REVIEW, Life
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
 from reps_ledger.domain.rules.people import life_of, member_only
@@ -22,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["REVIEWS"]
 
-_WORD: Final = re.compile(r"[\w-]+|\.|\S")
+_THAT_DAY: Final = timedelta(days=1)
+"""The day of its adoption will do as a charter's effective date; it governs from its adoption."""
 
 
 def _going(entry: Entry, life: Life) -> Iterator[Refusal]:
@@ -99,17 +97,11 @@ def _deciding(entry: Entry, _life: Life, review: tuple[Entry, ...]) -> Iterator[
 
 def _adopting(entry: Entry) -> Iterator[Refusal]:
     fact: Any = entry.fact
-    problem = _problem_with(fact.document)
-    if problem:
-        yield refuse("invalid_document", f"the charter cannot be read: {problem}")
     since = fact.effective_from
-    if since is not None and since < entry.occurred_at:
-        adopted, governs = day_of(entry), since.date().isoformat()
-        if governs >= adopted:  # the day alone would not say why
-            adopted, governs = entry.occurred_at.isoformat(), since.isoformat()
+    if since is not None and since < entry.occurred_at - _THAT_DAY:
         yield refuse(
             "retroactive",
-            f"a charter adopted on {adopted} cannot govern from {governs}: "
+            f"a charter adopted on {day_of(entry)} cannot govern from {since.date()}: "
             "it never judges the past",
         )
 
@@ -127,44 +119,6 @@ def _stating(_entry: Entry, stated: Entry | None) -> Iterator[Refusal]:
             f"under the digest {before.digest}",
             stated,
         )
-
-
-def _problem_with(document: str) -> str | None:
-    """Say what keeps text from being a TOML or JSON table of bounded depth."""
-    try:
-        if document.lstrip().startswith("{"):
-            value = json.loads(document)
-        elif _has_deep_key(document):
-            return f"it is nested more than {MAX_DEPTH} deep"
-        else:
-            value = tomllib.loads(document)
-    except (ValueError, RecursionError) as error:
-        return str(error) or "it is nested too deeply"
-    if not isinstance(value, dict) or not value:
-        return "it is empty"
-    return None if _depth(value, MAX_DEPTH) else f"it is nested more than {MAX_DEPTH} deep"
-
-
-def _has_deep_key(document: str) -> bool:
-    """Whether a dotted key of TOML is too deep; tomllib takes a minute to find that out."""
-    depth, last = 0, ""
-    for word in _WORD.findall(document):
-        if word == ".":
-            depth += 1
-            if depth > MAX_DEPTH:
-                return True
-        elif last != ".":  # two words in a row, as in prose, are no key
-            depth = 0
-        last = word
-    return False
-
-
-def _depth(value: object, left: int) -> bool:
-    if isinstance(value, dict):
-        return left > 0 and all(_depth(item, left - 1) for item in value.values())
-    if isinstance(value, list):
-        return left > 0 and all(_depth(item, left - 1) for item in value)
-    return True
 
 
 REVIEWS = (

@@ -33,6 +33,7 @@ from reps_ledger.domain.facts import (
     RoleAssigned,
 )
 from reps_ledger.domain.rules.contradictions import contradictions
+from reps_ledger.domain.rules.governance import Act, ActAsRead
 from reps_ledger.domain.rules.machines import LIFE, TARGET
 from reps_ledger.domain.rules.memory import Held, Memory
 from reps_ledger.domain.rules.parts import Part, Parts, Rule
@@ -89,23 +90,28 @@ class World:
             return None
         return tuple([entry for entry in held.entries if self._is_of(part, entry, held)])
 
-    def parts(self, fact: Fact) -> Parts:
-        """Name what recording a fact depends on, as far as what is known tells."""
-        asked, governing = self._asked(fact), self._governing(fact)
+    def parts(self, act: Act) -> Parts:
+        """Name what recording an act depends on, as far as what is known tells."""
+        asked, governing = self._asked(act.fact), self._governing(act)
         return (*asked, *governing) if governing else asked
 
-    def lacks(self, fact: Fact) -> bool:
-        """Whether more must be read before a fact is judged, by what became known since."""
-        return self.rules.led and bool(self.memory.missing(self._led(fact)))
+    def lacks(self, act: Act) -> bool:
+        """Whether more must be read before an act is judged, by what became known since."""
+        return self.rules.led and bool(self.memory.missing(self._led(act)))
 
-    def _led(self, fact: Fact) -> Parts:
+    def _led(self, act: Act) -> Parts:
         """Name the parts that depend on what is known."""
-        return self.parts(fact) if self.rules.dynamic else self._governing(fact)
+        return self.parts(act) if self.rules.dynamic else self._governing(act)
 
-    def _governing(self, fact: Fact) -> Parts:
+    def _governing(self, act: Act) -> Parts:
         """Name what governance asks for."""
         governance = self.rules.governance
-        return () if governance is None else governance.parts(self._as_read(fact), self)
+        if governance is None:
+            return ()
+        fact = self._as_read(act.fact)
+        if fact is not act.fact:
+            act = ActAsRead(fact, act.by, act.on_behalf_of)
+        return governance.parts(act, self)
 
     def _asked(self, fact: Fact) -> Parts:
         """Name what the rules ask for."""
@@ -168,7 +174,7 @@ class World:
         fact = entry.fact
         led: Parts = ()
         if self.rules.led:
-            led = self._led(fact)
+            led = self._led(entry)
             self.leant.update(led)
         if isinstance(fact, _CORRECTIONS):
             return self._judge_correction(entry, led)

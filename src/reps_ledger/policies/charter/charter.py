@@ -15,6 +15,7 @@ from reps_ledger.policies.language.checks import (
     is_name,
     is_name_or_none,
     is_names,
+    is_prose,
     kept,
     of_type,
 )
@@ -195,7 +196,7 @@ class Charter:
 
     name: str = field(validator=is_name)
     version: str = field(validator=is_name)
-    source: str = field(default="")
+    source: str = field(default="", validator=is_prose)
     member: Condition | None = field(default=None, validator=_is_condition)
     communities: tuple[tuple[str, Condition], ...] = field(default=())
     roles: tuple[RoleClause, ...] = field(

@@ -69,13 +69,9 @@ def admitting(
     if clause.closed:
         yield _refuse("role_closed", f"{by} gives {what} to nobody any more", name)
     if clause.condition is not None:
+        words = f"{fact.member} may not become {what}"
         yield from _asked(
-            "not_admitted",
-            f"{fact.member} may not become {what}",
-            clause.condition,
-            by,
-            name,
-            subject,
+            "not_admitted", words, clause.condition, by=by, clause=name, subject=subject
         )
     if clause.term is not None:
         last = clause.term.after(entry.occurred_at, subject.zone)
@@ -102,7 +98,10 @@ def voucher_may(
     """Refuse the vouch of whom the charter does not let vouch."""
     if clause.may is not None:
         words = f"{fact.voucher} may not vouch"
-        yield from _asked("may_not_vouch", words, clause.may, title(charter), VOUCHING, voucher)
+        by = title(charter)
+        yield from _asked(
+            "may_not_vouch", words, clause.may, by=by, clause=VOUCHING, subject=voucher
+        )
 
 
 def room_for_vouch(
@@ -119,7 +118,7 @@ def room_for_vouch(
 
 
 def _asked(
-    code: str, words: str, condition: Condition, by: str, clause: str, subject: Subject
+    code: str, words: str, condition: Condition, *, by: str, clause: str, subject: Subject
 ) -> Iterator[Refusal]:
     """Refuse whom a condition does not hold of, and say what is missing."""
     policy = Policy(

@@ -5,9 +5,10 @@ The charter in force at a fact's ``occurred_at`` judges it, when it is recorded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from datetime import tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
 from msgspec.structs import replace
@@ -17,6 +18,7 @@ from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
     Fact,
+    Registry,
     RoleAssigned,
     RoleEnded,
     Vouched,
@@ -38,24 +40,21 @@ from reps_ledger.policies.charter.clauses import (
     title,
     voucher_may,
 )
+from reps_ledger.policies.charter.concerned import Concerned, histories
 from reps_ledger.policies.charter.documents import read_charter
-from reps_ledger.policies.charter.enforcing import people_named, types_read
+from reps_ledger.policies.charter.enforcing import types_read
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.subject import Dossier, Subject
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime, tzinfo
+    from datetime import datetime
 
     from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Registry
     from reps_ledger.domain.rules.governance import Act, Surroundings
     from reps_ledger.domain.rules.parts import Parts
     from reps_ledger.policies.language.conditions import Condition
 
 __all__ = ["charter_of", "governance", "in_force"]
-
-T = TypeVar("T")
 
 _CHARTERS: Final = CHARTERS.part("charter.adopted")
 _CORRECTIONS = EntryCorrected | EntryRetracted
@@ -72,9 +71,9 @@ def charter_of(document: str) -> Charter:
 
 
 def effective_from(entry: Entry) -> datetime:
-    """Return from when an adopted charter governs."""
-    found: datetime = entry.fact.effective_from or entry.occurred_at
-    return found
+    """Return from when an adopted charter governs: never from before its adoption."""
+    since: datetime | None = entry.fact.effective_from
+    return entry.occurred_at if since is None else max(since, entry.occurred_at)
 
 
 def in_force(adopted: Iterable[Entry], at: datetime) -> Entry | None:
@@ -104,42 +103,21 @@ class _Court:
         adopted = known.state(_CHARTERS)
         if not adopted:
             return (_CHARTERS,)
-        found = [_CHARTERS]
+        found: list[Any] = [_CHARTERS]
         for entry in adopted:
             charter = _readable(entry)
             if charter is not None:
-                found += self._needs(act, charter, known)
+                found += _authorising(act, charter, known)
+                found += _deciding(_said(act.fact), charter, known)
         return tuple(dict.fromkeys(found))
-
-    def _needs(self, act: Act, charter: Charter, known: Surroundings) -> Iterator[Any]:
-        fact = _said(act.fact)
-        for kind in _kinds(act.fact, known):
-            authority = charter.authority(kind)
-            if authority is not None and authority.when is not None:
-                for actor in (act.by, act.on_behalf_of):
-                    if actor is not None:
-                        yield from _histories(actor, authority.when, known)
-        match fact:
-            case RoleAssigned(member=member, role=role, community=community):
-                clause = charter.role(role)
-                if clause is not None:
-                    yield from _histories(member, clause.condition, known)
-                    if clause.seats is not None:
-                        yield from seats(role, community, limit=clause.seats).parts(fact, known)  # type: ignore[arg-type]
-            case RoleEnded(member=member, role=role):
-                if charter.role(role) is not None:
-                    yield from _histories(member, None, known)
-            case Vouched(member=member, voucher=voucher):
-                if charter.vouching is not None:
-                    yield from _histories(voucher, charter.vouching.may, known)
-                    yield history_part(member, _VOUCHES)
 
     def judge(self, entry: Entry, known: Surroundings) -> Iterator[Refusal]:
         """Yield what the charter in force refuses."""
         fact = _said(entry.fact)
         if isinstance(fact, CharterAdopted):
             yield from self._validity(fact)
-        adoption = in_force(known.state(_CHARTERS) or (), entry.occurred_at)
+        adopted: tuple[Entry, ...] = known.state(_CHARTERS) or ()
+        adoption = in_force(adopted, entry.occurred_at)
         if adoption is None:
             return
         charter = _readable(adoption)
@@ -184,7 +162,7 @@ class _Court:
             yield from admitting(entry, fact, clause, charter, subject)
         if clause.seats is not None:
             rule = seats(fact.role, fact.community, limit=clause.seats)
-            states = [known.state(part) for part in rule.parts(fact, known)]  # type: ignore[arg-type]
+            states = [known.state(part) for part in rule.parts(fact, known)]
             yield from rule.judge(_as_said(entry, fact), *states)
 
     def _vouched(
@@ -194,7 +172,7 @@ class _Court:
             return
         at = entry.occurred_at
         entries = known.entries(history_part(fact.member, _VOUCHES)) or ()
-        member = Subject(Dossier(fact.member, entries), at, self.zone, _Recorded(known, _VOUCHES))
+        member = Subject(Dossier(fact.member, entries), at, self.zone, Concerned(known, _VOUCHES))
         if is_waived(VOUCHING, member):
             return
         voucher = self._subject(fact.voucher, charter.vouching.may, at, known)
@@ -244,52 +222,39 @@ class _Court:
     def _subject(
         self, member: str, condition: Condition | None, at: datetime, known: Surroundings
     ) -> Subject:
-        others = _Recorded(known, types_read(condition))
+        others = Concerned(known, types_read(condition))
         return Subject(others.member(member), at, self.zone, others)
-
-
-@frozen
-class _Recorded:
-    """Those concerned by what is about to be recorded, and nobody else."""
-
-    known: Surroundings
-    types: frozenset[str]
-
-    def member(self, member: str) -> Dossier:
-        entries = self.known.entries(history_part(member, self.types))
-        return Dossier(member, entries or ())
-
-    def everyone(self) -> Iterable[Dossier]:
-        raise _beyond()
-
-    def community(self, _: str | None) -> Dossier:
-        raise _beyond()
-
-    def opportunities(self) -> Sequence[Entry]:
-        raise _beyond()
-
-    def once(self, _: object, make: Callable[[], T]) -> T:
-        return make()
-
-
-def _beyond() -> AssertionError:
-    return AssertionError("a charter cannot ask recording for a whole body; it is refused")
 
 
 _VOUCHES: Final = frozenset({"vouch.given", "vouch.withdrawn", "exemption.granted"})
 
 
-def _histories(member: str, condition: Condition | None, known: Surroundings) -> Iterator[Any]:
-    """Name the histories at which a condition on somebody looks, as far as is known."""
-    types = types_read(condition)
-    waiting, named = [member], {member}
-    while waiting:
-        part = history_part(waiting.pop(), types)
-        yield part
-        for person in people_named(condition, tuple(known.entries(part) or ())):
-            if person not in named:
-                named.add(person)
-                waiting.append(person)
+def _authorising(act: Act, charter: Charter, known: Surroundings) -> Iterator[Any]:
+    """Name what tells whether somebody may record an act."""
+    for kind in _kinds(act.fact, known):
+        authority = charter.authority(kind)
+        if authority is not None and authority.when is not None:
+            for actor in (act.by, act.on_behalf_of):
+                if actor is not None:
+                    yield from histories(actor, authority.when, known)
+
+
+def _deciding(fact: Fact, charter: Charter, known: Surroundings) -> Iterator[Any]:
+    """Name what tells whether a charter lets a fact be."""
+    match fact:
+        case RoleAssigned(member=member, role=role, community=community):
+            clause = charter.role(role)
+            if clause is not None:
+                yield from histories(member, clause.condition, known)
+                if clause.seats is not None:
+                    yield from seats(role, community, limit=clause.seats).parts(fact, known)
+        case RoleEnded(member=member, role=role):
+            if charter.role(role) is not None:
+                yield from histories(member, None, known)
+        case Vouched(member=member, voucher=voucher):
+            if charter.vouching is not None:
+                yield from histories(voucher, charter.vouching.may, known)
+                yield history_part(member, _VOUCHES)
 
 
 def _readable(adoption: Entry) -> Charter | None:

@@ -46,7 +46,14 @@ def _depth(value: object) -> int:
 
 def digest(policy: Policy) -> str:
     """Return the SHA-256 of a policy's canonical JSON, in hexadecimal."""
-    return hashlib.sha256(canonical(policy_table(policy)).encode()).hexdigest()
+    return hashlib.sha256(canonical(_table(policy)).encode()).hexdigest()
+
+
+def _table(policy: Policy) -> dict[str, Any]:
+    try:
+        return policy_table(policy)
+    except RecursionError as error:
+        raise TooLarge(f"{_DEEP}: at most {MAX_DEPTH} levels") from error
 
 
 def dumps(policy: Policy, form: str = "toml") -> str:
@@ -60,7 +67,7 @@ def dumps(policy: Policy, form: str = "toml") -> str:
         TooLarge: it is nested too deeply, or too long.
         InvalidPolicy: the form is neither.
     """
-    return text_of(policy_table(policy), form)
+    return text_of(_table(policy), form)
 
 
 def text_of(table: dict[str, Any], form: str) -> str:
@@ -69,7 +76,10 @@ def text_of(table: dict[str, Any], form: str) -> str:
     if form == "json":
         return text
     if form == "toml":
-        return tomli_w.dumps(table)
+        text = tomli_w.dumps(table)
+        if len(text) > MAX_DOCUMENT:
+            raise TooLarge(f"{len(text):,} characters as TOML; at most {MAX_DOCUMENT:,}")
+        return text
     raise InvalidPolicy(f"a document is 'toml' or 'json', not {form!r:.40}")
 
 

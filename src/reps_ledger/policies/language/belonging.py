@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from reps_ledger.policies.language.checks import is_name_or_none
 from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.nouns import named
 from reps_ledger.policies.language.people import from_spans
 from reps_ledger.policies.subject import Found
 
@@ -37,10 +38,10 @@ class InCommunity(Leaf):
     community: str | None = field(default=None, validator=is_name_or_none)
 
     def words(self) -> str:
-        return f"they are in {self.community or 'a community'}"
+        return f"they are in {named(self.community) if self.community else 'a community'}"
 
     def denial(self) -> str:
-        return f"they are not in {self.community or 'any community'}"
+        return f"they are not in {named(self.community) if self.community else 'any community'}"
 
     def find(self, subject: Subject) -> Found:
         spans = [*subject.standing("community.joined"), *subject.standing("role.assigned")]
@@ -77,8 +78,8 @@ class Affiliated(Leaf):
         return f"they do not belong to {self._what()}"
 
     def _what(self) -> str:
-        kind = f" as {self.kind}" if self.kind is not None else ""
-        return f"{self.organisation or 'an organisation'}{kind}"
+        kind = f" as {named(self.kind)}" if self.kind is not None else ""
+        return f"{named(self.organisation) if self.organisation else 'an organisation'}{kind}"
 
     def find(self, subject: Subject) -> Found:
         return from_spans(
@@ -103,10 +104,13 @@ class WithAccount(Leaf):
     provider: str | None = field(default=None, validator=is_name_or_none)
 
     def words(self) -> str:
-        return f"they have an account{f' at {self.provider}' if self.provider else ''}"
+        return f"they have an account{self._where()}"
 
     def denial(self) -> str:
-        return f"they have no account{f' at {self.provider}' if self.provider else ''}"
+        return f"they have no account{self._where()}"
+
+    def _where(self) -> str:
+        return f" at {named(self.provider)}" if self.provider is not None else ""
 
     def find(self, subject: Subject) -> Found:
         spans = [

@@ -72,12 +72,17 @@ class Members(NumberMeasure):
     among: Condition | None = field(default=None, validator=_is_condition)
 
     def words(self) -> str:
-        return f"members{_of_whom(self.among)}"
+        return self.counted(2)
+
+    def counted(self, number: int) -> str:
+        """Say what is counted, in the singular where there is one."""
+        return f"{'member' if number == 1 else 'members'}{_of_whom(self.among)}"
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        has = "there are not" if denied else "there are"
+        number = 1 if threshold == "1" else 2
+        has = "there is" if number == 1 else "there are"
         word = "fewer than" if operator == "less_than" else OPERATORS[operator]
-        return f"{has} {word} {threshold} {self.words()}"
+        return f"{has}{' not' if denied else ''} {word} {threshold} {self.counted(number)}"
 
     def measure(self, subject: Subject) -> Measured:
         found = counted(self.among, subject)
@@ -128,7 +133,7 @@ class LargestShare(NumberMeasure):
 
 
 def _of_whom(among: Condition | None) -> str:
-    return "" if among is None else f" of whom it is so that {among.words()}"
+    return "" if among is None else f" (of whom it is so that {among.words()})"
 
 
 def members(among: Condition | None = None) -> Members:

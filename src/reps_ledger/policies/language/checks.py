@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from reps_ledger.domain.fields import check_name
+from reps_ledger.domain.fields import check_name, check_text
 from reps_ledger.errors import InvalidInput, InvalidPolicy
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ __all__ = [
     "is_name",
     "is_name_or_none",
     "is_names",
+    "is_place",
+    "is_prose",
     "is_ratio",
     "kept",
     "of_type",
@@ -50,6 +52,20 @@ def is_names(instance: object, attribute: Attribute[Any], value: Any) -> None:
         raise InvalidPolicy(f"{attribute.name} names something twice")
 
 
+def is_prose(_: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate free text, which may be empty."""
+    try:
+        check_text(value, attribute.name)
+    except InvalidInput as error:
+        raise InvalidPolicy(str(error)) from error
+
+
+def is_place(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate a community: a name, an empty text for the whole programme, None for any."""
+    if value is not None and value != "":
+        is_name(instance, attribute, value)
+
+
 def is_bool(_: object, attribute: Attribute[Any], value: Any) -> None:
     """Validate a truth value."""
     if not isinstance(value, bool):
@@ -58,8 +74,12 @@ def is_bool(_: object, attribute: Attribute[Any], value: Any) -> None:
 
 def is_date_or_none(_: object, attribute: Attribute[Any], value: Any) -> None:
     """Validate a plain date that may be absent."""
-    if value is not None and (not isinstance(value, date) or isinstance(value, datetime)):
+    if value is None:
+        return
+    if not isinstance(value, date) or isinstance(value, datetime):
         raise InvalidPolicy(f"{attribute.name} is a date such as 2018-10-01, not {value!r:.60}")
+    if not date.min.year < value.year < date.max.year:  # in some zone it may not be an instant
+        raise InvalidPolicy(f"{attribute.name} is too near the end of the calendar: {value}")
 
 
 def is_ratio(_: object, attribute: Attribute[Any], value: Any) -> None:
@@ -73,7 +93,7 @@ def one_of(*options: object) -> Callable[[object, Attribute[Any], Any], None]:
     """Make a validator that takes one of these values."""
 
     def is_one_of(_: object, attribute: Attribute[Any], value: Any) -> None:
-        if not any(value is option or value == option for option in options):
+        if not any(type(value) is type(option) and value == option for option in options):
             told = ", ".join(str(option) for option in options if option is not None)
             raise InvalidPolicy(f"{attribute.name} is one of {told}; not {value!r:.60}")
 

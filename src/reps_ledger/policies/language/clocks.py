@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
-from reps_ledger.policies.language.checks import is_bool, is_name_or_none, of_type, one_of
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.checks import (
+    is_bool,
+    is_name_or_none,
+    is_place,
+    of_type,
+    one_of,
+)
 from reps_ledger.policies.language.measures import ClockMeasure, Number
+from reps_ledger.policies.language.nouns import a_role, named
 from reps_ledger.policies.language.pausing import paused_before, paused_leaving
 from reps_ledger.policies.language.selections import Facts, facts
 from reps_ledger.policies.language.widths import TICK, Width
@@ -51,7 +59,7 @@ class TimeSince(ClockMeasure):
         return f"the time since their {self.which} {self.facts.words(1)}"
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        pausing = ", leave not counted" if self.pausing else ""
+        pausing = " (leave not counted)" if self.pausing else ""
         return super().compared(operator, threshold, denied=denied) + pausing
 
     def reach(self, threshold: Width, subject: Subject) -> datetime:
@@ -93,7 +101,11 @@ class Tenure(ClockMeasure):
     """
 
     role: str | None = field(default=None, validator=is_name_or_none)
-    community: str | None = field(default=None)
+    community: str | None = field(default=None, validator=is_place)
+
+    def __attrs_post_init__(self) -> None:
+        if self.role is None and self.community is not None:
+            raise InvalidPolicy(f"their time in which role of {self.community!r}?")
 
     def words(self) -> str:
         if self.role is None:
@@ -137,8 +149,9 @@ def is_role(fact: object, role: str, community: str | None) -> bool:
 def role_words(role: str, community: str | None) -> str:
     """Say a role, and where."""
     if community is None:
-        return role
-    return f"{role} in {community}" if community else f"{role} of the whole programme"
+        return a_role(role)
+    where = f"in {named(community)}" if community else "of the whole programme"
+    return f"{a_role(role)} {where}"
 
 
 def time_since(selection: Facts | str, *, which: str = "last", pausing: bool = False) -> TimeSince:

@@ -12,7 +12,13 @@ from attrs import field, frozen
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.checks import is_name, is_name_or_none, of_type, one_of
 from reps_ledger.policies.language.measures import OPERATORS, NumberMeasure
-from reps_ledger.policies.language.selections import Facts, facts
+from reps_ledger.policies.language.nouns import named
+from reps_ledger.policies.language.selections import (
+    BUILT_IN_FACTS,
+    Facts,
+    facts,
+    values_of,
+)
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import (
     PERIODS,
@@ -25,6 +31,7 @@ from reps_ledger.policies.subject import Measured
 
 if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Registry
     from reps_ledger.policies.subject import Subject
 
 __all__ = [
@@ -45,10 +52,6 @@ _is_facts = of_type(Facts, "facts(…)")
 
 def _is_window(_: object, __: object, value: Any) -> None:
     as_window(value)
-
-
-def _noun(operator: str, threshold: str) -> int:
-    return 1 if threshold == "1" and operator in {"at_least", "at_most", "exactly"} else 2
 
 
 def selected(selection: Facts, within: Window, subject: Subject) -> list[Entry]:
@@ -84,7 +87,7 @@ class Count(NumberMeasure):
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
         have = "they do not have" if denied else "they have"
-        number = _noun(operator, threshold)
+        number = 1 if threshold == "1" else 2
         return f"{have} {_how_many(operator)} {threshold} {self.counted(number)}"
 
     def measure(self, subject: Subject) -> Measured:
@@ -136,14 +139,33 @@ class Distinct(NumberMeasure):
     def __attrs_post_init__(self) -> None:
         if sum(x is not None for x in (self.name, self.period, self.organisation_of)) != 1:
             raise InvalidPolicy("tell apart by a field, a period or an organisation: one of them")
+        self.check_field()
+
+    def check_field(self, registry: Registry = BUILT_IN_FACTS, *, strict: bool = False) -> None:
+        """Refuse a field that a ledger does not know; see `Facts.check`."""
+        if self.name is not None:
+            self.facts.check_field(self.name, registry, strict=strict)
+        elif self.organisation_of is not None:
+            self.facts.check_person(self.organisation_of, registry, strict=strict)
 
     def words(self) -> str:
-        what = self.name or self.period or f"organisation of the {self.organisation_of}"
-        return f"different {what}s among {self.facts.words()} {self.within.words()}".rstrip()
+        return self.counted(2)
+
+    def counted(self, number: int) -> str:
+        """Say what is counted, in the singular where there is one."""
+        s = "" if number == 1 else "s"
+        if self.period is not None:
+            what = f"{self.period}{s} with"
+        elif self.name is not None:
+            what = f"value{s} of {named(self.name)} among"
+        else:
+            what = f"organisation{s} of the {named(self.organisation_of or '')} among"
+        return f"different {what} {self.facts.words()} {self.within.words()}".rstrip()
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
         have = "they do not have" if denied else "they have"
-        return f"{have} {_how_many(operator)} {threshold} {self.words()}"
+        number = 1 if threshold == "1" else 2
+        return f"{have} {_how_many(operator)} {threshold} {self.counted(number)}"
 
     def measure(self, subject: Subject) -> Measured:
         found = selected(self.facts, self.within, subject)
@@ -153,12 +175,15 @@ class Distinct(NumberMeasure):
     def _values(self, entry: Entry, subject: Subject) -> Iterable[Any]:
         if self.period is not None:
             return [period_of(entry.occurred_at, self.period, subject.zone)]
-        value = getattr(entry.fact, self.name or self.organisation_of or "", None)
+        values = values_of(entry.fact, self.name or self.organisation_of or "")
         if self.name is not None:
-            return value if isinstance(value, tuple) else [] if value is None else [value]
-        if not isinstance(value, str):
-            return []
-        return organisations(subject.other(value, entry.occurred_at)) or [("person", value)]
+            return values
+        return [
+            organisation
+            for person in values
+            for organisation in organisations(subject.other(person, entry.occurred_at))
+            or [("person", person)]
+        ]
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         return selected_edges(self.facts, self.within, subject)
@@ -187,8 +212,15 @@ class Total(NumberMeasure):
     whole = False
     stepwise = False
 
+    def __attrs_post_init__(self) -> None:
+        self.check_field()
+
+    def check_field(self, registry: Registry = BUILT_IN_FACTS, *, strict: bool = False) -> None:
+        """Refuse a field that a ledger does not know as a number; see `Facts.check`."""
+        self.facts.check_field(self.name, registry, strict=strict, shapes=("int", "float"))
+
     def words(self) -> str:
-        said = f"the total {self.name} of {self.facts.words()} {self.within.words()}"
+        said = f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}"
         return said.rstrip()
 
     def measure(self, subject: Subject) -> Measured:

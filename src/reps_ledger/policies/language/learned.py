@@ -12,6 +12,7 @@ from reps_ledger.domain.time import day_start
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.checks import is_date_or_none, is_name, is_name_or_none
 from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.nouns import named, policy_words
 from reps_ledger.policies.language.people import from_spans
 from reps_ledger.policies.subject import Found
 
@@ -50,7 +51,7 @@ class Completed(Leaf):
         return f"they have not completed the {self._what()}"
 
     def _what(self) -> str:
-        return f"{self.course} course{f' {self.version}' if self.version else ''}"
+        return f"{named(self.course)} course{_edition(self.version)}"
 
     def _all(self, subject: Subject) -> list[Entry]:
         return [
@@ -86,7 +87,7 @@ class Accepted(Leaf):
         return f"they have not accepted the {self._what()}"
 
     def _what(self) -> str:
-        return f"{self.agreement} agreement{f' {self.version}' if self.version else ''}"
+        return f"{named(self.agreement)} agreement{_edition(self.version)}"
 
     def find(self, subject: Subject) -> Found:
         return from_spans(
@@ -111,10 +112,10 @@ class Exempt(Leaf):
     policy: str | None = field(default=None, validator=is_name_or_none)
 
     def words(self) -> str:
-        return f"they are exempt from {self.policy or 'this policy'}"
+        return f"they are exempt from {policy_words(self.policy)}"
 
     def denial(self) -> str:
-        return f"they are not exempt from {self.policy or 'this policy'}"
+        return f"they are not exempt from {policy_words(self.policy)}"
 
     def find(self, subject: Subject) -> Found:
         policy = self.policy or subject.policy
@@ -149,10 +150,14 @@ class OnOrAfter(Leaf):
         return f"it is before {self.day}"
 
     def find(self, subject: Subject) -> Found:
-        return Found(holds=subject.at >= day_start(self.day, subject.zone), value=subject.at)
+        return Found(holds=subject.at >= day_start(self.day, subject.zone))
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
         return [day_start(self.day, subject.zone)]
+
+
+def _edition(version: str | None) -> str:
+    return f" (version {named(version)})" if version is not None else ""
 
 
 def completed(course: str, *, version: str | None = None) -> Completed:

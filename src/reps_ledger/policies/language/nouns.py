@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
+from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["noun", "quoted"]
+__all__ = ["a_role", "named", "noun", "number_words", "policy_words", "quoted"]
+
+_WORD: Final = re.compile(r"\w(?:[\w.-]*\w)?")
 
 _NOUNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
     {
@@ -38,10 +43,38 @@ _NOUNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
 
 def noun(name: str, number: int = 2) -> str:
     """Return the noun for facts of a stored name, in the singular where there is one."""
-    one, several = _NOUNS.get(name, (f"{name} fact", f"{name} facts"))
+    one, several = _NOUNS.get(name, (f"{named(name)} fact", f"{named(name)} facts"))
     return one if number == 1 else several
 
 
 def quoted(values: tuple[object, ...]) -> str:
     """Say a choice of values: "event" or "talk"."""
-    return " or ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in values)
+    return " or ".join(_quoted(value) if isinstance(value, str) else str(value) for value in values)
+
+
+def named(name: str) -> str:
+    """Say a name: as it is where it is one word, else in quotes, so that it cannot be a clause."""
+    return name if _WORD.fullmatch(name) else _quoted(name)
+
+
+def a_role(name: str) -> str:
+    """Say a role, with its article. A role of "member" is not to be taken for membership."""
+    article = "an" if name[0].lower() in "aeiou" else "a"
+    return f"{article} {_quoted(name) if name == 'member' else named(name)}"
+
+
+def policy_words(name: str | None) -> str:
+    """Say a policy; None for the one that is evaluated."""
+    return "this policy" if name is None else named(name)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def number_words(value: float | Fraction) -> str:
+    """Say a number that was measured, to four decimals."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    rounded = f"{float(value):,.4f}".rstrip("0").rstrip(".")
+    return f"{float(value):.4g}" if rounded in {"0", "-0"} else rounded

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
@@ -15,10 +15,12 @@ from reps_ledger.policies.language.checks import (
     is_date_or_none,
     is_name,
     is_name_or_none,
+    is_place,
     one_of,
 )
 from reps_ledger.policies.language.clocks import is_role, role_words
 from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.nouns import named
 from reps_ledger.policies.subject import Found
 
 if TYPE_CHECKING:
@@ -45,11 +47,6 @@ def from_spans(spans: Iterable[Span]) -> Found:
     """Make a finding of what holds: true where there is any."""
     entries = tuple([span.entry.id for span in spans])
     return Found(bool(entries), entries=entries)
-
-
-def _is_place(_: object, __: object, value: Any) -> None:
-    if value is not None and not isinstance(value, str):
-        raise InvalidPolicy(f"a community is named by text, not {value!r:.60}")
 
 
 @frozen(cache_hash=True)
@@ -94,11 +91,14 @@ class Joined(Leaf):
 
     def words(self) -> str:
         said = "they joined"
-        said += f" as {self.kind}" if self.kind is not None else ""
+        said += f" as {named(self.kind)}" if self.kind is not None else ""
         said += f" on {self.since} or later" if self.since is not None else ""
         if self.before is not None:
             said += f"{' and' if self.since is not None else ''} before {self.before}"
         return said
+
+    def denial(self) -> str:
+        return f"it is not so that {self.words()}"
 
     def find(self, subject: Subject) -> Found:
         joined = subject.dossier.joined
@@ -126,7 +126,7 @@ class Holds(Leaf):
     """
 
     role: str = field(validator=is_name)
-    community: str | None = field(default=None, validator=_is_place)
+    community: str | None = field(default=None, validator=is_place)
 
     def words(self) -> str:
         return f"they are {role_words(self.role, self.community)}"
@@ -155,7 +155,7 @@ class Held(Leaf):
     """
 
     role: str = field(validator=is_name)
-    community: str | None = field(default=None, validator=_is_place)
+    community: str | None = field(default=None, validator=is_place)
 
     def words(self) -> str:
         return f"they are or once were {role_words(self.role, self.community)}"

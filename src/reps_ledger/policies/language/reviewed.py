@@ -20,7 +20,7 @@ from reps_ledger.policies.language.checks import (
 from reps_ledger.policies.language.clocks import passing
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.measures import ClockMeasure, Number
-from reps_ledger.policies.language.nouns import quoted
+from reps_ledger.policies.language.nouns import named, policy_words, quoted
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.subject import Found, Measured, Previous
 from reps_ledger.projections.membership import acting
@@ -59,12 +59,13 @@ class Noticed(Leaf):
     heard: bool | None = field(default=None, validator=one_of(None, True, False))
 
     def words(self) -> str:
-        said = f"their last {self.stage or 'notice'} of {self.policy or 'this policy'} was sent"
+        stage = "notice of any stage" if self.stage is None else named(self.stage)
+        said = f"their last {stage} under {policy_words(self.policy)} was sent"
         said += f" at least {self.ago} ago" if self.ago is not None else ""
-        said += ", its deadline has passed" if self.overdue else ""
-        if self.heard is None:
-            return said
-        return f"{said}, and {'they answered it' if self.heard else 'nothing was heard since'}"
+        also = ["its deadline has passed"] if self.overdue else []
+        if self.heard is not None:
+            also.append("they answered it" if self.heard else "nothing was heard since")
+        return ", ".join([said, *also[:-1], *(f"and {last}" for last in also[-1:])])
 
     def denial(self) -> str:
         return f"it is not so that {self.words()}"

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.checks import is_bool, is_name, is_names, kept, one_of
+from reps_ledger.policies.language.checks import (
+    is_bool,
+    is_name,
+    is_names,
+    is_prose,
+    kept,
+    one_of,
+)
 from reps_ledger.policies.language.conditions import Condition, holds
-from reps_ledger.policies.language.nouns import noun, quoted
-from reps_ledger.policies.spans import BEGINNINGS
+from reps_ledger.policies.language.nouns import named, noun, quoted
+from reps_ledger.policies.spans import BEGINNINGS, SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from attrs import Attribute
@@ -24,11 +33,20 @@ if TYPE_CHECKING:
     from reps_ledger.policies.language.windows import Bounds
     from reps_ledger.policies.subject import Dossier, Subject
 
-__all__ = ["Facts", "Filter", "WhoFilter", "facts"]
+__all__ = ["BUILT_IN_FACTS", "Facts", "Filter", "WhoFilter", "facts", "values_of"]
 
 Scalar = str | int | float | bool
 
-_BUILT_IN = Registry(BUILT_IN)
+_MOST: Final = 2**53
+
+BUILT_IN_FACTS: Final = Registry(BUILT_IN)
+"""The facts that every ledger knows."""
+
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+    {"text": (str,), "list": (str, int, float, bool), "bool": (bool,)}
+    | dict.fromkeys(("int", "float"), (int, float))
+)
+"""What a field may be compared with, by the shape in which it is stored."""
 
 
 def _is_scalars(_: object, __: Attribute[Any], value: Any) -> None:
@@ -37,6 +55,23 @@ def _is_scalars(_: object, __: Attribute[Any], value: Any) -> None:
     for item in value:
         if type(item) not in {str, int, float, bool}:
             raise InvalidPolicy(f"a filter compares with text, numbers or truth, not {item!r:.60}")
+        if isinstance(item, str):
+            is_prose(_, __, item)
+        elif not abs(item) <= _MOST:  # nor is it a number that is none
+            raise InvalidPolicy(f"a filter compares with numbers up to 2**53, not {item!r:.60}")
+
+
+def _plain(value: Any) -> Any:
+    # 2.0 and 2 are equal, so they must be written the same.
+    values = kept(value)
+    if not isinstance(values, tuple):
+        return values
+    return tuple(int(v) if isinstance(v, float) and v.is_integer() else v for v in values)
+
+
+def _told_apart(values: tuple[Scalar, ...]) -> tuple[tuple[type, Scalar], ...]:
+    # True == 1, and yet they are not the same value of a field.
+    return tuple((type(value), value) for value in values)
 
 
 @frozen(cache_hash=True)
@@ -49,22 +84,26 @@ class Filter:
     """
 
     name: str = field(validator=is_name)
-    values: tuple[Scalar, ...] = field(converter=kept, validator=_is_scalars)
+    values: tuple[Scalar, ...] = field(converter=_plain, validator=_is_scalars, eq=_told_apart)
 
     def passes(self, entry: Entry) -> bool:
         """Whether an entry's fact has it."""
-        value = getattr(entry.fact, self.name, None)
-        if isinstance(value, tuple):
-            return any(_same(item, wanted) for item in value for wanted in self.values)
-        return any(_same(value, wanted) for wanted in self.values)
+        found = values_of(entry.fact, self.name)
+        return any(_same(value, wanted) for value in found for wanted in self.values)
 
     def words(self) -> str:
         """Say it."""
-        if self.values == (True,):
-            return self.name
-        if self.values == (False,):
-            return f"not {self.name}"
-        return f"{self.name} {quoted(self.values)}"
+        if self.values[0] is True and len(self.values) == 1:
+            return f"marked {named(self.name)}"
+        if self.values[0] is False and len(self.values) == 1:
+            return f"not marked {named(self.name)}"
+        return f"with {named(self.name)} {quoted(self.values)}"
+
+
+def values_of(fact: object, name: str) -> tuple[Any, ...]:
+    """Return the values of a field: of a list, each; of nothing, none."""
+    value = getattr(fact, name, None)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _same(value: object, wanted: object) -> bool:
@@ -73,7 +112,7 @@ def _same(value: object, wanted: object) -> bool:
 
 @frozen(cache_hash=True)
 class WhoFilter:
-    """A field that names a person of whom a condition held when the fact happened.
+    """A field that names a person, or one among several, of whom a condition held then.
 
     Attributes:
         name: the field.
@@ -90,14 +129,14 @@ class WhoFilter:
 
     def passes(self, entry: Entry, subject: Subject) -> bool:
         """Whether it held of the person named."""
-        person = getattr(entry.fact, self.name, None)
-        if not isinstance(person, str):
-            return False
-        return holds(self.condition, subject.other(person, entry.occurred_at))
+        return any(
+            holds(self.condition, subject.other(person, entry.occurred_at))
+            for person in values_of(entry.fact, self.name)
+        )
 
     def words(self) -> str:
         """Say it."""
-        return f"of whose {self.name} it was so that {self.condition.words()}"
+        return f"of whose {named(self.name)} it was so that {self.condition.words()}"
 
 
 @frozen(cache_hash=True)
@@ -136,7 +175,9 @@ class Facts:
         if self.lasting and not set(self.kinds) <= BEGINNINGS.keys():
             wrong = ", ".join(sorted(set(self.kinds) - BEGINNINGS.keys()))
             raise InvalidPolicy(f"{wrong} begins nothing that lasts")
-        self.check(_BUILT_IN, strict=False)
+        if self.lasting and self.person != "member" and not set(self.kinds) <= SHARED:
+            raise InvalidPolicy(f"only the member's own history says what lasts: {self.person!r}")
+        self.check(BUILT_IN_FACTS, strict=False)
 
     def check(self, registry: Registry, *, strict: bool = True) -> None:
         """Refuse kinds and fields that a ledger does not know.
@@ -148,20 +189,54 @@ class Facts:
         Raises:
             InvalidPolicy: there is one.
         """
+        for item in self.where:
+            self.check_field(item.name, registry, strict=strict, values=item.values)
+        for name in [*(item.name for item in self.who), self.person]:
+            self.check_person(name, registry, strict=strict)
+
+    def check_field(
+        self,
+        name: str,
+        registry: Registry,
+        *,
+        strict: bool = True,
+        shapes: Iterable[str] = (),
+        values: Iterable[Scalar] = (),
+    ) -> None:
+        """Refuse a field that none of the facts has, or that cannot be of some shapes or values.
+
+        Raises:
+            InvalidPolicy: it is one.
+        """
+        known = self._known(registry, strict=strict)
+        found = {described.shapes[name] for described in known if name in described.names}
+        kinds = " or ".join(self.kinds)
+        if known and not found:
+            raise InvalidPolicy(f"{kinds} has no field {name!r}")
+        if known and shapes and not found & {*shapes}:
+            raise InvalidPolicy(f"{name!r} of {kinds} is no number")
+        for value in values:
+            if known and not any(type(value) in _KINDS.get(shape, ()) for shape in found):
+                raise InvalidPolicy(f"{name!r} of {kinds} is never {value!r:.60}")
+
+    def check_person(self, name: str, registry: Registry, *, strict: bool = True) -> None:
+        """Refuse a field that names no person in any of the facts.
+
+        Raises:
+            InvalidPolicy: it is one.
+        """
+        known = self._known(registry, strict=strict)
+        if known and not any(_names(described, name) for described in known):
+            raise InvalidPolicy(f"{' or '.join(self.kinds)} names no person as {name!r}")
+
+    def _known(self, registry: Registry, *, strict: bool) -> list[FactType]:
+        """Return the types of its facts; none where a ledger may know more than we do."""
         found = [registry.named(kind) for kind in self.kinds]
         for kind, described in zip(self.kinds, found, strict=True):
             if described is None and strict:
                 raise InvalidPolicy(f"this ledger knows no fact {kind}")
         known = [described for described in found if described is not None]
-        if len(known) < len(found) and not strict:
-            return
-        for item in self.where:
-            if not any(item.name in described.names for described in known):
-                raise InvalidPolicy(f"{' or '.join(self.kinds)} has no field {item.name!r}")
-        people = [item.name for item in self.who]
-        for name in [*people, self.person]:
-            if not any(_names(described, name) for described in known):
-                raise InvalidPolicy(f"{' or '.join(self.kinds)} names no person as {name!r}")
+        return known if len(known) == len(found) else []
 
     def all(self, dossier: Dossier) -> Sequence[Entry]:
         """Return all that pass but for filters on people, whenever they happened."""
@@ -169,7 +244,7 @@ class Facts:
 
     def _own(self, dossier: Dossier) -> Iterator[Entry]:
         for entry in dossier.of_kind(*self.kinds):
-            if dossier.is_community or getattr(entry.fact, self.person, None) == dossier.name:
+            if dossier.is_community or dossier.name in values_of(entry.fact, self.person):
                 yield entry
 
     def _passes(self, entry: Entry) -> bool:
@@ -232,8 +307,8 @@ class Facts:
         """Say them, in the singular where there is one."""
         said = [f"{' or '.join(noun(kind, number) for kind in self.kinds)}"]
         if self.person != "member":
-            said.append(f"as {self.person}")
-        said += [f"with {item.words()}" for item in self.where]
+            said.append(f"as {named(self.person)}")
+        said += [item.words() for item in self.where]
         if self.verified is not None:
             said.append("verified by somebody" if self.verified else "verified by nobody")
         if self.sources:

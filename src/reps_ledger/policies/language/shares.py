@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from reps_ledger.policies.language.checks import is_name, is_name_or_none, of_ty
 from reps_ledger.policies.language.clocks import is_role
 from reps_ledger.policies.language.counts import Count, Distinct, selection_of
 from reps_ledger.policies.language.measures import OPERATORS, Number, NumberMeasure
+from reps_ledger.policies.language.nouns import a_role, named, noun, quoted
 from reps_ledger.policies.language.selections import Facts
 from reps_ledger.policies.subject import Measured
 
@@ -43,16 +45,24 @@ class Missed(NumberMeasure):
     role: str | None = field(default=None, validator=is_name_or_none)
 
     def words(self) -> str:
-        where = f" of {self.community}" if self.community is not None else ""
-        role = f" while {self.role}" if self.role is not None else ""
-        return f'opportunities "{self.kind}"{where}{role} missed in a row'
+        return self.counted(2)
+
+    def counted(self, number: int) -> str:
+        """Say what is counted, in the singular where there is one."""
+        return f"{self._what(number)} missed in a row{self._when()}"
+
+    def _what(self, number: int) -> str:
+        where = f" of {named(self.community)}" if self.community is not None else ""
+        return f"{quoted((self.kind,))} {noun('opportunity.held', number)}{where}"
+
+    def _when(self) -> str:
+        return f" while {a_role(self.role)}" if self.role is not None else ""
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
         missed = "did not miss" if denied else "missed"
-        role = f" while {self.role}" if self.role is not None else ""
-        where = f" of {self.community}" if self.community is not None else ""
         word = "fewer than" if operator == "less_than" else OPERATORS[operator]
-        return f'they {missed} {word} {threshold} "{self.kind}"{where} in a row{role}'
+        what = self._what(1 if threshold == "1" else 2)
+        return f"they {missed} {word} {threshold} {what} in a row{self._when()}"
 
     def measure(self, subject: Subject) -> Measured:
         missed: list[str] = []
@@ -115,19 +125,21 @@ class Share(NumberMeasure):
             raise InvalidPolicy(f"at_most is a whole number from 1, not {value!r:.40}")
 
     def words(self) -> str:
-        where = f" in {self.community}" if self.community is not None else ""
-        return f"{self.own.words()}, as a part of all {self.of.words()}{where} in that time"
+        return self.counted(2)
+
+    def counted(self, number: int) -> str:
+        """Say what is counted, in the singular where there is one."""
+        return f"{self.own.counted(number)}, as a part of all {self._all()}"
+
+    def _all(self) -> str:
+        where = f" in {named(self.community)}" if self.community is not None else ""
+        return f"{self.of.words()}{where} in that time"
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
         cap = f" (or {self.at_most:,}, if that is less)" if self.at_most is not None else ""
         are = "are not" if denied else "are"
-        part = f"{Fraction(threshold.replace(',', '')) * 100}"
-        percent = f"{float(Fraction(part)):g} %"
-        where = f" in {self.community}" if self.community is not None else ""
-        return (
-            f"their {self.own.words()} {are} {OPERATORS[operator]} {percent} of all "
-            f"{self.of.words()}{where} in that time{cap}"
-        )
+        percent = f"{(Decimal(threshold) * 100).normalize():f} %"
+        return f"their {self.own.words()} {are} {OPERATORS[operator]} {percent} of all {self._all()}{cap}"
 
     def check(self, operator: str, threshold: object) -> None:
         super().check(operator, threshold)

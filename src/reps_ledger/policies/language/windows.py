@@ -58,26 +58,41 @@ class Bounds:
     ahead: datetime | None = None
 
 
-@frozen(cache_hash=True)
-class Always:
-    """All that ever happened."""
+class Window:
+    """Which time counts."""
+
+    __slots__ = ()
 
     def bounds(self, subject: Subject) -> Bounds | None:
         """Return the window around the subject's instant; None for an empty one."""
+        raise AssertionError  # pragma: no cover — each window has its own
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterable[datetime]:
+        """Return every instant at which one of the entries may come into it or leave it."""
+        raise AssertionError  # pragma: no cover — each window has its own
+
+    def words(self) -> str:
+        """Say it."""
+        raise AssertionError  # pragma: no cover — each window says its own
+
+
+@frozen(cache_hash=True)
+class Always(Window):
+    """All that ever happened."""
+
+    def bounds(self, subject: Subject) -> Bounds | None:
         return Bounds(FIRST, subject.at)
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
-        """Yield every instant at which one of the entries may come into it or leave it."""
         for entry in entries:
             yield entry.occurred_at
 
     def words(self) -> str:
-        """Say it."""
         return ""
 
 
 @frozen(cache_hash=True)
-class Rolling:
+class Rolling(Window):
     """The last so long, up to now: ``(at - width, at]``.
 
     Attributes:
@@ -115,13 +130,13 @@ class Rolling:
                 yield coming
 
     def words(self) -> str:
-        pausing = ", leave not counted" if self.pausing else ""
+        pausing = " (leave not counted)" if self.pausing else ""
         ahead = f" or announced for the next {self.ahead}" if self.ahead is not None else ""
         return f"in the last {self.width}{pausing}{ahead}"
 
 
 @frozen(cache_hash=True)
-class Between:
+class Between(Window):
     """Between dates of the calendar, both included.
 
     Attributes:
@@ -156,7 +171,7 @@ class Between:
 
 
 @frozen(cache_hash=True)
-class This:
+class This(Window):
     """The present calendar period, up to now.
 
     Attributes:
@@ -178,7 +193,7 @@ class This:
 
 
 @frozen(cache_hash=True)
-class SinceLast:
+class SinceLast(Window):
     """Since the last time that something happened, that instant included.
 
     Attributes:
@@ -201,7 +216,7 @@ class SinceLast:
 
 
 @frozen(cache_hash=True)
-class Following:
+class Following(Window):
     """So long from the first or last time that something happened: ``[then, then + width)``.
 
     Attributes:
@@ -228,9 +243,6 @@ class Following:
 
     def words(self) -> str:
         return f"within {self.width} of their {self.which} {self.facts.words(1)}"
-
-
-Window = Always | Rolling | Between | This | SinceLast | Following
 
 
 def as_window(within: Any, *, ahead: Width | None = None, pausing: bool = False) -> Window:

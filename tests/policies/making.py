@@ -1,0 +1,637 @@
+"""Histories, conditions and policies to try on them: what the tests of policies are made of."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from zoneinfo import ZoneInfo
+
+from attrs import frozen
+from hypothesis import strategies as st
+
+import reps_ledger as rl
+from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.time import day_start
+from reps_ledger.policies import (
+    Case,
+    Condition,
+    Dossier,
+    Facts,
+    Notice,
+    Policy,
+    Previous,
+    Subject,
+    Width,
+    accepted,
+    affiliated,
+    at_least,
+    completed,
+    count,
+    days,
+    distinct,
+    exempt,
+    facts,
+    following,
+    has_account,
+    held,
+    holds,
+    in_community,
+    in_outcome,
+    is_member,
+    joined,
+    largest_share,
+    members,
+    missed,
+    months,
+    noticed,
+    on_leave,
+    on_or_after,
+    organisation_of,
+    previously,
+    retired,
+    share,
+    since,
+    since_last,
+    tenure,
+    this,
+    time_since,
+    total,
+    weeks,
+    years,
+)
+from reps_ledger.policies.language.measures import OPERATORS, Compare, NumberMeasure
+from reps_ledger.policies.language.walking import parts
+from reps_ledger.policies.language.windows import Between
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import tzinfo
+
+    from hypothesis.strategies import SearchStrategy
+
+    from reps_ledger.policies import Measure
+
+__all__ = [
+    "DAY",
+    "NAME",
+    "TICK",
+    "ZONES",
+    "Told",
+    "World",
+    "about",
+    "conditions",
+    "entries_of",
+    "histories",
+    "instants",
+    "measures",
+    "moment",
+    "policies",
+    "selections",
+    "single_conditions",
+    "subjects",
+    "widths",
+    "widths_in",
+    "windows",
+    "zones",
+]
+
+T = TypeVar("T")
+Told = tuple[rl.Fact, datetime]
+
+DAY: Final = timedelta(days=1)
+TICK: Final = timedelta(microseconds=1)
+NAME: Final = "p"
+"""What policies, and what histories say of policies, are called."""
+
+ZONES: Final = tuple(
+    ZoneInfo(name) for name in ("Europe/Paris", "America/Havana", "Pacific/Apia")
+)
+_REGISTRY: Final = Registry(BUILT_IN)
+_FAR: Final = timedelta(days=400)
+
+
+def moment(text: str, zone: tzinfo = UTC) -> datetime:
+    """Read an instant: "2018-10-01" or "2018-10-01 12:00", in a zone."""
+    return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+
+class World:
+    """Everybody, of plain entries: surroundings for one member's or one community's policy."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.entries = tuple(sorted(entries, key=lambda entry: entry.order))
+        self._by_person: dict[str, list[Entry]] = {}
+        self._dossiers: dict[str, Dossier] = {}
+        self._made: dict[Any, Any] = {}
+        for entry in self.entries:
+            for person in dict.fromkeys(people_in(entry.fact, _REGISTRY)):
+                self._by_person.setdefault(person, []).append(entry)
+
+    def member(self, member: str) -> Dossier:
+        """Return what is known of a person."""
+        if member not in self._dossiers:
+            self._dossiers[member] = Dossier(member, self._by_person.get(member, ()))
+        return self._dossiers[member]
+
+    def everyone(self) -> list[Dossier]:
+        """Return every person of whom anything is known."""
+        return [self.member(name) for name in sorted(self._by_person)]
+
+    def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
+        """Return what happened in a community, or in the whole programme."""
+        return self.once(
+            ("community", community),
+            lambda: Dossier(
+                community or "programme",
+                [
+                    entry
+                    for entry in self.entries
+                    if community is None or getattr(entry.fact, "community", None) == community
+                ],
+                is_community=True,
+            ),
+        )
+
+    def opportunities(self) -> Sequence[Entry]:
+        """Return every opportunity that was held."""
+        return [entry for entry in self.entries if entry.name == "opportunity.held"]
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        """Return something made of all that is known, made once."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
+
+    def subject(
+        self,
+        member: str,
+        at: datetime,
+        zone: tzinfo = UTC,
+        *,
+        policy: str = NAME,
+        previous: Previous | None = None,
+    ) -> Subject:
+        """Return a member at an instant."""
+        return Subject(self.member(member), at, zone, self, policy, previous)
+
+    def body(self, community: str | None, at: datetime, zone: tzinfo = UTC) -> Subject:
+        """Return a community, or the whole programme, at an instant."""
+        return Subject(self.community(community), at, zone, self, NAME)
+
+
+def entries_of(told: Iterable[Told], by: str = "council", source: str | None = None) -> list[Entry]:
+    """Make the entries of facts and the instants at which they happened, as told in order.
+
+    Their ids are e0, e1, e2 …
+    """
+    return [
+        Entry(
+            id=f"e{index}",
+            recorded_at=when,
+            occurred_at=when,
+            by=by,
+            source=source,
+            position=index + 1,
+            origin=index + 1,
+            fact=fact,
+        )
+        for index, (fact, when) in enumerate(told)
+    ]
+
+
+def about(
+    *told: tuple[rl.Fact, str | datetime],
+    at: str | datetime,
+    member: str = "ana",
+    zone: tzinfo = UTC,
+    previous: Previous | None = None,
+) -> Subject:
+    """Tell a short story, and return the member whom it is about at its end."""
+
+    def instant(when: str | datetime) -> datetime:
+        return moment(when, zone) if isinstance(when, str) else when
+
+    world = World(entries_of([(fact, instant(when)) for fact, when in told]))
+    return world.subject(member, instant(at), zone, previous=previous)
+
+
+def zones() -> SearchStrategy[tzinfo]:
+    """Make time zones, some with odd days."""
+    return st.sampled_from([UTC, *ZONES])
+
+
+_WIDTHS: Final = (days(1), days(30), weeks(1), weeks(4), months(1), months(3), months(6), years(1))
+
+
+def widths() -> SearchStrategy[Width]:
+    """Make widths: a few, so that edges meet."""
+    return st.sampled_from(_WIDTHS)
+
+
+_REVIEWED: Final = tuple(
+    moment(text)
+    for text in (
+        "2018-10-01",  # a plain first of a month
+        "2020-02-29 12:00",  # leap days, and what comes a year later
+        "2021-02-28 23:59:59.999999",
+        "2019-02-28 12:00",
+        "2019-03-31 12:00",  # ends of long and short months
+        "2019-05-30 08:00",
+        "2019-10-27 01:00",  # the clocks go back in Paris
+        "2019-10-27 00:30",
+        "2019-03-31 01:00",  # and forward
+        "2018-11-04 05:00",  # midnight comes twice in Havana
+        "2019-03-10 05:00",  # and not at all
+        "2011-12-30 10:00",  # Apia skips a day
+        "2011-12-31 09:59:59.999999",
+    )
+)
+
+
+@st.composite
+def reviewed(draw: st.DrawFn) -> datetime:
+    """Make instants of reviews, often odd ones."""
+    base = draw(st.sampled_from(_REVIEWED))
+    return base + draw(st.sampled_from([0, 0, 0, 1, -1])) * TICK
+
+
+@st.composite
+def instants(draw: st.DrawFn, at: datetime, zone: tzinfo) -> datetime:
+    """Make instants around a review: mostly on the edges of windows, or a microsecond beside."""
+    local = at.astimezone(zone).date()
+    base = draw(
+        st.sampled_from(
+            [
+                at,
+                at,
+                at,
+                day_start(local, zone),
+                day_start(local.replace(day=1), zone),
+                day_start(local.replace(day=1, month=1), zone),
+                day_start(local + DAY, zone),
+            ]
+        )
+    )
+    width = draw(st.none() | widths())
+    if width is not None:
+        way = draw(st.sampled_from([width.before, width.before, width.before, width.after]))
+        base = way(base, zone)
+    return base + draw(st.sampled_from([0, 0, 0, 1, -1])) * TICK
+
+
+def _made(cls: Any, /, **values: Any) -> Callable[[str, str, datetime], rl.Fact]:
+    """Return a maker of facts; "WHO", "OTHER" and "LATER" stand for what differs."""
+
+    def make(who: str, other: str, later: datetime) -> rl.Fact:
+        real: dict[Any, Any] = {"WHO": who, "OTHER": other, "LATER": later}
+        told: rl.Fact = cls(**{name: real.get(value, value) for name, value in values.items()})
+        return told
+
+    return make
+
+
+def _of_member(cls: Any, /, **values: Any) -> Callable[[str, str, datetime], rl.Fact]:
+    return _made(cls, member="WHO", **values)
+
+
+_JOINED: Final = _of_member(rl.MemberJoined)
+_REPORTED: Final = _of_member(rl.ReportFiled, activity="event")
+
+_MAKERS: Final[Mapping[str, Sequence[Callable[[str, str, datetime], rl.Fact]]]] = {
+    "people": [
+        _JOINED,
+        _of_member(rl.MemberJoined, kind="staff", account="an account"),
+        _of_member(rl.MemberRetired, how="resigned"),
+        _of_member(rl.MemberReturned),
+        _of_member(rl.AccountLinked, provider="github", account="a"),
+        _of_member(rl.AccountUnlinked, provider="github", account="a"),
+        _of_member(rl.AffiliationStarted, organisation="acme", kind="employee"),
+        _of_member(rl.AffiliationStarted, organisation="umbrella"),
+        _of_member(rl.AffiliationEnded, organisation="acme"),
+    ],
+    "reports": [
+        _REPORTED,
+        _REPORTED,
+        _of_member(rl.ReportFiled, activity="talk", areas=("web", "l10n"), amount=2.5),
+        _of_member(rl.ReportFiled, activity="event", community="paris", amount=1),
+        _of_member(rl.ReportFiled, activity="event", announced=True),
+        _of_member(rl.ReportFiled, activity="event", passive=True),
+        _of_member(rl.ReportVerified, report="e1", verifier="OTHER"),
+        _of_member(rl.ReportVerified, report="e2", verifier="OTHER"),
+    ],
+    "roles": [
+        _of_member(rl.RoleAssigned, role="rep"),
+        _of_member(rl.RoleAssigned, role="rep", community="paris", until="LATER"),
+        _of_member(rl.RoleAssigned, role="mentor", until="LATER"),
+        _of_member(rl.RoleEnded, role="rep", how="resigned"),
+        _of_member(rl.RoleEnded, role="rep", community="paris", how="expired"),
+        _of_member(rl.CommunityJoined, community="paris"),
+        _of_member(rl.CommunityLeft, community="paris"),
+        _of_member(rl.MentorAssigned, mentor="OTHER"),
+        _of_member(rl.MentorReleased, mentor="OTHER"),
+    ],
+    "vouches": [
+        _of_member(rl.Vouched, voucher="OTHER"),
+        _of_member(rl.Vouched, voucher="OTHER"),
+        _made(rl.Vouched, member="OTHER", voucher="WHO"),
+        _of_member(rl.VouchWithdrawn, voucher="OTHER"),
+    ],
+    "learning": [
+        _of_member(rl.CourseCompleted, course="onboarding"),
+        _of_member(rl.CourseCompleted, course="onboarding", version="2"),
+        _of_member(rl.AgreementAccepted, agreement="nda"),
+        _of_member(rl.AgreementAccepted, agreement="nda", version="2"),
+        _of_member(rl.AgreementRevoked, agreement="nda"),
+    ],
+    "leave": [
+        _of_member(rl.LeaveStarted),
+        _of_member(rl.LeaveStarted, expected_return="LATER"),
+        _of_member(rl.LeaveStarted, expected_return="LATER", covered_by="OTHER"),
+        _of_member(rl.LeaveEnded),
+    ],
+    "notices": [
+        _of_member(rl.NoticeSent, notice="n1", stage="nudge", policy=NAME, deadline="LATER"),
+        _of_member(rl.NoticeSent, notice="n2", stage="nudge", policy=NAME),
+        _of_member(rl.NoticeSent, notice="n3", stage="warning", policy=NAME, deadline="LATER"),
+        _of_member(rl.NoticeAnswered, notice="n1"),
+        _of_member(rl.NoticeAnswered, notice="n2"),
+    ],
+    "reviews": [
+        _of_member(rl.ReviewOpened, review="r1", policy=NAME),
+        _of_member(rl.ReviewDecided, review="r1", outcome="good"),
+        _of_member(rl.ReviewOpened, review="r2", policy=NAME),
+        _of_member(rl.ReviewDecided, review="r2", outcome="bad"),
+        _of_member(rl.ExemptionGranted, policy=NAME, reason="ill", expires="LATER"),
+        _of_member(rl.ExemptionGranted, policy=NAME, reason="ill"),
+    ],
+    "opportunities": [
+        _made(rl.OpportunityHeld, opportunity="o1", kind="vote"),
+        _made(rl.OpportunityHeld, opportunity="o2", kind="vote"),
+        _made(rl.OpportunityHeld, opportunity="o3", kind="vote", community="paris"),
+        _of_member(rl.OpportunityTaken, opportunity="o1"),
+        _of_member(rl.OpportunityTaken, opportunity="o3"),
+    ],
+}
+
+
+@st.composite
+def histories(
+    draw: st.DrawFn, at: datetime, zone: tzinfo, *, max_size: int = 12
+) -> list[Entry]:
+    """Make what happened to ana mostly, and to a few others, around a review.
+
+    They are raw: rules were not asked, so that leave may begin twice and end unbegun.
+    """
+    families = draw(st.lists(st.sampled_from(sorted(_MAKERS)), min_size=1, max_size=3))
+    makers = [make for family in families for make in _MAKERS[family]]
+    told: list[Told] = []
+    if draw(st.integers(0, 3)):
+        told.append((_JOINED("ana", "ben", at), draw(instants(at - _FAR, zone))))
+    for _ in range(draw(st.integers(0, max_size - 1))):
+        who = draw(st.sampled_from(["ana", "ana", "ana", "ben", "cem"]))
+        other = draw(st.sampled_from([name for name in ("ana", "ben", "cem") if name != who]))
+        make = draw(st.sampled_from([*makers, _REPORTED]))
+        told.append((make(who, other, draw(instants(at, zone))), draw(instants(at, zone))))
+    return sorted(entries_of(told), key=lambda entry: entry.order)
+
+
+@st.composite
+def subjects(draw: st.DrawFn, *, max_size: int = 12) -> Subject:
+    """Make ana at a review, with a history of hers and of others around it."""
+    zone = draw(zones())
+    at = draw(reviewed())
+    world = World(draw(histories(at, zone, max_size=max_size)))
+    previous = None
+    if draw(st.integers(0, 5)) == 0:
+        when = min(draw(instants(at, zone)), at)
+        previous = Previous(draw(st.sampled_from(["good", "fair", "bad"])), when)
+    return world.subject("ana", at, zone, previous=previous)
+
+
+_SELECTIONS: Final[Sequence[Facts]] = (
+    facts("report.filed"),
+    facts("report.filed"),
+    facts("report.filed", activity="event"),
+    facts("report.filed", activity=("talk", "event"), community="paris"),
+    facts("report.filed", areas="web"),
+    facts("report.filed", verified=True),
+    facts("report.filed", verified=False),
+    facts("report.filed", passive=True),
+    facts("report.filed", announced=True),
+    facts("report.filed", recorded_by="council", source="an import"),
+    facts("report.filed", amount=2.5),
+    facts("report.filed", "course.completed"),
+    facts("vouch.given", lasting=True),
+    facts("vouch.given", person="voucher"),
+    facts("vouch.given", voucher=holds("rep"), lasting=True),
+    facts("vouch.given", voucher=is_member() & ~on_leave()),
+    facts("role.assigned", lasting=True),
+    facts("role.assigned"),
+    facts("leave.started"),
+    facts("agreement.accepted", agreement="nda"),
+    facts("member.joined"),
+    facts("notice.sent", stage="nudge"),
+    facts("opportunity.taken"),
+    facts("affiliation.started", lasting=True),
+)
+
+
+def selections() -> SearchStrategy[Facts]:
+    """Make selections of facts: every kind of filter."""
+    return st.sampled_from(_SELECTIONS)
+
+
+_DAYS: Final = tuple(date.fromisoformat(text) for text in ("2018-10-01", "2019-03-31", "2020-02-29"))
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> dict[str, Any]:
+    """Make windows of every kind, as the arguments of a measure."""
+    kind = draw(
+        st.sampled_from(
+            ["rolling", "rolling", "rolling", "ahead", "pausing", "both", "always"]
+            + ["since", "between", "until", "this", "since_last", "following"]
+        )
+    )
+    day = draw(st.sampled_from(_DAYS))
+    match kind:
+        case "rolling":
+            return {"within": draw(widths())}
+        case "ahead":
+            return {"within": draw(widths()), "ahead": draw(widths())}
+        case "pausing":
+            return {"within": draw(widths()), "pausing": True}
+        case "both":
+            return {"within": draw(widths()), "ahead": draw(widths()), "pausing": True}
+        case "since":
+            return {"within": since(day)}
+        case "between":
+            return {"within": since(day, day + draw(st.sampled_from([0, 1, 40])) * DAY)}
+        case "until":
+            return {"within": Between(until=day)}
+        case "this":
+            return {"within": this(draw(st.sampled_from(["day", "week", "month", "quarter", "year"])))}
+        case "since_last":
+            return {"within": since_last(draw(selections()))}
+        case "following":
+            which = draw(st.sampled_from(["first", "last"]))
+            return {"within": following(draw(selections()), draw(widths()), which)}
+    return {}
+
+
+def _without_ahead(window: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in window.items() if name != "ahead"}
+
+
+@st.composite
+def _distinct(draw: st.DrawFn) -> Measure:
+    window = _without_ahead(draw(windows()))
+    if draw(st.booleans()):
+        period = draw(st.sampled_from(["day", "week", "month", "quarter", "year"]))
+        return distinct(period, draw(selections()), **window)
+    what, selection = draw(
+        st.sampled_from(
+            [
+                ("activity", facts("report.filed")),
+                ("areas", facts("report.filed")),
+                ("voucher", facts("vouch.given", lasting=True)),
+                (organisation_of("voucher"), facts("vouch.given")),
+                (organisation_of("verifier"), facts("report.verified")),
+            ]
+        )
+    )
+    return distinct(what, selection, **window)  # type: ignore[arg-type]  # either kind will do
+
+
+@st.composite
+def measures(draw: st.DrawFn, *, deep: bool = True) -> Measure:
+    """Make measures of every kind; those of a body only where ``deep``."""
+    kinds = ["count", "count", "count", "distinct", "total", "time_since", "time_since", "tenure"]
+    kinds += ["in_outcome", "missed", "share"]
+    kinds += ["members", "largest_share"] if deep else []
+    place = st.sampled_from([None, "paris"])
+    match draw(st.sampled_from(kinds)):
+        case "count":
+            return count(draw(selections()), **draw(windows()))
+        case "distinct":
+            return draw(_distinct())
+        case "total":
+            return total("amount", facts("report.filed"), **_without_ahead(draw(windows())))
+        case "time_since":
+            which = draw(st.sampled_from(["first", "last"]))
+            return time_since(draw(selections()), which=which, pausing=draw(st.booleans()))
+        case "tenure":
+            role = draw(st.sampled_from([None, "rep"]))
+            return tenure(role, community=draw(st.sampled_from([None, "", "paris"])) if role else None)
+        case "in_outcome":
+            return in_outcome()
+        case "missed":
+            return missed("vote", community=draw(place), role=draw(st.sampled_from([None, "rep"])))
+        case "share":
+            own = draw(st.builds(lambda f, w: count(f, **w), selections(), windows()) | _distinct())
+            cap = draw(st.none() | st.integers(1, 3))
+            of = draw(selections())
+            return share(own, of, community=draw(place), at_most=cap)  # type: ignore[arg-type]
+        case "members":
+            return members(draw(st.none() | conditions(max_leaves=2, deep=False)))
+    return largest_share(draw(st.none() | conditions(max_leaves=2, deep=False)))
+
+
+@st.composite
+def _comparisons(draw: st.DrawFn, *, deep: bool) -> Condition:
+    measure = draw(measures(deep=deep))
+    if not isinstance(measure, NumberMeasure):
+        operator = draw(st.sampled_from([name for name in OPERATORS if name != "exactly"]))
+        return Compare(measure, operator, draw(widths()))
+    operator = draw(st.sampled_from(sorted(OPERATORS)))
+    if measure.whole:
+        return Compare(measure, operator, draw(st.integers(0, 4)))
+    part = draw(st.sampled_from([0, 0.1, 0.25, 0.5, 1 / 3, 0.75, 1]))
+    return Compare(measure, operator, part)
+
+
+@st.composite
+def _plain(draw: st.DrawFn) -> Condition:
+    day = draw(st.sampled_from(_DAYS))
+    place = draw(st.sampled_from([None, "paris", ""]))
+    role = draw(st.sampled_from(["rep", "mentor"]))
+    version = draw(st.sampled_from([None, "2"]))
+    option = draw(st.none() | st.booleans())
+    return draw(
+        st.sampled_from(
+            [
+                accepted("nda", version=version),
+                affiliated(None if option is None else "acme", kind="employee" if option else None),
+                completed("onboarding", version=version),
+                exempt(None if option else NAME),
+                has_account("github" if option else None),
+                held(role, community=place),
+                holds(role, community=place),
+                in_community(place or None),
+                is_member(),
+                joined(before=day),
+                joined(since=day, kind="staff" if option else None),
+                joined(since=day - 40 * DAY, before=day),
+                noticed(
+                    draw(st.sampled_from([None, "nudge", "warning"])),
+                    ago=draw(st.none() | widths()),
+                    overdue=draw(st.booleans()),
+                    heard=option,
+                ),
+                on_leave(),
+                on_or_after(day),
+                previously("good"),
+                previously("good", "fair"),
+                retired("resigned" if option else None),
+            ]
+        )
+    )
+
+
+def single_conditions(*, deep: bool = True) -> SearchStrategy[Condition]:
+    """Make conditions that hold no other: every kind, and every measure compared."""
+    return _comparisons(deep=deep) | _comparisons(deep=deep) | _plain()
+
+
+def conditions(*, max_leaves: int = 4, deep: bool = True) -> SearchStrategy[Condition]:
+    """Make conditions: every kind, combined in every way."""
+    return st.recursive(single_conditions(deep=deep), _combined, max_leaves=max_leaves)
+
+
+def _combined(inner: SearchStrategy[Condition]) -> SearchStrategy[Condition]:
+    return st.one_of(
+        st.builds(lambda a, b: a & b, inner, inner),
+        st.builds(lambda a, b: a | b, inner, inner),
+        st.builds(lambda a: ~a, inner),
+        st.lists(inner, min_size=2, max_size=3).flatmap(
+            lambda several: st.integers(1, len(several)).map(lambda n: at_least(n, *several))
+        ),
+    )
+
+
+@st.composite
+def policies(draw: st.DrawFn, *, max_cases: int = 3, max_leaves: int = 3) -> Policy:
+    """Make policies: some with a scale, some with notices that silence answers."""
+    outcomes = ["good", "fair", "bad"]
+    cases = [
+        Case(condition, draw(st.sampled_from(outcomes)), draw(st.sampled_from(["", "a reason"])))
+        for condition in draw(
+            st.lists(conditions(max_leaves=max_leaves), min_size=1, max_size=max_cases)
+        )
+    ]
+    otherwise = draw(st.sampled_from([one for one in outcomes if one != cases[0].outcome]))
+    scale = tuple(outcomes) if draw(st.booleans()) else ()
+    told = {case.outcome for case in cases} | {otherwise}
+    plans = draw(st.lists(st.sampled_from(sorted(told)), unique=True, max_size=2))
+    notices = [
+        Notice(outcome, "nudge", draw(widths()), draw(st.sampled_from([None, *outcomes])))
+        for outcome in plans
+    ]
+    return Policy(NAME, cases=cases, otherwise=otherwise, scale=scale, notices=notices)  # type: ignore[arg-type]
+
+
+def widths_in(value: object) -> set[Width]:
+    """Return every width in an expression."""
+    return {part for part in parts(value) if isinstance(part, Width)}
