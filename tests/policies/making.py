@@ -48,6 +48,7 @@ from reps_ledger.policies import (
     on_leave,
     on_or_after,
     organisation_of,
+    preceding,
     previously,
     retired,
     share,
@@ -81,6 +82,7 @@ __all__ = [
     "World",
     "about",
     "conditions",
+    "days_in",
     "entries_of",
     "histories",
     "instants",
@@ -452,7 +454,7 @@ def windows(draw: st.DrawFn) -> dict[str, Any]:
     kind = draw(
         st.sampled_from(
             ["rolling", "rolling", "rolling", "ahead", "pausing", "both", "always"]
-            + ["since", "between", "until", "this", "since_last", "following"]
+            + ["since", "between", "until", "this", "since_last", "following", "preceding"]
         )
     )
     day = draw(st.sampled_from(_DAYS))
@@ -478,6 +480,9 @@ def windows(draw: st.DrawFn) -> dict[str, Any]:
         case "following":
             which = draw(st.sampled_from(["first", "last"]))
             return {"within": following(draw(selections()), draw(widths()), which)}
+        case "preceding":
+            which = draw(st.sampled_from(["first", "last"]))
+            return {"within": preceding(draw(selections()), draw(widths()), which)}
     return {}
 
 
@@ -635,3 +640,14 @@ def policies(draw: st.DrawFn, *, max_cases: int = 3, max_leaves: int = 3) -> Pol
 def widths_in(value: object) -> set[Width]:
     """Return every width in an expression."""
     return {part for part in parts(value) if isinstance(part, Width)}
+
+
+def days_in(value: object) -> set[date]:
+    """Return every date in an expression, and the day after each."""
+    found = {
+        said
+        for part in parts(value)
+        for name in ("since", "until", "before", "day")
+        if isinstance(said := getattr(part, name, None), date)
+    }
+    return found | {day + DAY for day in found}

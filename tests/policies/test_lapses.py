@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import given, settings
 
-from policies.making import DAY, TICK, policies, single_conditions, subjects, widths_in
+from policies.making import (
+    DAY,
+    TICK,
+    days_in,
+    policies,
+    single_conditions,
+    subjects,
+    widths_in,
+)
+from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Condition, Policy, Subject, evaluate
 from reps_ledger.policies.evaluation import edges_after, outcome_of
 from reps_ledger.policies.language.conditions import holds, leaves
@@ -60,6 +69,7 @@ def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
                 if (leaving := width.leaving(near, zone)) is not None:
                     found.add(leaving)
         found |= {period_end(base, period, zone) for period in PERIODS}
+    found |= {day_start(day, zone) for day in days_in(asked)}
     for around in sorted(found):
         yield from (around - TICK, around, around + TICK)
     for step in range(int(_YEARS * DAY / _GRID)):

@@ -10,6 +10,8 @@ from typing import IO, Annotated, Any
 import typer
 
 from reps_ledger.cli.asking import register_queries
+from reps_ledger.cli.chartering import register_charters
+from reps_ledger.cli.judging import register_judging
 from reps_ledger.cli.options import (
     REFUSED,
     STORAGE,
@@ -23,6 +25,7 @@ from reps_ledger.cli.options import (
 )
 from reps_ledger.cli.output import complain, say, show_json, show_table
 from reps_ledger.cli.progress import reading
+from reps_ledger.cli.reviewing import register_reviews
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
 
@@ -39,6 +42,9 @@ app = typer.Typer(
     "A service's own facts: REPS_LEDGER_FACTS=module:NAME names a list of their classes.",
 )
 register_queries(app)
+register_judging(app)
+register_reviews(app)
+register_charters(app)
 
 
 @app.command(

@@ -27,6 +27,7 @@ __all__ = [
     "KnownAt",
     "Target",
     "Zone",
+    "failing",
     "file_of",
     "known_at",
     "opened",
@@ -80,14 +81,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
 @contextlib.contextmanager
-def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
-    """Open a ledger, and turn the library's errors into words and exit codes."""
-    file = file_of(target)
-    if not new and file is not None and not file.exists():
-        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
+def failing() -> Iterator[None]:
+    """Turn the library's errors into words and exit codes."""
     try:
-        with open_ledger(target, zone=zone, facts=_own_facts()) as ledger:
-            yield ledger
+        yield
     except OSError as error:
         _fail(error, STORAGE)
     except (errors.StorageError, errors.CodecError) as error:
@@ -96,6 +93,16 @@ def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
         _fail(error, USAGE)
     except errors.LedgerError as error:
         _fail(error, REFUSED)
+
+
+@contextlib.contextmanager
+def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
+    """Open a ledger, and turn the library's errors into words and exit codes."""
+    file = file_of(target)
+    if not new and file is not None and not file.exists():
+        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
+    with failing(), open_ledger(target, zone=zone, facts=_own_facts()) as ledger:
+        yield ledger
 
 
 def file_of(target: str) -> Path | None:

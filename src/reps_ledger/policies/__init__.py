@@ -17,6 +17,7 @@
 
 from __future__ import annotations
 
+from reps_ledger.policies.checking import Warned, warnings
 from reps_ledger.policies.documents import digest, dumps, load, loads, save
 from reps_ledger.policies.language import (
     Condition,
@@ -48,6 +49,7 @@ from reps_ledger.policies.language import (
     on_leave,
     on_or_after,
     organisation_of,
+    preceding,
     previously,
     reports,
     retired,
@@ -81,6 +83,7 @@ __all__ = [
     "Subject",
     "Surroundings",
     "Verdict",
+    "Warned",
     "Way",
     "Width",
     "accepted",
@@ -115,6 +118,7 @@ __all__ = [
     "on_leave",
     "on_or_after",
     "organisation_of",
+    "preceding",
     "previously",
     "reports",
     "retired",
@@ -127,6 +131,7 @@ __all__ = [
     "time_since",
     "total",
     "vouches",
+    "warnings",
     "weeks",
     "when",
     "years",

@@ -135,6 +135,7 @@ class Policy:
         name: its name, under which reviews, notices and exemptions refer to it.
         cases: in order.
         otherwise: the outcome where no case matches.
+        because: why it is that, for the people concerned.
         version: its version.
         scale: the outcomes from best to worst, where they have an order; else empty.
         notices: what members are told, by outcome.
@@ -154,6 +155,7 @@ class Policy:
     )
     of: str = field(default="member", validator=one_of("member", "community"), kw_only=True)
     source: str = field(default="", validator=is_prose, kw_only=True)
+    because: str = field(default="", validator=is_prose, kw_only=True)
 
     def __attrs_post_init__(self) -> None:
         if not self.cases:
@@ -244,7 +246,8 @@ class Policy:
         first = f"{self.name}, version {self.version}: the first of these that is so"
         lines = [f"{i}. {case.words()};" for i, case in enumerate(self.cases, 1)]
         told = [item.words() for item in self.notices]
-        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}".', *told])
+        why = f" ({self.because})" if self.because else ""
+        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *told])
 
     def __str__(self) -> str:
         return self.words()

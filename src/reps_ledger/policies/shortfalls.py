@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from datetime import datetime, tzinfo
+from collections.abc import Mapping
+from datetime import datetime, time, tzinfo
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,11 +11,14 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.policies.evaluation import edges_after, outcome_of
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.measures import Compare, NumberMeasure
+from reps_ledger.policies.language.measures import NEAREST, Compare, NumberMeasure
+from reps_ledger.policies.language.shares import Share
 from reps_ledger.policies.needs import first_time, may_become, missing_words
 from reps_ledger.policies.ways import flips
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from reps_ledger.policies.policy import Policy
     from reps_ledger.policies.subject import Found, Subject
 
@@ -71,7 +73,10 @@ class Way:
         if self.by is None:
             return said
         by = self.by.astimezone(self._zone)
-        return f"{said}, before {by.isoformat(sep=' ', timespec='minutes')}"
+        told = by.replace(tzinfo=None)
+        if told.time() == time():
+            return f"{said}, before {told.date()}"
+        return f"{said}, before {told.isoformat(sep=' ', timespec='minutes')}"
 
     def __str__(self) -> str:
         return self.words()
@@ -116,9 +121,13 @@ def shortfalls(policy: Policy, subject: Subject, outcome: str) -> tuple[Way, ...
         )
         for way in now
     ]
-    return tuple(
-        sorted(found, key=lambda way: (len(way.needs), [order[n.condition] for n in way.needs]))
-    )
+    return tuple(sorted(found, key=lambda way: _rank(way, order)))
+
+
+def _rank(way: Way, order: Mapping[Leaf, int]) -> tuple[int, int, list[int]]:
+    """Put first what takes the fewest changes, and what can be counted."""
+    uncounted = sum(need.missing is None for need in way.needs)
+    return len(way.needs), uncounted, [order[need.condition] for need in way.needs]
 
 
 _Need = tuple[Leaf, bool, int | Fraction | None]
@@ -131,24 +140,28 @@ def _ways(policy: Policy, subject: Subject, good: frozenset[str]) -> list[frozen
     found = {leaf: leaf.find(subject) for leaf in policy.leaves()}
     sets = flips(policy, good, lambda leaf: found[leaf].holds)
     return [
-        frozenset((leaf, not found[leaf].holds, _missing(leaf, found[leaf])) for leaf in way)
+        frozenset(
+            (leaf, not found[leaf].holds, _missing(leaf, found[leaf], subject)) for leaf in way
+        )
         for way in sets
         if all(may_become(leaf, subject, wanted=not found[leaf].holds) for leaf in way)
     ]
 
 
-def _missing(leaf: Leaf, found: Found) -> int | Fraction | None:
+def _missing(leaf: Leaf, found: Found, subject: Subject) -> int | Fraction | None:
     """Return how much is missing of a number for the comparison to be otherwise."""
     if not isinstance(leaf, Compare) or not isinstance(leaf.measure, NumberMeasure):
         return None
     operator = _OPPOSITE[leaf.operator] if found.holds else leaf.operator
     if operator == "not exactly":
         return None
+    if isinstance(leaf.measure, Share):
+        return leaf.measure.missing(operator, leaf.threshold, subject)  # type: ignore[arg-type]
     value: Any = found.value
     limit = Fraction(found.threshold)  # type: ignore[arg-type]  # a number, as it measures one
     if not leaf.measure.stepwise:
         return Fraction(limit - value)
-    return int(_TARGETS[operator](limit) - value)
+    return int(NEAREST[operator](limit) - value)
 
 
 _OPPOSITE: Final = {
@@ -158,12 +171,3 @@ _OPPOSITE: Final = {
     "at_most": "more_than",
     "exactly": "not exactly",
 }
-
-_TARGETS: Final[Mapping[str, Callable[[Fraction], int | Fraction]]] = {
-    "at_least": math.ceil,
-    "more_than": lambda limit: math.floor(limit) + 1,
-    "at_most": math.floor,
-    "less_than": lambda limit: math.ceil(limit) - 1,
-    "exactly": lambda limit: limit,
-}
-"""The nearest whole number that compares so with a limit."""

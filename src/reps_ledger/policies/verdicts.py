@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
@@ -90,7 +89,7 @@ class Verdict:
         """Ids of all entries that the findings rest on, each once."""
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.entries))
 
-    @cached_property
+    @property
     def change(self) -> Change | None:
         """What it would turn into first, if nothing more were recorded; None for nothing."""
         return next_change(self.policy, self._subject)
@@ -98,12 +97,14 @@ class Verdict:
     @property
     def lapses_at(self) -> datetime | None:
         """The first instant at which it would change if nothing more were recorded."""
-        return None if self.change is None else self.change.at
+        change = self.change
+        return None if change is None else change.at
 
     @property
     def lapses_to(self) -> str | None:
         """To what it would change then."""
-        return None if self.change is None else self.change.outcome
+        change = self.change
+        return None if change is None else change.outcome
 
     def shortfalls(self, outcome: str) -> tuple[Way, ...]:
         """Return the ways in which it would have been an outcome, or a better one.
@@ -124,9 +125,10 @@ class Verdict:
         by = f"case {self.case + 1} of" if self.case is not None else "no case of"
         lines = [f"{self.member} on {day}: {self.outcome}{why} (by {by} {self.policy.name})"]
         lines += [f"  {found.words(zone)}" for found in self.findings]
-        if self.change is not None:
-            until = self.change.at.astimezone(zone).date()
-            lines.append(f"  if nothing more happens: {self.change.outcome} from {until}")
+        change = self.change
+        if change is not None:
+            until = change.at.astimezone(zone).date()
+            lines.append(f"  if nothing more happens: {change.outcome} from {until}")
         return "\n".join(lines)
 
     def __str__(self) -> str:
@@ -168,7 +170,7 @@ def evaluate(policy: Policy, subject: Subject, known_at: int | None = None) -> V
             )
         return finding.holds
 
-    outcome, reason, number = policy.otherwise, "", None
+    outcome, reason, number = policy.otherwise, policy.because, None
     for case, index in policy.steps:
         if truth(case.when, holds):
             outcome, reason, number = case.outcome, case.reason, index

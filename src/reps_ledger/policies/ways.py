@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from reps_ledger.policies.policy import Policy
 
-__all__ = ["MAX_WAYS", "flips"]
+__all__ = ["MAX_WAYS", "every", "flips"]
 
 MAX_WAYS: Final = 2_000
 """Ways that are kept while they are worked out; past it a policy is too tangled to say."""
@@ -44,18 +44,22 @@ def flips(
     before: list[Condition] = []  # cases of other outcomes, none of which may match
     for case, _ in policy.steps:
         if case.outcome in outcomes:
-            found += _every([(case.when, True), *((each, False) for each in before)])
+            found += every([(case.when, True), *((each, False) for each in before)])
             _check(len(found))
         else:
             before.append(case.when)
     if policy.otherwise in outcomes:
-        found += _every([(each, False) for each in before])
+        found += every([(each, False) for each in before])
     changes = (frozenset(leaf for leaf, wanted in way if held(leaf) != wanted) for way in found)
     return tuple(_smallest(changes))
 
 
-def _every(wanted: Iterable[tuple[Condition, bool]]) -> list[_Set]:
-    """Return the ways in which each of these conditions is as wanted."""
+def every(wanted: Iterable[tuple[Condition, bool]]) -> list[_Set]:
+    """Return the ways in which each of these conditions is as wanted: truths of leaves.
+
+    Raises:
+        TooLarge: there are more than `MAX_WAYS`.
+    """
     ways: list[_Set] = [frozenset()]
     for condition, truth in wanted:
         ways = _product(ways, _listed(_ways(condition, truth=truth)))
@@ -97,7 +101,7 @@ def _number(conditions: Sequence[Condition], number: int, *, truth: bool) -> Ite
     """Yield the ways in which so many of the conditions have a truth."""
     _check(comb(len(conditions), number))
     for chosen in combinations(conditions, number):
-        yield from _every((each, truth) for each in chosen)
+        yield from every((each, truth) for each in chosen)
 
 
 def _product(ways: list[_Set], others: list[_Set]) -> list[_Set]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reps_ledger.projections.belonging import Belonging, belonging
 from reps_ledger.projections.census import DIMENSIONS, CensusRow, Defined, census, overviews
+from reps_ledger.projections.docket import Docket, OpenReview, OutstandingNotice, docket
 from reps_ledger.projections.membership import ACTIVE_MONTHS, Membership, Spell, membership
 from reps_ledger.projections.overview import Overview, Standings, overview
 from reps_ledger.projections.projection import (
@@ -27,9 +28,12 @@ __all__ = [
     "Checkpoint",
     "Defined",
     "Discrepancy",
+    "Docket",
     "Holding",
     "Line",
     "Membership",
+    "OpenReview",
+    "OutstandingNotice",
     "Overview",
     "Projection",
     "Roles",
@@ -40,6 +44,7 @@ __all__ = [
     "Vouches",
     "belonging",
     "census",
+    "docket",
     "membership",
     "overview",
     "overviews",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from reps_ledger.views.history import History, as_instant, known_position
 from reps_ledger.views.member import MembershipView, MemberView, RolesView
 from reps_ledger.views.view import View
+from reps_ledger.views.waiting import DocketItem, DocketView
 
 __all__ = [
+    "DocketItem",
+    "DocketView",
     "History",
     "MemberView",
     "MembershipView",

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from attrs import frozen
 
+from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.errors import InvalidInput, NotFound
 from reps_ledger.policies.charter.governing import charter_of, effective_from, in_force
+from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.evaluation import edges_after
 from reps_ledger.policies.language.belonging import InCommunity
 from reps_ledger.policies.language.conditions import holds
@@ -18,7 +20,7 @@ from reps_ledger.policies.language.people import IsMember
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Dossier, Previous, Subject
 from reps_ledger.policies.verdicts import Verdict, evaluate
-from reps_ledger.projections import Membership, Spell, membership, project
+from reps_ledger.projections import Membership, OpenReview, Spell, membership, project
 
 if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
@@ -99,7 +101,7 @@ class Judging:
 
     def __init__(self, reading: Reading, zone: tzinfo) -> None:
         self._reading = reading
-        self._zone = zone
+        self.zone = zone
         self._others = _Others(reading)
         self._checked: set[Policy] = set()
 
@@ -133,6 +135,32 @@ class Judging:
             self._checked.add(named)
         return named
 
+    @cached_property
+    def _stated(self) -> Mapping[str, Policy]:
+        """The policies whose words are recorded, by digest: stated alone, or in a charter."""
+        found: dict[str, Policy] = {}
+        for entry in self.adopted:
+            for policy in charter_of(entry.fact.document).policies:
+                found[digest(policy)] = policy
+        for entry in self._reading.ledger_wide("policy.stated"):
+            found[entry.fact.digest] = loads(entry.fact.document)
+        return found
+
+    def stated(self, wanted: str) -> Policy | None:
+        """Return the policy of a digest, where its words are recorded; else None."""
+        return self._stated.get(wanted)
+
+    def words_of(self, opened: ReviewOpened | OpenReview, at: datetime) -> Policy | None:
+        """Return the policy of an open review: by its digest, or else by its name."""
+        if opened.digest is not None:
+            return self.stated(opened.digest)
+        charter = self.charter(at)
+        return None if charter is None else charter.policy(opened.policy)
+
+    def verdict(self, policy: Policy, subject: Subject) -> Verdict:
+        """Evaluate a policy of somebody."""
+        return evaluate(policy, subject, self._reading.known_at)
+
     def evaluate(
         self, policy: Policy, name: str, at: datetime, previous: Previous | None = None
     ) -> Verdict:
@@ -141,8 +169,8 @@ class Judging:
             dossier = self._others.community(name)
         else:
             dossier = self._others.member(name)
-        subject = Subject(dossier, at, self._zone, self._others, policy.name, previous)
-        return evaluate(policy, subject, self._reading.known_at)
+        subject = Subject(dossier, at, self.zone, self._others, policy.name, previous)
+        return self.verdict(policy, subject)
 
     def evaluate_all(self, policy: Policy, at: datetime) -> Iterator[Verdict]:
         """Yield the verdict of everyone who had joined, or of every community, by name."""
@@ -151,7 +179,7 @@ class Judging:
                 yield self.evaluate(policy, name, at)
             return
         for subject in self.members(at):
-            yield evaluate(policy, subject, self._reading.known_at)
+            yield self.verdict(policy, subject)
 
     def members(self, at: datetime) -> Iterator[Subject]:
         """Yield everyone who had joined by an instant."""
@@ -166,7 +194,7 @@ class Judging:
 
     def subject(self, dossier: Dossier, at: datetime) -> Subject:
         """Return somebody at an instant."""
-        return Subject(dossier, at, self._zone, self._others)
+        return Subject(dossier, at, self.zone, self._others)
 
     def _communities(self, at: datetime) -> list[str]:
         named = {
@@ -210,10 +238,10 @@ class Judging:
         if charter is None or charter.standing is None or policy is None:
             if state is None:
                 seen = subject.seen(subject.dossier.entries)
-                state = project(membership(subject.dossier.name, self._zone), seen)
+                state = project(membership(subject.dossier.name, self.zone), seen)
             active = state.is_active(subject.at)
             return None, Stand("active" if active else "inactive", active)
-        verdict = evaluate(policy, subject, self._reading.known_at)
+        verdict = self.verdict(policy, subject)
         return verdict, Stand(verdict.outcome, verdict.outcome in charter.standing.active)
 
     def spells(self, subject: Subject, state: Membership) -> tuple[Spell, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.language.conditions import Condition
@@ -13,6 +14,7 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
     CensusRow,
+    OpenReview,
     Overview,
     RosterRow,
     Vouch,
@@ -24,6 +26,7 @@ from reps_ledger.views.counting import Counting
 from reps_ledger.views.history import History, as_instant
 from reps_ledger.views.judging import Judging
 from reps_ledger.views.member import MemberView
+from reps_ledger.views.waiting import DocketView, make_docket
 
 if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
@@ -37,7 +40,7 @@ class View:
 
     def __init__(self, reading: Reading, valid_at: datetime, zone: tzinfo) -> None:
         self.reading = reading
-        self._zone = zone
+        self.zone = zone
         self.valid_at = valid_at
         self.known_at = reading.known_at
         self._judging = Judging(reading, zone)
@@ -95,12 +98,12 @@ class View:
                 this view's own.
         """
         names = (by,) if isinstance(by, str) else tuple(by)
-        instants = [self.valid_at] if at is None else [as_instant(d, self._zone, "at") for d in at]
+        instants = [self.valid_at] if at is None else [as_instant(d, self.zone, "at") for d in at]
         if any(instant > self.valid_at for instant in instants):
             raise InvalidInput(f"this view ends at {self.valid_at.isoformat()}", field="at")
         registry: Any = self.reading.log.codec.registry
         rows: list[CensusRow] = []
-        counted = overviews(self.reading.everyone(), instants, registry, self._zone)
+        counted = overviews(self.reading.everyone(), instants, registry, self.zone)
         for when, people in counted:
             counting = Counting(self._judging, when)
             rows += census(
@@ -117,6 +120,19 @@ class View:
         """The charter in force, as known; None without one."""
         return self._judging.charter(self.valid_at)
 
+    def in_zone(self, zone: tzinfo) -> View:
+        """Return the same view with dates, months and years read in another zone."""
+        return View(self.reading, self.valid_at, zone)
+
+    def policy(self, policy: Policy | str) -> Policy:
+        """Return a policy, or the one of that name in the charter in force.
+
+        Raises:
+            NotFound: no charter in force has a policy of that name.
+            InvalidPolicy: it asks for facts that this ledger does not know.
+        """
+        return self._judging.policy(policy, self.valid_at)
+
     def evaluate(self, policy: Policy | str, name: str) -> Verdict:
         """Evaluate a policy of one member, or of one community if it is about communities.
 
@@ -128,17 +144,35 @@ class View:
             NotFound: no charter in force has a policy of that name.
             InvalidPolicy: it asks for facts that this ledger does not know.
         """
-        return self._judging.evaluate(
-            self._judging.policy(policy, self.valid_at), name, self.valid_at
-        )
+        return self._judging.evaluate(self.policy(policy), name, self.valid_at)
 
     def evaluate_all(self, policy: Policy | str) -> Iterator[Verdict]:
         """Yield the verdict of every member, or of every community, in order of identifier.
 
         In bounded memory: one history at a time. Raises as `evaluate` does.
         """
-        found = self._judging.policy(policy, self.valid_at)
-        return self._judging.evaluate_all(found, self.valid_at)
+        return self._judging.evaluate_all(self.policy(policy), self.valid_at)
+
+    def docket(self, policy: str | None = None, *, evaluated_at: date | None = None) -> DocketView:
+        """Return what waits: open reviews with recommendations, and notices outstanding.
+
+        Args:
+            policy: only what is under the policy of this name.
+            evaluated_at: the instant, or the end of the day, of which the policy is evaluated;
+                None for this view's own.
+        """
+        at = self.valid_at
+        if evaluated_at is not None:
+            at = as_instant(evaluated_at, self.zone, "evaluated_at")
+        return make_docket(self._judging, self.valid_at, policy, evaluated_at=at)
+
+    def stated_policy(self, digest: str) -> Policy | None:
+        """Return the policy of a digest, where its words are recorded; else None."""
+        return self._judging.stated(digest)
+
+    def words_of(self, review: ReviewOpened | OpenReview) -> Policy | None:
+        """Return the policy by which a review was opened, where its words are known."""
+        return self._judging.words_of(review, self.valid_at)
 
     def is_member(self, member: str, *, community: str | None = None) -> bool:
         """Whether somebody counts as a member, of the programme or of a community.
@@ -156,7 +190,7 @@ class View:
     def _people(self) -> Iterable[Overview]:
         registry = self.reading.log.codec.registry
         everyone = self.reading.everyone()
-        for _, people in overviews(everyone, [self.valid_at], registry, self._zone):
+        for _, people in overviews(everyone, [self.valid_at], registry, self.zone):
             return people.values()
         raise AssertionError  # pragma: no cover — one instant is always yielded
 

@@ -138,6 +138,7 @@ class ReviewOpened:
         review: its identifier.
         policy: by which policy.
         due: when a decision is due.
+        digest: the SHA-256 of that policy, in hexadecimal.
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
@@ -146,6 +147,7 @@ class ReviewOpened:
     due: datetime | None = field(
         default=None, converter=moment, validator=is_moment, metadata=DAY_END
     )
+    digest: str | None = field(default=None, validator=is_name_or_none)
 
 
 @fact("review.decided")

@@ -35,6 +35,19 @@ __all__ = ["Authority", "Charter", "Level", "RoleClause", "Standing", "Vouching"
 _is_condition = of_type(Condition, "a condition")
 
 
+def _by_name(value: Any) -> Any:
+    """Put clauses in order of name: their order says nothing."""
+    found = kept(value)
+    return tuple(sorted(found, key=_name)) if isinstance(found, tuple) else found
+
+
+def _name(clause: Any) -> str:
+    match clause:
+        case RoleClause(role=name) | Authority(fact=name) | (str(name), _):
+            return name
+    return ""
+
+
 def _enforced(instance: object, attribute: Attribute[Any], value: Any) -> None:
     _is_condition(instance, attribute, value)
     if value is not None:
@@ -198,22 +211,24 @@ class Charter:
     version: str = field(validator=is_name)
     source: str = field(default="", validator=is_prose)
     member: Condition | None = field(default=None, validator=_is_condition)
-    communities: tuple[tuple[str, Condition], ...] = field(default=())
+    communities: tuple[tuple[str, Condition], ...] = field(default=(), converter=_by_name)
     roles: tuple[RoleClause, ...] = field(
-        default=(), converter=kept, validator=_list_of(RoleClause)
+        default=(), converter=_by_name, validator=_list_of(RoleClause)
     )
     vouching: Vouching | None = field(default=None, validator=of_type(Vouching, "vouching"))
     authorities: tuple[Authority, ...] = field(
-        default=(), converter=kept, validator=_list_of(Authority)
+        default=(), converter=_by_name, validator=_list_of(Authority)
     )
     policies: tuple[Policy, ...] = field(default=(), converter=kept, validator=_list_of(Policy))
     standing: Standing | None = field(default=None, validator=of_type(Standing, "standing"))
 
     @communities.validator
     def _are_definitions(self, _: object, value: Any) -> None:
-        for name, condition in value:
-            if not isinstance(name, str) or not isinstance(condition, Condition):
-                raise InvalidPolicy("communities are pairs of a name and a condition")
+        for pair in value:
+            match pair:
+                case (str(), Condition()):
+                    continue
+            raise InvalidPolicy("communities are pairs of a name and a condition")
 
     def __attrs_post_init__(self) -> None:
         _once("role", [clause.role for clause in self.roles])

@@ -82,7 +82,8 @@ def _role(clause: RoleClause) -> Iterator[tuple[str, str]]:
 def _authority(authority: Authority) -> str:
     who = list(authority.actors)
     who += ["the member concerned"] if authority.themselves else []
-    who += [f"members of whom it is so that {authority.when.words()}"] if authority.when else []
+    if authority.when is not None:
+        who.append(f"members of whom it is so that {authority.when.words()}")
     said = f"{authority.fact} is recorded only by {', '.join(who)}"
     if authority.agents:
         said += f"; on their behalf by {', '.join(authority.agents)} too"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from reps_ledger.policies.language.anchored import Following, Preceding, SinceLast
 from reps_ledger.policies.language.belonging import Affiliated, InCommunity, WithAccount
 from reps_ledger.policies.language.bodies import LargestShare, Members
 from reps_ledger.policies.language.clocks import Tenure, TimeSince
@@ -17,9 +18,7 @@ from reps_ledger.policies.language.reviewed import InOutcome, Noticed, Previousl
 from reps_ledger.policies.language.shares import Missed, Share
 from reps_ledger.policies.language.windows import (
     Between,
-    Following,
     Rolling,
-    SinceLast,
     This,
 )
 
@@ -73,6 +72,7 @@ WINDOWS: Final[Mapping[frozenset[str], type]] = MappingProxyType(
         frozenset({"period"}): This,
         frozenset({"facts"}): SinceLast,
         frozenset({"facts", "width"}): Following,
+        frozenset({"before", "width"}): Preceding,
     }
 )
 """Windows, by the keys that tell them apart."""

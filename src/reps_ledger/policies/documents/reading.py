@@ -196,7 +196,7 @@ def _window(value: object, place: str) -> Window:
         if keys <= table.keys():
             found: Window = read_fields(kind, table, place)
             return found
-    words = "a window is a width such as '4 weeks', or a table with width, since, period or facts"
+    words = "a window is a width such as '4 weeks', or a table: width, since, period, facts, before"
     raise InvalidPolicy(words, place=place)
 
 

@@ -12,7 +12,7 @@ import tomli_w
 from reps_ledger.domain.documents import read_table
 from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidPolicy, NotFound, TooLarge
-from reps_ledger.policies.documents.reading import at_place, read_policy
+from reps_ledger.policies.documents.reading import read_policy
 from reps_ledger.policies.documents.writing import policy_table
 from reps_ledger.policies.policy import Policy
 
@@ -88,10 +88,9 @@ def loads(text: str) -> Policy:
 
     Raises:
         InvalidPolicy: something in it makes no sense; it names the place.
+        TooLarge: it is too long, or nested too deeply.
     """
-    with at_place(""):
-        table = read_table(text)
-    return read_policy(table)
+    return read_policy(read_table(text))
 
 
 def load(path: str | os.PathLike[str]) -> Policy:

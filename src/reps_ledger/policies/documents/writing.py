@@ -8,6 +8,7 @@ from typing import Any
 from attrs import fields
 
 from reps_ledger.policies.documents.kinds import name_of
+from reps_ledger.policies.language.anchored import Following, Preceding, SinceLast
 from reps_ledger.policies.language.conditions import (
     AllOf,
     AnyOf,
@@ -22,9 +23,7 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import (
     Always,
     Between,
-    Following,
     Rolling,
-    SinceLast,
     This,
 )
 from reps_ledger.policies.policy import Policy
@@ -80,7 +79,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind
             return _facts(value)
         case Rolling(width, None, False):
             return str(width)
-        case Between() | Following() | Rolling() | SinceLast() | This():
+        case Between() | Following() | Preceding() | Rolling() | SinceLast() | This():
             return fields_table(value)
         case tuple():
             return [plain(item) for item in value]

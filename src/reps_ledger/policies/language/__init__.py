@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reps_ledger.policies.language.anchored import following, preceding, since_last
 from reps_ledger.policies.language.belonging import affiliated, has_account, in_community
 from reps_ledger.policies.language.bodies import largest_share, members
 from reps_ledger.policies.language.clocks import tenure, time_since
@@ -28,7 +29,7 @@ from reps_ledger.policies.language.reviewed import in_outcome, noticed, previous
 from reps_ledger.policies.language.selections import Facts, facts
 from reps_ledger.policies.language.shares import missed, share
 from reps_ledger.policies.language.widths import Width, days, months, weeks, years
-from reps_ledger.policies.language.windows import following, since, since_last, this
+from reps_ledger.policies.language.windows import since, this
 
 __all__ = [
     "Condition",
@@ -60,6 +61,7 @@ __all__ = [
     "on_leave",
     "on_or_after",
     "organisation_of",
+    "preceding",
     "previously",
     "reports",
     "retired",

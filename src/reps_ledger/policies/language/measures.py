@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from attrs import field, fields, frozen
@@ -17,7 +19,16 @@ from reps_ledger.policies.subject import Found
 if TYPE_CHECKING:
     from reps_ledger.policies.subject import Measured, Subject
 
-__all__ = ["OPERATORS", "ClockMeasure", "Compare", "Measure", "Number", "NumberMeasure"]
+__all__ = [
+    "NEAREST",
+    "OPERATORS",
+    "ClockMeasure",
+    "Compare",
+    "Measure",
+    "Number",
+    "NumberMeasure",
+    "compare",
+]
 
 Number = int | float
 
@@ -106,6 +117,17 @@ OPERATORS: Final = {
 }
 """The comparisons, as documents name them, with their words."""
 
+NEAREST: Final[Mapping[str, Callable[[Fraction], int | Fraction]]] = MappingProxyType(
+    {
+        "at_least": math.ceil,
+        "more_than": lambda limit: math.floor(limit) + 1,
+        "at_most": math.floor,
+        "less_than": lambda limit: math.ceil(limit) - 1,
+        "exactly": lambda limit: limit,
+    }
+)
+"""The nearest whole number that compares so with a limit."""
+
 
 class NumberMeasure(Measure):
     """A measure whose value is a number, compared with numbers."""
@@ -136,10 +158,11 @@ class NumberMeasure(Measure):
         limit: Any,
         subject: Subject,
     ) -> bool:
-        return _compare(measured.value, operator, limit)
+        return compare(measured.value, operator, limit)
 
 
-def _compare(value: Any, operator: str, threshold: Any) -> bool:
+def compare(value: Any, operator: str, threshold: Any) -> bool:
+    """Return whether two values compare so."""
     match operator:
         case "at_least":
             return bool(value >= threshold)
@@ -180,7 +203,7 @@ class ClockMeasure(Measure):
         if measured.value is None:
             return self.endless == (operator in {"at_least", "more_than"})
         # The longer ago, the longer the time: the comparison of instants runs the other way.
-        return _compare(self.reach(limit, subject), operator, measured.value)
+        return compare(self.reach(limit, subject), operator, measured.value)
 
 
 def _is_measure(_: object, __: object, value: Any) -> None:

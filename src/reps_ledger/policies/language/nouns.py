@@ -20,7 +20,10 @@ _NOUNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "account.linked": ("linked account", "linked accounts"),
         "affiliation.started": ("affiliation", "affiliations"),
         "agreement.accepted": ("accepted agreement", "accepted agreements"),
+        "agreement.revoked": ("revoked agreement", "revoked agreements"),
+        "application.decided": ("decision on an application", "decisions on applications"),
         "application.filed": ("application", "applications"),
+        "community.founded": ("founding", "foundings"),
         "community.joined": ("joining of a community", "joinings of communities"),
         "course.completed": ("completed course", "completed courses"),
         "leave.started": ("leave", "leaves"),
@@ -36,6 +39,7 @@ _NOUNS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
         "report.verified": ("verification", "verifications"),
         "review.decided": ("review decision", "review decisions"),
         "role.assigned": ("role given", "roles given"),
+        "role.ended": ("end of a role", "ends of roles"),
         "vouch.given": ("vouch", "vouches"),
     }
 )

@@ -113,7 +113,9 @@ class Joined(Leaf):
         return Found(holds=holds, value=when, entries=(joined.id,))
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
-        return [entry.occurred_at for entry in subject.dossier.of_kind("member.joined")]
+        if self.before is not None:  # from then on it is too late to join
+            yield day_start(self.before, subject.zone)
+        yield from (entry.occurred_at for entry in subject.dossier.of_kind("member.joined"))
 
 
 @frozen(cache_hash=True)

@@ -23,7 +23,7 @@ from reps_ledger.policies.language.nouns import named, noun, quoted
 from reps_ledger.policies.spans import BEGINNINGS, SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from attrs import Attribute
@@ -139,6 +139,21 @@ class WhoFilter:
         return f"of whose {named(self.name)} it was so that {self.condition.words()}"
 
 
+def _by_name(value: Any) -> Any:
+    # The order in which filters were given is no part of the meaning.
+    if not isinstance(value, tuple | list):
+        return value
+    return tuple(sorted(value, key=lambda item: str(getattr(item, "name", ""))))
+
+
+def _is_list_of(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
+    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
+            raise InvalidPolicy(f"{attribute.name} is a list of filters, not {value!r:.60}")
+
+    return check
+
+
 @frozen(cache_hash=True)
 class Facts:
     """Facts of some kinds, filtered.
@@ -158,8 +173,12 @@ class Facts:
     """
 
     kinds: tuple[str, ...] = field(converter=kept, validator=is_names)
-    where: tuple[Filter, ...] = ()
-    who: tuple[WhoFilter, ...] = ()
+    where: tuple[Filter, ...] = field(
+        default=(), converter=_by_name, validator=_is_list_of(Filter)
+    )
+    who: tuple[WhoFilter, ...] = field(
+        default=(), converter=_by_name, validator=_is_list_of(WhoFilter)
+    )
     sources: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
     recorded_by: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
     verified: bool | None = field(default=None, validator=one_of(None, True, False))

@@ -14,7 +14,7 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.checks import is_name, is_name_or_none, of_type
 from reps_ledger.policies.language.clocks import is_role
 from reps_ledger.policies.language.counts import Count, Distinct, selection_of
-from reps_ledger.policies.language.measures import OPERATORS, Number, NumberMeasure
+from reps_ledger.policies.language.measures import NEAREST, OPERATORS, Number, NumberMeasure
 from reps_ledger.policies.language.nouns import a_role, named, noun, quoted
 from reps_ledger.policies.language.selections import Facts
 from reps_ledger.policies.subject import Measured
@@ -139,7 +139,8 @@ class Share(NumberMeasure):
         cap = f" (or {self.at_most:,}, if that is less)" if self.at_most is not None else ""
         are = "are not" if denied else "are"
         percent = f"{(Decimal(threshold) * 100).normalize():f} %"
-        return f"their {self.own.words()} {are} {OPERATORS[operator]} {percent} of all {self._all()}{cap}"
+        compared = f"{are} {OPERATORS[operator]} {percent} of all {self._all()}{cap}"
+        return f"their {self.own.words()} {compared}"
 
     def check(self, operator: str, threshold: object) -> None:
         super().check(operator, threshold)
@@ -154,6 +155,21 @@ class Share(NumberMeasure):
     def measure(self, subject: Subject) -> Measured:
         return self.own.measure(subject)
 
+    def missing(self, operator: str, threshold: Number, subject: Subject) -> int | None:
+        """Return how many more of their own would do; below 0, how many fewer; None for none.
+
+        What they do adds to the total too, where it is of what the total is made of.
+        """
+        if operator == "exactly":
+            return None
+        own: Any = self.own.measure(subject).value
+        part = Fraction(str(threshold))
+        grows = part if _covers(self.of, self.own.facts, self.community) else Fraction()
+        limits = [] if self.at_most is None else [Fraction(self.at_most - own)]
+        if grows < 1:
+            limits.append((part * self._total(subject) - own) / (1 - grows))
+        return min((int(NEAREST[operator](limit)) for limit in limits), default=None)
+
     def limit(self, threshold: Number | Width, subject: Subject) -> Any:
         part = Fraction(str(threshold)) * self._total(subject)
         return part if self.at_most is None else min(part, Fraction(self.at_most))
@@ -163,6 +179,28 @@ class Share(NumberMeasure):
         whole = subject.of(subject.others.community(self.community, self.of.kinds))
         yield from self.own.within.edges(self.of.all(whole.dossier), subject)
         yield from self.of.edges(whole)
+
+
+def _covers(of: Facts, own: Facts, community: str | None) -> bool:
+    """Whether all that is of their own is part of the total."""
+    mine: dict[str, set[Any]] = {item.name: {*item.values} for item in own.where}
+    theirs: dict[str, set[Any]] = {item.name: {*item.values} for item in of.where}
+    if community is not None:
+        theirs["community"] = {community} & theirs.get("community", {community})
+    unasked = {"announced", "passive"} & mine.keys() - theirs.keys()
+    return (
+        {*own.kinds} <= {*of.kinds}
+        and not unasked
+        and all(name in mine and mine[name] <= values for name, values in theirs.items())
+        and {*of.who} <= {*own.who}
+        and (not of.sources or (own.sources != () and {*own.sources} <= {*of.sources}))
+        and (
+            not of.recorded_by
+            or (own.recorded_by != () and {*own.recorded_by} <= {*of.recorded_by})
+        )
+        and of.verified in {None, own.verified}
+        and (own.lasting or not of.lasting)
+    )
 
 
 def missed(kind: str, *, community: str | None = None, role: str | None = None) -> Missed:

@@ -11,7 +11,6 @@ from reps_ledger.domain.time import FIRST, LAST, day_start
 from reps_ledger.errors import InvalidPolicy, InvalidTime
 from reps_ledger.policies.language.checks import is_bool, is_date_or_none, of_type, one_of
 from reps_ledger.policies.language.pausing import paused_before, paused_leaving
-from reps_ledger.policies.language.selections import Facts
 from reps_ledger.policies.language.widths import TICK, Width
 
 if TYPE_CHECKING:
@@ -25,17 +24,13 @@ __all__ = [
     "Always",
     "Between",
     "Bounds",
-    "Following",
     "Rolling",
-    "SinceLast",
     "This",
     "Window",
     "as_window",
-    "following",
     "period_of",
     "period_start",
     "since",
-    "since_last",
     "this",
 ]
 
@@ -161,6 +156,8 @@ class Between(Window):
         return Bounds(start, end) if start <= end else None
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        if self.until is not None:  # from then on nothing more comes into it
+            yield day_after(self.until, subject.zone)
         for entry in entries:
             yield entry.occurred_at
 
@@ -192,59 +189,6 @@ class This(Window):
         return "today" if self.period == "day" else f"this {self.period}"
 
 
-@frozen(cache_hash=True)
-class SinceLast(Window):
-    """Since the last time that something happened, that instant included.
-
-    Attributes:
-        facts: what happened; where it never did, the window is empty.
-    """
-
-    facts: Facts = field(validator=of_type(Facts, "facts(…)"))
-
-    def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.facts.seen(subject)
-        return Bounds(found[-1].occurred_at, subject.at) if found else None
-
-    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
-        for entry in entries:
-            yield entry.occurred_at
-        yield from self.facts.edges(subject)
-
-    def words(self) -> str:
-        return f"since their last {self.facts.words(1)}"
-
-
-@frozen(cache_hash=True)
-class Following(Window):
-    """So long from the first or last time that something happened: ``[then, then + width)``.
-
-    Attributes:
-        facts: what happened; where it never did, the window is empty.
-        width: how long.
-        which: "first" or "last".
-    """
-
-    facts: Facts = field(validator=of_type(Facts, "facts(…)"))
-    width: Width = field(validator=of_type(Width, "a width such as days(90)"))
-    which: str = field(default="first", validator=one_of("first", "last"))
-
-    def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.facts.seen(subject)
-        if not found:
-            return None
-        start = found[0 if self.which == "first" else -1].occurred_at
-        return Bounds(start, min(subject.at, self.width.after(start, subject.zone) - TICK))
-
-    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
-        for entry in entries:
-            yield entry.occurred_at
-        yield from self.facts.edges(subject)
-
-    def words(self) -> str:
-        return f"within {self.width} of their {self.which} {self.facts.words(1)}"
-
-
 def as_window(within: Any, *, ahead: Width | None = None, pausing: bool = False) -> Window:
     """Make a window of what a measure was given as ``within``.
 
@@ -260,8 +204,8 @@ def as_window(within: Any, *, ahead: Width | None = None, pausing: bool = False)
     if isinstance(within, Window):
         return within
     raise InvalidPolicy(
-        f"within is a width such as weeks(4), or since(…), this(…), since_last(…) or "
-        f"following(…); not {within!r:.60}"
+        f"within is a width such as weeks(4), or since(…), this(…), since_last(…), "
+        f"following(…) or preceding(…); not {within!r:.60}"
     )
 
 
@@ -273,16 +217,6 @@ def since(day: date, until: date | None = None) -> Between:
 def this(period: str) -> This:
     """Make the window of the present "day", "week", "month", "quarter" or "year"."""
     return This(period)
-
-
-def since_last(facts: Facts) -> SinceLast:
-    """Make the window since the last time that something happened: a renewal, an election."""
-    return SinceLast(facts)
-
-
-def following(facts: Facts, width: Width, which: str = "first") -> Following:
-    """Make the window of so long from the first or last time that something happened."""
-    return Following(facts, width, which)
 
 
 def period_of(moment: datetime, period: str, zone: tzinfo = UTC) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""The ledger: the one object that a service embeds. It composes all of the others."""
+"""The core of a ledger: record, read as of, correct, follow, exchange."""
 
 from __future__ import annotations
 
@@ -9,69 +9,29 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from attrs import evolve
 
 from reps_ledger.domain.entries import Entry, derived_id, time_ordered_id
-from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
+from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.limits import MAX_BATCH
-from reps_ledger.domain.rules import Rule, Rulebook
-from reps_ledger.domain.time import Clock, system_clock, zone_of
+from reps_ledger.domain.rules import Source
+from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.errors import Closed, InvalidInput, NotFound, TooLarge
 from reps_ledger.importers import ImportReport, export_history, import_history
-from reps_ledger.log import Codec, EventLog, Reading, Recording, Target, Upcaster, open_recorder
+from reps_ledger.ledger.subscription import Subscription
+from reps_ledger.ledger.waiving import waived
+from reps_ledger.log import Reading, Recording
 from reps_ledger.log.drafts import Draft, Receipt, make_draft
-from reps_ledger.policies.charter.governing import governance
 from reps_ledger.projections import Discrepancy, reconcile
 from reps_ledger.views import History, View, as_instant, known_position
 
 if TYPE_CHECKING:
     import os
 
-__all__ = ["Ledger", "Subscription", "open"]
+__all__ = ["LedgerCore"]
 
 Moment = int | Receipt | datetime | None
 
 
-def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
-    target: Target = None,
-    *,
-    facts: Iterable[type[Fact]] = (),
-    rules: Iterable[Rule] = (),
-    upcasters: Iterable[Upcaster] = (),
-    zone: str | tzinfo = "UTC",
-    clock: Clock = system_clock,
-    retries: int = 20,
-) -> Ledger:
-    """Open a ledger, and make it where there is none.
-
-    Args:
-        target: None for one in memory; a path or ``sqlite:///path``; ``postgresql://…``;
-            ``umadb://host:port``; or any ``DCBRecorder`` of the eventsourcing library.
-        facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
-        rules: the service's own rules, which refuse more than the built-in ones.
-        upcasters: how to read older versions of its facts.
-        zone: the time zone in which dates, months and years are read.
-        clock: says what time it is, as an aware datetime.
-        retries: how often to try again when others record what a recording depends on.
-
-    Raises:
-        StorageError: it cannot be opened; the subclass says why.
-        ConfigurationError: the arguments do not fit together.
-        InvalidTime: the zone is unknown.
-    """
-    registry = Registry((*BUILT_IN, *facts))
-    codec = Codec(registry, upcasters)
-    place = zone_of(zone)
-    rulebook = Rulebook(registry, rules, governance(registry, place))
-    recorder, close = open_recorder(target)
-    recording = Recording(
-        log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries
-    )
-    return Ledger(recording, place, close)
-
-
-class Ledger:
-    """A community's history, to record in and to ask. Made by `reps_ledger.open`.
-
-    Safe to share between threads. Use it as a context manager, or close it.
-    """
+class LedgerCore:
+    """What a ledger is without charters and reviews: see `Ledger`."""
 
     def __init__(self, recording: Recording, zone: tzinfo, close: Callable[[], None]) -> None:
         self._recording = recording
@@ -101,6 +61,7 @@ class Ledger:
         on_behalf_of: str | None = None,
         command_id: str | None = None,
         source: str | None = None,
+        waiver: str | None = None,
     ) -> Receipt:
         """Record one fact.
 
@@ -112,19 +73,43 @@ class Ledger:
             on_behalf_of: for whom ``by`` acts.
             command_id: makes this idempotent: recorded again, it returns the first receipt.
             source: where the fact came from.
+            waiver: why the charter's clauses, should they refuse the fact, are to be waived
+                for it; recorded with it, as ``exemption.granted``. It lifts no rule, no
+                limit of seats, and no authority.
 
         Raises:
             Refused: rules say no; it carries every refusal.
             InvalidInput: a value cannot be accepted.
             Conflict: others kept recording what this depends on.
         """
-        return self.record_all(
-            [(fact, occurred_at)],
-            by=by,
-            on_behalf_of=on_behalf_of,
-            command_id=command_id,
-            source=source,
-        )
+
+        def record(facts: Iterable[tuple[Fact, date | None]]) -> Receipt:
+            return self.record_all(
+                facts, by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
+            )
+
+        if waiver is None:
+            return record([(fact, occurred_at)])
+        return waived(record, fact, self.instant(occurred_at), waiver)
+
+    def instant(self, occurred_at: date | None) -> datetime:
+        """Return when something happens: a date, at its start; None, now."""
+        if occurred_at is None:
+            return self._recording.now()
+        if isinstance(occurred_at, datetime):
+            return instant_of(occurred_at, "occurred_at")
+        return day_start(occurred_at, self._zone)
+
+    def found(self, source: Source) -> list[Entry]:
+        """Return the entries under one tag, as they were recorded."""
+        self._must_be_open()
+        entries, _ = self._log.read_sources([source])
+        return entries[source]
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which dates, months and years are read."""
+        return self._zone
 
     def record_all(
         self,
@@ -317,25 +302,3 @@ class Ledger:
     def _must_be_open(self) -> None:
         if self._closed:
             raise Closed("this ledger was closed; open it again")
-
-
-class Subscription(Iterator[Entry]):
-    """Entries as they are recorded; waits for the next. Use it as a context manager."""
-
-    def __init__(self, log: EventLog, after: int) -> None:
-        self._log = log
-        self._inner = log.follow(after=after)
-
-    def __enter__(self) -> Self:
-        self._inner.__enter__()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._inner.__exit__(*exception)
-
-    def __next__(self) -> Entry:
-        return self._log.entry(next(self._inner))
-
-    def stop(self) -> None:
-        """End the iteration, from any thread."""
-        self._inner.stop()

@@ -1,0 +1,234 @@
+"""The commands that judge: policy check, evaluate, explain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reps_ledger.cli.options import (
+    REFUSED,
+    AsJson,
+    At,
+    KnownAt,
+    Target,
+    Zone,
+    failing,
+    known_at,
+    opened,
+    valid_at,
+)
+from reps_ledger.cli.output import complain, day, say, show_json, show_table
+from reps_ledger.domain.rules.words import place
+from reps_ledger.domain.time import zone_of
+from reps_ledger.policies import Policy, Verdict, digest, load, warnings
+
+__all__ = ["PolicyOption", "policy_named", "register_judging", "told"]
+
+PolicyOption = Annotated[
+    str, typer.Argument(help="A policy's file (TOML or JSON), or its name in the charter in force.")
+]
+
+
+def register_judging(app: typer.Typer) -> None:
+    """Add the commands that judge."""
+    policies = typer.Typer(no_args_is_help=True, help="Policies as documents.")
+    policies.command(epilog="Example: reps-ledger policy check activity.toml")(check)
+    app.add_typer(policies, name="policy")
+    app.command(
+        epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01"
+    )(evaluate)
+    app.command(epilog="Example: reps-ledger explain ana -l reps.db --at 2018-10-01")(explain)
+
+
+def policy_named(name: str) -> Policy | str:
+    """Return the policy in a file of that name, or the name itself for the charter's."""
+    return load(name) if Path(name).is_file() else name
+
+
+def check(
+    file: Annotated[str, typer.Argument(help="The policy: TOML, or JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read a policy, say it in words, and warn of cases that have no effect."""
+    with failing():
+        policy = load(file)
+        found = warnings(policy)
+    if as_json:
+        show_json(
+            {
+                "policy": policy.name,
+                "version": policy.version,
+                "digest": digest(policy),
+                "words": policy.words(),
+                "outcomes": policy.outcomes,
+                "warnings": [{"case": each.case, "words": each.words} for each in found],
+            }
+        )
+    else:
+        say(policy.words())
+        say(f"digest {digest(policy)}")
+        for each in found:
+            complain(f"warning: {each}")
+    if found:
+        raise typer.Exit(REFUSED)
+
+
+def evaluate(
+    policy: PolicyOption,
+    ledger: Target,
+    member: Annotated[
+        str | None, typer.Argument(help="Whom, or which community; without it, all, counted.")
+    ] = None,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a policy of one member, with reasons, or of everyone."""
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        found = view.policy(policy_named(policy))
+        if member is not None:
+            _show_verdict(view.evaluate(found, member), as_json=as_json)
+            return
+        counts: Counter[str] = Counter()
+        rows: list[dict[str, Any]] = []
+        for verdict in view.evaluate_all(found):
+            counts[verdict.outcome] += 1
+            if as_json:
+                rows.append({"member": verdict.member, "outcome": verdict.outcome})
+    if as_json:
+        show_json({"counts": counts, "verdicts": rows})
+        return
+    ordered = [outcome for outcome in found.outcomes if outcome in counts]
+    show_table(found.name, ("outcome", "members"), [(name, counts[name]) for name in ordered])
+
+
+def _show_verdict(verdict: Verdict, *, as_json: bool) -> None:
+    if as_json:
+        show_json(told(verdict))
+        return
+    say(verdict.words())
+    for outcome in _better(verdict):
+        for way in verdict.shortfalls(outcome):
+            say(f"  for {outcome}: {way}")
+
+
+def _better(verdict: Verdict) -> tuple[str, ...]:
+    """Return the next better outcome, if there is one."""
+    scale = verdict.policy.scale
+    if not scale or verdict.outcome == scale[0]:
+        return ()
+    return (scale[scale.index(verdict.outcome) - 1],)
+
+
+def told(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain values."""
+    return {
+        "policy": verdict.policy.name,
+        "version": verdict.policy.version,
+        "digest": digest(verdict.policy),
+        "member": verdict.member,
+        "at": verdict.at,
+        "known_at": verdict.known_at,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "case": verdict.case,
+        "findings": [
+            {
+                "condition": found.condition.words(),
+                "holds": found.holds,
+                "value": _plain(found.value),
+                "threshold": _plain(found.threshold),
+                "entries": found.entries,
+            }
+            for found in verdict.findings
+        ],
+        "lapses_at": verdict.lapses_at,
+        "lapses_to": verdict.lapses_to,
+        "shortfalls": {
+            outcome: [
+                {
+                    "words": way.words(),
+                    "by": way.by,
+                    "needs": [
+                        {
+                            "condition": need.condition.words(),
+                            "wanted": need.wanted,
+                            "missing": _plain(need.missing),
+                            "on": need.on,
+                        }
+                        for need in way.needs
+                    ],
+                }
+                for way in verdict.shortfalls(outcome)
+            ]
+            for outcome in _better(verdict)
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value) if not hasattr(value, "isoformat") else value
+
+
+def explain(
+    member: Annotated[str, typer.Argument(help="Whom.")],
+    ledger: Target,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Explain how a member stands, and by whom and under which charter roles were given."""
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        person = view.member(member)
+        if not person.history:
+            complain(f"{member}: nothing is known of them then")
+            raise typer.Exit(REFUSED)
+        membership, charter = person.membership, view.charter
+        version = None if charter is None else f"{charter.name}, version {charter.version}"
+        verdict = membership.verdict
+        if as_json:
+            show_json(
+                {
+                    "member": person.member,
+                    "standing": membership.standing,
+                    "since": membership.since,
+                    "counts_as_member": view.is_member(member),
+                    "charter": version,
+                    "verdict": None if verdict is None else told(verdict),
+                    "roles": person.roles.ever,
+                    "vouches": person.vouches.received,
+                    "vouch_level": person.vouch_level,
+                }
+            )
+            return
+        in_zone = zone_of(zone)
+        if verdict is None:
+            last = day(membership.last_activity, in_zone) or "never"
+            say(
+                f"{person.member} is {membership.standing or 'no member'} since "
+                f"{day(membership.since, in_zone) or 'never'}, by the default rule: an act "
+                f"within the last 12 months, or leave (last act: {last})"
+            )
+        else:
+            _show_verdict(verdict, as_json=False)
+        say(f"Charter in force: {version or 'none'}")
+        level = f", level {person.vouch_level}" if person.vouch_level else ""
+        say(f"Vouched for by {len(person.vouches.received)}{level}")
+        show_table(
+            "Roles",
+            ("role", "from", "to", "given by", "why", "how it ended", "why"),
+            [
+                (place(h.role, h.community), h.start, h.end, h.by, h.reason, h.how, h.end_reason)
+                for h in person.roles.ever
+            ],
+            in_zone,
+        )

@@ -1,0 +1,127 @@
+"""The docket: open reviews, notices outstanding, deadlines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, frozen
+
+from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened
+from reps_ledger.projections.membership import acting
+from reps_ledger.projections.projection import Projection
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+
+__all__ = ["Docket", "OpenReview", "OutstandingNotice", "docket"]
+
+_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+@frozen(kw_only=True)
+class OpenReview:
+    """A review that nobody decided yet.
+
+    Attributes:
+        review: its identifier.
+        member: of whom.
+        policy: by which policy.
+        digest: the SHA-256 of that policy, where it was recorded.
+        opened_at: since when.
+        due: when a decision is due.
+        opened_in: id of the entry that opened it.
+    """
+
+    review: str
+    member: str
+    policy: str
+    digest: str | None
+    opened_at: datetime
+    due: datetime | None
+    opened_in: str
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Whether a decision should have been made by then."""
+        return self.due is not None and self.due <= at
+
+
+@frozen(kw_only=True)
+class OutstandingNotice:
+    """A notice after which nothing was heard: neither an answer, nor an act of theirs.
+
+    Attributes:
+        notice: its identifier.
+        member: to whom.
+        stage: appreciation, nudge, warning …
+        policy: under which policy.
+        sent_at: when.
+        deadline: until when an answer counts.
+        sent_in: id of the entry.
+    """
+
+    notice: str
+    member: str
+    stage: str
+    policy: str | None
+    sent_at: datetime
+    deadline: datetime | None
+    sent_in: str
+
+    def is_overdue(self, at: datetime) -> bool:
+        """Whether its deadline had passed by then."""
+        return self.deadline is not None and self.deadline <= at
+
+
+@frozen(kw_only=True)
+class Docket:
+    """What waits for a decision or for an answer.
+
+    Attributes:
+        reviews: those that are open, by identifier.
+        notices: those that are outstanding, by member and identifier.
+    """
+
+    reviews: Mapping[str, OpenReview] = _NOTHING
+    notices: Mapping[tuple[str, str], OutstandingNotice] = _NOTHING
+
+
+def docket() -> Projection[Docket]:
+    """Make the projection of what waits, of one member or of everyone."""
+    return Projection(name="docket", version=1, initial=Docket(), evolve=_evolve)
+
+
+def _evolve(state: Docket, entry: Entry) -> Docket:
+    actor = acting(entry.fact)
+    if actor is not None and any(member == actor for member, _ in state.notices):
+        left = {key: sent for key, sent in state.notices.items() if key[0] != actor}
+        state = evolve(state, notices=left)
+    match entry.fact:
+        case ReviewOpened(review=review) as fact:
+            opened = OpenReview(
+                review=review,
+                member=fact.member,
+                policy=fact.policy,
+                digest=fact.digest,
+                opened_at=entry.occurred_at,
+                due=fact.due,
+                opened_in=entry.id,
+            )
+            return evolve(state, reviews={**state.reviews, review: opened})
+        case ReviewDecided(review=review) if review in state.reviews:
+            left_open = {key: item for key, item in state.reviews.items() if key != review}
+            return evolve(state, reviews=left_open)
+        case NoticeSent(notice=notice) as fact:
+            sent = OutstandingNotice(
+                notice=notice,
+                member=fact.member,
+                stage=fact.stage,
+                policy=fact.policy,
+                sent_at=entry.occurred_at,
+                deadline=fact.deadline,
+                sent_in=entry.id,
+            )
+            return evolve(state, notices={**state.notices, (fact.member, notice): sent})
+    return state
