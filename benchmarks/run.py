@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import importing
+import judging
 import memory
 import reading
 import recording
@@ -18,6 +19,7 @@ BENCHMARKS = {
     "record": recording.run,
     "import": importing.run,
     "read": reading.run,
+    "judge": judging.run,
     "memory": memory.run,
 }
 

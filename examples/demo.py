@@ -14,12 +14,15 @@ from pathlib import Path
 import reps_ledger as rl
 from reps_ledger.cli.output import say, show_table
 from reps_ledger.cli.progress import reading
+from reps_ledger.policies import load
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
 LEDGER = HERE.parent / ".cache" / "demo.db"
 FILES = ("debian-membership", "debian-vouches", "debian-rosters")
 YEARS = range(1998, 2026, 3)
+POLICY = HERE / "policies" / "debian-stewardship.toml"
+DUE = date(2026, 9, 1)
 ROSTER_DAY = date(2026, 6, 27)
 
 
@@ -35,6 +38,7 @@ def main() -> None:
         census_through_time(view)
         returned_member(view)
         reconciliation(ledger)
+        review(ledger)
     say(f"The ledger is {LEDGER.relative_to(HERE.parent)}; ask it more:")
     say(f"  .venv/bin/reps-ledger census -l {LEDGER.relative_to(HERE.parent)} --by role")
 
@@ -127,6 +131,38 @@ def longest_away(view: rl.View) -> str:
             member = entry.fact.member
             away[member] = max(entry.occurred_at - left[member], away.get(member, timedelta()))
     return max(away, key=lambda member: (away[member], member))
+
+
+def review(ledger: rl.Ledger) -> None:
+    """Review everybody under a stated policy: the docket's head, a verdict, a shortfall."""
+    policy = load(POLICY)
+    say(f"A review under a policy, which says of itself:\n{policy.words()}")
+    view = ledger.as_of(ROSTER_DAY)
+    counts = Counter(verdict.outcome for verdict in view.evaluate_all(policy))
+    show_table(
+        f"What it comes to on {ROSTER_DAY}",
+        ("outcome", "members"),
+        [(outcome, counts[outcome]) for outcome in policy.outcomes],
+    )
+    docket = ledger.open_reviews(
+        policy, by="council", at=ROSTER_DAY, due=DUE, outcomes=["nudge"], occurred_at=ROSTER_DAY
+    )
+    show_table(
+        f"The head of the docket: {len(docket)} reviews, due {DUE}",
+        ("member", "recommended", "why", "what would change it"),
+        [
+            (item.member, item.recommended, item.verdict.reason, str(item.ways[0]))
+            for item in docket.reviews[:5]
+            if item.verdict is not None
+        ],
+    )
+    item = docket.reviews[0]
+    assert item.verdict is not None, "its words were just recorded"
+    say(f"Why {item.member}?\n{item.verdict.words()}")
+    for way in item.verdict.shortfalls("active"):
+        say(f"  to be active: {way}")
+    ledger.decide(item, "active", "reviews other work too", by="council", occurred_at=DUE)
+    say(ledger.replay_decision(item.review).words())
 
 
 def reconciliation(ledger: rl.Ledger) -> None:

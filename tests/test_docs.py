@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import attrs
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 from reps_ledger.domain import limits
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, Registry
+from reps_ledger.policies.documents import CONDITIONS, MEASURES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sybil.document import Document
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +73,21 @@ def test_every_limit_and_reserved_name_is_described() -> None:
         assert f"| `{name}` | {getattr(limits, name):,} |" in page
     for name in RESERVED:
         assert f"`{name}`" in page
+
+
+@pytest.mark.parametrize("names", [MEASURES, CONDITIONS], ids=["measures", "conditions"])
+def test_every_part_of_the_language_is_described(names: Mapping[str, type]) -> None:
+    """The page of policies lists each measure and condition, with its fields and its meaning."""
+    page = (ROOT / "docs" / "policies.md").read_text()
+    for name, kind in names.items():
+        fields = [
+            f"`{field.name}`" if field.default is attrs.NOTHING else f"[`{field.name}`]"
+            for field in attrs.fields(kind)
+        ]
+        meaning = (inspect.getdoc(kind) or "").splitlines()[0]
+        assert f"| `{name}` | {', '.join(fields) or '–'} | {meaning} |" in page
+    told = set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\| [^|]*\|$", page, re.MULTILINE))
+    assert told == MEASURES.keys() | CONDITIONS.keys()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

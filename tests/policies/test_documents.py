@@ -374,7 +374,7 @@ def test_what_is_too_long_is_refused_in_both_directions(tmp_path: Path) -> None:
 
 def test_what_is_written_can_be_read() -> None:
     """A policy that as JSON is just short enough and as TOML too long is refused as TOML."""
-    inner = at_least(1, *(at_least(1, *[completed("abc")] * 30) for _ in range(105)))
+    inner = at_least(1, *(at_least(1, *[completed("abc")] * 30) for _ in range(104)))
     policy = Policy("p", cases=(when(inner).then("good"),), otherwise="bad")
     assert loads(dumps(policy, "json")) == policy
     with pytest.raises(TooLarge, match="TOML"):

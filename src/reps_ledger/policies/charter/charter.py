@@ -106,14 +106,19 @@ class RoleClause:
             raise InvalidPolicy("unless excepts from admission and courses; neither is asked")
 
     @property
-    def condition(self) -> Condition | None:
-        """Who may be given it, courses and exceptions included; None for any member."""
+    def asked(self) -> Condition | None:
+        """What is asked of whom it is given to, courses included; None for nothing."""
         asked = [*(() if self.admission is None else (self.admission,))]
         asked += [Completed(course) for course in self.courses]
         if not asked:
             return None
-        every = asked[0] if len(asked) == 1 else AllOf(tuple(asked))
-        return every if self.unless is None else AnyOf((self.unless, every))
+        return asked[0] if len(asked) == 1 else AllOf(tuple(asked))
+
+    @property
+    def looked_at(self) -> Condition | None:
+        """All that tells whether somebody may be given it; None for nothing."""
+        asked = self.asked
+        return asked if asked is None or self.unless is None else AnyOf((self.unless, asked))
 
 
 @frozen

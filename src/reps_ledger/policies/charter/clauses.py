@@ -9,7 +9,7 @@ from attrs import evolve
 from reps_ledger.domain.facts import RoleAssigned, RoleEnded, Vouched
 from reps_ledger.domain.refusals import Refusal
 from reps_ledger.domain.rules.words import place
-from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.conditions import Leaf, holds
 from reps_ledger.policies.language.learned import Accepted, Completed
 from reps_ledger.policies.language.people import Holds
 from reps_ledger.policies.needs import missing_words
@@ -68,10 +68,11 @@ def admitting(
     by = title(charter)
     if clause.closed:
         yield _refuse("role_closed", f"{by} gives {what} to nobody any more", name)
-    if clause.condition is not None:
+    excepted = clause.unless is not None and holds(clause.unless, subject)
+    if clause.asked is not None and not excepted:
         words = f"{fact.member} may not become {what}"
         yield from _asked(
-            "not_admitted", words, clause.condition, by=by, clause=name, subject=subject
+            "not_admitted", words, clause.asked, by=by, clause=name, subject=subject
         )
     if clause.term is not None:
         last = clause.term.after(entry.occurred_at, subject.zone)

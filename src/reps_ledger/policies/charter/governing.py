@@ -157,7 +157,7 @@ class _Court:
         clause = charter.role(fact.role)
         if clause is None:
             return
-        subject = self._subject(fact.member, clause.condition, entry.occurred_at, known)
+        subject = self._subject(fact.member, clause.looked_at, entry.occurred_at, known)
         if not is_waived(role_clause(fact.role), subject):
             yield from admitting(entry, fact, clause, charter, subject)
         if clause.seats is not None:
@@ -245,7 +245,7 @@ def _deciding(fact: Fact, charter: Charter, known: Surroundings) -> Iterator[Any
         case RoleAssigned(member=member, role=role, community=community):
             clause = charter.role(role)
             if clause is not None:
-                yield from histories(member, clause.condition, known)
+                yield from histories(member, clause.looked_at, known)
                 if clause.seats is not None:
                     yield from seats(role, community, limit=clause.seats).parts(fact, known)
         case RoleEnded(member=member, role=role):

@@ -102,7 +102,7 @@ class Preceding(Window):
         yield from self.before.edges(subject)
 
     def words(self) -> str:
-        return f"in the {self.width} up to their {self.which} {self.before.words(1)}"
+        return f"in the {self.width.span} up to their {self.which} {self.before.words(1)}"
 
 
 def since_last(facts: Facts) -> SinceLast:

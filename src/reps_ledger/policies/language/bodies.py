@@ -16,6 +16,7 @@ from reps_ledger.policies.language.checks import of_type
 from reps_ledger.policies.language.conditions import Condition, holds, leaves
 from reps_ledger.policies.language.counts import organisations
 from reps_ledger.policies.language.measures import OPERATORS, NumberMeasure
+from reps_ledger.policies.language.nouns import percent
 from reps_ledger.policies.subject import Measured
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ class LargestShare(NumberMeasure):
 
     def words(self) -> str:
         return f"the largest part from one organisation among members{_of_whom(self.among)}"
+
+    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
+        return super().compared(operator, percent(threshold), denied=denied)
 
     def check(self, operator: str, threshold: object) -> None:
         super().check(operator, threshold)

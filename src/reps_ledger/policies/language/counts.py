@@ -86,9 +86,7 @@ class Count(NumberMeasure):
         return f"{self.facts.words(number)} {self.within.words()}".rstrip()
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        have = "they do not have" if denied else "they have"
-        number = 1 if threshold == "1" else 2
-        return f"{have} {_how_many(operator)} {threshold} {self.counted(number)}"
+        return _have(self, operator, threshold, denied=denied)
 
     def measure(self, subject: Subject) -> Measured:
         found = selected(self.facts, self.within, subject)
@@ -98,8 +96,12 @@ class Count(NumberMeasure):
         return selected_edges(self.facts, self.within, subject)
 
 
-def _how_many(operator: str) -> str:
-    return "fewer than" if operator == "less_than" else OPERATORS[operator]
+def _have(measure: Count | Distinct, operator: str, threshold: str, *, denied: bool) -> str:
+    if (operator, threshold) == ("less_than", "1"):
+        return f"{'it is not so that ' if denied else ''}they have no {measure.counted(2)}"
+    have = "they do not have" if denied else "they have"
+    many = "fewer than" if operator == "less_than" else OPERATORS[operator]
+    return f"{have} {many} {threshold} {measure.counted(1 if threshold == '1' else 2)}"
 
 
 @frozen(cache_hash=True)
@@ -163,9 +165,7 @@ class Distinct(NumberMeasure):
         return f"different {what} {self.facts.words()} {self.within.words()}".rstrip()
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        have = "they do not have" if denied else "they have"
-        number = 1 if threshold == "1" else 2
-        return f"{have} {_how_many(operator)} {threshold} {self.counted(number)}"
+        return _have(self, operator, threshold, denied=denied)
 
     def measure(self, subject: Subject) -> Measured:
         found = selected(self.facts, self.within, subject)

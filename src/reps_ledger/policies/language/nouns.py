@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["a_role", "named", "noun", "number_words", "policy_words", "quoted"]
+__all__ = ["a_role", "named", "noun", "number_words", "percent", "policy_words", "quoted"]
 
 _WORD: Final = re.compile(r"\w(?:[\w.-]*\w)?")
 
@@ -74,6 +75,11 @@ def policy_words(name: str | None) -> str:
 
 def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
+
+
+def percent(part: str) -> str:
+    """Say a part of a whole: "25 %" of "0.25"."""
+    return f"{(Decimal(part) * 100).normalize():f} %"
 
 
 def number_words(value: float | Fraction) -> str:

@@ -59,16 +59,29 @@ class Noticed(Leaf):
     heard: bool | None = field(default=None, validator=one_of(None, True, False))
 
     def words(self) -> str:
-        stage = "notice of any stage" if self.stage is None else named(self.stage)
-        said = f"their last {stage} under {policy_words(self.policy)} was sent"
+        if self._is_plain and self.heard:
+            return f"they answered {self._last()}"
+        said = f"{self._last()} was sent"
         said += f" at least {self.ago} ago" if self.ago is not None else ""
         also = ["its deadline has passed"] if self.overdue else []
         if self.heard is not None:
             also.append("they answered it" if self.heard else "nothing was heard since")
-        return ", ".join([said, *also[:-1], *(f"and {last}" for last in also[-1:])])
+        return f"{said} ({', and '.join(also)})" if also else said
 
     def denial(self) -> str:
+        if self._is_plain and self.heard is None:
+            return f"{self._last().replace('their last', 'a', 1)} was never sent to them"
+        if self._is_plain and self.heard:
+            return f"they did not answer {self._last()}"
         return f"it is not so that {self.words()}"
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.ago is None and not self.overdue
+
+    def _last(self) -> str:
+        stage = "notice of any stage" if self.stage is None else named(self.stage)
+        return f"their last {stage} under {policy_words(self.policy)}"
 
     def _all(self, subject: Subject) -> list[Entry]:
         policy = self.policy or subject.policy

@@ -173,9 +173,7 @@ class Facts:
     """
 
     kinds: tuple[str, ...] = field(converter=kept, validator=is_names)
-    where: tuple[Filter, ...] = field(
-        default=(), converter=_by_name, validator=_is_list_of(Filter)
-    )
+    where: tuple[Filter, ...] = field(default=(), converter=_by_name, validator=_is_list_of(Filter))
     who: tuple[WhoFilter, ...] = field(
         default=(), converter=_by_name, validator=_is_list_of(WhoFilter)
     )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.checks import is_name, is_name_or_none, of_type
 from reps_ledger.policies.language.clocks import is_role
 from reps_ledger.policies.language.counts import Count, Distinct, selection_of
 from reps_ledger.policies.language.measures import NEAREST, OPERATORS, Number, NumberMeasure
-from reps_ledger.policies.language.nouns import a_role, named, noun, quoted
+from reps_ledger.policies.language.nouns import a_role, named, noun, percent, quoted
 from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.spans import joined_spans
 from reps_ledger.policies.subject import Measured
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Missed(NumberMeasure):
     """How many opportunities they missed in a row, up to the last one.
 
     Only those count that they could have taken: held after they joined (or while they held
-    the role), and not while they were on leave.
+    the role, since they were last given it), and not while they were on leave.
 
     Attributes:
         kind: of opportunity: a vote, a meeting …
@@ -70,8 +71,9 @@ class Missed(NumberMeasure):
             entry.fact.opportunity
             for entry in subject.seen(subject.dossier.own("opportunity.taken"))
         }
+        since = self._since(subject)
         for entry in reversed(subject.seen(self._opportunities(subject))):
-            if entry.fact.opportunity in taken:
+            if entry.fact.opportunity in taken or entry.occurred_at < since:
                 break
             if self._could(entry.occurred_at, subject):
                 missed.append(entry.id)
@@ -83,6 +85,18 @@ class Missed(NumberMeasure):
             for entry in subject.others.opportunities()
             if entry.fact.kind == self.kind and self.community in (None, entry.fact.community)
         ]
+
+    def _since(self, subject: Subject) -> datetime:
+        """Return since when they hold the role, or last held it: what was before is past."""
+        spans = [
+            span
+            for span in subject.dossier.spans("role.assigned")
+            if self.role is not None
+            and span.start <= subject.at
+            and is_role(span.entry.fact, self.role, None)
+        ]
+        stretches = joined_spans(spans)
+        return stretches[-1][0] if stretches else FIRST
 
     def _could(self, when: datetime, subject: Subject) -> bool:
         then = subject.moved(when)
@@ -96,6 +110,8 @@ class Missed(NumberMeasure):
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         yield from (entry.occurred_at for entry in self._opportunities(subject))
         yield from (entry.occurred_at for entry in subject.dossier.of_kind("opportunity.taken"))
+        if self.role is not None:
+            yield from subject.span_edges("role.assigned")
 
 
 @frozen(eq=False)
@@ -138,8 +154,7 @@ class Share(NumberMeasure):
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
         cap = f" (or {self.at_most:,}, if that is less)" if self.at_most is not None else ""
         are = "are not" if denied else "are"
-        percent = f"{(Decimal(threshold) * 100).normalize():f} %"
-        compared = f"{are} {OPERATORS[operator]} {percent} of all {self._all()}{cap}"
+        compared = f"{are} {OPERATORS[operator]} {percent(threshold)} of all {self._all()}{cap}"
         return f"their {self.own.words()} {compared}"
 
     def check(self, operator: str, threshold: object) -> None:

@@ -45,6 +45,11 @@ class Width:
     def __str__(self) -> str:
         return f"{self.number} {self.unit[:-1] if self.number == 1 else self.unit}"
 
+    @property
+    def span(self) -> str:
+        """What it is called after an article: the last "4 weeks", the last "year"."""
+        return self.unit[:-1] if self.number == 1 else str(self)
+
     @classmethod
     def read(cls, text: object) -> Width:
         """Read a width as written: "4 weeks".

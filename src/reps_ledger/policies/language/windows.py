@@ -126,8 +126,8 @@ class Rolling(Window):
 
     def words(self) -> str:
         pausing = " (leave not counted)" if self.pausing else ""
-        ahead = f" or announced for the next {self.ahead}" if self.ahead is not None else ""
-        return f"in the last {self.width}{pausing}{ahead}"
+        ahead = f" or announced for the next {self.ahead.span}" if self.ahead is not None else ""
+        return f"in the last {self.width.span}{pausing}{ahead}"
 
 
 @frozen(cache_hash=True)
