@@ -1,77 +1,24 @@
-"""Histories, conditions and policies to try on them: what the tests of policies are made of."""
+"""Histories that policies are tried on, with instants on the edges of their windows."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from attrs import frozen
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.time import day_start
-from reps_ledger.policies import (
-    Case,
-    Condition,
-    Dossier,
-    Facts,
-    Notice,
-    Policy,
-    Previous,
-    Subject,
-    Width,
-    accepted,
-    affiliated,
-    at_least,
-    completed,
-    count,
-    days,
-    distinct,
-    exempt,
-    facts,
-    following,
-    has_account,
-    held,
-    holds,
-    in_community,
-    in_outcome,
-    is_member,
-    joined,
-    largest_share,
-    members,
-    missed,
-    months,
-    noticed,
-    on_leave,
-    on_or_after,
-    organisation_of,
-    preceding,
-    previously,
-    retired,
-    share,
-    since,
-    since_last,
-    tenure,
-    this,
-    time_since,
-    total,
-    weeks,
-    years,
-)
-from reps_ledger.policies.language.measures import OPERATORS, Compare, NumberMeasure
-from reps_ledger.policies.language.walking import parts
-from reps_ledger.policies.language.windows import Between
+from reps_ledger.policies import Dossier, Previous, Subject, Width, days, months, weeks, years
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import tzinfo
 
     from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.policies import Measure
 
 __all__ = [
     "DAY",
@@ -81,20 +28,13 @@ __all__ = [
     "Told",
     "World",
     "about",
-    "conditions",
-    "days_in",
     "entries_of",
     "histories",
     "instants",
-    "measures",
     "moment",
-    "policies",
-    "selections",
-    "single_conditions",
+    "reviewed",
     "subjects",
     "widths",
-    "widths_in",
-    "windows",
     "zones",
 ]
 
@@ -106,9 +46,7 @@ TICK: Final = timedelta(microseconds=1)
 NAME: Final = "p"
 """What policies, and what histories say of policies, are called."""
 
-ZONES: Final = tuple(
-    ZoneInfo(name) for name in ("Europe/Paris", "America/Havana", "Pacific/Apia")
-)
+ZONES: Final = tuple(ZoneInfo(name) for name in ("Europe/Paris", "America/Havana", "Pacific/Apia"))
 _REGISTRY: Final = Registry(BUILT_IN)
 _FAR: Final = timedelta(days=400)
 
@@ -140,7 +78,7 @@ class World:
         """Return every person of whom anything is known."""
         return [self.member(name) for name in sorted(self._by_person)]
 
-    def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
+    def community(self, community: str | None, _kinds: Sequence[str] = ()) -> Dossier:
         """Return what happened in a community, or in the whole programme."""
         return self.once(
             ("community", community),
@@ -178,8 +116,8 @@ class World:
         """Return a member at an instant."""
         return Subject(self.member(member), at, zone, self, policy, previous)
 
-    def body(self, community: str | None, at: datetime, zone: tzinfo = UTC) -> Subject:
-        """Return a community, or the whole programme, at an instant."""
+    def body(self, community: str, at: datetime, zone: tzinfo = UTC) -> Subject:
+        """Return a community at an instant."""
         return Subject(self.community(community), at, zone, self, NAME)
 
 
@@ -379,9 +317,7 @@ _MAKERS: Final[Mapping[str, Sequence[Callable[[str, str, datetime], rl.Fact]]]] 
 
 
 @st.composite
-def histories(
-    draw: st.DrawFn, at: datetime, zone: tzinfo, *, max_size: int = 12
-) -> list[Entry]:
+def histories(draw: st.DrawFn, at: datetime, zone: tzinfo, *, max_size: int = 12) -> list[Entry]:
     """Make what happened to ana mostly, and to a few others, around a review.
 
     They are raw: rules were not asked, so that leave may begin twice and end unbegun.
@@ -410,244 +346,3 @@ def subjects(draw: st.DrawFn, *, max_size: int = 12) -> Subject:
         when = min(draw(instants(at, zone)), at)
         previous = Previous(draw(st.sampled_from(["good", "fair", "bad"])), when)
     return world.subject("ana", at, zone, previous=previous)
-
-
-_SELECTIONS: Final[Sequence[Facts]] = (
-    facts("report.filed"),
-    facts("report.filed"),
-    facts("report.filed", activity="event"),
-    facts("report.filed", activity=("talk", "event"), community="paris"),
-    facts("report.filed", areas="web"),
-    facts("report.filed", verified=True),
-    facts("report.filed", verified=False),
-    facts("report.filed", passive=True),
-    facts("report.filed", announced=True),
-    facts("report.filed", recorded_by="council", source="an import"),
-    facts("report.filed", amount=2.5),
-    facts("report.filed", "course.completed"),
-    facts("vouch.given", lasting=True),
-    facts("vouch.given", person="voucher"),
-    facts("vouch.given", voucher=holds("rep"), lasting=True),
-    facts("vouch.given", voucher=is_member() & ~on_leave()),
-    facts("role.assigned", lasting=True),
-    facts("role.assigned"),
-    facts("leave.started"),
-    facts("agreement.accepted", agreement="nda"),
-    facts("member.joined"),
-    facts("notice.sent", stage="nudge"),
-    facts("opportunity.taken"),
-    facts("affiliation.started", lasting=True),
-)
-
-
-def selections() -> SearchStrategy[Facts]:
-    """Make selections of facts: every kind of filter."""
-    return st.sampled_from(_SELECTIONS)
-
-
-_DAYS: Final = tuple(date.fromisoformat(text) for text in ("2018-10-01", "2019-03-31", "2020-02-29"))
-
-
-@st.composite
-def windows(draw: st.DrawFn) -> dict[str, Any]:
-    """Make windows of every kind, as the arguments of a measure."""
-    kind = draw(
-        st.sampled_from(
-            ["rolling", "rolling", "rolling", "ahead", "pausing", "both", "always"]
-            + ["since", "between", "until", "this", "since_last", "following", "preceding"]
-        )
-    )
-    day = draw(st.sampled_from(_DAYS))
-    match kind:
-        case "rolling":
-            return {"within": draw(widths())}
-        case "ahead":
-            return {"within": draw(widths()), "ahead": draw(widths())}
-        case "pausing":
-            return {"within": draw(widths()), "pausing": True}
-        case "both":
-            return {"within": draw(widths()), "ahead": draw(widths()), "pausing": True}
-        case "since":
-            return {"within": since(day)}
-        case "between":
-            return {"within": since(day, day + draw(st.sampled_from([0, 1, 40])) * DAY)}
-        case "until":
-            return {"within": Between(until=day)}
-        case "this":
-            return {"within": this(draw(st.sampled_from(["day", "week", "month", "quarter", "year"])))}
-        case "since_last":
-            return {"within": since_last(draw(selections()))}
-        case "following":
-            which = draw(st.sampled_from(["first", "last"]))
-            return {"within": following(draw(selections()), draw(widths()), which)}
-        case "preceding":
-            which = draw(st.sampled_from(["first", "last"]))
-            return {"within": preceding(draw(selections()), draw(widths()), which)}
-    return {}
-
-
-def _without_ahead(window: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in window.items() if name != "ahead"}
-
-
-@st.composite
-def _distinct(draw: st.DrawFn) -> Measure:
-    window = _without_ahead(draw(windows()))
-    if draw(st.booleans()):
-        period = draw(st.sampled_from(["day", "week", "month", "quarter", "year"]))
-        return distinct(period, draw(selections()), **window)
-    what, selection = draw(
-        st.sampled_from(
-            [
-                ("activity", facts("report.filed")),
-                ("areas", facts("report.filed")),
-                ("voucher", facts("vouch.given", lasting=True)),
-                (organisation_of("voucher"), facts("vouch.given")),
-                (organisation_of("verifier"), facts("report.verified")),
-            ]
-        )
-    )
-    return distinct(what, selection, **window)  # type: ignore[arg-type]  # either kind will do
-
-
-@st.composite
-def measures(draw: st.DrawFn, *, deep: bool = True) -> Measure:
-    """Make measures of every kind; those of a body only where ``deep``."""
-    kinds = ["count", "count", "count", "distinct", "total", "time_since", "time_since", "tenure"]
-    kinds += ["in_outcome", "missed", "share"]
-    kinds += ["members", "largest_share"] if deep else []
-    place = st.sampled_from([None, "paris"])
-    match draw(st.sampled_from(kinds)):
-        case "count":
-            return count(draw(selections()), **draw(windows()))
-        case "distinct":
-            return draw(_distinct())
-        case "total":
-            return total("amount", facts("report.filed"), **_without_ahead(draw(windows())))
-        case "time_since":
-            which = draw(st.sampled_from(["first", "last"]))
-            return time_since(draw(selections()), which=which, pausing=draw(st.booleans()))
-        case "tenure":
-            role = draw(st.sampled_from([None, "rep"]))
-            return tenure(role, community=draw(st.sampled_from([None, "", "paris"])) if role else None)
-        case "in_outcome":
-            return in_outcome()
-        case "missed":
-            return missed("vote", community=draw(place), role=draw(st.sampled_from([None, "rep"])))
-        case "share":
-            own = draw(st.builds(lambda f, w: count(f, **w), selections(), windows()) | _distinct())
-            cap = draw(st.none() | st.integers(1, 3))
-            of = draw(selections())
-            return share(own, of, community=draw(place), at_most=cap)  # type: ignore[arg-type]
-        case "members":
-            return members(draw(st.none() | conditions(max_leaves=2, deep=False)))
-    return largest_share(draw(st.none() | conditions(max_leaves=2, deep=False)))
-
-
-@st.composite
-def _comparisons(draw: st.DrawFn, *, deep: bool) -> Condition:
-    measure = draw(measures(deep=deep))
-    if not isinstance(measure, NumberMeasure):
-        operator = draw(st.sampled_from([name for name in OPERATORS if name != "exactly"]))
-        return Compare(measure, operator, draw(widths()))
-    operator = draw(st.sampled_from(sorted(OPERATORS)))
-    if measure.whole:
-        return Compare(measure, operator, draw(st.integers(0, 4)))
-    part = draw(st.sampled_from([0, 0.1, 0.25, 0.5, 1 / 3, 0.75, 1]))
-    return Compare(measure, operator, part)
-
-
-@st.composite
-def _plain(draw: st.DrawFn) -> Condition:
-    day = draw(st.sampled_from(_DAYS))
-    place = draw(st.sampled_from([None, "paris", ""]))
-    role = draw(st.sampled_from(["rep", "mentor"]))
-    version = draw(st.sampled_from([None, "2"]))
-    option = draw(st.none() | st.booleans())
-    return draw(
-        st.sampled_from(
-            [
-                accepted("nda", version=version),
-                affiliated(None if option is None else "acme", kind="employee" if option else None),
-                completed("onboarding", version=version),
-                exempt(None if option else NAME),
-                has_account("github" if option else None),
-                held(role, community=place),
-                holds(role, community=place),
-                in_community(place or None),
-                is_member(),
-                joined(before=day),
-                joined(since=day, kind="staff" if option else None),
-                joined(since=day - 40 * DAY, before=day),
-                noticed(
-                    draw(st.sampled_from([None, "nudge", "warning"])),
-                    ago=draw(st.none() | widths()),
-                    overdue=draw(st.booleans()),
-                    heard=option,
-                ),
-                on_leave(),
-                on_or_after(day),
-                previously("good"),
-                previously("good", "fair"),
-                retired("resigned" if option else None),
-            ]
-        )
-    )
-
-
-def single_conditions(*, deep: bool = True) -> SearchStrategy[Condition]:
-    """Make conditions that hold no other: every kind, and every measure compared."""
-    return _comparisons(deep=deep) | _comparisons(deep=deep) | _plain()
-
-
-def conditions(*, max_leaves: int = 4, deep: bool = True) -> SearchStrategy[Condition]:
-    """Make conditions: every kind, combined in every way."""
-    return st.recursive(single_conditions(deep=deep), _combined, max_leaves=max_leaves)
-
-
-def _combined(inner: SearchStrategy[Condition]) -> SearchStrategy[Condition]:
-    return st.one_of(
-        st.builds(lambda a, b: a & b, inner, inner),
-        st.builds(lambda a, b: a | b, inner, inner),
-        st.builds(lambda a: ~a, inner),
-        st.lists(inner, min_size=2, max_size=3).flatmap(
-            lambda several: st.integers(1, len(several)).map(lambda n: at_least(n, *several))
-        ),
-    )
-
-
-@st.composite
-def policies(draw: st.DrawFn, *, max_cases: int = 3, max_leaves: int = 3) -> Policy:
-    """Make policies: some with a scale, some with notices that silence answers."""
-    outcomes = ["good", "fair", "bad"]
-    cases = [
-        Case(condition, draw(st.sampled_from(outcomes)), draw(st.sampled_from(["", "a reason"])))
-        for condition in draw(
-            st.lists(conditions(max_leaves=max_leaves), min_size=1, max_size=max_cases)
-        )
-    ]
-    otherwise = draw(st.sampled_from([one for one in outcomes if one != cases[0].outcome]))
-    scale = tuple(outcomes) if draw(st.booleans()) else ()
-    told = {case.outcome for case in cases} | {otherwise}
-    plans = draw(st.lists(st.sampled_from(sorted(told)), unique=True, max_size=2))
-    notices = [
-        Notice(outcome, "nudge", draw(widths()), draw(st.sampled_from([None, *outcomes])))
-        for outcome in plans
-    ]
-    return Policy(NAME, cases=cases, otherwise=otherwise, scale=scale, notices=notices)  # type: ignore[arg-type]
-
-
-def widths_in(value: object) -> set[Width]:
-    """Return every width in an expression."""
-    return {part for part in parts(value) if isinstance(part, Width)}
-
-
-def days_in(value: object) -> set[date]:
-    """Return every date in an expression, and the day after each."""
-    found = {
-        said
-        for part in parts(value)
-        for name in ("since", "until", "before", "day")
-        if isinstance(said := getattr(part, name, None), date)
-    }
-    return found | {day + DAY for day in found}

@@ -14,7 +14,7 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.making import conditions, policies
+from policies.asking import conditions, policies
 from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, TooLarge
 from reps_ledger.policies import (
@@ -54,10 +54,12 @@ if TYPE_CHECKING:
 
 def named_policies() -> st.SearchStrategy[Policy]:
     """Make policies whose names, reasons and filters hold anything that they may."""
-    name = st.text(st.characters(exclude_categories=("C", "Z", "M")), min_size=1, max_size=5).filter(
-        lambda text: text.isprintable() and text.isascii()
+    name = st.text(
+        st.characters(exclude_categories=("C", "Z", "M")), min_size=1, max_size=5
+    ).filter(lambda text: text.isprintable() and text.isascii())
+    reason = st.sampled_from(
+        ["", 'a "quoted" reason', "two\nlines", "tab\tand\\", "é 日本 🧭", "''' \"\"\""]
     )
-    reason = st.sampled_from(["", 'a "quoted" reason', "two\nlines", "tab\tand\\", "é 日本 🧭", "''' \"\"\""])
 
     def made(who: str, what: str, why: str) -> Policy:
         condition = (reports(activity=(what, why + "x")) >= 1) | holds(who, community=what)
@@ -126,14 +128,14 @@ def test_different_policies_have_different_digests(a: Policy, b: Policy) -> None
 
 def test_a_digest_never_changes() -> None:
     """What decisions were recorded under must stay: this digest is written down."""
-    policy = Policy("p", cases=(when(reports(within=weeks(4)) >= 1).then("active"),), otherwise="no")
+    policy = Policy(
+        "p", cases=(when(reports(within=weeks(4)) >= 1).then("active"),), otherwise="no"
+    )
     assert dumps(policy, "json") == (
         '{"cases":[{"outcome":"active","when":{"at_least":1,"count":{"facts":"report.filed",'
         '"within":"4 weeks"}}}],"format":1,"otherwise":"no","policy":"p"}'
     )
-    assert digest(policy) == (
-        "73a13c6ef65d56fc822046fc8f17f59a16847cbd6b3b7122658f23ce01f765bc"
-    )
+    assert digest(policy) == ("73a13c6ef65d56fc822046fc8f17f59a16847cbd6b3b7122658f23ce01f765bc")
 
 
 def test_numbers_that_are_equal_are_written_the_same() -> None:
@@ -312,8 +314,9 @@ def test_a_mistake_in_a_policy_is_named_with_its_place(table: Any, place: str, w
         "\0",
         "\ufeff",
         '{"policy": "p", "cases": [' + "1" * 5000 + "]}",
-        json.dumps(with_when({"total": {"name": "amount", "facts": "report.filed"}, "at_least": 1}))
-        .replace('"at_least": 1', '"at_least": Infinity'),
+        json.dumps(
+            with_when({"total": {"name": "amount", "facts": "report.filed"}, "at_least": 1})
+        ).replace('"at_least": 1', '"at_least": Infinity'),
     ],
     ids=lambda text: repr(text[:30]),
 )
@@ -424,8 +427,10 @@ plain = (
 )
 anything = st.recursive(
     plain,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=12,
 )
 

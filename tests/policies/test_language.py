@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import conditions, policies
+from policies.asking import conditions, policies
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
@@ -218,7 +218,9 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "sources of numbers": lambda: reports(source=(1,)),
     "different values of an unknown field": lambda: distinct("activty", "report.filed"),
     "organisations of no person": lambda: distinct(organisation_of("activity"), "report.filed"),
-    "different by two things": lambda: attrs.evolve(distinct("month", "report.filed"), name="areas"),
+    "different by two things": lambda: attrs.evolve(
+        distinct("month", "report.filed"), name="areas"
+    ),
     "the total of an unknown field": lambda: total("amounts", "report.filed"),
     "the total of text": lambda: total("activity", "report.filed"),
     "tenure where, but not as what": lambda: tenure(community="paris"),

@@ -8,15 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from hypothesis import given, settings
 
-from policies.making import (
-    DAY,
-    TICK,
-    days_in,
-    policies,
-    single_conditions,
-    subjects,
-    widths_in,
-)
+from policies.asking import days_in, policies, single_conditions, widths_in
+from policies.making import DAY, TICK, subjects
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Condition, Policy, Subject, evaluate
 from reps_ledger.policies.evaluation import edges_after, outcome_of

@@ -13,17 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import (
-    NAME,
-    TICK,
-    World,
-    about,
-    entries_of,
-    moment,
-    policies,
-    subjects,
-    widths,
-)
+from policies.asking import policies
+from policies.making import NAME, TICK, World, about, entries_of, moment, subjects, widths
 from policies.test_lapses import dense
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies import (
@@ -121,7 +112,10 @@ def test_flips_are_the_smallest_sets_of_all_assignments(
             changed = frozenset(chosen)
             if any(smaller <= changed for smaller in enough):
                 continue
-            if decided(policy, {leaf: now[leaf] != (leaf in changed) for leaf in leaves}) in outcomes:
+            if (
+                decided(policy, {leaf: now[leaf] != (leaf in changed) for leaf in leaves})
+                in outcomes
+            ):
                 enough.append(changed)
     found = flips(policy, frozenset(outcomes), now.__getitem__)
     assert set(found) == set(enough)
@@ -283,7 +277,9 @@ def test_days_and_deadlines_of_ways_are_exact(
         for need in way.needs:
             assert need.condition.find(subject).holds is not need.wanted
             self_made = (
-                then for then in known if need.condition.find(subject.moved(then)).holds == need.wanted
+                then
+                for then in known
+                if need.condition.find(subject.moved(then)).holds == need.wanted
             )
             assert next(self_made, None) == need.on
         needs = frozenset((need.condition, need.wanted, need.missing) for need in way.needs)
@@ -336,7 +332,9 @@ OUT_OF_REACH: Final = {
     "first a shorter time ago": time_since("report.filed", which="first") < days(1),
     "without the account they joined with": ~has_account(),
     "a share of a closed window": (
-        share(count("course.completed", within=Between(until=date(2018, 6, 30))), "course.completed")
+        share(
+            count("course.completed", within=Between(until=date(2018, 6, 30))), "course.completed"
+        )
         < 0.5
     ),
 }

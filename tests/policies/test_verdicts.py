@@ -11,16 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import (
-    TICK,
-    World,
-    about,
-    conditions,
-    entries_of,
-    policies,
-    single_conditions,
-    subjects,
-)
+from policies.asking import conditions, policies, single_conditions
+from policies.making import TICK, World, about, entries_of, subjects
 from reps_ledger.policies import (
     Case,
     Condition,
@@ -124,9 +116,7 @@ def test_what_comes_later_changes_nothing(policy: Policy, subject: Subject) -> N
 
 @given(single_conditions(), subjects())
 @settings(max_examples=100)
-def test_a_fact_a_microsecond_later_changes_nothing(
-    condition: Condition, subject: Subject
-) -> None:
+def test_a_fact_a_microsecond_later_changes_nothing(condition: Condition, subject: Subject) -> None:
     """Whatever happens at the next microsecond is not known to happen now."""
     entries = list(subject.others.community(None).entries)
     late = subject.at + TICK
@@ -208,7 +198,9 @@ def test_gain_and_keep_have_different_thresholds() -> None:
         "p",
         cases=(
             when(lately >= 2).then("trusted"),
-            when(previously("trusted") & ((lately >= 1) | (in_outcome() < weeks(2)))).then("trusted"),
+            when(previously("trusted") & ((lately >= 1) | (in_outcome() < weeks(2)))).then(
+                "trusted"
+            ),
         ),
         otherwise="plain",
     )

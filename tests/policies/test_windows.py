@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import TICK, World, about, entries_of, instants, moment, reviewed, widths, zones
+from policies.making import (
+    TICK,
+    World,
+    about,
+    entries_of,
+    instants,
+    moment,
+    reviewed,
+    widths,
+    zones,
+)
 from reps_ledger.policies import (
     Subject,
     Width,
@@ -186,7 +196,9 @@ def after(at: datetime, width: Width) -> datetime:
 
 
 @given(
-    stories(COURSE), st.sampled_from([days(1), weeks(4), days(30)]), st.sampled_from(["first", "last"])
+    stories(COURSE),
+    st.sampled_from([days(1), weeks(4), days(30)]),
+    st.sampled_from(["first", "last"]),
 )
 def test_following_is_closed_at_its_start_and_open_at_its_end(
     subject: Subject, width: Width, which: str
@@ -265,16 +277,16 @@ def leaves(subject: Subject) -> list[tuple[datetime, datetime]]:
     return [(begin, end) for begin, end in found if begin < end]
 
 
-def running(since_: datetime, at: datetime, leave: Iterable[tuple[datetime, datetime]]) -> timedelta:
+def running(
+    since_: datetime, at: datetime, leave: Iterable[tuple[datetime, datetime]]
+) -> timedelta:
     """Return for how long the clock ran between two instants."""
     return (at - since_) - sum(
         (max(min(end, at) - max(start, since_), timedelta()) for start, end in leave), timedelta()
     )
 
 
-@given(
-    stories(LEAVE, BACK, LEAVE, BACK), st.sampled_from([days(1), weeks(1), weeks(4), days(30)])
-)
+@given(stories(LEAVE, BACK, LEAVE, BACK), st.sampled_from([days(1), weeks(1), weeks(4), days(30)]))
 @settings(max_examples=200)
 def test_leave_that_pauses_stops_the_clock(subject: Subject, width: Width) -> None:
     """A report counts while the clock has run for less than the width since; so for clocks."""
@@ -298,7 +310,9 @@ def test_without_leave_pausing_changes_nothing(
     at = data.draw(reviewed())
     told = data.draw(st.lists(st.tuples(st.just(REPORT), instants(at, zone)), max_size=8))
     subject = World(entries_of(told)).subject("ana", at, zone)
-    assert counted({"within": width, "pausing": True}, subject) == counted({"within": width}, subject)
+    assert counted({"within": width, "pausing": True}, subject) == counted(
+        {"within": width}, subject
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from attrs import evolve
 
-from reps_ledger.domain.entries import Entry, derived_id, time_ordered_id
+from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
 from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.limits import MAX_BATCH
 from reps_ledger.domain.rules import Source
@@ -90,26 +90,12 @@ class LedgerCore:
 
         if waiver is None:
             return record([(fact, occurred_at)])
+        before = [] if command_id is None else self.found(Source(command_tag(command_id)))
+        if len(before) > 1:  # this command was waived before
+            return record(
+                [*((entry.fact, entry.occurred_at) for entry in before[:-1]), (fact, None)]
+            )
         return waived(record, fact, self.instant(occurred_at), waiver)
-
-    def instant(self, occurred_at: date | None) -> datetime:
-        """Return when something happens: a date, at its start; None, now."""
-        if occurred_at is None:
-            return self._recording.now()
-        if isinstance(occurred_at, datetime):
-            return instant_of(occurred_at, "occurred_at")
-        return day_start(occurred_at, self._zone)
-
-    def found(self, source: Source) -> list[Entry]:
-        """Return the entries under one tag, as they were recorded."""
-        self._must_be_open()
-        entries, _ = self._log.read_sources([source])
-        return entries[source]
-
-    @property
-    def zone(self) -> tzinfo:
-        """The time zone in which dates, months and years are read."""
-        return self._zone
 
     def record_all(
         self,
@@ -272,6 +258,25 @@ class LedgerCore:
             on_unknown_member=on_unknown_member,
             on_progress=on_progress,
         )
+
+    def instant(self, occurred_at: date | None) -> datetime:
+        """Return when something happens: a date, at its start; None, now."""
+        if occurred_at is None:
+            return self._recording.now()
+        if isinstance(occurred_at, datetime):
+            return instant_of(occurred_at, "occurred_at")
+        return day_start(occurred_at, self._zone)
+
+    def found(self, source: Source) -> list[Entry]:
+        """Return the entries under one tag, as they were recorded."""
+        self._must_be_open()
+        entries, _ = self._log.read_sources([source])
+        return entries[source]
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which dates, months and years are read."""
+        return self._zone
 
     def _draft(  # noqa: PLR0917 — as record_all was given them
         self,

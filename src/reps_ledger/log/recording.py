@@ -145,7 +145,8 @@ class Recording:
             upto: the position up to which the world is complete; None for a new one.
             empty: the log held nothing when the world began, and the world has seen all
                 since, so that what it does not know is nothing. (An entry looked up by its
-                id is the exception: it may have been appended without being asked for.)
+                id, and what only governance asks for, are the exceptions: they may have been
+                appended without being asked for.)
             coming: entries that were judged in this world, but may not be in the log yet.
 
         Returns:
@@ -158,8 +159,10 @@ class Recording:
                 {part for draft in drafts for part in world.parts(draft)}
             )
             if empty:
-                world.memory.load({source: [] for source in missing if source.types is not None})
-                missing = {source for source in missing if source.types is None}
+                asked = world.memory.missing({p for d in drafts for p in world.asked(d.fact)})
+                nothing = {s for s in missing & asked if s.types is not None}
+                world.memory.load({source: [] for source in nothing})
+                missing -= nothing
             if not missing and head is not None:
                 return head
             found, position = self.log.read_sources(missing, upto=head)

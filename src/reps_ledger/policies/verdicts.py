@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 
 from reps_ledger.policies.evaluation import Change, next_change
+from reps_ledger.policies.language.bodies import LargestShare
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.measures import ClockMeasure, Compare
 from reps_ledger.policies.language.nouns import number_words
+from reps_ledger.policies.language.shares import Share
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
 from reps_ledger.policies.subject import Subject
@@ -51,8 +53,9 @@ class Finding:
         measure = self.condition.measure
         if isinstance(measure, ClockMeasure):
             return f"{said} ({'never' if measure.endless else 'not yet'})"
-        asked = self.threshold
-        of = "" if asked == self.condition.threshold else f" of {number_words(asked)} asked for"
+        if isinstance(measure, LargestShare):
+            return f"{said} ({number_words(value * 100)} %)"
+        of = f" of {number_words(self.threshold)} asked for" if isinstance(measure, Share) else ""
         return f"{said} ({number_words(value)}{of})"
 
     def __str__(self) -> str:

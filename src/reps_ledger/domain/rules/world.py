@@ -92,7 +92,7 @@ class World:
 
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
-        asked, governing = self._asked(act.fact), self._governing(act)
+        asked, governing = self.asked(act.fact), self._governing(act)
         return (*asked, *governing) if governing else asked
 
     def lacks(self, act: Act) -> bool:
@@ -113,8 +113,8 @@ class World:
             act = ActAsRead(fact, act.by, act.on_behalf_of)
         return governance.parts(act, self)
 
-    def _asked(self, fact: Fact) -> Parts:
-        """Name what the rules ask for."""
+    def asked(self, fact: Fact) -> Parts:
+        """Name what the rules ask for; governance may ask for more."""
         parts = self._plan(fact).parts
         if isinstance(fact, EntryCorrected):
             return (*parts, *self._plan(fact.replacement).parts)
@@ -155,7 +155,7 @@ class World:
         name = registry.of(fact).kind.name
         found = subject_tags(fact, registry)
         # Not by what governance asks for: that it was looked at makes it no part of that.
-        found += [part.source.tag for part in self._asked(fact) if part.machine.takes(name)]
+        found += [part.source.tag for part in self.asked(fact) if part.machine.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if name in AMENDING or name in LEDGER_WIDE:
@@ -264,13 +264,13 @@ class World:
         return self._contradicted(entry)
 
     def _contradicted(self, entry: Entry) -> list[Refusal]:
-        return contradictions(entry, self._asked(entry.fact), self.memory, self.rules)
+        return contradictions(entry, self.asked(entry.fact), self.memory, self.rules)
 
     def _governed(self, entry: Entry, led: Parts, place: tuple[Any, int]) -> Iterable[Refusal]:
         governance = self.rules.governance
         if governance is None:
             return ()
-        asked = self._asked(entry.fact)
+        asked = self.asked(entry.fact)
         fact = self._as_read(entry.fact)
         if fact is not entry.fact:
             entry = replace(entry, fact=fact)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from reps_ledger.policies.subject import Subject
 
 __all__ = [
-    "VOUCHING",
     "admitting",
     "ending",
     "is_waived",
@@ -34,6 +33,7 @@ __all__ = [
     "role_clause",
     "room_for_vouch",
     "title",
+    "vouch_clause",
     "voucher_may",
 ]
 
@@ -45,13 +45,14 @@ def title(charter: Charter) -> str:
     return f"the charter of {charter.name}, version {charter.version}"
 
 
-def role_clause(role: str) -> str:
-    """Return the name under which a waiver lifts what a charter asks of a role."""
-    return f"role {role}"
+def role_clause(fact: RoleAssigned | RoleEnded) -> str:
+    """Return the name under which a waiver lifts what a charter asks of a role there."""
+    return f"role {place(fact.role, fact.community)}"
 
 
-VOUCHING: Final = "vouching"
-"""The name under which a waiver lifts what a charter says of vouches."""
+def vouch_clause(fact: Vouched) -> str:
+    """Return the name under which a waiver lifts what a charter says of one voucher's vouch."""
+    return f"vouch by {fact.voucher}"
 
 
 def is_waived(clause: str, subject: Subject) -> bool:
@@ -63,7 +64,7 @@ def admitting(
     entry: Entry, fact: RoleAssigned, clause: RoleClause, charter: Charter, subject: Subject
 ) -> Iterator[Refusal]:
     """Refuse to give a role to whom the charter does not admit."""
-    name = role_clause(clause.role)
+    name = role_clause(fact)
     what = place(fact.role, fact.community)
     by = title(charter)
     if clause.closed:
@@ -71,9 +72,7 @@ def admitting(
     excepted = clause.unless is not None and holds(clause.unless, subject)
     if clause.asked is not None and not excepted:
         words = f"{fact.member} may not become {what}"
-        yield from _asked(
-            "not_admitted", words, clause.asked, by=by, clause=name, subject=subject
-        )
+        yield from _asked("not_admitted", words, clause.asked, by=by, clause=name, subject=subject)
     if clause.term is not None:
         last = clause.term.after(entry.occurred_at, subject.zone)
         if fact.until is None or fact.until > last:
@@ -90,7 +89,7 @@ def ending(fact: RoleEnded, clause: RoleClause, charter: Charter) -> Iterator[Re
         return
     known = " or ".join(clause.ends) or "not at all"
     words = f"{title(charter)} lets {clause.role} end only as {known}, not as {fact.how}"
-    yield _refuse("ending_not_allowed", words, role_clause(clause.role))
+    yield _refuse("ending_not_allowed", words, role_clause(fact))
 
 
 def voucher_may(
@@ -101,7 +100,7 @@ def voucher_may(
         words = f"{fact.voucher} may not vouch"
         by = title(charter)
         yield from _asked(
-            "may_not_vouch", words, clause.may, by=by, clause=VOUCHING, subject=voucher
+            "may_not_vouch", words, clause.may, by=by, clause=vouch_clause(fact), subject=voucher
         )
 
 
@@ -114,7 +113,7 @@ def room_for_vouch(
         words = (
             f"{fact.member} has {len(standing)} standing vouches; {title(charter)} allows no more"
         )
-        refusal = _refuse("vouched_enough", words, VOUCHING)
+        refusal = _refuse("vouched_enough", words, vouch_clause(fact))
         yield evolve(refusal, entries=tuple(span.entry.id for span in standing))
 
 
@@ -132,15 +131,24 @@ def _asked(
     if verdict.outcome == "yes":
         return
     ways = verdict.shortfalls("yes")
-    missing = [" and ".join(lacking(need) for need in way.needs) for way in ways[:_WAYS_TOLD]]
+    missing = [
+        " and ".join(lacking(need, subject) for need in way.needs) for way in ways[:_WAYS_TOLD]
+    ]
     why = "; or ".join(missing) or f"it must be so that {condition.words()}"
     yield Refusal(
         code=code, words=f"{words} under {by}: {why}", entries=verdict.evidence, clause=clause
     )
 
 
-def lacking(need: Shortfall) -> str:
+def lacking(need: Shortfall, subject: Subject) -> str:
     """Say what somebody lacks."""
+    said = _lacking(need)
+    if need.on is None:
+        return said
+    return f"{said} (by itself on {need.on.astimezone(subject.zone).date()})"
+
+
+def _lacking(need: Shortfall) -> str:
     leaf: Leaf = need.condition
     match leaf:
         case Completed(course) if need.wanted:
@@ -149,7 +157,7 @@ def lacking(need: Shortfall) -> str:
             return f"needs to accept the {agreement} agreement"
         case Holds() if need.wanted:
             return f"needs to be {leaf.words().removeprefix('they are ')}"
-    said: Any = missing_words(leaf, need.missing, wanted=need.wanted)
+    said = missing_words(leaf, need.missing, wanted=need.wanted)
     return f"needs {said}" if need.missing else f"it must be so that {said}"
 
 

@@ -31,13 +31,13 @@ from reps_ledger.domain.rules.seats import seats
 from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.clauses import (
-    VOUCHING,
     admitting,
     ending,
     is_waived,
     role_clause,
     room_for_vouch,
     title,
+    vouch_clause,
     voucher_may,
 )
 from reps_ledger.policies.charter.concerned import Concerned, histories
@@ -146,7 +146,7 @@ class _Court:
                 clause = charter.role(role)
                 if clause is not None:
                     subject = self._subject(member, None, entry.occurred_at, known)
-                    if not is_waived(role_clause(role), subject):
+                    if not is_waived(role_clause(fact), subject):
                         yield from ending(fact, clause, charter)
             case Vouched():
                 yield from self._vouched(entry, fact, charter, known)
@@ -158,7 +158,7 @@ class _Court:
         if clause is None:
             return
         subject = self._subject(fact.member, clause.looked_at, entry.occurred_at, known)
-        if not is_waived(role_clause(fact.role), subject):
+        if not is_waived(role_clause(fact), subject):
             yield from admitting(entry, fact, clause, charter, subject)
         if clause.seats is not None:
             rule = seats(fact.role, fact.community, limit=clause.seats)
@@ -173,7 +173,7 @@ class _Court:
         at = entry.occurred_at
         entries = known.entries(history_part(fact.member, _VOUCHES)) or ()
         member = Subject(Dossier(fact.member, entries), at, self.zone, Concerned(known, _VOUCHES))
-        if is_waived(VOUCHING, member):
+        if is_waived(vouch_clause(fact), member):
             return
         voucher = self._subject(fact.voucher, charter.vouching.may, at, known)
         yield from voucher_may(fact, charter.vouching, charter, voucher)
