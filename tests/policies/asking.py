@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from hypothesis import strategies as st
@@ -99,6 +100,7 @@ _SELECTIONS: Final[Sequence[Facts]] = (
 )
 
 
+@cache
 def selections() -> SearchStrategy[Facts]:
     """Make selections of facts: every kind of filter."""
     return st.sampled_from(_SELECTIONS)
@@ -109,6 +111,7 @@ _DAYS: Final = tuple(
 )
 
 
+@cache
 def windows(*, ahead: bool = True) -> SearchStrategy[Mapping[str, Any]]:
     """Make windows of every kind, as the arguments of a measure."""
     width, day, flags = widths(), st.sampled_from(_DAYS), st.booleans()
@@ -129,6 +132,7 @@ def windows(*, ahead: bool = True) -> SearchStrategy[Mapping[str, Any]]:
     return st.one_of([rolling, *([looking] if ahead else []), anchored])
 
 
+@cache
 def _distinct() -> SearchStrategy[Measure]:
     told_apart = st.sampled_from(
         [
@@ -147,6 +151,7 @@ def _distinct() -> SearchStrategy[Measure]:
     )
 
 
+@cache
 def measures(*, deep: bool = True) -> SearchStrategy[Measure]:
     """Make measures of every kind; those of a body only where ``deep``."""
     which, place = st.sampled_from(["first", "last"]), st.sampled_from([None, "paris"])
@@ -233,11 +238,13 @@ def _plain(draw: st.DrawFn) -> Condition:
     )
 
 
+@cache
 def single_conditions(*, deep: bool = True) -> SearchStrategy[Condition]:
     """Make conditions that hold no other: every kind, and every measure compared."""
     return _comparisons(deep=deep) | _comparisons(deep=deep) | _plain()
 
 
+@cache
 def conditions(*, max_leaves: int = 4, deep: bool = True) -> SearchStrategy[Condition]:
     """Make conditions: every kind, combined in every way."""
     return st.recursive(single_conditions(deep=deep), _combined, max_leaves=max_leaves)

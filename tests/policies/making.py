@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -157,6 +158,7 @@ def about(
     return world.subject(member, instant(at), zone, previous=previous)
 
 
+@cache
 def zones() -> SearchStrategy[tzinfo]:
     """Make time zones, some with odd days."""
     return st.sampled_from([UTC, *ZONES])
@@ -165,6 +167,7 @@ def zones() -> SearchStrategy[tzinfo]:
 _WIDTHS: Final = (days(1), days(30), weeks(1), weeks(4), months(1), months(3), months(6), years(1))
 
 
+@cache
 def widths() -> SearchStrategy[Width]:
     """Make widths: a few, so that edges meet."""
     return st.sampled_from(_WIDTHS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import random
 import re
 import tomllib
 from datetime import date
@@ -49,6 +48,7 @@ from reps_ledger.policies.documents.writing import condition_table, policy_table
 from reps_ledger.policies.language.selections import Facts, Filter
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
 
@@ -413,8 +413,27 @@ def test_an_unknown_form_is_refused() -> None:
 
 
 WORDS: Final = [*CONDITIONS, *MEASURES, "all", "any", "not", "at_least", "of", "less_than"]
-KEYS: Final = [*WORDS, "facts", "kinds", "within", "width", "since", "where", "who", "own", "among"]
-KEYS += ["policy", "cases", "when", "outcome", "otherwise", "scale", "notices", "stage", "role"]
+KEYS: Final = [
+    *WORDS,
+    "facts",
+    "kinds",
+    "within",
+    "width",
+    "since",
+    "where",
+    "who",
+    "own",
+    "among",
+    "policy",
+    "cases",
+    "when",
+    "outcome",
+    "otherwise",
+    "scale",
+    "notices",
+    "stage",
+    "role",
+]
 VALUES: Final = ["4 weeks", "report.filed", "vouch.given", "2018-10-01", "good", "os.system", ""]
 plain = (
     st.none()
@@ -469,8 +488,7 @@ def test_a_document_with_a_mistake_is_read_or_refused(policy: Policy, data: st.D
         here = inner
     try:
         again = read_policy(table)
-    except InvalidInput as error:
-        assert str(error)
+    except InvalidInput:
         return
     try:
         assert loads(dumps(again)) == again

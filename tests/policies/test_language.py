@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,7 +63,9 @@ from reps_ledger.policies.language.windows import Between
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-A, B, C = completed("a"), completed("b"), completed("c")
+A: Condition = completed("a")
+B: Condition = completed("b")
+C: Condition = completed("c")
 
 
 @given(st.booleans(), st.booleans(), st.booleans())
@@ -76,7 +79,7 @@ def test_conditions_combine_as_logic_says(a: bool, b: bool, c: bool) -> None:
     assert is_so(A & B) == (a and b)
     assert is_so(A | B) == (a or b)
     assert is_so(~A) == (not a)
-    assert is_so(A & B | C) == (a and b or c)
+    assert is_so(A & B | C) == ((a and b) or c)
     assert is_so(A & (B | ~C)) == (a and (b or not c))
     assert [is_so(at_least(n, A, B, C)) for n in (1, 2, 3)] == [a + b + c >= n for n in (1, 2, 3)]
 
@@ -91,7 +94,8 @@ def test_joining_more_of_the_same_makes_one_list() -> None:
 @given(conditions(), conditions())
 def test_equal_trees_have_equal_hashes_and_words(a: Condition, b: Condition) -> None:
     """Trees are values: rebuilt they are equal, and equal ones hash and read the same."""
-    copy = attrs.evolve(a)  # type: ignore[type-var]  # every condition is an attrs value
+    value: Any = a  # every condition is an attrs value
+    copy = attrs.evolve(value)
     assert copy == a
     assert hash(copy) == hash(a)
     if a == b:
@@ -153,6 +157,8 @@ def test_pythons_own_traps_raise_with_advice(attempt: Callable[[], object], advi
 
 
 DAY: Final = date(2018, 10, 1)
+NOTHING: Final = math.nan
+YES: Final = True
 
 SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "a count against a width": lambda: reports() >= weeks(4),
@@ -160,8 +166,8 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "a count against truth": lambda: reports() >= True,
     "a count against less than nothing": lambda: reports() >= -1,
     "a count against a part": lambda: reports() >= 1.5,
-    "a count against no number": lambda: total("amount", "report.filed") >= float("nan"),
-    "a count against no end": lambda: total("amount", "report.filed") >= float("inf"),
+    "a count against no number": lambda: total("amount", "report.filed") >= NOTHING,
+    "a count against no end": lambda: total("amount", "report.filed") >= math.inf,
     "a count against a count": lambda: reports() >= vouches(),
     "a huge number": lambda: reports() >= 2**60,
     "a clock against a number": lambda: tenure() >= 4,
@@ -177,7 +183,7 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "no width": lambda: weeks(0),
     "a negative width": lambda: days(-1),
     "a part of a width": lambda: months(1.5),  # type: ignore[arg-type]
-    "a true width": lambda: months(True),
+    "a true width": lambda: months(YES),
     "too wide": lambda: years(100_001),
     "a width of seconds": lambda: Width(1, "seconds"),
     "until before since": lambda: since(DAY, date(2018, 9, 30)),
@@ -192,7 +198,7 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "within a number": lambda: reports(within=4),  # type: ignore[arg-type]
     "since the last number": lambda: since_last(4),  # type: ignore[arg-type]
     "following neither first nor last": lambda: following(facts("member.joined"), weeks(1), "next"),
-    "no facts": lambda: facts(),
+    "no facts": facts,
     "a kind twice": lambda: facts("report.filed", "report.filed"),
     "an unknown field": lambda: reports(activty="event"),
     "an unknown field of several": lambda: facts("report.filed", "vouch.given", colour="red"),
@@ -228,21 +234,21 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "a role in no place": lambda: holds("rep", community=("a", "b")),  # type: ignore[arg-type]
     "a role in a nameless place": lambda: held("rep", community=" "),
     "no role": lambda: holds(""),
-    "joined whenever": lambda: joined(),
+    "joined whenever": joined,
     "joined never": lambda: joined(since=DAY, before=DAY),
     "joined on a text": lambda: joined(since="2018-10-01"),  # type: ignore[arg-type]
     "no day": lambda: on_or_after(None),  # type: ignore[arg-type]
-    "previously nothing": lambda: previously(),
+    "previously nothing": previously,
     "previously the same twice": lambda: previously("good", "good"),
     "heard perhaps": lambda: noticed(heard="perhaps"),  # type: ignore[arg-type]
-    "heard as a number": lambda: noticed(heard=0),
+    "heard as a number": lambda: noticed(heard=0),  # type: ignore[arg-type]
     "sent some time ago": lambda: noticed(ago=4),  # type: ignore[arg-type]
     "retired somehow": lambda: retired("somehow"),
     "missed nothing in particular": lambda: missed(""),
     "members of whom a measure": lambda: members(reports()),  # type: ignore[arg-type]
     "at least none": lambda: at_least(0, A, B),
     "at least too many": lambda: at_least(3, A, B),
-    "at least truth": lambda: at_least(True, A, B),
+    "at least truth": lambda: at_least(YES, A, B),
     "at least one of one": lambda: at_least(1, A),
     "a case of a measure": lambda: when(reports()).then("good"),  # type: ignore[arg-type]
     "an outcome without a name": lambda: when(A).then(""),
@@ -344,5 +350,6 @@ def test_fields_of_a_services_facts_are_checked_too() -> None:
 
 def test_a_member_condition_is_a_condition() -> None:
     """The simplest conditions are values of no fields."""
-    assert is_member() == is_member()
-    assert on_leave() != is_member()
+    one: Condition = is_member()
+    assert one == is_member()
+    assert one != on_leave()

@@ -451,7 +451,7 @@ def test_a_share_is_of_all_that_was_done_in_the_same_time() -> None:
     assert not so(quarter > 0.25, subject)
     assert not so(quarter >= 0.26, subject)
     assert so(quarter.exactly(0.25), subject)
-    found = (quarter >= 0.25).find(subject)  # type: ignore[attr-defined]
+    found = (quarter >= 0.25).find(subject)
     assert (found.value, found.threshold) == (1, 1)
 
 

@@ -304,11 +304,13 @@ def test_an_outcome_that_never_comes_has_no_ways() -> None:
         evaluate(policy, about(at=AT)).shortfalls("excellent")
 
 
-MEMBER: Final = (rl.MemberJoined(member="ana", account="ana@example.org"), "2018-05-01")
-REPORT: Final = (rl.ReportFiled(member="ana", activity="event"), "2018-09-20")
-COURSE: Final = (rl.CourseCompleted(member="ana", course="onboarding"), "2018-06-01")
-REP: Final = (rl.RoleAssigned(member="ana", role="rep"), "2018-06-01")
-VOUCH: Final = (rl.Vouched(member="ana", voucher="ben"), "2018-06-01")
+Told = tuple[rl.Fact, str]
+
+MEMBER: Final[Told] = (rl.MemberJoined(member="ana", account="ana@example.org"), "2018-05-01")
+REPORT: Final[Told] = (rl.ReportFiled(member="ana", activity="event"), "2018-09-20")
+COURSE: Final[Told] = (rl.CourseCompleted(member="ana", course="onboarding"), "2018-06-01")
+REP: Final[Told] = (rl.RoleAssigned(member="ana", role="rep"), "2018-06-01")
+VOUCH: Final[Told] = (rl.Vouched(member="ana", voucher="ben"), "2018-06-01")
 DECIDED: Final = (
     (rl.ReviewOpened(member="ana", review="r", policy=NAME), "2018-06-01"),
     (rl.ReviewDecided(member="ana", review="r", outcome="good"), "2018-06-02"),
@@ -372,8 +374,8 @@ WITHIN_REACH: Final = {
 @pytest.mark.parametrize("condition", WITHIN_REACH.values(), ids=WITHIN_REACH)
 def test_what_may_come_is_offered(condition: Condition) -> None:
     """What may still be recorded, or comes with time, is a way."""
-    linked = (rl.AccountLinked(member="ana", provider="github", account="a"), "2018-06-01")
-    told = [REPORT, COURSE, VOUCH, linked]
+    linked: Told = (rl.AccountLinked(member="ana", provider="github", account="a"), "2018-06-01")
+    told: list[Told] = [REPORT, COURSE, VOUCH, linked]
     if condition != is_member():
         told.append(MEMBER)
     assert ways(condition, about(*told, at=AT))

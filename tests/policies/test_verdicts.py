@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,8 @@ from reps_ledger.policies.evaluation import outcome_of
 from reps_ledger.policies.language.conditions import holds, leaves
 
 if TYPE_CHECKING:
+    import random
+
     from reps_ledger.domain.entries import Entry
 
 

@@ -16,7 +16,7 @@ from reps_ledger.policies.catalogue import listed
 WHEN: Final = at(2018, 6, 1)
 LONG_AGO: Final = date(2018, 5, 1)
 
-GAIN: Final[dict[str, int]] = {
+GAIN: Final[dict[str, Any]] = {
     "visits": 50,
     "replies": 10,
     "topics": 10,

@@ -88,6 +88,8 @@ _RULE_12 = Listed(
 
 _ALUMNI = "rust-lang/leadership-council policies/membership/auto-alumni.md"
 
+_PING = facts("notice.sent", policy="rust-alumni", stage="yearly ping")
+
 _RULE_16 = Listed(
     number=16,
     title="Rust: pinged yearly, and alumni after silence",
@@ -103,7 +105,7 @@ _RULE_16 = Listed(
                     & ~noticed("yearly ping", heard=True)
                     & (reports(within=months(6)) < 1)
                 ).then("alumni", "no answer to the ping, and no activity in the last 6 months"),
-                when(count(facts("notice.sent", stage="yearly ping"), within=years(1)) < 1).then(
+                when(count(_PING, within=years(1)) < 1).then(
                     "to be pinged", "not pinged in the last year"
                 ),
             ],
