@@ -50,7 +50,14 @@ from reps_ledger.policies import (
     time_since,
     total,
 )
+from reps_ledger.policies.language.belonging import Affiliated, InCommunity
+from reps_ledger.policies.language.bodies import LargestShare
+from reps_ledger.policies.language.clocks import Tenure
+from reps_ledger.policies.language.learned import Accepted, Completed, Exempt
 from reps_ledger.policies.language.measures import OPERATORS, Compare, NumberMeasure
+from reps_ledger.policies.language.people import Held, Holds, OnLeave
+from reps_ledger.policies.language.reviewed import InOutcome, Noticed, Previously
+from reps_ledger.policies.language.shares import Missed
 from reps_ledger.policies.language.walking import parts
 from reps_ledger.policies.language.windows import PERIODS, Between
 
@@ -64,6 +71,7 @@ if TYPE_CHECKING:
 __all__ = [
     "conditions",
     "days_in",
+    "families_of",
     "measures",
     "policies",
     "selections",
@@ -298,3 +306,51 @@ def days_in(value: object) -> set[date]:
         if isinstance(said := getattr(part, name, None), date)
     }
     return found | {day + DAY for day in found}
+
+
+_SPOKEN_OF: Final[Mapping[str, str]] = {
+    "account": "people",
+    "affiliation": "people",
+    "agreement": "learning",
+    "course": "learning",
+    "leave": "leave",
+    "member": "people",
+    "notice": "notices",
+    "opportunity": "opportunities",
+    "report": "reports",
+    "role": "roles",
+    "vouch": "vouches",
+}
+"""Families of facts, by how their stored names begin."""
+
+_LOOKED_AT: Final[Mapping[type, tuple[str, ...]]] = {
+    Accepted: ("learning",),
+    Affiliated: ("people",),
+    Completed: ("learning",),
+    Exempt: ("reviews",),
+    Held: ("roles",),
+    Holds: ("people", "roles"),
+    InCommunity: ("roles",),
+    InOutcome: ("reviews",),
+    LargestShare: ("people", "roles"),
+    Missed: ("leave", "opportunities", "roles"),
+    Noticed: ("notices", "reports"),
+    OnLeave: ("leave",),
+    Previously: ("reviews",),
+    Tenure: ("people", "roles"),
+}
+"""Families of facts at which conditions and measures look."""
+
+
+def families_of(value: object) -> frozenset[str]:
+    """Return the families of facts that make a difference to an expression."""
+    found = {"people"} if isinstance(value, Policy) else set()
+    for part in parts(value):
+        found.update(_LOOKED_AT.get(type(part), ()))
+        if getattr(part, "pausing", False):
+            found.add("leave")
+        if isinstance(part, Facts):
+            found.update(_SPOKEN_OF[kind.partition(".")[0]] for kind in part.kinds)
+    if isinstance(value, Policy) and value.notices:
+        found.add("notices")
+    return frozenset(found or {"people"})

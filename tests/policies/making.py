@@ -16,13 +16,14 @@ from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Dossier, Previous, Subject, Width, days, months, weeks, years
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from datetime import tzinfo
 
     from hypothesis.strategies import SearchStrategy
 
 __all__ = [
     "DAY",
+    "FAMILIES",
     "NAME",
     "TICK",
     "ZONES",
@@ -79,20 +80,21 @@ class World:
         """Return every person of whom anything is known."""
         return [self.member(name) for name in sorted(self._by_person)]
 
-    def community(self, community: str | None, _kinds: Sequence[str] = ()) -> Dossier:
-        """Return what happened in a community, or in the whole programme."""
-        return self.once(
-            ("community", community),
-            lambda: Dossier(
-                community or "programme",
-                [
-                    entry
-                    for entry in self.entries
-                    if community is None or getattr(entry.fact, "community", None) == community
-                ],
-                is_community=True,
-            ),
-        )
+    def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
+        """Return what happened in a community, or of some kinds in the whole programme."""
+
+        def entries() -> Iterable[Entry]:
+            for entry in self.entries:
+                if community is None:
+                    if not kinds or entry.name in kinds:
+                        yield entry
+                elif getattr(entry.fact, "community", None) == community:
+                    yield entry
+
+        def make() -> Dossier:
+            return Dossier(community or "", entries(), is_community=True)
+
+        return self.once(("community", community, tuple(kinds)), make)
 
     def opportunities(self) -> Sequence[Entry]:
         """Return every opportunity that was held."""
@@ -201,27 +203,24 @@ def reviewed(draw: st.DrawFn) -> datetime:
 
 
 @st.composite
-def instants(draw: st.DrawFn, at: datetime, zone: tzinfo) -> datetime:
-    """Make instants around a review: mostly on the edges of windows, or a microsecond beside."""
+def instants(
+    draw: st.DrawFn, at: datetime, zone: tzinfo, *, of: Collection[Width] = ()
+) -> datetime:
+    """Make instants around a review: mostly on the edges of windows, or a microsecond beside.
+
+    Args:
+        draw: as Hypothesis gives it.
+        at: the review.
+        zone: in which dates are read.
+        of: the widths of the windows; of a few by default.
+    """
     local = at.astimezone(zone).date()
-    base = draw(
-        st.sampled_from(
-            [
-                at,
-                at,
-                at,
-                day_start(local, zone),
-                day_start(local.replace(day=1), zone),
-                day_start(local.replace(day=1, month=1), zone),
-                day_start(local + DAY, zone),
-            ]
-        )
-    )
-    width = draw(st.none() | widths())
-    if width is not None:
-        way = draw(st.sampled_from([width.before, width.before, width.before, width.after]))
-        base = way(base, zone)
-    return base + draw(st.sampled_from([0, 0, 0, 1, -1])) * TICK
+    starts = [local, local.replace(day=1), local.replace(day=1, month=1), local + DAY]
+    found = draw(st.sampled_from([at, at, at, *(day_start(day, zone) for day in starts)]))
+    for width in draw(st.lists(st.sampled_from(sorted(of or _WIDTHS, key=str)), max_size=2)):
+        way = draw(st.sampled_from([width.before, width.before, width.after]))
+        found = way(found, zone)
+    return found + draw(st.sampled_from([0, 0, 0, 1, -1])) * TICK
 
 
 def _made(cls: Any, /, **values: Any) -> Callable[[str, str, datetime], rl.Fact]:
@@ -318,32 +317,59 @@ _MAKERS: Final[Mapping[str, Sequence[Callable[[str, str, datetime], rl.Fact]]]] 
     ],
 }
 
+FAMILIES: Final = tuple(sorted(_MAKERS))
+"""Of what histories are made."""
+
 
 @st.composite
-def histories(draw: st.DrawFn, at: datetime, zone: tzinfo, *, max_size: int = 12) -> list[Entry]:
+def histories(
+    draw: st.DrawFn,
+    at: datetime,
+    zone: tzinfo,
+    *,
+    max_size: int = 12,
+    families: Collection[str] = (),
+    of: Collection[Width] = (),
+) -> list[Entry]:
     """Make what happened to ana mostly, and to a few others, around a review.
 
     They are raw: rules were not asked, so that leave may begin twice and end unbegun.
+
+    Args:
+        draw: as Hypothesis gives it.
+        at: the review.
+        zone: in which its dates are read.
+        max_size: the most that happened.
+        families: of what, of `FAMILIES`; a few of them by default.
+        of: the widths on whose edges.
     """
-    families = draw(st.lists(st.sampled_from(sorted(_MAKERS)), min_size=1, max_size=3))
-    makers = [make for family in families for make in _MAKERS[family]]
+    if not families:
+        families = draw(st.lists(st.sampled_from(FAMILIES), min_size=1, max_size=3))
+    makers = [make for family in sorted(families) for make in _MAKERS[family]]
+    when = instants(at, zone, of=of)
     told: list[Told] = []
     if draw(st.integers(0, 3)):
-        told.append((_JOINED("ana", "ben", at), draw(instants(at - _FAR, zone))))
+        told.append((_JOINED("ana", "ben", at), draw(instants(at - _FAR, zone, of=of))))
     for _ in range(draw(st.integers(0, max_size - 1))):
         who = draw(st.sampled_from(["ana", "ana", "ana", "ben", "cem"]))
         other = draw(st.sampled_from([name for name in ("ana", "ben", "cem") if name != who]))
-        make = draw(st.sampled_from([*makers, _REPORTED]))
+        make = draw(st.sampled_from(makers))
         told.append((make(who, other, draw(instants(at, zone))), draw(instants(at, zone))))
     return sorted(entries_of(told), key=lambda entry: entry.order)
 
 
 @st.composite
-def subjects(draw: st.DrawFn, *, max_size: int = 12) -> Subject:
+def subjects(
+    draw: st.DrawFn,
+    *,
+    max_size: int = 12,
+    families: Collection[str] = (),
+    of: Collection[Width] = (),
+) -> Subject:
     """Make ana at a review, with a history of hers and of others around it."""
     zone = draw(zones())
     at = draw(reviewed())
-    world = World(draw(histories(at, zone, max_size=max_size)))
+    world = World(draw(histories(at, zone, max_size=max_size, families=families, of=of)))
     previous = None
     if draw(st.integers(0, 5)) == 0:
         when = min(draw(instants(at, zone)), at)

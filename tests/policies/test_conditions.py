@@ -374,3 +374,12 @@ def test_a_previous_outcome_that_is_told_goes_before_decisions() -> None:
     )
     assert conditions.holds(previously("good"), subject)
     assert not conditions.holds(previously("bad"), subject)
+
+
+def test_a_decision_is_of_a_review_that_was_open() -> None:
+    """A review that is only opened later lends its policy to no decision of before."""
+    decision = rl.ReviewDecided(member="ana", review="r1", outcome="good")
+    opening = rl.ReviewOpened(member="ana", review="r1", policy="p")
+    assert not so(previously("good"), (decision, "2018-09-01"), (opening, "2018-10-02"))
+    assert not so(previously("good"), (decision, "2018-09-01"), (opening, "2018-09-02"))
+    assert so(previously("good"), (opening, "2018-09-01"), (decision, "2018-09-01"))

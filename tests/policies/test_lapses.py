@@ -7,8 +7,9 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from policies.asking import days_in, policies, single_conditions, widths_in
+from policies.asking import days_in, families_of, policies, single_conditions, widths_in
 from policies.making import DAY, TICK, subjects
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Condition, Policy, Subject, evaluate
@@ -69,10 +70,11 @@ def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
         yield subject.at + step * _GRID
 
 
-@given(policies(max_cases=2, max_leaves=2), subjects(max_size=8))
-@settings(max_examples=150)
-def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, subject: Subject) -> None:
+@given(policies(max_cases=2, max_leaves=2), st.data())
+@settings(max_examples=200)
+def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObject) -> None:
     """Nothing changes before lapses_at; at lapses_at it is lapses_to; without one, never."""
+    subject = data.draw(subjects(max_size=8, families=families_of(policy)))
     verdict = evaluate(policy, subject)
     lapses_at = verdict.lapses_at
     if lapses_at is not None:
@@ -86,10 +88,11 @@ def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, subject: Subject)
             assert found == verdict.outcome, moment
 
 
-@given(single_conditions(), subjects(max_size=8))
-@settings(max_examples=150)
-def test_a_condition_changes_only_at_its_edges(condition: Condition, subject: Subject) -> None:
+@given(single_conditions(), st.data())
+@settings(max_examples=500)
+def test_a_condition_changes_only_at_its_edges(condition: Condition, data: st.DataObject) -> None:
     """Whatever a condition measures, between two of its edges it stays as it is."""
+    subject = data.draw(subjects(max_size=8, families=families_of(condition)))
     (leaf,) = leaves(condition)
     edges = set(edges_after([leaf], subject))
     held = holds(leaf, subject)

@@ -463,6 +463,34 @@ def test_a_cap_limits_what_a_share_asks_for() -> None:
     assert not so(share(reports(), "report.filed", at_most=3) >= 0.5, subject)
 
 
+def test_a_total_knows_what_became_of_everyones_facts() -> None:
+    """Verified reports, vouches that stand, roles that retirement ended: each as its member's."""
+    verified: Told = rl.ReportVerified(member="ben", report="e0", verifier="ana"), "2018-09-02"
+    subject = about(
+        report("2018-09-01", member="ben", community="paris"),
+        report("2018-09-01", member="ben", community="paris"),
+        verified,
+        vouched("cem", "ben"),
+        vouched("dora", "ben"),
+        (rl.VouchWithdrawn(member="dora", voucher="ben"), "2018-07-01"),
+        role("rep", member="ben", community="paris"),
+        role("rep", member="cem", community="paris"),
+        (rl.MemberRetired(member="cem", how="resigned"), "2018-07-01"),
+        at=AT,
+    )
+
+    def whole(of: Facts, community: str | None = None) -> object:
+        compared = share(reports(), of, community=community) >= 1
+        return compared.find(subject).threshold
+
+    assert whole(facts("report.filed", verified=True)) == 1
+    assert whole(facts("report.filed", verified=False), "paris") == 1
+    assert whole(facts("vouch.given", lasting=True)) == 1
+    assert whole(facts("role.assigned", lasting=True), "paris") == 1
+    later = share(reports(), facts("report.filed", verified=True)) >= 1
+    assert moment("2018-09-02") in set(later.edges(subject.moved(moment("2018-01-01"))))
+
+
 def test_a_share_may_be_of_a_community_and_of_different_days() -> None:
     """Of a community's total only what was done there counts."""
     subject = about(

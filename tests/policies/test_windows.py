@@ -48,7 +48,7 @@ from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.policy import Policy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from datetime import tzinfo
 
     from reps_ledger.domain.entries import Entry
@@ -63,12 +63,14 @@ APIA: Final = ZoneInfo("Pacific/Apia")
 
 
 @st.composite
-def stories(draw: st.DrawFn, *others: rl.Fact, utc: bool = False) -> Subject:
+def stories(
+    draw: st.DrawFn, *others: rl.Fact, utc: bool = False, of: Collection[Width] = ()
+) -> Subject:
     """Make ana's reports, and other facts of hers, on and beside every edge of a review."""
     zone: tzinfo = UTC if utc else draw(zones())
     at = draw(reviewed())
     kinds = st.sampled_from([REPORT, REPORT, REPORT, *others])
-    told = draw(st.lists(st.tuples(kinds, instants(at, zone)), max_size=10))
+    told = draw(st.lists(st.tuples(kinds, instants(at, zone, of=of)), max_size=10))
     return World(entries_of(told)).subject("ana", at, zone)
 
 

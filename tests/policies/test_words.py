@@ -142,7 +142,7 @@ def test_different_policies_read_differently(a: Policy, b: Policy) -> None:
 @given(single_conditions())
 @settings(max_examples=200)
 def test_sentences_are_tidy(condition: Condition) -> None:
-    """No double spaces, no spaces at the ends, brackets and quotes closed, one thing in the singular."""
+    """Single spaces, brackets and quotes closed, and one thing in the singular."""
     for said in (condition.words(), condition.denial()):
         assert said == " ".join(said.split())
         assert said.count("(") == said.count(")")
@@ -167,8 +167,8 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (
         reports(within=weeks(4), ahead=weeks(4), pausing=True) < 2,
         (
-            "they have fewer than 2 reports in the last 4 weeks (leave not counted) or announced for "
-            "the next 4 weeks"
+            "they have fewer than 2 reports in the last 4 weeks (leave not counted) or announced "
+            "for the next 4 weeks"
         ),
         (
             "they do not have fewer than 2 reports in the last 4 weeks (leave not counted) or "
@@ -200,8 +200,8 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (
         vouches(voucher=holds("rep")) >= 3,
         (
-            "they have at least 3 vouches (of whose voucher it was so that they are a rep) that still "
-            "stand"
+            "they have at least 3 vouches (of whose voucher it was so that they are a rep) that "
+            "still stand"
         ),
         (
             "they do not have at least 3 vouches (of whose voucher it was so that they are a rep) "
@@ -284,8 +284,8 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
             "time (or 20, if that is less)"
         ),
         (
-            "their reports in the last 6 months are not at least 25 % of all reports in paris in that "
-            "time (or 20, if that is less)"
+            "their reports in the last 6 months are not at least 25 % of all reports in paris in "
+            "that time (or 20, if that is less)"
         ),
     ),
     (
@@ -299,12 +299,12 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (
         largest_share(holds("voter")) <= 0.25,
         (
-            "the largest part from one organisation among members (of whom it is so that they are a "
-            "voter) is at most 25 %"
+            "the largest part from one organisation among members (of whom it is so that they are "
+            "a voter) is at most 25 %"
         ),
         (
-            "the largest part from one organisation among members (of whom it is so that they are a "
-            "voter) is not at most 25 %"
+            "the largest part from one organisation among members (of whom it is so that they are "
+            "a voter) is not at most 25 %"
         ),
     ),
     (
@@ -339,8 +339,8 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
             "passed, and nothing was heard since)"
         ),
         (
-            "it is not so that their last nudge under this policy was sent at least 4 weeks ago (its "
-            "deadline has passed, and nothing was heard since)"
+            "it is not so that their last nudge under this policy was sent at least 4 weeks ago "
+            "(its deadline has passed, and nothing was heard since)"
         ),
     ),
     (
@@ -362,8 +362,8 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
             "(emeritus))"
         ),
         (
-            "not (at least 2 of these 3 hold: (they are a member; they are on leave; they are retired "
-            "(emeritus)))"
+            "not (at least 2 of these 3 hold: (they are a member; they are on leave; they are "
+            "retired (emeritus)))"
         ),
     ),
     (

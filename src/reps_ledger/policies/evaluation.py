@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain.time import FIRST
 from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.subject import Previous
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from reps_ledger.policies.policy import Policy
     from reps_ledger.policies.subject import Subject
 
-__all__ = ["Change", "edges_after", "next_change", "outcome_of"]
+__all__ = ["Change", "edges_after", "next_change", "outcome_of", "outcomes_through"]
 
 
 @frozen
@@ -59,3 +61,25 @@ def next_change(policy: Policy, subject: Subject) -> Change | None:
         if then != now:
             return Change(edge, then)
     return None
+
+
+def outcomes_through(
+    policy: Policy, subject: Subject, dates: Iterable[datetime]
+) -> list[tuple[datetime, str]]:
+    """Return what a policy comes to at each date, the one before it being the previous outcome.
+
+    Before the first date there was none: what people decided is not looked at.
+
+    Args:
+        policy: which policy.
+        subject: of whom; at whatever instant.
+        dates: in any order; each is told once, the earliest first.
+    """
+    previous = Previous("", FIRST)
+    found = []
+    for at in sorted(set(dates)):
+        outcome = outcome_of(policy, evolve(subject, at=at, previous=previous))
+        if outcome != previous.outcome:
+            previous = Previous(outcome, at)
+        found.append((at, outcome))
+    return found

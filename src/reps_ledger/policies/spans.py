@@ -6,7 +6,7 @@ given when it began, whichever comes first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,18 +46,18 @@ class _Kind:
     """What begins and ends one kind of span, and what tells two of that kind apart."""
 
     ends: frozenset[str]
-    key: Callable[[Any], tuple[Any, ...]]  # its first part is the member
+    fields: tuple[str, ...]  # which together tell two apart; the first is the member
     until: str | None = None
     retiring: bool = False  # whether retirement ends it too
 
+    def key(self, fact: Any) -> tuple[Any, ...]:
+        """Return what tells a fact's span from any other; its first part is the member."""
+        return tuple([getattr(fact, name) for name in self.fields])
+
 
 def _kind(ends: str, *names: str, until: str | None = None, retiring: bool = False) -> _Kind:
-    fields = ("member", *names)
     return _Kind(
-        ends=frozenset(ends.split()),
-        key=lambda fact: tuple([getattr(fact, name) for name in fields]),
-        until=until,
-        retiring=retiring,
+        ends=frozenset(ends.split()), fields=("member", *names), until=until, retiring=retiring
     )
 
 

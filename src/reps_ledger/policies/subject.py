@@ -124,7 +124,7 @@ class Previous:
     """What a policy said before.
 
     Attributes:
-        outcome: the outcome.
+        outcome: the outcome; empty for none, though decisions may have been recorded.
         since: since when it has been that.
         entries: the decisions that say so, where people decided.
     """

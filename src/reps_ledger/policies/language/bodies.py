@@ -97,7 +97,7 @@ class Members(NumberMeasure):
 class LargestShare(NumberMeasure):
     """The part of a body's members who belong to its largest organisation; 0 of an empty body.
 
-    Who belongs to several counts in each; who belongs to none, in none but their own.
+    Who belongs to several counts in each of them; who belongs to none, in none.
 
     Attributes:
         among: who makes the body: the holders of a role, say; None for all members.
@@ -126,8 +126,8 @@ class LargestShare(NumberMeasure):
         found = counted(self.among, subject)
         counts: Counter[Any] = Counter()
         for one, _ in found:
-            counts.update(organisations(one) or [("person", one.dossier.name)])
-        part = Fraction(max(counts.values()), len(found)) if found else Fraction()
+            counts.update(set(organisations(one)))
+        part = Fraction(max(counts.values(), default=0), len(found)) if found else Fraction()
         return Measured(part, tuple([entry for _, entry in found]))
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:

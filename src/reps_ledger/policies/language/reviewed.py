@@ -136,20 +136,22 @@ class Noticed(Leaf):
 
 def decisions(subject: Subject) -> Sequence[Entry]:
     """Return every decision of a review under the policy that is evaluated."""
-    reviews = {
-        entry.fact.review
-        for entry in subject.dossier.own("review.opened")
-        if entry.fact.policy == subject.policy
-    }
-    return [
-        entry for entry in subject.dossier.own("review.decided") if entry.fact.review in reviews
-    ]
+    opened: set[str] = set()
+    made: list[Entry] = []
+    for entry in subject.dossier.of_kind("review.opened", "review.decided"):
+        if entry.fact.member != subject.dossier.name:
+            continue
+        if entry.name == "review.decided":
+            made += [entry] if entry.fact.review in opened else []
+        elif entry.fact.policy == subject.policy:
+            opened.add(entry.fact.review)
+    return made
 
 
 def previous_of(subject: Subject) -> Previous | None:
     """Return what the policy's outcome was before: as told, or else as people decided last."""
     if subject.previous is not None:
-        return subject.previous
+        return subject.previous if subject.previous.outcome else None
     made = subject.seen(decisions(subject))
     if not made:
         return None

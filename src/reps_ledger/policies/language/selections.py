@@ -14,30 +14,32 @@ from reps_ledger.policies.language.checks import (
     is_bool,
     is_name,
     is_names,
-    is_prose,
     kept,
     one_of,
 )
-from reps_ledger.policies.language.conditions import Condition, holds
+from reps_ledger.policies.language.conditions import Condition
+from reps_ledger.policies.language.filters import (
+    Filter,
+    Scalar,
+    WhoFilter,
+    by_name,
+    is_list_of,
+    values_of,
+)
 from reps_ledger.policies.language.nouns import named, noun, quoted
 from reps_ledger.policies.spans import BEGINNINGS, SHARED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
-
-    from attrs import Attribute
 
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.facts import FactType
     from reps_ledger.policies.language.windows import Bounds
+    from reps_ledger.policies.spans import Span
     from reps_ledger.policies.subject import Dossier, Subject
 
 __all__ = ["BUILT_IN_FACTS", "Facts", "Filter", "WhoFilter", "facts", "values_of"]
-
-Scalar = str | int | float | bool
-
-_MOST: Final = 2**53
 
 BUILT_IN_FACTS: Final = Registry(BUILT_IN)
 """The facts that every ledger knows."""
@@ -47,111 +49,6 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     | dict.fromkeys(("int", "float"), (int, float))
 )
 """What a field may be compared with, by the shape in which it is stored."""
-
-
-def _is_scalars(_: object, __: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or not value:
-        raise InvalidPolicy("a filter needs a value, or several to choose from")
-    for item in value:
-        if type(item) not in {str, int, float, bool}:
-            raise InvalidPolicy(f"a filter compares with text, numbers or truth, not {item!r:.60}")
-        if isinstance(item, str):
-            is_prose(_, __, item)
-        elif not abs(item) <= _MOST:  # nor is it a number that is none
-            raise InvalidPolicy(f"a filter compares with numbers up to 2**53, not {item!r:.60}")
-
-
-def _plain(value: Any) -> Any:
-    # 2.0 and 2 are equal, so they must be written the same.
-    values = kept(value)
-    if not isinstance(values, tuple):
-        return values
-    return tuple(int(v) if isinstance(v, float) and v.is_integer() else v for v in values)
-
-
-def _told_apart(values: tuple[Scalar, ...]) -> tuple[tuple[type, Scalar], ...]:
-    # True == 1, and yet they are not the same value of a field.
-    return tuple((type(value), value) for value in values)
-
-
-@frozen(cache_hash=True)
-class Filter:
-    """A field that has one of these values; a list field, that holds one of them.
-
-    Attributes:
-        name: the field.
-        values: any of which will do.
-    """
-
-    name: str = field(validator=is_name)
-    values: tuple[Scalar, ...] = field(converter=_plain, validator=_is_scalars, eq=_told_apart)
-
-    def passes(self, entry: Entry) -> bool:
-        """Whether an entry's fact has it."""
-        found = values_of(entry.fact, self.name)
-        return any(_same(value, wanted) for value in found for wanted in self.values)
-
-    def words(self) -> str:
-        """Say it."""
-        if self.values[0] is True and len(self.values) == 1:
-            return f"marked {named(self.name)}"
-        if self.values[0] is False and len(self.values) == 1:
-            return f"not marked {named(self.name)}"
-        return f"with {named(self.name)} {quoted(self.values)}"
-
-
-def values_of(fact: object, name: str) -> tuple[Any, ...]:
-    """Return the values of a field: of a list, each; of nothing, none."""
-    value = getattr(fact, name, None)
-    return value if isinstance(value, tuple) else () if value is None else (value,)
-
-
-def _same(value: object, wanted: object) -> bool:
-    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
-
-
-@frozen(cache_hash=True)
-class WhoFilter:
-    """A field that names a person, or one among several, of whom a condition held then.
-
-    Attributes:
-        name: the field.
-        condition: what held of them.
-    """
-
-    name: str = field(validator=is_name)
-    condition: Condition = field()
-
-    @condition.validator
-    def _is_condition(self, _: object, value: Any) -> None:
-        if not isinstance(value, Condition):
-            raise InvalidPolicy(f"{self.name} needs a condition, not {value!r:.60}")
-
-    def passes(self, entry: Entry, subject: Subject) -> bool:
-        """Whether it held of the person named."""
-        return any(
-            holds(self.condition, subject.other(person, entry.occurred_at))
-            for person in values_of(entry.fact, self.name)
-        )
-
-    def words(self) -> str:
-        """Say it."""
-        return f"of whose {named(self.name)} it was so that {self.condition.words()}"
-
-
-def _by_name(value: Any) -> Any:
-    # The order in which filters were given is no part of the meaning.
-    if not isinstance(value, tuple | list):
-        return value
-    return tuple(sorted(value, key=lambda item: str(getattr(item, "name", ""))))
-
-
-def _is_list_of(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
-            raise InvalidPolicy(f"{attribute.name} is a list of filters, not {value!r:.60}")
-
-    return check
 
 
 @frozen(cache_hash=True)
@@ -173,9 +70,9 @@ class Facts:
     """
 
     kinds: tuple[str, ...] = field(converter=kept, validator=is_names)
-    where: tuple[Filter, ...] = field(default=(), converter=_by_name, validator=_is_list_of(Filter))
+    where: tuple[Filter, ...] = field(default=(), converter=by_name, validator=is_list_of(Filter))
     who: tuple[WhoFilter, ...] = field(
-        default=(), converter=_by_name, validator=_is_list_of(WhoFilter)
+        default=(), converter=by_name, validator=is_list_of(WhoFilter)
     )
     sources: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
     recorded_by: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
@@ -282,6 +179,7 @@ class Facts:
         end = subject.at if bounds is None else bounds.end
         ahead = None if bounds is None else bounds.ahead
         lasting = self._lasting(subject) if self.lasting else None
+        verified = self._verified(subject) if self.verified is not None else {}
         found = []
         for entry in self.all(subject.dossier):
             at = entry.occurred_at
@@ -296,29 +194,63 @@ class Facts:
                 continue
             if lasting is not None and entry.id not in lasting:
                 continue
-            if self.verified is not None and self._verified(entry, subject) != self.verified:
-                continue
+            if self.verified is not None:
+                verified_at = verified.get(entry.id)
+                if self.verified != (verified_at is not None and verified_at <= subject.at):
+                    continue
             if all(item.passes(entry, subject) for item in self.who):
                 found.append(entry)
         return found
 
-    @staticmethod
-    def _verified(entry: Entry, subject: Subject) -> bool:
-        verified_at = subject.dossier.verified.get(entry.id)
-        return verified_at is not None and verified_at <= subject.at
+    def _verified(self, subject: Subject) -> Mapping[str, datetime]:
+        """Return the ids of reports that somebody verified, with when that was first."""
+        dossier = subject.dossier
+        if not dossier.is_community:
+            return dossier.verified
+        # A body's history need not hold what became of its members' reports: theirs does.
+        return dossier.once(("verified", self), lambda: dict(self._verified_of_members(subject)))
+
+    def _verified_of_members(self, subject: Subject) -> Iterator[tuple[str, datetime]]:
+        for entry in self.all(subject.dossier):
+            for name in values_of(entry.fact, "member"):
+                verified = subject.others.member(name).verified
+                if entry.id in verified:
+                    yield entry.id, verified[entry.id]
 
     def _lasting(self, subject: Subject) -> set[str]:
-        return {span.entry.id for kind in self.kinds for span in subject.standing(kind)}
+        return {span.entry.id for span in self._spans(subject) if span.holds(subject.at)}
+
+    def _spans(self, subject: Subject) -> Iterable[Span]:
+        dossier = subject.dossier
+        if not dossier.is_community:
+            return [span for kind in self.kinds for span in dossier.spans(kind)]
+        return dossier.once(
+            ("spans", self),
+            lambda: {
+                span.entry.id: span
+                for one in self._members(subject)
+                for kind in self.kinds
+                for span in one.spans(kind)
+            },
+        ).values()
+
+    def _members(self, subject: Subject) -> Iterator[Dossier]:
+        """Yield the members of whom a body's entries are."""
+        found = self.all(subject.dossier)
+        for name in dict.fromkeys(name for e in found for name in values_of(e.fact, "member")):
+            yield subject.others.member(name)
 
     def edges(self, subject: Subject) -> Iterator[datetime]:
         """Yield every instant at which one more, or one less, may have happened."""
         for entry in self.all(subject.dossier):
             yield entry.occurred_at
         if self.verified is not None:
-            yield from subject.dossier.verified.values()
+            yield from self._verified(subject).values()
         if self.lasting:
-            for kind in self.kinds:
-                yield from subject.span_edges(kind)
+            for span in self._spans(subject):
+                yield span.start
+                if span.end is not None:
+                    yield span.end
 
     def words(self, number: int = 2) -> str:
         """Say them, in the singular where there is one."""

@@ -1,0 +1,109 @@
+"""Rows: facts of members in effective order, found by member and time with binary search."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from attrs import frozen
+
+from reps_ledger.replay.kernel.instants import Instants
+
+__all__ = ["Codes", "Points", "Rows", "Truths", "ragged"]
+
+Codes = np.ndarray[Any, np.dtype[np.int64]]
+"""Members, as their place among all people."""
+
+Truths = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+@frozen(eq=False)
+class Points:
+    """Members at instants: of each, something is to be told.
+
+    Attributes:
+        member: who.
+        at: when.
+    """
+
+    member: Codes
+    at: Instants
+
+    def __len__(self) -> int:
+        return len(self.member)
+
+
+@frozen(eq=False)
+class Rows:
+    """Facts, sorted by member, instant and order.
+
+    Attributes:
+        member: whose.
+        at: when.
+        order: what breaks ties of ``at``.
+        index: which row of its table each is.
+    """
+
+    member: Codes
+    at: Instants
+    order: Instants
+    index: Codes
+
+    @classmethod
+    def sorted(cls, member: Any, at: Any, order: Any, index: Any = None) -> Rows:
+        """Sort rows; those of nobody are left out."""
+        member = np.asarray(member, np.int64)
+        if index is None:
+            index = np.arange(len(member), dtype=np.int64)
+        whose = np.flatnonzero(member >= 0)
+        place = whose[np.lexsort((order[whose], at[whose], member[whose]))]
+        return cls(member[place], at[place], order[place], index[place])
+
+    def __len__(self) -> int:
+        return len(self.member)
+
+    def only(self, kept: Truths) -> Rows:
+        """Return some of the rows."""
+        return Rows(self.member[kept], self.at[kept], self.order[kept], self.index[kept])
+
+    @cached_property
+    def _times(self) -> Instants:
+        return np.unique(self.at)
+
+    @cached_property
+    def _keys(self) -> Codes:
+        return self.member * (len(self._times) + 1) + np.searchsorted(self._times, self.at)
+
+    def between(self, member: Codes, start: Any, end: Any) -> tuple[Codes, Codes]:
+        """Return the range of rows of each member from ``start`` to ``end``, both included."""
+        step = len(self._times) + 1
+        base = member * step
+        first = base + np.searchsorted(self._times, start, "left")
+        last = base + np.searchsorted(self._times, end, "right")
+        low = np.searchsorted(self._keys, first, "left")
+        high = np.searchsorted(self._keys, last, "left")
+        return low, np.maximum(low, high)
+
+    def count(self, member: Codes, start: Any, end: Any) -> Codes:
+        """Return how many rows each member has in between."""
+        low, high = self.between(member, start, end)
+        return high - low
+
+    def first_of(self, people: int) -> Codes:
+        """Return each member's first row; -1 for those who have none."""
+        found = np.full(people, -1, np.int64)
+        if len(self):
+            starts = np.flatnonzero(np.r_[True, self.member[1:] != self.member[:-1]])
+            found[self.member[starts]] = starts
+        return found
+
+
+def ragged(low: Codes, high: Codes) -> tuple[Codes, Codes]:
+    """Return, for ranges, each one's number and its rows, one beside the other."""
+    lengths = high - low
+    number = np.repeat(np.arange(len(low)), lengths)
+    if not len(number):
+        return number, number
+    begins = np.cumsum(lengths) - lengths
+    return number, np.arange(len(number)) - begins[number] + low[number]

@@ -1,0 +1,108 @@
+"""Spans in columns: what began and perhaps ended, paired without a loop.
+
+The same pairing as ``policies.spans``: sorted by what tells spans apart and by time, each
+beginning ends at the next row of its kind, whatever it is, at the member's next retirement
+where that ends it, or by itself, whichever comes first. So intervals alternate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from attrs import frozen
+
+from reps_ledger.policies.spans import BEGINNINGS
+from reps_ledger.replay.columns import MISSING
+from reps_ledger.replay.kernel.instants import END, Instants
+from reps_ledger.replay.kernel.rows import Codes, Rows
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns, Table
+
+__all__ = ["FOREVER", "Spans", "spans_of"]
+
+FOREVER = END + 1
+"""After every instant."""
+
+
+@frozen(eq=False)
+class Spans:
+    """Spans of one kind, a row of the beginning fact's table each.
+
+    Attributes:
+        table: the table of the facts that begin them.
+        start: when each began.
+        end: the first instant at which it held no longer, or `FOREVER`.
+    """
+
+    table: Table
+    start: Instants
+    end: Instants
+
+
+def spans_of(columns: Columns, name: str) -> Spans:
+    """Pair the beginnings of a kind with their ends."""
+    kind = BEGINNINGS[name]
+    table = columns.table(name)
+    ends = [columns.table(other) for other in sorted(kind.ends)]
+    count = len(table.at)
+    end = np.full(count, FOREVER, np.int64)
+    if kind.until is not None:
+        until = table.instants[kind.until]
+        end = np.where(until == MISSING, FOREVER, until)
+    if count == 0:
+        return Spans(table, table.at, end)
+    parts = [table, *ends]
+    group = _groups(parts, kind.fields)
+    at = np.concatenate([part.at for part in parts])
+    order = np.concatenate([part.order for part in parts])
+    place = np.lexsort((order, at, group))
+    following = np.full(len(at), FOREVER, np.int64)
+    same = group[place][1:] == group[place][:-1]
+    following[place[:-1][same]] = at[place][1:][same]
+    end = np.minimum(end, following[:count])
+    if kind.retiring:
+        end = np.minimum(end, _next_retirement(columns, table))
+    return Spans(table, table.at, np.maximum(end, table.at))
+
+
+def _groups(parts: list[Table], names: tuple[str, ...]) -> Codes:
+    """Return a number for each row, the same where all fields that tell spans apart are."""
+    found: Any = None
+    for name in names:
+        codes = _codes(parts, name)
+        combined = codes if found is None else found * (codes.max(initial=0) + 2) + codes
+        found = np.unique(combined, return_inverse=True)[1].reshape(-1)
+    return np.asarray(found, np.int64)
+
+
+def _codes(parts: list[Table], name: str) -> Codes:
+    """Return a field's codes in several tables, equal where the values are."""
+    if name in parts[0].persons:
+        return np.concatenate([part.persons[name] for part in parts]).astype(np.int64) + 1
+    numbers: dict[Any, int] = {}
+    found = []
+    for part in parts:
+        coded = part.fields[name]
+        same = np.array([numbers.setdefault(v, len(numbers) + 1) for v in coded.values] + [0])
+        found.append(same[coded.codes])  # None is -1, and so the last: 0
+    return np.concatenate(found).astype(np.int64)
+
+
+def _next_retirement(columns: Columns, table: Table) -> Instants:
+    """Return when each row's member retired next, or `FOREVER`."""
+    retired = columns.table("member.retired")
+    member = np.concatenate([table.persons["member"], retired.persons["member"]])
+    rows = Rows.sorted(
+        member, np.concatenate([table.at, retired.at]), np.concatenate([table.order, retired.order])
+    )
+    count = len(rows)
+    is_retired = rows.index >= len(table.at)
+    nexts = np.where(is_retired, np.arange(count), count)
+    nexts = np.minimum.accumulate(nexts[::-1])[::-1]
+    there = np.minimum(nexts, count - 1)
+    mine = (nexts < count) & (rows.member[there] == rows.member)
+    found = np.full(len(member), FOREVER, np.int64)
+    found[rows.index] = np.where(mine, rows.at[there], FOREVER)
+    return found[: len(table.at)]
