@@ -354,7 +354,7 @@ def histories(
         who = draw(st.sampled_from(["ana", "ana", "ana", "ben", "cem"]))
         other = draw(st.sampled_from([name for name in ("ana", "ben", "cem") if name != who]))
         make = draw(st.sampled_from(makers))
-        told.append((make(who, other, draw(instants(at, zone))), draw(instants(at, zone))))
+        told.append((make(who, other, draw(when)), draw(when)))
     return sorted(entries_of(told), key=lambda entry: entry.order)
 
 

@@ -2,19 +2,61 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policies.asking import days_in, families_of, policies, single_conditions, widths_in
 from policies.making import DAY, TICK, subjects
 from reps_ledger.domain.time import day_start
-from reps_ledger.policies import Condition, Policy, Subject, evaluate
+from reps_ledger.policies import (
+    Condition,
+    Policy,
+    Subject,
+    accepted,
+    affiliated,
+    completed,
+    count,
+    days,
+    distinct,
+    evaluate,
+    exempt,
+    facts,
+    following,
+    has_account,
+    held,
+    holds,
+    in_community,
+    in_outcome,
+    is_member,
+    joined,
+    largest_share,
+    members,
+    missed,
+    months,
+    noticed,
+    on_leave,
+    on_or_after,
+    organisation_of,
+    preceding,
+    previously,
+    retired,
+    share,
+    since,
+    since_last,
+    tenure,
+    this,
+    time_since,
+    total,
+    weeks,
+    years,
+)
 from reps_ledger.policies.evaluation import edges_after, outcome_of
-from reps_ledger.policies.language.conditions import holds, leaves
+from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.windows import PERIODS, period_end
 
 if TYPE_CHECKING:
@@ -45,9 +87,12 @@ def pauses(subject: Subject) -> set[timedelta]:
     return {sum(each, timedelta()) for each in some}
 
 
-def dense(asked: object, subject: Subject) -> list[datetime]:
+def dense(asked: object, subject: Subject, *, grid: bool = True) -> list[datetime]:
     """Return so many instants from now on that no change can hide between them."""
-    return sorted({moment for moment in _dense(asked, subject) if moment >= subject.at})
+    found = {moment for moment in _dense(asked, subject) if moment >= subject.at}
+    if grid:
+        found |= {subject.at + step * _GRID for step in range(int(_YEARS * DAY / _GRID))}
+    return sorted(found)
 
 
 def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
@@ -66,15 +111,13 @@ def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
     found |= {day_start(day, zone) for day in days_in(asked)}
     for around in sorted(found):
         yield from (around - TICK, around, around + TICK)
-    for step in range(int(_YEARS * DAY / _GRID)):
-        yield subject.at + step * _GRID
 
 
 @given(policies(max_cases=2, max_leaves=2), st.data())
 @settings(max_examples=200)
 def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObject) -> None:
     """Nothing changes before lapses_at; at lapses_at it is lapses_to; without one, never."""
-    subject = data.draw(subjects(max_size=8, families=families_of(policy)))
+    subject = data.draw(subjects(max_size=8, families=families_of(policy), of=widths_in(policy)))
     verdict = evaluate(policy, subject)
     lapses_at = verdict.lapses_at
     if lapses_at is not None:
@@ -88,15 +131,89 @@ def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObje
             assert found == verdict.outcome, moment
 
 
-@given(single_conditions(), st.data())
-@settings(max_examples=500)
-def test_a_condition_changes_only_at_its_edges(condition: Condition, data: st.DataObject) -> None:
+REPORTS: Final = facts("report.filed")
+EVERY: Final[list[Condition]] = [
+    count(REPORTS, within=weeks(4)) >= 1,
+    count(REPORTS, within=months(1)) < 2,
+    count(REPORTS, within=days(1), ahead=weeks(4)) >= 1,
+    count(REPORTS, within=weeks(4), pausing=True) >= 1,
+    count(REPORTS, within=months(3), pausing=True) >= 1,
+    *(count(REPORTS, within=this(period)) >= 1 for period in PERIODS),
+    count(REPORTS, within=since(date(2018, 10, 1), date(2019, 3, 31))).exactly(1),
+    count(REPORTS, within=since_last(facts("vouch.given", lasting=True))) >= 1,
+    count(REPORTS, within=following(facts("course.completed"), weeks(1), "last")) >= 1,
+    count(REPORTS, within=preceding(facts("course.completed"), months(1))) >= 1,
+    count(facts("report.filed", verified=True)) >= 1,
+    count(facts("report.filed", verified=False), within=weeks(4)) >= 1,
+    count(facts("role.assigned", lasting=True)) >= 1,
+    count(facts("vouch.given", voucher=holds("rep"), lasting=True)) >= 1,
+    count(facts("report.filed", announced=True), within=weeks(1), ahead=weeks(1)) >= 1,
+    distinct("month", REPORTS, within=months(6)) >= 2,
+    distinct(organisation_of("voucher"), facts("vouch.given"), within=years(1)) >= 2,
+    total("amount", REPORTS, within=days(30)) > 2,
+    time_since(REPORTS) >= weeks(4),
+    time_since(REPORTS) > months(1),
+    time_since(REPORTS, which="first", pausing=True) > months(1),
+    time_since(REPORTS, pausing=True) <= weeks(1),
+    tenure() >= months(6),
+    tenure("rep") > weeks(1),
+    in_outcome() < weeks(4),
+    missed("vote") >= 1,
+    missed("vote", role="rep") >= 1,
+    share(count(REPORTS, within=weeks(4)), "report.filed") >= 0.5,
+    share(count(REPORTS), facts("report.filed", verified=True)) >= 1,
+    share(count(REPORTS, within=weeks(1)), "report.filed", community="paris", at_most=1) >= 1,
+    members(on_leave()) >= 1,
+    members(holds("rep") | (tenure() > weeks(4))) >= 2,
+    largest_share(is_member()) > 0.5,
+    accepted("nda"),
+    affiliated("acme"),
+    completed("onboarding"),
+    exempt(),
+    has_account(),
+    held("rep"),
+    holds("rep", community="paris"),
+    in_community("paris"),
+    joined(before=date(2018, 10, 1)),
+    noticed("nudge", ago=weeks(1)),
+    noticed("nudge", overdue=True),
+    noticed(heard=False),
+    noticed(heard=True),
+    on_leave(),
+    on_or_after(date(2018, 10, 1)),
+    previously("good"),
+    retired(),
+]
+
+
+@pytest.mark.parametrize("condition", EVERY, ids=str)
+def test_a_condition_changes_only_at_its_edges(condition: Condition) -> None:
     """Whatever a condition measures, between two of its edges it stays as it is."""
-    subject = data.draw(subjects(max_size=8, families=families_of(condition)))
+    (leaf,) = leaves(condition)
+    seen = subjects(max_size=7, families=families_of(condition), of=widths_in(condition))
+
+    @given(seen)
+    @settings(max_examples=40)
+    def changes_only_at_edges(subject: Subject) -> None:
+        edges = set(edges_after([leaf], subject))
+        held_now = leaf.find(subject).holds
+        for moment in sorted({*dense(condition, subject, grid=False), *edges}):
+            found = leaf.find(subject.moved(moment)).holds
+            assert found == held_now or moment in edges, moment
+            held_now = found
+
+    changes_only_at_edges()
+
+
+@given(single_conditions(), st.data())
+@settings(max_examples=100)
+def test_any_condition_changes_only_at_its_edges(condition: Condition, data: st.DataObject) -> None:
+    """So does any other condition that can be written."""
+    subject = data.draw(subjects(max_size=7, families=families_of(condition)))
     (leaf,) = leaves(condition)
     edges = set(edges_after([leaf], subject))
-    held = holds(leaf, subject)
+    held_now = leaf.find(subject).holds
     for moment in sorted({*dense(condition, subject), *edges}):
-        found = holds(leaf, subject.moved(moment))
-        assert found == held or moment in edges, moment
-        held = found
+        found = leaf.find(subject.moved(moment)).holds
+        assert found == held_now or moment in edges, moment
+        held_now = found

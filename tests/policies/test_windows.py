@@ -62,6 +62,9 @@ PARIS: Final = ZoneInfo("Europe/Paris")
 APIA: Final = ZoneInfo("Pacific/Apia")
 
 
+FIXED: Final = st.sampled_from([days(1), weeks(1), weeks(4), days(30)])
+
+
 @st.composite
 def stories(
     draw: st.DrawFn, *others: rl.Fact, utc: bool = False, of: Collection[Width] = ()
@@ -72,6 +75,13 @@ def stories(
     kinds = st.sampled_from([REPORT, REPORT, REPORT, *others])
     told = draw(st.lists(st.tuples(kinds, instants(at, zone, of=of)), max_size=10))
     return World(entries_of(told)).subject("ana", at, zone)
+
+
+def with_width(
+    width: st.SearchStrategy[Width], *others: rl.Fact, utc: bool = False
+) -> st.SearchStrategy[tuple[Subject, Width]]:
+    """Make such stories on the edges of one width, with it."""
+    return width.flatmap(lambda one: st.tuples(stories(*others, utc=utc, of=[one]), st.just(one)))
 
 
 def counted(window: dict[str, Any], subject: Subject) -> list[str]:
@@ -119,21 +129,23 @@ def before(at: datetime, width: Width) -> datetime:
     return months_before(at, 12 * width.number)
 
 
-@given(stories(utc=True), widths())
+@given(with_width(widths(), utc=True))
 @settings(max_examples=150)
 def test_a_rolling_window_is_open_at_its_start_and_closed_at_its_end(
-    subject: Subject, width: Width
+    story: tuple[Subject, Width],
 ) -> None:
     """``(at - width, at]``: what happened just so long ago counts no longer; now does."""
+    subject, width = story
     start = before(subject.at, width)
     assert counted({"within": width}, subject) == expected(
         subject, lambda entry: entry.occurred_at > start
     )
 
 
-@given(stories(), st.sampled_from([days(1), weeks(1), weeks(4), days(30)]))
-def test_days_and_weeks_are_as_long_in_every_zone(subject: Subject, width: Width) -> None:
+@given(with_width(FIXED))
+def test_days_and_weeks_are_as_long_in_every_zone(story: tuple[Subject, Width]) -> None:
     """A day is 24 hours, also where the clocks change or a date is left out."""
+    subject, width = story
     start = before(subject.at, width)
     assert counted({"within": width}, subject) == expected(
         subject, lambda entry: entry.occurred_at > start
@@ -197,15 +209,12 @@ def after(at: datetime, width: Width) -> datetime:
     return at + timedelta(days=width.number * (7 if width.unit == "weeks" else 1))
 
 
-@given(
-    stories(COURSE),
-    st.sampled_from([days(1), weeks(4), days(30)]),
-    st.sampled_from(["first", "last"]),
-)
+@given(with_width(FIXED, COURSE), st.sampled_from(["first", "last"]))
 def test_following_is_closed_at_its_start_and_open_at_its_end(
-    subject: Subject, width: Width, which: str
+    story: tuple[Subject, Width], which: str
 ) -> None:
     """``[then, then + width)`` from the first or the last time."""
+    subject, width = story
     anchors = times_of("course.completed", subject)
     window = {"within": following(facts("course.completed"), width, which)}
 
@@ -218,11 +227,12 @@ def test_following_is_closed_at_its_start_and_open_at_its_end(
     assert counted(window, subject) == expected(subject, inside)
 
 
-@given(stories(COURSE, utc=True), widths(), st.sampled_from(["first", "last"]))
+@given(with_width(widths(), COURSE, utc=True), st.sampled_from(["first", "last"]))
 def test_preceding_is_open_at_its_start_and_closed_at_its_end(
-    subject: Subject, width: Width, which: str
+    story: tuple[Subject, Width], which: str
 ) -> None:
     """``(then - width, then]`` up to the first or the last time."""
+    subject, width = story
     anchors = times_of("course.completed", subject)
     window = {"within": preceding(facts("course.completed"), width, which)}
 
@@ -235,12 +245,11 @@ def test_preceding_is_open_at_its_start_and_closed_at_its_end(
     assert counted(window, subject) == expected(subject, inside)
 
 
-@given(stories(ANNOUNCED, ANNOUNCED), widths(), st.sampled_from([days(1), weeks(4), days(30)]))
+@given(with_width(FIXED, ANNOUNCED, ANNOUNCED), widths())
 @settings(max_examples=150)
-def test_looking_ahead_sees_announcements_alone(
-    subject: Subject, width: Width, ahead: Width
-) -> None:
+def test_looking_ahead_sees_announcements_alone(story: tuple[Subject, Width], width: Width) -> None:
     """Ahead count reports announced for ``(at, at + ahead]``; once past, none does."""
+    subject, ahead = story
     behind = set(counted({"within": width}, subject))
     until = after(subject.at, ahead)
     coming = {
@@ -288,10 +297,11 @@ def running(
     )
 
 
-@given(stories(LEAVE, BACK, LEAVE, BACK), st.sampled_from([days(1), weeks(1), weeks(4), days(30)]))
+@given(with_width(FIXED, LEAVE, BACK, LEAVE, BACK))
 @settings(max_examples=200)
-def test_leave_that_pauses_stops_the_clock(subject: Subject, width: Width) -> None:
+def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None:
     """A report counts while the clock has run for less than the width since; so for clocks."""
+    subject, width = story
     leave = leaves(subject)
     length = after(subject.at, width) - subject.at
 

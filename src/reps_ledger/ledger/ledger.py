@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import CharterAdopted
+from reps_ledger.errors import MissingExtra
 from reps_ledger.ledger import reviewing
-from reps_ledger.ledger.core import LedgerCore
+from reps_ledger.ledger.core import LedgerCore, Moment
 from reps_ledger.log import Receipt
 from reps_ledger.policies.charter import Charter, dump_charter
 from reps_ledger.policies.policy import Policy
 from reps_ledger.views import DocketItem, DocketView
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
 
 __all__ = ["Ledger"]
 
@@ -159,3 +165,26 @@ class Ledger(LedgerCore):
             NotFound: there is no such decision, or its policy's words are not recorded.
         """
         return reviewing.replay_decision(self, review)
+
+    def columns(
+        self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None
+    ) -> Columns:
+        """Return all that stands as arrays, as known at a position: what replay runs on.
+
+        They are kept beside a ledger's file, in the folder ``<file>.columns``, and brought up to
+        date from there; what cannot be read there is made again.
+
+        Args:
+            at: a position, a receipt, or a datetime, as ``known_at`` of `as_of`; None for
+                everything.
+            folder: where to keep them instead; a ledger that is no file keeps none otherwise.
+
+        Raises:
+            MissingExtra: the extra ``replay`` is not installed.
+        """
+        try:
+            from reps_ledger.replay.columns import folder_of, load_or_build  # noqa: PLC0415
+        except ImportError as error:
+            raise MissingExtra("replay", "columns of a ledger") from error
+        reading = self.as_of(known_at=at).reading
+        return load_or_build(reading, folder_of(reading.log) if folder is None else folder)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import typing
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -17,11 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["every_kind", "one_kind"]
 
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
-_TYPES: Final[dict[str, pa.DataType]] = {
-    "bool": pa.bool_(),
-    "int": pa.int64(),
-    "float": pa.float64(),
-    "date": pa.date32(),
+_TYPES: Final[dict[type, pa.DataType]] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    date: pa.date32(),
 }
 _LONG: Final = pa.schema(
     [
@@ -43,7 +46,7 @@ def one_kind(table: Table, parts: Parts, people: tuple[str, ...]) -> pa.Table:
     columns["position"] = pa.array(table.order)
     for name, found in table.fields.items():
         if name not in columns:
-            columns[name] = _values(found, parts.shapes[name])
+            columns[name] = _values(found, name, parts)
     for name, moments in table.instants.items():
         columns[name] = _moments(moments)
     if table.verified is not None:
@@ -76,25 +79,20 @@ def _moments(instants: Instants) -> pa.Array:
     return pa.array(instants, mask=instants == MISSING).cast(_INSTANT)
 
 
-def _values(found: Coded, shape: str) -> pa.Array:
-    if shape == "text":
+def _values(found: Coded, name: str, parts: Parts) -> pa.Array:
+    if parts.shapes[name] == "text":
         return _dictionary(found.codes, pa.array(found.values, pa.string()))
-    values = _array(found.values, shape)
+    kind = _type_of(parts.hints[name])
+    try:
+        values = pa.array(found.values, kind)
+    except OverflowError:  # whole numbers beyond 64 bits
+        values = pa.array([*map(str, found.values)], pa.string())
     return values.take(pa.array(found.codes, mask=found.codes < 0))
 
 
-def _array(values: tuple[Any, ...], shape: str) -> pa.Array:
-    if shape != "list":
-        try:
-            return pa.array(values, _TYPES[shape])
-        except OverflowError:  # whole numbers beyond 64 bits
-            return pa.array([str(value) for value in values], pa.string())
-    kind = type(next((item for value in values for item in value), ""))
-    return pa.array([[*value] for value in values], pa.list_(_LISTED.get(kind, pa.string())))
-
-
-_LISTED: Final[dict[type, pa.DataType]] = {
-    bool: pa.bool_(),
-    int: pa.int64(),
-    float: pa.float64(),
-}
+def _type_of(hint: Any) -> pa.DataType:
+    if hint in _TYPES:
+        return _TYPES[hint]
+    inner = [option for option in typing.get_args(hint) if option is not type(None)]
+    kind = _type_of(inner[0])
+    return pa.list_(kind) if typing.get_origin(hint) is tuple else kind

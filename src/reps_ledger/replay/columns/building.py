@@ -26,7 +26,6 @@ from reps_ledger.replay.columns.verifying import Reports
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
     from datetime import datetime
 
     from reps_ledger.domain.amendments import Amendments
@@ -37,8 +36,8 @@ __all__ = ["Builder", "build"]
 
 _REPORT: Final = "report.filed"
 _VERIFIED: Final = "report.verified"
-_PENDING: Final = 1 << 16
-"""Entries that wait to become arrays."""
+_PENDING: Final = 1_000
+"""Entries of a kind that wait to become arrays; no more than a processor's cache holds."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -74,29 +73,30 @@ class Builder:
     def take(self, entries: Iterable[Entry]) -> None:
         """Take entries that stand, in order of position."""
         pending: dict[type, list[Entry]] = {}
-        waiting = 0
         for entry in entries:
             kind = type(entry.fact)
-            if kind in pending:
-                pending[kind].append(entry)
-            else:
+            if kind not in pending:
                 pending[kind] = [entry]
-            waiting += 1
-            if waiting == _PENDING:
-                self._flush(pending)
-                waiting = 0
-        self._flush(pending)
+                continue
+            some = pending[kind]
+            some.append(entry)
+            if len(some) == _PENDING:
+                self._flush(some)
+                some.clear()
+        for some in pending.values():
+            self._flush(some)
 
-    def _flush(self, pending: dict[type, list[Entry]]) -> None:
-        for entries in pending.values():
-            described = self.registry.of(entries[0].fact)
-            name = described.kind.name
-            if name not in self._kinds:
-                self._kinds[name] = _Kind(parts_of(described), self._who, self._earlier.table(name))
-            self._kinds[name].take(entries)
-            if name == _REPORT:
-                self._reports.take(entries)
-        pending.clear()
+    def _flush(self, entries: Sequence[Entry]) -> None:
+        """Take some entries of one kind."""
+        if not entries:
+            return
+        described = self.registry.of(entries[0].fact)
+        name = described.kind.name
+        if name not in self._kinds:
+            self._kinds[name] = _Kind(parts_of(described), self._who, self._earlier.table(name))
+        self._kinds[name].take(entries)
+        if name == _REPORT:
+            self._reports.take(entries)
 
     def columns(self) -> Columns:
         """Return the columns of all that was taken, and of those that it began with."""
@@ -151,7 +151,7 @@ class _Kind:
         for name in self._parts.several:
             for people in {getattr(fact, name) for fact in facts}:
                 for person in people or ():
-                    self._who[person]  # noqa: B018 — it is somebody from now on
+                    self._who[person]  # which gives them a code
         for name in self._parts.coded:
             bearers = entries if name in ENVELOPE else facts
             self._coded[name].append(_codes(self._coders[name], name, bearers))
@@ -161,7 +161,9 @@ class _Kind:
     def table(self, turned: Codes) -> Table:
         """Return the table, with people's codes turned."""
         at, order = np.concatenate(self._at), np.concatenate(self._order)
-        persons = {name: turned[np.concatenate(self._persons.pop(name))] for name in (*self._persons,)}
+        persons = {
+            name: turned[np.concatenate(self._persons.pop(name))] for name in (*self._persons,)
+        }
         member = persons.get("member")
         settled = len(self._earlier)
         if member is None:
@@ -182,9 +184,7 @@ class _Kind:
             persons={name: codes[rows] for name, codes in persons.items()},
             fields=fields,
             numbers=Lazily(self._parts.numbers, lambda name: floats_of(fields[name])),
-            instants={
-                name: np.concatenate(found)[rows] for name, found in self._instants.items()
-            },
+            instants={name: np.concatenate(found)[rows] for name, found in self._instants.items()},
             verified=verified,
         )
 

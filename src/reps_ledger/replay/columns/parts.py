@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import typing
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
@@ -27,6 +28,7 @@ class Parts:
         several: fields that name several; they are among ``coded``.
         coded: fields kept as codes into their values, with `ENVELOPE`.
         shapes: what each of these holds, as `FactType` says.
+        hints: of what type each is.
         numbers: those of them that hold numbers.
         instants: fields that hold an instant.
         verifiable: whether the facts can be verified.
@@ -37,6 +39,7 @@ class Parts:
     several: tuple[str, ...]
     coded: tuple[str, ...]
     shapes: dict[str, str]
+    hints: dict[str, Any]
     numbers: tuple[str, ...]
     instants: tuple[str, ...]
     verifiable: bool
@@ -58,6 +61,7 @@ def parts_of(described: FactType) -> Parts:
         several=several,
         coded=(*coded, *ENVELOPE),
         shapes={**{field: shapes[field] for field in coded}, **dict.fromkeys(ENVELOPE, "text")},
+        hints={**typing.get_type_hints(described.cls), **dict.fromkeys(ENVELOPE, str)},
         numbers=tuple(field for field in coded if shapes[field] in {"int", "float"}),
         instants=tuple(field for field in rest if shapes[field] == "instant"),
         verifiable=name == "report.filed",

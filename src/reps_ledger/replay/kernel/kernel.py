@@ -72,7 +72,12 @@ class Kernel:
 
     def holds(self, condition: Condition, points: Points, past: Past | None = None) -> Truths:
         """Return, for points, whether a condition holds."""
-        return _truth(condition, lambda leaf: leaf_holds(leaf, points, self, past))
+        return self.combined(condition, lambda leaf: leaf_holds(leaf, points, self, past))
+
+    @staticmethod
+    def combined(condition: Condition, of_leaf: Callable[[Leaf], Truths]) -> Truths:
+        """Return where a condition holds, where its leaves hold as told."""
+        return _truth(condition, of_leaf)
 
     @cached_property
     def joining(self) -> Codes:

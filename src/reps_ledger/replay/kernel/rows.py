@@ -67,6 +67,10 @@ class Rows:
         """Return some of the rows."""
         return Rows(self.member[kept], self.at[kept], self.order[kept], self.index[kept])
 
+    def part(self, part: slice) -> Rows:
+        """Return a stretch of the rows."""
+        return Rows(self.member[part], self.at[part], self.order[part], self.index[part])
+
     @cached_property
     def _times(self) -> Instants:
         return np.unique(self.at)
