@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import columns
 import importing
 import judging
 import memory
@@ -20,6 +21,7 @@ BENCHMARKS = {
     "import": importing.run,
     "read": reading.run,
     "judge": judging.run,
+    "columns": columns.run,
     "memory": memory.run,
 }
 

@@ -59,6 +59,9 @@ EXTRAS: Final[dict[str, set[str]]] = {
 }
 """What each extra of the design brings, as modules."""
 
+NEED_THEIR_EXTRA: Final = frozenset({"cli", "replay"})
+"""Layers that nothing imports but from within functions."""
+
 
 def files() -> list[Path]:
     """Every file of the package."""
@@ -369,16 +372,19 @@ def test_core_imports_are_dependencies() -> None:
 
 
 def test_optional_parts_are_imported_late() -> None:
-    """Importing reps_ledger imports nothing that an extra brings."""
-    of_extras = set().union(*EXTRAS.values())
+    """Importing reps_ledger imports nothing that an extra brings.
+
+    Layers that cannot be without their extra import it at once, and so are imported late.
+    """
+    late = set().union(*EXTRAS.values()) | {f"reps_ledger.{name}" for name in NEED_THEIR_EXTRA}
     early = {
         (named(path), name)
         for path in files()
-        if layer(module_of(path)) != "cli"
+        if layer(module_of(path)) not in NEED_THEIR_EXTRA
         for node in parsed(path).body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
         + [alias.name for alias in node.names]
-        if name.split(".")[0] in of_extras
+        if {name.split(".")[0], ".".join(name.split(".")[:2])} & late
     }
     assert early == set()

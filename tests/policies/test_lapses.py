@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reps_ledger as rl
 from policies.asking import days_in, families_of, policies, single_conditions, widths_in
-from policies.making import DAY, TICK, subjects
+from policies.making import DAY, TICK, about, moment, subjects
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import (
     Condition,
@@ -53,6 +54,7 @@ from reps_ledger.policies import (
     time_since,
     total,
     weeks,
+    when,
     years,
 )
 from reps_ledger.policies.evaluation import edges_after, outcome_of
@@ -89,7 +91,7 @@ def pauses(subject: Subject) -> set[timedelta]:
 
 def dense(asked: object, subject: Subject, *, grid: bool = True) -> list[datetime]:
     """Return so many instants from now on that no change can hide between them."""
-    found = {moment for moment in _dense(asked, subject) if moment >= subject.at}
+    found = {instant for instant in _dense(asked, subject) if instant >= subject.at}
     if grid:
         found |= {subject.at + step * _GRID for step in range(int(_YEARS * DAY / _GRID))}
     return sorted(found)
@@ -125,10 +127,10 @@ def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObje
         assert verdict.lapses_to != verdict.outcome
         assert outcome_of(policy, subject.moved(lapses_at)) == verdict.lapses_to
         assert outcome_of(policy, subject.moved(lapses_at - TICK)) == verdict.outcome
-    for moment in dense(policy, subject):
-        if lapses_at is None or moment < lapses_at:
-            found = outcome_of(policy, subject.moved(moment))
-            assert found == verdict.outcome, moment
+    for instant in dense(policy, subject):
+        if lapses_at is None or instant < lapses_at:
+            found = outcome_of(policy, subject.moved(instant))
+            assert found == verdict.outcome, instant
 
 
 REPORTS: Final = facts("report.filed")
@@ -193,13 +195,13 @@ def test_a_condition_changes_only_at_its_edges(condition: Condition) -> None:
     seen = subjects(max_size=7, families=families_of(condition), of=widths_in(condition))
 
     @given(seen)
-    @settings(max_examples=40)
+    @settings(max_examples=50)
     def changes_only_at_edges(subject: Subject) -> None:
         edges = set(edges_after([leaf], subject))
         held_now = leaf.find(subject).holds
-        for moment in sorted({*dense(condition, subject, grid=False), *edges}):
-            found = leaf.find(subject.moved(moment)).holds
-            assert found == held_now or moment in edges, moment
+        for instant in sorted({*dense(condition, subject, grid=False), *edges}):
+            found = leaf.find(subject.moved(instant)).holds
+            assert found == held_now or instant in edges, instant
             held_now = found
 
     changes_only_at_edges()
@@ -213,7 +215,51 @@ def test_any_condition_changes_only_at_its_edges(condition: Condition, data: st.
     (leaf,) = leaves(condition)
     edges = set(edges_after([leaf], subject))
     held_now = leaf.find(subject).holds
-    for moment in sorted({*dense(condition, subject), *edges}):
-        found = leaf.find(subject.moved(moment)).holds
-        assert found == held_now or moment in edges, moment
+    for instant in sorted({*dense(condition, subject), *edges}):
+        found = leaf.find(subject.moved(instant)).holds
+        assert found == held_now or instant in edges, instant
         held_now = found
+
+
+SOONER: Final[list[tuple[Condition, rl.Fact, str, str]]] = [
+    (
+        count(REPORTS, within=weeks(4), ahead=weeks(4)) >= 1,
+        rl.ReportFiled(member="ana", activity="event", announced=True),
+        "2019-01-01",
+        "2018-12-04",
+    ),
+    (
+        noticed("nudge", overdue=True),
+        rl.NoticeSent(
+            member="ana", notice="n", stage="nudge", policy="p", deadline=moment("2018-11-01")
+        ),
+        "2018-09-01",
+        "2018-11-01",
+    ),
+    (
+        members(on_leave()) < 1,
+        rl.LeaveStarted(member="ben", expected_return=moment("2018-11-01")),
+        "2018-09-01",
+        "2018-11-01",
+    ),
+    (
+        members(tenure() >= weeks(4)) >= 2,
+        rl.MemberJoined(member="cem"),
+        "2018-09-20",
+        "2018-10-18",
+    ),
+]
+
+
+@pytest.mark.parametrize(("condition", "fact", "on", "lapses"), SOONER, ids=str)
+def test_outcomes_lapse_by_what_is_known_to_come(
+    condition: Condition, fact: rl.Fact, on: str, lapses: str
+) -> None:
+    """What was announced comes near, deadlines pass, leave of others ends, others grow older."""
+    told = [(rl.MemberJoined(member="ben"), "2018-01-01"), (fact, on)]
+    verdict = evaluate(
+        Policy("p", cases=(when(condition).then("good"),), otherwise="bad"),
+        about(*told, at="2018-10-01"),
+    )
+    assert (verdict.outcome, verdict.lapses_to) == ("bad", "good")
+    assert verdict.lapses_at == moment(lapses)

@@ -169,7 +169,7 @@ def test_a_services_own_facts() -> None:
         ledger.record(less, by="ben", occurred_at=date(2018, 5, 2))
         table = ledger.columns().table("mentoring.held")
     assert "notes" not in {*table.fields, *table.persons, *table.instants}
-    assert table.fields["topics"].values == ((), ("a", "b"))
+    assert table.fields["topics"].values == (("a", "b"), ())
     assert table.fields["minutes"].values == (5, 2**53 + 1)
     assert str(table.fields["score"].values) == "(0.0,)"
     assert table.fields["score"].codes.tolist() == [-1, 0]
@@ -246,9 +246,7 @@ def test_later_verifications_of_earlier_reports(tmp_path: Path) -> None:
 def test_columns_as_known_at(tmp_path: Path) -> None:
     """A ledger gives columns as known at a position, a receipt or a datetime, kept or not."""
     with open_ledger(tmp_path / "reps.db") as ledger:
-        first = ledger.record(
-            rl.MemberJoined(member="ana"), by="x", occurred_at=date(2017, 1, 1)
-        )
+        first = ledger.record(rl.MemberJoined(member="ana"), by="x", occurred_at=date(2017, 1, 1))
         ledger.record(rl.MemberJoined(member="ben"), by="x", occurred_at=date(2017, 1, 1))
         assert ledger.columns().people == ("ana", "ben")
         assert (tmp_path / "reps.db.columns" / "manifest.json").exists()

@@ -126,9 +126,13 @@ def map_file(folder: Path, stored: Stored) -> pa.Buffer:
     return pa.py_buffer(content)
 
 
+def _column(content: pa.Buffer, name: str) -> pa.ChunkedArray:
+    return pq.ParquetFile(pa.BufferReader(content)).read(columns=[name])[name]
+
+
 def opened(values: pa.Buffer, name: str, hint: Any) -> tuple[Any, ...]:
     """Return a list of values out of a file of them."""
-    found = pq.read_table(pa.BufferReader(values), columns=[name])[name][0].as_buffer()
+    found = _column(values, name)[0].as_buffer()
     listed: list[Any] = msgspec.json.decode(memoryview(found), type=list[hint])
     return tuple(listed)
 
@@ -141,20 +145,20 @@ def table_of(content: pa.Buffer, values: pa.Buffer, parts: Parts) -> Table:
     """
 
     def read(name: str) -> Any:
-        column = pq.read_table(pa.BufferReader(content), columns=[name])[name]
-        found = column.to_numpy()
+        found = _column(content, name).to_numpy()
         found.setflags(write=False)
         return found
 
     def field(name: str) -> Coded:
         return Coded(opened(values, name, parts.hints[name]), read(_CODE + name))
 
-    names = set(pq.read_schema(pa.BufferReader(content)).names)
+    names = {*pq.read_schema(pa.BufferReader(content)).names}
     wanted = {"at", "order", *(["verified"] if parts.verifiable else [])}
     wanted |= {_PERSON + name for name in parts.persons} | {_CODE + name for name in parts.coded}
     wanted |= {_INSTANT + name for name in parts.instants}
-    if names != wanted:
-        raise KeyError(*sorted(names ^ wanted))
+    listed = {*pq.read_schema(pa.BufferReader(values)).names}
+    if (names, listed) != (wanted, {*parts.coded}):
+        raise KeyError(parts.name)
     fields = Lazily(parts.coded, field)
     return Table(
         name=parts.name,

@@ -15,12 +15,10 @@ from attrs import define, field
 
 from reps_ledger.domain.time import EPOCH, FIRST, LAST, day_start, microseconds
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.language.windows import day_after, period_start
+from reps_ledger.policies.language.windows import day_after, period_end, period_start
+from reps_ledger.replay.kernel.placing import Instants, places
 
 __all__ = ["BEGINNING", "END", "Calendar", "Instants", "moment"]
-
-Instants = np.ndarray[Any, np.dtype[np.int64]]
-"""Microseconds since 1970, in UTC."""
 
 BEGINNING: Final = microseconds(FIRST)
 END: Final = microseconds(LAST)
@@ -63,6 +61,18 @@ class Calendar:
         return self._each(
             instants, ("period", period), lambda at: period_start(at, period, self.zone)
         )
+
+    def periods(self, instants: Instants, period: str) -> Instants:
+        """Return a number for the calendar period of each instant, rising with time."""
+        if not len(instants):
+            return instants
+        start, last = moment(int(instants.min())), moment(int(instants.max()))
+        starts = []
+        at = period_start(start, period, self.zone)
+        while at <= last:
+            starts.append(microseconds(at))
+            at = period_end(at, period, self.zone)
+        return np.asarray(places(np.array(starts, np.int64), instants))
 
     def start_of(self, day: date) -> int:
         """Return the first instant of a day."""

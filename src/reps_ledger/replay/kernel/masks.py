@@ -15,7 +15,7 @@ from attrs import define, field
 
 from reps_ledger.policies.language.clocks import Tenure, TimeSince
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.counts import Count
+from reps_ledger.policies.language.counts import Count, Distinct
 from reps_ledger.policies.language.learned import Completed, OnOrAfter
 from reps_ledger.policies.language.measures import Compare
 from reps_ledger.policies.language.people import Held, IsMember, Joined
@@ -25,7 +25,8 @@ from reps_ledger.replay.columns import MISSING
 from reps_ledger.replay.kernel.asking import leaf_holds, stretches_of, suffix_of
 from reps_ledger.replay.kernel.instants import BEGINNING, END, Instants
 from reps_ledger.replay.kernel.measuring import bounds
-from reps_ledger.replay.kernel.rows import Points, Rows
+from reps_ledger.replay.kernel.placing import places
+from reps_ledger.replay.kernel.rows import Codes, Points, Rows
 from reps_ledger.replay.kernel.words import (
     Words,
     between,
@@ -93,7 +94,7 @@ class Masks:
                 return from_date(self.kernel.joined[low:high], self.dates)
             case Joined() | Completed():
                 return from_date(suffix_of(leaf, self.kernel)[low:high], self.dates)
-            case Compare(measure=Count()) | Compare(measure=TimeSince()):
+            case Compare(measure=Count() | TimeSince() | Distinct()):
                 window = self._window(leaf)
                 if window is not None:
                     return self._windowed(leaf, window, low, high)
@@ -126,8 +127,8 @@ class Masks:
 
     def _spans(self, start: Instants, end: Instants) -> Words:
         """Return the dates on which spans ``[start, end)`` hold."""
-        first = np.searchsorted(self.dates, start, "left")
-        last = np.searchsorted(self.dates, end, "left")
+        first = places(self.dates, start - 1)
+        last = places(self.dates, end - 1)
         return between(first, last, len(self.dates))
 
     def _tenure(self, leaf: Compare, low: int, high: int) -> Words:
@@ -135,16 +136,16 @@ class Masks:
         measure: Any = leaf.measure
         reach = self.kernel.calendar.before(self.dates, leaf.threshold)  # type: ignore[arg-type]
         at_least = leaf.operator in {"at_least", "less_than"}
-        side: Any = "left" if at_least else "right"
+        late = 1 if at_least else 0  # at least so long: who began at that very instant too
         if measure.role is None:
             start = self.kernel.joined[low:high]
-            first = np.searchsorted(reach, start, side)
+            first = places(reach, start - late)
             long = between(first, np.full(len(first), len(self.dates)), len(self.dates))
             long &= from_date(start, self.dates)
         else:
             held = self.kernel.role_spans(measure.role, measure.community)
             rows, part = self._slice(held.rows, low, high)
-            first = np.searchsorted(reach, rows.at, side)
+            first = places(reach, rows.at - late)
             words = between(first, np.full(len(first), len(self.dates)), len(self.dates))
             words &= self._spans(rows.at, held.end[part])
             long = or_by_member(words, rows.member, low, high)
@@ -161,7 +162,9 @@ class Masks:
             return None
         measure = leaf.measure
         points = Points(np.zeros(len(self.dates), np.int64), self.dates)
-        if isinstance(measure, Count) and isinstance(measure.within, _WINDOWS):
+        if isinstance(measure, Distinct) and measure.period is None:
+            return None
+        if isinstance(measure, Count | Distinct) and isinstance(measure.within, _WINDOWS):
             within = measure.within
             if isinstance(within, Rolling) and (within.pausing or within.ahead is not None):
                 return None
@@ -182,7 +185,7 @@ class Masks:
     ) -> Words:
         facts, start, end = window
         selected = self.kernel.selected(facts)
-        if isinstance(leaf.measure, Count):
+        if isinstance(leaf.measure, Count | Distinct):
             return self._counted(leaf, selected, start, end, low, high)
         some = self._at_least(1, selected, start, end, low, high)
         every = everywhere(len(self.dates), high - low)
@@ -202,7 +205,10 @@ class Masks:
         every = everywhere(len(self.dates), high - low)
 
         def at_least(k: int) -> Words:
-            return every if k <= 0 else self._at_least(k, selected, start, end, low, high)
+            if k <= 0:
+                return every
+            period = getattr(leaf.measure, "period", None)
+            return self._at_least(k, selected, start, end, low, high, period)
 
         match leaf.operator:
             case "at_least":
@@ -216,22 +222,39 @@ class Masks:
         return at_least(number) & ~at_least(number + 1)
 
     def _at_least(  # noqa: PLR0917 — how many of what, where
-        self, k: int, selected: Selected, start: Any, end: Any, low: int, high: int
+        self,
+        k: int,
+        selected: Selected,
+        start: Any,
+        end: Any,
+        low: int,
+        high: int,
+        period: str | None = None,
     ) -> Words:
-        """Return the dates on which members have at least k rows inside the windows."""
+        """Return the dates on which members have at least k rows inside the windows.
+
+        Of a period, k different ones: rows of one period are counted as one.
+        """
         rows, part = self._slice(selected.plain, low, high)
         words = self._inside(selected, rows, start, end, low)
         if not selected.is_plain:
             words = words & self._visible(selected, part)
-            if k > 1:
-                return self._dense(words, rows, k, low, high)
+        member = rows.member
+        if period is not None and len(rows):
+            number = self.kernel.calendar.periods(rows.at, period)
+            new = (member[1:] != member[:-1]) | (number[1:] != number[:-1])
+            starts = np.flatnonzero(np.r_[True, new])
+            words = np.bitwise_or.reduceat(words, starts, axis=1)
+            member = member[starts]
+        if k > 1 and not selected.is_plain:
+            return self._dense(words, member, k, low, high)
         if k > 1:
-            if k > len(rows):
+            if k > len(member):
                 return np.zeros((len(words), high - low), np.uint64)
-            same = rows.member[k - 1 :] == rows.member[: len(rows) - k + 1]
-            words = np.where(same, words[:, k - 1 :] & words[:, : len(rows) - k + 1], 0)
-            return or_by_member(words, rows.member[k - 1 :], low, high)
-        return or_by_member(words, rows.member, low, high)
+            same = member[k - 1 :] == member[: len(member) - k + 1]
+            words = np.where(same, words[:, k - 1 :] & words[:, : len(member) - k + 1], 0)
+            member = member[k - 1 :]
+        return or_by_member(words, member, low, high)
 
     def _inside(
         self, selected: Selected, rows: Rows, start: Instants, end: Instants, low: int
@@ -242,7 +265,7 @@ class Masks:
         cells = self._cells.get(key)
         if cells is None:
             self._cells = {k: v for k, v in self._cells.items() if k[1] == low}
-            cells = self._cells[key] = np.searchsorted(cuts, rows.at, "right")
+            cells = self._cells[key] = places(cuts, rows.at)
         name = (selected.facts, start.tobytes(), end.tobytes())
         table = self._tables.get(name)
         if table is None:
@@ -266,11 +289,11 @@ class Masks:
             words &= told if selected.facts.verified else ~told
         return words
 
-    def _dense(self, words: Words, rows: Rows, k: int, low: int, high: int) -> Words:
+    def _dense(self, words: Words, member: Codes, k: int, low: int, high: int) -> Words:
         """Count bits, where those that count are not one stretch of a member's rows."""
         found = np.zeros((high - low, len(self.dates)), np.int64)
-        if len(rows):
-            starts = np.flatnonzero(np.r_[True, rows.member[1:] != rows.member[:-1]])
+        if len(member):
+            starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]])
             bits = unpacked(words, len(self.dates)).astype(np.int64)
-            found[rows.member[starts] - low] = np.add.reduceat(bits, starts, axis=0)
+            found[member[starts] - low] = np.add.reduceat(bits, starts, axis=0)
         return packed(found >= k)

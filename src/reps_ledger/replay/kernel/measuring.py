@@ -132,8 +132,7 @@ def _distinct(measure: Distinct, points: Points, kernel: Kernel) -> Codes:
     selected = kernel.selected(measure.facts)
     number, row = selected.seen(points, *bounds(measure.within, points, kernel))
     if measure.period is not None:
-        starts = kernel.calendar.period_start(selected.rows.at, measure.period)
-        codes = np.unique(starts, return_inverse=True)[1].reshape(-1)[row]
+        codes = kernel.calendar.periods(selected.rows.at, measure.period)[row]
     elif measure.name is not None:
         number, codes = kernel.field_values(selected, measure.name, number, row)
     else:

@@ -60,6 +60,15 @@ class Rows:
         place = whose[np.lexsort((order[whose], at[whose], member[whose]))]
         return cls(member[place], at[place], order[place], index[place])
 
+    @classmethod
+    def in_place(cls, member: Any, at: Any, order: Any, kept: Truths) -> Rows:
+        """Take rows that are sorted already, but for those of nobody and those not kept."""
+        kept = kept & (member >= 0)
+        if kept.all():
+            return cls(member, at, order, np.arange(len(member)))
+        index = np.flatnonzero(kept)
+        return cls(member[index], at[index], order[index], index)
+
     def __len__(self) -> int:
         return len(self.member)
 
@@ -77,7 +86,8 @@ class Rows:
 
     @cached_property
     def _keys(self) -> Codes:
-        return self.member * (len(self._times) + 1) + np.searchsorted(self._times, self.at)
+        base = self.member.astype(np.int64) * (len(self._times) + 1)
+        return base + np.searchsorted(self._times, self.at)
 
     def between(self, member: Codes, start: Any, end: Any) -> tuple[Codes, Codes]:
         """Return the range of rows of each member from ``start`` to ``end``, both included."""

@@ -127,8 +127,13 @@ def select(facts: Facts, kernel: Kernel) -> Selected:
     """Find the rows of a selection."""
     columns = kernel.columns
     tables = tuple(columns.table(kind) for kind in facts.kinds)
-    owner = np.concatenate([_person(table, facts.person, columns) for table in tables])
-    return _with_people(_selected(facts, tables, owner, kernel), kernel)
+    if len(tables) == 1 and facts.person == "member" and "member" in tables[0].persons:
+        owner = tables[0].persons["member"]  # rows of a table are in its members' order
+        found = _selected(facts, tables, owner, kernel, in_place=True)
+    else:
+        owner = np.concatenate([_person(table, facts.person, columns) for table in tables])
+        found = _selected(facts, tables, owner, kernel)
+    return _with_people(found, kernel)
 
 
 def select_body(facts: Facts, community: str | None, kernel: Kernel) -> Selected:
@@ -150,11 +155,21 @@ def _in(table: Table, community: str | None, columns: Columns) -> Codes:
     return np.where(here, 0, -1)
 
 
-def _selected(facts: Facts, tables: tuple[Table, ...], owner: Codes, kernel: Kernel) -> Selected:
-    kept = np.concatenate([_passing(facts, table, kernel) for table in tables])
-    at = np.concatenate([table.at for table in tables])
-    order = np.concatenate([table.order for table in tables])
-    rows = Rows.sorted(np.where(kept, owner, -1), at, order)
+def _selected(
+    facts: Facts,
+    tables: tuple[Table, ...],
+    owner: Any,
+    kernel: Kernel,
+    *,
+    in_place: bool = False,
+) -> Selected:
+    kept = _joined([_passing(facts, table, kernel) for table in tables])
+    at = _joined([table.at for table in tables])
+    order = _joined([table.order for table in tables])
+    if in_place:
+        rows = Rows.in_place(owner, at, order, kept)
+    else:
+        rows = Rows.sorted(np.where(kept, owner, -1), at, order)
     announced = np.concatenate([kernel.flag(table, "announced") for table in tables])[rows.index]
     asked = any(item.name == "announced" for item in facts.where)
     end = None
@@ -226,3 +241,7 @@ def _passing(facts: Facts, table: Table, kernel: Kernel) -> Truths:
 def _filtered(item: Filter, table: Table, columns: Columns) -> Truths:
     values, codes = _coded(table, item.name, columns)
     return np.array([*(item.takes(value) for value in values), False], bool)[codes]
+
+
+def _joined(parts: list[Any]) -> Any:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from reps_ledger.replay.kernel.instants import Instants
+from reps_ledger.replay.kernel.placing import Instants, places
 from reps_ledger.replay.kernel.rows import Codes, Truths
 
 __all__ = [
@@ -51,7 +51,7 @@ def between(first: Codes, last: Codes, dates: int) -> Words:
 
 def from_date(instants: Instants, dates: Instants) -> Words:
     """Return words in which the dates at or after instants are set."""
-    first = np.searchsorted(dates, instants, "left")
+    first = places(dates, instants - 1)
     return between(first, np.full(len(first), len(dates)), len(dates))
 
 

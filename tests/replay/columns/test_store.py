@@ -1,0 +1,365 @@
+"""Kept columns: brought up to date, never trusted when damaged, whole whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import time
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reps_ledger as rl
+from histories import open_ledger
+from replay.columns.tables import same
+from replay.columns.writer import start
+from reps_ledger.replay.columns import build, building, load_or_build, store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from reps_ledger.log import Reading
+    from reps_ledger.replay.columns import Columns
+
+DAY = date(2018, 1, 1)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[rl.Ledger]:
+    """A ledger in a file, of which columns are kept."""
+    with open_ledger(tmp_path / "reps.db") as ledger:
+        join(ledger, "ana", "ben")
+        report = rl.ReportFiled(member="ana", activity="talk", areas=("a", "b"), amount=1.5)
+        filed = ledger.record(report, by="ana", occurred_at=DAY)
+        check = rl.ReportVerified(member="ana", report=filed.id, verifier="ben")
+        ledger.record(check, by="ben", occurred_at=DAY)
+        ledger.columns()
+        yield ledger
+
+
+@pytest.fixture
+def folder(ledger: rl.Ledger, tmp_path: Path) -> Path:
+    """Where they are kept."""
+    assert ledger.position
+    return tmp_path / "reps.db.columns"
+
+
+def join(ledger: rl.Ledger, *names: str) -> None:
+    """Let people join."""
+    for name in names:
+        ledger.record(rl.MemberJoined(member=name), by="x", occurred_at=DAY)
+
+
+def reading(ledger: rl.Ledger, at: int | None = None) -> Reading:
+    """What a ledger knows."""
+    return ledger.as_of(known_at=at).reading
+
+
+class Read:
+    """Counts the entries of which columns are made."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.count = 0
+        take = building.Builder.take
+
+        def counted(builder: building.Builder, entries: Any) -> None:
+            def each() -> Iterator[Any]:
+                for entry in entries:
+                    self.count += 1
+                    yield entry
+
+            take(builder, each())
+
+        monkeypatch.setattr(building.Builder, "take", counted)
+
+    def of(self, ledger: rl.Ledger) -> int:
+        """Make columns, which must be right; return how many entries that took."""
+        self.count = 0
+        made = ledger.columns()
+        count, whole = self.count, build(reading(ledger))
+        assert same(made, whole)
+        return count
+
+
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> Read:
+    """Counts what is read."""
+    return Read(monkeypatch)
+
+
+def test_only_what_is_new_is_read(ledger: rl.Ledger, read: Read) -> None:
+    """Nothing is read of what is kept; of what is new, that alone; after an amendment, all."""
+    assert read.of(ledger) == 0
+    join(ledger, "aaa", "zzz")
+    assert read.of(ledger) == 2
+    assert read.of(ledger) == 0
+    last = ledger.record(rl.MemberJoined(member="cleo"), by="x", occurred_at=DAY)
+    ledger.record(rl.EntryRetracted(target=last.id, reason="r"), by="x")
+    assert read.of(ledger) >= ledger.position - 2  # but for the two that do not stand
+    assert read.of(ledger) == 0
+
+
+@pytest.mark.parametrize("name", ["entry.corrected", "members.merged", "members.unmerged"])
+def test_whatever_amends_is_applied(ledger: rl.Ledger, read: Read, name: str) -> None:
+    """Corrections, merges and their undoing change what was kept before them."""
+    joined = next(ledger.entries())
+    facts: dict[str, list[rl.Fact]] = {
+        "entry.corrected": [
+            rl.EntryCorrected(
+                target=joined.id,
+                replacement=rl.MemberJoined(member="ana", kind="staff"),
+                reason="r",
+            )
+        ],
+        "members.merged": [rl.MembersMerged(member="ben", duplicate="ana", reason="r")],
+    }
+    facts["members.unmerged"] = [
+        *facts["members.merged"],
+        rl.MembersUnmerged(member="ben", duplicate="ana", reason="r"),
+    ]
+    for fact in facts[name]:
+        ledger.record(fact, by="x", occurred_at=None if name == "entry.corrected" else DAY)
+        assert read.of(ledger) > 2
+        assert read.of(ledger) == 0
+
+
+def test_an_earlier_position_is_not_kept(ledger: rl.Ledger, folder: Path, read: Read) -> None:
+    """Columns of the past are made apart, and what is kept stays as it is."""
+    before = content(folder)
+    assert ledger.columns(2).people == ("ana", "ben")
+    assert content(folder) == before
+    assert read.of(ledger) == 0
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All files of a folder."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_what_is_unchanged_is_not_written_again(ledger: rl.Ledger, folder: Path) -> None:
+    """Files stay of kinds of which there is nothing new; what is no longer used is removed."""
+    before = set(content(folder))
+    fact = rl.RoleAssigned(member="ana", role="mentor", community="asia")
+    ledger.record(fact, by="x", occurred_at=DAY)
+    ledger.columns()
+    after = set(content(folder))
+    assert {name for name in before if name != "manifest.json"} < after
+    join(ledger, "adam")
+    ledger.columns()
+    assert len(content(folder)) == len(after)
+    assert len({name.split(".")[-3] for name in after if name.count(".") > 2}) == 5
+
+
+def damages(folder: Path) -> list[Path]:
+    """The files that can be damaged."""
+    return sorted(folder.iterdir())
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_damage_is_seen(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A flipped bit, a lost end, a lost or an emptied file: the answer is right, and kept again."""
+    folder = tmp_path_factory.mktemp("damage") / "columns"
+    with open_ledger() as ledger:
+        join(ledger, "ana", "ben")
+        fact = rl.RoleAssigned(member="ana", role="mentor", community="asia")
+        ledger.record(fact, by="x", occurred_at=DAY)
+        right = load_or_build(reading(ledger), folder)
+        path = data.draw(st.sampled_from(damages(folder)))
+        whole = path.read_bytes()
+        match data.draw(st.sampled_from(["flip", "cut", "grow", "lose", "empty", "folder"])):
+            case "flip":
+                place = data.draw(st.integers(0, len(whole) - 1))
+                bit = 1 << data.draw(st.integers(0, 7))
+                path.write_bytes(whole[:place] + bytes([whole[place] ^ bit]) + whole[place + 1 :])
+            case "cut":
+                path.write_bytes(whole[: data.draw(st.integers(0, len(whole) - 1))])
+            case "grow":
+                path.write_bytes(whole + b"\0")
+            case "lose":
+                path.unlink()
+            case "empty":
+                path.write_bytes(b"")
+            case "folder":
+                path.unlink()
+                path.mkdir()
+                if data.draw(st.booleans()):
+                    shutil.rmtree(path)
+        assert same(load_or_build(reading(ledger), folder), right)
+        join(ledger, "cleo")
+        assert same(load_or_build(reading(ledger), folder), build(reading(ledger)))
+
+
+def resealed(folder: Path, **changes: Any) -> None:
+    """Write another manifest, with a checksum that fits."""
+    path = folder / "manifest.json"
+    manifest = {**json.loads(path.read_bytes())["manifest"], **changes}
+    body = msgspec.json.encode(manifest)
+    sealed = store._Sealed(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))
+    path.write_bytes(msgspec.json.encode(sealed))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 0},
+        {"format": 2},
+        {"registry": "0" * 64},
+        {"position": 2},
+        {"position": 1000},
+        {"last": "another"},
+        {"last": None},
+        {"people": {"file": "../reps.db", "sha256": "0" * 64}},
+        {"tables": {"no.such": [{"file": "x", "sha256": "0"}, {"file": "x", "sha256": "0"}]}},
+        {"tables": {}, "more": 1},
+    ],
+    ids=str,
+)
+def test_a_manifest_of_something_else(
+    ledger: rl.Ledger, folder: Path, read: Read, changes: dict[str, Any]
+) -> None:
+    """Another format, other facts, another log, another position: all is made anew, and kept."""
+    resealed(folder, **changes)
+    assert read.of(ledger) == ledger.position
+    assert read.of(ledger) == 0
+
+
+def test_files_that_are_swapped(ledger: rl.Ledger, folder: Path, read: Read) -> None:
+    """Sound files under the names of others are seen not to fit."""
+    tables = json.loads((folder / "manifest.json").read_bytes())["manifest"]["tables"]
+    swapped = {**tables, "member.joined": tables["report.filed"]}
+    resealed(folder, tables=swapped)
+    assert read.of(ledger) == ledger.position
+    arrays = tables["member.joined"][0]
+    resealed(folder, tables={**tables, "member.joined": [arrays, arrays]})
+    assert read.of(ledger) == ledger.position
+
+
+def test_another_ledger_in_its_place(tmp_path: Path) -> None:
+    """The columns of a ledger that is gone are not taken for those of the next of its name."""
+    for names in (["ana", "ben"], ["cleo", "dev"], ["eve"]):
+        with open_ledger(tmp_path / "reps.db") as ledger:
+            join(ledger, *names)
+            assert ledger.columns().people == tuple(names)
+            assert ledger.columns().people == tuple(names)
+        for path in tmp_path.glob("reps.db*"):
+            if path.is_file():
+                path.unlink()
+
+
+def test_other_kinds_of_fact(ledger: rl.Ledger, tmp_path: Path) -> None:
+    """A ledger opened with other facts makes its columns anew."""
+    kept = ledger.columns()
+    with rl.open(tmp_path / "reps.db") as plain:
+        made = plain.columns()
+        assert same(made, kept)
+        with pytest.raises(rl.InvalidInput):
+            made.table("mentoring.held")
+    assert len(ledger.columns().table("mentoring.held")) == 0
+
+
+def test_columns_outlive_their_files(ledger: rl.Ledger, folder: Path) -> None:
+    """What was loaded can be read to the end, also when the files are removed meanwhile."""
+    right = build(reading(ledger))
+    loaded = ledger.columns()
+    shutil.rmtree(folder)
+    assert same(loaded, right)
+    assert not loaded.table("report.filed").fields["areas"].codes.flags.writeable
+
+
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_folder_that_cannot_be_written(
+    ledger: rl.Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
+    """Without room or right to write the answer is the same, and what was kept stays."""
+    join(ledger, "cleo")
+    before = content(folder)
+
+    def fails(_: int) -> None:
+        raise OSError(fault, os.strerror(fault))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        assert ledger.columns().people == ("ana", "ben", "cleo")
+    assert content(folder) == before
+    file = folder.parent / "file"
+    file.write_text("not a folder")
+    assert ledger.columns(folder=file).people == ("ana", "ben", "cleo")
+    assert ledger.columns(folder=file / "below").position == 5
+
+
+def test_what_is_later_stays(
+    ledger: rl.Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is slow to keep an earlier position does not put it in the place of a later one."""
+    earlier = reading(ledger)
+    shutil.rmtree(folder)
+    join(ledger, "cleo")
+    slow = build
+
+    def overtaken(of: Reading) -> Columns:
+        monkeypatch.setattr(store, "build", slow)
+        ledger.columns()
+        return slow(of)
+
+    monkeypatch.setattr(store, "build", overtaken)
+    assert load_or_build(earlier, folder).people == ("ana", "ben")
+    manifest = json.loads((folder / "manifest.json").read_bytes())["manifest"]
+    assert manifest["position"] == 5
+
+
+def test_leftovers_are_cleared(ledger: rl.Ledger, folder: Path) -> None:
+    """What a crash left long ago is removed; what may be another's work stays."""
+    old, new = folder / "old.parquet", folder / ".new.tmp"
+    for path in (old, new):
+        path.write_bytes(b"?")
+    long_ago = time.time() - 100_000
+    os.utime(old, (long_ago, long_ago))
+    join(ledger, "cleo")
+    ledger.columns()
+    assert not old.exists()
+    assert new.exists()
+
+
+def test_a_writer_that_is_killed(tmp_path: Path) -> None:
+    """Killed at any step of keeping columns, a process leaves what the next one can go on from."""
+    path = tmp_path / "reps.db"
+    step = 0
+    with rl.open(path) as ledger:
+        join(ledger, "ana", "ben")
+        ledger.columns()
+        while True:
+            join(ledger, f"m{step}")
+            with start(path, str(step)) as process:
+                said, _ = process.communicate(timeout=60)
+            right = build(reading(ledger))
+            assert same(load_or_build(reading(ledger, ledger.position), None), right)
+            shutil.copytree(path.with_name("reps.db.columns"), tmp_path / f"copy{step}")
+            assert same(load_or_build(reading(ledger), tmp_path / f"copy{step}"), right)
+            if said:
+                break
+            assert process.returncode == -signal.SIGKILL
+            step += 1
+    assert step > 8
+
+
+def test_many_at_once(tmp_path: Path) -> None:
+    """Processes that record and keep columns at the same time get and leave right ones."""
+    path = tmp_path / "reps.db"
+    with rl.open(path) as ledger:
+        join(ledger, "ana")
+        others = [start(path, name) for name in ("one", "two", "three")]
+        for process in others:
+            said, _ = process.communicate(timeout=120)
+            assert said == "done\n"
+        assert same(ledger.columns(), build(reading(ledger)))
+        assert len(ledger.columns().people) == 46
