@@ -484,7 +484,7 @@ def test_findings_say_what_was_measured() -> None:
         "yes: it is 2018-01-01 or later",
         "yes: their last nudge under this policy was sent (on 2018-09-22)",
         'yes: their previous outcome was "good"',
-        "no: the largest part from one organisation among members is at most 30 % (100 %)",
+        "yes: the largest part from one organisation among members is at most 30 % (0 %)",
     ]
 
 

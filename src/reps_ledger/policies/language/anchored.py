@@ -97,6 +97,8 @@ class Preceding(Window):
         return Bounds(self.width.before(then, subject.zone) + TICK, then)
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        for entry in self.before.all(subject.dossier):  # from then on nothing more comes into it
+            yield entry.occurred_at + TICK
         for entry in entries:
             yield entry.occurred_at
         yield from self.before.edges(subject)

@@ -10,9 +10,10 @@ import numpy as np
 from attrs import evolve
 
 from reps_ledger.domain.time import EPOCH
-from reps_ledger.replay.columns.coding import Coder, coded, in_order_of
+from reps_ledger.replay.columns.coding import Coder, United, united
 from reps_ledger.replay.columns.model import (
     MISSING,
+    Coded,
     Codes,
     Columns,
     Instants,
@@ -36,7 +37,7 @@ __all__ = ["Builder", "build"]
 
 _REPORT: Final = "report.filed"
 _VERIFIED: Final = "report.verified"
-_PENDING: Final = 1_000
+_PENDING: Final = 500
 """Entries of a kind that wait to become arrays; no more than a processor's cache holds."""
 
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -65,8 +66,7 @@ class Builder:
         self.registry = reading.log.codec.registry
         self._reading = reading
         self._earlier = earlier or Columns(0, (), {}, self.registry)
-        self._who = Coder(self._earlier.people)
-        self._who.update(dict.fromkeys(amendments.aliases, -1))
+        self._who = Coder(amendments.aliases)
         self._kinds: dict[str, _Kind] = {}
         self._reports = Reports(reading.log, amendments.readings)
 
@@ -100,14 +100,10 @@ class Builder:
 
     def columns(self) -> Columns:
         """Return the columns of all that was taken, and of those that it began with."""
-        names = self._who.seen
-        order = sorted(range(len(names)), key=names.__getitem__)
-        turned = in_order_of(names, order)
-        tables = dict(self._earlier.tables)
-        if len(names) > len(self._earlier.people):
-            tables = {name: _renumbered(table, turned) for name, table in tables.items()}
+        people = united(self._earlier.people, self._who.seen, str)
+        tables = {name: _renumbered(t, people) for name, t in self._earlier.tables.items()}
         for name, kind in self._kinds.items():
-            tables[name] = kind.table(turned)
+            tables[name] = kind.table(people)
         if _REPORT in tables and _VERIFIED in self._kinds:
             found = self._reports.verified(
                 tables[_REPORT], tables[_VERIFIED], self._earlier.position
@@ -115,15 +111,17 @@ class Builder:
             tables[_REPORT] = evolve(tables[_REPORT], verified=found)
         return Columns(
             position=self._reading.known_at,
-            people=tuple(names[code] for code in order),
+            people=people.values,
             tables={name: tables[name] for name in sorted(tables)},
             registry=self.registry,
         )
 
 
-def _renumbered(table: Table, turned: Codes) -> Table:
+def _renumbered(table: Table, people: United) -> Table:
     """Return a table with people renumbered; it stays in order, as their order stays."""
-    before = table.persons
+    before, turned = table.persons, people.earlier
+    if turned is None:
+        return table
     return evolve(table, persons=Lazily(tuple(before), lambda name: turned[before[name]]))
 
 
@@ -134,11 +132,11 @@ class _Kind:
         self._parts = parts
         self._who = who
         self._earlier = earlier
-        self._coders = {name: Coder(earlier.fields[name].values) for name in parts.coded}
+        self._coders = {name: Coder() for name in parts.coded}
         self._at: list[Instants] = [earlier.at]
         self._order: list[Instants] = [earlier.order]
-        self._persons = {name: [earlier.persons[name]] for name in parts.persons}
-        self._coded = {name: [earlier.fields[name].codes] for name in parts.coded}
+        self._persons: dict[str, list[Codes]] = {name: [] for name in parts.persons}
+        self._coded: dict[str, list[Codes]] = {name: [] for name in parts.coded}
         self._instants = {name: [earlier.instants[name]] for name in parts.instants}
 
     def take(self, entries: Sequence[Entry]) -> None:
@@ -158,21 +156,19 @@ class _Kind:
         for name in self._parts.instants:
             self._instants[name].append(_instants([getattr(fact, name) for fact in facts]))
 
-    def table(self, turned: Codes) -> Table:
-        """Return the table, with people's codes turned."""
+    def table(self, people: United) -> Table:
+        """Return the table; codes of people are places among these."""
         at, order = np.concatenate(self._at), np.concatenate(self._order)
         persons = {
-            name: turned[np.concatenate(self._persons.pop(name))] for name in (*self._persons,)
+            name: _turned(people, self._earlier.persons[name], self._persons.pop(name))
+            for name in self._parts.persons
         }
         member = persons.get("member")
         settled = len(self._earlier)
         if member is None:
             member = np.zeros(len(at), np.int32)
         rows = placed(member, at, order, settled=settled)
-        fields = {
-            name: coded(self._coders[name].seen, np.concatenate(self._coded.pop(name))[rows])
-            for name in self._parts.coded
-        }
+        fields = {name: self._field(name, rows) for name in self._parts.coded}
         verified = None
         if self._earlier.verified is not None:
             rest = np.full(len(at) - settled, MISSING, np.int64)
@@ -187,6 +183,16 @@ class _Kind:
             instants={name: np.concatenate(found)[rows] for name, found in self._instants.items()},
             verified=verified,
         )
+
+    def _field(self, name: str, rows: Instants) -> Coded:
+        earlier = self._earlier.fields[name]
+        values = united(earlier.values, self._coders.pop(name).seen, repr)
+        return Coded(values.values, _turned(values, earlier.codes, self._coded.pop(name))[rows])
+
+
+def _turned(values: United, earlier: Codes, later: Sequence[Codes]) -> Codes:
+    before = earlier if values.earlier is None else values.earlier[earlier]
+    return np.concatenate([before, values.later[np.concatenate(later)]])
 
 
 def _codes(coder: Coder, name: str, bearers: Sequence[Any]) -> Codes:

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from attrs import frozen
 
-from reps_ledger.replay.columns.model import Coded, Codes
+from reps_ledger.replay.columns.model import Codes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["Coder", "in_order_of"]
+__all__ = ["Coder", "United", "united"]
 
 
 class Coder(dict[Any, int]):
-    """A code for each value, as they are first seen; -1 for None."""
+    """A code for each value, as they are first seen; -1 for None, and for some others.
 
-    def __init__(self, values: Iterable[Any] = ()) -> None:
-        super().__init__({value: code for code, value in enumerate(values)})
-        self._next = len(self)
-        self[None] = -1
+    Args:
+        others: what has no code.
+    """
+
+    def __init__(self, others: Iterable[Any] = ()) -> None:
+        super().__init__(dict.fromkeys([None, *others], -1))
+        self._next = 0
 
     def __missing__(self, value: Any) -> int:
         code = self[value] = self._next
@@ -29,32 +34,54 @@ class Coder(dict[Any, int]):
 
     @property
     def seen(self) -> list[Any]:
-        """The values that have a code, by code."""
+        """The values that have a code, in its order."""
         return [value for value, code in self.items() if code >= 0]
 
-    @property
-    def count(self) -> int:
-        """How many values have a code."""
-        return self._next
 
-    def codes(self, values: Sequence[Any]) -> Codes:
-        """Return the code of each value."""
-        return np.fromiter(map(self.__getitem__, values), np.int32, len(values))
+@frozen(eq=False)
+class United:
+    """Earlier values and later ones, in one order.
 
+    Attributes:
+        values: all of them, each once.
+        earlier: what turns a code of an earlier value into its place; None where all stay.
+        later: what turns a code of a later value into its place.
+    """
 
-def in_order_of(values: Sequence[Any], order: Sequence[int]) -> Codes:
-    """Return what turns codes of first sight into places in an order; -1 into -1."""
-    turned = np.empty(len(values) + 1, np.int32)
-    turned[np.asarray(order, np.int64)] = np.arange(len(values), dtype=np.int32)
-    turned[-1] = -1
-    return turned
+    values: tuple[Any, ...]
+    earlier: Codes | None
+    later: Codes
 
 
-def coded(seen: Sequence[Any], codes: Codes) -> Coded:
-    """Return a field, its values sorted by ``repr``, of codes in the order of first sight."""
-    values = [_plain(value) for value in seen]
-    order = sorted(range(len(values)), key=[*map(repr, values)].__getitem__)
-    return Coded(tuple(values[code] for code in order), in_order_of(values, order)[codes])
+def united(earlier: tuple[Any, ...], later: Sequence[Any], key: Callable[[Any], str]) -> United:
+    """Put values into the order of a key; what the earlier ones cost is a copy of them.
+
+    Args:
+        earlier: values in that order.
+        later: values as they were first seen.
+        key: no two different values have the same.
+    """
+    values = [_plain(value) for value in later]
+    keys = [*map(key, values)]
+    places = np.full(len(values) + 1, -1, np.int32)  # the last is for None
+    merged: list[Any] = []
+    done = 0
+    inserted: list[int] = []
+    for code in sorted(range(len(values)), key=keys.__getitem__):
+        place = bisect_left(earlier, keys[code], lo=done, key=key) if earlier else 0
+        places[code] = place + len(inserted)
+        if place < len(earlier) and key(earlier[place]) == keys[code]:
+            continue
+        merged += earlier[done:place]
+        merged.append(values[code])
+        done = place
+        inserted.append(place)
+    if not inserted:
+        return United(earlier, None, places)
+    before = np.arange(len(earlier) + 1, dtype=np.int32)
+    before += np.searchsorted(np.array(inserted), before, side="right").astype(np.int32)
+    before[-1] = -1
+    return United((*merged, *earlier[done:]), before, places)
 
 
 def _plain(value: Any) -> Any:

@@ -221,7 +221,7 @@ def _load(folder: Path, manifest: _Manifest, reading: Reading) -> _Kept | None:
 
 def _save(folder: Path, columns: Columns, reading: Reading, kept: _Kept | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     tables = {}
     for name, table in columns.tables.items():
         same = kept is not None and kept.columns.tables.get(name) is table

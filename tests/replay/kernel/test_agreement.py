@@ -1,0 +1,170 @@
+"""The kernel agrees with the reference evaluator, on every history and policy that can be made.
+
+``make test-deep`` runs these with thousands of examples: REPS_EXAMPLES says how many.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import reps_ledger as rl
+from policies.asking import families_of, policies, single_conditions
+from policies.making import NAME, World, histories, reviewed, zones
+from replay.kernel.histories import columns_of
+from reps_ledger.domain.time import FIRST, microseconds
+from reps_ledger.policies import Policy, Previous, Subject
+from reps_ledger.policies.evaluation import outcomes_through
+from reps_ledger.policies.language.conditions import holds
+from reps_ledger.replay.kernel import Kernel, Past, Points
+from reps_ledger.replay.kernel.running import run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import tzinfo
+
+    from reps_ledger.domain.entries import Entry
+
+EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "150"))
+FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+NEVER: Final = Previous("", FIRST)
+
+
+def dates_of(at: datetime, entries: Sequence[Entry]) -> list[datetime]:
+    """Dates at which facts happened, and around a review."""
+    instants = {entry.occurred_at for entry in entries}
+    return sorted({at, *instants, at + timedelta(days=10), at - timedelta(days=40)})
+
+
+@FEW
+@given(st.data())
+def test_every_condition_at_any_points(data: Any) -> None:
+    """The general lowering answers each condition as the reference does, of anybody, at any time."""
+    condition = data.draw(single_conditions())
+    zone, at = data.draw(zones()), data.draw(reviewed())
+    entries = data.draw(histories(at, zone, families=families_of(condition)))
+    world, columns = World(entries), columns_of(entries)
+    dates = dates_of(at, entries)
+    kernel = Kernel(columns, zone, NAME, ("good", "fair", "bad"))
+    none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
+    for number, person in enumerate(columns.people):
+        instants = np.array([microseconds(date) for date in dates])
+        points = Points(np.full(len(dates), number), instants)
+        try:
+            found = kernel.holds(condition, points, none).tolist()
+        except rl.InvalidPolicy:
+            return  # it asks for what columns do not hold, and says so
+        expected = [
+            holds(condition, Subject(world.member(person), date, zone, world, NAME, NEVER))
+            for date in dates
+        ]
+        assert found == expected, f"{condition} of {person}"
+
+
+def outcomes_of(
+    policy: Policy,
+    entries: Sequence[Entry],
+    dates: Sequence[datetime],
+    zone: tzinfo,
+    chunk: int = 1_000,
+) -> dict[str, list[str | None]]:
+    """Return each person's outcomes by the kernel; None before they joined."""
+    columns = columns_of(entries)
+    return {
+        columns.people[part.low + number]: [
+            None if code < 0 else policy.outcomes[code] for code in codes
+        ]
+        for part in run(policy, columns, dates, zone, chunk=chunk)
+        for number, codes in enumerate(part.codes().tolist())
+    }
+
+
+def expected_of(
+    policy: Policy, entries: Sequence[Entry], dates: Sequence[datetime], zone: tzinfo
+) -> dict[str, list[str | None]]:
+    """Return each person's outcomes by the reference."""
+    world = World(entries)
+    found: dict[str, list[str | None]] = {}
+    for dossier in world.everyone():
+        joined = dossier.joined
+        subject = Subject(dossier, dates[0], zone, world)
+        found[dossier.name] = [
+            outcome if joined is not None and joined.occurred_at <= date else None
+            for date, outcome in outcomes_through(policy, subject, dates)
+        ]
+    return found
+
+
+@FEW
+@given(st.data())
+def test_every_policy_at_all_dates(data: Any) -> None:
+    """Kernel and reference agree on every member's outcome at every date, whatever the chunks."""
+    policy = data.draw(policies())
+    zone, at = data.draw(zones()), data.draw(reviewed())
+    entries = data.draw(histories(at, zone, families=families_of(policy)))
+    dates = dates_of(at, entries)
+    if data.draw(st.integers(0, 9)) == 0:  # more than two words of dates
+        dates = sorted({*dates, *(at + timedelta(days=3 * i) for i in range(-70, 70))})
+    chunk = data.draw(st.sampled_from([1, 2, 1_000]))
+    try:
+        found = outcomes_of(policy, entries, dates, zone, chunk)
+    except rl.InvalidPolicy:
+        return  # it asks for what columns do not hold, and says so
+    assert found == expected_of(policy, entries, dates, zone)
+
+
+def _window_edge(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reps_ledger.replay.kernel import masks
+
+    true = masks.Masks._inside
+
+    def planted(self: Any, selected: Any, rows: Any, start: Any, end: Any, low: int) -> Any:
+        return true(self, selected, rows, start, end - 1, low)
+
+    monkeypatch.setattr(masks.Masks, "_inside", planted)
+    monkeypatch.setattr(
+        masks, "places", lambda cuts, at: np.searchsorted(cuts, np.asarray(at), "right")
+    )
+
+
+def _lost_carry(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reps_ledger.replay.kernel import words
+
+    true = words.between
+
+    def planted(first: Any, last: Any, dates: int) -> Any:
+        found = true(first, last, dates)
+        found[1:] = 0
+        return found
+
+    monkeypatch.setattr(words, "between", planted)
+    monkeypatch.setattr("reps_ledger.replay.kernel.masks.between", planted)
+
+
+def _wrong_tie(monkeypatch: pytest.MonkeyPatch) -> None:
+    from reps_ledger.replay.kernel import words
+
+    true = words.places
+    monkeypatch.setattr(words, "places", lambda cuts, at: true(cuts, at + 1))
+
+
+@pytest.mark.parametrize("plant", [_window_edge, _lost_carry, _wrong_tie])
+def test_planted_bugs_are_found(plant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An off-by-one window edge, a lost carry across words, a wrong tie: agreement finds each."""
+    plant(monkeypatch)
+
+    @settings(
+        max_examples=2_000, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
+    @given(st.data())
+    def agreement(data: Any) -> None:
+        test_every_policy_at_all_dates.hypothesis.inner_test(data)
+
+    with pytest.raises((AssertionError, KeyError, ExceptionGroup)):
+        agreement()
