@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import CharterAdopted
 from reps_ledger.errors import MissingExtra
-from reps_ledger.ledger import reviewing
+from reps_ledger.ledger import replaying, reviewing
 from reps_ledger.ledger.core import LedgerCore, Moment
 from reps_ledger.log import Receipt
 from reps_ledger.policies.charter import Charter, dump_charter
@@ -18,6 +18,7 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.views import DocketItem, DocketView
 
 if TYPE_CHECKING:
+    from reps_ledger.replay import Agreement, Backtest, Sweep
     from reps_ledger.replay.columns import Columns
 
 __all__ = ["Ledger"]
@@ -188,3 +189,50 @@ class Ledger(LedgerCore):
             raise MissingExtra("replay", "columns of a ledger") from error
         reading = self.as_of(known_at=at).reading
         return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
+
+    def backtest(
+        self,
+        policy: Policy | str,
+        *,
+        at: Iterable[date],
+        against: Policy | str | None = None,
+        known_at: Moment = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Backtest:
+        """Say what a policy would have come to, of everyone, at review dates.
+
+        Args:
+            policy: a policy, or the name of one in the charter in force.
+            at: the review dates: `quarterly`, `monthly`, `daily` or `yearly` of
+                ``reps_ledger.replay``, or any dates; a date means its end.
+            against: another policy, to compare with.
+            known_at: what is known; None for everything.
+            on_progress: called now and then with what is done, and all.
+
+        Raises:
+            MissingExtra: the extra ``replay`` is not installed.
+            InvalidPolicy: the policy is about communities, or asks for what columns do not
+                hold: personal text.
+        """
+        return replaying.backtest(self, policy, at, against, known_at, on_progress)
+
+    def sweep(
+        self,
+        make: Callable[..., Policy],
+        parameters: Mapping[str, Iterable[Any]],
+        *,
+        at: Iterable[date],
+        known_at: Moment = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Sweep:
+        """Run the policy that a function makes of each combination of parameters.
+
+        ``ledger.sweep(lambda weeks: policy_of(weeks), {"weeks": [4, 8, 12, 26]}, at=…)``
+
+        Raises as `backtest` does.
+        """
+        return replaying.sweep(self, make, parameters, at, known_at, on_progress)
+
+    def agreement(self, policy: Policy | str, *, known_at: Moment = None) -> Agreement:
+        """Compare a policy with what people decided in reviews under its name."""
+        return replaying.agree(self, policy, known_at)

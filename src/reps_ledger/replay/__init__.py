@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from reps_ledger.replay.agreeing import Agreement, Compared
+from reps_ledger.replay.backtest import Backtest, Flip, Transition
 from reps_ledger.replay.columns import Columns
+from reps_ledger.replay.dates import daily, monthly, quarterly, yearly
+from reps_ledger.replay.sweeping import Sweep, SweepRow
 
-__all__ = ["Columns"]
+__all__ = [
+    "Agreement",
+    "Backtest",
+    "Columns",
+    "Compared",
+    "Flip",
+    "Sweep",
+    "SweepRow",
+    "Transition",
+    "daily",
+    "monthly",
+    "quarterly",
+    "yearly",
+]

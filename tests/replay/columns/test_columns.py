@@ -259,3 +259,26 @@ def test_columns_as_known_at(tmp_path: Path) -> None:
         assert (tmp_path / "other" / "manifest.json").exists()
     with pytest.raises(rl.Closed):
         ledger.columns()
+
+
+def test_a_verification_is_of_whose_report_it_names() -> None:
+    """As in the reference: only what names the person whose report it is now verifies it."""
+    with open_ledger() as ledger:
+        for who in ("ana", "ben", "cleo"):
+            ledger.record(rl.MemberJoined(member=who), by="x", occurred_at=date(2017, 1, 1))
+        mine = rl.ReportFiled(member="ana", activity="talk")
+        reports = [ledger.record(mine, by="ana", occurred_at=date(2018, 1, 1)) for _ in range(4)]
+        for report in reports[:3]:
+            check = rl.ReportVerified(member="ana", report=report.id, verifier="cleo")
+            ledger.record(check, by="cleo", occurred_at=date(2018, 1, 5))
+        for report, owner in ((reports[0], "ben"), (reports[1], "cleo")):
+            theirs = rl.ReportFiled(member=owner, activity="talk")
+            fixed = rl.EntryCorrected(target=report.id, replacement=theirs, reason="r")
+            ledger.record(fixed, by="ana")
+        ledger.record(rl.EntryRetracted(target=reports[2].id, reason="r"), by="ana")
+        columns = ledger.columns()
+        assert told(columns) == expected(known(ledger))
+    verified = columns.table("report.filed").verified
+    assert verified is not None
+    at = microseconds(datetime(2018, 1, 5, tzinfo=UTC))
+    assert verified.tolist() == [MISSING, MISSING, at]  # of ana, ben and cleo

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from attrs import define, field, frozen
 
+from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import (
     AllOf,
     AnyOf,
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from reps_ledger.policies.language.shares import Share
 
 __all__ = ["Kernel", "Past"]
+
+T = TypeVar("T")
 
 
 @frozen(eq=False)
@@ -65,6 +68,12 @@ class Kernel:
     never: int = FOREVER
     _made: dict[Any, Any] = field(factory=dict, init=False)
 
+    def of(self, policy: str, outcomes: tuple[str, ...]) -> Kernel:
+        """Return a kernel for a policy, which uses again what this one has made."""
+        other = Kernel(self.columns, self.zone, policy, outcomes)
+        other._made = self._made
+        return other
+
     @cached_property
     def calendar(self) -> Calendar:
         """What the zone's calendar makes of instants."""
@@ -90,7 +99,8 @@ class Kernel:
     @cached_property
     def joined(self) -> Instants:
         """When each person joined, or after every instant."""
-        return self.of_first(self.joining, self.columns.table("member.joined").at, self.never)
+        table = self.columns.table("member.joined")
+        return np.asarray(self.of_first(self.joining, table.at, self.never))
 
     @staticmethod
     def of_first(row: Codes, values: Any, none: Any = False) -> Any:  # noqa: FBT002 — a value
@@ -110,6 +120,11 @@ class Kernel:
     @staticmethod
     def is_value(table: Table, name: str, value: Any) -> Truths:
         """Return which rows have a value in a field; None for those that have none."""
+        if name not in table.fields:
+            raise InvalidPolicy(
+                f"{name!r} of {table.name} is personal text: columns do not hold it, and no "
+                "backtest can go by it; evaluate the policy at each date instead"
+            )
         coded = table.fields[name]
         if value is None:
             return np.asarray(coded.codes < 0)
@@ -263,19 +278,20 @@ class Kernel:
             np.concatenate([codes, who[alone] + own]),
         )
 
-    def _once(self, key: Any, make: Any) -> Any:
+    def _once(self, key: Any, make: Callable[[], T]) -> T:
         if key not in self._made:
             self._made[key] = make()
-        return self._made[key]
+        found: T = self._made[key]
+        return found
 
 
 def _truth(condition: Condition, of_leaf: Callable[[Leaf], Truths]) -> Truths:
     """Return where a condition holds, where its leaves hold as told."""
     match condition:
         case AllOf(conditions):
-            return np.logical_and.reduce([_truth(each, of_leaf) for each in conditions])
+            return np.asarray(np.all([_truth(each, of_leaf) for each in conditions], axis=0))
         case AnyOf(conditions):
-            return np.logical_or.reduce([_truth(each, of_leaf) for each in conditions])
+            return np.asarray(np.any([_truth(each, of_leaf) for each in conditions], axis=0))
         case AtLeast(number, conditions):
             held = [_truth(each, of_leaf).astype(np.int64) for each in conditions]
             return np.asarray(np.sum(held, axis=0) >= number)

@@ -40,12 +40,15 @@ def bounds(window: Window, points: Points, kernel: Kernel) -> tuple[Any, Any, An
             return np.full(len(at), BEGINNING), at, None
         case Rolling(width=width, ahead=ahead, pausing=pausing):
             reach = paused_before(kernel, points, width) if pausing else calendar.before(at, width)
-            start = np.where(reach < END, reach + 1, END)
-            return start, at, None if ahead is None else calendar.after(at, ahead)
+            return (
+                np.where(reach < END, reach + 1, END),
+                at,
+                None if ahead is None else calendar.after(at, ahead),
+            )
         case Between(since=since, until=until):
-            first = BEGINNING if since is None else calendar.start_of(since)
-            last = at if until is None else np.minimum(at, calendar.end_of(until))
-            return np.full(len(at), first), last, None
+            opens = BEGINNING if since is None else calendar.start_of(since)
+            closes = END if until is None else calendar.end_of(until)
+            return np.full(len(at), opens), np.minimum(at, closes), None
         case This(period=period):
             return calendar.period_start(at, period), at, None
         case SinceLast(facts=facts):
@@ -54,14 +57,14 @@ def bounds(window: Window, points: Points, kernel: Kernel) -> tuple[Any, Any, An
         case Following(facts=facts, width=width, which=which):
             anchor = _anchor(kernel.selected(facts), points, which)
             there = anchor < _NOTHING
-            until = calendar.after(np.where(there, anchor, 0), width) - 1
-            return anchor, np.where(there, np.minimum(at, until), at), None
+            ends = calendar.after(np.where(there, anchor, 0), width) - 1
+            return anchor, np.where(there, np.minimum(at, ends), at), None
         case Preceding(before=facts, width=width, which=which):
             anchor = _anchor(kernel.selected(facts), points, which)
             there = anchor < _NOTHING
             known = np.where(there, anchor, 0)
-            start = calendar.before(known, width) + 1
-            return np.where(there, start, _NOTHING), known, None
+            first = calendar.before(known, width) + 1
+            return np.where(there, first, _NOTHING), known, None
     raise AssertionError(window)  # pragma: no cover — there is no other
 
 

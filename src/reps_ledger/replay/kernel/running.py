@@ -83,8 +83,17 @@ def run(
     zone: tzinfo,
     *,
     chunk: int = CHUNK,
+    kernel: Kernel | None = None,
 ) -> Iterator[Chunk]:
     """Yield the outcomes of all who ever joined, in order of identifier, at sorted dates.
+
+    Args:
+        policy: which policy.
+        columns: what is known.
+        dates: sorted, each once.
+        zone: in which dates, months and years are read.
+        chunk: members that are evaluated at once.
+        kernel: one that ran a policy of the same name on the same columns, to be used again.
 
     Raises:
         InvalidPolicy: the policy is about communities, or asks for what columns do not hold.
@@ -98,7 +107,9 @@ def run(
     at = np.array([microseconds(date) for date in dates], np.int64)
     if len(at) > 1 and not (np.diff(at) > 0).all():
         raise InvalidInput("dates come in order, each once", field="at")
-    kernel = Kernel(columns, zone, policy.name, policy.outcomes)
+    if kernel is None:
+        kernel = Kernel(columns, zone)
+    kernel = kernel.of(policy.name, policy.outcomes)
     masks = Masks(kernel, at, policy.leaves())
     size = max(1, min(chunk, _CELLS // max(1, len(at))))
     for low in range(0, len(columns.people), size):
@@ -140,10 +151,10 @@ def _logic(condition: Condition, of: Any, every: Words) -> Words:
     match condition:
         case AllOf(conditions):
             parts = [_logic(each, of, every) for each in conditions]
-            return np.bitwise_and.reduce(parts)
+            return np.asarray(np.bitwise_and.reduce(parts))
         case AnyOf(conditions):
             parts = [_logic(each, of, every) for each in conditions]
-            return np.bitwise_or.reduce(parts)
+            return np.asarray(np.bitwise_or.reduce(parts))
         case Not(inner):
             return every & ~_logic(inner, of, every)
         case AtLeast(number, conditions):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import frozen
 
+from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.spans import BEGINNINGS
 from reps_ledger.replay.columns import MISSING
 from reps_ledger.replay.kernel.instants import END, Instants
@@ -84,6 +85,11 @@ def _codes(parts: list[Table], name: str) -> Codes:
     numbers: dict[Any, int] = {}
     found = []
     for part in parts:
+        if name not in part.fields:
+            raise InvalidPolicy(
+                f"{name!r} of {part.name} is personal text: columns do not hold it, and no "
+                "backtest can go by it; evaluate the policy at each date instead"
+            )
         coded = part.fields[name]
         same = np.array([numbers.setdefault(v, len(numbers) + 1) for v in coded.values] + [0])
         found.append(same[coded.codes])  # None is -1, and so the last: 0

@@ -1,0 +1,98 @@
+"""Backtests and sweeps of a ledger. Needs the extra ``replay``, which is asked for late."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from reps_ledger.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from reps_ledger.ledger.ledger import Ledger
+    from reps_ledger.policies.policy import Policy
+    from reps_ledger.replay import Agreement, Backtest, Compared, Sweep
+    from reps_ledger.views import View
+
+__all__ = ["agree", "backtest", "sweep"]
+
+Progress = Callable[[int, int], None]
+
+
+def backtest(  # noqa: PLR0917 — as Ledger.backtest was given them
+    ledger: Ledger,
+    policy: Policy | str,
+    at: Iterable[date],
+    against: Policy | str | None,
+    known_at: Any,
+    on_progress: Progress | None,
+) -> Backtest:
+    """Run a backtest; see ``Ledger.backtest``."""
+    try:
+        from reps_ledger.replay.backtest import backtest as run  # noqa: PLC0415
+        from reps_ledger.replay.dates import resolved  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("replay", "a backtest") from error
+    view = ledger.as_of(known_at=known_at)
+    return run(
+        view.policy(policy),
+        ledger.columns(view.known_at),
+        resolved(at, ledger.zone),
+        ledger.zone,
+        None if against is None else view.policy(against),
+        on_progress,
+    )
+
+
+def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them
+    ledger: Ledger,
+    make: Callable[..., Policy],
+    parameters: Mapping[str, Iterable[Any]],
+    at: Iterable[date],
+    known_at: Any,
+    on_progress: Progress | None,
+) -> Sweep:
+    """Run a sweep; see ``Ledger.sweep``."""
+    try:
+        from reps_ledger.replay.dates import resolved  # noqa: PLC0415
+        from reps_ledger.replay.sweeping import sweep as run  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("replay", "a sweep") from error
+    view = ledger.as_of(known_at=known_at)
+
+    def checked(**values: Any) -> Policy:
+        return view.policy(make(**values))
+
+    dates = resolved(at, ledger.zone)
+    columns = ledger.columns(view.known_at)
+    return run(checked, parameters, columns, dates, ledger.zone, on_progress)
+
+
+def agree(ledger: Ledger, policy: Policy | str, known_at: Any) -> Agreement:
+    """Compare a policy with decisions; see ``Ledger.agreement``."""
+    try:
+        from reps_ledger.replay.agreeing import Agreement  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("replay", "an agreement") from error
+    view = ledger.as_of(known_at=known_at)
+    return Agreement(compared=tuple(_compared(ledger, view.policy(policy), view)))
+
+
+def _compared(ledger: Ledger, policy: Policy, view: View) -> Iterator[Compared]:
+    from reps_ledger.replay.agreeing import Compared  # noqa: PLC0415
+
+    opened: set[str] = set()
+    for entry in view.history():
+        fact = entry.fact
+        if entry.name == "review.opened" and fact.policy == policy.name:
+            opened.add(fact.review)
+        elif entry.name == "review.decided" and fact.review in opened:
+            when = fact.as_of or entry.occurred_at
+            then = ledger.as_of(when, known_at=view.known_at)
+            yield Compared(
+                review=fact.review,
+                member=fact.member,
+                at=when,
+                decided=fact.outcome,
+                outcome=then.evaluate(policy, fact.member).outcome,
+            )

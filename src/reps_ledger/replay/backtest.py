@@ -1,0 +1,232 @@
+"""Backtests: what a policy would have come to, of everyone, at every review date."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from attrs import field, frozen
+
+from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.kernel.running import CHUNK, run
+from reps_ledger.replay.writing import write_table
+
+if TYPE_CHECKING:
+    import os
+
+    from reps_ledger.replay.columns import Columns
+
+__all__ = ["Backtest", "Flip", "Transition", "backtest"]
+
+_Codes = np.ndarray[Any, np.dtype[np.int8]]
+
+
+@frozen(kw_only=True)
+class Transition:
+    """How often members went from one outcome to another, from a date to the next.
+
+    Attributes:
+        before: the outcome at one date; None for those who had not joined.
+        after: the outcome at the next.
+        members: how often, over all dates.
+    """
+
+    before: str | None
+    after: str
+    members: int
+
+
+@frozen(kw_only=True)
+class Flip:
+    """A member for whom two policies come to different outcomes at a date.
+
+    Attributes:
+        member: who.
+        at: when.
+        was: what the policy that was compared with comes to.
+        now: what this policy comes to.
+    """
+
+    member: str
+    at: datetime
+    was: str
+    now: str
+
+
+@frozen(kw_only=True, eq=False)
+class Backtest:
+    """The outcomes of everyone who ever joined, at review dates.
+
+    Attributes:
+        policy: which policy.
+        against: the policy that it is compared with; None for none.
+        dates: the review dates, sorted.
+        position: what was known.
+        people: all members, in order of identifier.
+        codes: the place of each one's outcome among the policy's, by date; -1 before they joined.
+        others: the same of the policy compared with; None without one.
+    """
+
+    policy: Policy = field(repr=lambda policy: repr(policy.name))
+    against: Policy | None = field(repr=lambda policy: repr(policy and policy.name))
+    dates: tuple[datetime, ...] = field(repr=lambda dates: f"<{len(dates)} dates>")
+    position: int
+    people: tuple[str, ...] = field(repr=lambda people: f"<{len(people)} people>")
+    codes: _Codes = field(repr=False)
+    others: _Codes | None = field(default=None, repr=False)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """A row for each member and date, as Arrow: member, date, outcome, changed.
+
+        ``changed`` says whether the outcome is another than at the date before; with another
+        policy to compare with there is its outcome too, as ``against``.
+        """
+        return pa.Table.from_batches(self.batches(), schema=self._schema)
+
+    @property
+    def _schema(self) -> pa.Schema:
+        coded = pa.dictionary(pa.int32(), pa.string())
+        fields = [
+            pa.field("member", coded),
+            pa.field("date", pa.timestamp("us", tz="UTC")),
+            pa.field("outcome", coded),
+            pa.field("changed", pa.bool_()),
+        ]
+        if self.others is not None:
+            fields.append(pa.field("against", coded))
+        return pa.schema(fields)
+
+    def batches(self, members: int = 50_000) -> Iterator[pa.RecordBatch]:
+        """Yield the table in batches of so many members, in bounded memory."""
+        instants = pa.array(list(self.dates), pa.timestamp("us", tz="UTC"))
+        outcomes = pa.array(self.policy.outcomes, pa.string())
+        everyone = pa.array(self.people, pa.string())
+        for low in range(0, len(self.people), members):
+            codes = self.codes[low : low + members]
+            row, column = np.nonzero(codes >= 0)
+            before = np.concatenate([np.full((len(codes), 1), -1, np.int8), codes[:, :-1]], axis=1)
+            found = [
+                _coded(row + low, everyone),
+                instants.take(pa.array(column)),
+                _coded(codes[row, column], outcomes),
+                pa.array((codes != before)[row, column]),
+            ]
+            if self.others is not None and self.against is not None:
+                others = pa.array(self.against.outcomes, pa.string())
+                found.append(_coded(self.others[low : low + members][row, column], others))
+            yield pa.RecordBatch.from_arrays(found, schema=self._schema)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Stream the table as Arrow."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the table: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else Arrow.
+
+        A file is replaced only once all of it is written.
+        """
+        write_table(self.batches(), self._schema, path)
+
+    def counts(self) -> tuple[dict[str, int], ...]:
+        """Return, for each date, how many members have each outcome."""
+        found = [np.count_nonzero(self.codes == code, axis=0) for code in range(self._outcomes)]
+        return tuple(
+            {name: int(found[code][i]) for code, name in enumerate(self.policy.outcomes)}
+            for i in range(len(self.dates))
+        )
+
+    @property
+    def _outcomes(self) -> int:
+        return len(self.policy.outcomes)
+
+    def transitions(self) -> tuple[Transition, ...]:
+        """Return how often each outcome followed each, the most frequent first."""
+        counts: Counter[tuple[int, int]] = Counter()
+        for index in range(1, len(self.dates)):
+            before, after = self.codes[:, index - 1], self.codes[:, index]
+            both = (before.astype(np.int64) + 1) * (self._outcomes + 1) + after + 1
+            numbers = np.bincount(both, minlength=(self._outcomes + 1) ** 2)
+            for key in np.flatnonzero(numbers).tolist():
+                counts[divmod(key, self._outcomes + 1)] += int(numbers[key])
+        names = (None, *self.policy.outcomes)
+        found = [
+            Transition(before=names[a], after=str(names[b]), members=number)
+            for (a, b), number in counts.items()
+            if b > 0
+        ]
+        return tuple(sorted(found, key=lambda t: (-t.members, str(t.before), t.after)))
+
+    def flips(self, limit: int | None = None) -> tuple[Flip, ...]:
+        """Return where the two policies differ, by date and then by member.
+
+        Explain one with the reference: ``ledger.as_of(flip.at, …).evaluate(policy, flip.member)``.
+        """
+        if self.others is None or self.against is None:
+            return ()
+        names = np.array(self.policy.outcomes, object)
+        others = np.array(self.against.outcomes, object)
+        there = self.codes >= 0
+        differs = there & (names[self.codes] != others[self.others])
+        columns, rows = np.nonzero(differs.T)
+        return tuple(
+            Flip(
+                member=self.people[row],
+                at=self.dates[column],
+                was=str(others[self.others[row, column]]),
+                now=str(names[self.codes[row, column]]),
+            )
+            for column, row in zip(columns[:limit].tolist(), rows[:limit].tolist(), strict=True)
+        )
+
+
+def _coded(codes: Any, values: pa.Array) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), values)
+
+
+def backtest(  # noqa: PLR0917 — what is tried, on what, when
+    policy: Policy,
+    columns: Columns,
+    dates: Sequence[datetime],
+    zone: tzinfo,
+    against: Policy | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    chunk: int = CHUNK,
+) -> Backtest:
+    """Run a policy, and perhaps another to compare it with, over review dates.
+
+    Args:
+        policy: which policy.
+        columns: what is known.
+        dates: the review dates, sorted, each once.
+        zone: in which dates, months and years are read.
+        against: another policy.
+        on_progress: called now and then with the members that are done, and all.
+        chunk: members that are evaluated at once.
+    """
+    joined = [policy] if against is None else [policy, against]
+    total = len(columns.people) * len(joined)
+    found = []
+    for number, each in enumerate(joined):
+        parts = []
+        for part in run(each, columns, dates, zone, chunk=chunk):
+            parts.append(part.codes())
+            if on_progress is not None:
+                on_progress(number * len(columns.people) + part.high, total)
+        found.append(np.concatenate(parts) if parts else np.zeros((0, len(dates)), np.int8))
+    ever = (found[0] >= 0).any(axis=1) if found[0].size else np.zeros(len(found[0]), bool)
+    return Backtest(
+        policy=policy,
+        against=against,
+        dates=tuple(dates),
+        position=columns.position,
+        people=tuple(np.array(columns.people, object)[ever].tolist()),
+        codes=found[0][ever],
+        others=found[1][ever] if against is not None else None,
+    )

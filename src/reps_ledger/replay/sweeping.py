@@ -1,0 +1,115 @@
+"""Sweeps: one policy with many parameters, and how its outcomes move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from itertools import product
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from attrs import field, frozen
+
+from reps_ledger.errors import InvalidInput, TooLarge
+from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.kernel.kernel import Kernel
+from reps_ledger.replay.kernel.running import run
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
+
+__all__ = ["Sweep", "SweepRow", "sweep"]
+
+MAX_POLICIES: Final = 10_000
+
+
+@frozen(kw_only=True)
+class SweepRow:
+    """How many members have an outcome at a date, under some parameters.
+
+    Attributes:
+        parameters: the parameters' values, in order of their names' appearance.
+        at: the review date.
+        outcome: which outcome.
+        members: how many.
+    """
+
+    parameters: tuple[Any, ...]
+    at: datetime
+    outcome: str
+    members: int
+
+
+@frozen(kw_only=True)
+class Sweep:
+    """The outcomes of a policy under many parameters.
+
+    Attributes:
+        names: the parameters' names.
+        rows: by parameters, date and outcome.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[SweepRow, ...] = field(repr=lambda rows: f"<{len(rows)} rows>")
+
+    def curve(self, outcome: str) -> tuple[tuple[tuple[Any, ...], int], ...]:
+        """Return, for each combination of parameters, how many had an outcome at the last date."""
+        last = max((row.at for row in self.rows), default=None)
+        return tuple(
+            (row.parameters, row.members)
+            for row in self.rows
+            if row.at == last and row.outcome == outcome
+        )
+
+    @property
+    def table(self) -> pa.Table:
+        """The rows as Arrow: a column for each parameter, then date, outcome and members."""
+        columns: dict[str, Any] = {
+            name: [row.parameters[i] for row in self.rows] for i, name in enumerate(self.names)
+        }
+        columns["date"] = pa.array([row.at for row in self.rows], pa.timestamp("us", tz="UTC"))
+        columns["outcome"] = [row.outcome for row in self.rows]
+        columns["members"] = pa.array([row.members for row in self.rows], pa.int64())
+        return pa.table(columns)
+
+
+def sweep(  # noqa: PLR0917 — what is tried, on what, when
+    make: Callable[..., Policy],
+    parameters: Mapping[str, Iterable[Any]],
+    columns: Columns,
+    dates: Sequence[datetime],
+    zone: tzinfo,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Sweep:
+    """Run the policy that ``make`` makes of every combination of parameters.
+
+    What does not change from one to the next is worked out once.
+
+    Raises:
+        InvalidInput: there is no parameter, or ``make`` makes no policy.
+        TooLarge: there are more than `MAX_POLICIES` combinations.
+    """
+    names = tuple(parameters)
+    combinations = list(product(*(tuple(parameters[name]) for name in names)))
+    if not names or not combinations:
+        raise InvalidInput("name a parameter, with the values to try", field="parameters")
+    if len(combinations) > MAX_POLICIES:
+        raise TooLarge(f"{len(combinations):,} policies; at most {MAX_POLICIES:,}")
+    kernel = Kernel(columns, zone)
+    rows: list[SweepRow] = []
+    for number, values in enumerate(combinations, 1):
+        policy = make(**dict(zip(names, values, strict=True)))
+        if not isinstance(policy, Policy):
+            raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
+        total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
+        for part in run(policy, columns, dates, zone, kernel=kernel):
+            total += part.counts()
+        rows += [
+            SweepRow(parameters=values, at=date, outcome=outcome, members=int(total[i, j]))
+            for j, date in enumerate(dates)
+            for i, outcome in enumerate(policy.outcomes)
+        ]
+        if on_progress is not None:
+            on_progress(number, len(combinations))
+    return Sweep(names=names, rows=tuple(rows))
