@@ -525,3 +525,9 @@ def test_every_kind_of_value_can_be_written() -> None:
         source="https://example.org",
     )
     assert loads(dumps(policy)) == loads(dumps(policy, "json")) == policy
+
+
+def test_dots_in_a_reason_are_no_deep_key() -> None:
+    """A reason may trail off as long as it likes: what is saved can be loaded."""
+    policy = Policy("p", cases=[when(on_leave()).then("a", "well" + "." * 60)], otherwise="b")
+    assert loads(dumps(policy)) == policy

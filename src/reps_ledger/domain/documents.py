@@ -64,7 +64,7 @@ def _has_deep_key(document: str) -> bool:
     depth, last = 0, ""
     for word in _WORD.findall(document):
         if word == ".":
-            depth += 1
+            depth = 0 if last == "." else depth + 1  # dots in a row, as in prose, are no key
             if depth > MAX_DEPTH:
                 return True
         elif last != ".":  # two words in a row, as in prose, are no key
