@@ -25,6 +25,7 @@ from reps_ledger.cli.options import (
 )
 from reps_ledger.cli.output import complain, say, show_json, show_table
 from reps_ledger.cli.progress import reading
+from reps_ledger.cli.replaying import register_replay
 from reps_ledger.cli.reviewing import register_reviews
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
@@ -45,6 +46,7 @@ register_queries(app)
 register_judging(app)
 register_reviews(app)
 register_charters(app)
+register_replay(app)
 
 
 @app.command(

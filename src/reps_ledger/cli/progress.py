@@ -10,7 +10,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from reps_ledger.cli.output import stderr
 
-__all__ = ["reading"]
+__all__ = ["reading", "working"]
 
 
 @contextlib.contextmanager
@@ -29,3 +29,15 @@ def reading(file: Path) -> Iterator[Callable[[int, int], None] | None]:
     with Progress(*columns, console=stderr, transient=True) as progress:
         task = progress.add_task(file.name, total=file.stat().st_size, rows=0)
         yield lambda rows, read: progress.update(task, completed=read, rows=rows)
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how much of some work is done; gives what it is to call, or None."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

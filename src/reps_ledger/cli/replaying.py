@@ -1,0 +1,210 @@
+"""The commands of replay: backtest, sweep. They need the extra ``replay``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reps_ledger.cli.judging import PolicyOption, policy_named
+from reps_ledger.cli.options import AsJson, KnownAt, Target, Zone, known_at, opened
+from reps_ledger.cli.output import say, show_json, show_table
+from reps_ledger.cli.progress import working
+from reps_ledger.domain.time import zone_of
+from reps_ledger.errors import InvalidInput, MissingExtra
+from reps_ledger.policies.documents.templates import load_template
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from reps_ledger.ledger import Ledger
+    from reps_ledger.replay import Backtest
+
+__all__ = ["register_replay"]
+
+First = Annotated[int, typer.Option("--from", metavar="YEAR", help="The first year.")]
+Last = Annotated[int, typer.Option("--to", metavar="YEAR", help="The last year.")]
+Every = Annotated[str, typer.Option("--every", help="year, quarter or month: at its end.")]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")
+]
+
+
+def register_replay(app: typer.Typer) -> None:
+    """Add the commands of replay."""
+    app.command(
+        epilog="Example: reps-ledger backtest activity.toml -l reps.db --from 2018 --to 2019"
+    )(backtest)
+    app.command(
+        epilog="Example: reps-ledger sweep template.toml -l reps.db --from 2018 --to 2019 "
+        "--set weeks=4,8,12"
+    )(sweep)
+
+
+def _dates(every: str, first: int, last: int) -> list[date]:
+    try:
+        from reps_ledger import replay  # noqa: PLC0415 — needs an extra
+    except ImportError as error:
+        raise MissingExtra("replay", "a backtest") from error
+    makers = {"year": replay.yearly, "quarter": replay.quarterly, "month": replay.monthly}
+    if every not in makers:
+        raise InvalidInput(f"every {every!r}? It is year, quarter or month", field="every")
+    return makers[every](first, last)
+
+
+def backtest(
+    policy: PolicyOption,
+    ledger: Target,
+    first: First,
+    last: Last,
+    every: Every = "quarter",
+    against: Annotated[
+        str | None,
+        typer.Option("--against", help="Another policy to compare with; or: decisions."),
+    ] = None,
+    out: Out = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a policy would have come to, of everyone, at the ends of years or quarters."""
+    with opened(ledger, zone) as open_ledger:
+        when = known_at(known, open_ledger)
+        if against == "decisions":
+            _agreement(open_ledger, policy, when, as_json=as_json)
+            return
+        other = None if against is None else policy_named(against)
+        with working("backtest") as on_progress:
+            found = open_ledger.backtest(
+                policy_named(policy),
+                at=_dates(every, first, last),
+                against=other,
+                known_at=when,
+                on_progress=on_progress,
+            )
+        if out is not None:
+            found.write(out)
+    if as_json:
+        show_json(_told(found))
+    else:
+        _show(found, zone)
+        if out is not None:
+            say(f"{out} written")
+
+
+def _told(found: Backtest) -> dict[str, Any]:
+    return {
+        "policy": found.policy.name,
+        "against": None if found.against is None else found.against.name,
+        "position": found.position,
+        "members": len(found.people),
+        "counts": [
+            {"at": at, "members": counts}
+            for at, counts in zip(found.dates, found.counts(), strict=True)
+        ],
+        "transitions": [
+            {"before": t.before, "after": t.after, "members": t.members}
+            for t in found.transitions()
+        ],
+        "flips": len(found.flips()),
+    }
+
+
+def _show(found: Backtest, zone: str) -> None:
+    outcomes = found.policy.outcomes
+    show_table(
+        f"{found.policy.name}: members by outcome",
+        ("at", *outcomes),
+        [
+            (at, *(counts[outcome] for outcome in outcomes))
+            for at, counts in zip(found.dates, found.counts(), strict=True)
+        ],
+        zone_of(zone),
+    )
+    show_table(
+        "From one date to the next",
+        ("from", "to", "members"),
+        [(t.before or "(new)", t.after, t.members) for t in found.transitions()],
+    )
+    if found.against is not None:
+        flips = found.flips()
+        counts = Counter((flip.was, flip.now) for flip in flips)
+        show_table(
+            f"{len(flips):,} times otherwise than {found.against.name}",
+            (found.against.name, found.policy.name, "members and dates"),
+            [(was, now, number) for (was, now), number in counts.most_common()],
+        )
+
+
+def _agreement(ledger: Ledger, policy: str, when: Any, *, as_json: bool) -> None:
+    found = ledger.agreement(policy_named(policy), known_at=when)
+    if as_json:
+        show_json(
+            {
+                "decisions": len(found.compared),
+                "agreed": found.agreed,
+                "disagreements": found.disagreements,
+            }
+        )
+        return
+    say(f"{found.agreed:,} of {len(found.compared):,} decisions are what the policy comes to")
+    show_table(
+        "Decided otherwise",
+        ("review", "member", "decided", "the policy"),
+        [(each.review, each.member, each.decided, each.outcome) for each in found.disagreements],
+    )
+
+
+def sweep(
+    template: Annotated[
+        str, typer.Argument(help="A policy's file with parameters: within = '$weeks weeks'.")
+    ],
+    ledger: Target,
+    first: First,
+    last: Last,
+    values: Annotated[
+        list[str],
+        typer.Option("--set", metavar="NAME=A,B,C", help="A parameter's values; may be repeated."),
+    ],
+    every: Every = "year",
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Try a policy with many parameters, and say how its outcomes move with them."""
+    with opened(ledger, zone) as open_ledger, working("sweep") as on_progress:
+        found = open_ledger.sweep(
+            load_template(template),
+            _parameters(values),
+            at=_dates(every, first, last),
+            known_at=known_at(known, open_ledger),
+            on_progress=on_progress,
+        )
+    if as_json:
+        show_json(found.rows)
+        return
+    last_date = max(row.at for row in found.rows)
+    outcomes = list(dict.fromkeys(row.outcome for row in found.rows))
+    numbers = {
+        (row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date
+    }
+    show_table(
+        f"Members by outcome on {last_date.astimezone(zone_of(zone)).date()}",
+        (*found.names, *outcomes),
+        [
+            (*(str(value) for value in each), *(numbers.get((each, o), 0) for o in outcomes))
+            for each in dict.fromkeys(row.parameters for row in found.rows)
+        ],
+    )
+
+
+def _parameters(values: list[str]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for text in values:
+        name, equals, listed = text.partition("=")
+        if not equals or not name or not listed:
+            raise InvalidInput(f"{text!r:.60} sets nothing; write --set weeks=4,8,12", field="set")
+        found[name] = [int(each) if each.isdecimal() else each for each in listed.split(",")]
+    return found
