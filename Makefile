@@ -5,7 +5,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TMPDIR := $(CURDIR)/.cache/tmp
 
-.PHONY: demo test lint types unit bench format clean
+.PHONY: demo test test-deep lint types unit bench format clean
 
 demo: .venv/demo.stamp
 	@mkdir -p $(TMPDIR)
@@ -24,6 +24,11 @@ unit: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=term $(PYTEST_ARGS)
 
+# What property tests can find with many more examples than there is time for in `make test`.
+test-deep: .venv/dev.stamp
+	@mkdir -p $(TMPDIR)
+	REPS_EXAMPLES=5000 $(BIN)/pytest -n 2 --dist worksteal tests/replay/kernel $(PYTEST_ARGS)
+
 bench: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
@@ -41,7 +46,7 @@ clean:
 
 .venv/demo.stamp: pyproject.toml | .venv/bin/python
 	@mkdir -p $(TMPDIR)
-	$(BIN)/python -m pip install --quiet --editable '.[cli]'
+	$(BIN)/python -m pip install --quiet --editable '.[cli,replay]'
 	@touch $@
 
 .venv/dev.stamp: pyproject.toml | .venv/bin/python

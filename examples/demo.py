@@ -11,10 +11,13 @@ from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from attrs import evolve
+
 import reps_ledger as rl
 from reps_ledger.cli.output import say, show_table
 from reps_ledger.cli.progress import reading
-from reps_ledger.policies import load
+from reps_ledger.policies import count, facts, load, when, years
+from reps_ledger.replay import quarterly
 
 HERE = Path(__file__).resolve().parent
 DATA = HERE / "data"
@@ -22,6 +25,7 @@ LEDGER = HERE.parent / ".cache" / "demo.db"
 FILES = ("debian-membership", "debian-vouches", "debian-rosters")
 YEARS = range(1998, 2026, 3)
 POLICY = HERE / "policies" / "debian-stewardship.toml"
+PATIENT = [when(count(facts("vouch.given", person="voucher"), within=years(3)) >= 1).then("active")]
 DUE = date(2026, 9, 1)
 ROSTER_DAY = date(2026, 6, 27)
 
@@ -39,6 +43,7 @@ def main() -> None:
         returned_member(view)
         reconciliation(ledger)
         review(ledger)
+        replay(ledger)
     say(f"The ledger is {LEDGER.relative_to(HERE.parent)}; ask it more:")
     say(f"  .venv/bin/reps-ledger census -l {LEDGER.relative_to(HERE.parent)} --by role")
 
@@ -61,13 +66,13 @@ def import_all(ledger: rl.Ledger) -> None:
     show_table("Imported", ("file", "rows", "recorded", "known already", "refused"), reports)
     say(f"{rows:,} rows in {seconds:.1f} s; {refused:,} refused, {refused / rows:.2%}")
     kinds: dict[str, tuple[int, str]] = {}
-    for (code, words), count in reasons.items():
+    for (code, words), number in reasons.items():
         before = kinds.get(code, (0, words))
-        kinds[code] = (before[0] + count, before[1])
+        kinds[code] = (before[0] + number, before[1])
     show_table(
         "Refused, and one reason of each kind",
         ("code", "rows", "for example"),
-        [(code, count, words) for code, (count, words) in sorted(kinds.items())],
+        [(code, number, words) for code, (number, words) in sorted(kinds.items())],
     )
 
 
@@ -157,12 +162,42 @@ def review(ledger: rl.Ledger) -> None:
         ],
     )
     item = docket.reviews[0]
-    assert item.verdict is not None, "its words were just recorded"
-    say(f"Why {item.member}?\n{item.verdict.words()}")
-    for way in item.verdict.shortfalls("active"):
+    say(f"Why {item.member}?\n{item.words()}")
+    for way in view.evaluate(policy, item.member).shortfalls("active"):
         say(f"  to be active: {way}")
     ledger.decide(item, "active", "reviews other work too", by="council", occurred_at=DUE)
     say(ledger.replay_decision(item.review).words())
+
+
+def replay(ledger: rl.Ledger) -> None:
+    """Ask of all of history what two policies would have said, by quarter, and where they part."""
+    policy = load(POLICY)
+    patient = evolve(policy, name="patient", cases=[*policy.cases[:2], *PATIENT, *policy.cases[3:]])
+    began = time.perf_counter()
+    found = ledger.backtest(policy, at=quarterly(1998, 2025), against=patient)
+    seconds = time.perf_counter() - began
+    say(
+        f"{policy.name} and {patient.name}, of {len(found.people):,} members at "
+        f"{len(found.dates)} quarters: {seconds:.2f} s"
+    )
+    show_table(
+        "From one quarter to the next, over 28 years",
+        ("from", "to", "members"),
+        [(t.before or "(new)", t.after, t.members) for t in found.transitions()[:8]],
+    )
+    flips = found.flips()
+    most = Counter(flip.member for flip in flips).most_common(10)
+    show_table(
+        f"{len(flips):,} times otherwise than {patient.name}, which waits three years: the most",
+        ("member", "quarters", "for example on", patient.name, policy.name),
+        [
+            (member, number, flip.at, flip.was, flip.now)
+            for member, number in most
+            for flip in [next(flip for flip in flips if flip.member == member)]
+        ],
+    )
+    flip = next(flip for flip in flips if flip.member == most[0][0])
+    say(f"Why?\n{ledger.as_of(flip.at).evaluate(policy, flip.member).words()}")
 
 
 def reconciliation(ledger: rl.Ledger) -> None:
@@ -172,7 +207,7 @@ def reconciliation(ledger: rl.Ledger) -> None:
     show_table(
         "Reconciled with the rosters of four releases",
         ("roster of", "finding", "people"),
-        [(day, kind, count) for (day, kind), count in sorted(counts.items())],
+        [(day, kind, number) for (day, kind), number in sorted(counts.items())],
     )
     last = [item for item in found if item.at.date() == ROSTER_DAY]
     examples = [item for item in last if item.kind == "assertion_failed"]

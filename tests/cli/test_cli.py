@@ -28,7 +28,7 @@ from reps_ledger.cli.app import app
 from reps_ledger.cli.progress import reading
 
 PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
-ELSEWHERE: Final = ["charter", "evaluate", "explain", "policy", "review"]
+ELSEWHERE: Final = ["backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"]
 """Those that test_judging.py knows."""
 
 COMMANDS: Final = ["census", "export", "history", "import", "reconcile", "roster", "show"]

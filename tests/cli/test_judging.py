@@ -48,6 +48,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("REPS_LEDGER", raising=False)
     save(POLICY, "activity.toml")
+    text = Path("activity.toml").read_text(encoding="utf-8")
+    Path("template.toml").write_text(text.replace("4 weeks", "$weeks weeks"), encoding="utf-8")
     save_charter(CHARTER, "reps-2018.toml")
     save_charter(Charter(name="reps", version="2019", policies=(POLICY,)), "reps-2019.toml")
     with rl.open("reps.db") as ledger:
@@ -75,7 +77,8 @@ def told(*arguments: str, code: int = 0) -> Any:
 
 def commands() -> list[tuple[str, ...]]:
     """Every command below a group, and the two that judge."""
-    return [("evaluate",), ("explain",), *((g, c) for g, names in GROUPS.items() for c in names)]
+    alone = ["backtest", "evaluate", "explain", "sweep"]
+    return [*((name,) for name in alone), *((g, c) for g, names in GROUPS.items() for c in names)]
 
 
 def test_every_command_is_known() -> None:
@@ -283,3 +286,54 @@ def test_adopting_warns_of_what_has_no_effect() -> None:
     )
     assert result.exit_code == 0
     assert "warning: dead: case 4 can never match" in " ".join(result.stderr.split())
+
+
+def test_a_backtest_on_the_command_line() -> None:
+    """Counts, transitions and flips, as tables and as JSON; the table of it in a file."""
+    base = ("activity.toml", "-l", "reps.db", "--from", "2018", "--to", "2018")
+    longer = Policy(
+        "longer", cases=[when(reports(within=weeks(20)) >= 1).then("active")], otherwise="inactive"
+    )
+    save(longer, "longer.toml")
+    found = told("backtest", *base, "--every", "month", "--against", "longer.toml")
+    assert [row["members"]["active"] for row in found["counts"][7:11]] == [1, 1, 0, 0]
+    assert found["flips"] > 0
+    out = run("backtest", *base, "--out", "table.csv")
+    assert "From one date to the next" in out
+    assert Path("table.csv").read_text(encoding="utf-8").startswith('"member","date","outcome"')
+    run("backtest", *base, "--every", "fortnight", code=2)
+    run("backtest", "activity.toml", "-l", "reps.db", "--from", "2019", "--to", "2018", code=2)
+
+
+def test_a_backtest_against_decisions() -> None:
+    """How many decisions the policy comes to as well, and which it does not."""
+    base = ("-l", "reps.db", "--by", "council")
+    run("review", "open", "activity.toml", *base, "--at", "2018-10-01", "--on", "2018-10-02")
+    name = "activity/2018-10-01/ana"
+    run("review", "decide", name, "active", *base, "--reason", "we met", "--on", "2018-10-09")
+    again = ("backtest", "activity.toml", "-l", "reps.db", "--from", "2018", "--to", "2018")
+    out = run(*again, "--against", "decisions")
+    assert "0 of 1 decisions are what the policy comes to" in out
+    found = told(*again, "--against", "decisions")
+    assert (found["decisions"], found["agreed"]) == (1, 0)
+
+
+def test_a_sweep_on_the_command_line() -> None:
+    """A row for each value of the parameter."""
+    base = (
+        "template.toml",
+        "-l",
+        "reps.db",
+        "--from",
+        "2018",
+        "--to",
+        "2018",
+        "--every",
+        "quarter",
+    )
+    out = run("sweep", *base, "--set", "weeks=1,15")
+    assert re.search(r"1 .*0", out)
+    rows = told("sweep", *base, "--set", "weeks=1,15")
+    assert {tuple(row["parameters"]) for row in rows} == {(1,), (15,)}
+    run("sweep", *base, "--set", "weeks", code=2)
+    run("sweep", *base, "--set", "other=1", code=2)

@@ -71,8 +71,8 @@ def _clock(measure: ClockMeasure, subject: Subject, *, longer: bool) -> bool:
     match measure:
         case TimeSince(which=which):
             return not longer and (which == "last" or not begun)
-        case Tenure(role=role):
-            return not begun if longer else role is not None
+        case Tenure():  # what began goes on: to end a role in order to begin it anew is no way
+            return longer and not begun
     return not begun or not longer
 
 

@@ -16,6 +16,7 @@ from replay.columns.tables import expected, same, told
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import MISSING, build, load_or_build
+from reps_ledger.replay.columns.placing import placed
 from strategies import MentoringHeld
 
 if TYPE_CHECKING:
@@ -99,6 +100,17 @@ def test_any_steps_come_to_the_same(
             whole = build(known(ledger, stop))
             assert same(made, whole)
             assert same(load_or_build(known(ledger, stop), folder), whole)
+
+
+@given(st.data())
+def test_new_rows_find_their_places(data: st.DataObject) -> None:
+    """Put among rows that are in order already, new ones come where sorting all would put them."""
+    few = st.integers(-1, 2)
+    keys = data.draw(st.lists(st.tuples(few, few, st.integers(0, 99)), unique_by=lambda k: k[2]))
+    settled = data.draw(st.integers(0, len(keys)))
+    rows = np.array([*sorted(keys[:settled]), *keys[settled:]], np.int64).reshape(-1, 3)
+    places = placed(rows[:, 0].astype(np.int32), rows[:, 1], rows[:, 2], settled=settled)
+    assert rows[places].tolist() == sorted(rows.tolist())
 
 
 @given(st.data())
@@ -233,7 +245,6 @@ def test_later_verifications_of_earlier_reports(tmp_path: Path) -> None:
         load_or_build(known(ledger), tmp_path)
         for report in (reports[0], reports[3], correction, reports[5]):
             check = rl.ReportVerified(member="ana", report=report, verifier="ben")
-            fill(ledger, [])
             ledger.record(check, by="ben", occurred_at=date(2018, 2, 1))
         made = load_or_build(known(ledger), tmp_path)
         assert same(made, build(known(ledger)))

@@ -233,6 +233,17 @@ def test_a_manifest_of_something_else(
     assert read.of(ledger) == 0
 
 
+def test_a_manifest_that_was_altered(ledger: rl.Ledger, folder: Path, read: Read) -> None:
+    """A manifest that makes sense but is not as it was written is not believed."""
+    path = folder / "manifest.json"
+    sealed = json.loads(path.read_bytes())
+    ids = [entry.id for entry in ledger.entries()]
+    sealed["manifest"] |= {"position": 3, "last": ids[2]}
+    path.write_bytes(msgspec.json.encode(sealed))
+    assert read.of(ledger) == ledger.position
+    assert read.of(ledger) == 0
+
+
 def test_files_that_are_swapped(ledger: rl.Ledger, folder: Path, read: Read) -> None:
     """Sound files under the names of others are seen not to fit."""
     tables = json.loads((folder / "manifest.json").read_bytes())["manifest"]["tables"]
