@@ -300,8 +300,8 @@ def _public(tree: ast.AST, owner: object) -> Iterator[Any]:
                 isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list
             ):
                 continue
-            value = getattr(owner, node.name)
-            if not inspect.getdoc(value):
+            value = getattr(owner, node.name, None)
+            if not (ast.get_docstring(node) or inspect.getdoc(value)):
                 yield node
             if isinstance(node, ast.ClassDef):
                 yield from _public(node, value)

@@ -104,6 +104,19 @@ def test_flips_are_where_two_policies_differ(ledger: rl.Ledger) -> None:
     assert ledger.backtest(activity(), at=DATES).flips() == ()
 
 
+def test_survival_by_cohort(ledger: rl.Ledger) -> None:
+    """Of those who were active first in a year, how many were at every date since."""
+    found = ledger.backtest(activity(), at=DATES).survival(["active"])
+    assert [(s.cohort, s.since, s.members, s.surviving) for s in found] == [
+        (2018, 0, 2, 2),
+        (2018, 1, 2, 1),
+        (2018, 2, 2, 1),
+        (2018, 3, 2, 1),
+    ]
+    with pytest.raises(rl.InvalidInput, match="no outcome"):
+        ledger.backtest(activity(), at=DATES).survival(["away"])
+
+
 def test_the_table_has_a_row_for_each_member_and_date(ledger: rl.Ledger) -> None:
     """Arrow takes it without a copy of ours: member, date, outcome, changed, against."""
     found = ledger.backtest(activity(4), at=DATES, against=activity(11, "longer"))

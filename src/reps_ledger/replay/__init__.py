@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reps_ledger.replay.agreeing import Agreement, Compared
-from reps_ledger.replay.backtest import Backtest, Flip, Transition
+from reps_ledger.replay.backtest import Backtest, Flip, Survival, Transition
 from reps_ledger.replay.columns import Columns
 from reps_ledger.replay.dates import daily, monthly, quarterly, yearly
 from reps_ledger.replay.sweeping import Sweep, SweepRow
@@ -14,6 +14,7 @@ __all__ = [
     "Columns",
     "Compared",
     "Flip",
+    "Survival",
     "Sweep",
     "SweepRow",
     "Transition",

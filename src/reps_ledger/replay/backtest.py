@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from attrs import field, frozen
 
+from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.kernel.running import CHUNK, run
 from reps_ledger.replay.writing import write_table
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from reps_ledger.replay.columns import Columns
 
-__all__ = ["Backtest", "Flip", "Transition", "backtest"]
+__all__ = ["Backtest", "Flip", "Survival", "Transition", "backtest"]
 
 _Codes = np.ndarray[Any, np.dtype[np.int8]]
 
@@ -56,6 +57,23 @@ class Flip:
     at: datetime
     was: str
     now: str
+
+
+@frozen(kw_only=True)
+class Survival:
+    """How many of a cohort still have what they began with.
+
+    Attributes:
+        cohort: the year in which they first had it.
+        since: how many dates ago that was.
+        members: how many there were, of whom that many dates are known.
+        surviving: how many of them had it at every date since.
+    """
+
+    cohort: int
+    since: int
+    members: int
+    surviving: int
 
 
 @frozen(kw_only=True, eq=False)
@@ -161,6 +179,42 @@ class Backtest:
             if b > 0
         ]
         return tuple(sorted(found, key=lambda t: (-t.members, str(t.before), t.after)))
+
+    def survival(self, outcomes: Collection[str]) -> tuple[Survival, ...]:
+        """Return, by cohort, how many never lost an outcome since they first had one of these.
+
+        A cohort is everyone who first had one of the outcomes in the same calendar year, in UTC.
+        Who had too few dates since is counted in neither number.
+
+        Raises:
+            InvalidInput: the policy has no such outcome.
+        """
+        if unknown := sorted(set(outcomes) - set(self.policy.outcomes)):
+            raise InvalidInput(f"{self.policy.name} has no outcome {unknown[0]!r}")
+        wanted = [self.policy.outcomes.index(outcome) for outcome in outcomes]
+        good = np.isin(self.codes, wanted)
+        ever = good.any(axis=1)
+        first = np.argmax(good, axis=1)
+        years = np.array([date.year for date in self.dates], np.int64)
+        found = []
+        for cohort in np.unique(years[first[ever]]).tolist():
+            members = np.flatnonzero(ever & (years[first] == cohort))
+            kept = np.ones(len(members), bool)
+            for since in range(len(self.dates)):
+                there = first[members] + since < len(self.dates)
+                if not there.any():
+                    break
+                place = np.minimum(first[members] + since, len(self.dates) - 1)
+                kept &= good[members, place] | ~there
+                found.append(
+                    Survival(
+                        cohort=cohort,
+                        since=since,
+                        members=int(there.sum()),
+                        surviving=int((kept & there).sum()),
+                    )
+                )
+        return tuple(found)
 
     def flips(self, limit: int | None = None) -> tuple[Flip, ...]:
         """Return where the two policies differ, by date and then by member.
