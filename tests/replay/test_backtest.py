@@ -11,7 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 
 import reps_ledger as rl
-from reps_ledger.policies import Policy, in_outcome, previously, reports, retired, weeks, when
+from reps_ledger.policies import (
+    Policy,
+    has_account,
+    in_outcome,
+    previously,
+    reports,
+    retired,
+    weeks,
+    when,
+)
 from reps_ledger.policies.documents.templates import read_template
 from reps_ledger.replay import daily, monthly, quarterly, yearly
 from reps_ledger.replay.backtest import backtest
@@ -293,3 +302,24 @@ def test_templates() -> None:
     assert make(weeks=8, n=2) == expected
     with pytest.raises(rl.InvalidPolicy, match="has no value"):
         make(weeks=8)
+
+
+def test_accounts_are_asked_of_the_log() -> None:
+    """Their names are in no column; who had one is told all the same."""
+    ledger = rl.open(clock=fixed_clock)
+    day = date(2018, 1, 1)
+    joined = rl.MemberJoined(member="ana", account="ana@site")
+    ledger.record_all([joined, rl.MemberJoined(member="ben")], by="x", occurred_at=day)
+    link = {"member": "ben", "provider": "forge", "account": "benny"}
+    ledger.record(rl.AccountLinked(**link), by="x", occurred_at=date(2018, 2, 10))
+    ledger.record(rl.AccountUnlinked(**link), by="x", occurred_at=date(2018, 4, 10))
+
+    def policy(provider: str | None = None) -> Policy:
+        return Policy("p", cases=[when(has_account(provider)).then("yes")], otherwise="no")
+
+    found = ledger.backtest(policy(), at=DATES, against=policy("forge"))
+    assert found.codes.tolist() == [[0, 0, 0, 0], [1, 0, 0, 1]]
+    assert found.others is not None
+    assert found.others.tolist() == [[1, 1, 1, 1], [1, 0, 0, 1]]
+    swept = ledger.sweep(policy, {"provider": ["forge", "chat"]}, at=DATES[1:2])
+    assert swept.curve("yes") == ((("forge",), 1), (("chat",), 0))

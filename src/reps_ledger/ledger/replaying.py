@@ -31,17 +31,21 @@ def backtest(  # noqa: PLR0917 — as Ledger.backtest was given them
     try:
         from reps_ledger.replay.backtest import backtest as run  # noqa: PLC0415
         from reps_ledger.replay.dates import resolved  # noqa: PLC0415
+        from reps_ledger.replay.kernel.accounts import (  # noqa: PLC0415
+            accounts_among,
+            asks_for_accounts,
+        )
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
     view = ledger.as_of(known_at=known_at)
-    return run(
-        view.policy(policy),
-        ledger.columns(view.known_at),
-        resolved(at, ledger.zone),
-        ledger.zone,
-        None if against is None else view.policy(against),
-        on_progress,
-    )
+    found = view.policy(policy)
+    other = None if against is None else view.policy(against)
+    columns = ledger.columns(view.known_at)
+    accounts = None
+    if asks_for_accounts(found) or (other is not None and asks_for_accounts(other)):
+        accounts = accounts_among(view.reading.standing(), columns.people)
+    dates = resolved(at, ledger.zone)
+    return run(found, columns, dates, ledger.zone, other, on_progress, accounts=accounts)
 
 
 def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them
@@ -55,6 +59,7 @@ def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them
     """Run a sweep; see ``Ledger.sweep``."""
     try:
         from reps_ledger.replay.dates import resolved  # noqa: PLC0415
+        from reps_ledger.replay.kernel.accounts import accounts_among  # noqa: PLC0415
         from reps_ledger.replay.sweeping import sweep as run  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
@@ -65,7 +70,15 @@ def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them
 
     dates = resolved(at, ledger.zone)
     columns = ledger.columns(view.known_at)
-    return run(checked, parameters, columns, dates, ledger.zone, on_progress)
+    return run(
+        checked,
+        parameters,
+        columns,
+        dates,
+        ledger.zone,
+        on_progress,
+        accounts=lambda: accounts_among(view.reading.standing(), columns.people),
+    )
 
 
 def agree(ledger: Ledger, policy: Policy | str, known_at: Any) -> Agreement:

@@ -14,6 +14,7 @@ from attrs import field, frozen
 
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.kernel.accounts import Accounts
 from reps_ledger.replay.kernel.running import CHUNK, run
 from reps_ledger.replay.writing import write_table
 
@@ -252,6 +253,7 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
     on_progress: Callable[[int, int], None] | None = None,
     *,
     chunk: int = CHUNK,
+    accounts: Accounts | None = None,
 ) -> Backtest:
     """Run a policy, and perhaps another to compare it with, over review dates.
 
@@ -263,13 +265,14 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
         against: another policy.
         on_progress: called now and then with the members that are done, and all.
         chunk: members that are evaluated at once.
+        accounts: who had an account when, for policies that ask.
     """
     joined = [policy] if against is None else [policy, against]
     total = len(columns.people) * len(joined)
     found = []
     for number, each in enumerate(joined):
         parts = []
-        for part in run(each, columns, dates, zone, chunk=chunk):
+        for part in run(each, columns, dates, zone, chunk=chunk, accounts=accounts):
             parts.append(part.codes())
             if on_progress is not None:
                 on_progress(number * len(columns.people) + part.high, total)

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from reps_ledger.errors import InvalidInput, TooLarge
 from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.kernel.accounts import Accounts, asks_for_accounts
 from reps_ledger.replay.kernel.kernel import Kernel
 from reps_ledger.replay.kernel.running import run
 
@@ -81,6 +82,8 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     dates: Sequence[datetime],
     zone: tzinfo,
     on_progress: Callable[[int, int], None] | None = None,
+    *,
+    accounts: Callable[[], Accounts] | None = None,
 ) -> Sweep:
     """Run the policy that ``make`` makes of every combination of parameters.
 
@@ -102,6 +105,8 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
         policy = make(**dict(zip(names, values, strict=True)))
         if not isinstance(policy, Policy):
             raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
+        if kernel.accounts is None and accounts is not None and asks_for_accounts(policy):
+            kernel.accounts = accounts()
         total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
         for part in run(policy, columns, dates, zone, kernel=kernel):
             total += part.counts()

@@ -23,6 +23,7 @@ from reps_ledger.policies import Policy, Previous, Subject
 from reps_ledger.policies.evaluation import outcomes_through
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.replay.kernel import Kernel, Past, Points
+from reps_ledger.replay.kernel.accounts import accounts_among
 from reps_ledger.replay.kernel.running import run
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def test_every_condition_at_any_points(data: Any) -> None:
     entries = data.draw(histories(at, zone, families=families_of(condition)))
     world, columns = World(entries), columns_of(entries)
     dates = dates_of(at, entries)
-    kernel = Kernel(columns, zone, NAME, ("good", "fair", "bad"))
+    accounts = accounts_among(entries, columns.people)
+    kernel = Kernel(columns, zone, NAME, ("good", "fair", "bad"), accounts)
     none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
     for number, person in enumerate(columns.people):
         instants = np.array([microseconds(date) for date in dates])
@@ -80,7 +82,14 @@ def outcomes_of(
         columns.people[part.low + number]: [
             None if code < 0 else policy.outcomes[code] for code in codes
         ]
-        for part in run(policy, columns, dates, zone, chunk=chunk)
+        for part in run(
+            policy,
+            columns,
+            dates,
+            zone,
+            chunk=chunk,
+            accounts=accounts_among(entries, columns.people),
+        )
         for number, codes in enumerate(part.codes().tolist())
     }
 

@@ -60,6 +60,9 @@ class Surroundings(Protocol):
         All that is known, also what happens later than the entry that is judged.
         """
 
+    def recorded(self, entry_id: str) -> Entry | None:
+        """Return an entry as it was recorded, or None while its part is not at hand."""
+
 
 @frozen(kw_only=True)
 class Governance:

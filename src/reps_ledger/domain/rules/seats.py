@@ -78,7 +78,9 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
         ]
         if applies(fact) and len(holding) >= limit:
             yield refuse(
-                "no_seat", f"{place(role, community)} has {limit} seats, all taken", *holding
+                "no_seat",
+                f"{place(role, community)} has {limit} seat{'' if limit == 1 else 's'}, all taken",
+                *holding,
             )
 
     return Rule(name="role.assigned", parts=parts, judge=judge, dynamic=True)

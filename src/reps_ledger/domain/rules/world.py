@@ -90,6 +90,10 @@ class World:
             return None
         return tuple([entry for entry in held.entries if self._is_of(part, entry, held)])
 
+    def recorded(self, entry_id: str) -> Entry | None:
+        """Return an entry as it was recorded, or None while it is not known."""
+        return self.memory.target(entry_id)
+
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
         asked, governing = self.asked(act.fact), self._governing(act)
@@ -317,6 +321,10 @@ class _Place:
     def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
         """Return what stands of a part, later too, or None where the part was not named."""
         return self.world.entries(part) if part in self.named else None
+
+    def recorded(self, entry_id: str) -> Entry | None:
+        """Return an entry as it was recorded, or None while it is not known."""
+        return self.world.memory.target(entry_id)
 
 
 _NO_RULE = Rule(name="")

@@ -108,13 +108,21 @@ def room_for_vouch(
     fact: Vouched, clause: Vouching, charter: Charter, member: Subject
 ) -> Iterator[Refusal]:
     """Refuse a vouch for whom has received as many as the charter allows."""
-    standing = [s for s in member.standing("vouch.given") if s.entry.fact.member == fact.member]
-    if clause.most is not None and len(standing) >= clause.most:
-        words = (
-            f"{fact.member} has {len(standing)} standing vouches; {title(charter)} allows no more"
-        )
-        refusal = _refuse("vouched_enough", words, vouch_clause(fact))
-        yield evolve(refusal, entries=tuple(span.entry.id for span in standing))
+    received = [
+        s for s in member.dossier.spans("vouch.given") if s.entry.fact.member == fact.member
+    ]
+    later = sorted(span.start for span in received if span.start > member.at)
+    for moment in (member.at, *later):  # told late, it counts beside those that came after it
+        standing = [span for span in received if span.holds(moment)]
+        if clause.most is not None and len(standing) >= clause.most:
+            words = f"{fact.member} has {_vouches(len(standing))}; {title(charter)} allows no more"
+            refusal = _refuse("vouched_enough", words, vouch_clause(fact))
+            yield evolve(refusal, entries=tuple(span.entry.id for span in standing))
+            return
+
+
+def _vouches(number: int) -> str:
+    return f"{number} standing vouch{'' if number == 1 else 'es'}"
 
 
 def _asked(

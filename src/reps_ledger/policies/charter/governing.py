@@ -15,20 +15,25 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.facts import (
     CharterAdopted,
-    EntryCorrected,
     EntryRetracted,
     Fact,
+    PolicyStated,
     Registry,
     RoleAssigned,
     RoleEnded,
     Vouched,
-    kind_of,
 )
 from reps_ledger.domain.refusals import Refusal
 from reps_ledger.domain.rules.governance import CHARTERS, Governance, history_part
-from reps_ledger.domain.rules.machines import TARGET
 from reps_ledger.domain.rules.seats import seats
 from reps_ledger.errors import InvalidInput, InvalidPolicy
+from reps_ledger.policies.charter.amending import (
+    changes_something,
+    kinds,
+    other_moments,
+    said,
+    targeting,
+)
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.clauses import (
     admitting,
@@ -43,6 +48,8 @@ from reps_ledger.policies.charter.clauses import (
 from reps_ledger.policies.charter.concerned import Concerned, histories
 from reps_ledger.policies.charter.documents import read_charter
 from reps_ledger.policies.charter.enforcing import types_read
+from reps_ledger.policies.charter.seating import seating
+from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.subject import Dossier, Subject
 
@@ -54,10 +61,9 @@ if TYPE_CHECKING:
     from reps_ledger.domain.rules.parts import Parts
     from reps_ledger.policies.language.conditions import Condition
 
-__all__ = ["charter_of", "governance", "in_force"]
+__all__ = ["charter_of", "effective_from", "governance", "in_force", "readable"]
 
 _CHARTERS: Final = CHARTERS.part("charter.adopted")
-_CORRECTIONS = EntryCorrected | EntryRetracted
 
 
 @lru_cache(maxsize=64)
@@ -103,24 +109,39 @@ class _Court:
         adopted = known.state(_CHARTERS)
         if not adopted:
             return (_CHARTERS,)
-        found: list[Any] = [_CHARTERS]
+        found: list[Any] = [_CHARTERS, *targeting(act.fact, known)]
         for entry in adopted:
-            charter = _readable(entry)
+            charter = readable(entry)
             if charter is not None:
                 found += _authorising(act, charter, known)
-                found += _deciding(_said(act.fact), charter, known)
+                found += _deciding(said(act.fact), charter, known)
         return tuple(dict.fromkeys(found))
 
     def judge(self, entry: Entry, known: Surroundings) -> Iterator[Refusal]:
         """Yield what the charter in force refuses."""
-        fact = _said(entry.fact)
+        fact = said(entry.fact)
         if isinstance(fact, CharterAdopted):
             yield from self._validity(fact)
+        elif isinstance(fact, PolicyStated):
+            yield from self._wording(fact)
         adopted: tuple[Entry, ...] = known.state(_CHARTERS) or ()
         adoption = in_force(adopted, entry.occurred_at)
-        if adoption is None:
-            return
-        charter = _readable(adoption)
+        if adoption is not None:
+            yield from self._under(adoption, entry, fact, known)
+        asked = [adoption]
+        for moment in other_moments(entry, known):
+            other = in_force(known.entries(_CHARTERS) or (), moment)
+            charter = None if other is None else readable(other)
+            if other is None or charter is None or other in asked:
+                continue
+            asked.append(other)
+            for refusal in self._authority(entry, moment, charter, known):
+                yield _because_of(refusal, other)
+
+    def _under(
+        self, adoption: Entry, entry: Entry, fact: Fact, known: Surroundings
+    ) -> Iterator[Refusal]:
+        charter = readable(adoption)
         if charter is None:
             if not isinstance(fact, CharterAdopted):
                 yield Refusal(
@@ -136,8 +157,8 @@ class _Court:
     def _judge(
         self, entry: Entry, fact: Fact, charter: Charter, known: Surroundings
     ) -> Iterator[Refusal]:
-        yield from self._authority(entry, charter, known)
-        if isinstance(entry.fact, EntryRetracted) or not _changes(entry.fact, known):
+        yield from self._authority(entry, entry.occurred_at, charter, known)
+        if isinstance(entry.fact, EntryRetracted) or not changes_something(entry, known):
             return
         match fact:
             case RoleAssigned():
@@ -161,9 +182,7 @@ class _Court:
         if not is_waived(role_clause(fact), subject):
             yield from admitting(entry, fact, clause, charter, subject)
         if clause.seats is not None:
-            rule = seats(fact.role, fact.community, limit=clause.seats)
-            states = [known.state(part) for part in rule.parts(fact, known)]
-            yield from rule.judge(_as_said(entry, fact), *states)
+            yield from seating(_as_said(entry, fact), fact, clause.seats, known)
 
     def _vouched(
         self, entry: Entry, fact: Vouched, charter: Charter, known: Surroundings
@@ -179,8 +198,10 @@ class _Court:
         yield from voucher_may(fact, charter.vouching, charter, voucher)
         yield from room_for_vouch(fact, charter.vouching, charter, member)
 
-    def _authority(self, entry: Entry, charter: Charter, known: Surroundings) -> Iterator[Refusal]:
-        for kind in _kinds(entry.fact, known):
+    def _authority(
+        self, entry: Entry, at: datetime, charter: Charter, known: Surroundings
+    ) -> Iterator[Refusal]:
+        for kind in kinds(entry.fact, known):
             authority = charter.authority(kind)
             if authority is None:
                 continue
@@ -190,11 +211,11 @@ class _Court:
                     return False
                 if actor in authority.actors:
                     return True
-                if authority.themselves and actor == getattr(_said(entry.fact), "member", None):
+                if authority.themselves and actor == getattr(said(entry.fact), "member", None):
                     return True
                 if authority.when is None:
                     return False
-                subject = self._subject(actor, authority.when, entry.occurred_at, known)
+                subject = self._subject(actor, authority.when, at, known)
                 return holds(authority.when, subject)
 
             if may(entry.by) or (entry.by in authority.agents and may(entry.on_behalf_of)):
@@ -219,6 +240,23 @@ class _Court:
                 f"version {fact.version}",
             )
 
+    def _wording(self, fact: PolicyStated) -> Iterator[Refusal]:
+        """Refuse other words than those of the digest: decisions are replayed by them."""
+        try:
+            policy = loads(fact.document)
+            policy.check(self.registry)
+        except InvalidInput as error:
+            yield Refusal(code="invalid_policy", words=f"the policy makes no sense: {error}")
+            return
+        told = (policy.name, policy.version, digest(policy))
+        if told != (fact.policy, fact.version, fact.digest):
+            yield Refusal(
+                code="invalid_policy",
+                words=f"the document says {policy.name}, version {policy.version}, of digest "
+                f"{told[2]}; it is stated as {fact.policy}, version {fact.version}, of digest "
+                f"{fact.digest}",
+            )
+
     def _subject(
         self, member: str, condition: Condition | None, at: datetime, known: Surroundings
     ) -> Subject:
@@ -231,7 +269,7 @@ _VOUCHES: Final = frozenset({"vouch.given", "vouch.withdrawn", "exemption.grante
 
 def _authorising(act: Act, charter: Charter, known: Surroundings) -> Iterator[Any]:
     """Name what tells whether somebody may record an act."""
-    for kind in _kinds(act.fact, known):
+    for kind in kinds(act.fact, known):
         authority = charter.authority(kind)
         if authority is not None and authority.when is not None:
             for actor in (act.by, act.on_behalf_of):
@@ -257,43 +295,12 @@ def _deciding(fact: Fact, charter: Charter, known: Surroundings) -> Iterator[Any
                 yield history_part(member, _VOUCHES)
 
 
-def _readable(adoption: Entry) -> Charter | None:
+def readable(adoption: Entry) -> Charter | None:
+    """Return the charter that an entry adopted, or None where it cannot be read."""
     try:
         return charter_of(adoption.fact.document)
     except InvalidPolicy:
         return None  # adopted before anybody read it, or by a later version of this software
-
-
-def _said(fact: Fact) -> Fact:
-    """Return what a fact says happened: a correction, its replacement."""
-    return fact.replacement if isinstance(fact, EntryCorrected) else fact
-
-
-def _target(fact: Fact, known: Surroundings) -> Fact | None:
-    if not isinstance(fact, _CORRECTIONS):
-        return None
-    target = known.state(TARGET.part(fact.target))
-    return None if target is None else _said(target.fact)
-
-
-def _kinds(fact: Fact, known: Surroundings) -> list[str]:
-    """Return the stored names that somebody must be allowed to record, to record a fact.
-
-    To correct or retract what only some may record, one must be of them.
-    """
-    target = _target(fact, known)
-    told = [fact, _said(fact), *(() if target is None else (target,))]
-    return list(dict.fromkeys(kind_of(each).name for each in told))
-
-
-def _changes(fact: Fact, known: Surroundings) -> bool:
-    """Whether a fact says more than it corrects: another reason for the same role is no news."""
-    target = _target(fact, known)
-    if target is None or type(target) is not type(_said(fact)):
-        return True
-    names = ("member", "role", "community", "until", "how", "voucher")
-    said = _said(fact)
-    return any(getattr(target, name, None) != getattr(said, name, None) for name in names)
 
 
 def _as_said(entry: Entry, fact: Fact) -> Any:

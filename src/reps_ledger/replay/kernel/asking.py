@@ -76,9 +76,7 @@ def suffix_of(leaf: Joined | Completed | WithAccount, kernel: Kernel) -> Any:
                 kept &= kernel.is_value(table, "version", version)
             return kernel.first_time(table, kept)
         case WithAccount(provider=provider):
-            none = kernel.is_value(_joined(kernel), "account", None)
-            with_one = kernel.of_first(kernel.joining, ~none)
-            kept = with_one & (provider is None)
+            kept = kernel.known_accounts.joined & (provider is None)
             return np.where(kept, kernel.joined, kernel.never)
     raise AssertionError(leaf)  # pragma: no cover — there is no other
 
@@ -103,7 +101,7 @@ def stretches_of(leaf: Leaf, kernel: Kernel) -> Stretches:
         case Exempt(policy=policy):
             return kernel.stretches("exemption.granted", policy=policy or kernel.policy)
         case WithAccount(provider=provider):
-            return kernel.stretches("account.linked", provider=provider)
+            return kernel.account_stretches(provider)
         case InCommunity(community=community):
             return _in_community(community, kernel)
     raise AssertionError(leaf)  # pragma: no cover — there is no other

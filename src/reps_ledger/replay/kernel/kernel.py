@@ -20,6 +20,7 @@ from reps_ledger.policies.language.conditions import (
     Not,
 )
 from reps_ledger.replay.columns import Columns, Table
+from reps_ledger.replay.kernel.accounts import Accounts
 from reps_ledger.replay.kernel.asking import leaf_holds
 from reps_ledger.replay.kernel.instants import Calendar, Instants, moment
 from reps_ledger.replay.kernel.noticing import acts_of
@@ -59,18 +60,20 @@ class Kernel:
         zone: in which dates, months and years are read.
         policy: the name of the policy that is evaluated.
         outcomes: the outcomes of that policy.
+        accounts: who had an account when; None where nobody asked the log.
     """
 
     columns: Columns
     zone: tzinfo
     policy: str = ""
     outcomes: tuple[str, ...] = ()
+    accounts: Accounts | None = None
     never: int = FOREVER
     _made: dict[Any, Any] = field(factory=dict, init=False)
 
     def of(self, policy: str, outcomes: tuple[str, ...]) -> Kernel:
         """Return a kernel for a policy, which uses again what this one has made."""
-        other = Kernel(self.columns, self.zone, policy, outcomes)
+        other = Kernel(self.columns, self.zone, policy, outcomes, self.accounts)
         other._made = self._made
         return other
 
@@ -165,6 +168,25 @@ class Kernel:
             return Stretches.of(spans.table.persons["member"], spans.start, spans.end, kept)
 
         return self._once(("stretches", name, tuple(wanted.items())), make)
+
+    def account_stretches(self, provider: str | None) -> Stretches:
+        """Return when members had a linked account; at a provider, or at any."""
+        told = self.known_accounts
+        return Stretches.of(told.member, told.start, told.end, told.at(provider))
+
+    @property
+    def known_accounts(self) -> Accounts:
+        """Who had an account when.
+
+        Raises:
+            InvalidPolicy: nobody asked the log.
+        """
+        if self.accounts is None:
+            raise InvalidPolicy(
+                "accounts are personal: columns do not hold them, and without the ledger itself "
+                "no policy can go by them"
+            )
+        return self.accounts
 
     def role_spans(self, role: str, community: str | None) -> Stretches:
         """Return when members hold a role; in a community, or "" in the whole programme."""

@@ -19,6 +19,7 @@ from reps_ledger.policies.language.conditions import (
     Leaf,
     Not,
 )
+from reps_ledger.replay.kernel.accounts import Accounts
 from reps_ledger.replay.kernel.asking import leaf_holds
 from reps_ledger.replay.kernel.kernel import Kernel, Past
 from reps_ledger.replay.kernel.masks import Masks, is_path
@@ -84,6 +85,7 @@ def run(
     *,
     chunk: int = CHUNK,
     kernel: Kernel | None = None,
+    accounts: Accounts | None = None,
 ) -> Iterator[Chunk]:
     """Yield the outcomes of all who ever joined, in order of identifier, at sorted dates.
 
@@ -93,6 +95,7 @@ def run(
         dates: sorted, each once.
         zone: in which dates, months and years are read.
         chunk: members that are evaluated at once.
+        accounts: who had an account when, for policies that ask.
         kernel: one that ran a policy of the same name on the same columns, to be used again.
 
     Raises:
@@ -108,7 +111,7 @@ def run(
     if len(at) > 1 and not (np.diff(at) > 0).all():
         raise InvalidInput("dates come in order, each once", field="at")
     if kernel is None:
-        kernel = Kernel(columns, zone)
+        kernel = Kernel(columns, zone, accounts=accounts)
     kernel = kernel.of(policy.name, policy.outcomes)
     masks = Masks(kernel, at, policy.leaves())
     size = max(1, min(chunk, _CELLS // max(1, len(at))))
