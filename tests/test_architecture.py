@@ -52,7 +52,7 @@ EXTRAS: Final[dict[str, set[str]]] = {
     "umadb": {"eventsourcing_umadb", "umadb"},
     "cli": {"rich", "typer"},
     "replay": {"numpy", "pyarrow"},
-    "spark": {"pyspark"},
+    "spark": {"pandas", "pyspark"},
     "testing": {"hypothesis"},
     "audit": {"cryptography"},
     "reports": {"altair", "jinja2"},

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+NONE = "\u2013"
 SHELL = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
 
@@ -85,7 +86,7 @@ def test_every_part_of_the_language_is_described(names: Mapping[str, type]) -> N
             for field in attrs.fields(kind)
         ]
         meaning = (inspect.getdoc(kind) or "").splitlines()[0]
-        assert f"| `{name}` | {', '.join(fields) or '–'} | {meaning} |" in page
+        assert f"| `{name}` | {', '.join(fields) or NONE} | {meaning} |" in page
     told = set(re.findall(r"^\| `([a-z_]+)` \| [^|]*\| [^|]*\|$", page, re.MULTILINE))
     assert told == MEASURES.keys() | CONDITIONS.keys()
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 from attrs import frozen
 
 from reps_ledger.domain.amendments import AMENDING
+from reps_ledger.errors import Damaged
 from reps_ledger.replay.columns.building import Builder, build
 from reps_ledger.replay.columns.files import (
     Stored,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.facts import Registry
     from reps_ledger.log import EventLog, Reading
 
-__all__ = ["FORMAT", "folder_of", "load_or_build"]
+__all__ = ["FORMAT", "folder_of", "keep_apart", "load_or_build", "open_apart"]
 
 FORMAT: Final = 1
 """The version of the folder's format; another one is made anew."""
@@ -127,7 +128,7 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
         manifest = None
     if manifest is not None and manifest.position > reading.known_at:
         return build(reading)
-    kept = None if manifest is None else _load(place, manifest, reading)
+    kept = None if manifest is None else _load(place, manifest, reading.log.codec.registry)
     if kept is not None and kept.columns.position == reading.known_at:
         return kept.columns
     columns = build(reading) if kept is None else _extended(kept.columns, reading)
@@ -194,8 +195,7 @@ def _digest(registry: Registry) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(shapes))).hexdigest()
 
 
-def _load(folder: Path, manifest: _Manifest, reading: Reading) -> _Kept | None:
-    registry = reading.log.codec.registry
+def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Kept | None:
     try:
         every = [manifest.people, *(file for both in manifest.tables.values() for file in both)]
         with ThreadPoolExecutor() as pool:
@@ -221,23 +221,57 @@ def _load(folder: Path, manifest: _Manifest, reading: Reading) -> _Kept | None:
 
 def _save(folder: Path, columns: Columns, reading: Reading, kept: _Kept | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
+    manifest = _write(folder, columns, _id_at(reading.log, columns.position), kept)
+    before = _read_manifest(folder)
+    if before is not None and _of_this(before, reading) and before.position > manifest.position:
+        return
+    _seal(folder, manifest, before)
+
+
+def keep_apart(folder: str | os.PathLike[str], columns: Columns) -> None:
+    """Put columns in a folder of their own, from which `open_apart` takes them.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    place = Path(folder)
+    _seal(place, _write(place, columns, None, None), _read_manifest(place))
+
+
+def open_apart(folder: str | os.PathLike[str], registry: Registry) -> Columns:
+    """Return the columns that `keep_apart` put in a folder.
+
+    Raises:
+        Damaged: they are not there, or not as they were written, or of other kinds of fact.
+    """
+    place = Path(folder)
+    manifest = _read_manifest(place)
+    kept = None
+    if manifest is not None and manifest.format == FORMAT:
+        kept = _load(place, manifest, registry) if manifest.registry == _digest(registry) else None
+    if kept is None:
+        raise Damaged(f"{place} holds no columns that can be trusted; export them anew")
+    return kept.columns
+
+
+def _write(folder: Path, columns: Columns, last: str | None, kept: _Kept | None) -> _Manifest:
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
     for name, table in columns.tables.items():
         same = kept is not None and kept.columns.tables.get(name) is table
         written = kept.manifest.tables[name] if same and kept else write_table(folder, table)
         tables[name] = written
-    manifest = _Manifest(
+    return _Manifest(
         format=FORMAT,
         registry=_digest(columns.registry),
         position=columns.position,
-        last=_id_at(reading.log, columns.position),
+        last=last,
         people=write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),
         tables=tables,
     )
-    before = _read_manifest(folder)
-    if before is not None and _of_this(before, reading) and before.position > manifest.position:
-        return
+
+
+def _seal(folder: Path, manifest: _Manifest, before: _Manifest | None) -> None:
     body = msgspec.json.encode(manifest)
     sealed = _Sealed(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))
     rough = folder / f".{secrets.token_hex(8)}.tmp"
