@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from datetime import UTC, date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,11 +29,10 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.documents import dumps
+from reps_ledger.replay import backtest_in_parts, backtest_on_spark, count_in_parts, export_parts
 from reps_ledger.replay.backtest import backtest
 from reps_ledger.replay.dates import monthly, resolved
-from reps_ledger.replay.parting import export_parts, must_be_isolated, part_folder, part_of
-from reps_ledger.replay.spark import Task, backtest_on_spark, run_part
+from reps_ledger.replay.parting import must_be_isolated, part_folder, part_of
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:
@@ -111,17 +111,19 @@ def test_parts_together_say_what_one_machine_says(
 ) -> None:
     """Every member is in one part, with the outcomes that a whole backtest gives."""
     folder, expected = exported
-    task = Task(
-        document=dumps(POLICY, "json"),
-        folder=str(folder),
-        number=PARTS,
-        dates=tuple(resolved(DATES, UTC)),
-        zone="UTC",
+    batches = backtest_in_parts(POLICY, folder, DATES)
+    assert rows_of(row for batch in batches for row in batch.to_pylist()) == expected
+    counted = Counter((at, outcome) for _, at, outcome in expected)
+    counts = count_in_parts(POLICY, folder, DATES)
+    dates = [date.timestamp() for date in resolved(DATES, UTC)]
+    assert counted == Counter(
+        {
+            (date, outcome): number
+            for date, each in zip(dates, counts, strict=True)
+            for outcome, number in each.items()
+            if number
+        }
     )
-    found = [
-        row for part in range(PARTS) for batch in run_part(task, part) for row in batch.to_pylist()
-    ]
-    assert rows_of(found) == expected
     assert {part_of(member, PARTS) for member, _, _ in expected} == set(range(PARTS))
 
 
@@ -133,11 +135,28 @@ def test_a_damaged_part_is_an_error(
     shutil.copytree(exported[0], folder)
     file = next(path for path in part_folder(folder, 1).iterdir() if "report" in path.name)
     file.write_bytes(file.read_bytes()[:-1])
-    task = Task(
-        document=dumps(POLICY, "json"), folder=str(folder), number=PARTS, dates=(), zone="UTC"
-    )
-    with pytest.raises(rl.Damaged):
-        list(run_part(task, 1))
+    with pytest.raises(rl.Damaged, match="part=00001"):
+        list(backtest_in_parts(POLICY, folder, DATES))
+
+
+def test_parts_of_two_exports_are_not_mixed(tmp_path: Path) -> None:
+    """A part that is left of another export, or an export that was not finished, is an error."""
+    with pytest.raises(rl.Damaged, match="no whole export"):
+        count_in_parts(POLICY, tmp_path, DATES)
+    export_parts(programme(6).columns(), tmp_path / "first", 2)
+    export_parts(programme(9).columns(), tmp_path / "second", 2)
+    shutil.rmtree(part_folder(tmp_path / "first", 1))
+    shutil.copytree(part_folder(tmp_path / "second", 1), part_folder(tmp_path / "first", 1))
+    with pytest.raises(rl.Damaged, match="another export"):
+        count_in_parts(POLICY, tmp_path / "first", DATES)
+
+
+@pytest.mark.parametrize("number", [0, -1, 100_001, 2.0, True])
+def test_a_number_of_parts_that_makes_no_sense(number: Any, tmp_path: Path) -> None:
+    """It is refused, and nothing is written."""
+    with pytest.raises(rl.InvalidInput, match="parts"):
+        export_parts(programme(2).columns(), tmp_path / "parts", number)
+    assert not (tmp_path / "parts").exists()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +200,7 @@ def test_spark_says_what_one_machine_says(
 ) -> None:
     """Identical, row by row, also as Spark writes and reads it."""
     folder, expected = exported
-    found = backtest_on_spark(spark, POLICY, folder, PARTS, DATES)
+    found = backtest_on_spark(spark, POLICY, folder, DATES)
     found.write.parquet(str(tmp_path / "out"))
     back = spark.read.parquet(str(tmp_path / "out")).toArrow().to_pylist()
     assert rows_of(back) == expected
@@ -215,7 +234,7 @@ def test_an_executor_that_is_killed_changes_nothing(
 
     thread = threading.Thread(target=kill)
     thread.start()
-    rows = backtest_on_spark(spark, POLICY, slow, many, DATES).toArrow().to_pylist()
+    rows = backtest_on_spark(spark, POLICY, slow, DATES).toArrow().to_pylist()
     thread.join()
     assert killed
     assert rows_of(rows) == expected

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from reps_ledger.replay.agreeing import Agreement, Compared
+from reps_ledger.replay.apart import backtest_in_parts, count_in_parts
 from reps_ledger.replay.backtest import Backtest, Flip, Survival, Transition
 from reps_ledger.replay.columns import Columns
 from reps_ledger.replay.dates import daily, monthly, quarterly, yearly
+from reps_ledger.replay.parting import export_parts
+from reps_ledger.replay.spark import backtest_on_spark
 from reps_ledger.replay.sweeping import Sweep, SweepRow
 
 __all__ = [
@@ -18,7 +21,11 @@ __all__ = [
     "Sweep",
     "SweepRow",
     "Transition",
+    "backtest_in_parts",
+    "backtest_on_spark",
+    "count_in_parts",
     "daily",
+    "export_parts",
     "monthly",
     "quarterly",
     "yearly",

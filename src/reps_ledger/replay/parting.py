@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
+import msgspec
 import numpy as np
-from attrs import evolve
+from attrs import evolve, frozen
 
-from reps_ledger.errors import InvalidInput, InvalidPolicy
+from reps_ledger.errors import Damaged, InvalidInput, InvalidPolicy
 from reps_ledger.policies.language.belonging import WithAccount
 from reps_ledger.policies.language.bodies import LargestShare, Members
 from reps_ledger.policies.language.counts import Distinct
@@ -21,17 +22,36 @@ from reps_ledger.policies.language.selections import WhoFilter
 from reps_ledger.policies.language.shares import Share
 from reps_ledger.policies.language.walking import parts
 from reps_ledger.replay.columns import Coded, Columns, Table
-from reps_ledger.replay.columns.store import keep_apart
+from reps_ledger.replay.columns.store import FORMAT, keep_apart
 
 if TYPE_CHECKING:
     import os
 
     from reps_ledger.policies.policy import Policy
 
-__all__ = ["MAX_PARTS", "export_parts", "must_be_isolated", "part_folder", "part_of", "restricted"]
+__all__ = [
+    "MAX_PARTS",
+    "Parted",
+    "export_parts",
+    "must_be_isolated",
+    "open_parts",
+    "part_folder",
+    "part_of",
+    "restricted",
+]
 
 MAX_PARTS: Final = 100_000
 """Parts of one export."""
+
+_SEAL: Final = "parts.json"
+
+
+class _Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What says that an export is whole."""
+
+    format: int
+    number: int
+    position: int
 
 
 def part_of(member: str, number: int) -> int:
@@ -61,8 +81,26 @@ def must_be_isolated(policy: Policy) -> None:
                 )
 
 
-def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) -> None:
+@frozen
+class Parted:
+    """An export in parts.
+
+    Attributes:
+        folder: where; every worker must see it.
+        number: how many parts there are.
+        position: what was known.
+    """
+
+    folder: str
+    number: int
+    position: int
+
+
+def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) -> Parted:
     """Write columns as Parquet, divided into so many parts by member.
+
+    What says that they are all there is written last; an earlier export in the folder is gone
+    from the moment at which this one begins.
 
     Raises:
         InvalidInput: the number is not from 1 to `MAX_PARTS`.
@@ -70,9 +108,31 @@ def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) 
     """
     if type(number) is not int or not 1 <= number <= MAX_PARTS:
         raise InvalidInput(f"from 1 to {MAX_PARTS:,} parts, not {number!r:.40}", field="number")
+    place = Path(folder)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / _SEAL).unlink(missing_ok=True)
     places = np.array([part_of(person, number) for person in columns.people], np.int64)
     for part in range(number):
         keep_apart(part_folder(folder, part), restricted(columns, places == part))
+    rough = place / f"{_SEAL}.tmp"
+    rough.write_bytes(msgspec.json.encode(_Seal(FORMAT, number, columns.position)))
+    rough.replace(place / _SEAL)
+    return Parted(str(place), number, columns.position)
+
+
+def open_parts(folder: str | os.PathLike[str]) -> Parted:
+    """Return the export in a folder.
+
+    Raises:
+        Damaged: there is none, or not all of it.
+    """
+    try:
+        seal = msgspec.json.decode((Path(folder) / _SEAL).read_bytes(), type=_Seal)
+    except (OSError, msgspec.MsgspecError):
+        seal = None
+    if seal is None or seal.format != FORMAT:
+        raise Damaged(f"{folder} holds no whole export of parts; export them anew")
+    return Parted(str(folder), seal.number, seal.position)
 
 
 def restricted(columns: Columns, own: Any) -> Columns:

@@ -6,21 +6,12 @@ The parts are read by the workers from a folder that all of them see. Needs the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Final
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-import pyarrow as pa
-from attrs import frozen
-
-from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
-from reps_ledger.domain.time import zone_of
+from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import MissingExtra
-from reps_ledger.policies.documents import dumps, loads
-from reps_ledger.replay.columns.store import open_apart
-from reps_ledger.replay.dates import resolved
-from reps_ledger.replay.kernel.running import run
-from reps_ledger.replay.parting import must_be_isolated, part_folder, part_of
+from reps_ledger.replay.apart import run_part, task_of
 
 if TYPE_CHECKING:
     import os
@@ -29,72 +20,16 @@ if TYPE_CHECKING:
 
     from reps_ledger.policies.policy import Policy
 
-__all__ = ["SCHEMA", "Task", "backtest_on_spark", "run_part"]
+__all__ = ["SCHEMA", "backtest_on_spark"]
 
 SCHEMA: Final = "member string, date timestamp, outcome string"
 """The columns of the result."""
-
-_ARROW: Final = pa.schema(
-    [
-        pa.field("member", pa.string()),
-        pa.field("date", pa.timestamp("us", tz="UTC")),
-        pa.field("outcome", pa.string()),
-    ]
-)
-
-
-@frozen(kw_only=True)
-class Task:
-    """What workers do with each part.
-
-    Attributes:
-        document: the policy, as JSON.
-        folder: where the parts are.
-        number: how many parts there are.
-        dates: the review dates, sorted.
-        zone: the IANA name of the zone in which dates, months and years are read.
-        facts: the service's own kinds of fact.
-    """
-
-    document: str
-    folder: str
-    number: int
-    dates: tuple[datetime, ...]
-    zone: str
-    facts: tuple[type[Fact], ...] = ()
-
-
-def run_part(task: Task, part: int) -> Iterator[pa.RecordBatch]:
-    """Yield the outcomes of the members of one part: what a worker does, on any engine.
-
-    Raises:
-        Damaged: the part is not as it was written.
-    """
-    policy = loads(task.document)
-    columns = open_apart(part_folder(task.folder, part), Registry((*BUILT_IN, *task.facts)))
-    own = np.array([part_of(person, task.number) == part for person in columns.people], bool)
-    people = np.array(columns.people, object)
-    outcomes = np.array(policy.outcomes, object)
-    instants = pa.array(list(task.dates), pa.timestamp("us", tz="UTC"))
-    for chunk in run(policy, columns, task.dates, zone_of(task.zone)):
-        codes = chunk.codes()
-        codes[~own[chunk.low : chunk.high]] = -1
-        row, column = np.nonzero(codes >= 0)
-        yield pa.RecordBatch.from_arrays(
-            [
-                pa.array(people[row + chunk.low], pa.string()),
-                instants.take(pa.array(column)),
-                pa.array(outcomes[codes[row, column]], pa.string()),
-            ],
-            schema=_ARROW,
-        )
 
 
 def backtest_on_spark(
     spark: SparkSession,
     policy: Policy,
     folder: str | os.PathLike[str],
-    number: int,
     at: Iterable[date],
     *,
     zone: str = "UTC",
@@ -102,37 +37,33 @@ def backtest_on_spark(
 ) -> DataFrame:
     """Return the outcomes of every member at every date, as a Spark data frame.
 
+    The workers run `mapInArrow` over the parts: each reads its part and runs the kernel on it.
+    A part that is lost with its worker is run again by another.
+
     Args:
-        spark: a session.
+        spark: a session; its workers' Python has reps-ledger with the extra ``spark``.
         policy: one that looks at nobody else; see `must_be_isolated`.
         folder: where `export_parts` wrote the parts; every worker must see it.
-        number: how many parts there are.
         at: the review dates; a date means its end.
         zone: the IANA name of the zone in which dates, months and years are read.
         facts: the service's own kinds of fact; workers import them.
 
     Raises:
+        Damaged: the folder holds no whole export.
         InvalidPolicy: the policy looks at other people.
         MissingExtra: the extra ``spark`` is not installed.
     """
     try:
+        import pandas  # noqa: F401, ICN001, PLC0415 — Spark asks for it late
         import pyspark  # noqa: F401, PLC0415 — needs an extra
     except ImportError as error:
         raise MissingExtra("spark", "a backtest on Spark") from error
-    must_be_isolated(policy)
-    dates = resolved(at, zone_of(zone))
-    task = Task(
-        document=dumps(policy, "json"),
-        folder=str(folder),
-        number=number,
-        dates=tuple(dates),
-        zone=zone,
-        facts=tuple(facts),
-    )
+    task = task_of(policy, folder, at, zone, facts)
 
-    def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def work(batches: Iterator[Any]) -> Iterator[Any]:
         for batch in batches:
             for part in batch.column(0).to_pylist():
                 yield from run_part(task, part)
 
+    number = task.parted.number
     return spark.range(number, numPartitions=number).mapInArrow(work, SCHEMA)

@@ -64,15 +64,21 @@ class Calendar:
 
     def periods(self, instants: Instants, period: str) -> Instants:
         """Return a number for the calendar period of each instant, rising with time."""
-        if not len(instants):
-            return instants
-        start, last = moment(int(instants.min())), moment(int(instants.max()))
-        starts = []
-        at = period_start(start, period, self.zone)
-        while at <= last:
-            starts.append(microseconds(at))
-            at = period_end(at, period, self.zone)
-        return np.asarray(places(np.array(starts, np.int64), instants))
+        return np.asarray(places(self.period_starts(instants, period), instants))
+
+    def period_starts(self, instants: Instants, period: str) -> Instants:
+        """Return where each period begins, from the one of the first instant to the last's."""
+        starts: list[int] = []
+        if len(instants):
+            last = moment(int(instants.max()))
+            at = period_start(moment(int(instants.min())), period, self.zone)
+            while at <= last:
+                starts.append(microseconds(at))
+                following = period_end(at, period, self.zone)
+                if following <= at:  # the calendar ends here
+                    break
+                at = following
+        return np.array(starts, np.int64)
 
     def start_of(self, day: date) -> int:
         """Return the first instant of a day."""

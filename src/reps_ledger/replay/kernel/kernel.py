@@ -140,6 +140,8 @@ class Kernel:
         if name not in table.fields:
             return np.zeros(len(table.at), bool)
         coded = table.fields[name]
+        if not any(value is True for value in coded.values):
+            return np.zeros(len(table.at), bool)
         return np.array([*(value is True for value in coded.values), False], bool)[coded.codes]
 
     def act_of(self, name: str) -> str | None:

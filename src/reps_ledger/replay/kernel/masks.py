@@ -8,10 +8,11 @@ that of the one k - 1 before it, then OR. What a mask cannot say is asked of the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from attrs import define, field
+from attrs import define, field, frozen
 
 from reps_ledger.policies.language.clocks import Tenure, TimeSince
 from reps_ledger.policies.language.conditions import Leaf
@@ -25,15 +26,19 @@ from reps_ledger.replay.columns import MISSING
 from reps_ledger.replay.kernel.asking import leaf_holds, stretches_of, suffix_of
 from reps_ledger.replay.kernel.instants import BEGINNING, END, Instants
 from reps_ledger.replay.kernel.measuring import bounds
-from reps_ledger.replay.kernel.placing import places
-from reps_ledger.replay.kernel.rows import Codes, Points, Rows
+from reps_ledger.replay.kernel.placing import Placer
+from reps_ledger.replay.kernel.rows import Codes, Points
 from reps_ledger.replay.kernel.words import (
     Words,
+    beginning,
     between,
     everywhere,
     from_date,
+    looked_up,
     or_by_member,
     packed,
+    several,
+    starts_of,
     unpacked,
 )
 
@@ -54,6 +59,25 @@ def is_path(leaf: Leaf) -> bool:
     )
 
 
+@frozen(eq=False)
+class _Part:
+    """The rows of a chunk's members that a selection counts once their date has passed.
+
+    Attributes:
+        part: where they are among these rows of all.
+        member: whose each is.
+        at: when each happened.
+        starts: where the rows of each member begin.
+        cells: between which cuts each lies.
+    """
+
+    part: slice
+    member: Codes
+    at: Instants
+    starts: Codes
+    cells: Codes
+
+
 @define(eq=False)
 class Masks:
     """Words of conditions, for the members of one chunk and all dates.
@@ -69,7 +93,8 @@ class Masks:
     leaves: tuple[Leaf, ...]
     _cuts: dict[Facts, Instants] = field(factory=dict, init=False)
     _tables: dict[Any, Words] = field(factory=dict, init=False)
-    _cells: dict[Any, Any] = field(factory=dict, init=False)
+    _parts: dict[Any, _Part] = field(factory=dict, init=False)
+    _placers: dict[Any, Placer] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Merge the boundaries of all windows on each selection."""
@@ -82,6 +107,7 @@ class Masks:
                 merged.setdefault(facts, []).extend([start, end + 1, *ever])
         for facts, cuts in merged.items():
             self._cuts[facts] = np.unique(np.concatenate(cuts))
+        self._placers["dates"] = Placer.of(self.dates)
 
     def words(self, leaf: Leaf, low: int, high: int) -> Words:
         """Return on which dates a condition holds, of members from ``low`` to before ``high``."""
@@ -91,9 +117,9 @@ class Masks:
                 instants = np.full(high - low, self.kernel.calendar.start_of(day))
                 return from_date(instants, self.dates)
             case IsMember():
-                return from_date(self.kernel.joined[low:high], self.dates)
+                return self.since(self.kernel.joined[low:high])
             case Joined() | Completed():
-                return from_date(suffix_of(leaf, self.kernel)[low:high], self.dates)
+                return self.since(suffix_of(leaf, self.kernel)[low:high])
             case Compare(measure=Count() | TimeSince() | Distinct()):
                 window = self._window(leaf)
                 if window is not None:
@@ -103,14 +129,14 @@ class Masks:
             case Compare() | Noticed():
                 pass
             case Held(role=role, community=community):
-                rows, _ = self._slice(self.kernel.role_spans(role, community).rows, low, high)
-                words = from_date(rows.at, self.dates)
-                return or_by_member(words, rows.member, low, high)
+                rows = self.kernel.role_spans(role, community).rows
+                part = rows.of(low, high)
+                return or_by_member(self.since(rows.at[part]), rows.member[part], low, high)
             case _ if not hasattr(leaf, "provider"):
                 held = stretches_of(leaf, self.kernel)
-                rows, part = self._slice(held.rows, low, high)
-                words = self._spans(rows.at, held.end[part])
-                return or_by_member(words, rows.member, low, high)
+                part = held.rows.of(low, high)
+                words = self._spans(held.rows.at[part], held.end[part])
+                return or_by_member(words, held.rows.member[part], low, high)
         return self._general(leaf, low, high, dates)
 
     def _general(self, leaf: Leaf, low: int, high: int, dates: int) -> Words:
@@ -120,16 +146,14 @@ class Masks:
         truth = leaf_holds(leaf, points, self.kernel, None)
         return packed(np.asarray(truth).reshape(high - low, dates))
 
-    @staticmethod
-    def _slice(rows: Rows, low: int, high: int) -> tuple[Rows, slice]:
-        part = slice(*np.searchsorted(rows.member, [low, high]).tolist())
-        return rows.part(part), part
+    def since(self, instants: Instants) -> Words:
+        """Return words in which the dates at or after instants are set."""
+        return beginning(self._placers["dates"].places(instants - 1), len(self.dates))
 
     def _spans(self, start: Instants, end: Instants) -> Words:
         """Return the dates on which spans ``[start, end)`` hold."""
-        first = places(self.dates, start - 1)
-        last = places(self.dates, end - 1)
-        return between(first, last, len(self.dates))
+        dates = self._placers["dates"]
+        return between(dates.places(start - 1), dates.places(end - 1), len(self.dates))
 
     def _tenure(self, leaf: Compare, low: int, high: int) -> Words:
         """Return when somebody has held a role, or been in the programme, for so long."""
@@ -139,16 +163,15 @@ class Masks:
         late = 1 if at_least else 0  # at least so long: who began at that very instant too
         if measure.role is None:
             start = self.kernel.joined[low:high]
-            first = places(reach, start - late)
-            long = between(first, np.full(len(first), len(self.dates)), len(self.dates))
-            long &= from_date(start, self.dates)
+            first = self._placer(leaf, lambda: reach).places(start - late)
+            long = beginning(first, len(self.dates)) & self.since(start)
         else:
             held = self.kernel.role_spans(measure.role, measure.community)
-            rows, part = self._slice(held.rows, low, high)
-            first = places(reach, rows.at - late)
-            words = between(first, np.full(len(first), len(self.dates)), len(self.dates))
-            words &= self._spans(rows.at, held.end[part])
-            long = or_by_member(words, rows.member, low, high)
+            part = held.rows.of(low, high)
+            start = held.rows.at[part]
+            first = self._placer(leaf, lambda: reach).places(start - late)
+            words = beginning(first, len(self.dates)) & self._spans(start, held.end[part])
+            long = or_by_member(words, held.rows.member[part], low, high)
         if leaf.operator in {"at_least", "more_than"}:
             return long
         return everywhere(len(self.dates), high - low) & ~long
@@ -235,44 +258,61 @@ class Masks:
 
         Of a period, k different ones: rows of one period are counted as one.
         """
-        rows, part = self._slice(selected.plain, low, high)
-        words = self._inside(selected, rows, start, end, low)
+        rows = self._part(selected, low, high)
+        words = looked_up(self._table(selected.facts, start, end), rows.cells)
         if not selected.is_plain:
-            words = words & self._visible(selected, part)
-        member = rows.member
-        if period is not None and len(rows):
-            number = self.kernel.calendar.periods(rows.at, period)
-            new = (member[1:] != member[:-1]) | (number[1:] != number[:-1])
-            starts = np.flatnonzero(np.r_[True, new])
-            words = np.bitwise_or.reduceat(words, starts, axis=1)
-            member = member[starts]
+            words &= self._visible(selected, rows.part)
+        member, starts = rows.member, rows.starts
+        if period is not None and len(member):
+            number = self._periods(selected, period).places(rows.at)
+            new = number[1:] != number[:-1]
+            new[starts[1:] - 1] = True
+            each = np.flatnonzero(np.concatenate([[True], new]))
+            words = np.bitwise_or.reduceat(words, each, axis=1)
+            member = member[each]
+            starts = np.searchsorted(each, starts)
         if k > 1 and not selected.is_plain:
             return self._dense(words, member, k, low, high)
-        if k > 1:
-            if k > len(member):
-                return np.zeros((len(words), high - low), np.uint64)
-            same = member[k - 1 :] == member[: len(member) - k + 1]
-            words = np.where(same, words[:, k - 1 :] & words[:, : len(member) - k + 1], 0)
-            member = member[k - 1 :]
-        return or_by_member(words, member, low, high)
+        found = np.zeros((len(words), high - low), np.uint64)
+        reached, which = several(words, starts, k)
+        found[:, member[starts[which]] - low] = reached
+        return found
 
-    def _inside(
-        self, selected: Selected, rows: Rows, start: Instants, end: Instants, low: int
-    ) -> Words:
-        """Return the dates in whose window each row lies."""
-        cuts = self._cuts[selected.facts]
+    def _part(self, selected: Selected, low: int, high: int) -> _Part:
+        """Return the rows of a chunk; only those of the present one are kept."""
         key = (selected.facts, low)
-        cells = self._cells.get(key)
-        if cells is None:
-            self._cells = {k: v for k, v in self._cells.items() if k[1] == low}
-            cells = self._cells[key] = places(cuts, rows.at)
-        name = (selected.facts, start.tobytes(), end.tobytes())
+        found = self._parts.get(key)
+        if found is None:
+            self._parts = {k: v for k, v in self._parts.items() if k[1] == low}
+            rows = selected.plain
+            part = rows.of(low, high)
+            # The first cut is the beginning of all time: nothing lies before it.
+            cuts = self._cuts[selected.facts][1:]
+            placer = self._placer(selected.facts, lambda: cuts)
+            member, at = rows.member[part], rows.at[part]
+            found = _Part(part, member, at, starts_of(member), placer.places(at))
+            self._parts[key] = found
+        return found
+
+    def _periods(self, selected: Selected, period: str) -> Placer:
+        at, calendar = selected.plain.at, self.kernel.calendar
+        return self._placer((selected.facts, period), lambda: calendar.period_starts(at, period))
+
+    def _placer(self, key: Any, cuts: Callable[[], Instants]) -> Placer:
+        found = self._placers.get(key)
+        if found is None:
+            found = self._placers[key] = Placer.of(cuts())
+        return found
+
+    def _table(self, facts: Facts, start: Instants, end: Instants) -> Words:
+        """Return, for each interval between cuts, the dates in whose window it lies."""
+        name = (facts, start.tobytes(), end.tobytes())
         table = self._tables.get(name)
         if table is None:
-            inside = np.zeros((len(cuts) + 1, len(self.dates)), bool)
-            inside[1:] = (start[None, :] <= cuts[:, None]) & (cuts[:, None] <= end[None, :])
+            cuts = self._cuts[facts]
+            inside = (start[None, :] <= cuts[:, None]) & (cuts[:, None] <= end[None, :])
             table = self._tables[name] = packed(inside)
-        return table[:, cells]
+        return table
 
     def _visible(self, selected: Selected, part: slice) -> Words:
         """Return the dates on which rows count, though they lie inside: verified, lasting."""
@@ -285,7 +325,7 @@ class Masks:
         if selected.verified is not None:
             verified = selected.verified[shown]
             when = np.where(verified == MISSING, END + 1, verified)
-            told = from_date(when, self.dates)
+            told = self.since(when)
             words &= told if selected.facts.verified else ~told
         return words
 
@@ -293,7 +333,7 @@ class Masks:
         """Count bits, where those that count are not one stretch of a member's rows."""
         found = np.zeros((high - low, len(self.dates)), np.int64)
         if len(member):
-            starts = np.flatnonzero(np.r_[True, member[1:] != member[:-1]])
+            starts = starts_of(member)
             bits = unpacked(words, len(self.dates)).astype(np.int64)
             found[member[starts] - low] = np.add.reduceat(bits, starts, axis=0)
         return packed(found >= k)

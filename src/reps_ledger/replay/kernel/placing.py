@@ -22,12 +22,13 @@ class Placer:
     """Places instants among cuts, time after time.
 
     Time between two instants is divided into equal buckets, and only instants in buckets in
-    which a cut lies are searched for. Instants outside are placed right too, only more slowly.
+    which a cut lies are searched for. Those outside are searched for too, unless all cuts are
+    inside.
 
     Attributes:
         cuts: sorted.
-        low: what no instant, or hardly any, comes before.
-        high: what none, or hardly any, comes after.
+        low: where the buckets begin.
+        high: what they reach.
     """
 
     cuts: Instants
@@ -35,24 +36,29 @@ class Placer:
     high: int
 
     @classmethod
-    def of(cls, cuts: Instants, instants: Instants) -> Placer:
-        """Return one for instants such as these."""
-        if not len(instants):
-            return cls(cuts, 0, 0)
-        return cls(cuts, int(instants.min()), int(instants.max()))
+    def of(cls, cuts: Instants) -> Placer:
+        """Return one with buckets from the first cut to the last."""
+        return cls(cuts, int(cuts[0]), int(cuts[-1])) if len(cuts) else cls(cuts, 0, 0)
 
     @cached_property
-    def _buckets(self) -> tuple[int, Any]:
-        """Return the width of buckets as a shift; and how many cuts lie before each, -1 mixed."""
+    def _buckets(self) -> tuple[int, int, Any]:
+        """Return the width of buckets as a shift, where they end, and what each holds.
+
+        That is how many cuts lie at or before all of a bucket; -1 where that differs. The first
+        is all time before the buckets, the last all time after them.
+        """
         shift = max(0, (self.high - self.low).bit_length() - _BUCKETS.bit_length() + 1)
         count = ((self.high - self.low) >> shift) + 1
         begins = self.low + (np.arange(count + 1, dtype=np.int64) << shift)
         before = np.searchsorted(self.cuts, begins, "right")
-        # An instant in a bucket is at its begin or later, and before that of the next.
         mixed = before[1:] != before[:-1]
-        found = np.full(count + 2, -1, np.int64)  # those before the first and after the last
+        found = np.full(count + 2, -1, np.int64)
         found[1:-1] = np.where(mixed, -1, before[:-1])
-        return shift, found
+        if not len(self.cuts) or self.cuts[0] >= self.low:
+            found[0] = 0
+        if not len(self.cuts) or self.cuts[-1] <= begins[-1]:
+            found[-1] = len(self.cuts)
+        return shift, int(begins[-1]), found
 
     def places(self, instants: Instants) -> Any:
         """Return, for each instant, how many cuts lie at or before it.
@@ -61,13 +67,11 @@ class Placer:
         """
         if len(instants) < _FEW:
             return np.searchsorted(self.cuts, instants, "right")
-        shift, before = self._buckets
-        bucket = np.clip(instants, self.low - 1, self.high + 1)
+        shift, end, before = self._buckets
+        bucket = np.clip(instants, self.low - 1, end)
         bucket -= self.low
         bucket >>= shift
-        outside = len(before) - 2  # where `high + 1` lies may be the last bucket, or after it
         bucket += 1
-        np.minimum(bucket, outside + 1, out=bucket)
         found = np.take(before, bucket)
         missing = np.flatnonzero(found < 0)
         if len(missing):
@@ -79,4 +83,4 @@ def places(cuts: Instants, instants: Instants) -> Any:
     """Return, for each instant, how many cuts lie at or before it."""
     if len(instants) < _BUCKETS:
         return np.searchsorted(cuts, instants, "right")
-    return Placer.of(cuts, instants).places(instants)
+    return Placer(cuts, int(instants.min()), int(instants.max())).places(instants)

@@ -42,30 +42,46 @@ class Rows:
         member: whose.
         at: when.
         order: what breaks ties of ``at``.
-        index: which row of its table each is.
+        index: which row of its table each is; None where they are all its rows.
     """
 
     member: Codes
     at: Instants
     order: Instants
-    index: Codes
+    _index: Codes | None
+
+    @cached_property
+    def index(self) -> Codes:
+        """Which row of its table each is."""
+        return np.arange(len(self.member)) if self._index is None else self._index
+
+    def pick(self, values: Any) -> Any:
+        """Return what values of all rows of the tables are for these."""
+        return values if self._index is None else values[self._index]
 
     @classmethod
     def sorted(cls, member: Any, at: Any, order: Any, index: Any = None) -> Rows:
         """Sort rows; those of nobody are left out."""
         member = np.asarray(member, np.int64)
-        if index is None:
-            index = np.arange(len(member), dtype=np.int64)
-        whose = np.flatnonzero(member >= 0)
-        place = whose[np.lexsort((order[whose], at[whose], member[whose]))]
-        return cls(member[place], at[place], order[place], index[place])
+        if not len(member) or member.min() >= 0:
+            whose = None
+        else:
+            whose = np.flatnonzero(member >= 0)
+            member, at, order = member[whose], at[whose], order[whose]
+        if not _in_order(member, at, order):
+            place = np.lexsort((order, at, member))
+            member, at, order = member[place], at[place], order[place]
+            whose = place if whose is None else whose[place]
+        if index is not None:
+            whose = index if whose is None else index[whose]
+        return cls(member, at, order, whose)
 
     @classmethod
     def in_place(cls, member: Any, at: Any, order: Any, kept: Truths) -> Rows:
         """Take rows that are sorted already, but for those of nobody and those not kept."""
         kept = kept & (member >= 0)
         if kept.all():
-            return cls(member, at, order, np.arange(len(member)))
+            return cls(member, at, order, None)
         index = np.flatnonzero(kept)
         return cls(member[index], at[index], order[index], index)
 
@@ -74,11 +90,14 @@ class Rows:
 
     def only(self, kept: Truths) -> Rows:
         """Return some of the rows."""
-        return Rows(self.member[kept], self.at[kept], self.order[kept], self.index[kept])
+        index = np.flatnonzero(kept) if self._index is None else self._index[kept]
+        return Rows(self.member[kept], self.at[kept], self.order[kept], index)
 
-    def part(self, part: slice) -> Rows:
-        """Return a stretch of the rows."""
-        return Rows(self.member[part], self.at[part], self.order[part], self.index[part])
+    def of(self, low: int, high: int) -> slice:
+        """Return where the rows of members from ``low`` to before ``high`` are."""
+        # Of the same type as members are, or all of them would be converted.
+        ends = np.array([low, high], self.member.dtype)
+        return slice(*np.searchsorted(self.member, ends).tolist())
 
     @cached_property
     def _times(self) -> Instants:
@@ -111,6 +130,19 @@ class Rows:
             starts = np.flatnonzero(np.r_[True, self.member[1:] != self.member[:-1]])
             found[self.member[starts]] = starts
         return found
+
+
+def _in_order(member: Codes, at: Any, order: Any) -> bool:
+    """Whether rows are sorted by member, instant and order."""
+    whose = member[1:] - member[:-1]
+    if (whose < 0).any():
+        return False
+    same = np.flatnonzero(whose == 0)
+    earlier, later = at[same], at[same + 1]
+    if (later < earlier).any():
+        return False
+    same = same[later == earlier]
+    return bool((order[same + 1] >= order[same]).all())
 
 
 def ragged(low: Codes, high: Codes) -> tuple[Codes, Codes]:

@@ -7,7 +7,7 @@ from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from attrs import frozen
+from attrs import evolve, frozen
 
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput, InvalidPolicy, TooLarge
@@ -28,7 +28,6 @@ from reps_ledger.replay.kernel.words import (
     Words,
     by_date,
     everywhere,
-    from_date,
     packed,
     unpacked,
 )
@@ -64,6 +63,10 @@ class Chunk:
     high: int
     dates: int
     words: tuple[Words, ...]
+
+    def of(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Chunk:
+        """Return the same with no outcome of the members that are not chosen."""
+        return evolve(self, words=tuple(each * chosen for each in self.words))
 
     def counts(self) -> Codes:
         """Return how many members have each outcome, at each date."""
@@ -121,7 +124,7 @@ def run(
 
 
 def _chunk(policy: Policy, masks: Masks, low: int, high: int) -> Chunk:
-    joined = from_date(masks.kernel.joined[low:high], masks.dates)
+    joined = masks.since(masks.kernel.joined[low:high])
     if any(is_path(leaf) for leaf in masks.leaves):
         words = _through(policy, masks, low, high)
     else:

@@ -86,25 +86,25 @@ class Selected:
             values, codes = _coded(table, name, kernel.columns)
             same = [numbers.setdefault((type(v), v), len(numbers)) for v in values]
             found.append(np.array([*same, -1], np.int64)[codes])
-        return np.concatenate(found)[self.rows.index], tuple(value for _, value in numbers)
+        return self.rows.pick(_joined(found)), tuple(value for _, value in numbers)
 
     def people(self, name: str, kernel: Kernel) -> Codes:
         """Return whom each row names in a field; -1 for nobody."""
-        found = [_person(table, name, kernel.columns) for table in self.tables]
-        return np.concatenate(found)[self.rows.index]
+        every = _joined([_person(table, name, kernel.columns) for table in self.tables])
+        return np.asarray(self.rows.pick(every))
 
 
 def _of(value: Any, number: Codes) -> Any:
     return value[number] if isinstance(value, np.ndarray) else value
 
 
-def _coded(table: Table, name: str, columns: Columns) -> tuple[tuple[Any, ...], Codes]:
+def _coded(table: Table, name: str, columns: Columns) -> tuple[tuple[Any, ...], Any]:
     """Return a field's different values, and which of them each row has; -1 for none."""
     if name in table.fields:
         coded = table.fields[name]
-        return coded.values, coded.codes.astype(np.int64)
+        return coded.values, coded.codes
     if name in table.persons:
-        return columns.people, table.persons[name].astype(np.int64)
+        return columns.people, table.persons[name]
     _must_be_absent(table, name, columns)
     return (), np.full(len(table.at), -1, np.int64)
 
@@ -170,14 +170,14 @@ def _selected(
         rows = Rows.in_place(owner, at, order, kept)
     else:
         rows = Rows.sorted(np.where(kept, owner, -1), at, order)
-    announced = np.concatenate([kernel.flag(table, "announced") for table in tables])[rows.index]
+    announced = rows.pick(_joined([kernel.flag(table, "announced") for table in tables]))
     asked = any(item.name == "announced" for item in facts.where)
     end = None
     if facts.lasting:
-        end = np.concatenate([kernel.spans(kind).end for kind in facts.kinds])[rows.index]
+        end = rows.pick(_joined([kernel.spans(kind).end for kind in facts.kinds]))
     verified = None
     if facts.verified is not None:
-        verified = np.concatenate([_verified(table) for table in tables])[rows.index]
+        verified = rows.pick(_joined([_verified(table) for table in tables]))
     return Selected(
         facts,
         rows,
@@ -191,6 +191,8 @@ def _selected(
 
 def _with_people(found: Selected, kernel: Kernel) -> Selected:
     """Leave only rows of whose people it was so, when they happened, that conditions hold."""
+    if not found.facts.who:
+        return found
     kept = np.ones(len(found.rows), bool)
     for item in found.facts.who:
         who = found.people(item.name, kernel)
@@ -240,7 +242,8 @@ def _passing(facts: Facts, table: Table, kernel: Kernel) -> Truths:
 
 def _filtered(item: Filter, table: Table, columns: Columns) -> Truths:
     values, codes = _coded(table, item.name, columns)
-    return np.array([*(item.takes(value) for value in values), False], bool)[codes]
+    wanted = np.array([*(item.takes(value) for value in values), False], bool)
+    return np.asarray(wanted[codes])
 
 
 def _joined(parts: list[Any]) -> Any:

@@ -32,7 +32,7 @@ class Stretches:
         if kept is not None:
             owner = np.where(kept, owner, -1)
         rows = Rows.sorted(owner, start, np.arange(len(owner)))
-        return cls(rows, np.asarray(end, np.int64)[rows.index])
+        return cls(rows, np.asarray(rows.pick(np.asarray(end, np.int64))))
 
     def standing(self, points: Points) -> tuple[Codes, Codes]:
         """Return, for points, each one's number and the stretches that hold then."""
