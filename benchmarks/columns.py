@@ -31,19 +31,19 @@ def run(folder: Path) -> list[str]:
         reading = ledger.as_of().reading
 
         def read() -> None:
-            assert sum(1 for _ in reading.standing()) == FACTS  # noqa: S101
+            assert sum(1 for _ in reading.standing()) == FACTS
 
         def make() -> None:
-            assert build(reading).position == FACTS  # noqa: S101
+            assert build(reading).position == FACTS
 
         def first() -> None:
             shutil.rmtree(kept, ignore_errors=True)
-            assert ledger.columns().position == FACTS  # noqa: S101
+            assert ledger.columns().position == FACTS
 
         def second() -> None:
             columns = ledger.columns()
             codes = [x.codes for t in columns.tables.values() for x in t.fields.values()]
-            assert len(columns.people) < sum(map(len, codes))  # noqa: S101
+            assert len(columns.people) < sum(map(len, codes))
 
         found = side_by_side({"read": read, "make": make, "first": first, "second": second}, 3)
         size = sum(path.stat().st_size for path in kept.iterdir())
@@ -56,7 +56,7 @@ def run(folder: Path) -> list[str]:
         def update() -> None:
             shutil.rmtree(again)
             shutil.copytree(kept, again)
-            assert ledger.columns(folder=again).position == FACTS + NEW  # noqa: S101
+            assert ledger.columns(folder=again).position == FACTS + NEW
 
         update_ = side_by_side({"update": update}, 3)["update"]
     each = {name: value / FACTS * 1e6 for name, value in found.items()}

@@ -30,7 +30,7 @@ def run(folder: Path) -> list[str]:
         fresh(target)
         with rl.open(target) as ledger:
             report = ledger.import_history(file)
-            assert report.recorded == FACTS  # noqa: S101
+            assert report.recorded == FACTS
 
     load()
     events, tags = raw.rows_of(target)

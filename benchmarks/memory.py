@@ -34,13 +34,13 @@ def step(name: str, folder: Path, facts: int) -> None:
     with rl.open(folder / f"memory-{facts}.db") as ledger:
         match name:
             case "import":
-                assert ledger.import_history(folder / f"memory-{facts}.jsonl").recorded == facts  # noqa: S101
+                assert ledger.import_history(folder / f"memory-{facts}.jsonl").recorded == facts
             case "read":
-                assert sum(1 for _ in ledger.entries()) == facts  # noqa: S101
+                assert sum(1 for _ in ledger.entries()) == facts
             case "history":
-                assert sum(1 for _ in ledger.history()) == facts  # noqa: S101
+                assert sum(1 for _ in ledger.history()) == facts
             case "export":
-                assert ledger.export(folder / f"memory-{facts}-out.jsonl") == facts  # noqa: S101
+                assert ledger.export(folder / f"memory-{facts}-out.jsonl") == facts
     # Not getrusage: its peak begins with that of the process that started this one.
     status = Path("/proc/self/status").read_text()
     print(re.search(r"VmHWM:\s+(\d+)", status)[1])  # type: ignore[index]

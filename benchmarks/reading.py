@@ -39,7 +39,7 @@ def run(folder: Path) -> list[str]:
         app.save(member)
 
     def read() -> None:
-        assert sum(1 for _ in ledger.entries()) == FACTS  # noqa: S101
+        assert sum(1 for _ in ledger.entries()) == FACTS
 
     def replay() -> None:
         count = 0
@@ -49,7 +49,7 @@ def run(folder: Path) -> list[str]:
                 app.mapper.to_domain_event(notification)
                 count += 1
             start = batch[-1].id + 1
-        assert count == FACTS  # noqa: S101
+        assert count == FACTS
 
     ids: list[Any] = sorted(
         {n.originator_id for n in app.recorder.select_notifications(1, FACTS)}, key=str
