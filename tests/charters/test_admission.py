@@ -257,3 +257,11 @@ def test_a_term_counts_calendar_months_and_days() -> None:
     ledger = programme(**role(term=days(30)))
     end: Any = date(2018, 7, 31)
     assert codes(ledger, rl.RoleAssigned(member="ana", role="mentor", until=end)) == ()
+
+
+def test_an_effective_date_may_be_a_day() -> None:
+    """It governs from the start of that day, as it would from the command line."""
+    ledger = story()
+    charter = Charter(name="reps", version="1", roles=[RoleClause(role="scout", closed=True)])
+    ledger.adopt(charter, by="council", occurred_at=BEFORE, effective_from=ADOPTED)
+    assert codes(ledger, rl.RoleAssigned(member="ana", role="scout"), ADOPTED) == ("role_closed",)

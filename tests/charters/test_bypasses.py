@@ -75,6 +75,23 @@ def test_a_correction_dated_before_its_target_needs_the_authority_over_it(at: da
         assert codes(ledger, fact, at, by="mallory") == ("no_authority",)
 
 
+def test_what_a_retraction_makes_stand_again_needs_authority_too() -> None:
+    """To retract a retraction, or a correction, is to record again what it took away."""
+    ledger = programme(authorities=GUARDED)
+    role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+    gone = ledger.record(rl.EntryRetracted(target=role.id, reason="r"), by="council")
+    assert codes(ledger, rl.EntryRetracted(target=gone.id, reason="r"), by="ana") == (
+        "no_authority",
+    )
+    role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+    report = rl.ReportFiled(member="ana", activity="a")
+    told = rl.EntryCorrected(target=role.id, reason="r", replacement=report)
+    gone = ledger.record(told, by="council")
+    assert codes(ledger, rl.EntryRetracted(target=gone.id, reason="r"), by="ana") == (
+        "no_authority",
+    )
+
+
 def test_a_correction_of_the_date_is_news() -> None:
     """The same role moved to a day when it is given to nobody is asked what that day asks."""
     held = (SCOUT, BEFORE)

@@ -93,6 +93,7 @@ def test_order_says_nothing() -> None:
 
 def test_every_clause_is_said_and_compared() -> None:
     """Whatever is changed in a charter changes its words, and the comparison says it."""
+    assert FULL.vouching is not None
     variants: dict[str, Any] = {
         "source": "another meeting",
         "member": None,

@@ -88,3 +88,25 @@ def test_a_waived_command_is_idempotent() -> None:
     )
     assert again.repeated
     assert again.entries == first.entries
+
+
+def test_a_correction_may_be_waived() -> None:
+    """The exemption is of whom the correction names, and at the time of what it corrects."""
+    ledger = programme(roles=[RoleClause(role="lead", closed=True)])
+    wrong = rl.RoleAssigned(member="ana", role="scout")
+    target = ledger.record(wrong, by="council", occurred_at=AFTER)
+    lead = rl.RoleAssigned(member="ana", role="lead")
+    fact = rl.EntryCorrected(target=target.id, reason="it was lead", replacement=lead)
+    receipt = ledger.record(fact, by="council", waiver="she leads it already")
+    assert [entry.name for entry in receipt.entries] == ["exemption.granted", "entry.corrected"]
+    assert {entry.occurred_at for entry in receipt.entries} == {target.entry.occurred_at}
+    assert "lead" in ledger.as_of(AFTER).member("ana").roles
+
+
+def test_a_waiver_keeps_the_day() -> None:
+    """A fact of a day is recorded with day precision, waived or not."""
+    ledger = programme(roles=[RoleClause(role="lead", closed=True)])
+    for role in ("scout", "lead"):
+        fact = rl.RoleAssigned(member="ana", role=role)
+        receipt = ledger.record(fact, by="council", occurred_at=AFTER, waiver="why not")
+        assert receipt.entries[-1].day == AFTER

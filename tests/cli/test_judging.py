@@ -214,7 +214,7 @@ def test_a_review_from_its_opening_to_its_replay() -> None:
         "--on",
         "2018-10-02",
     )
-    assert "1 open reviews" in out
+    assert "1 open review" in out
     assert re.search(r"activity/2018-10-01/ana .*nudge .*1 more report", out)
     listed = told("review", "list", "-l", "reps.db", "--at", "2018-10-03")
     assert [(r["member"], r["recommended"], r["overdue"]) for r in listed["reviews"]] == [
@@ -250,9 +250,9 @@ def test_notices_are_listed_until_something_is_heard() -> None:
     save(told_policy, "activity.toml")
     base = ("-l", "reps.db", "--by", "council", "--at", "2018-10-01")
     out = run("review", "notify", "activity.toml", *base, "--channel", "mail", "--on", "2018-10-02")
-    assert re.search(r"ana .*nudge .*2018-10-30", out)
+    assert re.search(r"ana .*nudge .*2018-10-29", out)
     listed = run("review", "list", "-l", "reps.db", "--at", "2018-10-03")
-    assert "1 notices after which nothing was heard" in listed
+    assert "1 notice after which nothing was heard" in listed
 
 
 def test_charters_on_the_command_line() -> None:

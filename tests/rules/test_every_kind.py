@@ -9,6 +9,7 @@ import pytest
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, kind_of
 from reps_ledger.domain.rules import BUILT_IN_RULES
+from reps_ledger.policies import Policy, digest, dumps, on_leave, when
 from scenarios import (
     APR,
     FEB,
@@ -25,6 +26,7 @@ from scenarios import (
 
 ANA: Final = joined("ana")
 BOTH: Final = joined("ana", "ben")
+POLICY: Final = Policy("activity", cases=[when(on_leave()).then("active")], otherwise="quiet")
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 
 LEGAL: Final[dict[str, tuple[list[Told], Told]]] = {
@@ -114,7 +116,9 @@ LEGAL: Final[dict[str, tuple[list[Told], Told]]] = {
     ),
     "policy.stated": (
         [],
-        rl.PolicyStated(policy="activity", version="1", document="a = 1", digest="d1"),
+        rl.PolicyStated(
+            policy="activity", version="1", document=dumps(POLICY), digest=digest(POLICY)
+        ),
     ),
     "entry.retracted": ([*ANA, (REPORT, FEB)], retract(1)),
     "entry.corrected": (

@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import pytest
+from attrs import evolve
 
 import reps_ledger as rl
 from reps_ledger.domain.limits import MAX_DEPTH
+from reps_ledger.policies import Policy, digest, dumps, on_leave, when
 from scenarios import (
     APR,
     AUG,
@@ -219,12 +221,22 @@ def test_a_charter_that_is_adopted_in_the_middle_of_a_day() -> None:
     given().when(before).then_refused("retroactive")
 
 
+def stated(version: str) -> rl.PolicyStated:
+    """Say the words of a version of a policy."""
+    policy = Policy("activity", cases=[when(on_leave()).then("active")], otherwise="quiet")
+    policy = evolve(policy, version=version)
+    return rl.PolicyStated(
+        policy="activity", version=version, document=dumps(policy), digest=digest(policy)
+    )
+
+
 def test_a_policy_is_stated_once() -> None:
     """The same digest is stated once, before or after; another version has another one."""
-    policy = rl.PolicyStated(policy="activity", version="1", document="a = 1", digest="d1")
+    policy = stated("1")
     story = given((policy, MAR))
-    story.when((policy, APR)).then_refused("already_stated", "activity 1", "d1", because=[0])
+    story.when((policy, APR)).then_refused(
+        "already_stated", "activity 1", policy.digest, because=[0]
+    )
     story.when((policy, FEB)).then_refused("contradicts_later", because=[0])
-    other = rl.PolicyStated(policy="activity", version="2", document="a = 2", digest="d2")
-    story.when((other, APR)).then_recorded()
+    story.when((stated("2"), APR)).then_recorded()
     story.when(retract(0)).then_recorded().when((policy, APR)).then_recorded()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,7 +21,7 @@ from reps_ledger.cli.options import (
 )
 from reps_ledger.cli.output import complain, day, say, show_json
 from reps_ledger.domain.time import zone_of
-from reps_ledger.errors import NotFound
+from reps_ledger.errors import InvalidTime, NotFound
 from reps_ledger.policies import warnings
 from reps_ledger.policies.charter import (
     Charter,
@@ -71,7 +70,7 @@ def adopt(
             charter,
             by=by,
             occurred_at=valid_at(on),
-            effective_from=_moment(valid_at(since)),
+            effective_from=valid_at(since),
         )
     entry = receipt.entry
     since_day = day(entry.fact.effective_from or entry.occurred_at, zone_of(zone))
@@ -79,10 +78,6 @@ def adopt(
     for policy in charter.policies:
         for each in warnings(policy):
             complain(f"warning: {policy.name}: {each}")
-
-
-def _moment(value: Any) -> datetime | None:
-    return value  # type: ignore[no-any-return]  # recording reads a date in the ledger's zone
 
 
 def show(
@@ -142,5 +137,9 @@ def _of(named: str, ledger: str | None, zone: str) -> Charter:
         return load_charter(named)
     if ledger is None:
         raise NotFound(f"there is no file {named}; to compare by date, name the ledger")
+    try:
+        valid_at(named)
+    except InvalidTime:
+        raise NotFound(f"there is no file {named}, and it is no date either") from None
     with opened(ledger, zone) as open_ledger:
         return _in_force(open_ledger, named, None)

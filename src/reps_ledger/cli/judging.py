@@ -18,11 +18,14 @@ from reps_ledger.cli.options import (
     failing,
     known_at,
     opened,
+    own_facts,
     valid_at,
 )
 from reps_ledger.cli.output import complain, day, say, show_json, show_table
+from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.words import place
 from reps_ledger.domain.time import zone_of
+from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import Policy, Verdict, digest, load, warnings
 
 __all__ = ["PolicyOption", "policy_named", "register_judging", "told"]
@@ -44,8 +47,16 @@ def register_judging(app: typer.Typer) -> None:
 
 
 def policy_named(name: str) -> Policy | str:
-    """Return the policy in a file of that name, or the name itself for the charter's."""
-    return load(name) if Path(name).is_file() else name
+    """Return the policy in a file of that name, or the name itself for the charter's.
+
+    Raises:
+        NotFound: it is the name of a file, and there is none.
+        InvalidPolicy: what the file says makes no sense.
+    """
+    file = Path(name)
+    if file.is_file() or file.suffix.lower() in {".toml", ".json"}:
+        return load(name)
+    return name
 
 
 def check(
@@ -56,6 +67,7 @@ def check(
     with failing():
         policy = load(file)
         found = warnings(policy)
+        unknown = unknown_facts(policy)
     if as_json:
         show_json(
             {
@@ -65,15 +77,25 @@ def check(
                 "words": policy.words(),
                 "outcomes": policy.outcomes,
                 "warnings": [{"case": each.case, "words": each.words} for each in found],
+                "unknown_facts": unknown,
             }
         )
     else:
         say(policy.words())
         say(f"digest {digest(policy)}")
-        for each in found:
+        for each in (*found, *unknown):
             complain(f"warning: {each}")
-    if found:
+    if found or unknown:
         raise typer.Exit(REFUSED)
+
+
+def unknown_facts(policy: Policy) -> tuple[str, ...]:
+    """Say which facts or fields a policy asks for that are not known here."""
+    try:
+        policy.check(Registry((*BUILT_IN, *own_facts())))
+    except InvalidPolicy as error:
+        return (str(error),)
+    return ()
 
 
 def evaluate(
@@ -92,6 +114,8 @@ def evaluate(
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
         found = view.policy(policy_named(policy))
         if member is not None:
+            if found.of == "member" and not any(True for _ in view.history(member)):
+                complain(f"note: nothing is known of {member} then")
             _show_verdict(view.evaluate(found, member), as_json=as_json)
             return
         counts: Counter[str] = Counter()

@@ -31,6 +31,7 @@ __all__ = [
     "file_of",
     "known_at",
     "opened",
+    "own_facts",
     "valid_at",
 ]
 
@@ -101,7 +102,7 @@ def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
     file = file_of(target)
     if not new and file is not None and not file.exists():
         _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
-    with failing(), open_ledger(target, zone=zone, facts=_own_facts()) as ledger:
+    with failing(), open_ledger(target, zone=zone, facts=own_facts()) as ledger:
         yield ledger
 
 
@@ -111,7 +112,7 @@ def file_of(target: str) -> Path | None:
     return None if "://" in file else Path(file)
 
 
-def _own_facts() -> Iterable[type[Fact]]:
+def own_facts() -> Iterable[type[Fact]]:
     """Return the service's own facts, which the user names as ``module:NAME``."""
     named = os.environ.get(FACTS)
     if not named:

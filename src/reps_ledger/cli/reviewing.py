@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +15,7 @@ from reps_ledger.views import DocketView
 
 __all__ = ["register_reviews"]
 
+_TICK: Final = timedelta(microseconds=1)
 By = Annotated[str, typer.Option("--by", help="Who does it.")]
 On = Annotated[
     str | None,
@@ -103,14 +105,14 @@ def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
         show_json({"reviews": rows, "notices": docket.notices})
         return
     show_table(
-        f"{len(docket):,} open reviews",
+        _counted(len(docket), "open review"),
         ("review", "recommended", "why", "due", "overdue", "what would change it"),
         [
             (
                 item.review,
                 item.recommended,
                 "" if item.verdict is None else item.verdict.reason,
-                item.opened.due,
+                _last_day(item.opened.due),
                 item.overdue,
                 next((str(way) for way in item.ways), ""),
             )
@@ -120,11 +122,23 @@ def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
     )
     if docket.notices:
         show_table(
-            f"{len(docket.notices):,} notices after which nothing was heard",
+            f"{_counted(len(docket.notices), 'notice')} after which nothing was heard",
             ("notice", "member", "stage", "sent", "deadline"),
-            [(n.notice, n.member, n.stage, n.sent_at, n.deadline) for n in docket.notices],
+            [
+                (n.notice, n.member, n.stage, n.sent_at, _last_day(n.deadline))
+                for n in docket.notices
+            ],
             zone_of(zone),
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _last_day(deadline: datetime | None) -> datetime | None:
+    """Return the last instant before a deadline: its day is the last on which it is met."""
+    return None if deadline is None else deadline - _TICK
 
 
 def notify(
@@ -148,12 +162,16 @@ def notify(
             channel=channel,
             occurred_at=valid_at(on),
         )
-    rows = [(e.fact.member, e.fact.stage, e.fact.notice, e.fact.deadline) for e in sent]
+    facts = [entry.fact for entry in sent]
+    rows = [(f.member, f.stage, f.notice, _last_day(f.deadline)) for f in facts]
     if as_json:
-        show_json([entry.fact for entry in sent])
+        show_json(facts)
         return
     show_table(
-        f"{len(rows):,} notices", ("member", "stage", "notice", "deadline"), rows, zone_of(zone)
+        _counted(len(rows), "notice"),
+        ("member", "stage", "notice", "deadline"),
+        rows,
+        zone_of(zone),
     )
 
 

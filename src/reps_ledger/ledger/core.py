@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 from attrs import evolve
 
 from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
-from reps_ledger.domain.facts import Fact
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
 from reps_ledger.domain.limits import MAX_BATCH
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import day_start, instant_of
@@ -95,7 +95,7 @@ class LedgerCore:
             return record(
                 [*((entry.fact, entry.occurred_at) for entry in before[:-1]), (fact, None)]
             )
-        return waived(record, fact, self.instant(occurred_at), waiver)
+        return waived(record, fact, occurred_at, waiver, self._when)
 
     def record_all(
         self,
@@ -266,6 +266,12 @@ class LedgerCore:
         if isinstance(occurred_at, datetime):
             return instant_of(occurred_at, "occurred_at")
         return day_start(occurred_at, self._zone)
+
+    def _when(self, fact: Fact, occurred_at: date | None) -> datetime:
+        """Return when a fact happens: a correction without a date, when its target did."""
+        if occurred_at is None and isinstance(fact, EntryCorrected | EntryRetracted):
+            return self.entry(fact.target).occurred_at
+        return self.instant(occurred_at)
 
     def found(self, source: Source) -> list[Entry]:
         """Return the entries under one tag, as they were recorded."""

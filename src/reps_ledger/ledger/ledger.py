@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.entries import Entry
@@ -36,7 +36,7 @@ class Ledger(LedgerCore):
         *,
         by: str,
         occurred_at: date | None = None,
-        effective_from: datetime | None = None,
+        effective_from: date | None = None,
         on_behalf_of: str | None = None,
         command_id: str | None = None,
     ) -> Receipt:
@@ -46,17 +46,16 @@ class Ledger(LedgerCore):
             charter: which.
             by: who records its adoption.
             occurred_at: when it was adopted; None for now.
-            effective_from: from when it governs; None for its adoption.
+            effective_from: from when it governs; a date means its start, None its adoption.
             on_behalf_of: for whom ``by`` acts.
             command_id: makes this idempotent.
 
         Raises:
             Refused: it asks for facts that this ledger does not know, or would judge the past.
         """
+        since: Any = effective_from  # recording reads a date in the ledger's zone
         fact = CharterAdopted(
-            document=dump_charter(charter),
-            version=charter.version,
-            effective_from=effective_from,
+            document=dump_charter(charter), version=charter.version, effective_from=since
         )
         return self.record(
             fact,

@@ -11,6 +11,7 @@ from attrs import frozen
 
 from reps_ledger.domain.entries import Entry, derived_id
 from reps_ledger.domain.facts import (
+    EntryCorrected,
     Fact,
     NoticeSent,
     PolicyStated,
@@ -180,7 +181,7 @@ def decide(
         name, member, verdict = review.review, review.member, review.verdict
     else:
         name = review
-        opened = _fact(ledger, name, ReviewOpened)
+        opened = _standing(ledger, name, ReviewOpened)
         member = opened.fact.member
         view = ledger.as_of(at)
         policy = view.words_of(opened.fact)
@@ -214,11 +215,14 @@ def _name_of(zone: tzinfo) -> str | None:
     return zone.key if isinstance(zone, ZoneInfo) else "UTC" if str(zone) == "UTC" else None
 
 
-def _fact(ledger: LedgerCore, review: str, kind: type[Fact]) -> Entry:
-    found = ledger.found(Source(f"review:{review}", frozenset({"review.opened", "review.decided"})))
-    for entry in found:
-        if isinstance(entry.fact, kind) and entry.fact.review == review:  # type: ignore[attr-defined]
-            return entry
+def _standing(ledger: LedgerCore, review: str, kind: type[Fact]) -> Entry:
+    """Return the entry that opened or decided a review, as it stands and is read now."""
+    source = Source(f"review:{review}", frozenset({"review.opened", "review.decided"}))
+    reading = ledger.as_of().reading
+    for raw in ledger.found(source):
+        for entry in reading.member(raw.fact.member)[1]:
+            if isinstance(entry.fact, kind) and entry.fact.review == review:  # type: ignore[attr-defined]
+                return entry
     what = "decided" if kind is ReviewDecided else "opened"
     raise NotFound(f"no review {review} was {what}")
 
@@ -252,7 +256,9 @@ class Replayed:
     def words(self) -> str:
         """Say it plainly."""
         policy = f"{self.verdict.policy.name}, version {self.verdict.policy.version},"
-        if self.reproduced:
+        if self.recommended is None:
+            first = f"{policy} comes to {self.verdict.outcome}; no recommendation was recorded"
+        elif self.reproduced:
             first = f"{policy} recommended {self.recommended}, and does so again"
         else:
             first = (
@@ -268,8 +274,10 @@ class Replayed:
 
 def replay_decision(ledger: LedgerCore, review: str) -> Replayed:
     """Replay a decision; see ``Ledger.replay_decision``."""
-    entry = _fact(ledger, review, ReviewDecided)
-    fact: Any = entry.fact
+    entry = _standing(ledger, review, ReviewDecided)
+    recorded = ledger.entry(entry.id).fact
+    # Of whom it was said then: a merge that came later is not of its basis.
+    fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
     if fact.basis is None or fact.digest is None:
         raise NotFound(f"the decision of {review} does not say by which policy it was made")
     policy = ledger.as_of().stated_policy(fact.digest)

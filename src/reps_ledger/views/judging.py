@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -10,8 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from attrs import frozen
 
 from reps_ledger.domain.facts import ReviewOpened
-from reps_ledger.errors import InvalidInput, NotFound
-from reps_ledger.policies.charter.governing import charter_of, effective_from, in_force
+from reps_ledger.errors import InvalidInput, Malformed, NotFound
+from reps_ledger.policies.charter.governing import (
+    adopted_charter,
+    effective_from,
+    in_force,
+    readable,
+)
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.evaluation import edges_after
 from reps_ledger.policies.language.belonging import InCommunity
@@ -111,9 +117,13 @@ class Judging:
         return tuple(self._reading.ledger_wide("charter.adopted"))
 
     def charter(self, at: datetime) -> Charter | None:
-        """Return the charter in force at an instant, or None."""
+        """Return the charter in force at an instant, or None.
+
+        Raises:
+            Malformed: there is one, and it cannot be read here.
+        """
         adoption = in_force((e for e in self.adopted if e.occurred_at <= at), at)
-        return None if adoption is None else charter_of(adoption.fact.document)
+        return None if adoption is None else adopted_charter(adoption)
 
     def policy(self, named: Policy | str, at: datetime) -> Policy:
         """Return a policy, or the one of that name in the charter in force.
@@ -139,12 +149,20 @@ class Judging:
     def _stated(self) -> Mapping[str, Policy]:
         """The policies whose words are recorded, by digest: stated alone, or in a charter."""
         found: dict[str, Policy] = {}
-        for entry in self.adopted:
-            for policy in charter_of(entry.fact.document).policies:
+        for charter in self._readable:
+            for policy in charter.policies:
                 found[digest(policy)] = policy
         for entry in self._reading.ledger_wide("policy.stated"):
-            found[entry.fact.digest] = loads(entry.fact.document)
+            with suppress(InvalidInput):  # its words say nothing here
+                policy = loads(entry.fact.document)
+                found[digest(policy)] = policy  # by its own digest, whatever was said
         return found
+
+    @cached_property
+    def _readable(self) -> tuple[Charter, ...]:
+        """The charters that were adopted and can be read here."""
+        found = (readable(entry) for entry in self.adopted)
+        return tuple(charter for charter in found if charter is not None)
 
     def stated(self, wanted: str) -> Policy | None:
         """Return the policy of a digest, where its words are recorded; else None."""
@@ -222,7 +240,7 @@ class Judging:
     @cached_property
     def has_standing(self) -> bool:
         """Whether any charter that is known says by which policy members stand."""
-        return any(charter_of(e.fact.document).standing is not None for e in self.adopted)
+        return any(charter.standing is not None for charter in self._readable)
 
     def stand(
         self, subject: Subject, state: Membership | None = None
@@ -247,7 +265,8 @@ class Judging:
     def spells(self, subject: Subject, state: Membership) -> tuple[Spell, ...]:
         """Return every spell of activity and absence up to now.
 
-        By the default rule they begin with the first act; by a charter's, with joining.
+        By the default rule they begin with the first act; by a charter's, with joining. While
+        a charter that cannot be read here was in force, they go on as they were.
         """
         if not self.has_standing:
             return state.spells(subject.at)
@@ -256,7 +275,10 @@ class Judging:
             return ()
         found: list[Spell] = []
         for edge in self._edges(subject, joined.occurred_at, state):
-            _, stand = self.stand(subject.moved(edge))
+            try:
+                _, stand = self.stand(subject.moved(edge))
+            except Malformed:
+                continue
             if found and found[-1].active == stand.active:
                 continue
             if found:
@@ -268,8 +290,8 @@ class Judging:
         """Return every instant up to now at which the standing may have changed."""
         then = subject.moved(start)
         edges = {start, *(effective_from(entry) for entry in self.adopted)}
-        for entry in self.adopted:
-            policy = charter_of(entry.fact.document).standing_policy
+        for charter in self._readable:
+            policy = charter.standing_policy
             if policy is not None:
                 edges.update(edges_after(policy.leaves(), then))
         edges.update(moment for stretch in state.stretches for moment in stretch)

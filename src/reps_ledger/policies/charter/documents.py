@@ -120,6 +120,8 @@ def read_charter(text: str) -> Charter:
     """
     with at_place(""):
         found = read_table(text)
+    if "policy" in found:
+        raise InvalidPolicy("this is a policy, and no charter: that begins with charter = …")
     table = checked_table(found, {"format", "charter", "version", "source", *_PARTS}, "")
     with at_place("format"):
         if table.get("format", FORMAT) != FORMAT:

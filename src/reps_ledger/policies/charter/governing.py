@@ -26,7 +26,8 @@ from reps_ledger.domain.facts import (
 from reps_ledger.domain.refusals import Refusal
 from reps_ledger.domain.rules.governance import CHARTERS, Governance, history_part
 from reps_ledger.domain.rules.seats import seats
-from reps_ledger.errors import InvalidInput, InvalidPolicy
+from reps_ledger.domain.rules.words import day_of
+from reps_ledger.errors import InvalidInput, Malformed
 from reps_ledger.policies.charter.amending import (
     changes_something,
     kinds,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.rules.parts import Parts
     from reps_ledger.policies.language.conditions import Condition
 
-__all__ = ["charter_of", "effective_from", "governance", "in_force", "readable"]
+__all__ = ["adopted_charter", "charter_of", "effective_from", "governance", "in_force", "readable"]
 
 _CHARTERS: Final = CHARTERS.part("charter.adopted")
 
@@ -74,6 +75,24 @@ def charter_of(document: str) -> Charter:
         InvalidPolicy: something in it makes no sense.
     """
     return read_charter(document)
+
+
+def adopted_charter(adoption: Entry) -> Charter:
+    """Return the charter that an entry adopted.
+
+    Raises:
+        Malformed: it cannot be read: it was recorded by other software than this.
+    """
+    try:
+        return charter_of(adoption.fact.document)
+    except InvalidInput as error:
+        raise Malformed(
+            f"the charter that was adopted on {day_of(adoption)}, version "
+            f"{adoption.fact.version}, cannot be read here: {error}; adopt one that can be, or "
+            "use the version of reps-ledger that wrote it",
+            position=adoption.position,
+            entry_id=adoption.id,
+        ) from error
 
 
 def effective_from(entry: Entry) -> datetime:
@@ -299,7 +318,7 @@ def readable(adoption: Entry) -> Charter | None:
     """Return the charter that an entry adopted, or None where it cannot be read."""
     try:
         return charter_of(adoption.fact.document)
-    except InvalidPolicy:
+    except InvalidInput:
         return None  # adopted before anybody read it, or by a later version of this software
 
 

@@ -22,11 +22,11 @@ def statements(charter: Charter) -> dict[str, str]:
         found["source"] = f"It comes from {charter.source}."
     if charter.member is not None:
         found["members"] = (
-            f"Who counts as a member: of whom it is so that {charter.member.words()}."
+            f"Who counts as a member: those of whom it is so that {charter.member.words()}."
         )
     for name, condition in charter.communities:
         found[f"members of {name}"] = (
-            f"Who counts as a member of {name}: of whom it is so that {condition.words()}."
+            f"Who counts as a member of {name}: those of whom it is so that {condition.words()}."
         )
     if charter.standing is not None:
         found["standing"] = (
@@ -47,9 +47,10 @@ def statements(charter: Charter) -> dict[str, str]:
 
 def _vouching(vouching: Vouching) -> Iterator[tuple[str, str]]:
     if vouching.may is not None:
-        yield "who may vouch", f"Who may vouch: of whom it is so that {vouching.may.words()}."
+        yield "who may vouch", f"Who may vouch: those of whom it is so that {vouching.may.words()}."
     if vouching.most is not None:
-        yield "vouches received", f"Nobody receives more than {vouching.most} standing vouches."
+        vouches = "vouch" if vouching.most == 1 else "vouches"
+        yield "vouches received", f"Nobody receives more than {vouching.most} standing {vouches}."
     if vouching.levels:
         told = ", ".join(f'"{each.name}" from {each.vouches}' for each in vouching.levels)
         yield "vouch levels", f"Levels by standing vouches: {told}."
@@ -65,7 +66,8 @@ def _role(clause: RoleClause) -> Iterator[tuple[str, str]]:
             f"{role}: given to those of whom it is so that {clause.admission.words()}.",
         )
     if clause.courses:
-        yield "courses", f"{role}: asks for the courses {', '.join(clause.courses)}."
+        courses = "course" if len(clause.courses) == 1 else "courses"
+        yield "courses", f"{role}: asks for the {courses} {', '.join(clause.courses)}."
     if clause.unless is not None:
         yield "exceptions", f"{role}: none of that is asked where {clause.unless.words()}."
     if clause.term is not None:

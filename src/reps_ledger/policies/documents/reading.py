@@ -51,6 +51,8 @@ def read_policy(table: object, place: str = "") -> Policy:
     Raises:
         InvalidPolicy: something in it makes no sense; it names the place.
     """
+    if isinstance(table, dict) and "charter" in table:
+        raise InvalidPolicy("this is a charter, and no policy: that begins with policy = …")
     known = {attribute.name for attribute in fields(Policy)} - {"name"}
     found = checked_table(table, {*known, "format", "policy"}, place)
     with at_place(_at(place, "format")):
