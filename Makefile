@@ -29,9 +29,14 @@ test-deep: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	REPS_EXAMPLES=5000 $(BIN)/pytest -n 2 --dist worksteal tests/replay/kernel $(PYTEST_ARGS)
 
-bench: .venv/dev.stamp
+bench: .venv/bench.stamp
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+
+# The yardsticks that benchmarks run beside: numba, for a kernel written by hand.
+.venv/bench.stamp: pyproject.toml .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
+	@touch $@
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .

@@ -187,8 +187,7 @@ def histogram(folder: Path, at: Sequence[datetime], threads: int = 2) -> list[li
             )
             database.register("given", days)
             database.execute("CREATE OR REPLACE TABLE days AS SELECT * FROM given")
-            row = database.execute(_query(folder, len(block))).fetchone()
-            assert row is not None
+            (row,) = database.execute(_query(folder, len(block))).fetchall()
             for code in range(4):
                 found[code] += row[code * len(block) : (code + 1) * len(block)]
     return found

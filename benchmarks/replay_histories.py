@@ -87,9 +87,18 @@ def dates(number: int) -> list[datetime]:
     return [date.replace(day=min(date.day, 28)) for date in found]
 
 
-def make(members: int) -> Columns:
-    """Make histories of ten facts a member on average, about 85 % of them reports."""
-    rng = np.random.default_rng(20_240_601)
+def names_of(members: int) -> tuple[str, ...]:
+    """Return so many identifiers, sorted."""
+    return tuple([f"m{number:08}" for number in range(members)])
+
+
+def make(people: tuple[str, ...], seed: int = 20_240_601) -> Columns:
+    """Make histories of ten facts a member on average, about 85 % of them reports.
+
+    How many reports a member filed is heavy-tailed: log-normal, so that a few filed thousands.
+    """
+    rng = np.random.default_rng(seed)
+    members = len(people)
     joined = (rng.beta(1.0, 1.5, members) * _SECONDS).astype(np.int64)
     weight = rng.lognormal(0.0, 1.6, members)
     filed = rng.poisson(8.5 * weight / np.exp(1.6**2 / 2)).clip(max=20_000)
@@ -148,7 +157,6 @@ def make(members: int) -> Columns:
         end = begin + len(found["at"])
         tables[name] = _table(name, found, order[begin:end], offset)
         begin = end
-    people = tuple([f"m{number:08}" for number in range(members)])
     return Columns(len(ats), people, tables, REGISTRY)
 
 
@@ -171,8 +179,11 @@ def _table(name: str, found: dict[str, Any], order: Any, offset: int) -> Table:
     missing = np.full(len(place), MISSING, np.int64)
     return Table(
         name=name,
-        at=found["at"][place] * 1_000_000 + offset,
-        order=order[place],
+        times={
+            "at": found["at"][place] * 1_000_000 + offset,
+            "order": order[place],
+            **({"verified": missing} if "verified" in parts.times else {}),
+        },
         persons={
             field: found[field][place].astype(np.int32) if field in found else none
             for field in parts.persons
@@ -180,7 +191,6 @@ def _table(name: str, found: dict[str, Any], order: Any, offset: int) -> Table:
         fields=fields,
         numbers={},
         instants=dict.fromkeys(parts.instants, missing),
-        verified=missing if parts.verifiable else None,
     )
 
 
@@ -193,7 +203,7 @@ def _reading(facts: int) -> Any:
 
 def save(folder: Path, members: int) -> int:
     """Make histories and keep them; return how many facts there are."""
-    columns = make(members)
+    columns = make(names_of(members))
     _save(folder, columns, _reading(columns.position), None)
     return columns.position
 

@@ -14,7 +14,7 @@ from reps_ledger.domain.time import months_after
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from reps_ledger.replay.columns import Columns
+    from reps_ledger.replay.columns import Columns, Table
 
 
 @frozen
@@ -26,26 +26,44 @@ class Happened:
     fact: Any
 
 
-def histories(columns: Columns, members: Sequence[int]) -> dict[str, list[Happened]]:
-    """Make facts of members, each one's in effective order: also of vouches that they gave."""
-    import numpy as np  # noqa: PLC0415 — the fold itself needs none
+_TOLD = ("activity", "role", "course", "community", "how")
+
+
+def _fields(table: Table) -> list[str]:
+    return [field for field in _TOLD if field in table.fields]
+
+
+def rows_of(columns: Columns, members: Sequence[int]) -> dict[str, list[int]]:
+    """Return the rows that name members, also as those who vouched, of each kind of fact.
+
+    Everything that is needed of them is read, so that reading is not scaled with the sample.
+    """
+    import numpy as np
 
     wanted = np.zeros(len(columns.people), bool)
     wanted[list(members)] = True
+    found = {}
+    for name, table in columns.tables.items():
+        mine = wanted[table.persons["member"]]
+        if "voucher" in table.persons:
+            mine = mine | wanted[table.persons["voucher"]]
+        found[name] = np.flatnonzero(mine).tolist()
+        assert len(table.at) == len(table.order)
+        assert all(len(table.fields[field].codes) for field in _fields(table))
+    return found
+
+
+def histories(
+    columns: Columns, members: Sequence[int], rows: dict[str, list[int]]
+) -> dict[str, list[Happened]]:
+    """Make facts of members, each one's in effective order: also of vouches that they gave."""
     people = columns.people
     found: dict[str, list[Happened]] = {people[number]: [] for number in members}
     for name, table in columns.tables.items():
         described = columns.registry.named(name)
         assert described is not None
-        told = {
-            field
-            for field in ("activity", "role", "course", "community", "how")
-            if field in table.fields
-        }
-        mine = wanted[table.persons["member"]]
-        if "voucher" in table.persons:
-            mine = mine | wanted[table.persons["voucher"]]
-        for row in np.flatnonzero(mine).tolist():
+        told = _fields(table)
+        for row in rows[name]:
             values: dict[str, Any] = {
                 field: people[int(codes[row])]
                 for field, codes in table.persons.items()

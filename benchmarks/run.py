@@ -16,12 +16,16 @@ import memory
 import reading
 import recording
 
+import replay
+
 BENCHMARKS = {
     "record": recording.run,
     "import": importing.run,
     "read": reading.run,
     "judge": judging.run,
     "columns": columns.run,
+    "replay": replay.run,
+    "replay-many": replay.run_many,
     "memory": memory.run,
 }
 

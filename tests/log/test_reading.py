@@ -17,6 +17,7 @@ from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, peo
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
 from reps_ledger.log import Codec, EventLog, Reading
+from reps_ledger.policies import Policy, digest, dumps, on_leave, when
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -304,9 +305,8 @@ def test_what_is_of_the_whole_ledger(ledger: rl.Ledger, log: EventLog) -> None:
     ledger.record(
         rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1"), by="x"
     )
-    policy = rl.PolicyStated(
-        policy="p", version="1", document='charter = "reps"\nversion = "1"', digest="d"
-    )
+    said = Policy("p", cases=[when(on_leave()).then("active")], otherwise="quiet")
+    policy = rl.PolicyStated(policy="p", version="1", document=dumps(said), digest=digest(said))
     ledger.record(policy, by="x")
     assert names(reading(log).ledger_wide("charter.adopted")) == ["charter.adopted"]
     assert [e.fact for e in reading(log).ledger_wide("policy.stated")] == [policy]

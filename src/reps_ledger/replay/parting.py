@@ -170,13 +170,11 @@ def _rows(table: Table, own: Any) -> Any:
 def _taken(table: Table, rows: Any, turned: Any) -> Table:
     return evolve(
         table,
-        at=table.at[rows],
-        order=table.order[rows],
+        times={name: found[rows] for name, found in table.times.items()},
         persons={name: turned[codes[rows]] for name, codes in table.persons.items()},
         fields={name: _coded(coded, rows) for name, coded in table.fields.items()},
         numbers={name: found[rows] for name, found in table.numbers.items()},
         instants={name: found[rows] for name, found in table.instants.items()},
-        verified=None if table.verified is None else table.verified[rows],
     )
 
 

@@ -79,7 +79,7 @@ def _row(entry: Entry, registry: Any, aliases: Any, verified: dict[str, int]) ->
     for name in parts.instants:
         moment: datetime | None = getattr(entry.fact, name)
         row[name] = MISSING if moment is None else microseconds(moment)
-    if parts.verifiable:
+    if "verified" in parts.times:
         row["verified"] = verified.get(entry.id, MISSING)
     return row
 

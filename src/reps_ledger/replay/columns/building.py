@@ -108,7 +108,9 @@ class Builder:
             found = self._reports.verified(
                 tables[_REPORT], tables[_VERIFIED], self._earlier.position
             )
-            tables[_REPORT] = evolve(tables[_REPORT], verified=found)
+            tables[_REPORT] = evolve(
+                tables[_REPORT], times={**tables[_REPORT].times, "verified": found}
+            )
         return Columns(
             position=self._reading.known_at,
             people=people.values,
@@ -169,19 +171,17 @@ class _Kind:
             member = np.zeros(len(at), np.int32)
         rows = placed(member, at, order, settled=settled)
         fields = {name: self._field(name, rows) for name in self._parts.coded}
-        verified = None
+        times = {"at": at[rows], "order": order[rows]}
         if self._earlier.verified is not None:
             rest = np.full(len(at) - settled, MISSING, np.int64)
-            verified = np.concatenate([self._earlier.verified, rest])[rows]
+            times["verified"] = np.concatenate([self._earlier.verified, rest])[rows]
         return Table(
             name=self._parts.name,
-            at=at[rows],
-            order=order[rows],
+            times=times,
             persons={name: codes[rows] for name, codes in persons.items()},
             fields=fields,
             numbers=Lazily(self._parts.numbers, lambda name: floats_of(fields[name])),
             instants={name: np.concatenate(found)[rows] for name, found in self._instants.items()},
-            verified=verified,
         )
 
     def _field(self, name: str, rows: Instants) -> Coded:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -19,8 +20,6 @@ from reps_ledger.replay.columns.model import Coded, Lazily, Table, floats_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    import numpy as np
-
     from reps_ledger.replay.columns.parts import Parts
 
 __all__ = ["Stored", "keep", "map_file", "opened", "sync_folder", "table_of", "write_table"]
@@ -28,6 +27,8 @@ __all__ = ["Stored", "keep", "map_file", "opened", "sync_folder", "table_of", "w
 _PERSON: Final = "person:"
 _CODE: Final = "code:"
 _INSTANT: Final = "instant:"
+_STEP: Final = 1 << 23
+_ROWS: Final = 1 << 18
 
 
 class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,9 +45,7 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def write_table(folder: Path, table: Table) -> tuple[Stored, Stored]:
     """Write a table's arrays and its values, each to a file; return which."""
-    arrays: dict[str, np.ndarray[Any, Any]] = {"at": table.at, "order": table.order}
-    if table.verified is not None:
-        arrays["verified"] = table.verified
+    arrays: dict[str, np.ndarray[Any, Any]] = {**table.times}
     arrays |= {_INSTANT + name: found for name, found in table.instants.items()}
     wide = [*arrays]
     arrays |= {_PERSON + name: found for name, found in table.persons.items()}
@@ -110,7 +109,7 @@ def sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
-def map_file(folder: Path, stored: Stored) -> pa.Buffer:
+def map_file(folder: Path, stored: Stored) -> mmap.mmap:
     """Return a file's content, checked; it stays readable when the file is removed.
 
     Raises:
@@ -121,23 +120,49 @@ def map_file(folder: Path, stored: Stored) -> pa.Buffer:
         raise ValueError(f"{stored.file!r} is no name of a file")
     with (folder / stored.file).open("rb") as file:
         content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    if hashlib.sha256(content).hexdigest() != stored.sha256:
+    digest = hashlib.sha256()
+    with memoryview(content) as view:
+        for begin in range(0, len(view), _STEP):
+            digest.update(view[begin : begin + _STEP])
+            _let_go(content)
+    if digest.hexdigest() != stored.sha256:
         raise ValueError(f"{stored.file} is damaged")
-    return pa.py_buffer(content)
+    return content
 
 
-def _column(content: pa.Buffer, name: str) -> pa.ChunkedArray:
-    return pq.ParquetFile(pa.BufferReader(content)).read(columns=[name])[name]
+def _let_go(content: mmap.mmap) -> None:
+    """Have what was read of a file count as memory no longer, where the system can."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        content.madvise(mmap.MADV_DONTNEED)
 
 
-def opened(values: pa.Buffer, name: str, hint: Any) -> tuple[Any, ...]:
+def _column(content: mmap.mmap, name: str) -> Any:
+    """Return a column of numbers as one array, with little more than that in memory."""
+    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content)))
+    dtype = file.schema_arrow.field(name).type.to_pandas_dtype()
+    found = np.empty(file.metadata.num_rows, dtype)
+    done = 0
+    for batch in file.iter_batches(_ROWS, columns=[name], use_threads=False):
+        found[done : done + len(batch)] = batch.column(0).to_numpy()
+        done += len(batch)
+    _let_go(content)
+    found.setflags(write=False)
+    return found
+
+
+def _names(content: mmap.mmap) -> set[str]:
+    return {*pq.read_schema(pa.BufferReader(pa.py_buffer(content))).names}
+
+
+def opened(values: mmap.mmap, name: str, hint: Any) -> tuple[Any, ...]:
     """Return a list of values out of a file of them."""
-    found = _column(values, name)[0].as_buffer()
-    listed: list[Any] = msgspec.json.decode(memoryview(found), type=list[hint])
+    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(values)))
+    text = file.read(columns=[name])[name][0].as_buffer()
+    listed: list[Any] = msgspec.json.decode(memoryview(text), type=list[hint])
     return tuple(listed)
 
 
-def table_of(content: pa.Buffer, values: pa.Buffer, parts: Parts) -> Table:
+def table_of(content: mmap.mmap, values: mmap.mmap, parts: Parts) -> Table:
     """Return a table of its two files; what is not needed at once is read when asked for.
 
     Raises:
@@ -145,28 +170,22 @@ def table_of(content: pa.Buffer, values: pa.Buffer, parts: Parts) -> Table:
     """
 
     def read(name: str) -> Any:
-        found = _column(content, name).to_numpy()
-        found.setflags(write=False)
-        return found
+        return _column(content, name)
 
     def field(name: str) -> Coded:
-        return Coded(opened(values, name, parts.hints[name]), read(_CODE + name))
+        return Coded(opened(values, name, parts.hints[name]), lambda: read(_CODE + name))
 
-    names = {*pq.read_schema(pa.BufferReader(content)).names}
-    wanted = {"at", "order", *(["verified"] if parts.verifiable else [])}
+    wanted = {*parts.times}
     wanted |= {_PERSON + name for name in parts.persons} | {_CODE + name for name in parts.coded}
     wanted |= {_INSTANT + name for name in parts.instants}
-    listed = {*pq.read_schema(pa.BufferReader(values)).names}
-    if (names, listed) != (wanted, {*parts.coded}):
+    if (_names(content), _names(values)) != (wanted, {*parts.coded}):
         raise KeyError(parts.name)
     fields = Lazily(parts.coded, field)
     return Table(
         name=parts.name,
-        at=read("at"),
-        order=read("order"),
+        times=Lazily(parts.times, read),
         persons=Lazily(parts.persons, lambda name: read(_PERSON + name)),
         fields=fields,
         numbers=Lazily(parts.numbers, lambda name: floats_of(fields[name])),
         instants=Lazily(parts.instants, lambda name: read(_INSTANT + name)),
-        verified=read("verified") if parts.verifiable else None,
     )

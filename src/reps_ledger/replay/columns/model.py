@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -36,11 +37,17 @@ class Coded:
     Attributes:
         values: the different values, sorted by ``repr``: text, truth, numbers, dates, and tuples
             of them for a field that holds a list. None is not among them.
-        codes: for each row, which of them; -1 for None.
+        codes: for each row, which of them; -1 for None. Or what makes these when they are
+            first asked for: often the values are enough.
     """
 
     values: tuple[Any, ...]
-    codes: Codes
+    _codes: Codes | Callable[[], Codes]
+
+    @cached_property
+    def codes(self) -> Codes:
+        """For each row, which of the values; -1 for None."""
+        return self._codes() if callable(self._codes) else self._codes
 
 
 class Lazily(Mapping[str, T]):
@@ -79,27 +86,40 @@ class Table:
 
     Attributes:
         name: the stored name.
-        at: when each happened: microseconds since 1970, in UTC.
-        order: the position of the entry that it is, or that it corrects: it breaks ties of ``at``.
+        times: `at`, `order`, and `verified` where facts of this kind can be.
         persons: per field that names one person, codes into `Columns.people`; -1 for None, and
             for a duplicate that a merge names.
         fields: every other field that is no instant and holds no personal text; what a merge
             says, word for word; and ``by`` and ``source`` of the entries.
         numbers: the fields that hold numbers, as floats; NaN for None.
         instants: the fields that hold instants, in microseconds; `MISSING` for None.
-        verified: of ``report.filed`` only: when somebody first verified each report; `MISSING`
-            where nobody did.
     """
 
     name: str
-    at: Instants
-    order: Instants
+    times: Mapping[str, Instants]
     persons: Mapping[str, Codes]
     fields: Mapping[str, Coded]
     numbers: Mapping[str, Floats]
     instants: Mapping[str, Instants]
-    verified: Instants | None = None
     _sorted: dict[str, Instants] = field(factory=dict, init=False, repr=False)
+
+    @property
+    def at(self) -> Instants:
+        """When each happened: microseconds since 1970, in UTC."""
+        return self.times["at"]
+
+    @property
+    def order(self) -> Instants:
+        """The position of the entry that each is, or that it corrects: it breaks ties of `at`."""
+        return self.times["order"]
+
+    @property
+    def verified(self) -> Instants | None:
+        """When somebody first verified each report; `MISSING` where nobody did.
+
+        None for facts of other kinds.
+        """
+        return self.times.get("verified")
 
     def __len__(self) -> int:
         return len(self.at)
@@ -181,13 +201,11 @@ def _empty(parts: Parts) -> Table:
     codes = np.empty(0, np.int32)
     return Table(
         name=parts.name,
-        at=none,
-        order=none,
+        times=dict.fromkeys(parts.times, none),
         persons=dict.fromkeys(parts.persons, codes),
         fields=dict.fromkeys(parts.coded, Coded((), codes)),
         numbers=dict.fromkeys(parts.numbers, np.empty(0, np.float64)),
         instants=dict.fromkeys(parts.instants, none),
-        verified=none if parts.verifiable else None,
     )
 
 

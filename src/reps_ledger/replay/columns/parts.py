@@ -31,7 +31,7 @@ class Parts:
         hints: of what type each is.
         numbers: those of them that hold numbers.
         instants: fields that hold an instant.
-        verifiable: whether the facts can be verified.
+        times: when each happened, its order, and when it was verified, where it can be.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Parts:
     hints: dict[str, Any]
     numbers: tuple[str, ...]
     instants: tuple[str, ...]
-    verifiable: bool
+    times: tuple[str, ...]
 
 
 def parts_of(described: FactType) -> Parts:
@@ -64,5 +64,5 @@ def parts_of(described: FactType) -> Parts:
         hints={**typing.get_type_hints(described.cls), **dict.fromkeys(ENVELOPE, str)},
         numbers=tuple(field for field in coded if shapes[field] in {"int", "float"}),
         instants=tuple(field for field in rest if shapes[field] == "instant"),
-        verifiable=name == "report.filed",
+        times=("at", "order", *(["verified"] if name == "report.filed" else [])),
     )

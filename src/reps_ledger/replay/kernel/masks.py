@@ -331,9 +331,13 @@ class Masks:
 
     def _dense(self, words: Words, member: Codes, k: int, low: int, high: int) -> Words:
         """Count bits, where those that count are not one stretch of a member's rows."""
-        found = np.zeros((high - low, len(self.dates)), np.int64)
+        found = np.zeros((len(words), high - low), np.uint64)
+        starts = starts_of(member)
+        lengths = np.diff(starts, append=len(member))
+        enough = np.repeat(lengths >= k, lengths)  # who has fewer rows has no such date
+        words, member = words[:, enough], member[enough]
         if len(member):
             starts = starts_of(member)
-            bits = unpacked(words, len(self.dates)).astype(np.int64)
-            found[member[starts] - low] = np.add.reduceat(bits, starts, axis=0)
-        return packed(found >= k)
+            bits = unpacked(words, len(self.dates)).astype(np.int32)
+            found[:, member[starts] - low] = packed(np.add.reduceat(bits, starts, axis=0) >= k)
+        return found

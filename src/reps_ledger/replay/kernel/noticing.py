@@ -98,5 +98,5 @@ def acts_of(kernel: Kernel) -> Rows:
         orders.append(table.order)
     if not members:
         empty = np.zeros(0, np.int64)
-        return Rows(empty, empty, empty, empty)
+        return Rows.sorted(empty, empty, empty)
     return Rows.sorted(np.concatenate(members), np.concatenate(ats), np.concatenate(orders))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -41,14 +42,19 @@ class Rows:
     Attributes:
         member: whose.
         at: when.
-        order: what breaks ties of ``at``.
+        order: what breaks ties of ``at``; made when it is asked for.
         index: which row of its table each is; None where they are all its rows.
     """
 
     member: Codes
     at: Instants
-    order: Instants
+    _order: Callable[[], Instants]
     _index: Codes | None
+
+    @cached_property
+    def order(self) -> Instants:
+        """What breaks ties of ``at``."""
+        return self._order()
 
     @cached_property
     def index(self) -> Codes:
@@ -74,16 +80,16 @@ class Rows:
             whose = place if whose is None else whose[place]
         if index is not None:
             whose = index if whose is None else index[whose]
-        return cls(member, at, order, whose)
+        return cls(member, at, lambda: order, whose)
 
     @classmethod
-    def in_place(cls, member: Any, at: Any, order: Any, kept: Truths) -> Rows:
+    def in_place(cls, member: Any, at: Any, order: Callable[[], Instants], kept: Truths) -> Rows:
         """Take rows that are sorted already, but for those of nobody and those not kept."""
         kept = kept & (member >= 0)
         if kept.all():
             return cls(member, at, order, None)
         index = np.flatnonzero(kept)
-        return cls(member[index], at[index], order[index], index)
+        return cls(member[index], at[index], lambda: order()[index], index)
 
     def __len__(self) -> int:
         return len(self.member)
@@ -91,7 +97,7 @@ class Rows:
     def only(self, kept: Truths) -> Rows:
         """Return some of the rows."""
         index = np.flatnonzero(kept) if self._index is None else self._index[kept]
-        return Rows(self.member[kept], self.at[kept], self.order[kept], index)
+        return Rows(self.member[kept], self.at[kept], lambda: self.order[kept], index)
 
     def of(self, low: int, high: int) -> slice:
         """Return where the rows of members from ``low`` to before ``high`` are."""

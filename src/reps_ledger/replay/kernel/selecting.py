@@ -165,10 +165,10 @@ def _selected(
 ) -> Selected:
     kept = _joined([_passing(facts, table, kernel) for table in tables])
     at = _joined([table.at for table in tables])
-    order = _joined([table.order for table in tables])
     if in_place:
-        rows = Rows.in_place(owner, at, order, kept)
+        rows = Rows.in_place(owner, at, lambda: tables[0].order, kept)
     else:
+        order = _joined([table.order for table in tables])
         rows = Rows.sorted(np.where(kept, owner, -1), at, order)
     announced = rows.pick(_joined([kernel.flag(table, "announced") for table in tables]))
     asked = any(item.name == "announced" for item in facts.where)
