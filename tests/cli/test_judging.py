@@ -315,7 +315,9 @@ def test_a_backtest_against_decisions() -> None:
     out = run(*again, "--against", "decisions")
     assert "0 of 1 decisions are what the policy comes to" in out
     found = told(*again, "--against", "decisions")
-    assert (found["decisions"], found["agreed"]) == (1, 0)
+    assert (found["against"], found["decisions"], found["agreed"]) == ("decisions", 1, 0)
+    assert [each["decided"] for each in found["disagreements"]] == ["active"]
+    assert {each["outcome"]: each["recall"] for each in found["outcomes"]}["active"] == 0
 
 
 def test_a_sweep_on_the_command_line() -> None:

@@ -228,6 +228,52 @@ def test_agreement_with_decisions(ledger: rl.Ledger) -> None:
     assert found.counts()["active", "inactive"] == 1
 
 
+def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
+    """Beside each outcome stands what people had decided last by then; nothing before they did."""
+    day, later = date(2018, 3, 31), date(2018, 5, 2)
+    for when_, outcome in ((day, "active"), (later, "inactive")):
+        docket = ledger.open_reviews(
+            activity(), by="council", at=when_, outcomes=["inactive", "active"], occurred_at=when_
+        )
+        for item in docket:
+            if item.member == "ben":
+                ledger.decide(item, outcome, "seen", by="council", occurred_at=when_)
+    other = rl.ReviewOpened(member="ana", review="else", policy="something else")
+    ledger.record(other, by="council", occurred_at=day)
+    decided = rl.ReviewDecided(member="ana", review="else", outcome="gone")
+    ledger.record(decided, by="council", occurred_at=day)
+    dates = [date(2018, 3, 30), day, date(2018, 5, 1), later]
+    found = ledger.backtest(activity(), at=dates, against="decisions")
+    rows = found.table.to_pylist()
+    assert [r["against"] for r in rows if r["member"] == "ben"] == [
+        None,
+        "active",
+        "active",
+        "inactive",
+    ]
+    assert {r["against"] for r in rows if r["member"] != "ben"} == {None}
+    assert {flip.member for flip in found.flips()} <= {"ben"}
+    assert found.agreement is not None
+    assert found.agreement.compared == ledger.agreement(activity()).compared
+
+
+def test_a_run_that_is_interrupted_leaves_nothing_broken(ledger: rl.Ledger, tmp_path: Path) -> None:
+    """After Ctrl-C in the middle of it the same backtest, and what is kept for it, are whole."""
+
+    def interrupt(*_: int) -> None:
+        raise KeyboardInterrupt
+
+    with rl.open(tmp_path / "reps.db") as kept:
+        ledger.export(tmp_path / "history.jsonl")
+        kept.import_history(tmp_path / "history.jsonl")
+        with pytest.raises(KeyboardInterrupt):
+            kept.backtest(activity(), at=DATES, on_progress=interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            kept.sweep(activity, {"width": [4, 8]}, at=DATES, on_progress=interrupt)
+        again = kept.backtest(activity(), at=DATES)
+    assert again.codes.tolist() == ledger.backtest(activity(), at=DATES).codes.tolist()
+
+
 def test_review_dates() -> None:
     """Quarters, months, years and days; a date is the end of its day, each once and in order."""
     assert quarterly(2017, 2018)[:2] == [date(2017, 3, 31), date(2017, 6, 30)]

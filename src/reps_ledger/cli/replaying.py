@@ -14,13 +14,13 @@ from reps_ledger.cli.output import say, show_json, show_table
 from reps_ledger.cli.progress import working
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidInput, MissingExtra
+from reps_ledger.policies import Policy
 from reps_ledger.policies.documents.templates import load_template
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from reps_ledger.ledger import Ledger
-    from reps_ledger.replay import Backtest
+    from reps_ledger.replay import Agreement, Backtest
 
 __all__ = ["register_replay"]
 
@@ -72,10 +72,7 @@ def backtest(
     """Say what a policy would have come to, of everyone, at the ends of years or quarters."""
     with opened(ledger, zone) as open_ledger:
         when = known_at(known, open_ledger)
-        if against == "decisions":
-            _agreement(open_ledger, policy, when, as_json=as_json)
-            return
-        other = None if against is None else policy_named(against)
+        other = against if against in {None, "decisions"} else policy_named(str(against))
         with working("backtest") as on_progress:
             found = open_ledger.backtest(
                 policy_named(policy),
@@ -97,7 +94,7 @@ def backtest(
 def _told(found: Backtest) -> dict[str, Any]:
     return {
         "policy": found.policy.name,
-        "against": None if found.against is None else found.against.name,
+        "against": _name(found),
         "position": found.position,
         "members": len(found.people),
         "counts": [
@@ -109,6 +106,27 @@ def _told(found: Backtest) -> dict[str, Any]:
             for t in found.transitions()
         ],
         "flips": len(found.flips()),
+    } | _agreement(found)
+
+
+def _name(found: Backtest) -> str | None:
+    against = found.against
+    return against.name if isinstance(against, Policy) else against
+
+
+def _agreement(found: Backtest) -> dict[str, Any]:
+    """Tell of decisions how often the policy came to the same, and of each that it did not."""
+    told = found.agreement
+    if told is None:
+        return {}
+    return {
+        "decisions": len(told.compared),
+        "agreed": told.agreed,
+        "outcomes": [
+            {"outcome": name, "precision": told.precision(name), "recall": told.recall(name)}
+            for name in found.policy.outcomes
+        ],
+        "disagreements": told.disagreements,
     }
 
 
@@ -132,29 +150,33 @@ def _show(found: Backtest, zone: str) -> None:
         flips = found.flips()
         counts = Counter((flip.was, flip.now) for flip in flips)
         show_table(
-            f"{len(flips):,} times otherwise than {found.against.name}",
-            (found.against.name, found.policy.name, "members and dates"),
+            f"{len(flips):,} times otherwise than {_name(found)}",
+            (_name(found) or "", found.policy.name, "members and dates"),
             [(was, now, number) for (was, now), number in counts.most_common()],
         )
+    if found.agreement is not None:
+        _show_agreement(found, found.agreement)
 
 
-def _agreement(ledger: Ledger, policy: str, when: Any, *, as_json: bool) -> None:
-    found = ledger.agreement(policy_named(policy), known_at=when)
-    if as_json:
-        show_json(
-            {
-                "decisions": len(found.compared),
-                "agreed": found.agreed,
-                "disagreements": found.disagreements,
-            }
-        )
-        return
-    say(f"{found.agreed:,} of {len(found.compared):,} decisions are what the policy comes to")
+def _show_agreement(found: Backtest, told: Agreement) -> None:
+    say(f"{told.agreed:,} of {len(told.compared):,} decisions are what the policy comes to")
+    show_table(
+        "By outcome",
+        ("outcome", "precision", "recall"),
+        [
+            (name, _percent(told.precision(name)), _percent(told.recall(name)))
+            for name in found.policy.outcomes
+        ],
+    )
     show_table(
         "Decided otherwise",
         ("review", "member", "decided", "the policy"),
-        [(each.review, each.member, each.decided, each.outcome) for each in found.disagreements],
+        [(each.review, each.member, each.decided, each.outcome) for each in told.disagreements],
     )
+
+
+def _percent(part: float | None) -> str:
+    return "" if part is None else f"{part:.0%}"
 
 
 def sweep(

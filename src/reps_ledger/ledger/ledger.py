@@ -204,7 +204,8 @@ class Ledger(LedgerCore):
             policy: a policy, or the name of one in the charter in force.
             at: the review dates: `quarterly`, `monthly`, `daily` or `yearly` of
                 ``reps_ledger.replay``, or any dates; a date means its end.
-            against: another policy, to compare with.
+            against: another policy to compare with; or "decisions", for what people had decided
+                last in reviews under the policy's name, with the `agreement` of each decision.
             known_at: what is known; None for everything.
             on_progress: called now and then with what is done, and all.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
+
+from attrs import evolve
 
 from reps_ledger.errors import MissingExtra
 
@@ -39,13 +41,16 @@ def backtest(  # noqa: PLR0917 — as Ledger.backtest was given them
         raise MissingExtra("replay", "a backtest") from error
     view = ledger.as_of(known_at=known_at)
     found = view.policy(policy)
-    other = None if against is None else view.policy(against)
+    decisions = against == "decisions"
+    other = None if against is None or decisions else view.policy(against)
     columns = ledger.columns(view.known_at)
     accounts = None
     if asks_for_accounts(found) or (other is not None and asks_for_accounts(other)):
         accounts = accounts_among(view.reading.standing(), columns.people)
     dates = resolved(at, ledger.zone)
-    return run(found, columns, dates, ledger.zone, other, on_progress, accounts=accounts)
+    second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
+    done = run(found, columns, dates, ledger.zone, second, on_progress, accounts=accounts)
+    return evolve(done, agreement=agree(ledger, found, view.known_at)) if decisions else done
 
 
 def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them

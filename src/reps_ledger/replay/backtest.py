@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from attrs import field, frozen
 
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.agreeing import Agreement
+from reps_ledger.replay.deciding import decided_by
 from reps_ledger.replay.kernel.accounts import Accounts
 from reps_ledger.replay.kernel.running import CHUNK, run
 from reps_ledger.replay.writing import write_table
@@ -50,7 +52,7 @@ class Flip:
     Attributes:
         member: who.
         at: when.
-        was: what the policy that was compared with comes to.
+        was: what the policy that was compared with comes to, or what people had decided.
         now: what this policy comes to.
     """
 
@@ -83,28 +85,32 @@ class Backtest:
 
     Attributes:
         policy: which policy.
-        against: the policy that it is compared with; None for none.
+        against: what it is compared with: another policy, or "decisions"; None for nothing.
         dates: the review dates, sorted.
         position: what was known.
         people: all members, in order of identifier.
         codes: the place of each one's outcome among the policy's, by date; -1 before they joined.
-        others: the same of the policy compared with; None without one.
+        others: the same of what it is compared with; -1 where nobody had decided yet.
+        their_outcomes: the outcomes that ``others`` are places among.
+        agreement: each decision beside what the policy comes to, where it is compared with them.
     """
 
     policy: Policy = field(repr=lambda policy: repr(policy.name))
-    against: Policy | None = field(repr=lambda policy: repr(policy and policy.name))
+    against: Policy | str | None = field(repr=lambda other: repr(getattr(other, "name", other)))
     dates: tuple[datetime, ...] = field(repr=lambda dates: f"<{len(dates)} dates>")
     position: int
     people: tuple[str, ...] = field(repr=lambda people: f"<{len(people)} people>")
     codes: _Codes = field(repr=False)
-    others: _Codes | None = field(default=None, repr=False)
+    others: Any = field(default=None, repr=False)
+    their_outcomes: tuple[str, ...] = field(default=(), repr=False)
+    agreement: Agreement | None = field(default=None, repr=False)
 
     @cached_property
     def table(self) -> pa.Table:
         """A row for each member and date, as Arrow: member, date, outcome, changed.
 
-        ``changed`` says whether the outcome is another than at the date before; with another
-        policy to compare with there is its outcome too, as ``against``.
+        ``changed`` says whether the outcome is another than at the date before; with something
+        to compare with there is its outcome too, as ``against``; null where nothing was decided.
         """
         return pa.Table.from_batches(self.batches(), schema=self._schema)
 
@@ -136,8 +142,8 @@ class Backtest:
                 _coded(codes[row, column], outcomes),
                 pa.array((codes != before)[row, column]),
             ]
-            if self.others is not None and self.against is not None:
-                others = pa.array(self.against.outcomes, pa.string())
+            if self.others is not None:
+                others = pa.array(self.their_outcomes, pa.string())
                 found.append(_coded(self.others[low : low + members][row, column], others))
             yield pa.RecordBatch.from_arrays(found, schema=self._schema)
 
@@ -218,15 +224,15 @@ class Backtest:
         return tuple(found)
 
     def flips(self, limit: int | None = None) -> tuple[Flip, ...]:
-        """Return where the two policies differ, by date and then by member.
+        """Return where the two differ, by date and then by member.
 
         Explain one with the reference: ``ledger.as_of(flip.at, …).evaluate(policy, flip.member)``.
         """
-        if self.others is None or self.against is None:
+        if self.others is None:
             return ()
         names = np.array(self.policy.outcomes, object)
-        others = np.array(self.against.outcomes, object)
-        there = self.codes >= 0
+        others = np.array([*self.their_outcomes, None], object)
+        there = (self.codes >= 0) & (self.others >= 0)
         differs = there & (names[self.codes] != others[self.others])
         columns, rows = np.nonzero(differs.T)
         return tuple(
@@ -241,7 +247,7 @@ class Backtest:
 
 
 def _coded(codes: Any, values: pa.Array) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), values)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), values)
 
 
 def backtest(  # noqa: PLR0917 — what is tried, on what, when
@@ -249,25 +255,25 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
     columns: Columns,
     dates: Sequence[datetime],
     zone: tzinfo,
-    against: Policy | None = None,
+    against: Policy | Literal["decisions"] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     *,
     chunk: int = CHUNK,
     accounts: Accounts | None = None,
 ) -> Backtest:
-    """Run a policy, and perhaps another to compare it with, over review dates.
+    """Run a policy over review dates, and perhaps something to compare it with.
 
     Args:
         policy: which policy.
         columns: what is known.
         dates: the review dates, sorted, each once.
         zone: in which dates, months and years are read.
-        against: another policy.
+        against: another policy, or "decisions" for what people had decided last.
         on_progress: called now and then with the members that are done, and all.
         chunk: members that are evaluated at once.
         accounts: who had an account when, for policies that ask.
     """
-    joined = [policy] if against is None else [policy, against]
+    joined = [policy, against] if isinstance(against, Policy) else [policy]
     total = len(columns.people) * len(joined)
     found = []
     for number, each in enumerate(joined):
@@ -277,6 +283,12 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
             if on_progress is not None:
                 on_progress(number * len(columns.people) + part.high, total)
         found.append(np.concatenate(parts) if parts else np.zeros((0, len(dates)), np.int8))
+    theirs: tuple[str, ...] = ()
+    if isinstance(against, Policy):
+        theirs = against.outcomes
+    elif against is not None:
+        theirs, decided = decided_by(columns, policy.name, dates)
+        found.append(decided)
     ever = (found[0] >= 0).any(axis=1) if found[0].size else np.zeros(len(found[0]), bool)
     return Backtest(
         policy=policy,
@@ -286,4 +298,5 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
         people=tuple(np.array(columns.people, object)[ever].tolist()),
         codes=found[0][ever],
         others=found[1][ever] if against is not None else None,
+        their_outcomes=theirs,
     )
