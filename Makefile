@@ -5,7 +5,7 @@ export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TMPDIR := $(CURDIR)/.cache/tmp
 
-.PHONY: demo test test-deep lint types unit bench format clean
+.PHONY: demo test test-deep test-faults lint types unit bench format clean
 
 demo: .venv/demo.stamp
 	@mkdir -p $(TMPDIR)
@@ -28,6 +28,11 @@ unit: .venv/dev.stamp
 test-deep: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	REPS_EXAMPLES=5000 $(BIN)/pytest -n 2 --dist worksteal tests/replay/kernel $(PYTEST_ARGS)
+
+# The long search for faults: 1,000 kills, 1,000 cuts of power, 10,000 lost replies …
+test-faults: .venv/dev.stamp
+	@mkdir -p $(TMPDIR)
+	REPS_FAULTS=long $(BIN)/pytest -n 2 --dist worksteal tests/faults $(PYTEST_ARGS)
 
 bench: .venv/bench.stamp
 	@mkdir -p $(TMPDIR)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import HealthCheck, settings
 
+from faults.harness import TRIED, tell
 from recorders import memory_recorder, sqlite_path, sqlite_recorder
 from servers import postgres_dsn, postgres_server, umadb_url
+
+if TYPE_CHECKING:
+    import pytest
 
 __all__ = [
     "memory_recorder",
@@ -13,8 +19,20 @@ __all__ = [
     "postgres_server",
     "sqlite_path",
     "sqlite_recorder",
+    "tell",
     "umadb_url",
 ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the searches for faults tried and found."""
+    reports = [each for kind in ("passed", "failed") for each in terminalreporter.getreports(kind)]
+    told = [words for each in reports for name, words in each.user_properties if name == TRIED]
+    if told:
+        terminalreporter.section("faults: what was tried, and found")
+        for words in told:
+            terminalreporter.line(str(words))
+
 
 # The first example builds tables of characters, which takes a second.
 settings.register_profile(

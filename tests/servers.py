@@ -18,7 +18,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +28,17 @@ import pytest
 import umadb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["postgres_dsn", "postgres_server", "reachable_folder", "umadb_url", "unprivileged"]
+__all__ = [
+    "free_port",
+    "postgres_cluster",
+    "postgres_dsn",
+    "postgres_server",
+    "reachable_folder",
+    "umadb_url",
+    "unprivileged",
+]
 
 _PATIENCE = 60.0
 _ATTEMPTS = 5
@@ -77,7 +85,8 @@ def _succeeds(command: list[str], who: dict[str, Any]) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody uses."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -116,7 +125,7 @@ def _wait_until(ready: Any, process: subprocess.Popen[bytes], log: Path) -> None
 def _started(start: Any) -> Iterator[Any]:
     """Start a server on one free port after another, until nobody takes it first."""
     for attempt in range(_ATTEMPTS):
-        context = start(_free_port())
+        context = start(free_port())
         try:
             value = context.__enter__()
         except _DidNotStartError:
@@ -131,8 +140,11 @@ def _started(start: Any) -> Iterator[Any]:
 
 
 @contextmanager
-def _postgres() -> Iterator[dict[str, Any]]:
-    """A PostgreSQL server with a cluster of its own; yields how to connect to it."""
+def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[str, Any]]]]:
+    """A PostgreSQL cluster of its own; yields what runs its server on a port, while in use.
+
+    That yields how to connect to it.
+    """
     who = unprivileged()
     with reachable_folder() as folder:
         # Found, not imported: importing it looks for folders outside of ours.
@@ -182,14 +194,13 @@ def _postgres() -> Iterator[dict[str, Any]]:
                 _wait_until(ready, process, folder / "log")
                 yield address
 
-        with _started(start) as address:
-            yield address
+        yield start
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[dict[str, Any]]:
     """Host, port and user of a PostgreSQL server that lives as long as the session."""
-    with _postgres() as address:
+    with postgres_cluster() as start, _started(start) as address:
         yield address
 
 

@@ -93,6 +93,10 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     connect.update(options)
     if "password" not in options:
         del connect["password"]
+    # The library limits the wait for its own lock only; without this, whoever locks the tables
+    # (to change or rewrite them) would have every reader wait for ever.
+    limit = f"-c lock_timeout={_LOCK_TIMEOUT}s"
+    connect["options"] = f"{options['options']} {limit}" if "options" in options else limit
     try:
         # A direct connection says at once why there is none. While it lives, others who open
         # the same database wait: PostgreSQL fails when two make the same function at once.

@@ -1,0 +1,96 @@
+"""Writers killed at random moments: ``python -m faults.kills TARGET KILLS SEED``.
+
+Each is a process of its own that opens the ledger, records batches, and tells each receipt. It is
+killed with SIGKILL, and the next one goes on. At the end the log is compared with all receipts.
+Prints what was found, as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import defaultdict
+from typing import Any
+
+import reps_ledger as rl
+
+LONGEST = 0.04
+"""Seconds until a writer is killed, once it recorded something."""
+
+
+def write(target: str, kill: int, sink: int) -> None:
+    """Record batches until killed; each command says how many facts it has."""
+    chance = random.Random(kill)  # noqa: S311 — the same again when it fails
+    with rl.open(target) as ledger:
+        for number in range(1_000_000):
+            size = chance.randrange(1, 6)
+            member = f"m{kill}-{number}"
+            facts: list[rl.Fact] = [rl.MemberJoined(member=member)]
+            facts += [rl.ReportFiled(member=member, activity="talk") for _ in range(size - 1)]
+            command = f"{kill}.{number}.{size}"
+            receipt = ledger.record_all(facts, by="council", command_id=command)
+            os.write(sink, f"{command} {receipt.position}\n".encode())
+
+
+def killed(target: str, kill: int, chance: random.Random) -> dict[str, int]:
+    """Start a writer and kill it; return what it was told, by command."""
+    source, sink = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(source)
+        try:
+            write(target, kill, sink)
+        finally:
+            os._exit(1)
+    os.close(sink)
+    with os.fdopen(source) as answers:
+        first = answers.readline()
+        time.sleep(chance.random() * LONGEST)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        assert os.WIFSIGNALED(status), "a writer ended by itself"
+        lines = [first, *answers.read().split("\n")[:-1]]
+    return {command: int(position) for command, position in map(str.split, lines)}
+
+
+def compared(target: str, told: dict[str, int]) -> dict[str, Any]:
+    """Compare the log with what writers were told."""
+    found: dict[str, list[int]] = defaultdict(list)
+    positions = []
+    with rl.open(target) as ledger:
+        for entry in ledger.entries():
+            positions.append(entry.position)
+            found[str(entry.command_id)].append(entry.position)
+        after = ledger.record(rl.MemberJoined(member="after"), by="council").position
+    torn = [name for name, each in found.items() if len(each) != int(name.split(".")[2])]
+    apart = [name for name, each in found.items() if each[-1] - each[0] != len(each) - 1]
+    lost = [
+        command for command, position in told.items() if found.get(command, [0])[-1] != position
+    ]
+    return {
+        "entries": len(positions),
+        "acknowledged": len(told),
+        "unacknowledged": len(found) - len(told),
+        "lost": lost,
+        "torn": torn + apart,
+        "dense": positions == list(range(1, len(positions) + 1)),
+        "grows": positions == sorted(set(positions)) and after > positions[-1],
+    }
+
+
+def main(target: str, kills: str, seed: str) -> None:
+    """Kill so many writers, and tell."""
+    rl.open(target).close()
+    chance = random.Random(int(seed))  # noqa: S311 — the same again when it fails
+    told: dict[str, int] = {}
+    for kill in range(int(kills)):
+        told |= killed(target, kill, chance)
+    sys.stdout.write(json.dumps(compared(target, told)) + "\n")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

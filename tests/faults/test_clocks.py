@@ -1,0 +1,82 @@
+"""Clocks that jump by 400 days, both ways: what is known, and as of when, does not move."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import reps_ledger as rl
+from faults.harness import times
+from histories import PEOPLE, Offer, histories
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
+from strategies import CUSTOM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+STEADY: Final = datetime(2041, 1, 1, tzinfo=UTC)
+JUMPS: Final = (400, -400, 0, 399, -1)
+
+
+def jumping(jumps: Sequence[int]) -> Callable[[], datetime]:
+    """A clock that is wrong by another number of days each time it is asked."""
+    wrong = cycle(jumps)
+    return lambda: STEADY + timedelta(days=next(wrong))
+
+
+def filled(told: list[Offer], clock: Callable[[], datetime]) -> rl.Ledger:
+    """Record what the rules allow, under a clock; each fact with its own date and id."""
+    upcasters = [rl.Upcaster("mentoring.held", v, lambda fields: fields) for v in (1, 2)]
+    ledger = rl.open(facts=CUSTOM, upcasters=upcasters, clock=clock)
+    ids: list[str] = []
+    for number, offer in enumerate(told):
+        fact: Any = offer.fact
+        if offer.target is not None:
+            if not ids:
+                continue
+            target = ids[offer.target % len(ids)]
+            fact = (
+                EntryRetracted(target=target, reason="r")
+                if offer.retract
+                else EntryCorrected(target=target, replacement=fact, reason="c")
+            )
+        elif isinstance(fact, rl.ReportVerified) and ids:
+            fact = evolve(fact, report=ids[0])
+        elif offer.at is None:
+            continue
+        try:
+            receipt = ledger.record(fact, by="x", occurred_at=offer.at, command_id=f"c{number}")
+        except rl.Refused:
+            continue
+        ids.append(receipt.id)
+    return ledger
+
+
+def answers(ledger: rl.Ledger, known_at: int) -> list[Any]:
+    """What a ledger answers of a few dates, as known at a position; who recorded when apart."""
+    found: list[Any] = []
+    for day in (date(2018, 1, 1), date(2018, 4, 2), date(2018, 12, 31)):
+        view = ledger.as_of(day, known_at=known_at)
+        found.append([replace(entry, recorded_at=STEADY) for entry in view.history()])
+        found.append(view.census(by="standing"))
+        found += [view.member(person).membership for person in PEOPLE]
+        found += [view.member(person).roles for person in PEOPLE]
+    return found
+
+
+@settings(
+    max_examples=times(40, 2_000), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+@given(histories(), st.lists(st.sampled_from(JUMPS), min_size=1, max_size=5))
+def test_as_of_answers_do_not_move(told: list[Offer], jumps: list[int]) -> None:
+    """What was true, as known at each position, is the same as under a steady clock."""
+    steady, wild = filled(told, lambda: STEADY), filled(told, jumping(jumps))
+    assert steady.position == wild.position
+    for position in {steady.position, steady.position // 2}:
+        assert answers(steady, position) == answers(wild, position)
