@@ -20,6 +20,9 @@ from reps_ledger.log.sqlite.schema import INSERT_EVENT
 from reps_ledger.policies import load, loads
 from reps_ledger.policies.charter import load_charter
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 NAMES: Final = (
     "os:system",
     "builtins:exec",
