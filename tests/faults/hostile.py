@@ -13,7 +13,7 @@ import sqlite3
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
 from reps_ledger.log.sqlite.schema import INSERT_EVENT
