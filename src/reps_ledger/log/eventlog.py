@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
     DCBEvent,
@@ -28,6 +29,11 @@ __all__ = ["EventLog"]
 
 PAGE: Final = 1_000
 """Entries read at a time."""
+
+Stored = tuple[int, str, bytes, str]
+"""An entry as it is stored: position, name, bytes, and tags as JSON."""
+
+_encode_tags = msgspec.json.Encoder().encode
 
 
 class EventLog:
@@ -146,6 +152,47 @@ class EventLog:
         except PersistenceError as error:
             raise StorageError(f"the log could not be written: {error}") from error
         return list(range(last - len(events) + 1, last + 1))
+
+    def stored(self, *, after: int = 0, limit: int | None = None) -> Iterator[Stored]:
+        """Yield entries as they are stored, in order of position, a page at a time.
+
+        Nothing is decoded: this is what is hashed, and can be read whatever it says.
+
+        Args:
+            after: only what has a greater position.
+            limit: at most so many; None for all.
+
+        Yields:
+            Position, stored name, stored bytes, and tags as a JSON array without spaces.
+        """
+        left = limit
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            response = self._read(DCBQuery(), after, page)
+            count = 0
+            if isinstance(response, SQLiteReadResponse):
+                for row in response.rows():
+                    count += 1
+                    after = row[0]
+                    yield row
+            else:
+                for event in response:
+                    count += 1
+                    after, inner = event.position, event.event
+                    yield after, inner.type, inner.data, _encode_tags(inner.tags).decode()
+            if count < page:
+                return
+            if left is not None:
+                left -= count
+
+    def problems(self) -> list[str] | None:
+        """Return what the database itself finds wrong, in words; None where it cannot be asked.
+
+        Takes time in proportion to the log. A damaged database may also raise while it is read.
+        """
+        check = getattr(self.recorder, "integrity_check", None)
+        found: list[str] | None = None if check is None else check()
+        return found
 
     def follow(self, *, after: int) -> Any:
         """Return the recorder's subscription: it blocks for what is appended from now on."""

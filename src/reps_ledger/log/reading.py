@@ -66,6 +66,18 @@ class Reading:
             if member in people_in(entry.fact, registry)
         ]
 
+    def recorded_of(self, member: str) -> list[Entry]:
+        """Return all that was recorded of a member, in order of position: nothing is applied.
+
+        With the entries that amended any of it, and what was recorded of those who were merged
+        into them.
+        """
+        raw = self._closure(Source(member_tag(member)))
+        kept = Amendments.among(raw.values()).aliases.get(member, member)
+        if kept != member:
+            return self.recorded_of(kept)
+        return sorted(raw.values(), key=lambda entry: entry.position)
+
     def community(self, community: str) -> list[Entry]:
         """Return what stands of a community's history, in effective order."""
         raw = self._closure(Source(community_tag(community)))
