@@ -349,7 +349,7 @@ def test_extras_are_those_that_the_code_needs() -> None:
     optional: dict[str, list[str]] = project()["optional-dependencies"]
     used = set(foreign())
     needed = {extra for extra, modules in EXTRAS.items() if modules & used}
-    assert set(optional) - {"all", "dev"} == needed
+    assert set(optional) - {"all", "bench", "dev"} == needed
     for extra in needed:
         wanted = {OF_DISTRIBUTION.get(module, module) for module in EXTRAS[extra] & used}
         assert wanted <= distributions(optional[extra])

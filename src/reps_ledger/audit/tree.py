@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from reps_ledger.audit.shelf import Worktable
     from reps_ledger.log import EventLog
+    from reps_ledger.log.eventlog import Stored
 
 __all__ = ["Block", "Consistency", "Inclusion", "Leaves", "Tree", "blocks_of"]
 
@@ -129,26 +130,38 @@ class Block:
         return self._levels[level][number]
 
 
-def blocks_of(log: EventLog, *, after: int = 0, limit: int | None = None) -> Iterator[Block]:
+def blocks_of(
+    log: EventLog,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+    seen: Callable[[list[Stored]], None] | None = None,
+) -> Iterator[Block]:
     """Yield a log's entries in blocks; only the last may be short. It may be empty.
+
+    Args:
+        log: which.
+        after: only what has a greater position.
+        limit: at most so many.
+        seen: is shown each block's entries as they are stored.
 
     Raises:
         Damaged: an entry is not of the types that a log has.
     """
     rows = log.stored(after=after, limit=limit)
-    position = after
     while True:
-        positions: list[int] = []
+        block = list(islice(rows, BLOCK))
         hashes: list[bytes] = []
+        position = after
         try:
-            for position, name, data, tags in islice(rows, BLOCK):
+            for position, name, data, tags in block:
                 hashes.append(entry_hash(position, name, data, tags))
-                positions.append(position)
         except (AttributeError, OverflowError, TypeError, ValueError) as error:
             raise Damaged(f"position {position}: what is stored is no entry: {error}") from error
-        block = Block(positions, hashes)
-        yield block
-        if not block.full:
+        if seen is not None:
+            seen(block)
+        yield Block([row[0] for row in block], hashes)
+        if len(block) < BLOCK:
             return
 
 

@@ -6,6 +6,7 @@ believed. What is kept serves only to say where the first difference is.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -17,8 +18,11 @@ from reps_ledger.audit.notes import VerifyingKey
 from reps_ledger.audit.shelf import BLOCK, PRINT_BYTES, Unusable
 from reps_ledger.audit.tree import blocks_of
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
+from reps_ledger.log.saying import SaidTags
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from reps_ledger.audit.shelf import Shelf, Worktable
     from reps_ledger.audit.tree import Block
     from reps_ledger.log import EventLog
@@ -125,16 +129,23 @@ def verify_log(
     findings: list[AuditFinding] = []
     signed = None if key is None else _is_signed(found, key, findings)
     reading = _Reading(found)
-    try:
-        _read(log, reading, shelf)
-    except (Busy, Closed):
-        raise
-    except LedgerError as error:
-        words = f"the log cannot be read past position {reading.last}: {error}"
-        findings.append(AuditFinding(code="unreadable", words=words, position=reading.last + 1))
-    else:
-        findings += reading.compared()
-    whole = _database(log, findings)
+    said = SaidTags()
+    with ThreadPoolExecutor(1) as aside:
+        # A log in memory has one connection, for which the two would only wait.
+        alone = shelf is None or shelf.path is None
+        asked = None if alone else aside.submit(log.structure_problems)
+        try:
+            _read(log, reading, shelf, said)
+        except (Busy, Closed):
+            raise
+        except LedgerError as error:
+            words = f"the log cannot be read past position {reading.last}: {error}"
+            unread = AuditFinding(code="unreadable", words=words, position=reading.last + 1)
+            findings.append(unread)
+        else:
+            findings += reading.compared()
+        structure = log.structure_problems if asked is None else asked.result
+        whole = _database([structure, lambda: log.index_problems(said)], findings)
     return Verification(
         checkpoint=found,
         entries=reading.entries,
@@ -224,24 +235,29 @@ def _first_difference(block: Block, kept: bytes, before: int) -> int | None:
     return (block.positions[-1] if block.positions else before) + 1
 
 
-def _read(log: EventLog, reading: _Reading, shelf: Shelf | None) -> None:
+def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: SaidTags) -> None:
     with ExitStack() as stack:
         table: Worktable | None = None
         if shelf is not None and shelf.exists:
             with suppress(Unusable, Busy, InvalidInput):
                 table = stack.enter_context(shelf.opened(writing=False))
-        for number, block in enumerate(blocks_of(log)):
+        for number, block in enumerate(blocks_of(log, seen=said.add)):
             reading.add(block, None if table is None else table.prints(number))
 
 
-def _database(log: EventLog, findings: list[AuditFinding]) -> bool | None:
-    try:
-        problems = log.problems()
-    except (Busy, Closed):
-        raise
-    except LedgerError as error:
-        problems = [str(error)]
-    if problems is None:
-        return None
-    findings += [AuditFinding(code="database", words=words) for words in problems]
-    return not problems
+def _database(
+    checks: Iterable[Callable[[], list[str] | None]], findings: list[AuditFinding]
+) -> bool | None:
+    """Ask the database; return whether it is whole, or None where it cannot be asked."""
+    whole: bool | None = None
+    for check in checks:
+        try:
+            problems = check()
+        except (Busy, Closed):
+            raise
+        except LedgerError as error:
+            problems = [str(error)]
+        if problems is not None:
+            whole = whole is not False and not problems
+            findings += [AuditFinding(code="database", words=words) for words in problems]
+    return whole

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from reps_ledger.log.codec import Codec
+    from reps_ledger.log.saying import SaidTags
 
 __all__ = ["EventLog"]
 
@@ -185,13 +186,23 @@ class EventLog:
             if left is not None:
                 left -= count
 
-    def problems(self) -> list[str] | None:
+    def structure_problems(self) -> list[str] | None:
         """Return what the database itself finds wrong, in words; None where it cannot be asked.
 
         Takes time in proportion to the log. A damaged database may also raise while it is read.
         """
-        check = getattr(self.recorder, "integrity_check", None)
+        check = getattr(self.recorder, "structure_check", None)
         found: list[str] | None = None if check is None else check()
+        return found
+
+    def index_problems(self, said: SaidTags) -> list[str] | None:
+        """Return where the index of tags does not say what the entries say; see above.
+
+        Args:
+            said: what they say.
+        """
+        check = getattr(self.recorder, "index_check", None)
+        found: list[str] | None = None if check is None else check(said)
         return found
 
     def follow(self, *, after: int) -> Any:
