@@ -254,7 +254,7 @@ class NewerFormat(StorageError):
 
 
 class ReadOnly(StorageError):
-    """The file or its folder cannot be written."""
+    """The file or its folder cannot be written, or this role may not write."""
 
 
 class Busy(StorageError):

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 import pytest
 from typer.testing import CliRunner
 
@@ -17,9 +18,11 @@ import reps_ledger as rl
 from reps_ledger.audit import SigningKey, VerifyingKey, verify_consistency, verify_inclusion
 from reps_ledger.audit.notes import canonical_base64
 from reps_ledger.cli.app import app
+from reps_ledger.log.postgres import roles_sql
 
 COMMANDS: Final = (
     *("make-key", "checkpoint", "verify", "prove", "consistency", "bundle", "verify-bundle"),
+    "postgres-roles",
 )
 
 
@@ -150,6 +153,25 @@ def test_a_bundle_is_verified_or_refused(here: Path) -> None:
     Path("other.pub").write_text(run("make-key", "example.org/reps", "other.key"))
     assert "not signed by" in run("verify-bundle", "old.json", "--key", "other.pub", code=1)
     run("verify-bundle", "missing.json", "--key", "reps.pub", code=3)
+
+
+def test_roles_are_printed_or_made(postgres_dsn: str) -> None:
+    """What is printed is the SQL; applied, the roles are there; elsewhere it is wrong usage."""
+    assert run("postgres-roles", "--writer", "w1") == roles_sql("w1")
+    names = ("--writer", "cli_writer", "--reader", "cli_reader")
+    assert "no ledger there" in run("postgres-roles", *names, "--apply", postgres_dsn, code=3)
+    rl.open(postgres_dsn).close()
+    run("postgres-roles", *names, "--apply", postgres_dsn)
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        found = connection.execute(
+            "SELECT rolname, has_table_privilege(rolname, 'reps_events_tt_main', 'SELECT')"
+            " FROM pg_roles WHERE rolname LIKE 'cli%' ORDER BY 1"
+        ).fetchall()
+        assert found == [("cli_reader", True), ("cli_writer", True)]
+        connection.execute("DROP OWNED BY cli_reader, cli_writer")
+        connection.execute("DROP ROLE cli_reader, cli_writer")
+    run("postgres-roles", "--writer", "no name", code=2)
+    run("postgres-roles", "--apply", "reps.db", code=2)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"x" * 1_000_001])

@@ -21,6 +21,7 @@ from reps_ledger.audit import (
 from reps_ledger.cli.options import REFUSED, AsJson, Target, Zone, failing, opened
 from reps_ledger.cli.output import complain, say, show_json
 from reps_ledger.errors import InvalidBundle, InvalidInput
+from reps_ledger.log.postgres import apply_roles, roles_sql
 
 __all__ = ["register_audit"]
 
@@ -60,6 +61,9 @@ def register_audit(app: typer.Typer) -> None:
     app.command(
         "verify-bundle", epilog="Example: reps-ledger verify-bundle ana.json --key reps.pub"
     )(verify_bundle_)
+    app.command(
+        "postgres-roles", epilog="Example: reps-ledger postgres-roles --writer reps_writer"
+    )(postgres_roles)
 
 
 def _text(path: Path) -> str:
@@ -274,3 +278,26 @@ def verify_bundle_(
     for entry in found.entries:
         say(f"{entry.position}  {entry.name}  {entry.data.decode(errors='replace')}")
     say(found.words())
+
+
+def postgres_roles(
+    writer: Annotated[
+        str, typer.Option("--writer", help="The role that may read, and append.")
+    ] = "reps_writer",
+    reader: Annotated[
+        str, typer.Option("--reader", help="The role that may read.")
+    ] = "reps_reader",
+    apply: Annotated[
+        str | None,
+        typer.Option(
+            "--apply", metavar="URL", help="Run it there, as the owner of the tables, instead."
+        ),
+    ] = None,
+) -> None:
+    """Print the SQL by which PostgreSQL lets a writer only append, and a reader only read."""
+    with failing():
+        if apply is None:
+            typer.echo(roles_sql(writer, reader), nl=False)
+            return
+        apply_roles(apply, writer, reader)
+    complain(f"{writer} may append and read, {reader} may read; grant them to who logs in")

@@ -17,7 +17,7 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
-from reps_ledger.errors import Conflict, StorageError
+from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.sqlite.reading import SQLiteReadResponse, decoded_tags
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ PAGE: Final = 1_000
 
 Stored = tuple[int, str, bytes, str]
 """An entry as it is stored: position, name, bytes, and tags as JSON."""
+
+_NOT_ALLOWED: Final = "42501"  # PostgreSQL's insufficient_privilege
 
 _encode_tags = msgspec.json.Encoder().encode
 
@@ -151,6 +153,8 @@ class EventLog:
         except IntegrityError as error:
             raise Conflict("the part of the log that this depends on changed") from error
         except PersistenceError as error:
+            if getattr(error.__cause__, "sqlstate", None) == _NOT_ALLOWED:
+                raise ReadOnly(f"this role may not append to the log: {error}") from error
             raise StorageError(f"the log could not be written: {error}") from error
         return list(range(last - len(events) + 1, last + 1))
 
