@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reps_ledger.audit.bundles import make_bundle
 from reps_ledger.audit.checkpoints import SignedCheckpoint, read_checkpoint, sign_checkpoint
+from reps_ledger.audit.explanations import Admission, CharterInForce, Explanation, Link
 from reps_ledger.audit.leaves import entry_hash, entry_leaf
 from reps_ledger.audit.merkle import verify_consistency, verify_inclusion
 from reps_ledger.audit.notes import SigningKey, VerifyingKey, make_key
@@ -14,10 +15,14 @@ from reps_ledger.audit.verifying import CODES, AuditFinding, Verification, verif
 
 __all__ = [
     "CODES",
+    "Admission",
     "AuditFinding",
     "BundledEntry",
+    "CharterInForce",
     "Consistency",
+    "Explanation",
     "Inclusion",
+    "Link",
     "Shelf",
     "SignedCheckpoint",
     "SigningKey",
