@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -79,10 +80,8 @@ class EventLog:
         query = _query(sources)
         while True:
             count = 0
-            for entry in self._entries(self._read(query, after, limit)):
+            for entry in self._entries(self._read(query, after, limit), upto):
                 after = entry.position
-                if upto is not None and after > upto:
-                    return
                 count += 1
                 yield entry
             if count < limit:
@@ -99,9 +98,7 @@ class EventLog:
         for source in found:
             by_tag.setdefault(source.tag, []).append(source)
         response = self._read(_query(found), None, None)
-        for entry in self._entries(response):
-            if upto is not None and entry.position > upto:
-                break
+        for entry in self._entries(response, upto):
             for tag in entry.tags:
                 for source in by_tag.get(tag, ()):
                     if source.types is None or entry.name in source.types:
@@ -218,13 +215,20 @@ class EventLog:
         inner = event.event
         return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
 
-    def _entries(self, response: Any) -> Iterator[Entry]:
+    def _entries(self, response: Any, upto: int | None = None) -> Iterator[Entry]:
+        """Decode what was read, up to a position: what came later need not even be readable."""
         decode = self.codec.decode
+        last = sys.maxsize if upto is None else upto
         if isinstance(response, SQLiteReadResponse):  # our own, which need not make events first
             for position, kind, data, tags in response.rows():
+                if position > last:
+                    return
                 yield decode(kind, data, position, decoded_tags(position, tags))
         else:
-            yield from map(self.entry, response)
+            for event in response:
+                if event.position > last:
+                    return
+                yield self.entry(event)
 
     def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Any:
         try:
