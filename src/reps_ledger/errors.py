@@ -6,6 +6,8 @@ The tree::
     ├── Refused                 a rule says no; nothing was written
     ├── InvalidInput            (also a ValueError) an argument or a value cannot be accepted
     │   ├── InvalidFact         a fact's field has a value that it may not have
+    │   ├── InvalidBundle       an audit bundle that cannot be read
+    │   ├── InvalidNote         a key, a signed note or a checkpoint that cannot be read
     │   ├── InvalidPolicy       a policy, a charter or a document of one that makes no sense
     │   ├── InvalidTime         a naive datetime, a date that does not exist, an unknown zone
     │   └── TooLarge            past a documented limit
@@ -18,6 +20,10 @@ The tree::
     │   ├── UnknownVersion      a schema version newer than the code
     │   └── Malformed           wrong fields, wrong types, not JSON
     ├── NotFound                no such entry, or no such position
+    ├── NotProved               what should be proved is not
+    │   ├── Inconsistent        the log is not what it was when it was last looked at
+    │   ├── InvalidSignature    a note is not signed by that key, or signed wrongly
+    │   └── InvalidProof        a proof does not lead to the root
     ├── ImportStopped           an import with on_refused="stop" met a row that it refuses
     └── StorageError            the log itself
         ├── Conflict            others kept recording in between; retries are used up
@@ -48,10 +54,15 @@ __all__ = [
     "Conflict",
     "Damaged",
     "ImportStopped",
+    "Inconsistent",
+    "InvalidBundle",
     "InvalidFact",
     "InvalidFactType",
     "InvalidInput",
+    "InvalidNote",
     "InvalidPolicy",
+    "InvalidProof",
+    "InvalidSignature",
     "InvalidTime",
     "LedgerError",
     "Malformed",
@@ -59,6 +70,7 @@ __all__ = [
     "NewerFormat",
     "NotALedger",
     "NotFound",
+    "NotProved",
     "ReadOnly",
     "Refused",
     "StorageError",
@@ -104,6 +116,14 @@ class InvalidInput(LedgerError, ValueError):
 
 class InvalidFact(InvalidInput):
     """A fact's field has a value that it may not have."""
+
+
+class InvalidBundle(InvalidInput):
+    """An audit bundle that cannot be read: it is too large, or not what a bundle is."""
+
+
+class InvalidNote(InvalidInput):
+    """A key, a signed note or a checkpoint that cannot be read."""
 
 
 class InvalidPolicy(InvalidInput):
@@ -187,6 +207,22 @@ class NotFound(LedgerError):
     """No such entry, or no such position."""
 
 
+class NotProved(LedgerError):
+    """What should be proved is not: believe nothing of it."""
+
+
+class Inconsistent(NotProved):
+    """The log is not what it was: something in it was changed or removed."""
+
+
+class InvalidSignature(NotProved):
+    """A note is not signed by the key that is asked for, or signed wrongly."""
+
+
+class InvalidProof(NotProved):
+    """A proof does not lead to the root."""
+
+
 class ImportStopped(LedgerError):
     """An import with ``on_refused="stop"`` met a row that it refuses; nothing of it was kept.
 
@@ -218,7 +254,7 @@ class NewerFormat(StorageError):
 
 
 class ReadOnly(StorageError):
-    """The file or its folder cannot be written."""
+    """The file or its folder cannot be written, or this role may not write."""
 
 
 class Busy(StorageError):

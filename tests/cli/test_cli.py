@@ -28,8 +28,12 @@ from reps_ledger.cli.app import app
 from reps_ledger.cli.progress import reading
 
 PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
-ELSEWHERE: Final = ["backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"]
-"""Those that test_judging.py knows."""
+ELSEWHERE: Final = [
+    *("backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
+    *("bundle", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
+    *("audit", "postgres-roles"),
+]
+"""Those that test_judging.py and test_auditing.py know."""
 
 COMMANDS: Final = ["census", "export", "history", "import", "reconcile", "roster", "show"]
 

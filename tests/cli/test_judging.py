@@ -77,7 +77,7 @@ def told(*arguments: str, code: int = 0) -> Any:
 
 def commands() -> list[tuple[str, ...]]:
     """Every command below a group, and the two that judge."""
-    alone = ["backtest", "evaluate", "explain", "sweep"]
+    alone = ["audit", "backtest", "evaluate", "explain", "sweep"]
     return [*((name,) for name in alone), *((g, c) for g, names in GROUPS.items() for c in names)]
 
 
@@ -106,10 +106,10 @@ def test_help_and_its_example(command: tuple[str, ...]) -> None:
             "--on",
             "2018-11-01",
         )
-    if command[0] == "review" and command[1] in {"decide", "replay"}:
+    if command in {("review", "decide"), ("review", "replay"), ("audit",)}:
         opening = "review open activity.toml -l reps.db --by council --at 2018-10-01"
         run(*shlex.split(opening), "--on", "2018-10-02")
-    if command == ("review", "replay"):
+    if command in {("review", "replay"), ("audit",)}:
         decision = "review decide activity/2018-10-01/ana nudge -l reps.db --by council --reason r"
         run(*shlex.split(decision), "--on", "2018-10-09")
     if "--from 2018-11-01" in example[1]:

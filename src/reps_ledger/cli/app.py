@@ -10,6 +10,7 @@ from typing import IO, Annotated, Any
 import typer
 
 from reps_ledger.cli.asking import register_queries
+from reps_ledger.cli.auditing import register_audit
 from reps_ledger.cli.chartering import register_charters
 from reps_ledger.cli.judging import register_judging
 from reps_ledger.cli.options import (
@@ -47,6 +48,7 @@ register_judging(app)
 register_reviews(app)
 register_charters(app)
 register_replay(app)
+register_audit(app)
 
 
 @app.command(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from reps_ledger.cli.explaining import audit_command, show_explanation
 from reps_ledger.cli.options import (
     REFUSED,
     AsJson,
@@ -44,6 +45,9 @@ def register_judging(app: typer.Typer) -> None:
         epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01"
     )(evaluate)
     app.command(epilog="Example: reps-ledger explain ana -l reps.db --at 2018-10-01")(explain)
+    app.command("audit", epilog="Example: reps-ledger audit activity/2018-10-01/ana -l reps.db")(
+        audit_command(told)
+    )
 
 
 def policy_named(name: str) -> Policy | str:
@@ -204,27 +208,54 @@ def _plain(value: Any) -> Any:
 def explain(
     member: Annotated[str, typer.Argument(help="Whom.")],
     ledger: Target,
+    role: Annotated[
+        str | None, typer.Option("--role", help="The chain of entries behind this role.")
+    ] = None,
+    community: Annotated[
+        str | None, typer.Option("--community", help="Where: for --role and --membership.")
+    ] = None,
+    standing: Annotated[
+        bool, typer.Option("--standing", help="The chain of entries behind their standing.")
+    ] = False,
+    vouches: Annotated[
+        bool, typer.Option("--vouches", help="The chain of entries behind their vouches.")
+    ] = False,
+    membership: Annotated[
+        bool, typer.Option("--membership", help="The chain behind whether they are a member.")
+    ] = False,
     at: At = None,
     known: KnownAt = None,
     zone: Zone = "UTC",
     as_json: AsJson = False,
 ) -> None:
-    """Explain how a member stands, and by whom and under which charter roles were given."""
+    """Explain a role, a standing, vouches or a membership; without an option, say it in short.
+
+    For each entry: who recorded it and for whom, under which charter, how that let it be by
+    what was known then, and what corrected it since.
+    """
+    asked = {"standing": standing, "vouches": vouches, "membership": membership}
+    about = [name for name, wanted in asked.items() if wanted] + ([] if role is None else ["role"])
+    if len(about) > 1:
+        raise typer.BadParameter(f"explain one thing at a time, not {' and '.join(about)}")
     with opened(ledger, zone) as open_ledger:
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        if about:
+            found = view.explain(member, about[0], role=role, community=community)
+            show_explanation(found, told, as_json=as_json)
+            return
         person = view.member(member)
         if not person.history:
             complain(f"{member}: nothing is known of them then")
             raise typer.Exit(REFUSED)
-        membership, charter = person.membership, view.charter
+        stands, charter = person.membership, view.charter
         version = None if charter is None else f"{charter.name}, version {charter.version}"
-        verdict = membership.verdict
+        verdict = stands.verdict
         if as_json:
             show_json(
                 {
                     "member": person.member,
-                    "standing": membership.standing,
-                    "since": membership.since,
+                    "standing": stands.standing,
+                    "since": stands.since,
                     "counts_as_member": view.is_member(member),
                     "charter": version,
                     "verdict": None if verdict is None else told(verdict),
@@ -236,10 +267,10 @@ def explain(
             return
         in_zone = zone_of(zone)
         if verdict is None:
-            last = day(membership.last_activity, in_zone) or "never"
+            last = day(stands.last_activity, in_zone) or "never"
             say(
-                f"{person.member} is {membership.standing or 'no member'} since "
-                f"{day(membership.since, in_zone) or 'never'}, by the default rule: an act "
+                f"{person.member} is {stands.standing or 'no member'} since "
+                f"{day(stands.since, in_zone) or 'never'}, by the default rule: an act "
                 f"within the last 12 months, or leave (last act: {last})"
             )
         else:

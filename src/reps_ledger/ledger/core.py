@@ -16,6 +16,7 @@ from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.errors import Closed, InvalidInput, NotFound, TooLarge
 from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger.subscription import Subscription
+from reps_ledger.ledger.trees import Trees
 from reps_ledger.ledger.waiving import waived
 from reps_ledger.log import Reading, Recording
 from reps_ledger.log.drafts import Draft, Receipt, make_draft
@@ -36,6 +37,7 @@ class LedgerCore:
     def __init__(self, recording: Recording, zone: tzinfo, close: Callable[[], None]) -> None:
         self._recording = recording
         self._log = recording.log
+        self._trees = Trees(recording.log)
         self._zone = zone
         self._close = close
         self._closed = False
@@ -50,6 +52,7 @@ class LedgerCore:
         """Close the log, if this ledger opened it."""
         if not self._closed:
             self._closed = True
+            self._trees.close()
             self._close()
 
     def record(

@@ -11,7 +11,9 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import CharterAdopted
 from reps_ledger.errors import MissingExtra
 from reps_ledger.ledger import replaying, reviewing
-from reps_ledger.ledger.core import LedgerCore, Moment
+from reps_ledger.ledger.audited import AuditedLedger
+from reps_ledger.ledger.core import Moment
+from reps_ledger.ledger.decisions import DecisionAudit, audit_decision
 from reps_ledger.log import Receipt
 from reps_ledger.policies.charter import Charter, dump_charter
 from reps_ledger.policies.policy import Policy
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Ledger"]
 
 
-class Ledger(LedgerCore):
+class Ledger(AuditedLedger):
     """A community's history, to record in and to ask. Made by `reps_ledger.open`.
 
     Safe to share between threads. Use it as a context manager, or close it.
@@ -165,6 +167,17 @@ class Ledger(LedgerCore):
             NotFound: there is no such decision, or its policy's words are not recorded.
         """
         return reviewing.replay_decision(self, review)
+
+    def audit_decision(self, review: str) -> DecisionAudit:
+        """Say what a decision went by, as it stood then, and what is known now.
+
+        Args:
+            review: its identifier.
+
+        Raises:
+            NotFound: no such review was decided.
+        """
+        return audit_decision(self, review)
 
     def columns(
         self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None

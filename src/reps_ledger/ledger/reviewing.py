@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from reps_ledger.ledger.core import LedgerCore
     from reps_ledger.log import Receipt
 
-__all__ = ["Replayed", "decide", "open_reviews", "replay_decision", "send_notices"]
+__all__ = [
+    "Replayed",
+    "decide",
+    "open_reviews",
+    "replay_decision",
+    "send_notices",
+    "standing_entry",
+]
 
 _BATCH: Final = 1_000
 _DONE: Final = frozenset({"review_exists", "already_stated"})
@@ -181,7 +188,7 @@ def decide(
         name, member, verdict = review.review, review.member, review.verdict
     else:
         name = review
-        opened = _standing(ledger, name, ReviewOpened)
+        opened = standing_entry(ledger, name, ReviewOpened)
         member = opened.fact.member
         view = ledger.as_of(at)
         policy = view.words_of(opened.fact)
@@ -215,7 +222,7 @@ def _name_of(zone: tzinfo) -> str | None:
     return zone.key if isinstance(zone, ZoneInfo) else "UTC" if str(zone) == "UTC" else None
 
 
-def _standing(ledger: LedgerCore, review: str, kind: type[Fact]) -> Entry:
+def standing_entry(ledger: LedgerCore, review: str, kind: type[Fact]) -> Entry:
     """Return the entry that opened or decided a review, as it stands and is read now."""
     source = Source(f"review:{review}", frozenset({"review.opened", "review.decided"}))
     reading = ledger.as_of().reading
@@ -274,7 +281,7 @@ class Replayed:
 
 def replay_decision(ledger: LedgerCore, review: str) -> Replayed:
     """Replay a decision; see ``Ledger.replay_decision``."""
-    entry = _standing(ledger, review, ReviewDecided)
+    entry = standing_entry(ledger, review, ReviewDecided)
     recorded = ledger.entry(entry.id).fact
     # Of whom it was said then: a merge that came later is not of its basis.
     fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
     DCBEvent,
@@ -16,18 +18,26 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
-from reps_ledger.errors import Conflict, StorageError
+from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.sqlite.reading import SQLiteReadResponse, decoded_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from reps_ledger.log.codec import Codec
+    from reps_ledger.log.saying import SaidTags
 
 __all__ = ["EventLog"]
 
 PAGE: Final = 1_000
 """Entries read at a time."""
+
+Stored = tuple[int, str, bytes, str]
+"""An entry as it is stored: position, name, bytes, and tags as JSON."""
+
+_NOT_ALLOWED: Final = "42501"  # PostgreSQL's insufficient_privilege
+
+_encode_tags = msgspec.json.Encoder().encode
 
 
 class EventLog:
@@ -70,10 +80,8 @@ class EventLog:
         query = _query(sources)
         while True:
             count = 0
-            for entry in self._entries(self._read(query, after, limit)):
+            for entry in self._entries(self._read(query, after, limit), upto):
                 after = entry.position
-                if upto is not None and after > upto:
-                    return
                 count += 1
                 yield entry
             if count < limit:
@@ -90,9 +98,7 @@ class EventLog:
         for source in found:
             by_tag.setdefault(source.tag, []).append(source)
         response = self._read(_query(found), None, None)
-        for entry in self._entries(response):
-            if upto is not None and entry.position > upto:
-                break
+        for entry in self._entries(response, upto):
             for tag in entry.tags:
                 for source in by_tag.get(tag, ()):
                     if source.types is None or entry.name in source.types:
@@ -144,8 +150,61 @@ class EventLog:
         except IntegrityError as error:
             raise Conflict("the part of the log that this depends on changed") from error
         except PersistenceError as error:
+            if getattr(error.__cause__, "sqlstate", None) == _NOT_ALLOWED:
+                raise ReadOnly(f"this role may not append to the log: {error}") from error
             raise StorageError(f"the log could not be written: {error}") from error
         return list(range(last - len(events) + 1, last + 1))
+
+    def stored(self, *, after: int = 0, limit: int | None = None) -> Iterator[Stored]:
+        """Yield entries as they are stored, in order of position, a page at a time.
+
+        Nothing is decoded: this is what is hashed, and can be read whatever it says.
+
+        Args:
+            after: only what has a greater position.
+            limit: at most so many; None for all.
+
+        Yields:
+            Position, stored name, stored bytes, and tags as a JSON array without spaces.
+        """
+        left = limit
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            response = self._read(DCBQuery(), after, page)
+            count = 0
+            if isinstance(response, SQLiteReadResponse):
+                for row in response.rows():
+                    count += 1
+                    after = row[0]
+                    yield row
+            else:
+                for event in response:
+                    count += 1
+                    after, inner = event.position, event.event
+                    yield after, inner.type, inner.data, _encode_tags(inner.tags).decode()
+            if count < page:
+                return
+            if left is not None:
+                left -= count
+
+    def structure_problems(self) -> list[str] | None:
+        """Return what the database itself finds wrong, in words; None where it cannot be asked.
+
+        Takes time in proportion to the log. A damaged database may also raise while it is read.
+        """
+        check = getattr(self.recorder, "structure_check", None)
+        found: list[str] | None = None if check is None else check()
+        return found
+
+    def index_problems(self, said: SaidTags) -> list[str] | None:
+        """Return where the index of tags does not say what the entries say; see above.
+
+        Args:
+            said: what they say.
+        """
+        check = getattr(self.recorder, "index_check", None)
+        found: list[str] | None = None if check is None else check(said)
+        return found
 
     def follow(self, *, after: int) -> Any:
         """Return the recorder's subscription: it blocks for what is appended from now on."""
@@ -156,13 +215,20 @@ class EventLog:
         inner = event.event
         return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
 
-    def _entries(self, response: Any) -> Iterator[Entry]:
+    def _entries(self, response: Any, upto: int | None = None) -> Iterator[Entry]:
+        """Decode what was read, up to a position: what came later need not even be readable."""
         decode = self.codec.decode
+        last = sys.maxsize if upto is None else upto
         if isinstance(response, SQLiteReadResponse):  # our own, which need not make events first
             for position, kind, data, tags in response.rows():
+                if position > last:
+                    return
                 yield decode(kind, data, position, decoded_tags(position, tags))
         else:
-            yield from map(self.entry, response)
+            for event in response:
+                if event.position > last:
+                    return
+                yield self.entry(event)
 
     def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Any:
         try:

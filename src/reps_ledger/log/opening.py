@@ -74,6 +74,8 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
         raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
     from eventsourcing.utils import Environment  # noqa: PLC0415 — only needed here
 
+    from reps_ledger.log.postgres.recorder import open_guarded  # noqa: PLC0415 — an extra
+
     try:
         options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
     except psycopg.ProgrammingError as error:
@@ -103,7 +105,7 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
         with psycopg.connect(**{**connect, "row_factory": psycopg.rows.tuple_row}) as connection:
             connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
-            return factory.dcb_recorder(), factory.close
+            return open_guarded(factory.datastore, connection), factory.close
     except (PersistenceError, psycopg.Error) as error:
         factory.close()
         raise StorageError(f"PostgreSQL cannot be opened: {error}") from error

@@ -66,6 +66,29 @@ class Reading:
             if member in people_in(entry.fact, registry)
         ]
 
+    def recorded_of(self, member: str) -> list[Entry]:
+        """Return all that was recorded of a member, in order of position: nothing is applied.
+
+        With what was recorded of those who were merged into them, what amended any of it, and
+        what was corrected into it.
+        """
+        raw = self._closure(Source(member_tag(member)))
+        aliases = Amendments.among(raw.values()).aliases
+        kept = aliases.get(member, member)
+        if kept != member:
+            return self.recorded_of(kept)
+        own = {member_tag(member)} | {
+            member_tag(other) for other, into in aliases.items() if into == member
+        }
+        found: list[Entry] = []
+        corrected: set[str] = set()
+        for entry in sorted(raw.values(), key=lambda entry: entry.position, reverse=True):
+            if entry.id in corrected or not own.isdisjoint(entry.tags):
+                found.append(entry)
+                if isinstance(entry.fact, EntryCorrected):
+                    corrected.add(entry.fact.target)  # which came before it
+        return found[::-1]
+
     def community(self, community: str) -> list[Entry]:
         """Return what stands of a community's history, in effective order."""
         raw = self._closure(Source(community_tag(community)))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from reps_ledger.audit.explanations import Explanation
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.charter.charter import Charter
@@ -23,6 +24,7 @@ from reps_ledger.projections import (
     roster,
 )
 from reps_ledger.views.counting import Counting
+from reps_ledger.views.explaining import explain
 from reps_ledger.views.history import History, as_instant
 from reps_ledger.views.judging import Judging
 from reps_ledger.views.member import MemberView
@@ -51,6 +53,40 @@ class View:
     def member(self, member: str) -> MemberView:
         """Return one person; somebody unknown has an empty history."""
         return MemberView(self._judging.member(member, self.valid_at), self._judging)
+
+    def explain(
+        self,
+        member: str,
+        about: str | None = None,
+        *,
+        role: str | None = None,
+        community: str | None = None,
+    ) -> Explanation:
+        """Say why something is so of a member: the entries behind it, and the rules.
+
+        For each entry: who recorded it and for whom; the charter in force when it happened, how
+        that let it be by what was known then, and who may record such facts; and what corrected
+        or retracted it since.
+
+        Args:
+            member: of whom.
+            about: "role", "standing", "vouches" or "membership"; None for the role, where one
+                is named, and else for standing.
+            role: which role.
+            community: where; None for anywhere, or for the whole programme.
+
+        Raises:
+            InvalidInput: there is nothing of that name to explain.
+        """
+        return explain(
+            self._judging,
+            self.reading,
+            member,
+            self.valid_at,
+            about,
+            role=role,
+            community=community,
+        )
 
     def history(self, member: str | None = None, *, community: str | None = None) -> History:
         """Return the history of a member, of a community, or of everyone.

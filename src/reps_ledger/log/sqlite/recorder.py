@@ -27,15 +27,18 @@ from reps_ledger.log.sqlite.schema import (
     INSERT_ROWS,
     INSERT_TAG,
     MANY,
+    index_problems,
     problems,
 )
 from reps_ledger.log.sqlite.subscription import SQLiteSubscription
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
     from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
+
+    from reps_ledger.log.saying import SaidTags
 
 __all__ = ["MEMORY", "SQLiteRecorder"]
 
@@ -157,9 +160,24 @@ class SQLiteRecorder(DCBRecorder):
         guards that were dropped, gaps, and a tag index that does not say what the entries say. It
         does not find a changed entry whose index rows were changed along with it.
         """
+        return self.structure_check() + self.index_check()
+
+    def structure_check(self) -> list[str]:
+        """What `integrity_check` says, but for the tag index."""
+        return self._check(problems)
+
+    def index_check(self, said: SaidTags | None = None) -> list[str]:
+        """What `integrity_check` says of the tag index.
+
+        Args:
+            said: what the entries say, if they were read already.
+        """
+        return self._check(lambda connection: index_problems(connection, said))
+
+    def _check(self, search: Callable[[sqlite3.Connection], Iterator[str]]) -> list[str]:
         with self._connections.reading() as connection:
             connection.execute("BEGIN")
-            found = list(problems(connection))
+            found = list(search(connection))
             connection.execute("ROLLBACK")
         return found
 

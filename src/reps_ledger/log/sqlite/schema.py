@@ -4,13 +4,16 @@ What the triggers promise against plain SQL, from whatever program: no entry is 
 replaced or put anywhere but at the end, and no row of the tag index is changed, removed, or added
 unless its entry really has that tag and that type. An index row can therefore never be false. What
 they cannot promise: an entry that another program inserts without its index rows is not found by
-its tags, and who may alter the schema may drop the triggers. ``problems`` finds both.
+its tags, and who may alter the schema may drop the triggers. ``index_problems`` finds the one, and
+``problems`` the other.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING, Final
+
+from reps_ledger.log.saying import SaidTags
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,6 +110,8 @@ OBJECTS: Final = {
 
 _SCHEMA: Final = "SELECT name, sql FROM sqlite_master"
 _GAPS: Final = "SELECT count(*), coalesce(max(position), 0) FROM events"
+_SAID: Final = "SELECT position, type, NULL, tags FROM events"
+_INDEXED: Final = "SELECT ?, tag, type, position FROM tags WHERE position <= ?"
 _UNINDEXED: Final = (
     "SELECT e.position, j.value FROM events e, json_each(e.tags) j WHERE NOT EXISTS"
     " (SELECT 1 FROM tags t WHERE t.tag = j.value AND t.type = e.type"
@@ -135,7 +140,7 @@ def initialise(connection: sqlite3.Connection) -> None:
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
-    """Everything that is wrong with the file, in words; nothing if it is whole.
+    """What is wrong with the file but for its tag index, in words; nothing if it is whole.
 
     Args:
         connection: whose reads should be in one transaction.
@@ -144,23 +149,37 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
         One line for each problem found. A fault that stops the search is the last of them.
     """
     try:
-        yield from _problems(connection)
+        for (line,) in connection.execute("PRAGMA integrity_check"):
+            if line != "ok":
+                yield line
+        present = dict(connection.execute(_SCHEMA).fetchall())
+        for name, statement in OBJECTS.items():
+            if present.get(name) != statement:
+                yield f"{name} is {'changed' if name in present else 'missing'}"
+        count, head = connection.execute(_GAPS).fetchone()
+        if count != head:
+            yield f"{head} is the last position, but there are {count} entries"
     except sqlite3.DatabaseError as error:
         yield str(error)
 
 
-def _problems(connection: sqlite3.Connection) -> Iterator[str]:
-    for (line,) in connection.execute("PRAGMA integrity_check"):
-        if line != "ok":
-            yield line
-    present = dict(connection.execute(_SCHEMA).fetchall())
-    for name, statement in OBJECTS.items():
-        if present.get(name) != statement:
-            yield f"{name} is {'changed' if name in present else 'missing'}"
-    count, head = connection.execute(_GAPS).fetchone()
-    if count != head:
-        yield f"{head} is the last position, but there are {count} entries"
-    for position, tag in connection.execute(_UNINDEXED):
-        yield f"position {position}: the tag {tag!r} is not in the index"
-    for position, tag in connection.execute(_UNTRUE):
-        yield f"position {position}: the index has {tag!r}, the entry does not"
+def index_problems(connection: sqlite3.Connection, said: SaidTags | None = None) -> Iterator[str]:
+    """What is wrong with the tag index, in words; nothing if it says what the entries say.
+
+    Args:
+        connection: whose reads should be in one transaction.
+        said: what the entries say, if they were read already; of later ones nothing is asked.
+    """
+    try:
+        if said is None:
+            said = SaidTags()
+            said.add(connection.execute(_SAID))
+        index = connection.execute(_INDEXED, (said.secret, said.last))
+        if said.agrees(index):
+            return
+        for position, tag in connection.execute(_UNINDEXED):
+            yield f"position {position}: the tag {tag!r} is not in the index"
+        for position, tag in connection.execute(_UNTRUE):
+            yield f"position {position}: the index has {tag!r}, the entry does not"
+    except sqlite3.DatabaseError as error:
+        yield str(error)

@@ -1,0 +1,142 @@
+"""Audit over a ledger: checkpoints, proofs, bundles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from reps_ledger.audit import (
+    Consistency,
+    Inclusion,
+    SignedCheckpoint,
+    SigningKey,
+    make_bundle,
+    read_checkpoint,
+    sign_checkpoint,
+)
+from reps_ledger.domain.entries import Entry, ledger_tag
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
+from reps_ledger.domain.rules import Source
+from reps_ledger.errors import InvalidInput, InvalidProof, NotFound
+
+if TYPE_CHECKING:
+    from reps_ledger.audit import Tree
+    from reps_ledger.audit.tree import Leaves
+    from reps_ledger.ledger.core import LedgerCore
+
+__all__ = ["Held", "Place", "bundle", "checkpoint", "prove", "prove_consistency"]
+
+Held = SignedCheckpoint | str | int
+"""A tree that somebody knows: a checkpoint, its text, or only its size."""
+
+Place = str | os.PathLike[str] | None
+"""Where inner hashes are kept; None for beside the ledger."""
+
+
+def checkpoint(tree: Tree, key: SigningKey | str) -> SignedCheckpoint:
+    """Sign the tree as it is; see ``Ledger.checkpoint``."""
+    signer = SigningKey.parse(key) if isinstance(key, str) else key
+    size, root = tree.ask(lambda leaves: (leaves.size, leaves.root()))
+    return sign_checkpoint(size, root, signer)
+
+
+def prove(tree: Tree, position: int, at: Held | None) -> Inclusion:
+    """Prove that an entry is there; see ``Ledger.prove``."""
+    held = _held(at)
+    size = held.size if isinstance(held, SignedCheckpoint) else held
+    proof = tree.ask(lambda leaves: leaves.inclusion(position, size))
+    _must_be(held, proof.root)
+    return proof
+
+
+def prove_consistency(tree: Tree, old: Held, new: Held | None) -> Consistency:
+    """Prove that a tree begins with an older one; see ``Ledger.prove_consistency``."""
+    older, newer = _held(old), _held(new)
+    proof = tree.ask(lambda leaves: leaves.consistency(_size(older) or 0, _size(newer)))
+    _must_be(older, proof.old_root)
+    _must_be(newer, proof.new_root)
+    return proof
+
+
+def _held(given: Held | None) -> SignedCheckpoint | int | None:
+    return read_checkpoint(given) if isinstance(given, str) else given
+
+
+def _size(held: SignedCheckpoint | int | None) -> int | None:
+    return held.size if isinstance(held, SignedCheckpoint) else held
+
+
+def _must_be(held: SignedCheckpoint | int | None, root: bytes) -> None:
+    if isinstance(held, SignedCheckpoint) and held.root != root:
+        raise InvalidProof(
+            f"this log is not the one of the checkpoint of {held.size:,} entries; verify it"
+        )
+
+
+def bundle(
+    ledger: LedgerCore,
+    tree: Tree,
+    *,
+    member: str | None,
+    review: str | None,
+    held: SignedCheckpoint | str | None,
+    key: SigningKey | str | None,
+) -> bytes:
+    """Make an audit bundle; see ``Ledger.audit_bundle``."""
+    if (member is None) == (review is None):
+        raise InvalidInput("a bundle is about a member or a review: name one of them")
+    if (held is None) == (key is None):
+        raise InvalidInput("give a checkpoint, or a key to make one, not both")
+    if member is not None:
+        about = ("member", member)
+        entries: Iterable[Entry] = ledger.as_of().reading.recorded_of(member)
+    else:
+        about = ("review", str(review))
+        entries = _of_decision(ledger, str(review))
+    positions = [entry.position for entry in entries]
+    if not positions:
+        raise NotFound(f"nothing is known of the {about[0]} {about[1]}")
+    if key is not None:
+        held = checkpoint(tree, key)
+    signed = read_checkpoint(held or "")
+
+    def make(leaves: Leaves) -> bytes:
+        return make_bundle(leaves, about, signed, positions)
+
+    return tree.ask(make)
+
+
+def _of_decision(ledger: LedgerCore, review: str) -> list[Entry]:
+    """Return all that a decision rests on, and what amended any of it."""
+    own = ledger.found(Source(f"review:{review}"))
+    decided = [entry for entry in own if entry.name == "review.decided"]
+    ids = {entry_id for entry in decided for entry_id in entry.fact.evidence}
+    digests = {entry.fact.digest for entry in own if hasattr(entry.fact, "digest")} - {None}
+    found = {entry.position: entry for entry in own}
+    members = {entry.fact.member for entry in own if hasattr(entry.fact, "member")}
+    reading = ledger.as_of().reading
+    for member in sorted(members):
+        recorded = reading.recorded_of(member)
+        amended = _with_amendments(ids | {entry.id for entry in own}, recorded)
+        found.update({entry.position: entry for entry in recorded if entry.id in amended})
+    found.update({e.position: e for e in reading.log.entries_of(sorted(ids)).values()})
+    for entry in ledger.found(Source(ledger_tag("policy.stated"))):
+        if getattr(entry.fact, "digest", None) in digests:
+            found[entry.position] = entry
+    for entry in ledger.found(Source(ledger_tag("charter.adopted"))) if own else ():
+        found[entry.position] = entry
+    return [found[position] for position in sorted(found)]
+
+
+def _with_amendments(ids: set[str], recorded: Iterable[Entry]) -> set[str]:
+    """Return ids, and those of the corrections and retractions of them, and of these."""
+    known = set(ids)
+    for entry in recorded:  # an amendment comes after what it amends
+        fact = entry.fact
+        if isinstance(fact, EntryCorrected | EntryRetracted) and fact.target in known:
+            known.add(entry.id)
+    for entry in reversed(list(recorded)):  # what evidence stands in the place of
+        if entry.id in known and isinstance(entry.fact, EntryCorrected):
+            known.add(entry.fact.target)
+    return known

@@ -1,0 +1,156 @@
+"""Guards and roles: the SQL by which PostgreSQL itself refuses what a ledger never does.
+
+Triggers refuse to change or remove an entry or a row of its index, whoever asks. A *writer* may
+read, and append by two functions and no other way; a *reader* may only read.
+
+Why functions: an append must hold a lock on the table, or a reader could miss an entry that
+commits late, and PostgreSQL gives that lock only to who may also UPDATE, DELETE or TRUNCATE. The
+functions therefore run with the rights of the owner (``SECURITY DEFINER``) and a fixed search
+path, and lock before they append. So a writer needs not even INSERT, with which it could append
+without the lock.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from reps_ledger.errors import InvalidInput
+
+__all__ = [
+    "APPEND",
+    "APPEND_AT_HEAD",
+    "EVENTS",
+    "GUARDS",
+    "SCHEMA",
+    "TAGS",
+    "guards_sql",
+    "roles_sql",
+]
+
+SCHEMA: Final = "public"
+"""The schema of a ledger's tables."""
+
+EVENTS: Final = "reps_events_tt_main"
+"""The table of entries."""
+
+TAGS: Final = "reps_events_tt_tag"
+"""The table of tags: the index by which entries are found."""
+
+GUARDS: Final = {"reps_events_stay": EVENTS, "reps_tags_stay": TAGS}
+"""The triggers, and the tables that they guard."""
+
+APPEND: Final = "dcb_conditional_append_tt"
+"""The library's function that appends unless something matches."""
+
+APPEND_AT_HEAD: Final = "reps_append_at_head"
+"""Our function that appends unless there is anything new at all."""
+
+_MOST: Final = 63  # bytes of a name in PostgreSQL
+_NAME: Final = re.compile(f"[a-z_][a-z0-9_]{{0,{_MOST - 1}}}")
+_EVENTS: Final = f"{SCHEMA}.dcb_event_tt[]"
+
+_GUARDS: Final = """\
+CREATE OR REPLACE FUNCTION {schema}.reps_refuse() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    RAISE EXCEPTION 'entries are never changed or removed: % on %', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+CREATE OR REPLACE TRIGGER reps_events_stay
+BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.{events}
+FOR EACH STATEMENT EXECUTE FUNCTION {schema}.reps_refuse();
+CREATE OR REPLACE TRIGGER reps_tags_stay
+BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.{tags}
+FOR EACH STATEMENT EXECUTE FUNCTION {schema}.reps_refuse();
+CREATE OR REPLACE FUNCTION {schema}.reps_append_at_head(
+    after_id bigint, new_events {schema}.dcb_event_tt[]
+) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+BEGIN
+    SET LOCAL lock_timeout = '10s';
+    LOCK TABLE {schema}.{events} IN EXCLUSIVE MODE;
+    IF NOT EXISTS (SELECT FROM {schema}.{events} WHERE id > coalesce(after_id, 0)) THEN
+        RETURN QUERY SELECT * FROM {schema}.dcb_unconditional_append_tt(new_events);
+    END IF;
+END
+$$;
+"""
+
+_ROLES: Final = """\
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {writer_text}) THEN
+        CREATE ROLE {writer} NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {reader_text}) THEN
+        CREATE ROLE {reader} NOLOGIN;
+    END IF;
+END
+$$;
+REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC, {writer}, {reader};
+REVOKE ALL ON {schema}.{events}, {schema}.{tags} FROM PUBLIC, {writer}, {reader};
+REVOKE ALL ON SEQUENCE {schema}.{events}_id_seq FROM PUBLIC, {writer}, {reader};
+REVOKE ALL ON FUNCTION
+    {append},
+    {schema}.dcb_unconditional_append_tt({schema}.dcb_event_tt[]),
+    {append_at_head}
+    FROM PUBLIC, {writer}, {reader};
+ALTER FUNCTION
+    {append}
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION
+    {append_at_head}
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+GRANT USAGE ON SCHEMA {schema} TO {writer}, {reader};
+GRANT SELECT ON {schema}.{events}, {schema}.{tags} TO {writer}, {reader};
+GRANT EXECUTE ON FUNCTION
+    {append},
+    {append_at_head}
+    TO {writer};
+"""
+
+
+def guards_sql() -> str:
+    """Return the SQL that guards the tables: run by their owner, as often as one likes.
+
+    Opening a ledger as the owner runs it where it was not run.
+    """
+    return _GUARDS.format(schema=SCHEMA, events=EVENTS, tags=TAGS)
+
+
+def roles_sql(writer: str = "reps_writer", reader: str = "reps_reader") -> str:
+    """Return the SQL that makes a writer and a reader: run by the owner of the tables.
+
+    It can be run again, and must be after an upgrade of the ``eventsourcing`` library that
+    changes its functions. The roles cannot log in; grant them to those that can.
+
+    Args:
+        writer: the role that may append.
+        reader: the role that may read.
+
+    Raises:
+        InvalidInput: no role may have that name, or both are one.
+    """
+    if writer == reader:
+        raise InvalidInput("the writer and the reader are two roles", field="reader")
+    return guards_sql() + _ROLES.format(
+        schema=SCHEMA,
+        events=EVENTS,
+        tags=TAGS,
+        writer=_identifier(writer, "writer"),
+        reader=_identifier(reader, "reader"),
+        writer_text=f"'{writer}'",
+        reader_text=f"'{reader}'",
+        append=f"{SCHEMA}.{APPEND}(\n        {SCHEMA}.dcb_query_item_tt[], bigint, {_EVENTS})",
+        append_at_head=f"{SCHEMA}.{APPEND_AT_HEAD}(bigint, {_EVENTS})",
+    )
+
+
+def _identifier(name: str, field: str) -> str:
+    if not _NAME.fullmatch(name) or name in {"public", "none"}:
+        raise InvalidInput(
+            f"{name!r:.80} is no name of a role: small letters, digits and _, at most {_MOST}",
+            field=field,
+        )
+    return f'"{name}"'  # also a word that means something

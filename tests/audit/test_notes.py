@@ -1,0 +1,212 @@
+"""Keys, signed notes and checkpoints: as C2SP says, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reps_ledger.audit import (
+    SigningKey,
+    VerifyingKey,
+    make_key,
+    read_checkpoint,
+    sign_checkpoint,
+)
+from reps_ledger.audit.merkle import EMPTY
+from reps_ledger.audit.notes import MAX_NOTE, MAX_SIGNATURES, canonical_base64, read_note, sign
+from reps_ledger.errors import InvalidNote, InvalidSignature
+
+GO: Final[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "vectors" / "notes.json").read_text(encoding="utf-8")
+)
+KEY: Final = make_key("example.org/reps")
+ROOT: Final = bytes(range(32))
+
+
+def test_a_public_log_is_verified() -> None:
+    """A checkpoint of Go's checksum database, signed by other software, is verified."""
+    note = read_note(f"{GO['text']}\n{GO['signatures']}")
+    key = VerifyingKey.parse(GO["key"])
+    note.verify(key)
+    assert str(key) == GO["key"]
+    found = read_checkpoint(f"{GO['text']}\n{GO['signatures']}")
+    assert (found.origin, found.size) == ("go.sum database tree", 63_096_908)
+    with pytest.raises(InvalidSignature, match="of the log go"):
+        found.verify(key)
+    changed = f"{GO['text'].replace('63096908', '63096909')}\n{GO['signatures']}"
+    with pytest.raises(InvalidSignature, match="wrong"):
+        read_note(changed).verify(key)
+
+
+def test_keys_are_written_and_read() -> None:
+    """Both keys read back as they were; the private one is not shown by accident."""
+    assert SigningKey.parse(KEY.text + "\n") == KEY
+    assert VerifyingKey.parse(str(KEY.verifying)) == KEY.verifying
+    assert KEY.text.startswith("PRIVATE+KEY+example.org/reps+")
+    assert b64encode(b"\1" + KEY.seed).decode() not in repr(KEY)
+    assert make_key("example.org/reps") != KEY
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u2003b", "line\n", "x" * 2000])
+def test_names_of_keys(name: str) -> None:
+    """A key's name has no spaces and no plus, and there is one."""
+    with pytest.raises(InvalidNote):
+        make_key(name)
+
+
+def corrupted_keys() -> list[str]:
+    """Keys that are none, each for another reason."""
+    name, named, data = str(KEY.verifying).split("+", 2)
+    other = b64encode(b"\2" + KEY.verifying.public).decode()
+    return [
+        "",
+        name,
+        f"{name}+{named}",
+        f"{name}+{named.upper()}x+{data}",
+        f"{name}+00000000+{data}",
+        f"other+{named}+{data}",
+        f"{name}+{named}+{data}=",
+        f"{name}+{named}+{data[:-4]}",
+        f"{name}+{named}+{other}",
+        f"{name}+{named}+{data}" + "A" * 2000,
+        KEY.text,
+    ]
+
+
+@pytest.mark.parametrize("text", corrupted_keys())
+def test_what_is_no_key(text: str) -> None:
+    """What is not written as a key must be is refused."""
+    with pytest.raises(InvalidNote):
+        VerifyingKey.parse(text)
+
+
+def test_a_verifying_key_signs_nothing() -> None:
+    """The public key is not taken for the private one, nor a damaged private one for itself."""
+    with pytest.raises(InvalidNote, match="PRIVATE"):
+        SigningKey.parse(str(KEY.verifying))
+    named = KEY.text.removesuffix(b64encode(b"\1" + KEY.seed).decode())
+    with pytest.raises(InvalidNote, match="id of the signing key"):
+        SigningKey.parse(named + b64encode(b"\1" + bytes(32)).decode())
+
+
+def test_several_sign_one_note() -> None:
+    """Each of several signatures verifies; unknown ones are ignored; one wrong one is not."""
+    other = make_key("example.org/witness")
+    note = read_note(sign("text\n", [KEY, other]))
+    note.verify(KEY.verifying)
+    note.verify(other.verifying)
+    with pytest.raises(InvalidSignature, match="not signed by"):
+        note.verify(make_key("example.org/reps").verifying)
+    forged = b64encode(KEY.verifying.id + bytes(64)).decode()
+    both = f"{sign('text' + chr(10), [KEY])}— {KEY.name} {forged}\n"
+    with pytest.raises(InvalidSignature, match="wrong"):
+        read_note(both).verify(KEY.verifying)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        "text\n",
+        "text\n\n",
+        "\n\n— a AAAAAAAA\n",
+        "text\n\n— a AAAAAAAA",
+        "text\n\n- a AAAAAAAA\n",
+        "text\n\n— a\n",
+        "text\n\n— a AAAA\n",
+        "text\n\n— a b AAAAAAAA\n",
+        "text\n\n— a AAAAAAAB==\n",
+        "te\txt\n\n— a AAAAAAAA\n",
+        "te\rxt\n\n— a AAAAAAAA\n",
+        "te\ud800xt\n\n— a AAAAAAAA\n",
+        "text\n\n" + "— a AAAAAAAA\n" * (MAX_SIGNATURES + 1),
+        "t" * MAX_NOTE + "\n\n— a AAAAAAAA\n",
+    ],
+)
+def test_what_is_no_note(note: str) -> None:
+    """What is not written as a note must be is refused."""
+    with pytest.raises(InvalidNote):
+        read_note(note)
+
+
+def test_a_note_may_have_empty_lines() -> None:
+    """The text ends at the last empty line."""
+    note = read_note(sign("a\n\nb\n", [KEY]))
+    assert note.text == "a\n\nb\n"
+    note.verify(KEY.verifying)
+
+
+def test_a_checkpoint_is_as_the_standard_shows_it() -> None:
+    """Origin, size and root, each on its line, then the signature by a key of that name."""
+    found = sign_checkpoint(12, ROOT, KEY)
+    lines = str(found).splitlines()
+    assert lines[:4] == ["example.org/reps", "12", b64encode(ROOT).decode(), ""]
+    assert lines[4].startswith("— example.org/reps ")
+    assert read_checkpoint(str(found)) == found
+    found.verify(KEY.verifying)
+    found.verify(str(KEY.verifying))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "o\n12\n",
+        "o\n12\n\nx\n",
+        "\n12\nr\n",
+        f"o\n012\n{b64encode(ROOT).decode()}\n",
+        f"o\n-1\n{b64encode(ROOT).decode()}\n",
+        f"o\n{2**63}\n{b64encode(ROOT).decode()}\n",
+        f"o\n\N{ARABIC-INDIC DIGIT ONE}\n{b64encode(ROOT).decode()}\n",
+        f"o\n12\n{b64encode(ROOT[:31]).decode()}\n",
+        f"o\n12\n{b64encode(ROOT).decode()[:-1]}\n",
+        f"o\n0\n{b64encode(ROOT).decode()}\n",
+    ],
+)
+def test_what_is_no_checkpoint(text: str) -> None:
+    """A signed note that is no checkpoint is refused as one."""
+    with pytest.raises(InvalidNote):
+        read_checkpoint(sign(text, [KEY]))
+
+
+def test_the_empty_tree_has_one_root() -> None:
+    """A checkpoint of nothing has the root of nothing; extension lines are let be."""
+    assert sign_checkpoint(0, EMPTY, KEY).size == 0
+    text = f"{KEY.name}\n1\n{b64encode(ROOT).decode()}\nextension\n"
+    read_checkpoint(sign(text, [KEY])).verify(KEY.verifying)
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """Whatever is given for a key, a note or a checkpoint gets a typed error, or is one."""
+    for read in (VerifyingKey.parse, SigningKey.parse, read_note, read_checkpoint):
+        try:
+            read(text)
+        except InvalidNote:
+            continue
+
+
+@given(st.data())
+def test_any_changed_character_is_found(data: st.DataObject) -> None:
+    """A checkpoint with one character changed is refused, whatever it is."""
+    note = str(sign_checkpoint(12, ROOT, KEY))
+    place = data.draw(st.integers(0, len(note) - 1))
+    other = data.draw(st.characters().filter(lambda character: character != note[place]))
+    with pytest.raises((InvalidNote, InvalidSignature)):
+        read_checkpoint(note[:place] + other + note[place + 1 :]).verify(KEY.verifying)
+
+
+@given(st.binary(min_size=1, max_size=60))
+def test_base64_has_one_form(data: bytes) -> None:
+    """What is decoded is written in that one way."""
+    text = b64encode(data).decode()
+    assert canonical_base64(text, "it") == data
+    for other in (text + "\n", text + "=", " " + text, text.rstrip("=") + "-"):
+        with pytest.raises(InvalidNote):
+            canonical_base64(other, "it")

@@ -1,0 +1,347 @@
+"""The tree of a ledger: as defined, however it came to be, whatever became of what is kept."""
+
+from __future__ import annotations
+
+import sqlite3
+import struct
+import zlib
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reference_trees as trees
+import reps_ledger as rl
+from recorders import event
+from reps_ledger.audit import Shelf, Tree, entry_hash, entry_leaf, make_key
+from reps_ledger.audit.merkle import leaf_hash
+from reps_ledger.audit.shelf import BLOCK
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.errors import (
+    Damaged,
+    Inconsistent,
+    InvalidInput,
+    InvalidProof,
+    NotFound,
+)
+from reps_ledger.log import Codec, EventLog, SQLiteRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from reps_ledger.audit.tree import Leaves
+
+KEY: Final = make_key("example.org/reps")
+
+
+def filled(count: int, recorder: SQLiteRecorder | None = None, *, salt: str = "") -> EventLog:
+    """A log of so many entries of no meaning."""
+    recorder = SQLiteRecorder(":memory:") if recorder is None else recorder
+    log = EventLog(recorder, Codec(Registry(BUILT_IN)))
+    grow(log, count, salt=salt)
+    return log
+
+
+def grow(log: EventLog, count: int, *, salt: str = "") -> None:
+    """Append so many entries of no meaning."""
+    head = log.head()
+    made = [
+        event("happened", f"member:{number % 7}", data=f"{salt}{number}".encode())
+        for number in range(head, head + count)
+    ]
+    if made:
+        log.recorder.append(made)
+
+
+def leaves_of(log: EventLog) -> list[bytes]:
+    """The leaves of a log, as a verifier makes them."""
+    return [entry_leaf(*row) for row in log.stored()]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A ledger's file with two full blocks and a rest."""
+    path = tmp_path / "ledger.db"
+    with SQLiteRecorder(path) as recorder:
+        filled(2 * BLOCK + 10, recorder)
+    return path
+
+
+def asked(log: EventLog, shelf: Shelf) -> tuple[int, bytes]:
+    """The size and the root of a log's tree."""
+    return Tree(log, shelf).ask(lambda leaves: (leaves.size, leaves.root()))
+
+
+def test_a_leaf_says_all_that_is_stored() -> None:
+    """Position, name, bytes and tags are all in the leaf, and nothing can move between them."""
+    assert entry_leaf(1, "a", b"b", "[]") == (
+        b"reps-ledger entry v1\n\0\0\0\x08\0\0\0\0\0\0\0\x01\0\0\0\x01a\0\0\0\x01b\0\0\0\x02[]"
+    )
+    assert entry_hash(1, "a", b"b", "[]") == leaf_hash(entry_leaf(1, "a", b"b", "[]"))
+
+
+entries = st.tuples(
+    st.integers(0, 2**63 - 1), st.text(max_size=5), st.binary(max_size=5), st.text(max_size=5)
+)
+
+
+@given(entries, entries)
+def test_different_entries_have_different_leaves(one: Any, other: Any) -> None:
+    """Two entries have the same leaf only if they are the same."""
+    assert (entry_leaf(*one) == entry_leaf(*other)) == (one == other)
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 600), min_size=1, max_size=4), st.data())
+def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObject) -> None:
+    """However often it is asked in between, roots and proofs are those of the definition."""
+    log, shelf = filled(0), Shelf(None)
+    for step in steps:
+        grow(log, step)
+        size, root = asked(log, shelf)
+        assert (size, root) == (log.head(), trees.root(leaves_of(log)))
+    whole = leaves_of(log)
+    if not whole:
+        return
+    size = data.draw(st.integers(1, len(whole)))
+    index = data.draw(st.integers(0, size - 1))
+    old = data.draw(st.integers(0, size))
+
+    def proofs(leaves: Leaves) -> tuple[Any, Any]:
+        return leaves.inclusion(index + 1, size), leaves.consistency(old, size)
+
+    inclusion, consistency = Tree(log, shelf).ask(proofs)
+    assert inclusion.index == index
+    assert list(inclusion.path) == trees.path(index, whole[:size])
+    assert inclusion.root == consistency.new_root == trees.root(whole[:size])
+    assert consistency.old_root == trees.root(whole[:old])
+    if old > 0:
+        assert list(consistency.path) == trees.proof(old, whole[:size])
+    inclusion.verify()
+    consistency.verify()
+
+
+def test_every_entry_is_found_by_its_position(file: Path) -> None:
+    """Each position has its leaf; what is not there has none."""
+    with SQLiteRecorder(file) as recorder:
+        log = EventLog(recorder, Codec(Registry(BUILT_IN)))
+
+        def indexes(leaves: Leaves) -> list[int]:
+            return [leaves.index_of(position) for position in range(1, log.head() + 1)]
+
+        assert Tree(log, Shelf(None)).ask(indexes) == list(range(log.head()))
+        for position in (0, log.head() + 1, -1):
+            with pytest.raises(NotFound):
+                Tree(log, Shelf(None)).ask(index_at(position))
+
+
+def index_at(position: int) -> Callable[[Leaves], int]:
+    """A question for the index of a position."""
+    return lambda leaves: leaves.index_of(position)
+
+
+def test_sizes_beyond_the_log_are_refused() -> None:
+    """A tree that is larger than the log, or older than the newer one, cannot be proved."""
+    log = filled(5)
+    tree = Tree(log, Shelf(None))
+    with pytest.raises(InvalidInput, match="5 entries, not 6"):
+        tree.ask(lambda leaves: leaves.root(6))
+    with pytest.raises(InvalidInput, match="older tree has 4"):
+        tree.ask(lambda leaves: leaves.consistency(4, 3))
+    with pytest.raises(NotFound, match="the first 3"):
+        tree.ask(lambda leaves: leaves.inclusion(4, 3))
+
+
+def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked again, no more than the last full block and what came after it is read."""
+    with SQLiteRecorder(file) as recorder:
+        log = EventLog(recorder, Codec(Registry(BUILT_IN)))
+        shelf = Shelf(file.with_suffix(".tree"))
+        first = asked(log, shelf)
+        read: list[int] = []
+        stored = EventLog.stored
+
+        def counted(self: EventLog, **options: Any) -> Iterator[Any]:
+            for row in stored(self, **options):
+                read.append(row[0])
+                yield row
+
+        monkeypatch.setattr(EventLog, "stored", counted)
+        assert asked(log, Shelf(file.with_suffix(".tree"))) == first
+        assert len(read) <= BLOCK + 10
+        assert min(read) == BLOCK + 1
+
+
+def spoil(path: Path, statement: str) -> None:
+    """Change what is kept."""
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE nodes SET hash = zeroblob(32) WHERE level = 1",
+        "UPDATE nodes SET hash = zeroblob(31)",
+        "UPDATE nodes SET last = last + 1",
+        "UPDATE nodes SET last = 'x'",
+        "UPDATE nodes SET hash = 'text'",
+        "DELETE FROM nodes WHERE level = 1",
+        "DELETE FROM nodes WHERE level = 0 AND number = 0",
+        "DROP TABLE nodes",
+        "PRAGMA user_version = 99",
+    ],
+)
+def test_what_is_damaged_is_made_again(file: Path, statement: str) -> None:
+    """Damage to what is kept is noticed, and it is made again of the log."""
+    with SQLiteRecorder(file) as recorder:
+        log = EventLog(recorder, Codec(Registry(BUILT_IN)))
+        kept = file.with_suffix(".tree")
+        true = asked(log, Shelf(kept))
+        spoil(kept, statement)
+        assert asked(log, Shelf(kept)) == true
+        assert asked(log, Shelf(kept)) == true
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> None:
+    """Whatever bit of the file is flipped, or where it is cut, the root is the true one."""
+    log = filled(3 * BLOCK)
+    with TemporaryDirectory() as folder:
+        kept = Path(folder) / "x.tree"
+        true = asked(log, Shelf(kept))
+        content = bytearray(kept.read_bytes())
+        if data.draw(st.booleans()):
+            content = content[: data.draw(st.integers(1, len(content) - 1))]
+        else:
+            content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(
+                st.integers(0, 7)
+            )
+        kept.write_bytes(bytes(content))
+        with suppress(InvalidInput):  # where it was the mark that says whose file it is
+            assert asked(log, Shelf(kept)) == true
+
+
+def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
+    """The database of another program is not taken for a place to keep hashes in."""
+    other = tmp_path / "other.db"
+    spoil(other, "CREATE TABLE mine (x)")
+    before = other.read_bytes()
+    with pytest.raises(InvalidInput, match="another program"):
+        asked(filled(3), Shelf(other))
+    assert other.read_bytes() == before
+
+
+def test_where_nothing_can_be_kept_memory_serves(tmp_path: Path) -> None:
+    """A folder that is not there costs time, and nothing else."""
+    log = filled(BLOCK + 1)
+    shelf = Shelf(tmp_path / "missing" / "x.tree")
+    assert asked(log, shelf) == (BLOCK + 1, trees.root(leaves_of(log)))
+    assert not (tmp_path / "missing").exists()
+
+
+def test_no_tree_contradicts_an_earlier_one(tmp_path: Path) -> None:
+    """A log that was changed or set back is not signed again; removing what is kept allows it."""
+    kept = tmp_path / "x.tree"
+    asked(filled(3 * BLOCK), Shelf(kept))
+    for other in (filled(3 * BLOCK, salt="other"), filled(2 * BLOCK)):
+        with pytest.raises(Inconsistent, match="between position 513 and 768"):
+            asked(other, Shelf(kept))
+    assert kept.exists()
+    kept.unlink()
+    assert asked(filled(2 * BLOCK), Shelf(kept))[0] == 2 * BLOCK
+
+
+def test_an_older_entry_is_not_proved_after_it_was_changed(tmp_path: Path) -> None:
+    """A proof reads the block that it is of, which must be what it was."""
+    path = tmp_path / "ledger.db"
+    with SQLiteRecorder(path) as recorder:
+        log = filled(3 * BLOCK, recorder)
+        shelf = Shelf(tmp_path / "x.tree")
+        asked(log, shelf)
+        connection = sqlite3.connect(path)
+        connection.executescript(
+            "DROP TRIGGER events_keep; UPDATE events SET data = x'00' WHERE position = 7"
+        )
+        connection.close()
+        with pytest.raises(Inconsistent, match="between position 1 and 256"):
+            Tree(log, shelf).ask(lambda leaves: leaves.inclusion(8))
+        Tree(log, shelf).ask(lambda leaves: leaves.inclusion(300))
+
+
+def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
+    """A node that was replaced, checksum and all, is noticed when a proof does not lead to it."""
+    log = filled(4 * BLOCK)
+    kept = tmp_path / "x.tree"
+    shelf = Shelf(kept)
+    true = asked(log, shelf)
+    forged = bytes(32)
+    last = BLOCK
+    checksum = zlib.crc32(struct.pack(">QQQ32s", 0, 0, last, forged))
+    connection = sqlite3.connect(kept)
+    with connection:
+        connection.execute(
+            "UPDATE nodes SET hash = ?, checksum = ? WHERE level = 0 AND number = 0",
+            (forged, checksum),
+        )
+    connection.close()
+    proof = Tree(log, shelf).ask(lambda leaves: leaves.inclusion(BLOCK + 1))
+    assert proof.root == true[1]
+    proof.verify()
+
+
+def test_what_is_no_entry_is_damage() -> None:
+    """A stored row of other types than an entry has is an error that says where."""
+    log = filled(1)
+
+    def rows(**_: object) -> Iterator[Any]:
+        yield 1, "a", "text where bytes should be", "[]"
+
+    log.stored = rows  # type: ignore[method-assign]  # a fault
+    with pytest.raises(Damaged, match="position 1"):
+        asked(log, Shelf(None))
+
+
+def test_a_ledger_proves_against_checkpoints() -> None:
+    """Proofs against a checkpoint hold for it, and are refused for the log of another."""
+    with rl.open() as ledger, rl.open() as other:
+        for opened in (ledger, other):
+            for number in range(5):
+                opened.record(rl.MemberJoined(member=f"m{number}"), by="council")
+        kept = ledger.checkpoint(KEY)
+        receipt = ledger.record(rl.MemberJoined(member="ana"), by="council")
+        proof = ledger.prove(3, at=kept)
+        assert (proof.size, proof.root) == (5, kept.root)
+        assert ledger.prove(receipt).size == 6
+        assert ledger.prove(3, at=str(kept)) == proof
+        assert ledger.prove(3, at=5) == proof
+        with pytest.raises(NotFound):
+            ledger.prove(receipt, at=kept)
+        newer = ledger.checkpoint(KEY.text)
+        consistency = ledger.prove_consistency(kept, newer)
+        assert (consistency.old, consistency.new) == (5, 6)
+        assert ledger.prove_consistency(5) == consistency
+        with pytest.raises(InvalidProof):
+            other.prove(3, at=kept)
+        with pytest.raises(InvalidProof):
+            other.prove_consistency(kept)
+    with pytest.raises(rl.Closed):
+        ledger.checkpoint(KEY)
+
+
+def test_what_is_kept_lies_beside_the_ledger(tmp_path: Path) -> None:
+    """Beside a file, a small file with its name; where it is told to, elsewhere."""
+    with rl.open(tmp_path / "reps.db") as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        assert sorted(path.name for path in tmp_path.glob("*.tree")) == []
+        one = ledger.checkpoint(KEY)
+        assert [path.name for path in tmp_path.glob("*.tree")] == ["reps.db.tree"]
+        assert ledger.checkpoint(KEY, state=tmp_path / "elsewhere").root == one.root
+        assert (tmp_path / "elsewhere").exists()

@@ -1,0 +1,239 @@
+"""Verifying a ledger: what was changed, removed or put in is found, and where."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reps_ledger as rl
+from reps_ledger.audit import CODES, make_key, read_checkpoint, sign_checkpoint
+from reps_ledger.errors import InvalidNote, LedgerError
+from scenarios import fixed_clock
+
+if TYPE_CHECKING:
+    from reps_ledger.audit import Verification
+
+KEY: Final = make_key("example.org/reps")
+COUNT: Final = 600
+
+
+def members(ledger: rl.Ledger, count: int) -> None:
+    """Have so many people join."""
+    facts = [rl.MemberJoined(member=f"m{ledger.position + n}") for n in range(count)]
+    ledger.record_all(facts, by="council", occurred_at=date(2018, 1, 1))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A ledger's file, what is kept beside it, and a checkpoint of all but the last entries."""
+    path = tmp_path_factory.mktemp("made") / "reps.db"
+    with rl.open(path, clock=fixed_clock) as ledger:
+        members(ledger, COUNT)
+        kept = ledger.checkpoint(KEY)
+        members(ledger, 10)
+    return path, str(kept)
+
+
+@pytest.fixture
+def path(made: tuple[Path, str], tmp_path: Path) -> Path:
+    """A copy of that ledger, to be spoilt."""
+    for name in ("reps.db", "reps.db.tree"):
+        shutil.copy(made[0].with_name(name), tmp_path / name)
+    return tmp_path / "reps.db"
+
+
+@pytest.fixture
+def kept(made: tuple[Path, str]) -> str:
+    """The checkpoint of that ledger."""
+    return made[1]
+
+
+def verified(path: Path, kept: str, **options: Any) -> Verification:
+    """Verify the ledger of a file."""
+    with rl.open(path, clock=fixed_clock) as ledger:
+        return ledger.verify(kept, KEY.verifying, **options)
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """Drop the guards, do something, and put the guards back, as a careful intruder would."""
+    connection = sqlite3.connect(path)
+    guards = connection.execute(
+        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
+    ).fetchall()
+    with connection:
+        for name, _ in guards:
+            connection.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            connection.execute(statement)
+        for _, sql in guards:
+            connection.execute(sql)
+    connection.close()
+
+
+def test_an_untouched_ledger_is_verified(path: Path, kept: str) -> None:
+    """All that was signed is there as it was, and what came later is no matter."""
+    found = verified(path, kept)
+    assert (found.ok, found.codes, found.signed, found.database) == (True, (), True, True)
+    assert (found.checkpoint.size, found.entries) == (COUNT, COUNT + 10)
+    assert found.root == read_checkpoint(kept).root
+    assert found.words() == "The first 600 of 610 entries are what the checkpoint signed."
+
+
+def test_what_was_not_checked_is_said(kept: str) -> None:
+    """Without a key and without a check of the database, nobody is led to believe otherwise."""
+    with rl.open(InMemoryDCBRecorder(), clock=fixed_clock) as ledger:
+        members(ledger, 3)
+        found = ledger.verify(ledger.checkpoint(KEY))
+        assert (found.ok, found.signed, found.database) == (True, None, None)
+        assert "signature was not checked" in str(found)
+        assert "no check of its own" in str(found)
+        with pytest.raises(InvalidNote):
+            ledger.verify("no checkpoint")
+        with pytest.raises(InvalidNote):
+            ledger.verify(kept, "no key")
+
+
+EDITS: Final = {
+    "data": "UPDATE events SET data = CAST(replace(data, 'council', 'nobody!') AS BLOB)"
+    " WHERE position = 300",
+    "name": "UPDATE events SET type = 'member.retired' WHERE position = 300",
+    "tags": "UPDATE events SET tags = '[]' WHERE position = 300",
+    "swapped": "UPDATE events SET data = (SELECT data FROM events WHERE position = 301)"
+    " WHERE position = 300",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS)
+def test_a_changed_entry_is_found_and_named(edit: str, path: Path, kept: str) -> None:
+    """Whatever of an entry was changed, by somebody who put the guards back, it is found."""
+    tamper(path, EDITS[edit])
+    found = verified(path, kept)
+    assert found.codes[:2] == ("root_mismatch", "entry_differs")
+    assert found.findings[1].position == 300
+    assert not found.ok
+    assert "position 300" in found.words()
+    assert set(found.codes) <= CODES.keys()
+
+
+def test_a_removed_entry_is_found(path: Path, kept: str) -> None:
+    """An entry that was removed is found, by its neighbour and by the gap."""
+    tamper(path, "DELETE FROM tags WHERE position = 300", "DELETE FROM events WHERE position = 300")
+    found = verified(path, kept)
+    assert found.codes == ("root_mismatch", "entry_differs", "database")
+    assert found.findings[1].position == 301
+
+
+def test_a_removed_tail_is_found(path: Path, kept: str) -> None:
+    """A log that was cut is found to be shorter, whatever was cut with it."""
+    tamper(path, "DELETE FROM tags WHERE position > 590", "DELETE FROM events WHERE position > 590")
+    found = verified(path, kept)
+    assert found.codes == ("truncated",)
+    assert found.findings[0].position == 591
+    assert found.root is None
+
+
+def test_a_hidden_entry_is_found(path: Path, kept: str) -> None:
+    """An entry whose index rows were removed would not be found by its member: that is told."""
+    tamper(path, "DELETE FROM tags WHERE position = 300")
+    found = verified(path, kept)
+    assert found.codes[0] == "database"
+    assert "position 300: the tag" in found.words()
+    assert found.database is False
+
+
+def test_a_tampered_entry_after_the_checkpoint_is_beyond_it(path: Path, kept: str) -> None:
+    """What was recorded after the checkpoint it cannot speak of."""
+    tamper(path, EDITS["data"].replace("300", "605"))
+    assert verified(path, kept).ok
+
+
+@pytest.mark.parametrize("spoilt", ["gone", "damaged", "elsewhere"])
+def test_without_what_is_kept_it_is_found_all_the_same(
+    spoilt: str, path: Path, kept: str, tmp_path: Path
+) -> None:
+    """What is kept beside the log only helps to say where; nothing rests on it."""
+    state = None
+    if spoilt == "gone":
+        path.with_name("reps.db.tree").unlink()
+    elif spoilt == "damaged":
+        path.with_name("reps.db.tree").write_bytes(b"SQLite format 3\x00" + b"x" * 5000)
+    else:
+        state = tmp_path / "nothing.tree"
+    assert verified(path, kept, state=state).ok
+    tamper(path, EDITS["data"])
+    assert verified(path, kept, state=state).codes == ("root_mismatch",)
+    assert not (tmp_path / "nothing.tree").exists()
+
+
+def test_whose_checkpoint_it_is(path: Path) -> None:
+    """A wrong signature, another signer, and a checkpoint of another log are told apart."""
+    with rl.open(path, clock=fixed_clock) as ledger:
+        mine = ledger.checkpoint(KEY)
+        theirs = ledger.checkpoint(make_key("example.org/other"))
+        forged = ledger.checkpoint(make_key("example.org/reps"))
+        assert ledger.verify(theirs, KEY.verifying).codes == ("other_origin",)
+        found = ledger.verify(forged, str(KEY.verifying))
+        assert (found.codes, found.signed) == (("signature_invalid",), False)
+        assert ledger.verify(mine, str(KEY.verifying)).ok
+        false = sign_checkpoint(mine.size, bytes(32), KEY)
+        assert ledger.verify(false, KEY.verifying).codes == ("root_mismatch",)
+        later = sign_checkpoint(mine.size + 1, mine.root, KEY)
+        assert ledger.verify(later, KEY.verifying).codes == ("truncated",)
+
+
+def test_an_empty_ledger_has_a_checkpoint() -> None:
+    """Nothing can be signed and verified too, and is still true when there is more."""
+    with rl.open(clock=fixed_clock) as ledger:
+        kept = ledger.checkpoint(KEY)
+        assert (kept.size, ledger.verify(kept, KEY.verifying).ok) == (0, True)
+        members(ledger, 256)
+        assert ledger.verify(kept, KEY.verifying).ok
+        assert ledger.verify(ledger.checkpoint(KEY), KEY.verifying).ok
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 2**32))
+def test_flipped_bits_are_found(seed: int) -> None:
+    """A bit flipped anywhere in the file is found, or changed nothing that can be read."""
+    chance = random.Random(seed)  # noqa: S311 — the same again for the same seed
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "reps.db"
+        with rl.open(path, clock=fixed_clock) as ledger:
+            members(ledger, 40)
+            kept = ledger.checkpoint(KEY)
+            before = [(e.position, e.id, e.fact, e.tags) for e in ledger.entries()]
+        content = bytearray(path.read_bytes())
+        content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+        path.write_bytes(bytes(content))
+        with suppress(LedgerError), rl.open(path, clock=fixed_clock) as ledger:
+            if ledger.verify(kept, KEY.verifying).ok:
+                assert [(e.position, e.id, e.fact, e.tags) for e in ledger.entries()] == before
+
+
+def test_appends_go_on_meanwhile(path: Path, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is appended while a log is verified is neither missed nor taken for damage."""
+    from reps_ledger.log import EventLog
+
+    stored = EventLog.stored
+    with rl.open(path, clock=fixed_clock) as ledger, rl.open(path, clock=fixed_clock) as other:
+
+        def slowly(self: EventLog, **options: Any) -> Any:
+            for row in stored(self, **options):
+                if row[0] == 100:
+                    members(other, 5)
+                yield row
+
+        monkeypatch.setattr(EventLog, "stored", slowly)
+        found = ledger.verify(kept, KEY.verifying)
+    assert found.ok
