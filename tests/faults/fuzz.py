@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from histories import REGISTRY
+from reps_ledger.audit import make_key, read_checkpoint, verify_bundle
 from reps_ledger.domain.entries import Entry
 from reps_ledger.log import Codec
 from reps_ledger.policies import digest, dumps, loads
@@ -188,8 +189,40 @@ def of_charters() -> tuple[SearchStrategy[Any], Callable[[Any], str]]:
     return mutated(seeds), read
 
 
+def of_checkpoints() -> tuple[SearchStrategy[Any], Callable[[Any], str]]:
+    """Signed notes: whatever is believed says what was signed, and nothing else."""
+    key = make_key("reps.example/ledger")
+    with history() as ledger:
+        sound = ledger.checkpoint(key)
+
+    def read(data: bytes) -> str:
+        found = read_checkpoint(data.decode("utf-8", "surrogateescape"))
+        found.verify(key.verifying)
+        assert (found.origin, found.size, found.root) == (sound.origin, sound.size, sound.root)
+        return "read"
+
+    return mutated(st.just(sound.note.encode())), read
+
+
+def of_bundles() -> tuple[SearchStrategy[Any], Callable[[Any], str]]:
+    """Bundles of entries with proofs: whatever is believed was recorded."""
+    key = make_key("reps.example/ledger")
+    with history() as ledger:
+        bundle = ledger.audit_bundle(member="ana", key=key)
+    sound = verify_bundle(bundle, key.verifying)
+
+    def read(data: bytes) -> str:
+        found = verify_bundle(data, key.verifying)
+        assert {e.data for e in found.entries} <= {e.data for e in sound.entries}
+        return "read"
+
+    return mutated(st.just(bundle)), read
+
+
 KINDS: Final[dict[str, Callable[[], tuple[SearchStrategy[Any], Callable[[Any], str]]]]] = {
+    "bundles": of_bundles,
     "charters": of_charters,
+    "checkpoints": of_checkpoints,
     "codec": of_codec,
     "importers": of_importers,
     "policies": of_policies,

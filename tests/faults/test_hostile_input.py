@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from faults.harness import Tell
 
 
-@pytest.mark.parametrize("what", ["charters", "codec", "importers", "policies"])
+@pytest.mark.parametrize(
+    "what", ["bundles", "charters", "checkpoints", "codec", "importers", "policies"]
+)
 def test_mutated_input(what: str, tell: Tell) -> None:
     """It is read, or refused with an error of ours, in 2 GB of address space and bounded time."""
     examples = times(250, 20_000)
