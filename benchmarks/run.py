@@ -13,6 +13,7 @@ import columns
 import importing
 import judging
 import memory
+import one_of_many
 import reading
 import recording
 
@@ -23,6 +24,7 @@ BENCHMARKS = {
     "import": importing.run,
     "read": reading.run,
     "judge": judging.run,
+    "one": one_of_many.run,
     "columns": columns.run,
     "replay": replay.run,
     "replay-many": replay.run_many,
