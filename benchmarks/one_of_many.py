@@ -45,7 +45,7 @@ def _looked(ledger: rl.Ledger, facts: int) -> list[str]:
     def member() -> None:
         for _ in range(LOOKS):
             found = ledger.as_of(AT).member("ana")
-            assert not found.roles
+            assert not list(found.roles)
             assert found.membership.is_member
 
     def verdict() -> None:

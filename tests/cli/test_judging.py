@@ -298,6 +298,11 @@ def test_a_backtest_on_the_command_line() -> None:
     found = told("backtest", *base, "--every", "month", "--against", "longer.toml")
     assert [row["members"]["active"] for row in found["counts"][7:11]] == [1, 1, 0, 0]
     assert found["flips"] > 0
+    assert len(found["explained"]) == min(found["flips"], 3)
+    first, second = found["explained"][0]["verdicts"]
+    assert "activity" in first
+    assert "longer" in second
+    assert "of longer)" in run("backtest", *base, "--against", "longer.toml")
     out = run("backtest", *base, "--out", "table.csv")
     assert "From one date to the next" in out
     assert Path("table.csv").read_text(encoding="utf-8").startswith('"member","date","outcome"')

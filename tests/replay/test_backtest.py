@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 import pytest
+from attrs import evolve
 
 import reps_ledger as rl
 from reps_ledger.policies import (
@@ -255,6 +256,27 @@ def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
     assert {flip.member for flip in found.flips()} <= {"ben"}
     assert found.agreement is not None
     assert found.agreement.compared == ledger.agreement(activity()).compared
+
+
+def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
+    """Its verdicts come to what the flip says, also where the outcome before matters."""
+    sticky = Policy(
+        "sticky",
+        cases=[
+            when(reports(within=weeks(4)) >= 1).then("active"),
+            when(previously("active")).then("nudge"),
+        ],
+        otherwise="inactive",
+    )
+    found = ledger.backtest(activity(), at=DATES, against=sticky)
+    flips = found.flips()
+    assert flips
+    for flip in flips:
+        now, was = found.explain(flip)
+        assert (was.outcome, now.outcome) == (flip.was, flip.now)
+        assert now.findings
+    with pytest.raises(rl.InvalidInput, match="run"):
+        evolve(found, dates=()).explain(flips[0])
 
 
 def test_a_run_that_is_interrupted_leaves_nothing_broken(ledger: rl.Ledger, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
@@ -30,6 +30,10 @@ Every = Annotated[str, typer.Option("--every", help="year, quarter or month: at 
 Out = Annotated[
     Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")
 ]
+
+
+EXPLAINED: Final = 3
+"""Flips that are explained, of all that are counted."""
 
 
 def register_replay(app: typer.Typer) -> None:
@@ -83,15 +87,16 @@ def backtest(
             )
         if out is not None:
             found.write(out)
-    if as_json:
-        show_json(_told(found))
-    else:
-        _show(found, zone)
-        if out is not None:
-            say(f"{out} written")
+        if as_json:  # with the ledger still open: it explains
+            show_json(_told(found))
+        else:
+            _show(found, zone)
+    if out is not None and not as_json:
+        say(f"{out} written")
 
 
 def _told(found: Backtest) -> dict[str, Any]:
+    flips = found.flips()
     return {
         "policy": found.policy.name,
         "against": _name(found),
@@ -105,7 +110,11 @@ def _told(found: Backtest) -> dict[str, Any]:
             {"before": t.before, "after": t.after, "members": t.members}
             for t in found.transitions()
         ],
-        "flips": len(found.flips()),
+        "flips": len(flips),
+        "explained": [
+            {"flip": flip, "verdicts": [verdict.words() for verdict in found.explain(flip)]}
+            for flip in flips[:EXPLAINED]
+        ],
     } | _agreement(found)
 
 
@@ -154,6 +163,9 @@ def _show(found: Backtest, zone: str) -> None:
             (_name(found) or "", found.policy.name, "members and dates"),
             [(was, now, number) for (was, now), number in counts.most_common()],
         )
+        for flip in flips[:EXPLAINED]:
+            for verdict in found.explain(flip):
+                say(verdict.words())
     if found.agreement is not None:
         _show_agreement(found, found.agreement)
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from attrs import evolve
 
+from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import MissingExtra
+from reps_ledger.policies.evaluation import outcomes_through
+from reps_ledger.policies.subject import Previous
+from reps_ledger.views.judging import Judging
 
 if TYPE_CHECKING:
     from reps_ledger.ledger.ledger import Ledger
     from reps_ledger.policies.policy import Policy
+    from reps_ledger.policies.verdicts import Verdict
     from reps_ledger.replay import Agreement, Backtest, Compared, Sweep
     from reps_ledger.views import View
 
@@ -50,7 +55,23 @@ def backtest(  # noqa: PLR0917 — as Ledger.backtest was given them
     dates = resolved(at, ledger.zone)
     second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
     done = run(found, columns, dates, ledger.zone, second, on_progress, accounts=accounts)
+    done = evolve(done, explain=_explainer(view, dates))
     return evolve(done, agreement=agree(ledger, found, view.known_at)) if decisions else done
+
+
+def _explainer(view: View, dates: Sequence[datetime]) -> Callable[[Policy, str, datetime], Verdict]:
+    """Return what evaluates a policy by the reference, at a review date among others."""
+    judging = Judging(view.reading, view.zone)
+
+    def explain(policy: Policy, member: str, at: datetime) -> Verdict:
+        previous = Previous("", FIRST)
+        earlier = [date for date in dates if date < at]
+        for date_, outcome in outcomes_through(policy, judging.member(member, at), earlier):
+            if outcome != previous.outcome:
+                previous = Previous(outcome, date_)
+        return judging.evaluate(policy, member, at, previous)
+
+    return explain
 
 
 def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them

@@ -23,6 +23,7 @@ from reps_ledger.replay.writing import write_table
 if TYPE_CHECKING:
     import os
 
+    from reps_ledger.policies.verdicts import Verdict
     from reps_ledger.replay.columns import Columns
 
 __all__ = ["Backtest", "Flip", "Survival", "Transition", "backtest"]
@@ -104,6 +105,7 @@ class Backtest:
     others: Any = field(default=None, repr=False)
     their_outcomes: tuple[str, ...] = field(default=(), repr=False)
     agreement: Agreement | None = field(default=None, repr=False)
+    _explain: Callable[[Policy, str, datetime], Verdict] | None = field(default=None, repr=False)
 
     @cached_property
     def table(self) -> pa.Table:
@@ -226,7 +228,7 @@ class Backtest:
     def flips(self, limit: int | None = None) -> tuple[Flip, ...]:
         """Return where the two differ, by date and then by member.
 
-        Explain one with the reference: ``ledger.as_of(flip.at, …).evaluate(policy, flip.member)``.
+        `explain` says why, of each.
         """
         if self.others is None:
             return ()
@@ -244,6 +246,20 @@ class Backtest:
             )
             for column, row in zip(columns[:limit].tolist(), rows[:limit].tolist(), strict=True)
         )
+
+    def explain(self, flip: Flip) -> tuple[Verdict, ...]:
+        """Return the verdicts of the reference evaluator behind a flip.
+
+        Of this policy, and of the one that it is compared with; the outcome before is that of
+        the review date before, as in the run.
+
+        Raises:
+            InvalidInput: this run was not made by a ledger, or has no such date.
+        """
+        if self._explain is None or flip.at not in self.dates:
+            raise InvalidInput("a flip is explained by the run, made by a ledger, that has it")
+        asked = [each for each in (self.policy, self.against) if isinstance(each, Policy)]
+        return tuple(self._explain(each, flip.member, flip.at) for each in asked)
 
 
 def _coded(codes: Any, values: pa.Array) -> pa.Array:
