@@ -70,6 +70,9 @@ class Amendments:
 
     def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
         """Yield what stands of entries in order of position, as it is to be read now."""
+        if self is _NONE:  # among them nothing amends anything
+            yield from entries
+            return
         origins: dict[str, int] = {}
         for entry in entries:
             fact = entry.fact
