@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import auditing
 import columns
 import importing
 import judging
@@ -22,6 +23,7 @@ BENCHMARKS = {
     "read": reading.run,
     "judge": judging.run,
     "columns": columns.run,
+    "audit": auditing.run,
     "memory": memory.run,
 }
 
