@@ -109,7 +109,9 @@ def test_tampering_is_told(here: Path) -> None:
     assert "root_mismatch: " in out
     assert "database: events_keep is missing" in out
     found = told(*verify, "--json", code=1)
-    assert [each["code"] for each in found["findings"]] == ["root_mismatch", "database"]
+    codes = [each["code"] for each in found["findings"]]
+    assert codes == ["root_mismatch", "entry_differs", "database"]
+    assert found["findings"][1]["position"] == 8
 
 
 def test_proofs_are_printed_as_they_are() -> None:

@@ -24,7 +24,7 @@ from reps_ledger.audit.merkle import (
     verify_consistency,
     verify_inclusion,
 )
-from reps_ledger.audit.shelf import BLOCK, Shelf, Unusable
+from reps_ledger.audit.shelf import BLOCK, PRINT_BYTES, Shelf, Unusable
 from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound
 
 if TYPE_CHECKING:
@@ -121,6 +121,21 @@ class Block:
     def root(self) -> bytes:
         """The root of a whole block."""
         return self.node(_LEVEL, 0)
+
+    def differs(self, kept: bytes, before: int) -> int | None:
+        """Return the first position that is not what was kept of it; None where there is none.
+
+        Args:
+            kept: the prints of the entries that there were, in order.
+            before: the last position before the block.
+        """
+        prints = [found[:PRINT_BYTES] for found in self.hashes]
+        if b"".join(prints).startswith(kept):
+            return None
+        for index, found in enumerate(prints):
+            if kept[index * PRINT_BYTES :][:PRINT_BYTES] != found:
+                return self.positions[index]
+        return (self.positions[-1] if self.positions else before) + 1
 
     def node(self, level: int, number: int) -> bytes:
         """Return a complete subtree in it."""
@@ -279,13 +294,17 @@ def _same(log: EventLog, table: Worktable, number: int) -> Block:
     """
     block = next(blocks_of(log, after=_last_before(table, number), limit=BLOCK))
     if not block.full or block.root != table.node(0, number).hash:
-        raise Inconsistent(
-            f"the log is not what it was: between position {_last_before(table, number) + 1} and "
-            f"{table.node(0, number).last} entries were changed or removed since its tree was "
-            "last made. Verify a checkpoint that you kept. If you meant it (you restored a copy, "
-            "or began anew), remove the file that is kept beside the log, and begin again"
-        )
+        raise _changed(_last_before(table, number) + 1, table.node(0, number).last)
     return block
+
+
+def _changed(first: int, last: int) -> Inconsistent:
+    where = f"at position {first}" if first == last else f"between position {first} and {last}"
+    return Inconsistent(
+        f"the log is not what it was: {where}, something was changed or removed since its tree "
+        "was last made. Verify a checkpoint that you kept. If you meant it (you restored a copy, "
+        "or began anew), remove the file that is kept beside the log, and begin again"
+    )
 
 
 def _checked(proof: P) -> P:
@@ -334,10 +353,15 @@ class Tree:
             if table.blocks:
                 _same(self._log, table, table.blocks - 1)
             after = _last_before(table, table.blocks)
+            kept = table.prints(table.blocks)
             edge = Block([], [])
             for block in blocks_of(self._log, after=after):
+                if kept is not None and (changed := block.differs(kept, after)) is not None:
+                    raise _changed(changed, changed)
+                kept = None
                 if block.full:
                     table.add(block.hashes, block.root, block.positions[-1])
                 else:
                     edge = block
+                    table.keep(block.hashes)
             yield Leaves(self._log, table, edge)

@@ -15,7 +15,7 @@ from attrs import define, field, frozen
 from reps_ledger.audit.checkpoints import SignedCheckpoint, read_checkpoint
 from reps_ledger.audit.merkle import Frontier
 from reps_ledger.audit.notes import VerifyingKey
-from reps_ledger.audit.shelf import BLOCK, PRINT_BYTES, Unusable
+from reps_ledger.audit.shelf import BLOCK, Unusable
 from reps_ledger.audit.tree import blocks_of
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
 from reps_ledger.log.saying import SaidTags
@@ -196,7 +196,7 @@ class _Reading:
             if self.entries + len(rest) == self.checkpoint.size:
                 self.root = self._frontier.root(rest)
         if self.differs is None and kept is not None:
-            self.differs = _first_difference(block, kept, self.last)
+            self.differs = block.differs(kept, self.last)
         if block.full:
             self._frontier.push(block.root)
         self.entries += len(block.hashes)
@@ -223,16 +223,6 @@ class _Reading:
             found = AuditFinding(code="entry_differs", words=words, position=self.differs)
             findings.append(found)
         return findings
-
-
-def _first_difference(block: Block, kept: bytes, before: int) -> int | None:
-    prints = [found[:PRINT_BYTES] for found in block.hashes]
-    if b"".join(prints) == kept:
-        return None
-    for index, found in enumerate(prints):
-        if kept[index * PRINT_BYTES :][:PRINT_BYTES] != found:
-            return block.positions[index]
-    return (block.positions[-1] if block.positions else before) + 1
 
 
 def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: SaidTags) -> None:
