@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
-from recorders import memory_recorder, sqlite_path, sqlite_recorder
+from recorders import memory_recorder, sqlite_path, sqlite_recorder, targets
 from servers import postgres_dsn, postgres_server, umadb_url
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "postgres_server",
     "sqlite_path",
     "sqlite_recorder",
+    "targets",
     "umadb_url",
 ]
 
