@@ -222,20 +222,24 @@ def test_flipped_bits_are_found(seed: int) -> None:
 
 
 def test_appends_go_on_meanwhile(path: Path, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is appended while a log is verified is neither missed nor taken for damage."""
+    """While a log is verified others append and sign; that is neither missed nor damage."""
     from reps_ledger.log import EventLog
 
     stored = EventLog.stored
+    signed: list[str] = []
     with rl.open(path, clock=fixed_clock) as ledger, rl.open(path, clock=fixed_clock) as other:
 
         def slowly(self: EventLog, **options: Any) -> Any:
             for row in stored(self, **options):
-                if row[0] == 100:
+                if row[0] == 100 and not signed:
+                    signed.append("soon")
                     members(other, 5)
+                    signed.append(other.checkpoint(KEY).note)
                 yield row
 
         monkeypatch.setattr(EventLog, "stored", slowly)
         found = ledger.verify(kept, KEY.verifying)
+        assert ledger.verify(signed[1], KEY.verifying).ok
     assert found.ok
 
 

@@ -23,7 +23,7 @@ from reps_ledger.audit.merkle import HASH_BYTES, node_hash
 from reps_ledger.errors import Busy, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["BLOCK", "PRINT_BYTES", "Node", "Shelf", "Unusable", "Worktable"]
@@ -99,16 +99,7 @@ class Worktable:
 
         Of the block that is not full, those of the entries that there were.
         """
-        try:
-            row = self._connection.execute(
-                "SELECT data, checksum FROM prints WHERE block = ?", (block,)
-            ).fetchone()
-        except (sqlite3.DatabaseError, UnicodeDecodeError):
-            return None
-        if row is None or not isinstance(row[0], bytes) or row[1] != zlib.crc32(row[0], block):
-            return None
-        data: bytes = row[0]
-        return data
+        return _prints(self._connection, block)
 
     def add(self, hashes: Sequence[bytes], root: bytes, last: int) -> None:
         """Put the next full block on the shelf.
@@ -164,7 +155,32 @@ class Shelf:
         return self._memory is not None or (self.path is not None and self.path.exists())
 
     @contextlib.contextmanager
-    def opened(self, *, writing: bool = True) -> Iterator[Worktable]:
+    def looked_at(self) -> Iterator[Callable[[int], bytes | None]]:
+        """Look at the prints of blocks, one after the other, in nobody's way.
+
+        Yields:
+            What returns the prints of a block, as ``Worktable.prints`` does.
+
+        Raises:
+            Unusable: it is damaged.
+            InvalidInput: the file is something else.
+        """
+        with self._guard:
+            connection = self._connection()
+        alone = connection is not self._memory
+
+        def look(block: int) -> bytes | None:
+            with contextlib.nullcontext() if alone else self._guard:
+                return _prints(connection, block)
+
+        try:
+            yield look
+        finally:
+            if alone:
+                connection.close()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Worktable]:
         """Open the shelf: what is put on it stays there if nothing is raised.
 
         Raises:
@@ -175,7 +191,7 @@ class Shelf:
         with self._guard:
             connection = self._connection()
             try:
-                connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+                connection.execute("BEGIN IMMEDIATE")
                 yield Worktable(connection)
                 connection.execute("COMMIT")
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
@@ -250,6 +266,19 @@ class Shelf:
 
 def _raw(name: str) -> sqlite3.Connection:
     return sqlite3.connect(name, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
+
+
+def _prints(connection: sqlite3.Connection, block: int) -> bytes | None:
+    try:
+        row = connection.execute(
+            "SELECT data, checksum FROM prints WHERE block = ?", (block,)
+        ).fetchone()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None
+    if row is None or not isinstance(row[0], bytes) or row[1] != zlib.crc32(row[0], block):
+        return None
+    data: bytes = row[0]
+    return data
 
 
 def _code(error: Exception) -> int:

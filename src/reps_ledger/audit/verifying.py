@@ -23,7 +23,7 @@ from reps_ledger.log.saying import SaidTags
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reps_ledger.audit.shelf import Shelf, Worktable
+    from reps_ledger.audit.shelf import Shelf
     from reps_ledger.audit.tree import Block
     from reps_ledger.log import EventLog
 
@@ -131,8 +131,8 @@ def verify_log(
     reading = _Reading(found)
     said = SaidTags()
     with ThreadPoolExecutor(1) as aside:
-        # A log in memory has one connection, for which the two would only wait.
-        alone = shelf is None or shelf.path is None
+        # Only a file's connections are many: for another log's the two would wait in turn.
+        alone = getattr(log.recorder, "path", None) is None
         asked = None if alone else aside.submit(log.structure_problems)
         try:
             _read(log, reading, shelf, said)
@@ -227,12 +227,16 @@ class _Reading:
 
 def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: SaidTags) -> None:
     with ExitStack() as stack:
-        table: Worktable | None = None
+        kept: Callable[[int], bytes | None] = _nothing
         if shelf is not None and shelf.exists:
             with suppress(Unusable, Busy, InvalidInput):
-                table = stack.enter_context(shelf.opened(writing=False))
+                kept = stack.enter_context(shelf.looked_at())
         for number, block in enumerate(blocks_of(log, seen=said.add)):
-            reading.add(block, None if table is None else table.prints(number))
+            reading.add(block, kept(number))
+
+
+def _nothing(_: int) -> None:
+    return None
 
 
 def _database(
