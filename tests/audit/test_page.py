@@ -50,7 +50,7 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ledger.open_reviews(POLICY, by="council", at=day, occurred_at=day)
         ledger.decide("activity/2018-07-01/ana", "inactive", "r", by="council", occurred_at=day)
     commands = block("sh").splitlines()
-    assert len(commands) == 10
+    assert len(commands) == 11
     for line in commands:
         program, *arguments = shlex.split(line)
         assert program == "reps-ledger"
@@ -58,6 +58,10 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         assert result.exit_code == 0, f"{line}: {result.output}"
         if arguments[0] == "make-key":
             Path("reps.pub").write_text(result.stdout)
+        if arguments[0] == "checkpoint":
+            Path("newer.checkpoint").write_text(Path("reps.checkpoint").read_text())
+        if arguments[0] == "consistency":
+            Path("proof.json").write_text(result.stdout)
 
 
 def test_it_lists_every_code() -> None:

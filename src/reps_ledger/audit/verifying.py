@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
+from reps_ledger.audit.blocks import blocks_of
 from reps_ledger.audit.checkpoints import SignedCheckpoint, read_checkpoint
 from reps_ledger.audit.merkle import Frontier
 from reps_ledger.audit.notes import VerifyingKey
 from reps_ledger.audit.shelf import BLOCK, Unusable
-from reps_ledger.audit.tree import blocks_of
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
 from reps_ledger.log.saying import SaidTags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from reps_ledger.audit.blocks import Block
     from reps_ledger.audit.shelf import Shelf
-    from reps_ledger.audit.tree import Block
     from reps_ledger.log import EventLog
 
 __all__ = ["CODES", "AuditFinding", "Verification", "verify_log"]
