@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 GO: Final[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "vectors" / "notes.json").read_text(encoding="utf-8")
 )
-KEY: Final = make_key("example.org/reps")
+KEY: Final = SigningKey("example.org/reps", bytes(range(32)))
 ROOT: Final = bytes(range(32))
 
 
@@ -84,7 +84,7 @@ def corrupted_keys() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("text", corrupted_keys())
+@pytest.mark.parametrize("text", corrupted_keys(), ids=range(len(corrupted_keys())))
 def test_what_is_no_key(text: str) -> None:
     """What is not written as a key must be is refused."""
     with pytest.raises(InvalidNote):

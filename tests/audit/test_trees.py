@@ -177,6 +177,18 @@ def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
         assert min(read) == BLOCK + 1
 
 
+def test_a_question_without_an_answer_costs_nothing_twice(file: Path) -> None:
+    """What was made for a question stays, though the question was refused."""
+    with SQLiteRecorder(file) as recorder:
+        log = EventLog(recorder, Codec(Registry(BUILT_IN)))
+        shelf = Shelf(file.with_suffix(".tree"))
+        with pytest.raises(NotFound):
+            Tree(log, shelf).ask(index_at(9_999))
+        with shelf.opened() as table:
+            assert table.blocks == 2
+            assert table.prints(2) is not None
+
+
 def spoil(path: Path, statement: str) -> None:
     """Change what is kept."""
     connection = sqlite3.connect(path)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from reps_ledger.audit.merkle import HASH_BYTES, node_hash
-from reps_ledger.errors import Busy, InvalidInput
+from reps_ledger.errors import Busy, InvalidInput, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +73,9 @@ class Worktable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        (self.blocks,) = connection.execute("SELECT count(*) FROM nodes WHERE level = 0").fetchone()
+        (self.blocks,) = connection.execute(
+            "SELECT coalesce(max(number) + 1, 0) FROM nodes WHERE level = 0"
+        ).fetchone()
 
     def node(self, level: int, number: int) -> Node:
         """Return the subtree of ``2 ** level`` blocks with a number, from the left.
@@ -181,7 +183,7 @@ class Shelf:
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Worktable]:
-        """Open the shelf: what is put on it stays there if nothing is raised.
+        """Open the shelf: what is put on it stays there, unless it turns out to be unusable.
 
         Raises:
             Unusable: it is damaged; `forget` it and begin again.
@@ -192,7 +194,11 @@ class Shelf:
             connection = self._connection()
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                yield Worktable(connection)
+                try:
+                    yield Worktable(connection)
+                except LedgerError:  # what was asked cannot be; what was put there is true
+                    connection.execute("COMMIT")
+                    raise
                 connection.execute("COMMIT")
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 if _code(error) == sqlite3.SQLITE_BUSY:
