@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import auditing
 import columns
 import importing
 import judging
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "columns": columns.run,
     "replay": replay.run,
     "replay-many": replay.run_many,
+    "audit": auditing.run,
     "memory": memory.run,
 }
 

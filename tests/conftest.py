@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings
 
 from faults.harness import TRIED, tell
-from recorders import memory_recorder, sqlite_path, sqlite_recorder
+from recorders import memory_recorder, sqlite_path, sqlite_recorder, targets
 from servers import postgres_dsn, postgres_server, umadb_url
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "sqlite_path",
     "sqlite_recorder",
     "tell",
+    "targets",
     "umadb_url",
 ]
 

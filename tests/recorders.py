@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +14,7 @@ from eventsourcing.dcb.api import (
     DCBQueryItem,
     DCBReadResponse,
 )
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory
 from eventsourcing.utils import Environment
 from eventsourcing_umadb import DCBFactory as UmaDBFactory
@@ -21,12 +22,13 @@ from eventsourcing_umadb import DCBFactory as UmaDBFactory
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from eventsourcing.dcb.api import DCBRecorder
 
 __all__ = [
+    "LOGS",
     "condition",
     "event",
     "item",
@@ -36,8 +38,12 @@ __all__ = [
     "query",
     "sqlite_path",
     "sqlite_recorder",
+    "targets",
     "umadb_recorder",
 ]
+
+LOGS: Final = ["memory", "sqlite", "postgres", "umadb", "library"]
+"""Every kind of log that a ledger can be opened on."""
 
 
 def event(kind: str = "happened", *tags: str, data: bytes = b"{}") -> DCBEvent:
@@ -113,3 +119,23 @@ def umadb_recorder(url: str) -> Iterator[DCBRecorder]:
         yield factory.dcb_recorder()
     finally:
         factory.umadb.close()
+
+
+@pytest.fixture
+def targets(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Any]:
+    """Where a ledger of this kind may be made; only its own server is started."""
+
+    def target(log: str) -> Any:
+        match log:
+            case "memory":
+                return None
+            case "sqlite":
+                return tmp_path / "life.db"
+            case "postgres":
+                return request.getfixturevalue("postgres_dsn")
+            case "umadb":
+                return request.getfixturevalue("umadb_url").replace("http", "umadb")
+            case _:
+                return InMemoryDCBRecorder()
+
+    return target

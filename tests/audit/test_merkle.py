@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 VECTORS: Final[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "vectors" / "merkle.json").read_text()
 )
+OTHERS: Final[dict[str, Any]] = json.loads(
+    (Path(__file__).parent / "vectors" / "others.json").read_text()
+)
 LEAVES: Final = [bytes.fromhex(leaf) for leaf in VECTORS["leaves"]]
 ROOTS: Final = [bytes.fromhex(found) for found in VECTORS["roots"]]
 RANDOM: Final = bytes.fromhex(VECTORS["random_hash"])
@@ -83,6 +86,19 @@ def test_reference_cases_of_consistency(case: dict[str, Any]) -> None:
     else:
         with pytest.raises(InvalidProof):
             verify_consistency(*arguments)
+
+
+@pytest.mark.parametrize("tree", OTHERS["trees"], ids=lambda tree: str(tree["size"]))
+def test_roots_and_proofs_are_those_of_another_implementation(tree: dict[str, Any]) -> None:
+    """Roots and inclusion proofs that other software made are made here too, and hold."""
+    size, root = tree["size"], bytes.fromhex(tree["root"])
+    leaves = made(size)
+    lookup = trees.lookup_of(leaves)
+    assert subtree(lookup, 0, size) == root
+    for case in tree["proofs"]:
+        index, path = case["index"], hashes(case["proof"])
+        assert inclusion_path(lookup, index, size) == path
+        verify_inclusion(index, size, leaf_hash(leaves[index]), path, root)
 
 
 def inclusion_probes(case: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import sys
 from base64 import b64encode
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import reps_ledger as rl
 from reps_ledger.audit import (
     SigningKey,
     VerifyingKey,
@@ -20,12 +22,15 @@ from reps_ledger.audit import (
 )
 from reps_ledger.audit.merkle import EMPTY
 from reps_ledger.audit.notes import MAX_NOTE, MAX_SIGNATURES, canonical_base64, read_note, sign
-from reps_ledger.errors import InvalidNote, InvalidSignature
+from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 GO: Final[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "vectors" / "notes.json").read_text(encoding="utf-8")
 )
-KEY: Final = make_key("example.org/reps")
+KEY: Final = SigningKey("example.org/reps", bytes(range(32)))
 ROOT: Final = bytes(range(32))
 
 
@@ -79,7 +84,7 @@ def corrupted_keys() -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("text", corrupted_keys())
+@pytest.mark.parametrize("text", corrupted_keys(), ids=range(len(corrupted_keys())))
 def test_what_is_no_key(text: str) -> None:
     """What is not written as a key must be is refused."""
     with pytest.raises(InvalidNote):
@@ -210,3 +215,21 @@ def test_base64_has_one_form(data: bytes) -> None:
     for other in (text + "\n", text + "=", " " + text, text.rstrip("=") + "-"):
         with pytest.raises(InvalidNote):
             canonical_base64(other, "it")
+
+
+def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signing and verifying say which extra they need; all the rest does without it."""
+    note, own = sign_checkpoint(0, EMPTY, KEY), KEY.verifying
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
+    tries: list[Callable[[], object]] = [
+        lambda: make_key("example.org/reps"),
+        lambda: sign_checkpoint(0, EMPTY, KEY),
+        lambda: note.verify(own),
+    ]
+    for attempt in tries:
+        with pytest.raises(MissingExtra, match="audit"):
+            attempt()
+    with rl.open() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        assert not ledger.verify(note).findings
+        ledger.prove(1).verify()

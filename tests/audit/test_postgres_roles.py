@@ -138,6 +138,8 @@ def test_the_reader_reads(urls: dict[str, str]) -> None:
     """A ledger opened by the reader answers; recording is refused, and says why."""
     with rl.open(urls["reader"]) as ledger:
         assert ledger.as_of().member("ana").membership.is_member
+        with ledger.subscribe(after=0) as log:
+            assert next(log).fact == rl.MemberJoined(member="ana")
         kept = ledger.checkpoint(KEY)
         assert ledger.verify(kept, KEY.verifying).database
         with pytest.raises(ReadOnly, match="may not append"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -176,6 +177,18 @@ def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
         assert min(read) == BLOCK + 1
 
 
+def test_a_question_without_an_answer_costs_nothing_twice(file: Path) -> None:
+    """What was made for a question stays, though the question was refused."""
+    with SQLiteRecorder(file) as recorder:
+        log = EventLog(recorder, Codec(Registry(BUILT_IN)))
+        shelf = Shelf(file.with_suffix(".tree"))
+        with pytest.raises(NotFound):
+            Tree(log, shelf).ask(index_at(9_999))
+        with shelf.opened() as table:
+            assert table.blocks == 2
+            assert table.prints(2) is not None
+
+
 def spoil(path: Path, statement: str) -> None:
     """Change what is kept."""
     connection = sqlite3.connect(path)
@@ -257,6 +270,50 @@ def test_no_tree_contradicts_an_earlier_one(tmp_path: Path) -> None:
     assert kept.exists()
     kept.unlink()
     assert asked(filled(2 * BLOCK), Shelf(kept))[0] == 2 * BLOCK
+
+
+def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
+    """Also of a short log, and of what is past the last full block, a change is noticed."""
+    path = tmp_path / "ledger.db"
+    with SQLiteRecorder(path) as recorder:
+        log = filled(BLOCK + 5, recorder)
+        shelf = Shelf(tmp_path / "x.tree")
+        asked(log, shelf)
+        grow(log, 2)
+        asked(log, shelf)
+        connection = sqlite3.connect(path)
+        connection.execute("DROP TRIGGER events_keep")
+        with connection:
+            connection.execute("UPDATE events SET data = x'00' WHERE position = ?", (BLOCK + 3,))
+        connection.close()
+        for _ in range(2):
+            with pytest.raises(Inconsistent, match=f"at position {BLOCK + 3},"):
+                asked(log, shelf)
+    kept = tmp_path / "y.tree"
+    asked(filled(10), Shelf(kept))
+    for other, position in ((filled(9), 10), (filled(12, salt="x"), 1), (filled(0), 1)):
+        with pytest.raises(Inconsistent, match=f"at position {position},"):
+            asked(other, Shelf(kept))
+    assert asked(filled(12), Shelf(kept))[0] == 12
+
+
+def test_many_ask_at_once(tmp_path: Path) -> None:
+    """Threads that ask for the tree while others append get trees of the one log."""
+    with SQLiteRecorder(tmp_path / "ledger.db") as recorder:
+        log = filled(BLOCK, recorder)
+        shelf = Shelf(tmp_path / "x.tree")
+        other = Shelf(tmp_path / "x.tree")
+
+        def work(number: int) -> tuple[int, bytes]:
+            grow(log, 40)
+            return asked(log, shelf if number % 2 else other)
+
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(work, range(12)))
+        leaves = leaves_of(log)
+        assert len(leaves) == BLOCK + 480
+        for size, root in found:
+            assert root == trees.root(leaves[:size])
 
 
 def test_an_older_entry_is_not_proved_after_it_was_changed(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.audit import CODES, make_key, read_checkpoint, sign_checkpoint
-from reps_ledger.errors import InvalidNote, LedgerError
+from reps_ledger.errors import Damaged, InvalidNote, LedgerError
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:
@@ -138,8 +138,8 @@ def test_a_removed_tail_is_found(path: Path, kept: str) -> None:
     """A log that was cut is found to be shorter, whatever was cut with it."""
     tamper(path, "DELETE FROM tags WHERE position > 590", "DELETE FROM events WHERE position > 590")
     found = verified(path, kept)
-    assert found.codes == ("truncated",)
-    assert found.findings[0].position == 591
+    assert found.codes == ("truncated", "entry_differs")
+    assert [each.position for each in found.findings] == [591, 591]
     assert found.root is None
 
 
@@ -222,18 +222,31 @@ def test_flipped_bits_are_found(seed: int) -> None:
 
 
 def test_appends_go_on_meanwhile(path: Path, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is appended while a log is verified is neither missed nor taken for damage."""
+    """While a log is verified others append and sign; that is neither missed nor damage."""
     from reps_ledger.log import EventLog
 
     stored = EventLog.stored
+    signed: list[str] = []
     with rl.open(path, clock=fixed_clock) as ledger, rl.open(path, clock=fixed_clock) as other:
 
         def slowly(self: EventLog, **options: Any) -> Any:
             for row in stored(self, **options):
-                if row[0] == 100:
+                if row[0] == 100 and not signed:
+                    signed.append("soon")
                     members(other, 5)
+                    signed.append(other.checkpoint(KEY).note)
                 yield row
 
         monkeypatch.setattr(EventLog, "stored", slowly)
         found = ledger.verify(kept, KEY.verifying)
+        assert ledger.verify(signed[1], KEY.verifying).ok
     assert found.ok
+
+
+def test_damage_that_sqlite_cannot_even_tell(path: Path) -> None:
+    """Where SQLite's message quotes bytes that are no text, the file is said to be damaged."""
+    content = path.read_bytes()
+    assert content.count(b"CREATE TABLE tags") == 1
+    path.write_bytes(content.replace(b"CREATE TABLE tags", b"CREATE TABLE \xd5ags"))
+    with pytest.raises(Damaged, match="restore it"):
+        rl.open(path)

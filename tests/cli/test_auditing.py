@@ -22,7 +22,7 @@ from reps_ledger.log.postgres import roles_sql
 
 COMMANDS: Final = (
     *("make-key", "checkpoint", "verify", "prove", "consistency", "bundle", "verify-bundle"),
-    "postgres-roles",
+    *("postgres-roles", "verify-consistency"),
 )
 
 
@@ -52,6 +52,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     key = ("-l", "reps.db", "--key", "reps.key")
     run("checkpoint", *key, "--out", "reps.checkpoint")
     run("bundle", "ana.json", "--member", "ana", *key)
+    with rl.open("reps.db") as ledger:
+        ledger.record(rl.MemberJoined(member="cleo"), by="council")
+    run("checkpoint", *key, "--out", "newer.checkpoint")
+    consistency = ("consistency", "reps.checkpoint", "--new", "newer.checkpoint")
+    proof = run(*consistency, "-l", "reps.db", "--key", "reps.pub")
+    Path("proof.json").write_text(proof)
     return tmp_path
 
 
@@ -80,17 +86,17 @@ def test_a_key_is_made_once_and_kept_secret(here: Path) -> None:
 def test_a_checkpoint_is_printed_and_verified(here: Path) -> None:
     """What checkpoint prints, verify takes; with and without a key it says what was checked."""
     (here / "other").write_text(run("checkpoint", "-l", "reps.db", "--key", "reps.key"))
-    assert (here / "other").read_text() == (here / "reps.checkpoint").read_text()
+    assert (here / "other").read_text() == (here / "newer.checkpoint").read_text()
     out = run("verify", "other", "-l", "reps.db", "--key", "reps.pub")
-    assert out == "The first 20 of 20 entries are what the checkpoint signed.\n"
+    assert out == "The first 21 of 21 entries are what the checkpoint signed.\n"
     assert "not checked" in run("verify", "other", "-l", "reps.db")
     public = (here / "reps.pub").read_text().strip()
     found = told("verify", "other", "-l", "reps.db", "--key", public, "--json")
     assert found == {
         "ok": True,
         "origin": "example.org/reps",
-        "size": 20,
-        "entries": 20,
+        "size": 21,
+        "entries": 21,
         "signed": True,
         "database": True,
         "findings": [],
@@ -109,7 +115,9 @@ def test_tampering_is_told(here: Path) -> None:
     assert "root_mismatch: " in out
     assert "database: events_keep is missing" in out
     found = told(*verify, "--json", code=1)
-    assert [each["code"] for each in found["findings"]] == ["root_mismatch", "database"]
+    codes = [each["code"] for each in found["findings"]]
+    assert codes == ["root_mismatch", "entry_differs", "database"]
+    assert found["findings"][1]["position"] == 8
 
 
 def test_proofs_are_printed_as_they_are() -> None:
@@ -126,10 +134,32 @@ def test_proofs_are_printed_as_they_are() -> None:
     path = [canonical_base64(each, "it") for each in found["proof"]]
     roots = [canonical_base64(found[name], name) for name in ("old_root", "new_root")]
     verify_consistency(found["old"], found["new"], roots[0], roots[1], path)
-    assert (found["old"], found["new"]) == (20, 21)
+    assert (found["old"], found["new"]) == (20, 22)
     run("checkpoint", "-l", "reps.db", "--key", "reps.key", "--out", "newer")
     assert told(*command, "--new", "newer") == found
     assert "no entry has position" in run("prove", "99", "-l", "reps.db", code=1)
+
+
+def test_two_checkpoints_are_joined_by_a_proof(here: Path) -> None:
+    """Who holds two checkpoints needs the proof and the key; a wrong one of any is refused."""
+    (here / "reps.db").unlink()
+    verify = ("verify-consistency", "reps.checkpoint", "newer.checkpoint", "proof.json")
+    out = run(*verify, "--key", "reps.pub")
+    assert out == "The 21 entries begin with the 20 that were signed before.\n"
+    swapped = ("verify-consistency", "newer.checkpoint", "reps.checkpoint", "proof.json")
+    run(*swapped, "--key", "reps.pub", code=1)
+    Path("other.pub").write_text(run("make-key", "example.org/reps", "other.key"))
+    run(*verify, "--key", "other.pub", code=1)
+    proof = json.loads((here / "proof.json").read_text())
+    for changed, code in (
+        ({**proof, "proof": proof["proof"][::-1]}, 1),
+        ({**proof, "proof": "x"}, 2),
+        ({**proof, "proof": ["A" * 44] * 99}, 2),
+        ({**proof, "more": 1}, 2),
+        ([], 2),
+    ):
+        (here / "proof.json").write_text(json.dumps(changed))
+        run(*verify, "--key", "reps.pub", code=code)
 
 
 def test_a_bundle_is_verified_or_refused(here: Path) -> None:

@@ -31,7 +31,7 @@ PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main(
 ELSEWHERE: Final = [
     *("backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
     *("bundle", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
-    *("audit", "postgres-roles"),
+    *("audit", "postgres-roles", "verify-consistency"),
 ]
 """Those that test_judging.py and test_auditing.py know."""
 

@@ -11,15 +11,14 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
+from recorders import LOGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-LOGS: Final = ["memory", "sqlite", "postgres", "umadb", "library"]
 BEGAN: Final = datetime(2018, 6, 1, 12, tzinfo=UTC)
 
 
@@ -33,26 +32,6 @@ class Ticking:
         """What time it is by now."""
         self.now += timedelta(hours=1)
         return self.now
-
-
-@pytest.fixture
-def targets(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], Any]:
-    """Where a ledger of this kind may be made; only its own server is started."""
-
-    def target(log: str) -> Any:
-        match log:
-            case "memory":
-                return None
-            case "sqlite":
-                return tmp_path / "life.db"
-            case "postgres":
-                return request.getfixturevalue("postgres_dsn")
-            case "umadb":
-                return request.getfixturevalue("umadb_url").replace("http", "umadb")
-            case _:
-                return InMemoryDCBRecorder()
-
-    return target
 
 
 def refused(ledger: rl.Ledger, fact: rl.Fact, **more: Any) -> list[Any]:

@@ -14,6 +14,7 @@ import pytest
 from eventsourcing.dcb.tests import DCBRecorderTestCase
 
 from recorders import postgres_recorder, umadb_recorder
+from reps_ledger.log import open_recorder
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from eventsourcing.dcb.api import DCBRecorder
 
-LOGS = ["sqlite file", "sqlite in memory", "postgres", "umadb"]
+LOGS = ["sqlite file", "sqlite in memory", "postgres", "postgres guarded", "umadb"]
 
 
 @contextmanager
@@ -37,6 +38,12 @@ def opened(log: str, request: pytest.FixtureRequest) -> Iterator[DCBRecorder]:
         case "postgres":
             with postgres_recorder(request.getfixturevalue("postgres_dsn")) as other:
                 yield other
+        case "postgres guarded":
+            guarded, close = open_recorder(request.getfixturevalue("postgres_dsn"))
+            try:
+                yield guarded
+            finally:
+                close()
         case _:
             with umadb_recorder(request.getfixturevalue("umadb_url")) as other:
                 yield other

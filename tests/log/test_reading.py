@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from faulty import Faulty
 from histories import Offer, fill, histories, open_ledger
+from recorders import event
 from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
@@ -313,3 +315,44 @@ def test_what_is_of_the_whole_ledger(ledger: rl.Ledger, log: EventLog) -> None:
     assert reading(log, known).ledger_wide("policy.stated") == []
     with pytest.raises(rl.InvalidInput, match=r"policy\.stated"):
         reading(log).ledger_wide("report.filed")
+
+
+def test_what_was_recorded_of_somebody_is_as_it_was(ledger: rl.Ledger, log: EventLog) -> None:
+    """Nothing is applied: corrections stand beside what they correct, duplicates beside them."""
+    role = rl.RoleAssigned(member="ana2", role="mentor")
+    ledger.record(role, by="x", occurred_at=date(2017, 2, 1))
+    wrong = ledger.record(rl.ReportFiled(member="ben", activity="talk"), by="ben")
+    right = rl.ReportFiled(member="ana", activity="talk")
+    ledger.record(rl.EntryCorrected(target=wrong.id, replacement=right, reason="hers"), by="x")
+    other = ledger.record(rl.ReportFiled(member="ben", activity="walk"), by="ben")
+    ledger.record(rl.EntryRetracted(target=other.id, reason="no"), by="x")
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    now = reading(log)
+    found = now.recorded_of("ana")
+    assert [entry.position for entry in found] == [1, 3, 4, 5, 6, 9]
+    assert [entry.fact for entry in found][2:4] == [role, wrong.entry.fact]
+    assert now.recorded_of("ana2") == found
+    assert [entry.position for entry in now.recorded_of("ben")] == [2, 5, 6, 7, 8]
+    assert [entry.position for entry in reading(log, 4).recorded_of("ana")] == [1]
+    assert now.recorded_of("nobody") == []
+
+
+def test_what_comes_later_need_not_be_readable(log: EventLog) -> None:
+    """An entry that this code cannot read spoils no reading of what was known before it."""
+    log.recorder.append([event("member.joined", "member:ana", data=b"{}")])
+    broken = reading(log, 0)
+    assert list(broken.recorded()) == []
+    assert broken.member("ana") == ("ana", [])
+    assert broken.recorded_of("ana") == []
+
+
+def test_entries_as_they_are_stored(ledger: rl.Ledger, log: EventLog) -> None:
+    """Whatever the log, what is hashed is the same: position, name, bytes, and tags as JSON."""
+    told = list(log.stored())
+    assert [row[0] for row in told] == [1, 2, 3]
+    for (position, name, data, tags), entry in zip(told, ledger.entries(), strict=True):
+        assert log.codec.decode(name, data, position) == msgspec.structs.replace(entry, tags=())
+        assert tags == msgspec.json.encode(entry.tags).decode()
+    assert [row[0] for row in log.stored(after=1, limit=1)] == [2]
+    assert list(log.stored(limit=0)) == []
+    assert list(log.stored(after=3)) == []

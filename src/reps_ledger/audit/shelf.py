@@ -1,10 +1,11 @@
 """The shelf: the inner hashes of a ledger's tree, kept beside the log so that proofs are quick.
 
 It is a cache. A block is 256 entries. Of each full block the shelf holds its hash and those of
-the larger complete subtrees that it completes, with the last position under each, and a
-*print* of each entry: the first bytes of its hash, by which a changed entry is found. Every row
-has a checksum. It is a small SQLite database, so that a crash or another process leaves one
-state or the next; it is not made durable, as it can be made again of the log.
+the larger complete subtrees that it completes, with the last position under each, and of every
+entry, also of the last block that is not full, a *print*: the first bytes of its hash, by which a
+changed entry is found. Every row has a checksum. It is a small SQLite database, so that a crash or
+another process leaves one state or the next; it is not made durable, as it can be made again of
+the log.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 from reps_ledger.audit.merkle import HASH_BYTES, node_hash
-from reps_ledger.errors import Busy, InvalidInput
+from reps_ledger.errors import Busy, InvalidInput, LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["BLOCK", "PRINT_BYTES", "Node", "Shelf", "Unusable", "Worktable"]
@@ -72,7 +73,9 @@ class Worktable:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        (self.blocks,) = connection.execute("SELECT count(*) FROM nodes WHERE level = 0").fetchone()
+        (self.blocks,) = connection.execute(
+            "SELECT coalesce(max(number) + 1, 0) FROM nodes WHERE level = 0"
+        ).fetchone()
 
     def node(self, level: int, number: int) -> Node:
         """Return the subtree of ``2 ** level`` blocks with a number, from the left.
@@ -94,17 +97,11 @@ class Worktable:
         return Node(last, found)
 
     def prints(self, block: int) -> bytes | None:
-        """Return the prints of a block's entries, one after the other; None where there is none."""
-        try:
-            row = self._connection.execute(
-                "SELECT data, checksum FROM prints WHERE block = ?", (block,)
-            ).fetchone()
-        except sqlite3.DatabaseError:
-            return None
-        if row is None or not isinstance(row[0], bytes) or row[1] != zlib.crc32(row[0], block):
-            return None
-        data: bytes = row[0]
-        return data
+        """Return the prints of a block's entries, one after the other; None where there is none.
+
+        Of the block that is not full, those of the entries that there were.
+        """
+        return _prints(self._connection, block)
 
     def add(self, hashes: Sequence[bytes], root: bytes, last: int) -> None:
         """Put the next full block on the shelf.
@@ -115,10 +112,7 @@ class Worktable:
             last: the position of its last entry.
         """
         block = self.blocks
-        data = b"".join(each[:PRINT_BYTES] for each in hashes)
-        self._connection.execute(
-            "INSERT INTO prints VALUES (?, ?, ?)", (block, data, zlib.crc32(data, block))
-        )
+        self.keep(hashes)
         level, number, found = 0, block, root
         self._put(level, number, last, found)
         while number & 1:
@@ -127,17 +121,21 @@ class Worktable:
             self._put(level, number, last, found)
         self.blocks += 1
 
+    def keep(self, hashes: Sequence[bytes]) -> None:
+        """Keep the prints of the block after the full ones, as far as it goes."""
+        block = self.blocks
+        data = b"".join(each[:PRINT_BYTES] for each in hashes)
+        if data != self.prints(block):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO prints VALUES (?, ?, ?)",
+                (block, data, zlib.crc32(data, block)),
+            )
+
     def _put(self, level: int, number: int, last: int, found: bytes) -> None:
         checksum = zlib.crc32(_NODE.pack(level, number, last, found))
         self._connection.execute(
             "INSERT INTO nodes VALUES (?, ?, ?, ?, ?)", (level, number, last, found, checksum)
         )
-
-    def clear(self) -> None:
-        """Take everything off the shelf."""
-        self._connection.execute("DELETE FROM nodes")
-        self._connection.execute("DELETE FROM prints")
-        self.blocks = 0
 
 
 class Shelf:
@@ -159,8 +157,33 @@ class Shelf:
         return self._memory is not None or (self.path is not None and self.path.exists())
 
     @contextlib.contextmanager
-    def opened(self, *, writing: bool = True) -> Iterator[Worktable]:
-        """Open the shelf: what is put on it stays there if nothing is raised.
+    def looked_at(self) -> Iterator[Callable[[int], bytes | None]]:
+        """Look at the prints of blocks, one after the other, in nobody's way.
+
+        Yields:
+            What returns the prints of a block, as ``Worktable.prints`` does.
+
+        Raises:
+            Unusable: it is damaged.
+            InvalidInput: the file is something else.
+        """
+        with self._guard:
+            connection = self._connection()
+        alone = connection is not self._memory
+
+        def look(block: int) -> bytes | None:
+            with contextlib.nullcontext() if alone else self._guard:
+                return _prints(connection, block)
+
+        try:
+            yield look
+        finally:
+            if alone:
+                connection.close()
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Worktable]:
+        """Open the shelf: what is put on it stays there, unless it turns out to be unusable.
 
         Raises:
             Unusable: it is damaged; `forget` it and begin again.
@@ -170,11 +193,15 @@ class Shelf:
         with self._guard:
             connection = self._connection()
             try:
-                connection.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
-                yield Worktable(connection)
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield Worktable(connection)
+                except LedgerError:  # what was asked cannot be; what was put there is true
+                    connection.execute("COMMIT")
+                    raise
                 connection.execute("COMMIT")
-            except sqlite3.DatabaseError as error:
-                if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+                if _code(error) == sqlite3.SQLITE_BUSY:
                     raise Busy(f"{self.path}: another process works on it; try again") from error
                 raise Unusable(str(error)) from error
             finally:
@@ -209,11 +236,10 @@ class Shelf:
             try:
                 return self._on_file(self.path)
             except (sqlite3.OperationalError, OSError) as error:
-                code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CANTOPEN) & 0xFF
-                if code == sqlite3.SQLITE_BUSY:
+                if _code(error) == sqlite3.SQLITE_BUSY:
                     raise Busy(f"{self.path}: another process works on it; try again") from error
                 self.path = None
-            except sqlite3.DatabaseError as error:
+            except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 raise Unusable(str(error)) from error
         if self._memory is None:
             self._memory = _raw(":memory:")
@@ -246,6 +272,24 @@ class Shelf:
 
 def _raw(name: str) -> sqlite3.Connection:
     return sqlite3.connect(name, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
+
+
+def _prints(connection: sqlite3.Connection, block: int) -> bytes | None:
+    try:
+        row = connection.execute(
+            "SELECT data, checksum FROM prints WHERE block = ?", (block,)
+        ).fetchone()
+    except (sqlite3.Error, UnicodeDecodeError):
+        return None
+    if row is None or not isinstance(row[0], bytes) or row[1] != zlib.crc32(row[0], block):
+        return None
+    data: bytes = row[0]
+    return data
+
+
+def _code(error: Exception) -> int:
+    code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    return code & 0xFF  # an extended code keeps its primary code in the low byte
 
 
 def _initialise(connection: sqlite3.Connection) -> None:

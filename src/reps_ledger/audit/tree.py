@@ -10,20 +10,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from contextlib import contextmanager
-from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from attrs import frozen
-
-from reps_ledger.audit.leaves import entry_hash
-from reps_ledger.audit.merkle import (
-    consistency_path,
-    inclusion_path,
-    reduced,
-    subtree,
-    verify_consistency,
-    verify_inclusion,
-)
+from reps_ledger.audit.blocks import LEVEL, Block, blocks_of
+from reps_ledger.audit.merkle import consistency_path, inclusion_path, subtree
+from reps_ledger.audit.proofs import Consistency, Inclusion
 from reps_ledger.audit.shelf import BLOCK, Shelf, Unusable
 from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound
 
@@ -32,137 +23,13 @@ if TYPE_CHECKING:
 
     from reps_ledger.audit.shelf import Worktable
     from reps_ledger.log import EventLog
-    from reps_ledger.log.eventlog import Stored
 
-__all__ = ["Block", "Consistency", "Inclusion", "Leaves", "Tree", "blocks_of"]
+__all__ = ["Leaves", "Tree"]
 
 T = TypeVar("T")
 P = TypeVar("P", bound="Inclusion | Consistency")
 
-_LEVEL: Final = BLOCK.bit_length() - 1
 _ATTEMPTS: Final = 3
-
-
-@frozen(kw_only=True)
-class Inclusion:
-    """A proof that an entry is in the tree of a size and a root.
-
-    Attributes:
-        position: the entry's position in its log.
-        index: of its leaf: how many entries come before it.
-        size: how many leaves the tree has.
-        root: the root of that tree.
-        leaf: the hash of the leaf.
-        path: the hashes that lead from the leaf to the root.
-    """
-
-    position: int
-    index: int
-    size: int
-    root: bytes
-    leaf: bytes
-    path: tuple[bytes, ...]
-
-    def verify(self) -> None:
-        """Check that the leaf leads to the root.
-
-        Raises:
-            InvalidProof: it does not.
-        """
-        verify_inclusion(self.index, self.size, self.leaf, self.path, self.root)
-
-
-@frozen(kw_only=True)
-class Consistency:
-    """A proof that a tree begins with all that an older one had.
-
-    Attributes:
-        old: the size of the older tree.
-        new: the size of the newer one.
-        old_root: the root of the older tree.
-        new_root: the root of the newer one.
-        path: the hashes that lead to both.
-    """
-
-    old: int
-    new: int
-    old_root: bytes
-    new_root: bytes
-    path: tuple[bytes, ...]
-
-    def verify(self) -> None:
-        """Check that the hashes lead to both roots.
-
-        Raises:
-            InvalidProof: they do not.
-        """
-        verify_consistency(self.old, self.new, self.old_root, self.new_root, self.path)
-
-
-class Block:
-    """Entries that are neighbours in the tree: at most `BLOCK` of them.
-
-    Attributes:
-        positions: of each.
-        hashes: of the leaf of each.
-    """
-
-    def __init__(self, positions: list[int], hashes: list[bytes]) -> None:
-        self.positions = positions
-        self.hashes = hashes
-        self._levels = [hashes]
-
-    @property
-    def full(self) -> bool:
-        """Whether it is a whole block."""
-        return len(self.hashes) == BLOCK
-
-    @property
-    def root(self) -> bytes:
-        """The root of a whole block."""
-        return self.node(_LEVEL, 0)
-
-    def node(self, level: int, number: int) -> bytes:
-        """Return a complete subtree in it."""
-        while len(self._levels) <= level:
-            below = self._levels[-1]
-            self._levels.append(reduced(below[: len(below) & ~1]))
-        return self._levels[level][number]
-
-
-def blocks_of(
-    log: EventLog,
-    *,
-    after: int = 0,
-    limit: int | None = None,
-    seen: Callable[[list[Stored]], None] | None = None,
-) -> Iterator[Block]:
-    """Yield a log's entries in blocks; only the last may be short. It may be empty.
-
-    Args:
-        log: which.
-        after: only what has a greater position.
-        limit: at most so many.
-        seen: is shown each block's entries as they are stored.
-
-    Raises:
-        Damaged: an entry is not of the types that a log has.
-    """
-    rows = log.stored(after=after, limit=limit)
-    while True:
-        block = list(islice(rows, BLOCK))
-        hashes: list[bytes] = []
-        position = after
-        try:
-            for position, name, data, tags in block:
-                hashes.append(entry_hash(position, name, data, tags))
-        except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            raise Damaged(f"position {position}: what is stored is no entry: {error}") from error
-        if seen is not None:
-            seen(block)
-        yield Block([row[0] for row in block], hashes)
-        if len(block) < BLOCK:
-            return
 
 
 class Leaves:
@@ -248,9 +115,9 @@ class Leaves:
         return size
 
     def _lookup(self, level: int, number: int) -> bytes:
-        if level >= _LEVEL:
-            return self._table.node(level - _LEVEL, number).hash
-        inside = _LEVEL - level
+        if level >= LEVEL:
+            return self._table.node(level - LEVEL, number).hash
+        inside = LEVEL - level
         return self._block(number >> inside).node(level, number & ((1 << inside) - 1))
 
     def _block(self, number: int) -> Block:
@@ -275,17 +142,32 @@ def _same(log: EventLog, table: Worktable, number: int) -> Block:
     """Return a full block as the log has it now.
 
     Raises:
-        Inconsistent: it is not what it was when it was put on the shelf.
+        _Changed: it is not what it was when it was put on the shelf.
     """
     block = next(blocks_of(log, after=_last_before(table, number), limit=BLOCK))
     if not block.full or block.root != table.node(0, number).hash:
-        raise Inconsistent(
-            f"the log is not what it was: between position {_last_before(table, number) + 1} and "
-            f"{table.node(0, number).last} entries were changed or removed since its tree was "
-            "last made. Verify a checkpoint that you kept. If you meant it (you restored a copy, "
-            "or began anew), remove the file that is kept beside the log, and begin again"
-        )
+        raise _Changed(_last_before(table, number) + 1, table.node(0, number).last)
     return block
+
+
+class _Changed(Exception):
+    """What is kept is whole, and the log says something else between two positions."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self.first = first
+        self.last = last
+        super().__init__(first, last)
+
+
+def _inconsistent(changed: _Changed, shelf: Shelf) -> Inconsistent:
+    first, last = changed.first, changed.last
+    where = f"at position {first}" if first == last else f"between position {first} and {last}"
+    again = "open it anew" if shelf.path is None else f"remove {shelf.path}"
+    return Inconsistent(
+        f"the log is not what it was: {where}, something was changed or removed since its tree "
+        "was last made. Verify a checkpoint that you kept. If you meant it (you restored a copy, "
+        f"or began anew), {again}"
+    )
 
 
 def _checked(proof: P) -> P:
@@ -326,6 +208,8 @@ class Tree:
                     return question(leaves)
             except Unusable:
                 self.shelf.forget()
+            except _Changed as changed:
+                raise _inconsistent(changed, self.shelf) from changed
         raise Damaged("the tree cannot be made: what is kept of it is damaged each time")
 
     @contextmanager
@@ -334,10 +218,15 @@ class Tree:
             if table.blocks:
                 _same(self._log, table, table.blocks - 1)
             after = _last_before(table, table.blocks)
+            kept = table.prints(table.blocks)
             edge = Block([], [])
             for block in blocks_of(self._log, after=after):
+                if kept is not None and (changed := block.differs(kept, after)) is not None:
+                    raise _Changed(changed, changed)
+                kept = None
                 if block.full:
                     table.add(block.hashes, block.root, block.positions[-1])
                 else:
                     edge = block
+                    table.keep(block.hashes)
             yield Leaves(self._log, table, edge)

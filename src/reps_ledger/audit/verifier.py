@@ -11,16 +11,17 @@ everything in it has one way only to be written, and the first thing wrong ends 
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from reps_ledger.audit.checkpoints import MAX_SIZE, SignedCheckpoint, read_checkpoint
+from reps_ledger.audit.checkpoints import SignedCheckpoint, read_checkpoint
 from reps_ledger.audit.leaves import entry_hash
 from reps_ledger.audit.merkle import HASH_BYTES, MAX_PATH, verify_inclusion
 from reps_ledger.audit.notes import VerifyingKey
+from reps_ledger.audit.reading import base64_of, document_of, fields_of, number_of, text_of
 from reps_ledger.domain.limits import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
 
@@ -155,7 +156,7 @@ def verify_bundle(
     key = VerifyingKey.parse(key) if isinstance(key, str) else key
     document = _document(bundle if isinstance(bundle, bytes) else _bytes_of(Path(bundle)))
     about = _about(document["about"])
-    checkpoint = read_checkpoint(_text(document["checkpoint"], "checkpoint"))
+    checkpoint = read_checkpoint(text_of(document["checkpoint"], "checkpoint"))
     checkpoint.verify(key)
     rows = document["entries"]
     if not isinstance(rows, list) or len(rows) > MAX_ENTRIES:
@@ -194,40 +195,11 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _document(data: bytes) -> dict[str, Any]:
-    if len(data) > MAX_BUNDLE:
-        raise InvalidBundle(f"a bundle has at most {MAX_BUNDLE:,} bytes")
-    try:
-        found = json.loads(
-            data.decode(),
-            object_pairs_hook=_once,
-            parse_constant=_no_number,
-            parse_float=_no_number,
-        )
-    except InvalidBundle:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise InvalidBundle(f"a bundle is JSON, in UTF-8: {error}") from error
+    found = document_of(data, MAX_BUNDLE, "a bundle")
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         told = found.get("format") if isinstance(found, dict) else None
         raise InvalidBundle(f"this is no {FORMAT!r}; it says {told!r:.60}", field="format")
-    return _fields(found, _FIELDS, "the bundle")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise InvalidBundle("a name is there twice in one object")
-    return found
-
-
-def _no_number(text: str) -> Any:
-    raise InvalidBundle(f"numbers here are whole: {text:.20}")
-
-
-def _fields(row: Any, names: frozenset[str], where: str) -> dict[str, Any]:
-    if not isinstance(row, dict) or row.keys() != names:
-        raise InvalidBundle(f"{where}: has {', '.join(sorted(names))}, and nothing else")
-    return row
+    return fields_of(found, _FIELDS, "the bundle")
 
 
 def _about(value: Any) -> tuple[str, str]:
@@ -235,51 +207,22 @@ def _about(value: Any) -> tuple[str, str]:
         case dict() if len(value) == 1:
             ((kind, name),) = value.items()
             if kind in _ABOUT:
-                return kind, _text(name, f"about.{kind}", most=MAX_NAME)
+                return kind, text_of(name, f"about.{kind}", most=MAX_NAME)
     raise InvalidBundle("about: names a member or a review", field="about")
 
 
-def _text(value: Any, where: str, *, most: int = MAX_ENTRY_BYTES) -> str:
-    if not isinstance(value, str) or len(value) > most:
-        raise InvalidBundle(f"{where}: a text of at most {most:,} characters", field=where)
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidBundle(f"{where}: not valid Unicode", field=where) from error
-    return value
-
-
-def _number(value: Any, where: str) -> int:
-    if type(value) is not int or not 0 <= value <= MAX_SIZE:
-        raise InvalidBundle(f"{where}: a whole number from 0", field=where)
-    return value
-
-
-def _base64(value: Any, where: str, *, most: int) -> bytes:
-    text = _text(value, where, most=4 * most // 3 + 4)
-    try:
-        found = b64decode(text, validate=True)
-    except ValueError as error:
-        raise InvalidBundle(f"{where}: not base64", field=where) from error
-    if b64encode(found).decode() != text:
-        raise InvalidBundle(f"{where}: base64 is written in one way only", field=where)
-    return found
-
-
 def _entry(row: Any, where: str) -> BundledEntry:
-    found = _fields(row, _ENTRY, where)
+    found = fields_of(row, _ENTRY, where)
     proof = found["proof"]
     if not isinstance(proof, list) or len(proof) > MAX_PATH:
         raise InvalidBundle(f"{where}.proof: a list of at most {MAX_PATH} hashes", field=where)
-    path = tuple(_base64(each, f"{where}.proof", most=HASH_BYTES) for each in proof)
-    data = _base64(found["data"], f"{where}.data", most=MAX_ENTRY_BYTES)
-    if len(data) > MAX_ENTRY_BYTES:
-        raise InvalidBundle(f"{where}.data: at most {MAX_ENTRY_BYTES:,} bytes", field=where)
+    path = tuple(base64_of(each, f"{where}.proof", most=HASH_BYTES) for each in proof)
+    data = base64_of(found["data"], f"{where}.data", most=MAX_ENTRY_BYTES)
     return BundledEntry(
-        index=_number(found["index"], f"{where}.index"),
-        position=_number(found["position"], f"{where}.position"),
-        name=_text(found["name"], f"{where}.name", most=MAX_NAME),
+        index=number_of(found["index"], f"{where}.index"),
+        position=number_of(found["position"], f"{where}.position"),
+        name=text_of(found["name"], f"{where}.name", most=MAX_NAME),
         data=data,
-        tags=_text(found["tags"], f"{where}.tags", most=_MAX_TAGS),
+        tags=text_of(found["tags"], f"{where}.tags", most=_MAX_TAGS),
         path=path,
     )

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field, frozen
 
+from reps_ledger.audit.blocks import blocks_of
 from reps_ledger.audit.checkpoints import SignedCheckpoint, read_checkpoint
 from reps_ledger.audit.merkle import Frontier
 from reps_ledger.audit.notes import VerifyingKey
-from reps_ledger.audit.shelf import BLOCK, PRINT_BYTES, Unusable
-from reps_ledger.audit.tree import blocks_of
+from reps_ledger.audit.shelf import BLOCK, Unusable
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
 from reps_ledger.log.saying import SaidTags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from reps_ledger.audit.shelf import Shelf, Worktable
-    from reps_ledger.audit.tree import Block
+    from reps_ledger.audit.blocks import Block
+    from reps_ledger.audit.shelf import Shelf
     from reps_ledger.log import EventLog
 
 __all__ = ["CODES", "AuditFinding", "Verification", "verify_log"]
@@ -131,8 +131,8 @@ def verify_log(
     reading = _Reading(found)
     said = SaidTags()
     with ThreadPoolExecutor(1) as aside:
-        # A log in memory has one connection, for which the two would only wait.
-        alone = shelf is None or shelf.path is None
+        # Only a file's connections are many: for another log's the two would wait in turn.
+        alone = getattr(log.recorder, "path", None) is None
         asked = None if alone else aside.submit(log.structure_problems)
         try:
             _read(log, reading, shelf, said)
@@ -196,7 +196,7 @@ class _Reading:
             if self.entries + len(rest) == self.checkpoint.size:
                 self.root = self._frontier.root(rest)
         if self.differs is None and kept is not None:
-            self.differs = _first_difference(block, kept, self.last)
+            self.differs = block.differs(kept, self.last)
         if block.full:
             self._frontier.push(block.root)
         self.entries += len(block.hashes)
@@ -225,24 +225,18 @@ class _Reading:
         return findings
 
 
-def _first_difference(block: Block, kept: bytes, before: int) -> int | None:
-    prints = [found[:PRINT_BYTES] for found in block.hashes]
-    if b"".join(prints) == kept:
-        return None
-    for index, found in enumerate(prints):
-        if kept[index * PRINT_BYTES :][:PRINT_BYTES] != found:
-            return block.positions[index]
-    return (block.positions[-1] if block.positions else before) + 1
-
-
 def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: SaidTags) -> None:
     with ExitStack() as stack:
-        table: Worktable | None = None
+        kept: Callable[[int], bytes | None] = _nothing
         if shelf is not None and shelf.exists:
             with suppress(Unusable, Busy, InvalidInput):
-                table = stack.enter_context(shelf.opened(writing=False))
+                kept = stack.enter_context(shelf.looked_at())
         for number, block in enumerate(blocks_of(log, seen=said.add)):
-            reading.add(block, None if table is None else table.prints(number))
+            reading.add(block, kept(number))
+
+
+def _nothing(_: int) -> None:
+    return None
 
 
 def _database(

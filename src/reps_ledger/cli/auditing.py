@@ -15,9 +15,10 @@ from reps_ledger.audit import (
     VerifyingKey,
     make_key,
     read_checkpoint,
+    verify_between,
     verify_bundle,
-    verify_consistency,
 )
+from reps_ledger.audit.joining import consistency_values
 from reps_ledger.cli.options import REFUSED, AsJson, Target, Zone, failing, opened
 from reps_ledger.cli.output import complain, say, show_json
 from reps_ledger.errors import InvalidBundle, InvalidInput
@@ -55,6 +56,11 @@ def register_audit(app: typer.Typer) -> None:
     app.command(
         epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub"
     )(consistency)
+    app.command(
+        "verify-consistency",
+        epilog="Example: reps-ledger verify-consistency reps.checkpoint newer.checkpoint "
+        "proof.json --key reps.pub",
+    )(verify_consistency)
     app.command(
         epilog="Example: reps-ledger bundle ana.json -l reps.db --member ana --key reps.key"
     )(bundle)
@@ -203,16 +209,20 @@ def consistency(
             if each is not None:
                 each.verify(signer)
         found = open_ledger.prove_consistency(older, newer, state=state)
-        verify_consistency(found.old, found.new, older.root, found.new_root, found.path)
-    show_json(
-        {
-            "old": found.old,
-            "new": found.new,
-            "old_root": b64encode(found.old_root).decode(),
-            "new_root": b64encode(found.new_root).decode(),
-            "proof": _proof(found.path),
-        }
-    )
+    show_json(consistency_values(found))
+
+
+def verify_consistency(
+    old: Checkpoint,
+    new: Annotated[Path, typer.Argument(help="The file of a newer one.")],
+    proof: Annotated[Path, typer.Argument(help="What consistency printed.")],
+    key: Key,
+) -> None:
+    """Verify that a checkpoint begins with all that an older one signed: no ledger is needed."""
+    with failing():
+        older, newer = _kept(old), _kept(new)
+        verify_between(older, newer, _text(proof).encode(), _verifying(key))
+    say(f"The {newer.size:,} entries begin with the {older.size:,} that were signed before.")
 
 
 def bundle(

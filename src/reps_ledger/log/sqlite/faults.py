@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KNOWN", "is_busy", "of_path", "translated", "writable"]
 
-KNOWN: Final = (sqlite3.Error, OSError, UnicodeEncodeError, OverflowError)
+KNOWN: Final = (sqlite3.Error, OSError, UnicodeError, OverflowError)
 """What ``translated`` understands."""
 
 _PRIMARY: Final = 0xFF  # an extended code keeps its primary code in the low byte
@@ -91,6 +91,8 @@ def translated(error: Exception, path: Path | None) -> LedgerError:
             return StorageError(f"{where}: {error.strerror or error}")
         case UnicodeEncodeError():
             return InvalidInput(f"text that is not valid Unicode cannot be stored: {error}")
+        case UnicodeDecodeError():  # SQLite's own words about a damaged file are damaged too
+            return Damaged(f"{where}: {_DAMAGED[1]}: {error}")
         case OverflowError():
             return TooLarge(f"SQLite cannot store a value of this size: {error}")
         case _:

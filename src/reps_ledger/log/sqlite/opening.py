@@ -202,7 +202,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
         _use_wal(connection, timeout)
         _assure(connection, timeout)
-    except (LedgerError, sqlite3.Error):
+    except (LedgerError, sqlite3.Error, UnicodeError):
         connection.close()
         raise
     return connection

@@ -159,7 +159,7 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
         count, head = connection.execute(_GAPS).fetchone()
         if count != head:
             yield f"{head} is the last position, but there are {count} entries"
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         yield str(error)
 
 
@@ -181,5 +181,5 @@ def index_problems(connection: sqlite3.Connection, said: SaidTags | None = None)
             yield f"position {position}: the tag {tag!r} is not in the index"
         for position, tag in connection.execute(_UNTRUE):
             yield f"position {position}: the index has {tag!r}, the entry does not"
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         yield str(error)
