@@ -19,8 +19,8 @@ __all__ = [
     "postgres_server",
     "sqlite_path",
     "sqlite_recorder",
-    "tell",
     "targets",
+    "tell",
     "umadb_url",
 ]
 
