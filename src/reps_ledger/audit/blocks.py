@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from reps_ledger.audit.leaves import entry_hash
+from reps_ledger.audit.leaves import entry_hashes
 from reps_ledger.audit.merkle import reduced
 from reps_ledger.audit.shelf import BLOCK, PRINT_BYTES
 from reps_ledger.errors import Damaged
@@ -20,6 +20,8 @@ __all__ = ["LEVEL", "Block", "blocks_of"]
 
 LEVEL: Final = BLOCK.bit_length() - 1
 """The level of the root of a full block."""
+
+_NO_ENTRY: Final = (AttributeError, OverflowError, TypeError, ValueError)
 
 
 class Block:
@@ -89,15 +91,22 @@ def blocks_of(
     rows = log.stored(after=after, limit=limit)
     while True:
         block = list(islice(rows, BLOCK))
-        hashes: list[bytes] = []
-        position = after
         try:
-            for position, name, data, tags in block:
-                hashes.append(entry_hash(position, name, data, tags))
-        except (AttributeError, OverflowError, TypeError, ValueError) as error:
-            raise Damaged(f"position {position}: what is stored is no entry: {error}") from error
+            hashes = entry_hashes(block)
+        except _NO_ENTRY as error:
+            raise Damaged(f"position {_odd(block)}: what is stored is no entry: {error}") from error
         if seen is not None:
             seen(block)
         yield Block([row[0] for row in block], hashes)
         if len(block) < BLOCK:
             return
+
+
+def _odd(rows: list[Stored]) -> int:
+    """Return the first position of what cannot be hashed."""
+    for row in rows:
+        try:
+            entry_hashes([row])
+        except _NO_ENTRY:
+            return row[0]
+    raise AssertionError  # pragma: no cover — one of them could not be hashed
