@@ -59,7 +59,7 @@ EXTRAS: Final[dict[str, set[str]]] = {
 }
 """What each extra of the design brings, as modules."""
 
-NEED_THEIR_EXTRA: Final = frozenset({"cli", "replay"})
+NEED_THEIR_EXTRA: Final = frozenset({"cli", "replay", "testing"})
 """Layers that nothing imports but from within functions."""
 
 
@@ -349,7 +349,7 @@ def test_extras_are_those_that_the_code_needs() -> None:
     optional: dict[str, list[str]] = project()["optional-dependencies"]
     used = set(foreign())
     needed = {extra for extra, modules in EXTRAS.items() if modules & used}
-    assert set(optional) - {"all", "dev"} == needed
+    assert set(optional) - {"all", "bench", "dev"} == needed
     for extra in needed:
         wanted = {OF_DISTRIBUTION.get(module, module) for module in EXTRAS[extra] & used}
         assert wanted <= distributions(optional[extra])

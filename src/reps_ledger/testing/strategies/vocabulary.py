@@ -1,0 +1,249 @@
+"""What histories speak of: kinds of fact, and the few words that make them meet one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, frozen
+
+from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
+from reps_ledger.policies.language.belonging import Affiliated, InCommunity, WithAccount
+from reps_ledger.policies.language.bodies import LargestShare
+from reps_ledger.policies.language.clocks import Tenure
+from reps_ledger.policies.language.counts import Distinct
+from reps_ledger.policies.language.learned import Accepted, Completed, Exempt
+from reps_ledger.policies.language.measures import Compare, NumberMeasure
+from reps_ledger.policies.language.people import Held, Holds, Joined, OnLeave, Retired
+from reps_ledger.policies.language.reviewed import InOutcome, Noticed, Previously
+from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.language.shares import Missed
+from reps_ledger.policies.language.walking import parts
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+__all__ = [
+    "FAMILIES",
+    "FAMILY_OF",
+    "Vocabulary",
+    "days_in",
+    "families_of",
+    "vocabulary_of",
+    "widths_in",
+]
+
+_DAY: Final = timedelta(days=1)
+
+WORDS: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+    {
+        "account": ("a",),
+        "activity": ("event", "talk"),
+        "agreement": ("nda",),
+        "amount": (1, 2.5),
+        "areas": ("web", "l10n"),
+        "channel": ("mail",),
+        "community": ("paris", "lyon"),
+        "course": ("onboarding",),
+        "kind": ("vote", "volunteer", "employee", "staff"),
+        "notice": ("n1", "n2", "n3"),
+        "opportunity": ("o1", "o2", "o3"),
+        "organisation": ("acme", "umbrella"),
+        "outcome": ("good", "fair", "bad"),
+        "parent": ("paris", "lyon"),
+        "policy": ("p",),
+        "provider": ("github",),
+        "review": ("r1", "r2"),
+        "role": ("rep", "mentor"),
+        "stage": ("nudge", "warning"),
+        "version": ("1", "2"),
+    }
+)
+"""Words of fields, by name: the same few in every fact, so that beginnings find their ends."""
+
+FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "people": (
+            *("member.joined", "member.retired", "member.returned", "account.linked"),
+            *("account.unlinked", "affiliation.started", "affiliation.ended"),
+        ),
+        "reports": ("report.filed", "report.filed", "report.verified"),
+        "roles": (
+            *("role.assigned", "role.ended", "community.joined", "community.left"),
+            *("mentor.assigned", "mentor.released"),
+        ),
+        "vouches": ("vouch.given", "vouch.given", "vouch.withdrawn"),
+        "learning": ("course.completed", "agreement.accepted", "agreement.revoked"),
+        "leave": ("leave.started", "leave.ended"),
+        "notices": ("notice.sent", "notice.answered"),
+        "reviews": ("review.opened", "review.decided", "exemption.granted"),
+        "applications": ("application.filed", "application.decided"),
+        "opportunities": ("opportunity.held", "opportunity.taken"),
+    }
+)
+"""Kinds of fact that belong together, by stored name; a kind told twice comes twice as often."""
+
+FAMILY_OF: Final = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
+"""Its family for each kind, by stored name."""
+
+_LOOKED_AT: Final[Mapping[type, tuple[str, ...]]] = {
+    Accepted: ("learning",),
+    Affiliated: ("people",),
+    Completed: ("learning",),
+    Exempt: ("reviews",),
+    Held: ("roles",),
+    Holds: ("people", "roles"),
+    InCommunity: ("roles",),
+    InOutcome: ("reviews",),
+    Joined: ("people",),
+    LargestShare: ("people", "roles"),
+    Missed: ("leave", "opportunities", "roles"),
+    Noticed: ("notices", "reports"),
+    OnLeave: ("leave",),
+    Previously: ("reviews",),
+    Retired: ("people",),
+    Tenure: ("people", "roles"),
+    WithAccount: ("people",),
+}
+"""Families of facts at which conditions and measures look."""
+
+_MOST_TIMES: Final = 120
+"""The longest run of a fact that a history repeats to reach a threshold."""
+
+
+@frozen
+class Vocabulary:
+    """What histories speak of.
+
+    Attributes:
+        kinds: stored names, some of them several times to come more often.
+        words: the words of fields, by name.
+        classes: a service's own kinds of fact.
+        widths: on the edges of whose windows things happen.
+        days: dates that matter.
+        sources: where entries may come from.
+        recorders: by whom they may be recorded.
+        times: how often a fact may come in a row.
+    """
+
+    kinds: tuple[str, ...]
+    words: Mapping[str, tuple[Any, ...]] = field(default=WORDS, hash=False)
+    classes: tuple[type[Fact], ...] = ()
+    widths: frozenset[Width] = frozenset()
+    days: frozenset[date] = frozenset()
+    sources: tuple[str, ...] = ()
+    recorders: tuple[str, ...] = ()
+    times: tuple[int, ...] = ()
+    _registry: Registry = field(init=False, eq=False, repr=False)
+
+    @_registry.default
+    def _known(self) -> Registry:
+        return Registry((*BUILT_IN, *self.classes))
+
+    @property
+    def registry(self) -> Registry:
+        """The kinds of fact that it may speak of."""
+        return self._registry
+
+
+def vocabulary_of(
+    value: object = None,
+    *,
+    classes: Iterable[type[Fact]] = (),
+    families: Collection[str] = (),
+    of: Collection[Width] = (),
+) -> Vocabulary:
+    """Return the words in which to speak of what a policy or a condition looks at.
+
+    Args:
+        value: a policy, a condition, a charter; None for everything.
+        classes: a service's own kinds of fact.
+        families: of `FAMILIES`, instead of those that the value looks at.
+        of: widths, instead of those in the value.
+    """
+    own = tuple(classes)
+    told = {name: dict.fromkeys(words) for name, words in WORDS.items()}
+    named: dict[str, dict[Any, None]] = {}
+    for part in parts(value):
+        for name in WORDS:
+            said = getattr(part, name, None)
+            if isinstance(said, str) and said and not isinstance(part, Policy):
+                named.setdefault(name, {})[said] = None
+        for said in getattr(part, "outcomes", ()) if isinstance(part, Previously) else ():
+            named.setdefault("outcome", {})[said] = None
+        if isinstance(part, Facts):
+            for item in part.where:
+                kept = [each for each in item.values if each is not None]
+                named.setdefault(item.name, {}).update(dict.fromkeys(kept))
+        if isinstance(part, Policy):
+            named.setdefault("policy", {})[part.name] = None
+            stages = {item.stage: None for item in part.notices}
+            named.setdefault("stage", {}).update(stages)
+            named.setdefault("outcome", {}).update(dict.fromkeys(part.outcomes))
+    words = {name: (*named.get(name, {}), *told.get(name, {})) for name in {*named, *told}}
+    selections = [part for part in parts(value) if isinstance(part, Facts)]
+    chosen = families or sorted(families_of(value) if value is not None else FAMILIES)
+    kinds = [kind for family in chosen for kind in FAMILIES[family]]
+    asked = [kind for each in selections for kind in each.kinds]
+    kinds += [kind for kind in asked if kind in FAMILY_OF]
+    mine = [kind_of(cls).name for cls in own]
+    kinds += [kind for kind in mine if value is None or kind in asked] * (1 if families else 2)
+    return Vocabulary(
+        kinds=tuple(kinds),
+        words=MappingProxyType({name: tuple(dict.fromkeys(each)) for name, each in words.items()}),
+        classes=own,
+        widths=frozenset(of or widths_in(value)),
+        days=frozenset(days_in(value)),
+        sources=tuple(dict.fromkeys(source for each in selections for source in each.sources)),
+        recorders=tuple(dict.fromkeys(by for each in selections for by in each.recorded_by)),
+        times=_times(value),
+    )
+
+
+def widths_in(value: object) -> set[Width]:
+    """Return every width in an expression."""
+    return {part for part in parts(value) if isinstance(part, Width)}
+
+
+def days_in(value: object) -> set[date]:
+    """Return every date in an expression, and the day after each."""
+    found = {
+        said
+        for part in parts(value)
+        for name in ("since", "until", "before", "day")
+        if isinstance(said := getattr(part, name, None), date)
+    }
+    return found | {day + _DAY for day in found}
+
+
+def families_of(value: object) -> frozenset[str]:
+    """Return the families of facts that make a difference to an expression."""
+    found: set[str] = set()
+    for part in parts(value):
+        found.update(_LOOKED_AT.get(type(part), ()))
+        if isinstance(part, Policy):
+            found.update({"people", "notices"} if part.notices else {"people"})
+        if getattr(part, "pausing", False):
+            found.add("leave")
+        if isinstance(part, Facts):
+            found.update(FAMILY_OF[kind] for kind in part.kinds if kind in FAMILY_OF)
+            if part.verified is not None:
+                found.add("reports")
+    return frozenset(found or {"people"})
+
+
+def _times(value: object) -> tuple[int, ...]:
+    """Return how often things may have to happen for a comparison to turn."""
+    found: set[int] = set()
+    for part in parts(value):
+        if isinstance(part, Compare) and isinstance(part.measure, NumberMeasure):
+            number: Any = part.threshold
+            if part.measure.whole and isinstance(number, int) and number <= _MOST_TIMES:
+                found |= {number - 1, number, number + 1}
+        if isinstance(part, Distinct):
+            found.add(2)
+    return tuple(sorted(number for number in found if number > 1))
