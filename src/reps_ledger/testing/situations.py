@@ -157,7 +157,7 @@ def situations(
     value = about if about is not None or not isinstance(judge, Policy) else judge
     whole = isinstance(judge, Policy) and judge.of == "community"
     words = vocabulary_of(value, classes=own)
-    who: list[str] = [PEOPLE[0]] * 3 + list(PEOPLE[1:3])
+    who: list[str] = [PEOPLE[0]] * 6 + list(PEOPLE[1:3])
     if whole:
         who = [str(each) for each in words.words["community"]]
     if histories is not None:

@@ -166,10 +166,7 @@ def told(
     perhaps = st.one_of(st.none(), when)
     made = {name: kind_of_words(name, vocabulary) for name in dict.fromkeys(vocabulary.kinds)}
     families = _families(vocabulary.kinds, odd=bool(odd))
-    often = ["reports"] * 3 if len(families) > _MANY and "reports" in families else []
-    chosen = st.lists(
-        st.sampled_from([*sorted(families), *often]), min_size=1, max_size=3, unique=True
-    )
+    chosen = _chosen(sorted(families), focused=bool(vocabulary.named or vocabulary.times))
     anything = any_facts(*odd) if odd else st.nothing()
     combinations = {name: st.integers(0, kind.size - 1) for name, kind in made.items()}
     targets = st.integers(0, _TARGETS)
@@ -200,6 +197,15 @@ def told(
         return draw(st.lists(an_offer(kinds), min_size=min_size, max_size=max_size))
 
     return several_offers()
+
+
+def _chosen(families: Sequence[str], *, focused: bool) -> SearchStrategy[list[str]]:
+    """Choose a few families of many, reports most often; or most, of what somebody asks for."""
+    if focused:
+        least = min(2, len(families))
+        return st.lists(st.sampled_from(families), min_size=least, unique=True)
+    often = ["reports"] * 3 if len(families) > _MANY and "reports" in families else []
+    return st.lists(st.sampled_from([*families, *often]), min_size=1, max_size=3, unique=True)
 
 
 def _families(kinds: Sequence[str], *, odd: bool) -> dict[str, list[tuple[str, str]]]:

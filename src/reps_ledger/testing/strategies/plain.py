@@ -128,7 +128,7 @@ def _options(
     if choices := choices_of(described.cls, attribute):
         return [*given, *choices]
     if shape == "bool":
-        return [default, default, not default] if given else [False, True]
+        return [*[default] * 5, not default] if given else [False, True]
     if name == "report":
         return [Earlier(number) for number in range(_NEAR)]
     if shape in {"int", "float"}:
@@ -138,17 +138,21 @@ def _options(
     if shape == "list":
         first, second = (*words, "a", "b")[:2]
         return [(), (first,), (first, second), (second,)]
-    return _texts(attribute, hint, words)
+    return _texts(attribute, hint, words, asked=name in vocabulary.named)
 
 
-def _texts(attribute: attrs.Attribute[Any], hint: Any, words: Sequence[Any]) -> Sequence[Any]:
+def _texts(
+    attribute: attrs.Attribute[Any], hint: Any, words: Sequence[Any], *, asked: bool
+) -> Sequence[Any]:
     default = attribute.default
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
-    if default is None and words:
-        return [None, None, *words] if not attribute.metadata.get("personal") else [None, *words]
+    if attribute.metadata.get("personal") and default is not attrs.NOTHING:
+        return [None, *words] if default is None and words else ()
+    if words and asked:  # what it asks for by name, and something else
+        return [*words[:-1] * 2, words[-1], *([default] if default is not attrs.NOTHING else [])]
     if default is not attrs.NOTHING:
-        return [default, default, *words] if not attribute.metadata.get("personal") else ()
+        return [default, default, *words]
     if words:
         return words
     if attribute.validator is checks.is_reason:
@@ -158,7 +162,7 @@ def _texts(attribute: attrs.Attribute[Any], hint: Any, words: Sequence[Any]) -> 
 
 def _persons(name: str, shape: str, *, optional: bool) -> Sequence[Any]:
     if name == "member":
-        return [Person(place, of_member=True) for place in (0, 0, 0, 1, 2)]
+        return [Person(place, of_member=True) for place in (0, 0, 0, 0, 1, 2)]
     others = [Person(place, of_member=False) for place in (1, 1, 2)]
     if shape == "list":
         return [(), (others[0],), (others[0], others[2])]

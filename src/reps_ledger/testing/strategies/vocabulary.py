@@ -23,6 +23,8 @@ from reps_ledger.policies.language.shares import Missed
 from reps_ledger.policies.language.walking import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.spans import BEGINNINGS
+from reps_ledger.testing.strategies.matching import FOLLOWS
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -91,25 +93,25 @@ FAMILY_OF: Final = {kind: family for family, kinds in FAMILIES.items() for kind 
 """Its family for each kind, by stored name."""
 
 _LOOKED_AT: Final[Mapping[type, tuple[str, ...]]] = {
-    Accepted: ("learning",),
-    Affiliated: ("people",),
-    Completed: ("learning",),
-    Exempt: ("reviews",),
-    Held: ("roles",),
-    Holds: ("people", "roles"),
-    InCommunity: ("roles",),
-    InOutcome: ("reviews",),
-    Joined: ("people",),
-    LargestShare: ("people", "roles"),
-    Missed: ("leave", "opportunities", "roles"),
-    Noticed: ("notices", "reports"),
-    OnLeave: ("leave",),
-    Previously: ("reviews",),
-    Retired: ("people",),
-    Tenure: ("people", "roles"),
-    WithAccount: ("people",),
+    Accepted: ("agreement.accepted", "agreement.accepted", "agreement.revoked"),
+    Affiliated: ("affiliation.started", "affiliation.started", "affiliation.ended"),
+    Completed: ("course.completed",),
+    Exempt: ("exemption.granted",),
+    Held: ("role.assigned", "role.assigned", "role.ended"),
+    Holds: ("role.assigned", "role.assigned", "role.ended", "member.retired"),
+    InCommunity: ("community.joined", "community.joined", "community.left"),
+    InOutcome: ("review.opened", "review.decided", "review.decided"),
+    Joined: ("member.joined",),
+    LargestShare: ("affiliation.started", "affiliation.ended", "role.assigned"),
+    Missed: ("opportunity.held", "opportunity.held", "opportunity.taken", "leave.started"),
+    Noticed: ("notice.sent", "notice.sent", "notice.answered", "report.filed"),
+    OnLeave: ("leave.started", "leave.started", "leave.ended"),
+    Previously: ("review.opened", "review.decided", "review.decided"),
+    Retired: ("member.retired", "member.returned"),
+    Tenure: ("member.joined", "role.assigned", "role.ended"),
+    WithAccount: ("account.linked", "account.unlinked", "member.joined"),
 }
-"""Families of facts at which conditions and measures look."""
+"""Kinds of fact at which conditions and measures look."""
 
 _MOST_TIMES: Final = 120
 """The longest run of a fact that a history repeats to reach a threshold."""
@@ -128,6 +130,7 @@ class Vocabulary:
         sources: where entries may come from.
         recorders: by whom they may be recorded.
         times: how often a fact may come in a row.
+        named: the fields of which what they are made for asks by name.
     """
 
     kinds: tuple[str, ...]
@@ -138,6 +141,7 @@ class Vocabulary:
     sources: tuple[str, ...] = ()
     recorders: tuple[str, ...] = ()
     times: tuple[int, ...] = ()
+    named: frozenset[str] = frozenset()
     _registry: Registry = field(init=False, eq=False, repr=False)
 
     @_registry.default
@@ -184,14 +188,18 @@ def vocabulary_of(
             stages = {item.stage: None for item in part.notices}
             named.setdefault("stage", {}).update(stages)
             named.setdefault("outcome", {}).update(dict.fromkeys(part.outcomes))
-    words = {name: (*named.get(name, {}), *told.get(name, {})) for name in {*named, *told}}
+    words = {
+        name: (*named.get(name, {}), *[*told.get(name, {})][: 1 if name in named else None])
+        for name in {*named, *told}
+    }
     selections = [part for part in parts(value) if isinstance(part, Facts)]
-    chosen = families or sorted(families_of(value) if value is not None else FAMILIES)
-    kinds = [kind for family in chosen for kind in FAMILIES[family]]
-    asked = [kind for each in selections for kind in each.kinds]
-    kinds += [kind for kind in asked if kind in FAMILY_OF]
-    mine = [kind_of(cls).name for cls in own]
-    kinds += [kind for kind in mine if value is None or kind in asked] * (1 if families else 2)
+    if families:
+        kinds = [kind for family in families for kind in FAMILIES[family]]
+    elif value is None:
+        kinds = [kind for family in sorted(FAMILIES) for kind in FAMILIES[family]]
+        kinds += [kind_of(cls).name for cls in own] * 2
+    else:
+        kinds = kinds_of(value)
     return Vocabulary(
         kinds=tuple(kinds),
         words=MappingProxyType({name: tuple(dict.fromkeys(each)) for name, each in words.items()}),
@@ -201,6 +209,7 @@ def vocabulary_of(
         sources=tuple(dict.fromkeys(source for each in selections for source in each.sources)),
         recorders=tuple(dict.fromkeys(by for each in selections for by in each.recorded_by)),
         times=_times(value),
+        named=frozenset(named),
     )
 
 
@@ -220,20 +229,31 @@ def days_in(value: object) -> set[date]:
     return found | {day + _DAY for day in found}
 
 
+def kinds_of(value: object) -> list[str]:
+    """Return the kinds of fact that make a difference to an expression, some several times."""
+    found = ["member.joined"]
+    for part in parts(value):
+        found += _LOOKED_AT.get(type(part), ())
+        if isinstance(part, Policy) and part.notices:
+            found += _LOOKED_AT[Noticed]
+        if getattr(part, "pausing", False):
+            found += _LOOKED_AT[OnLeave]
+        if getattr(part, "organisation_of", None):
+            found += _LOOKED_AT[Affiliated]
+        if isinstance(part, Facts):
+            found += part.kinds * 2
+            if part.verified is not None:
+                found += ["report.verified"] * 2
+            if part.lasting:
+                ends = {end for kind in part.kinds for end in BEGINNINGS[kind].ends}
+                found += sorted(end for end in ends if end in FAMILY_OF)
+    found += [FOLLOWS[kind][0] for kind in dict.fromkeys(found) if kind in FOLLOWS]
+    return found if len(set(found)) > 1 else [*found, "report.filed"]
+
+
 def families_of(value: object) -> frozenset[str]:
     """Return the families of facts that make a difference to an expression."""
-    found: set[str] = set()
-    for part in parts(value):
-        found.update(_LOOKED_AT.get(type(part), ()))
-        if isinstance(part, Policy):
-            found.update({"people", "notices"} if part.notices else {"people"})
-        if getattr(part, "pausing", False):
-            found.add("leave")
-        if isinstance(part, Facts):
-            found.update(FAMILY_OF[kind] for kind in part.kinds if kind in FAMILY_OF)
-            if part.verified is not None:
-                found.add("reports")
-    return frozenset(found or {"people"})
+    return frozenset(FAMILY_OF[kind] for kind in kinds_of(value) if kind in FAMILY_OF)
 
 
 def _times(value: object) -> tuple[int, ...]:
