@@ -14,6 +14,7 @@ from reps_ledger.policies import Policy
 from reps_ledger.testing.laws.law import name_of
 from reps_ledger.testing.pasting import regression_test
 from reps_ledger.testing.situations import Judge, Situation, judged, situations, words_of
+from reps_ledger.testing.whittling import whittled
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -115,6 +116,7 @@ def find_disagreement(
         found = find(strategy, differ, settings=Settings(chosen, database=None))
     except NoSuchExample:
         return None
+    found = whittled(found, differ)
     first, second = (judged(each, found.subject(each)) for each in (one, other))
     return Disagreement(one=one, other=other, situation=found, outcomes=(first, second))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 from msgspec.structs import replace
 
-from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
+from reps_ledger.domain.amendments import Amendments, resolve
 from reps_ledger.domain.entries import Entry, entry_tag, people_in, unique
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
 from reps_ledger.importers.rows import write_row
@@ -152,11 +152,6 @@ class Recorded:
         )
         return found
 
-    @property
-    def amends(self) -> bool:
-        """Whether anything in it corrects, retracts or merges."""
-        return any(entry.name in AMENDING for entry in self.entries)
-
     def everybody(self) -> Everybody:
         """Return those of whom it speaks, to evaluate policies on."""
         found: Everybody = self._once(
@@ -179,6 +174,10 @@ class Recorded:
             replace(entry, position=place, origin=place) for place, entry in enumerate(entries, 1)
         )
         return evolve(self, entries=tuple(numbered))
+
+    def settled(self) -> Recorded:
+        """Return a history in which what stands was recorded so from the beginning."""
+        return self.of(sorted(self.standing, key=lambda entry: entry.position))
 
     def rows(self) -> list[dict[str, Any]]:
         """Return it in the exchange format, a row for each entry."""

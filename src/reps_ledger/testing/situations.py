@@ -17,8 +17,7 @@ from reps_ledger.testing.pasting import situation_code
 from reps_ledger.testing.recorded import Recorded, Told, moment, tell_all
 from reps_ledger.testing.strategies.amending import as_ofs
 from reps_ledger.testing.strategies.edges import reviews, zones
-from reps_ledger.testing.strategies.histories import histories as legal_histories
-from reps_ledger.testing.strategies.histories import raw_histories
+from reps_ledger.testing.strategies.histories import legal_drawer, raw_drawer
 from reps_ledger.testing.strategies.values import PEOPLE
 from reps_ledger.testing.strategies.vocabulary import days_in, vocabulary_of, widths_in
 from reps_ledger.testing.timelines import timeline
@@ -164,36 +163,38 @@ def situations(
         return histories.flatmap(lambda history: _looking_at(history, value, who, fixed=whole))
     places = zones() if zone is None else st.just(zone)
     longest = max(max_size, *(each + 4 for each in words.times), 0)
-    cut = st.sampled_from([None, None, None, 1, 2, 3])
+    drawers = [legal_drawer(words, max_size=longest)] * 3
+    drawers.append(raw_drawer(words, max_size=longest, odd=False))
+    kinds, cut = st.sampled_from(drawers), st.sampled_from([None, None, None, 1, 2, 3])
+    named, reviewed = st.sampled_from(who), _reviews_of(value)
 
     @st.composite
     def around(draw: st.DrawFn) -> Situation:
         place = draw(places)
-        at = draw(_reviews_of(value, place))
-        make: Any = legal_histories if draw(_MOSTLY) else raw_histories
-        more = {} if make is legal_histories else {"odd": False}
-        history = draw(make(about=value, facts=own, max_size=longest, at=at, zone=place, **more))
+        day, width = draw(reviewed)
+        at = (
+            day_start(day, place)
+            if isinstance(day, date) and not isinstance(day, datetime)
+            else day
+        )
+        if width is not None:
+            at = width.after(at, place)
+        history = draw(kinds)(draw, at, place)
         back = draw(cut)
         known = len(history) if back is None else max(0, len(history) - back)
-        return Situation(history=history, who=draw(st.sampled_from(who)), at=at, known_at=known)
+        return Situation(history=history, who=draw(named), at=at, known_at=known)
 
     return around()
 
 
-_MOSTLY = st.sampled_from([True, True, True, False])
-
-
-def _reviews_of(value: object, zone: tzinfo) -> SearchStrategy[datetime]:
+def _reviews_of(value: object) -> SearchStrategy[Any]:
+    """Make reviews: instants, or dates with a width after which; of dates that matter mostly."""
+    plain = reviews().map(lambda at: (at, None))
     days = sorted(days_in(value))
     if not days:
-        return reviews()
-    dated = st.sampled_from(days).map(lambda day: day_start(day, zone))
-    around = st.builds(
-        lambda at, width: at if width is None else width.after(at, zone),
-        dated,
-        st.sampled_from([None, None, *sorted(widths_in(value), key=str)]),
-    )
-    return st.one_of(around, reviews())
+        return plain
+    after = st.sampled_from([None, None, *sorted(widths_in(value), key=str)])
+    return st.one_of(st.tuples(st.sampled_from(days), after), plain)
 
 
 def _looking_at(

@@ -10,7 +10,7 @@ from attrs import frozen
 from hypothesis import HealthCheck, Phase, find
 from hypothesis import given as given_hypothesis
 from hypothesis import settings as Settings  # noqa: N812 — a class, whatever its case
-from hypothesis.errors import NoSuchExample
+from hypothesis.errors import Flaky, NoSuchExample
 
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies import Policy
@@ -47,6 +47,7 @@ from reps_ledger.testing.laws.truths import (
     totality,
 )
 from reps_ledger.testing.situations import Judge, Situation, judged, situations
+from reps_ledger.testing.whittling import whittled
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -155,14 +156,20 @@ def check_policy(
     def look(situation: Situation, only: Iterable[Law]) -> None:
         tally.add(situation)
         for each in only:
-            each(policy, situation, promises)
+            try:
+                each(policy, situation, promises)
+            except LawBroken as broken:
+                broken.looked_at = tally.situations
+                raise
 
     for situation in examples:
         look(situation, asked)
     chosen = _without_deadline(settings)
     first = _first_broken(strategy, asked, look, chosen)
     if first is not None:
-        raise _smallest(policy, strategy, first, promises, chosen) from None
+        smallest = _smallest(policy, strategy, first.law, promises, chosen)
+        smallest.looked_at = first.looked_at
+        raise smallest from None
     if reachability in asked:
         _reach(policy, strategy, promises, tally, chosen)
     return Checked(
@@ -236,9 +243,9 @@ def _without_deadline(settings: Settings | None) -> Settings:
 
 def _first_broken(
     strategy: SearchStrategy[Situation], asked: list[Law], look: Any, settings: Settings
-) -> Law | None:
+) -> LawBroken | None:
     """Return the first law that any situation breaks; nothing is made small yet."""
-    found: list[Law] = []
+    found: list[LawBroken] = []  # once there is one, Hypothesis only shows it again
 
     @Settings(
         settings, phases=[Phase.reuse, Phase.generate], report_multiple_bugs=False, database=None
@@ -248,7 +255,7 @@ def _first_broken(
         try:
             look(situation, asked)
         except LawBroken as broken:
-            found[:] = [broken.law]
+            found.append(broken)
             raise
 
     try:
@@ -280,15 +287,24 @@ def _search(
     if broken.spared(policy, promises):
         return None
 
+    last: list[tuple[Situation, Broken]] = []
+
     def breaks(situation: Situation) -> bool:
-        return broken.check(policy, situation, promises) is not None
+        how = broken.check(policy, situation, promises)
+        if how is not None:
+            last[:] = [(situation, how)]
+        return how is not None
 
     try:
-        smallest = find(strategy, breaks, settings=Settings(settings, database=None))
+        find(strategy, breaks, settings=Settings(settings, database=None))
     except NoSuchExample:
         return None
-    how = broken.check(policy, smallest, promises)
-    return None if how is None else LawBroken(broken, policy, smallest, how)
+    except Flaky:  # what judges by chance breaks laws by chance: show where it last did
+        if not last:
+            return None
+        return LawBroken(broken, policy, *last[0])
+    whittled(last[0][0], breaks)
+    return LawBroken(broken, policy, *last[0])
 
 
 def _reach(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["NOTHING", "Broken", "Law", "LawBroken", "Promises", "law", "name_of", "outcomes_of"]
 
 
+def _listed(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
 @frozen(kw_only=True)
 class Promises:
     """What a policy promises beside the laws that all policies obey.
@@ -31,10 +35,10 @@ class Promises:
         outcomes: from best to worst, for a function that judges; a policy knows its own.
     """
 
-    more: tuple[str, ...] = field(default=(), converter=tuple)
+    more: tuple[str, ...] = field(default=(), converter=_listed)
     absence: bool = False
     keeps: tuple[date, str] | None = None
-    outcomes: tuple[str, ...] = field(default=(), converter=tuple)
+    outcomes: tuple[str, ...] = field(default=(), converter=_listed)
 
 
 NOTHING: Final = Promises()
@@ -61,7 +65,10 @@ class LawBroken(AssertionError):
         judge: what broke it.
         situation: on what; None where no history is to blame.
         broken: how.
+        looked_at: how many situations were looked at before one broke it; 0 where nobody counted.
     """
+
+    looked_at: int = 0
 
     def __init__(self, law: Law, judge: Judge, situation: Situation | None, broken: Broken) -> None:
         self.law = law

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _MONTH = in_months(1)
+_A_YEAR = 12
 
 
 def _of_members(judge: Judge, _promises: Promises) -> str:
@@ -123,21 +124,28 @@ def _promises_absence(judge: Judge, promises: Promises) -> str:
     return "" if _scale(judge, promises) else "its outcomes have no order"
 
 
-@law("Another month without anything never makes the outcome better.", _promises_absence)
+@law(
+    "Another month, or a year, without anything never makes the outcome better.", _promises_absence
+)
 def absence_never_helps(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
-    """Let a month pass in which nothing happens."""
+    """Let months pass in which nothing happens, one after another for a year."""
     scale = _scale(judge, promises)
     known = situation.known
     past = [entry for entry in known.standing if entry.occurred_at <= situation.at]
     around = Everybody(past, known.registry, known.amendments.readings)
-    today = situation.subject(judge, around)
-    after = today.moved(_MONTH.after(situation.at, known.zone))
-    if scale.index(judged(judge, after)) >= scale.index(judged(judge, today)):
-        return None
-    return Broken(
-        "a month of absence makes it better",
-        {"at the instant": words_of(judge, today), "a month later": words_of(judge, after)},
-    )
+    before = situation.subject(judge, around)
+    for _ in range(_A_YEAR):
+        after = before.moved(_MONTH.after(before.at, known.zone))
+        if scale.index(judged(judge, after)) < scale.index(judged(judge, before)):
+            return Broken(
+                "a month of absence makes it better",
+                {
+                    f"on {before.at.date()}": words_of(judge, before),
+                    "a month later": words_of(judge, after),
+                },
+            )
+        before = after
+    return None
 
 
 def _promises_to_keep(judge: Judge, promises: Promises) -> str:

@@ -57,9 +57,7 @@ def _dated(judge: Judge, _promises: Promises) -> str:
 @law("28 years later, when the calendar is the same, the outcome is the same.", _dated)
 def timelessness(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
     """Move everything by 28 years: what reads a clock of its own is found out."""
-    known = evolve(situation.known, zone=UTC)  # other zones had other rules then
-    if known.amends:
-        return None
+    known = evolve(situation.known.settled(), zone=UTC)  # other zones had other rules then
     now = Situation(history=known, who=situation.who, at=situation.at)
     later = situation.at, *(entry.occurred_at for entry in known)
     if max(later) >= _LATEST:
@@ -165,18 +163,18 @@ def append_stability(judge: Judge, situation: Situation, _promises: Promises) ->
 @law("The order in which things were recorded, and importing them twice, change nothing.")
 def order_independence(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
     """Number the entries the other way around, but for those of one instant."""
-    known = situation.known
-    if known.amends:
-        return None
-    now = judged(judge, situation.subject(judge))
+    known = situation.known.settled()
     instants = sorted({entry.occurred_at for entry in known}, reverse=True)
     turned = known.of(e for at in instants for e in known if e.occurred_at == at)
-    other = evolve(situation, history=turned, known_at=len(turned)).subject(judge)
-    if judged(judge, other) != now:
+    one, other = (
+        Situation(history=each, who=situation.who, at=situation.at).subject(judge)
+        for each in (known, turned)
+    )
+    if judged(judge, one) != judged(judge, other):
         return Broken(
             "recorded in another order, the same history is judged otherwise",
             {
-                "in this order": words_of(judge, situation.subject(judge)),
+                "in this order": words_of(judge, one),
                 "in the opposite order": words_of(judge, other),
             },
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,7 +13,7 @@ from reps_ledger.domain.facts import CharterAdopted, Fact, MemberJoined, ReportF
 from reps_ledger.policies.charter import dump_charter
 from reps_ledger.testing.desk import Desk
 from reps_ledger.testing.recorded import Recorded, Told, entry_id, tell_all
-from reps_ledger.testing.strategies.edges import reviews, zones
+from reps_ledger.testing.strategies.edges import Edge, edges, reviews, zones
 from reps_ledger.testing.strategies.facts import PLAIN
 from reps_ledger.testing.strategies.matching import matched
 from reps_ledger.testing.strategies.offers import Context, Offer, told
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from reps_ledger.domain.rules import Rule
     from reps_ledger.policies.charter import Charter
 
-__all__ = ["histories", "raw_histories"]
+__all__ = ["histories", "legal_drawer", "raw_drawer", "raw_histories"]
+
+Drawer = Callable[[st.DrawFn, datetime, tzinfo], Recorded]
 
 _LONG_AGO: Final = timedelta(days=400)
 
@@ -45,7 +47,7 @@ def histories(
 ) -> SearchStrategy[Recorded]:
     """Make legal histories: facts are offered to the rules, and what they allow is kept.
 
-    People join by themselves when first spoken of. They are ana mostly, and a few others.
+    Ana joins first, mostly; others join by themselves when they are first spoken of.
 
     Args:
         min_size: the fewest entries.
@@ -64,20 +66,8 @@ def histories(
     if charter is not None:  # of what a charter governs, whatever it looks at
         words = _wider(words, own)
     document = None if charter is None else dump_charter(charter)
-    under = tuple(rules)
-    offered = told(words, max_size=max_size)
-    reviewed, placed = _at(at, zone)
-
-    @st.composite
-    def legal(draw: st.DrawFn) -> Recorded:
-        said = draw(offered)
-        context = Context(draw(reviewed), draw(placed), PEOPLE[:3], [])
-        teller = _Teller(context, words, under, max_size)
-        if document is not None:
-            teller.desk.offer(CharterAdopted(document=document, version="1"), teller.start)
-        return _legal(said, teller, min_size)
-
-    return legal()
+    legal = legal_drawer(words, tuple(rules), document, min_size=min_size, max_size=max_size)
+    return _drawn(legal, at, zone)
 
 
 def raw_histories(
@@ -109,21 +99,72 @@ def raw_histories(
         odd: whether facts of any value that their fields may have are among them.
     """
     words = vocabulary_of(about, classes=facts, families=families, of=of)
-    kinds = (*PLAIN, *words.classes) if odd else ()
-    offered = told(words, min_size=min_size, max_size=max_size, odd=kinds)
+    raw = raw_drawer(words, min_size=min_size, max_size=max_size, odd=odd)
+    return _drawn(raw, at, zone)
+
+
+def _drawn(drawer: Drawer, at: datetime | None, zone: tzinfo | None) -> SearchStrategy[Recorded]:
     reviewed, placed = _at(at, zone)
 
     @st.composite
-    def raw(draw: st.DrawFn) -> Recorded:
+    def a_history(draw: st.DrawFn) -> Recorded:
+        return drawer(draw, draw(reviewed), draw(placed))
+
+    return a_history()
+
+
+def legal_drawer(
+    words: Vocabulary,
+    rules: tuple[Rule, ...] = (),
+    charter: str | None = None,
+    *,
+    min_size: int = 0,
+    max_size: int,
+) -> Drawer:
+    """Return what draws legal histories around a review; see `histories`."""
+    offered = told(words, max_size=max_size)
+    when = edges(words.widths, words.days)
+
+    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> Recorded:
         said = draw(offered)
-        begins = draw(_MOSTLY) and min_size < max_size
-        context = Context(draw(reviewed), draw(placed), PEOPLE[:3], [])
-        return _raw(begins, said, context, words, max_size)
+        since = _joining(draw, when, at, zone)
+        teller = _Teller(Context(at, zone, PEOPLE[:3], []), words, rules, max_size)
+        if charter is not None:
+            teller.desk.offer(CharterAdopted(document=charter, version="1"), teller.start)
+        if since is not None:
+            teller.join(PEOPLE[:1], since)
+        return _legal(said, teller, min_size)
 
-    return raw()
+    return draw_one
 
 
-_MOSTLY: Final = st.sampled_from([True, True, True, False])
+def raw_drawer(words: Vocabulary, *, min_size: int = 0, max_size: int, odd: bool) -> Drawer:
+    """Return what draws raw histories around a review; see `raw_histories`."""
+    kinds = (*PLAIN, *words.classes) if odd else ()
+    offered = told(words, min_size=min_size, max_size=max_size, odd=kinds)
+    when = edges(words.widths, words.days)
+
+    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> Recorded:
+        said = draw(offered)
+        since = _joining(draw, when, at, zone) if min_size < max_size else None
+        return _raw(since, said, Context(at, zone, PEOPLE[:3], []), words, max_size)
+
+    return draw_one
+
+
+_JOINING: Final = st.sampled_from([*["long ago"] * 3, "then", "then", "never"])
+
+
+def _joining(
+    draw: st.DrawFn, when: SearchStrategy[Edge], at: datetime, zone: tzinfo
+) -> datetime | None:
+    """Draw when the first of the people joins; None where nobody says."""
+    match draw(_JOINING):
+        case "long ago":
+            return at - _LONG_AGO
+        case "then":
+            return draw(when).of(at, zone)
+    return None
 
 
 def _at(
@@ -168,7 +209,7 @@ class _Teller:
         fact = offer.fact(self.context, number)
         if fact is None:
             return
-        self._join(() if isinstance(fact, MemberJoined) else people_in(fact, self._words.registry))
+        self.join(() if isinstance(fact, MemberJoined) else people_in(fact, self._words.registry))
         if isinstance(fact, MemberJoined):
             self._joined.add(fact.member)
         if not self._take(fact, when, offer):
@@ -183,17 +224,18 @@ class _Teller:
                 report = ReportFiled(member="ana", activity="event")
                 self.desk.offer(report, self.context.at)
             else:
-                self._join(["ana"])
+                self.join(["ana"])
 
     def recorded(self) -> Recorded:
         """Return what was recorded."""
         return Recorded(self.desk.recorded(), self._words.classes, self.context.zone)
 
-    def _join(self, people: Iterable[str]) -> None:
+    def join(self, people: Iterable[str], since: datetime | None = None) -> None:
+        """Let people join who have not: long ago, or since an instant."""
         for person in people:
             if person not in self._joined and len(self.desk.entries) < self._most:
                 self._joined.add(person)
-                self._keep(self.desk.offer(MemberJoined(member=person), self.start))
+                self._keep(self.desk.offer(MemberJoined(member=person), since or self.start))
 
     def _take(self, fact: Fact, when: datetime, offer: Offer) -> bool:
         if len(self.desk.entries) >= self._most:
@@ -221,7 +263,7 @@ def _legal(offers: Sequence[Offer], teller: _Teller, least: int) -> Recorded:
 
 
 def _raw(
-    begins: bool,
+    since: datetime | None,
     offers: Sequence[Offer],
     context: Context,
     words: Vocabulary,
@@ -235,8 +277,8 @@ def _raw(
             found.append(Told(fact, when, offer.by, None, offer.source))
             context.ids.append(entry_id(len(found)))
 
-    if begins and max_size:
-        found.append(Told(MemberJoined(member=PEOPLE[0]), context.at - _LONG_AGO))
+    if since is not None and max_size:
+        found.append(Told(MemberJoined(member=PEOPLE[0]), since))
         context.ids.append(entry_id(1))
     for offer in offers:
         for number, when in enumerate(offer.instants(context)):

@@ -150,7 +150,8 @@ def _texts(
     if attribute.metadata.get("personal") and default is not attrs.NOTHING:
         return [None, *words] if default is None and words else ()
     if words and asked:  # what it asks for by name, and something else
-        return [*words[:-1] * 2, words[-1], *([default] if default is not attrs.NOTHING else [])]
+        named = list(words[:-1]) or list(words)
+        return [*named, *named, words[-1], *([default] if default is not attrs.NOTHING else [])]
     if default is not attrs.NOTHING:
         return [default, default, *words]
     if words:

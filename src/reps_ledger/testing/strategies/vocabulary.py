@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
+from reps_ledger.domain.facts import Fact, Registry, kind_of
 from reps_ledger.policies.language.belonging import Affiliated, InCommunity, WithAccount
 from reps_ledger.policies.language.bodies import LargestShare
 from reps_ledger.policies.language.clocks import Tenure
@@ -24,6 +24,7 @@ from reps_ledger.policies.language.walking import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.spans import BEGINNINGS
+from reps_ledger.testing.desk import codec_of
 from reps_ledger.testing.strategies.matching import FOLLOWS
 
 if TYPE_CHECKING:
@@ -142,16 +143,11 @@ class Vocabulary:
     recorders: tuple[str, ...] = ()
     times: tuple[int, ...] = ()
     named: frozenset[str] = frozenset()
-    _registry: Registry = field(init=False, eq=False, repr=False)
-
-    @_registry.default
-    def _known(self) -> Registry:
-        return Registry((*BUILT_IN, *self.classes))
 
     @property
     def registry(self) -> Registry:
         """The kinds of fact that it may speak of."""
-        return self._registry
+        return codec_of(self.classes).registry
 
 
 def vocabulary_of(
