@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from threading import Barrier
 from typing import TYPE_CHECKING, Final
 
+from attrs import evolve
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from reps_ledger.domain.facts import Fact
+from reps_ledger.domain.facts import Fact, kind_of
 from reps_ledger.testing.modelled import Answer, Beside, Pairs, place_of, recorded_in
 from reps_ledger.testing.recorded import Recorded
 from reps_ledger.testing.strategies.offers import Offer, told
@@ -64,8 +65,16 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         families: kinds of fact that are recorded, by family.
     """
     own, laws = tuple(facts), tuple(rules)
-    words = vocabulary_of(None, classes=own, families=sorted(families))
-    several = told(words, min_size=1, max_size=_RACERS)
+    several = {
+        family: told(
+            vocabulary_of(None, classes=own, families=[family]), min_size=1, max_size=_RACERS
+        )
+        for family in sorted(families)
+    }
+    if own:
+        mine = vocabulary_of(None, classes=own, families=["people"])
+        names = tuple(kind_of(cls).name for cls in own)
+        several["own"] = told(evolve(mine, kinds=names), min_size=1, max_size=_RACERS)
     handles = st.integers(0, _HANDLES - 1)
 
     class LedgerMachine(RuleBasedStateMachine):
@@ -78,23 +87,32 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             self.beside = Beside(own, laws)
             self.commands: list[tuple[str, Pairs, tuple[Entry, ...]]] = []
 
-        @rule(offers=several, by=handles)
-        def record(self, offers: list[Offer], by: int) -> None:
+        @initialize(chosen=st.lists(st.sampled_from(sorted(several)), min_size=1, max_size=2))
+        def begin(self, chosen: list[str]) -> None:
+            """Choose what is recorded in this run: little, so that facts meet one another."""
+            self.chosen = st.one_of([several[family] for family in chosen])
+
+        def offers(self, data: st.DataObject) -> list[Offer]:
+            """Draw what is to be recorded."""
+            return data.draw(self.chosen)
+
+        @rule(data=st.data(), by=handles)
+        def record(self, data: st.DataObject, by: int) -> None:
             """Record one fact after another."""
-            for offer in offers:
+            for offer in self.offers(data):
                 for pair in self.beside.meant([offer]):
                     self.beside.attempt(self.ledgers[by], [pair])
 
-        @rule(offers=several, by=handles)
-        def record_all(self, offers: list[Offer], by: int) -> None:
+        @rule(data=st.data(), by=handles)
+        def record_all(self, data: st.DataObject, by: int) -> None:
             """Record a batch: all of it, or nothing."""
-            if pairs := self.beside.meant(offers):
+            if pairs := self.beside.meant(self.offers(data)):
                 self.beside.attempt(self.ledgers[by], pairs)
 
-        @rule(offers=several, by=handles)
-        def command(self, offers: list[Offer], by: int) -> None:
+        @rule(data=st.data(), by=handles)
+        def command(self, data: st.DataObject, by: int) -> None:
             """Record a batch as a command."""
-            pairs = self.beside.meant(offers)
+            pairs = self.beside.meant(self.offers(data))
             name = f"command {len(self.beside.ids)}"
             if pairs and (answer := self.beside.attempt(self.ledgers[by], pairs, name)).entries:
                 self.commands.append((name, pairs, answer.entries))
@@ -114,15 +132,31 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             )
 
         @rule(by=handles)
+        def echo(self, by: int) -> None:
+            """Record what was recorded last once more, perhaps in the other ledger."""
+            if self.beside.last:
+                self.beside.attempt(self.ledgers[by], self.beside.last)
+
+        @rule(data=st.data())
+        def take_turns(self, data: st.DataObject) -> None:
+            """Record in one ledger, then in the other, then the same in the first again."""
+            offers = self.offers(data)
+            for by, offer in ((0, offers[0]), (1, offers[-1])):
+                for pair in self.beside.meant([offer]):
+                    self.beside.attempt(self.ledgers[by], [pair])
+            if self.beside.last:
+                self.beside.attempt(self.ledgers[0], self.beside.last)
+
+        @rule(by=handles)
         def reopen(self, by: int) -> None:
             """Close a ledger, and open it again."""
             self.ledgers[by].close()
             self.ledgers[by] = self.open()
 
-        @rule(offers=several)
-        def race(self, offers: list[Offer]) -> None:
+        @rule(data=st.data())
+        def race(self, data: st.DataObject) -> None:
             """Record in threads at once: it is as if they had come in some order."""
-            pairs = self.beside.meant(offers)[:_RACERS]
+            pairs = self.beside.meant(self.offers(data))[:_RACERS]
             if not (races and pairs):
                 return
             before = self.ledgers[0].position

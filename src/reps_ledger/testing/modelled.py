@@ -13,6 +13,7 @@ from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
 from reps_ledger.errors import Conflict, Refused
 from reps_ledger.testing.desk import Desk, entry_id
 from reps_ledger.testing.recorded import moment
+from reps_ledger.testing.strategies.matching import matched
 from reps_ledger.testing.strategies.offers import Context, Offer
 from reps_ledger.testing.strategies.values import PEOPLE
 from reps_ledger.testing.timelines import timeline
@@ -50,6 +51,7 @@ class Beside:
         self.rules = rules
         self.desk = Desk(facts, rules, UTC)
         self.ids: list[str] = []
+        self.last: Pairs = []
 
     def meant(self, offers: Sequence[Offer]) -> list[tuple[Fact, date | None]]:
         """Return what offers mean here; entries are named as in the model."""
@@ -59,7 +61,8 @@ class Beside:
         for offer in offers:
             fact = offer.fact(context)
             if fact is not None:
-                pairs.append((fact, offer.at.of(AT, UTC)))
+                found = matched(fact, self.desk.entries, PEOPLE[:3]) or fact
+                pairs.append((found, offer.at.of(AT, UTC)))
         return pairs
 
     def named(self, pairs: Pairs) -> list[tuple[Fact, date | None]]:
@@ -96,9 +99,14 @@ class Beside:
         command: str | None = None,
     ) -> Answer:
         """Record in the ledger and in the model: both do, or both refuse alike."""
+        self.last = list(pairs)
         answer = recorded_in(ledger, self.named(pairs), command)
         self.must(not answer.conflict, "nobody else records, and yet there is a conflict")
         self.follow(pairs, answer)
+        if answer.entries:
+            first = answer.entries[0].position
+            read = tuple(ledger.entries(after=first - 1))
+            self.must(read == answer.entries, f"the receipt says {answer.entries}, there is {read}")
         return answer
 
     def follow(self, pairs: Pairs, answer: Answer) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["append_stability", "determinism", "no_hindsight", "order_independence", "timelessness"]
 
+_TIMES: Final = 4
 _YEARS: Final = 28
 """After so many years the calendar of this century repeats: days of the week, leap days."""
 
@@ -34,18 +35,20 @@ _LATEST: Final = datetime(2070, 1, 1, tzinfo=UTC)
 
 @law("Judged again from the same history, the outcome is the same.")
 def determinism(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
-    """Judge twice, of two copies of what is known."""
+    """Judge several times, of copies of what is known."""
     history = situation.known
-    first, second = (
-        situation.subject(
-            judge, Everybody(history.standing, history.registry, history.amendments.readings)
+    said = [
+        judged(
+            judge,
+            situation.subject(
+                judge, Everybody(history.standing, history.registry, history.amendments.readings)
+            ),
         )
-        for _ in range(2)
-    )
-    one, other = judged(judge, first), judged(judge, second)
-    if one == other:
+        for _ in range(_TIMES)
+    ]
+    if len(set(said)) == 1:
         return None
-    return Broken("judged twice, it says two things", {"first": one, "then": other})
+    return Broken("judged again, it says something else", {"one after another": ", ".join(said)})
 
 
 def _dated(judge: Judge, _promises: Promises) -> str:
@@ -162,20 +165,21 @@ def append_stability(judge: Judge, situation: Situation, _promises: Promises) ->
 
 @law("The order in which things were recorded, and importing them twice, change nothing.")
 def order_independence(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
-    """Number the entries the other way around, but for those of one instant."""
+    """Number the entries as they happened, and the other way around; those of one instant stay."""
     known = situation.known.settled()
-    instants = sorted({entry.occurred_at for entry in known}, reverse=True)
-    turned = known.of(e for at in instants for e in known if e.occurred_at == at)
-    one, other = (
+    instants = sorted({entry.occurred_at for entry in known})
+    turned = [
+        known.of(e for at in order for e in known if e.occurred_at == at)
+        for order in (instants, instants[::-1])
+    ]
+    one, *others = (
         Situation(history=each, who=situation.who, at=situation.at).subject(judge)
-        for each in (known, turned)
+        for each in (known, *turned)
     )
-    if judged(judge, one) != judged(judge, other):
-        return Broken(
-            "recorded in another order, the same history is judged otherwise",
-            {
-                "in this order": words_of(judge, one),
-                "in the opposite order": words_of(judge, other),
-            },
-        )
+    for other in others:
+        if judged(judge, one) != judged(judge, other):
+            return Broken(
+                "recorded in another order, the same history is judged otherwise",
+                {"in this order": words_of(judge, one), "in another": words_of(judge, other)},
+            )
     return None
