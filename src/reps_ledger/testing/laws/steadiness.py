@@ -14,6 +14,7 @@ from reps_ledger.policies.language.selections import Facts
 from reps_ledger.policies.language.walking import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.testing.laws.law import Broken, Promises, law
+from reps_ledger.testing.recorded import Recorded
 from reps_ledger.testing.situations import Judge, Situation, judged, words_of
 from reps_ledger.testing.strategies.vocabulary import days_in
 from reps_ledger.testing.surroundings import Everybody
@@ -182,4 +183,21 @@ def order_independence(judge: Judge, situation: Situation, _promises: Promises) 
                 "recorded in another order, the same history is judged otherwise",
                 {"in this order": words_of(judge, one), "in another": words_of(judge, other)},
             )
-    return None
+    return _twice(judge, situation)
+
+
+def _twice(judge: Judge, situation: Situation) -> Broken | None:
+    """Import what is known, and import it again."""
+    known = situation.known
+    rows = known.rows()
+    with Recorded((), known.facts, known.zone).ledger() as ledger:
+        said = []
+        for _ in range(2):
+            ledger.import_history(rows)
+            seen = evolve(situation, known_at=ledger.position)
+            said.append(judged(judge, _seen(ledger, judge, seen)))
+    if said[0] == said[1]:
+        return None
+    return Broken(
+        "imported twice, the same history is judged otherwise", {"once and twice": str(said)}
+    )
