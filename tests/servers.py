@@ -30,7 +30,14 @@ import umadb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["postgres_dsn", "postgres_server", "reachable_folder", "umadb_url", "unprivileged"]
+__all__ = [
+    "new_database",
+    "postgres_dsn",
+    "postgres_server",
+    "reachable_folder",
+    "umadb_url",
+    "unprivileged",
+]
 
 _PATIENCE = 60.0
 _ATTEMPTS = 5
@@ -193,14 +200,21 @@ def postgres_server() -> Iterator[dict[str, Any]]:
         yield address
 
 
-@pytest.fixture
-def postgres_dsn(postgres_server: dict[str, Any]) -> Iterator[str]:
-    """The ``postgresql://`` address of a new, empty database."""
+@contextmanager
+def new_database(postgres_server: dict[str, Any]) -> Iterator[str]:
+    """Make a new, empty database; its ``postgresql://`` address while it is needed."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(**postgres_server, dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield "postgresql://{user}@{host}:{port}/".format(**postgres_server) + name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: dict[str, Any]) -> Iterator[str]:
+    """The ``postgresql://`` address of a new, empty database."""
+    with new_database(postgres_server) as dsn:
+        yield dsn
 
 
 @pytest.fixture

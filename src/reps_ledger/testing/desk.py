@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.facts import BUILT_IN, Registry, kind_of
 from reps_ledger.domain.rules import Rulebook, World
 from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.errors import Refused
-from reps_ledger.log import Codec, Recording
+from reps_ledger.log import Codec, Recording, Upcaster
 from reps_ledger.log.drafts import make_draft
 from reps_ledger.policies.charter.governing import governance
 
@@ -38,8 +38,20 @@ def entry_id(position: int) -> str:
 
 @lru_cache(maxsize=64)
 def codec_of(facts: tuple[type[Fact], ...]) -> Codec:
-    """Return what reads and writes the built-in facts and some of a service's own."""
-    return Codec(Registry((*BUILT_IN, *facts)))
+    """Return what reads and writes the built-in facts and some of a service's own.
+
+    What tests tell is of the present version; older ones are for the service's own upcasters.
+    """
+    steps = [
+        Upcaster(kind_of(cls).name, version, _as_it_is)
+        for cls in facts
+        for version in range(1, kind_of(cls).version)
+    ]
+    return Codec(Registry((*BUILT_IN, *facts)), steps)
+
+
+def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
 
 
 @lru_cache(maxsize=64)

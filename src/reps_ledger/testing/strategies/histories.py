@@ -6,10 +6,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
+from hypothesis import reject
 from hypothesis import strategies as st
 
 from reps_ledger.domain.entries import people_in
-from reps_ledger.domain.facts import CharterAdopted, Fact, MemberJoined, ReportFiled
+from reps_ledger.domain.facts import (
+    CharterAdopted,
+    Fact,
+    MemberJoined,
+    OpportunityHeld,
+    ReportFiled,
+)
 from reps_ledger.policies.charter import dump_charter
 from reps_ledger.testing.desk import Desk
 from reps_ledger.testing.recorded import Recorded, Told, entry_id, tell_all
@@ -133,7 +140,10 @@ def legal_drawer(
             teller.desk.offer(CharterAdopted(document=charter, version="1"), teller.start)
         if since is not None:
             teller.join(PEOPLE[:1], since)
-        return _legal(said, teller, min_size)
+        history = _legal(said, teller, min_size)
+        if len(history) < min_size:  # a charter may let nobody record what fills it
+            reject()
+        return history
 
     return draw_one
 
@@ -218,13 +228,13 @@ class _Teller:
                 self._take(other, when, offer)
 
     def fill(self, least: int) -> None:
-        """Record what no rule refuses until there are so many entries."""
-        while len(self.desk.entries) < least:
-            if "ana" in self._joined:
-                report = ReportFiled(member="ana", activity="event")
-                self.desk.offer(report, self.context.at)
-            else:
-                self.join(["ana"])
+        """Record what is hardly ever refused until there are so many entries."""
+        self.join(PEOPLE[:1] if len(self.desk.entries) < least else ())
+        for number in range(least - len(self.desk.entries)):
+            report = ReportFiled(member=PEOPLE[0], activity="event")
+            if self.desk.offer(report, self.context.at) is None:
+                held = OpportunityHeld(opportunity=f"filler {number}", kind="vote")
+                self.desk.offer(held, self.context.at)
 
     def recorded(self) -> Recorded:
         """Return what was recorded."""
