@@ -12,6 +12,7 @@ from pathlib import Path
 import columns
 import importing
 import judging
+import kit
 import memory
 import reading
 import recording
@@ -21,6 +22,7 @@ BENCHMARKS = {
     "import": importing.run,
     "read": reading.run,
     "judge": judging.run,
+    "kit": kit.run,
     "columns": columns.run,
     "memory": memory.run,
 }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -172,8 +173,8 @@ def told(
     targets = st.integers(0, _TARGETS)
 
     @st.composite
-    def an_offer(draw: st.DrawFn, kinds: Sequence[tuple[str, str]]) -> Offer:
-        name, manner = draw(st.sampled_from(kinds))
+    def an_offer(draw: st.DrawFn, kinds: SearchStrategy[tuple[str, str]]) -> Offer:
+        name, manner = draw(kinds)
         if manner == "odd":
             return Offer(cls=odd[0], values={"": draw(anything)}, at=draw(when))
         kind = made[name]
@@ -190,11 +191,15 @@ def told(
             )
         return Offer(cls=kind.cls, values=values, at=at, late=manner == "late", **more)
 
+    @cache
+    def several_of(names: tuple[str, ...]) -> SearchStrategy[list[Offer]]:
+        kinds = [each for family in names for each in families[family]]
+        kinds.sort(key=lambda each: _MANNERS.index(each[1]) if each[0] else len(_MANNERS))
+        return st.lists(an_offer(st.sampled_from(kinds)), min_size=min_size, max_size=max_size)
+
     @st.composite
     def several_offers(draw: st.DrawFn) -> list[Offer]:
-        kinds = [each for family in draw(chosen) for each in families[family]]
-        kinds.sort(key=lambda each: _MANNERS.index(each[1]) if each[0] else len(_MANNERS))
-        return draw(st.lists(an_offer(kinds), min_size=min_size, max_size=max_size))
+        return draw(several_of(tuple(draw(chosen))))
 
     return several_offers()
 
