@@ -15,31 +15,36 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import families_of, policies, single_conditions
-from policies.making import NAME, World, histories, reviewed, zones
-from replay.kernel.histories import columns_of
 from reps_ledger.domain.time import FIRST, microseconds
 from reps_ledger.policies import Policy, Previous, Subject
 from reps_ledger.policies.evaluation import outcomes_through
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.replay.kernel import Kernel, Past, Points
 from reps_ledger.replay.kernel.accounts import accounts_among
-from reps_ledger.replay.kernel.running import run
+from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
+from reps_ledger.testing.strategies import (
+    policies,
+    raw_histories,
+    reviews,
+    single_conditions,
+    zones,
+)
+from reps_ledger.testing.strategies.conditions import NAME
+from reps_ledger.testing.strategies.vocabulary import families_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
 
-    from reps_ledger.domain.entries import Entry
+    from reps_ledger.testing import Recorded
 
 EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "150"))
 FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
 
 
-def dates_of(at: datetime, entries: Sequence[Entry]) -> list[datetime]:
+def dates_of(at: datetime, history: Recorded) -> list[datetime]:
     """Dates at which facts happened, and around a review."""
-    instants = {entry.occurred_at for entry in entries}
+    instants = {entry.occurred_at for entry in history.standing}
     return sorted({at, *instants, at + timedelta(days=10), at - timedelta(days=40)})
 
 
@@ -48,11 +53,13 @@ def dates_of(at: datetime, entries: Sequence[Entry]) -> list[datetime]:
 def test_every_condition_at_any_points(data: Any) -> None:
     """The general lowering answers each condition as the reference does, of anybody, any time."""
     condition = data.draw(single_conditions())
-    zone, at = data.draw(zones()), data.draw(reviewed())
-    entries = data.draw(histories(at, zone, families=families_of(condition)))
-    world, columns = World(entries), columns_of(entries)
-    dates = dates_of(at, entries)
-    accounts = accounts_among(entries, columns.people)
+    zone, at = data.draw(zones()), data.draw(reviews())
+    history = data.draw(raw_histories(families=families_of(condition), at=at, zone=zone, odd=False))
+    world = history.everybody()
+    columns = columns_of(history.standing, history.registry, history.amendments)
+    dates = dates_of(at, history)
+    known = sorted(history.standing, key=lambda entry: entry.position)
+    accounts = accounts_among(known, columns.people)
     kernel = Kernel(columns, zone, NAME, ("good", "fair", "bad"), accounts)
     none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
     for number, person in enumerate(columns.people):
@@ -69,40 +76,15 @@ def test_every_condition_at_any_points(data: Any) -> None:
         assert found == expected, f"{condition} of {person}"
 
 
-def outcomes_of(
-    policy: Policy,
-    entries: Sequence[Entry],
-    dates: Sequence[datetime],
-    zone: tzinfo,
-    chunk: int = 1_000,
-) -> dict[str, list[str | None]]:
-    """Return each person's outcomes by the kernel; None before they joined."""
-    columns = columns_of(entries)
-    return {
-        columns.people[part.low + number]: [
-            None if code < 0 else policy.outcomes[code] for code in codes
-        ]
-        for part in run(
-            policy,
-            columns,
-            dates,
-            zone,
-            chunk=chunk,
-            accounts=accounts_among(entries, columns.people),
-        )
-        for number, codes in enumerate(part.codes().tolist())
-    }
-
-
 def expected_of(
-    policy: Policy, entries: Sequence[Entry], dates: Sequence[datetime], zone: tzinfo
+    policy: Policy, history: Recorded, dates: Sequence[datetime]
 ) -> dict[str, list[str | None]]:
     """Return each person's outcomes by the reference."""
-    world = World(entries)
+    world = history.everybody()
     found: dict[str, list[str | None]] = {}
     for dossier in world.everyone():
         joined = dossier.joined
-        subject = Subject(dossier, dates[0], zone, world)
+        subject = Subject(dossier, dates[0], history.zone, world)
         found[dossier.name] = [
             outcome if joined is not None and joined.occurred_at <= date else None
             for date, outcome in outcomes_through(policy, subject, dates)
@@ -115,17 +97,17 @@ def expected_of(
 def test_every_policy_at_all_dates(data: Any) -> None:
     """Kernel and reference agree on every member's outcome at every date, whatever the chunks."""
     policy = data.draw(policies())
-    zone, at = data.draw(zones()), data.draw(reviewed())
-    entries = data.draw(histories(at, zone, families=families_of(policy)))
-    dates = dates_of(at, entries)
+    zone, at = data.draw(zones()), data.draw(reviews())
+    history = data.draw(raw_histories(families=families_of(policy), at=at, zone=zone, odd=False))
+    dates = dates_of(at, history)
     if data.draw(st.integers(0, 9)) == 0:  # more than two words of dates
         dates = sorted({*dates, *(at + timedelta(days=3 * i) for i in range(-70, 70))})
     chunk = data.draw(st.sampled_from([1, 2, 1_000]))
     try:
-        found = outcomes_of(policy, entries, dates, zone, chunk)
+        found = outcomes_by_kernel(policy, history, dates, chunk=chunk)
     except rl.InvalidPolicy:
         return  # it asks for what columns do not hold, and says so
-    assert found == expected_of(policy, entries, dates, zone)
+    assert found == expected_of(policy, history, dates)
 
 
 def _window_edge(monkeypatch: pytest.MonkeyPatch) -> None:

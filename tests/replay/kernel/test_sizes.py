@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import evolve
+from replay.kernel.histories import columns_of
 
 import reps_ledger as rl
 from policies.making import Told, entries_of
-from replay.kernel.histories import columns_of
 from reps_ledger.domain.time import microseconds
 from reps_ledger.policies import Policy, days, reports, when
 from reps_ledger.replay.columns.model import Coded
