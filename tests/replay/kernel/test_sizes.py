@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import evolve
-from replay.kernel.histories import columns_of
 
 import reps_ledger as rl
 from policies.making import Told, entries_of
@@ -15,6 +14,7 @@ from reps_ledger.domain.time import microseconds
 from reps_ledger.policies import Policy, days, reports, when
 from reps_ledger.replay.columns.model import Coded
 from reps_ledger.replay.kernel.running import run
+from reps_ledger.testing.replayed import columns_of
 
 if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
