@@ -43,7 +43,8 @@ def test_a_planted_bug_is_found(planted: Planted) -> None:
         assert broken.situation is None
         return
     assert broken.situation is not None
-    assert len(broken.situation.history) == planted.size, str(broken)
+    found = len(broken.situation.history)
+    assert found == planted.size or (not planted.sure and found < planted.size), str(broken)
     assert f"def test_{planted.law}_of_" in str(broken)
 
 
