@@ -170,6 +170,7 @@ class Planted:
         size: how many entries the smallest history has; None for no history.
         promises: what it promises.
         about: what is known of what it looks at.
+        sure: whether the smallest history is the same each time; for chance it may be smaller.
     """
 
     name: str
@@ -178,6 +179,7 @@ class Planted:
     size: int | None
     promises: Promises = field(factory=Promises)
     about: object = REPORTS
+    sure: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -191,7 +193,7 @@ PLANTED: Final[tuple[Planted, ...]] = (
     Planted(name="other people's facts", judge=other_peoples_facts, law="isolation", size=2),
     Planted(name="order of recording", judge=by_recording, law="order_independence", size=3),
     Planted(name="a state of its own", judge=by_turns, law="determinism", size=2),
-    Planted(name="chance", judge=by_chance, law="determinism", size=1),
+    Planted(name="chance", judge=by_chance, law="determinism", size=1, sure=False),
     Planted(name="an error", judge=falls_over, law="totality", size=0, promises=_TWO),
     Planted(name="off the scale", judge=off_the_scale, law="totality", size=3, promises=_TWO),
     Planted(

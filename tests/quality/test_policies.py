@@ -9,15 +9,7 @@ import pytest
 from attrs import evolve
 from hypothesis import HealthCheck, settings
 
-from quality.planted import (
-    PLANTED,
-    REPORTS,
-    SOUND,
-    Planted,
-    by_chance,
-    leave_forgotten,
-    off_by_one,
-)
+from quality.planted import PLANTED, REPORTS, SOUND, Planted, leave_forgotten, off_by_one
 from reps_ledger.policies import evaluation, shortfalls
 from reps_ledger.testing import (
     Disagreed,
@@ -51,10 +43,8 @@ def test_a_planted_bug_is_found(planted: Planted) -> None:
         assert broken.situation is None
         return
     assert broken.situation is not None
-    sizes = {planted.size}
-    if planted.judge is by_chance:
-        sizes.add(0)  # how a coin falls while it is made smaller, nobody knows
-    assert len(broken.situation.history) in sizes, str(broken)
+    found = len(broken.situation.history)
+    assert found == planted.size or (not planted.sure and found < planted.size), str(broken)
     assert f"def test_{planted.law}_of_" in str(broken)
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import msgspec
 from attrs import frozen
+from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
@@ -17,10 +18,10 @@ from reps_ledger.domain.time import day_start, instant_of, zone_of
 from reps_ledger.errors import InvalidInput, LedgerError
 from reps_ledger.importers.rows import read_row
 from reps_ledger.policies import Policy, dumps, loads
-from reps_ledger.testing.desk import NOW, codec_of
+from reps_ledger.testing.desk import codec_of
 from reps_ledger.testing.laws import POLICY_LAWS, LawBroken
 from reps_ledger.testing.laws.law import NOTHING, Promises
-from reps_ledger.testing.recorded import Recorded
+from reps_ledger.testing.recorded import Recorded, Told, entry_of
 from reps_ledger.testing.situations import Judge, Situation
 
 __all__ = ["Kept", "load_case", "save_case"]
@@ -140,17 +141,12 @@ def _entry(
     read = read_row(row, codec_of(own))
     at = read.occurred_at
     exact = at if isinstance(at, datetime) else None
-    return Entry(
-        id=read.id,
-        recorded_at=NOW,
-        occurred_at=day_start(at, zone) if exact is None else instant_of(exact),
-        day=at if exact is None else None,
-        by=read.by or "council",
-        on_behalf_of=read.on_behalf_of,
-        command_id=read.command_id,
-        source=read.source,
-        schema=read.fact.__fact__.version,  # type: ignore[attr-defined]  # every fact has it
-        position=position,
-        origin=position,
-        fact=read.fact,
+    told = Told(
+        read.fact,
+        day_start(at, zone) if exact is None else instant_of(exact),
+        read.by or "council",
+        read.on_behalf_of,
+        read.source,
     )
+    entry = entry_of(told, position)
+    return replace(entry, id=read.id, day=at if exact is None else None, command_id=read.command_id)

@@ -22,7 +22,7 @@ from reps_ledger.testing.timelines import timeline
 if TYPE_CHECKING:
     from reps_ledger.domain.facts import Registry
 
-__all__ = ["Recorded", "Told", "entry_id", "moment", "tell", "tell_all"]
+__all__ = ["Recorded", "Told", "entry_id", "entry_of", "moment", "tell", "tell_all"]
 
 
 def moment(text: str, zone: tzinfo = UTC) -> datetime:
@@ -75,25 +75,25 @@ def tell_all(
         facts: the service's own kinds of fact.
         zone: in which dates are read.
     """
-    own = tuple(facts)
-    entries = []
-    for position, one in enumerate(told, 1):
-        said = one if isinstance(one, Told) else tell(*one)
-        entries.append(
-            Entry(
-                id=entry_id(position),
-                recorded_at=NOW,
-                occurred_at=said.at,
-                by=said.by,
-                on_behalf_of=said.on_behalf_of,
-                source=said.source,
-                schema=said.fact.__fact__.version,  # type: ignore[attr-defined]  # every fact has it
-                position=position,
-                origin=position,
-                fact=said.fact,
-            )
-        )
-    return Recorded(tuple(entries), own, zone)
+    said = (one if isinstance(one, Told) else tell(*one) for one in told)
+    entries = [entry_of(each, position) for position, each in enumerate(said, 1)]
+    return Recorded(tuple(entries), tuple(facts), zone)
+
+
+def entry_of(told: Told, position: int) -> Entry:
+    """Return the entry of a fact that is told at a position, from 1."""
+    return Entry(
+        id=entry_id(position),
+        recorded_at=NOW,
+        occurred_at=told.at,
+        by=told.by,
+        on_behalf_of=told.on_behalf_of,
+        source=told.source,
+        schema=told.fact.__fact__.version,  # type: ignore[attr-defined]  # every fact has it
+        position=position,
+        origin=position,
+        fact=told.fact,
+    )
 
 
 @frozen(repr=False)
