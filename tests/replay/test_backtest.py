@@ -344,6 +344,19 @@ def test_many_dates(ledger: rl.Ledger) -> None:
         assert ana[index] == (found.policy.outcomes.index(verdict.outcome) if joined else -1)
 
 
+@pytest.mark.parametrize("number", [128, 129, 300])
+def test_many_outcomes(ledger: rl.Ledger, number: int) -> None:
+    """A policy may have more outcomes than a byte can tell apart."""
+    tiers = [when(reports() >= n).then(f"{n}") for n in range(number - 1, 0, -1)]
+    many = Policy("many", cases=tiers, otherwise="none")
+    found = ledger.backtest(many, at=DATES, against=activity())
+    expected = {each.member: each.outcome for each in ledger.as_of(DATES[-1]).evaluate_all(many)}
+    last = [row for row in found.table.to_pylist() if row["date"] == found.dates[-1]]
+    assert {row["member"]: row["outcome"] for row in last} == expected
+    assert {flip.member for flip in found.flips()} == set(expected)
+    assert found.counts()[-1]["none"] == list(expected.values()).count("none")
+
+
 def test_a_policy_of_communities_is_evaluated_otherwise(ledger: rl.Ledger) -> None:
     """It is refused with what to do instead."""
     body = Policy("b", cases=[when(reports() >= 1).then("x")], otherwise="y", of="community")
