@@ -253,7 +253,7 @@ def test_a_mistake_in_a_condition_is_named_with_its_place(
     ("table", "place", "words"),
     [
         ({}, "", "policy is missing"),
-        ({"policy": "p", "otherwise": "x"}, "", "needs a case"),
+        ({"policy": "p", "otherwise": "x"}, "cases", "needs a case"),
         ({**HEAD, "cases": {}}, "cases", "list"),
         ({**HEAD, "cases": [4]}, "cases[0]", "table"),
         ({**HEAD, "cases": [{"outcome": "good"}]}, "cases[0]", "when is missing"),
@@ -270,14 +270,14 @@ def test_a_mistake_in_a_condition_is_named_with_its_place(
         ),
         ({**with_when({"is_member": {}}), "name": "p"}, "name", "unknown key"),
         ({**with_when({"is_member": {}}), "format": 2}, "format", "not known"),
-        ({**with_when({"is_member": {}}), "scale": ["good"]}, "", "lacks 'bad'"),
-        ({**with_when({"is_member": {}}), "scale": "good"}, "", "lacks 'bad'"),
+        ({**with_when({"is_member": {}}), "scale": ["good"]}, "scale", "lacks 'bad'"),
+        ({**with_when({"is_member": {}}), "scale": "good"}, "scale", "lacks 'bad'"),
         ({**with_when({"is_member": {}}), "scale": [{}]}, "", "scale"),
         ({**with_when({"is_member": {}}), "version": 1}, "", "version must be text"),
         ({**with_when({"is_member": {}}), "of": "dogs"}, "", "member, community"),
         (
             {**with_when({"is_member": {}}), "notices": [{"outcome": "ugly", "stage": "nudge"}]},
-            "",
+            "notices",
             "never comes",
         ),
         (
