@@ -14,6 +14,7 @@ from attrs import evolve
 import reps_ledger as rl
 from reps_ledger.policies import (
     Policy,
+    count,
     has_account,
     in_outcome,
     previously,
@@ -210,6 +211,39 @@ def test_sweeps(ledger: rl.Ledger) -> None:
         ledger.sweep(lambda n: n, {"n": [1]}, at=DATES)
 
 
+def one_number(n: int) -> Policy:
+    """Make a policy of one parameter."""
+    return activity(n)
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "words"),
+    [
+        (activity(), {"width": [4]}, "a sweep needs what makes a policy"),
+        (activity, {"width": 4}, "the values of width are a list"),
+        (activity, {"name": "activity"}, "the values of name are a list"),
+        (activity, {"width": []}, "name a parameter"),
+        (one_number, {"weeks": [4]}, "the policy's parameters: missing a required argument: 'n'"),
+        (one_number, {"n": [4], "m": [4]}, "unexpected keyword argument 'm'"),
+        (read_template('policy = "p"'), {"weeks": [4]}, r"no parameter \$weeks; it has none"),
+    ],
+)
+def test_what_cannot_be_swept(ledger: rl.Ledger, make: Any, parameters: Any, words: str) -> None:
+    """Each mistake is an error that says what is wrong with it."""
+    with pytest.raises(rl.InvalidInput, match=words):
+        ledger.sweep(make, parameters, at=DATES)
+
+
+def test_a_sweep_knows_its_ledgers_facts(ledger: rl.Ledger) -> None:
+    """A policy that asks for facts that there are not is refused, and not found to be of nobody."""
+
+    def unknown(n: int) -> Policy:
+        return Policy("p", cases=[when(count("talk.given") >= n).then("x")], otherwise="y")
+
+    with pytest.raises(rl.InvalidPolicy, match=r"knows no fact talk\.given"):
+        ledger.sweep(unknown, {"n": [1]}, at=DATES)
+
+
 def test_agreement_with_decisions(ledger: rl.Ledger) -> None:
     """What people decided beside what a policy comes to: counts, precision, recall, differences."""
     day = date(2018, 3, 31)
@@ -309,9 +343,13 @@ def test_review_dates() -> None:
     for wrong in ([], ["2018-01-01"], [datetime(2018, 1, 1)]):  # noqa: DTZ001 — that is wrong
         with pytest.raises(rl.InvalidInput):
             resolved(wrong, UTC)  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(rl.InvalidInput, match="a list"):
+        resolved(date(2018, 1, 1), UTC)  # type: ignore[arg-type]  # that is the point
     for maker in (quarterly, monthly, yearly):
-        with pytest.raises(rl.InvalidInput):
-            maker(2018, 2017)
+        wrong_years: list[Any] = [(2018, 2017), (0, 2018), (2018, 10_000), ("2018", 2018)]
+        for first, last in wrong_years:
+            with pytest.raises(rl.InvalidInput):
+                maker(first, last)
     with pytest.raises(rl.InvalidInput):
         daily(date(2018, 1, 2), date(2018, 1, 1))
     start = datetime(2018, 1, 1, tzinfo=UTC)
