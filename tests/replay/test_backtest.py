@@ -211,6 +211,29 @@ def test_sweeps(ledger: rl.Ledger) -> None:
         ledger.sweep(lambda n: n, {"n": [1]}, at=DATES)
 
 
+def test_files_of_sweeps(ledger: rl.Ledger, tmp_path: Path) -> None:
+    """Parquet, Arrow and CSV hold the rows; parameters of several kinds are text, and safe."""
+    found = ledger.sweep(activity, {"width": [1, 4]}, at=DATES)
+    for name in ("rows.parquet", "rows.arrow", "rows.csv"):
+        found.write(tmp_path / name)
+    assert pq.read_table(tmp_path / "rows.parquet").equals(found.table)
+    with pa.ipc.open_file(tmp_path / "rows.arrow") as file:
+        assert file.read_all().equals(found.table)
+    rows = pcsv.read_csv(tmp_path / "rows.csv").to_pylist()
+    assert [(r["width"], r["outcome"], r["members"]) for r in rows] == [
+        (*row.parameters, row.outcome, row.members) for row in found.rows
+    ]
+    assert pa.table(found).equals(found.table)
+
+    def named(name: Any) -> Policy:
+        return activity(name=str(name))
+
+    odd = ledger.sweep(named, {"name": ["=1+1", 4, weeks(2)]}, at=DATES[:1])
+    odd.write(tmp_path / "odd.csv")
+    cells = pcsv.read_csv(tmp_path / "odd.csv").column("name").unique().to_pylist()
+    assert cells == ["'=1+1", "4", "2 weeks"]
+
+
 def one_number(n: int) -> Policy:
     """Make a policy of one parameter."""
     return activity(n)

@@ -18,8 +18,11 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.kernel.accounts import Accounts, asks_for_accounts
 from reps_ledger.replay.kernel.kernel import Kernel
 from reps_ledger.replay.kernel.running import run
+from reps_ledger.replay.writing import write_table
 
 if TYPE_CHECKING:
+    import os
+
     from reps_ledger.replay.columns import Columns
 
 __all__ = ["Sweep", "SweepRow", "sweep"]
@@ -69,12 +72,32 @@ class Sweep:
     def table(self) -> pa.Table:
         """The rows as Arrow: a column for each parameter, then date, outcome and members."""
         columns: dict[str, Any] = {
-            name: [row.parameters[i] for row in self.rows] for i, name in enumerate(self.names)
+            name: _plain([row.parameters[i] for row in self.rows])
+            for i, name in enumerate(self.names)
         }
         columns["date"] = pa.array([row.at for row in self.rows], pa.timestamp("us", tz="UTC"))
         columns["outcome"] = [row.outcome for row in self.rows]
         columns["members"] = pa.array([row.members for row in self.rows], pa.int64())
         return pa.table(columns)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Stream the rows as Arrow."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else Arrow.
+
+        A file is replaced only once all of it is written.
+        """
+        write_table(self.table.to_batches(), self.table.schema, path)
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """Return values as one column takes them: of one plain type, or as text."""
+    kinds = {type(value) for value in values}
+    return (
+        values if len(kinds) == 1 and kinds <= {bool, int, float, str} else list(map(str, values))
+    )
 
 
 def sweep(  # noqa: PLR0917 — what is tried, on what, when
