@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -15,32 +15,56 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import families_of, policies, single_conditions
+from policies.asking import families_of, policies, single_conditions, widths_in
 from policies.making import NAME, World, histories, reviewed, zones
 from replay.kernel.histories import columns_of
 from reps_ledger.domain.time import FIRST, microseconds
 from reps_ledger.policies import Policy, Previous, Subject
 from reps_ledger.policies.evaluation import outcomes_through
-from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.language.conditions import holds, leaves
 from reps_ledger.replay.kernel import Kernel, Past, Points
 from reps_ledger.replay.kernel.accounts import accounts_among
 from reps_ledger.replay.kernel.running import run
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from datetime import tzinfo
 
     from reps_ledger.domain.entries import Entry
+    from reps_ledger.policies.language.conditions import Leaf
 
 EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "150"))
 FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
+EARLY: Final = datetime(1900, 1, 1, tzinfo=UTC)
+LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def dates_of(at: datetime, entries: Sequence[Entry]) -> list[datetime]:
-    """Dates at which facts happened, and around a review."""
+TICK: Final = timedelta(microseconds=1)
+
+
+def dates_of(
+    data: Any, at: datetime, entries: Sequence[Entry], leaves: Iterable[Leaf], zone: tzinfo
+) -> list[datetime]:
+    """Dates at which facts happened, around a review, and on both sides of some edges.
+
+    Edges are where the reference says that a condition may change: window ends, deadlines.
+    """
     instants = {entry.occurred_at for entry in entries}
-    return sorted({at, *instants, at + timedelta(days=10), at - timedelta(days=40)})
+    world = World(entries)
+    edges = {
+        edge
+        for person in world.everyone()
+        for leaf in leaves
+        for seen in {at, min(instants, default=at)}
+        for edge in leaf.edges(Subject(person, seen, zone, world, NAME, NEVER))
+        if EARLY < edge < LATE
+    }
+    chosen: set[datetime] = set()
+    if edges:
+        chosen = data.draw(st.sets(st.sampled_from(sorted(edges)), max_size=6))
+    around = {at, at + timedelta(days=10), at - timedelta(days=40)}
+    return sorted({*around, *instants, *chosen, *(edge - TICK for edge in chosen)})
 
 
 @FEW
@@ -49,9 +73,10 @@ def test_every_condition_at_any_points(data: Any) -> None:
     """The general lowering answers each condition as the reference does, of anybody, any time."""
     condition = data.draw(single_conditions())
     zone, at = data.draw(zones()), data.draw(reviewed())
-    entries = data.draw(histories(at, zone, families=families_of(condition)))
+    families, widths = families_of(condition), widths_in(condition)
+    entries = data.draw(histories(at, zone, families=families, of=widths))
     world, columns = World(entries), columns_of(entries)
-    dates = dates_of(at, entries)
+    dates = dates_of(data, at, entries, leaves(condition), zone)
     accounts = accounts_among(entries, columns.people)
     kernel = Kernel(columns, zone, NAME, ("good", "fair", "bad"), accounts)
     none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
@@ -116,8 +141,9 @@ def test_every_policy_at_all_dates(data: Any) -> None:
     """Kernel and reference agree on every member's outcome at every date, whatever the chunks."""
     policy = data.draw(policies())
     zone, at = data.draw(zones()), data.draw(reviewed())
-    entries = data.draw(histories(at, zone, families=families_of(policy)))
-    dates = dates_of(at, entries)
+    families, widths = families_of(policy), widths_in(policy)
+    entries = data.draw(histories(at, zone, families=families, of=widths))
+    dates = dates_of(data, at, entries, policy.leaves(), zone)
     if data.draw(st.integers(0, 9)) == 0:  # more than two words of dates
         dates = sorted({*dates, *(at + timedelta(days=3 * i) for i in range(-70, 70))})
     chunk = data.draw(st.sampled_from([1, 2, 1_000]))
