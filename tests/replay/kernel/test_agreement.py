@@ -21,9 +21,14 @@ from replay.kernel.histories import columns_of
 from reps_ledger.domain.time import FIRST, microseconds
 from reps_ledger.policies import Policy, Previous, Subject
 from reps_ledger.policies.evaluation import outcomes_through
+from reps_ledger.policies.language.bodies import Members
 from reps_ledger.policies.language.conditions import holds, leaves
+from reps_ledger.policies.language.counts import Count, Distinct
+from reps_ledger.policies.language.measures import Compare
+from reps_ledger.policies.language.shares import Missed
 from reps_ledger.replay.kernel import Kernel, Past, Points
 from reps_ledger.replay.kernel.accounts import accounts_among
+from reps_ledger.replay.kernel.measuring import counts
 from reps_ledger.replay.kernel.running import run
 
 if TYPE_CHECKING:
@@ -89,6 +94,38 @@ def test_every_condition_at_any_points(data: Any) -> None:
             return  # it asks for what columns do not hold, and says so
         expected = [
             holds(condition, Subject(world.member(person), date, zone, world, NAME, NEVER))
+            for date in dates
+        ]
+        assert found == expected, f"{condition} of {person}"
+
+
+COUNTING: Final = (Count, Distinct, Members, Missed)
+
+
+@FEW
+@given(st.data())
+def test_every_count_at_any_points(data: Any) -> None:
+    """What is counted is the value of the reference's finding, and not only on the same side."""
+    condition = data.draw(
+        single_conditions().filter(
+            lambda each: isinstance(each, Compare) and isinstance(each.measure, COUNTING)
+        )
+    )
+    zone, at = data.draw(zones()), data.draw(reviewed())
+    families, widths = families_of(condition), widths_in(condition)
+    entries = data.draw(histories(at, zone, families=families, of=widths))
+    world, columns = World(entries), columns_of(entries)
+    dates = dates_of(data, at, entries, leaves(condition), zone)
+    kernel = Kernel(columns, zone, NAME, (), accounts_among(entries, columns.people))
+    instants = np.array([microseconds(date) for date in dates])
+    for number, person in enumerate(columns.people):
+        points = Points(np.full(len(dates), number), instants)
+        try:
+            found = counts(condition.measure, points, kernel).tolist()
+        except rl.InvalidPolicy:
+            return  # it asks for what columns do not hold, and says so
+        expected = [
+            condition.find(Subject(world.member(person), date, zone, world, NAME, NEVER)).value
             for date in dates
         ]
         assert found == expected, f"{condition} of {person}"
