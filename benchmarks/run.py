@@ -13,6 +13,7 @@ import auditing
 import columns
 import importing
 import judging
+import kit
 import memory
 import one_of_many
 import reading
@@ -26,6 +27,7 @@ BENCHMARKS = {
     "read": reading.run,
     "judge": judging.run,
     "one": one_of_many.run,
+    "kit": kit.run,
     "columns": columns.run,
     "replay": replay.run,
     "replay-many": replay.run_many,

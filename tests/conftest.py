@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, settings
 
 from faults.harness import TRIED, tell
-from recorders import memory_recorder, sqlite_path, sqlite_recorder, targets
+from recorders import memory_recorder, shared_target, sqlite_path, sqlite_recorder, targets
 from servers import postgres_dsn, postgres_server, umadb_url
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ __all__ = [
     "memory_recorder",
     "postgres_dsn",
     "postgres_server",
+    "shared_target",
     "sqlite_path",
     "sqlite_recorder",
     "targets",

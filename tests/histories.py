@@ -17,7 +17,17 @@ from strategies import CUSTOM, PLAIN, MentoringHeld, facts, names
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = ["PEOPLE", "REGISTRY", "Offer", "fill", "histories", "offers", "open_ledger", "steps"]
+__all__ = [
+    "PEOPLE",
+    "REGISTRY",
+    "Offer",
+    "fill",
+    "histories",
+    "meant",
+    "offers",
+    "open_ledger",
+    "steps",
+]
 
 PEOPLE: Final = ("ana", "ben", "cleo")
 REGISTRY: Final = Registry((*BUILT_IN, *CUSTOM))
@@ -56,12 +66,13 @@ class Offer:
 
 
 def open_ledger(target: Any = None, **options: Any) -> rl.Ledger:
-    """Open a ledger that knows the facts of tests too; its clock stands in 2041."""
+    """Open a ledger that knows the facts of tests too; its clock stands in 2041 by default."""
     upcasters = [
         rl.Upcaster("mentoring.held", version, lambda fields: fields) for version in (1, 2)
     ]
     now = datetime(2041, 1, 1, tzinfo=UTC)
-    return rl.open(target, facts=CUSTOM, upcasters=upcasters, clock=lambda: now, **options)
+    clocked = {"clock": lambda: now, **options}
+    return rl.open(target, facts=CUSTOM, upcasters=upcasters, **clocked)
 
 
 @cache
@@ -135,25 +146,38 @@ def histories(max_size: int = 25) -> SearchStrategy[list[Offer]]:
     )
 
 
-def fill(ledger: rl.Ledger, told: list[Offer]) -> list[rl.Receipt]:
-    """Record what the rules allow of some offers."""
+def meant(offer: Offer, number: int, ids: list[str]) -> Any:
+    """Return the fact that an offer means after entries of these ids; None for none."""
+    fact: Any = offer.fact
+    if offer.target is not None:
+        if not ids:
+            return None
+        target = ids[offer.target % len(ids)]
+        if offer.retract:
+            return EntryRetracted(target=target, reason="r")
+        return EntryCorrected(target=target, replacement=fact, reason="c")
+    if isinstance(fact, rl.ReportVerified) and ids:
+        return attrs.evolve(fact, report=ids[number % len(ids)])
+    return fact
+
+
+def fill(ledger: rl.Ledger, told: list[Offer], *, commands: bool = False) -> list[rl.Receipt]:
+    """Record what the rules allow of some offers.
+
+    Args:
+        ledger: where.
+        told: the offers.
+        commands: whether each is a command, so that its entry has the same id in any ledger.
+    """
     receipts = []
     ids = [entry.id for entry in ledger.entries()]
     for number, offer in enumerate(told):
-        fact = offer.fact
-        if offer.target is not None:
-            if not ids:
-                continue
-            target = ids[offer.target % len(ids)]
-            fact = (
-                EntryRetracted(target=target, reason="r")
-                if offer.retract
-                else EntryCorrected(target=target, replacement=fact, reason="c")
-            )
-        elif isinstance(fact, rl.ReportVerified) and ids:
-            fact = attrs.evolve(fact, report=ids[number % len(ids)])
+        fact = meant(offer, number, ids)
+        if fact is None:
+            continue
+        more = {"command_id": f"c{number}"} if commands else {}
         try:
-            receipt = ledger.record(fact, occurred_at=offer.at, **offer.envelope)
+            receipt = ledger.record(fact, occurred_at=offer.at, **offer.envelope, **more)
         except rl.Refused:
             continue
         receipts.append(receipt)

@@ -36,6 +36,7 @@ __all__ = [
     "positions",
     "postgres_recorder",
     "query",
+    "shared_target",
     "sqlite_path",
     "sqlite_recorder",
     "targets",
@@ -119,6 +120,16 @@ def umadb_recorder(url: str) -> Iterator[DCBRecorder]:
         yield factory.dcb_recorder()
     finally:
         factory.umadb.close()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def shared_target(request: pytest.FixtureRequest) -> str:
+    """Where a ledger may be made that several processes can open."""
+    if request.param == "postgres":
+        dsn: str = request.getfixturevalue("postgres_dsn")
+        return dsn
+    path: Path = request.getfixturevalue("sqlite_path")
+    return str(path)
 
 
 @pytest.fixture

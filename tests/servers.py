@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "free_port",
+    "new_database",
     "postgres_cluster",
     "postgres_dsn",
     "postgres_server",
@@ -204,14 +205,21 @@ def postgres_server() -> Iterator[dict[str, Any]]:
         yield address
 
 
-@pytest.fixture
-def postgres_dsn(postgres_server: dict[str, Any]) -> Iterator[str]:
-    """The ``postgresql://`` address of a new, empty database."""
+@contextmanager
+def new_database(postgres_server: dict[str, Any]) -> Iterator[str]:
+    """Make a new, empty database; its ``postgresql://`` address while it is needed."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(**postgres_server, dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
         yield "postgresql://{user}@{host}:{port}/".format(**postgres_server) + name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_dsn(postgres_server: dict[str, Any]) -> Iterator[str]:
+    """The ``postgresql://`` address of a new, empty database."""
+    with new_database(postgres_server) as dsn:
+        yield dsn
 
 
 @pytest.fixture

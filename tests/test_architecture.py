@@ -59,7 +59,7 @@ EXTRAS: Final[dict[str, set[str]]] = {
 }
 """What each extra of the design brings, as modules."""
 
-NEED_THEIR_EXTRA: Final = frozenset({"cli", "replay"})
+NEED_THEIR_EXTRA: Final = frozenset({"cli", "replay", "testing"})
 """Layers that nothing imports but from within functions."""
 
 

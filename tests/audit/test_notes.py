@@ -27,26 +27,29 @@ from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GO: Final[dict[str, Any]] = json.loads(
+EXAMPLE: Final[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "vectors" / "notes.json").read_text(encoding="utf-8")
 )
 KEY: Final = SigningKey("example.org/reps", bytes(range(32)))
 ROOT: Final = bytes(range(32))
 
 
-def test_a_public_log_is_verified() -> None:
-    """A checkpoint of Go's checksum database, signed by other software, is verified."""
-    note = read_note(f"{GO['text']}\n{GO['signatures']}")
-    key = VerifyingKey.parse(GO["key"])
-    note.verify(key)
-    assert str(key) == GO["key"]
-    found = read_checkpoint(f"{GO['text']}\n{GO['signatures']}")
-    assert (found.origin, found.size) == ("go.sum database tree", 63_096_908)
-    with pytest.raises(InvalidSignature, match="of the log go"):
-        found.verify(key)
-    changed = f"{GO['text'].replace('63096908', '63096909')}\n{GO['signatures']}"
-    with pytest.raises(InvalidSignature, match="wrong"):
-        read_note(changed).verify(key)
+def test_a_checkpoint_of_the_specification_is_read() -> None:
+    """The example of the specification reads as it says, and no other key has signed it."""
+    note = f"{EXAMPLE['text']}\n{EXAMPLE['signatures']}"
+    found = read_checkpoint(note)
+    assert (found.origin, found.size) == ("example.com/behind-the-sofa", 20_852_163)
+    assert b64encode(found.root).decode() in EXAMPLE["text"]
+    assert [each.name for each in read_note(note).signatures] == [found.origin] * 2
+    with pytest.raises(InvalidSignature):
+        found.verify(KEY.verifying)
+
+
+def test_the_id_of_a_key() -> None:
+    """A key's id is made as the specification makes it; one with another id is none."""
+    assert str(VerifyingKey.parse(EXAMPLE["key"])) == EXAMPLE["key"]
+    with pytest.raises(InvalidNote):
+        VerifyingKey.parse(EXAMPLE["key"].replace("530d903a", "530d903b"))
 
 
 def test_keys_are_written_and_read() -> None:

@@ -13,27 +13,16 @@ from racers import LEAD, attempt, follow, in_threads, racers, sit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 MEMBERS: Final = [f"m{number}" for number in range(8)]
 THREADS: Final = 8
 PROCESSES: Final = 4
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def target(request: pytest.FixtureRequest) -> str:
-    """Where a ledger may be made that several processes can open."""
-    if request.param == "postgres":
-        dsn: str = request.getfixturevalue("postgres_dsn")
-        return dsn
-    path: Path = request.getfixturevalue("sqlite_path")
-    return str(path)
-
-
 @pytest.fixture
-def ledger(target: str) -> Iterator[rl.Ledger]:
+def ledger(shared_target: str) -> Iterator[rl.Ledger]:
     """A ledger in which eight people have joined."""
-    with rl.open(target, rules=[LEAD]) as ledger:
+    with rl.open(shared_target, rules=[LEAD]) as ledger:
         ledger.record_all([rl.MemberJoined(member=member) for member in MEMBERS], by="council")
         yield ledger
 
@@ -47,7 +36,7 @@ def runners(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def race(
-    runners: str, ledger: rl.Ledger, target: str
+    runners: str, ledger: rl.Ledger, shared_target: str
 ) -> Iterator[Callable[[str, list[dict[str, Any]]], list[Any]]]:
     """Give every runner its arguments for a task at once; return all that they answer."""
     if runners == "threads":
@@ -60,7 +49,7 @@ def race(
 
         yield threads
         return
-    with racers(target, PROCESSES) as running:
+    with racers(shared_target, PROCESSES) as running:
 
         def processes(task: str, arguments: list[dict[str, Any]]) -> list[Any]:
             used = running[: len(arguments)]
@@ -86,15 +75,15 @@ def in_log(ledger: rl.Ledger, kind: type[rl.Fact]) -> list[rl.Entry]:
     return [entry for entry in ledger.entries() if isinstance(entry.fact, kind)]
 
 
-def assert_dense(ledger: rl.Ledger, target: str) -> None:
+def assert_dense(ledger: rl.Ledger, shared_target: str) -> None:
     """Positions grow; on SQLite there is none left out."""
     found = [entry.position for entry in ledger.entries()]
     assert found == sorted(set(found))
-    if "://" not in target:
+    if "://" not in shared_target:
         assert found == list(range(1, len(found) + 1))
 
 
-def test_one_vouch_for_each_pair(race: Any, ledger: rl.Ledger, target: str) -> None:
+def test_one_vouch_for_each_pair(race: Any, ledger: rl.Ledger, shared_target: str) -> None:
     """Of all who record the same vouch at once one does, and the others are told it is there."""
     pairs = [(a, b) for a in MEMBERS[:3] for b in MEMBERS if a != b]
     answers = race(
@@ -105,7 +94,7 @@ def test_one_vouch_for_each_pair(race: Any, ledger: rl.Ledger, target: str) -> N
         assert refused == [["already_vouched"]] * (len(answers) - 1)
     vouches = in_log(ledger, rl.Vouched)
     assert [(entry.fact.member, entry.fact.voucher) for entry in vouches] == pairs
-    assert_dense(ledger, target)
+    assert_dense(ledger, shared_target)
 
 
 def test_one_role_for_each_member(race: Any, ledger: rl.Ledger) -> None:
@@ -136,7 +125,7 @@ def test_never_two_on_one_seat(race: Any, ledger: rl.Ledger) -> None:
         assert sat == 3 * len(answers)
 
 
-def test_nothing_is_lost(race: Any, ledger: rl.Ledger, target: str) -> None:
+def test_nothing_is_lost(race: Any, ledger: rl.Ledger, shared_target: str) -> None:
     """Different facts recorded at once are all there, each where its receipt says."""
     answers = race(
         "attempt",
@@ -156,7 +145,7 @@ def test_nothing_is_lost(race: Any, ledger: rl.Ledger, target: str) -> None:
         own = [entry for entry in reports if entry.by == member]
         assert [entry.fact.activity for entry in own] == [f"a{n}" for n in range(12)]
         assert [entry.id for entry in own] == [outcome["recorded"] for outcome in answers[number]]
-    assert_dense(ledger, target)
+    assert_dense(ledger, shared_target)
 
 
 def test_one_command_is_recorded_once(race: Any, ledger: rl.Ledger) -> None:
@@ -176,7 +165,9 @@ def test_one_command_is_recorded_once(race: Any, ledger: rl.Ledger) -> None:
     ]
 
 
-def test_a_reader_misses_nothing(race: Any, runners: str, ledger: rl.Ledger, target: str) -> None:
+def test_a_reader_misses_nothing(
+    race: Any, runners: str, ledger: rl.Ledger, shared_target: str
+) -> None:
     """Who follows, here or in another process, sees every entry once and in order."""
     count = 12
     start = ledger.position
@@ -197,7 +188,7 @@ def test_a_reader_misses_nothing(race: Any, runners: str, ledger: rl.Ledger, tar
         )
         return count * len(answers)
 
-    with ThreadPoolExecutor(1) as pool, racers(target, 1) as (reader,):
+    with ThreadPoolExecutor(1) as pool, racers(shared_target, 1) as (reader,):
         expected = count * (PROCESSES if runners == "processes" else THREADS)
         reader.tell("follow", after=start, count=expected)
         here = pool.submit(follow, ledger, start, expected)

@@ -311,3 +311,30 @@ def test_months_near_the_calendars_end_stop_there(
 def test_months_before_the_calendar_are_no_crash(months: int) -> None:
     """What lies before the year 1 is its first instant, as the far end's is the last."""
     assert months_after(utc(2018, 1, 1), months, UTC) == FIRST
+
+
+def test_a_day_without_a_next_is_named() -> None:
+    """Where there is no next day, the error says that it is the date's fault."""
+    with pytest.raises(InvalidTime, match="out of range") as raised:
+        day_end(date.max, UTC)
+    assert raised.value.field == "date"
+
+
+@given(
+    end=st.sampled_from([FIRST, LAST]),
+    away=st.timedeltas(timedelta(microseconds=1), timedelta(days=12)),
+    months=st.sampled_from([-13, -1, 1, 13]),
+    zone=st.sampled_from([UTC, ZoneInfo("Europe/Paris"), ZoneInfo("Pacific/Apia")]),
+)
+def test_leaving_at_the_ends_of_the_calendar(
+    end: datetime, away: timedelta, months: int, zone: tzinfo
+) -> None:
+    """At the ends of the calendar too, it is the first instant that is late enough, or none."""
+    instant = end + away if end == FIRST else end - away
+    found = first_with_months(instant, months, zone)
+    if found is None:
+        assert months_after(LAST, months, zone) < instant
+        return
+    assert months_after(found, months, zone) >= instant
+    if found > FIRST:
+        assert months_after(found - timedelta(microseconds=1), months, zone) < instant

@@ -20,8 +20,9 @@ from attrs import define, field, frozen
 
 __all__ = ["Deed", "Disk", "available"]
 
-_OPEN: Final = CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, c_int, POINTER(c_int))
-_DELETE: Final = CFUNCTYPE(c_int, c_void_p, c_char_p, c_int)
+# Names are pointers, never ``bytes``: SQLite keeps the very pointer that it passed on.
+_OPEN: Final = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, POINTER(c_int))
+_DELETE: Final = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int)
 _WRITE: Final = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
 _TRUNCATE: Final = CFUNCTYPE(c_int, c_void_p, c_int64)
 _SYNC: Final = CFUNCTYPE(c_int, c_void_p, c_int)
@@ -139,22 +140,23 @@ class Disk:
         register.restype, register.argtypes = c_int, [POINTER(_VFS), c_int]
         assert register(ctypes.byref(vfs), 1) == 0
 
-    def _open(self, vfs: int, name: bytes | None, file: int, flags: int, out: Any) -> int:
+    def _open(self, vfs: int, name: int | None, file: int, flags: int, out: Any) -> int:
         code: int = _OPEN(self._default.xOpen)(vfs, name, file, flags, out)
         if code == 0 and name is not None:
             methods = c_void_p.from_address(file)
-            self._files[file] = name.decode()
+            self._files[file] = ctypes.string_at(name).decode()
             assert methods.value is not None
             methods.value = ctypes.addressof(self._watched(methods.value))
         return code
 
-    def _delete(self, vfs: int, name: bytes, sync: int) -> int:
-        failed = self.fails("delete", name.decode())
+    def _delete(self, vfs: int, name: int, sync: int) -> int:
+        path = ctypes.string_at(name).decode()
+        failed = self.fails("delete", path)
         if failed:
             return failed
         code: int = _DELETE(self._default.xDelete)(vfs, name, sync)
         if code == 0:
-            self._did(Deed("delete", name.decode()))
+            self._did(Deed("delete", path))
         return code
 
     def _watched(self, address: int) -> Any:

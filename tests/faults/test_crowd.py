@@ -6,8 +6,6 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
-
 import reps_ledger as rl
 from faults.harness import times
 from racers import LEAD, attempt, racers
@@ -20,16 +18,6 @@ if TYPE_CHECKING:
 
 MEMBERS: Final = [f"m{number}" for number in range(6)]
 RUNNERS: Final = 8
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def target(request: pytest.FixtureRequest) -> str:
-    """Where a ledger may be made that several processes can open."""
-    if request.param == "postgres":
-        dsn: str = request.getfixturevalue("postgres_dsn")
-        return dsn
-    path: Path = request.getfixturevalue("sqlite_path")
-    return str(path)
 
 
 def tasks(seed: int, number: int) -> list[dict[str, Any]]:
@@ -83,14 +71,16 @@ class Follower:
         return self.seen
 
 
-def crowded(ledger: rl.Ledger, target: str, number: int, seed: int) -> Iterator[dict[str, Any]]:
+def crowded(
+    ledger: rl.Ledger, shared_target: str, number: int, seed: int
+) -> Iterator[dict[str, Any]]:
     """Have everybody record at once; yield what became of each fact."""
     answers: list[list[dict[str, Any]]] = [[] for _ in range(RUNNERS)]
 
     def record(runner: int) -> None:
         answers[runner] = attempt(ledger, tasks(seed + runner, number), f"thread {runner}")
 
-    with racers(target, RUNNERS) as running:
+    with racers(shared_target, RUNNERS) as running:
         threads = [threading.Thread(target=record, args=[runner]) for runner in range(RUNNERS)]
         for runner, racer in enumerate(running):
             racer.tell(
@@ -108,16 +98,16 @@ def crowded(ledger: rl.Ledger, target: str, number: int, seed: int) -> Iterator[
         yield from each
 
 
-def test_a_crowd_and_a_follower(target: str, tmp_path: Path, tell: Tell) -> None:
+def test_a_crowd_and_a_follower(shared_target: str, tmp_path: Path, tell: Tell) -> None:
     """Invariants hold, nothing acknowledged is missing, and the follower sees all, in order."""
     number, rounds = times(6, 60), times(1, 5)
     recorded = refused = 0
-    with rl.open(target, rules=[LEAD]) as ledger:
+    with rl.open(shared_target, rules=[LEAD]) as ledger:
         ledger.record_all([rl.MemberJoined(member=member) for member in MEMBERS], by="council")
         follower = Follower(ledger)
         acknowledged: dict[int, str] = {}
         for round_ in range(rounds):
-            for told in crowded(ledger, target, number, 1_000 * round_):
+            for told in crowded(ledger, shared_target, number, 1_000 * round_):
                 if "refused" in told:
                     refused += 1
                 else:
@@ -127,7 +117,7 @@ def test_a_crowd_and_a_follower(target: str, tmp_path: Path, tell: Tell) -> None
         entries = list(ledger.entries())
         ledger.export(tmp_path / "history.jsonl")
         assert ledger.reconcile() == ()
-    where = "PostgreSQL" if "://" in target else "SQLite"
+    where = "PostgreSQL" if "://" in shared_target else "SQLite"
     tell(
         f"{2 * RUNNERS} writers on {where}: {recorded:,} facts recorded, {refused:,} refused; "
         f"the follower saw {len(seen):,}"

@@ -33,10 +33,11 @@ def whole(found: dict[str, Any]) -> dict[str, Any]:
     return {name: found[name] for name in WHOLE}
 
 
-def test_a_full_disk(tmp_path: Path, tell: Tell) -> None:
+@pytest.mark.parametrize("trouble", ["full", "limited"])
+def test_a_full_disk(trouble: str, tmp_path: Path, tell: Tell) -> None:
     """A typed error, nothing lost, and the same process goes on; an import is run again."""
     rounds = times(2, 25)
-    found = ran("trouble", "full", tmp_path, rounds, 1)
+    found = ran("trouble", trouble, tmp_path, rounds, 1)
     tell(f"disk full, {rounds} times: {found}")
     assert whole(found) == WHOLE
     assert found["errors"] == {"StorageError": rounds, "import: StorageError": rounds}

@@ -1,4 +1,4 @@
-"""A disk in trouble: ``python -m faults.trouble full|io|descriptors FOLDER TIMES SEED``.
+"""A disk in trouble: ``python -m faults.trouble TROUBLE FOLDER TIMES SEED``.
 
 In each, one process goes on recording through the trouble and after it. Prints what was found, as
 JSON: how often an error was told and of which type, and what of the acknowledged is not there.
@@ -54,7 +54,7 @@ def told(path: Path, acknowledged: dict[str, int]) -> dict[str, Any]:
 
 
 @contextmanager
-def small_disk(folder: Path) -> Iterator[tuple[str, Callable[[int], None]]]:
+def small_disk(folder: Path, *, mounting: bool) -> Iterator[tuple[str, Callable[[int], None]]]:
     """A place with little room: a small file system where one may be made, else a limit.
 
     Yields its kind, and what sets how many bytes there are.
@@ -62,7 +62,9 @@ def small_disk(folder: Path) -> Iterator[tuple[str, Callable[[int], None]]]:
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={LITTLE}", "tmpfs", str(folder)]
     try:
-        mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
+        mounted = (
+            mounting and not subprocess.run(mount, check=False, capture_output=True).returncode
+        )
     except OSError:
         mounted = False
     if mounted:
@@ -86,7 +88,12 @@ def small_disk(folder: Path) -> Iterator[tuple[str, Callable[[int], None]]]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
 
-def full(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
+def limited(folder: Path, rounds: int, chance: random.Random) -> dict[str, Any]:
+    """The same where nothing may be mounted: files that may not grow."""
+    return full(folder, rounds, chance, mounting=False)
+
+
+def full(folder: Path, rounds: int, _: random.Random, *, mounting: bool = True) -> dict[str, Any]:
     """Record until the disk is full, make room, and go on; and an import that meets it too."""
     errors: Counter[str] = Counter()
     after = 0
@@ -97,7 +104,7 @@ def full(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
         other.export(rows)
     outcome: dict[str, Any] = {}
     for round_ in range(rounds):
-        with small_disk(folder / f"small{round_}") as (kind, room):
+        with small_disk(folder / f"small{round_}", mounting=mounting) as (kind, room):
             path = folder / f"small{round_}" / "reps.db"
             acknowledged: dict[str, int] = {}
             with rl.open(path) as ledger:
@@ -200,6 +207,7 @@ TROUBLES: Final[dict[str, Callable[[Path, int, random.Random], dict[str, Any]]]]
     "descriptors": descriptors,
     "full": full,
     "io": io,
+    "limited": limited,
 }
 
 

@@ -20,13 +20,13 @@ from reps_ledger.log import Codec, EventLog, Upcaster
 from strategies import (
     CUSTOM,
     PLAIN,
-    corrections,
     custom_facts,
     days,
     facts,
     moments,
     names,
-    retractions,
+    replacing,
+    retracting,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def entry_of(fact: rl.Fact, **more: Any) -> rl.Entry:
 
 def any_facts() -> st.SearchStrategy[rl.Fact]:
     """Facts of every kind that there is, corrections and a service's own too."""
-    return facts() | custom_facts() | corrections("e0") | retractions("e0")
+    return facts() | custom_facts() | replacing("e0") | retracting("e0")
 
 
 def entries() -> st.SearchStrategy[rl.Entry]:

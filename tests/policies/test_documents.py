@@ -13,7 +13,6 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policies.asking import conditions, policies
 from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import (
@@ -47,6 +46,7 @@ from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.documents.reading import read_condition, read_policy
 from reps_ledger.policies.documents.writing import condition_table, policy_table
 from reps_ledger.policies.language.selections import Facts, Filter
+from reps_ledger.testing.strategies import conditions, policies
 
 if TYPE_CHECKING:
     import random

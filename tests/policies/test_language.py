@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import conditions, policies
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
@@ -57,6 +56,7 @@ from reps_ledger.policies.language.conditions import truth
 from reps_ledger.policies.language.measures import Compare
 from reps_ledger.policies.language.selections import Filter
 from reps_ledger.policies.language.windows import Between
+from reps_ledger.testing.strategies import conditions, policies
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import days_in, families_of, policies, single_conditions, widths_in
 from policies.every import EVERY, REPORTS
 from policies.making import DAY, TICK, about, moment, subjects
 from reps_ledger.domain.time import day_start
@@ -31,6 +30,8 @@ from reps_ledger.policies import (
 from reps_ledger.policies.evaluation import edges_after, outcome_of
 from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.windows import PERIODS, period_end
+from reps_ledger.testing.strategies import policies, single_conditions
+from reps_ledger.testing.strategies.vocabulary import days_in, families_of, widths_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import reps_ledger as rl
-from policies.making import TICK, World, about, entries_of, moment
+from policies.making import TICK, about, entries_of, moment
 from reps_ledger.domain.entries import Entry
 from reps_ledger.policies import (
     Dossier,
@@ -39,6 +39,7 @@ from reps_ledger.policies import (
     weeks,
 )
 from reps_ledger.policies.language import conditions
+from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,7 +146,7 @@ def test_sources_and_recorders_choose_entries() -> None:
             [("x", "council", None), ("y", "ana", "bugzilla"), ("z", "ana", "wiki")], 1
         )
     ]
-    subject = World(entries).subject("ana", moment(AT))
+    subject = Everybody(entries).subject("ana", moment(AT))
     assert evidence(reports(source="bugzilla"), subject) == ("y",)
     assert evidence(reports(source=("wiki", "bugzilla")), subject) == ("y", "z")
     assert evidence(reports(recorded_by="council"), subject) == ("x",)
@@ -176,7 +177,7 @@ def test_a_verification_counts_for_the_reading_of_a_corrected_report() -> None:
         ]
     )
     dossier = Dossier("ana", entries, readings={"old": "e0"})
-    subject = Subject(dossier, moment(AT), UTC, World(entries))
+    subject = Subject(dossier, moment(AT), UTC, Everybody(entries))
     assert evidence(reports(verified=True), subject) == ("e0",)
 
 
@@ -506,7 +507,7 @@ def test_a_share_may_be_of_a_community_and_of_different_days() -> None:
     assert (spread.find(subject).value, spread.find(subject).threshold) == (1, 2)
 
 
-def body() -> World:
+def body() -> Everybody:
     """Tell of a body: who joined, where they are, and for whom they work."""
     entries: list[tuple[rl.Fact, datetime]] = []
     told: list[Told] = [
@@ -524,7 +525,7 @@ def body() -> World:
     for fact, when in told:
         assert isinstance(when, str)
         entries.append((fact, moment(when)))
-    return World(entries_of(entries))
+    return Everybody(entries_of(entries))
 
 
 def test_members_are_those_who_joined_by_now() -> None:

@@ -13,8 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import policies
-from policies.making import NAME, TICK, World, about, entries_of, moment, subjects, widths
+from policies.making import NAME, TICK, about, entries_of, moment, subjects
 from policies.test_lapses import dense
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies import (
@@ -56,6 +55,8 @@ from reps_ledger.policies.language.measures import OPERATORS, Compare
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.shortfalls import _ways
 from reps_ledger.policies.ways import flips
+from reps_ledger.testing.strategies import policies, widths
+from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -159,7 +160,7 @@ def with_more(subject: Subject, *fresh: rl.Fact) -> Subject:
         evolved(entry, len(known) + index)
         for index, entry in enumerate(entries_of([(fact, subject.at) for fact in fresh]))
     ]
-    return World([*known, *added]).subject(
+    return Everybody([*known, *added]).subject(
         subject.dossier.name, subject.at, subject.zone, previous=subject.previous
     )
 

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import conditions, policies, single_conditions
-from policies.making import TICK, World, about, entries_of, subjects
+from policies.making import TICK, about, entries_of, subjects
 from reps_ledger.policies import (
     Case,
     Condition,
@@ -32,6 +31,8 @@ from reps_ledger.policies import (
 )
 from reps_ledger.policies.evaluation import outcome_of
 from reps_ledger.policies.language.conditions import holds, leaves
+from reps_ledger.testing.strategies import conditions, policies, single_conditions
+from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     import random
@@ -76,7 +77,7 @@ def test_evaluating_is_deterministic(policy: Policy, subject: Subject) -> None:
     assert again == first
     assert str(again) == str(first)
     known = subject.others.community(None).entries
-    anew = World(known).subject("ana", subject.at, subject.zone, previous=subject.previous)
+    anew = Everybody(known).subject("ana", subject.at, subject.zone, previous=subject.previous)
     assert evaluate(policy, anew) == first
 
 
@@ -88,14 +89,14 @@ def test_the_order_of_telling_does_not_matter(
     """Entries have an order of their own: effective time, then position."""
     known = list(subject.others.community(None).entries)
     random_.shuffle(known)
-    again = World(known).subject("ana", subject.at, subject.zone, previous=subject.previous)
+    again = Everybody(known).subject("ana", subject.at, subject.zone, previous=subject.previous)
     assert evaluate(policy, again) == evaluate(policy, subject)
 
 
 def without(subject: Subject, *, gone: set[str]) -> Subject:
     """Return the same without some entries."""
     kept = [entry for entry in subject.others.community(None).entries if entry.id not in gone]
-    return World(kept).subject("ana", subject.at, subject.zone, previous=subject.previous)
+    return Everybody(kept).subject("ana", subject.at, subject.zone, previous=subject.previous)
 
 
 def is_announced(entry: Entry) -> bool:
@@ -134,7 +135,7 @@ def test_a_fact_a_microsecond_later_changes_nothing(condition: Condition, subjec
         )
         for i, e in enumerate(more)
     ]
-    world = World([*entries, *renamed])
+    world = Everybody([*entries, *renamed])
     then = world.subject("ana", subject.at, subject.zone, previous=subject.previous)
     assert holds(condition, then) == holds(condition, subject)
 
@@ -158,7 +159,7 @@ def test_others_change_nothing_but_what_looks_at_them(policy: Policy, subject: S
     """A policy that asks nothing about others does not depend on them."""
     if any(word in policy.words() for word in ("of all", "member", "whose", "organisation", "row")):
         return
-    alone = World(subject.dossier.entries)
+    alone = Everybody(subject.dossier.entries)
     again = alone.subject("ana", subject.at, subject.zone, previous=subject.previous)
     assert evaluate(policy, again).outcome == evaluate(policy, subject).outcome
 
@@ -248,7 +249,7 @@ def test_a_community_named_like_a_member_is_not_that_member() -> None:
             (rl.Vouched(member="ana", voucher="paris"), about(at="2018-02-01").at),
         ]
     )
-    world = World(entries)
+    world = Everybody(entries)
     body = world.body("paris", about(at="2018-10-01").at)
     dossier = Dossier("paris", entries[1:], is_community=True)
     vouched = Count(facts("vouch.given", voucher=is_member()))

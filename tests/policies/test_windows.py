@@ -12,17 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import (
-    TICK,
-    World,
-    about,
-    entries_of,
-    instants,
-    moment,
-    reviewed,
-    widths,
-    zones,
-)
+from policies.making import TICK, about, entries_of, moment
 from reps_ledger.policies import (
     Subject,
     Width,
@@ -46,6 +36,8 @@ from reps_ledger.policies import (
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.policy import Policy
+from reps_ledger.testing.strategies import instants, reviews, widths, zones
+from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -71,10 +63,10 @@ def stories(
 ) -> Subject:
     """Make ana's reports, and other facts of hers, on and beside every edge of a review."""
     zone: tzinfo = UTC if utc else draw(zones())
-    at = draw(reviewed())
+    at = draw(reviews())
     kinds = st.sampled_from([REPORT, REPORT, REPORT, *others])
     told = draw(st.lists(st.tuples(kinds, instants(at, zone, of=of)), max_size=10))
-    return World(entries_of(told)).subject("ana", at, zone)
+    return Everybody(entries_of(told)).subject("ana", at, zone)
 
 
 def with_width(
@@ -319,9 +311,9 @@ def test_without_leave_pausing_changes_nothing(
     data: st.DataObject, width: Width, zone: tzinfo
 ) -> None:
     """A clock that nothing stops runs as the calendar does."""
-    at = data.draw(reviewed())
+    at = data.draw(reviews())
     told = data.draw(st.lists(st.tuples(st.just(REPORT), instants(at, zone)), max_size=8))
-    subject = World(entries_of(told)).subject("ana", at, zone)
+    subject = Everybody(entries_of(told)).subject("ana", at, zone)
     assert counted({"within": width, "pausing": True}, subject) == counted(
         {"within": width}, subject
     )

@@ -11,7 +11,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.asking import conditions, policies, single_conditions
 from policies.making import about
 from reps_ledger.policies import (
     Condition,
@@ -61,6 +60,7 @@ from reps_ledger.policies import (
     when,
     years,
 )
+from reps_ledger.testing.strategies import conditions, policies, single_conditions
 
 _NAMES: Final = [
     "rep",

@@ -19,7 +19,7 @@ from scenarios import (
     MAR,
     MAY,
     Given,
-    Told,
+    Saying,
     correct,
     given,
     joined,
@@ -71,7 +71,9 @@ def test_a_record_that_adds_up() -> None:
         ([(MENTOR, APR)], says("ana"), "ana", "who held no role there"),
     ],
 )
-def test_an_assertion_that_fails(told: list[Told], claim: rl.Fact, member: str, words: str) -> None:
+def test_an_assertion_that_fails(
+    told: list[Saying], claim: rl.Fact, member: str, words: str
+) -> None:
     """A roster that says another thing than the record is listed, with what the record says."""
     story = given(PEOPLE, told, (claim, MAR))
     ((kind, who, why),) = found(story)

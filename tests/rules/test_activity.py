@@ -30,10 +30,10 @@ def test_a_community_is_founded_once() -> None:
 
 def test_a_parent_was_founded_before() -> None:
     """A community is not founded inside one that does not exist then, or inside itself."""
-    given().when((INDONESIA, FEB)).then_refused("no_parent", "asia", "2018-02-01")
-    given((ASIA, FEB)).when((INDONESIA, JAN)).then_refused("no_parent", "2018-01-01")
+    given().when((INDONESIA, FEB)).then_refused("no_parent", "asia", "2018-02-01", because=())
+    given((ASIA, FEB)).when((INDONESIA, JAN)).then_refused("no_parent", "2018-01-01", because=())
     itself = rl.CommunityFounded(community="asia", parent="asia")
-    given().when((itself, JAN)).then_refused("no_parent", "asia")
+    given().when((itself, JAN)).then_refused("no_parent", "asia", because=())
 
 
 def test_two_problems_of_a_founding() -> None:
@@ -53,8 +53,8 @@ def test_a_community_is_joined_once() -> None:
 
 def test_a_community_is_left_by_who_is_in_it() -> None:
     """Leaving is refused of who is not in the community at that time."""
-    given(BOTH).when((LEFT, MAR)).then_refused("not_in_community", "ana", "asia")
-    given(BOTH, (ENTERED, APR)).when((LEFT, MAR)).then_refused("not_in_community")
+    given(BOTH).when((LEFT, MAR)).then_refused("not_in_community", "ana", "asia", because=())
+    given(BOTH, (ENTERED, APR)).when((LEFT, MAR)).then_refused("not_in_community", because=())
     given(BOTH, (ENTERED, FEB), (LEFT, MAY)).when((LEFT, APR)).then_refused(
         "contradicts_later", "not in asia", because=[3]
     )
@@ -69,7 +69,9 @@ def test_a_report_is_of_the_past_unless_announced() -> None:
     """What is still to come can be announced, and not reported; this very moment is past."""
     later = NOW + timedelta(microseconds=1)
     announced = rl.ReportFiled(member="ana", activity="talk", announced=True)
-    given(BOTH).when((REPORT, later)).then_refused("in_the_future", "2020-01-01", "announced")
+    given(BOTH).when((REPORT, later)).then_refused(
+        "in_the_future", "2020-01-01", "announced", because=()
+    )
     given(BOTH).when((REPORT, NOW)).then_recorded()
     given(BOTH).when((announced, later)).then_recorded()
 
@@ -85,7 +87,7 @@ def test_only_a_report_of_that_member_is_verified() -> None:
     """What is no report, or somebody else's, or unknown, is not verified; it is named."""
     story = given(BOTH, (REPORT, FEB))
     story.when(rl.ReportVerified(member="ana", report="?", verifier="ben")).then_refused(
-        "no_report", "?", "ana"
+        "no_report", "?", "ana", because=()
     )
     story.when(
         lambda ids: rl.ReportVerified(member="ben", report=ids[2], verifier="ana")
@@ -111,7 +113,7 @@ def test_only_a_standing_report_is_verified() -> None:
     story = given(BOTH, (REPORT, FEB), retract(2))
     story.when(
         lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
-    ).then_refused("no_report", "ana")
+    ).then_refused("no_report", "ana", because=())
     story = story.when(retract(3)).then_recorded()
     story.when(
         lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
@@ -136,8 +138,10 @@ def test_nobody_verifies_their_own_report_by_a_merged_away_name() -> None:
 
 def test_only_what_was_held_is_taken() -> None:
     """Taking part is refused in what had not been held by then, once per problem."""
-    given(BOTH).when((TAKEN, MAR)).then_refused("no_opportunity", "vote-1", "2018-03-01")
-    given(BOTH, (VOTE, APR)).when((TAKEN, MAR)).then_refused("no_opportunity")
+    given(BOTH).when((TAKEN, MAR)).then_refused(
+        "no_opportunity", "vote-1", "2018-03-01", because=()
+    )
+    given(BOTH, (VOTE, APR)).when((TAKEN, MAR)).then_refused("no_opportunity", because=())
     given().when((TAKEN, MAR)).then_refused_all((0, "not_joined"), (0, "no_opportunity"))
 
 
@@ -159,11 +163,11 @@ def test_a_course_is_completed_once_in_a_version() -> None:
 
 def test_only_what_was_accepted_is_revoked() -> None:
     """Revoking is refused of an agreement, or a version of it, not accepted by then."""
-    given(BOTH).when((REVOKED, MAR)).then_refused("not_accepted", "ana", "conduct")
+    given(BOTH).when((REVOKED, MAR)).then_refused("not_accepted", "ana", "conduct", because=())
     story = given(BOTH, (ACCEPTED, APR))
-    story.when((REVOKED, MAR)).then_refused("not_accepted")
+    story.when((REVOKED, MAR)).then_refused("not_accepted", because=())
     other = rl.AgreementRevoked(member="ana", agreement="conduct", version="2")
-    story.when((other, MAY)).then_refused("not_accepted", "conduct")
+    story.when((other, MAY)).then_refused("not_accepted", "conduct", because=())
     story.when((ACCEPTED, MAY)).then_recorded().when((REVOKED, MAY)).then_recorded()
 
 

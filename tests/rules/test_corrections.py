@@ -52,13 +52,13 @@ def test_an_unknown_entry_is_not_corrected() -> None:
         rl.EntryCorrected(target=UNKNOWN, replacement=REPORT, reason="?"),
         rl.EntryRetracted(target="no id at all", reason="?"),
     ):
-        story.when(fact).then_refused("no_entry", fact.target)
+        story.when(fact).then_refused("no_entry", fact.target, because=())
 
 
 def test_a_retracted_role_may_be_assigned_again() -> None:
     """Recordings after a retraction see a history without what was retracted."""
     story = given(BOTH, (MENTOR, FEB)).when(retract(2)).then_recorded()
-    story.when((ENDED, MAR)).then_refused("role_not_held")
+    story.when((ENDED, MAR)).then_refused("role_not_held", because=())
     story.when((MENTOR, MAR)).then_recorded()
 
 
@@ -109,7 +109,7 @@ def test_a_correction_happens_when_its_target_did() -> None:
 def test_a_correction_in_place() -> None:
     """A corrected role is another role: the first was never held, the second is since then."""
     story = given(BOTH, (MENTOR, FEB), correct(2, COUNCIL))
-    story.when((ENDED, MAR)).then_refused("role_not_held")
+    story.when((ENDED, MAR)).then_refused("role_not_held", because=())
     story.when((COUNCIL, MAR)).then_refused("role_held", "council", "2018-02-01", because=[3])
     view = story.ledger.as_of(FEB).member("ana")
     assert [holding.role for holding in view.roles.ever] == ["council"]
@@ -118,7 +118,7 @@ def test_a_correction_in_place() -> None:
 def test_a_correction_in_time() -> None:
     """A correction with a date moves what happened."""
     story = given(BOTH, (MENTOR, FEB), correct(2, MENTOR, APR))
-    story.when((ENDED, MAR)).then_refused("role_not_held", "2018-03-01")
+    story.when((ENDED, MAR)).then_refused("role_not_held", "2018-03-01", because=())
     story.when((ENDED, APR)).then_recorded()
 
 
@@ -160,7 +160,7 @@ def test_a_replacement_is_judged_as_a_recording() -> None:
     story = given(BOTH, (MENTOR, FEB), (COUNCIL, MAR))
     story.when(correct(3, MENTOR)).then_refused("role_held", "mentor", because=[2])
     stranger = rl.RoleAssigned(member="eve", role="mentor")
-    story.when(correct(3, stranger)).then_refused("not_joined", "eve", "2018-03-01")
+    story.when(correct(3, stranger)).then_refused("not_joined", "eve", "2018-03-01", because=())
     story.when(correct(3, COUNCIL, on=MAY)).then_recorded()
 
 

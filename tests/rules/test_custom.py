@@ -54,7 +54,9 @@ def test_a_custom_fact_is_recorded_of_members() -> None:
 
 def test_a_custom_fact_needs_a_member() -> None:
     """Whom a service's own fact calls member must be one by then, and not merged away."""
-    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused("not_joined", "ana", "2018-02-01")
+    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused(
+        "not_joined", "ana", "2018-02-01", because=()
+    )
     story = given(joined("ana", "ben"), merged("ben", "ana", MAR), facts=[BadgeAwarded])
     story.when((BADGE, APR)).then_refused("merged_away", "ana", "ben", because=[2])
 
@@ -87,7 +89,7 @@ def test_a_rule_of_the_services_own() -> None:
     """An extra rule refuses what the built-in ones allow, and its refusals are gathered."""
     options: Any = {"facts": [BadgeAwarded], "rules": [MENTORS_ONLY]}
     story = given(joined("ana"), **options)
-    story.when((BADGE, MAR)).then_refused("no_mentor_no_badge", "ana")
+    story.when((BADGE, MAR)).then_refused("no_mentor_no_badge", "ana", because=())
     given(**options).when((BADGE, MAR)).then_refused_all(
         (0, "not_joined"), (0, "no_mentor_no_badge")
     )
@@ -100,7 +102,7 @@ def test_a_rule_of_ones_own_judges_built_in_facts_too() -> None:
     story = given(rules=[rl.Rule(name="member.retired", judge=never)])
     story = story.when(joined("ana")).then_recorded()
     retired = rl.MemberRetired(member="ana", how="died")
-    story.when(retired).then_refused("closed", "nobody")
+    story.when(retired).then_refused("closed", "nobody", because=())
 
 
 def test_a_rule_of_an_unknown_fact_is_a_mistake() -> None:

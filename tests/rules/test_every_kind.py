@@ -16,7 +16,7 @@ from scenarios import (
     JAN,
     MAR,
     NOW,
-    Told,
+    Saying,
     correct,
     given,
     joined,
@@ -29,7 +29,7 @@ BOTH: Final = joined("ana", "ben")
 POLICY: Final = Policy("activity", cases=[when(on_leave()).then("active")], otherwise="quiet")
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 
-LEGAL: Final[dict[str, tuple[list[Told], Told]]] = {
+LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
     "member.joined": ([], rl.MemberJoined(member="ana", account="ana@site")),
     "member.retired": (ANA, rl.MemberRetired(member="ana", how="emeritus")),
     "member.returned": (
@@ -151,7 +151,7 @@ def test_a_legal_fact_is_recorded_in_one_batch(kind: str) -> None:
     assert len(told.ids) == len(before) + 1
 
 
-MEMBERS_ONLY: Final[dict[str, Told]] = {
+MEMBERS_ONLY: Final[dict[str, Saying]] = {
     kind: LEGAL[kind][1]
     for kind in (
         "member.retired",
@@ -177,7 +177,7 @@ def test_what_needs_a_member_is_refused_of_strangers(kind: str) -> None:
     told = MEMBERS_ONLY[kind]
     day = told[1] if isinstance(told, tuple) else None
     words = "ana", (day or NOW.date()).isoformat(), "member.joined"
-    given(joined("ben")).when(told).then_refused("not_joined", *words)
+    given(joined("ben")).when(told).then_refused("not_joined", *words, because=())
 
 
 @pytest.mark.parametrize("kind", MEMBERS_ONLY)
@@ -186,7 +186,9 @@ def test_what_needs_a_member_needs_one_on_its_day(kind: str) -> None:
     told = MEMBERS_ONLY[kind]
     assert not callable(told)
     fact = told[0] if isinstance(told, tuple) else told
-    given(joined("ana", on=MAR)).when((fact, FEB)).then_refused("not_joined", "2018-02-01")
+    given(joined("ana", on=MAR)).when((fact, FEB)).then_refused(
+        "not_joined", "2018-02-01", because=()
+    )
 
 
 @pytest.mark.parametrize("kind", MEMBERS_ONLY)

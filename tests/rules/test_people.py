@@ -10,7 +10,7 @@ import pytest
 
 import reps_ledger as rl
 from reps_ledger.domain.facts import kind_of
-from scenarios import APR, AUG, FEB, JAN, JUL, JUN, MAR, MAY, Told, given, joined, merged, retract
+from scenarios import APR, AUG, FEB, JAN, JUL, JUN, MAR, MAY, Saying, given, joined, merged, retract
 
 ANA: Final = rl.MemberJoined(member="ana")
 RETIRED: Final = rl.MemberRetired(member="ana", how="resigned")
@@ -87,7 +87,7 @@ def test_only_ones_own_account_is_unlinked() -> None:
     """Unlinking what is nobody's, or another's, is refused; the link is named."""
     unlink = rl.AccountUnlinked(member="ben", provider="git", account="octo")
     story = given(joined("ana", "ben"))
-    story.when((unlink, MAR)).then_refused("not_linked", "octo at git", "ben")
+    story.when((unlink, MAR)).then_refused("not_linked", "octo at git", "ben", because=())
     story = story.when((LINK, FEB)).then_recorded()
     story.when((unlink, MAR)).then_refused("not_linked", "octo at git", "ben", because=[2])
 
@@ -101,23 +101,23 @@ def test_nobody_retires_twice() -> None:
 
 def test_only_the_retired_return() -> None:
     """Returning is refused of who is not retired, and of strangers for one reason."""
-    given((ANA, JAN)).when((RETURNED, FEB)).then_refused("not_retired", "ana")
-    given().when((RETURNED, FEB)).then_refused("not_joined", "ana", "2018-02-01")
-    given((ANA, JAN), (RETIRED, MAR)).when((RETURNED, FEB)).then_refused("not_retired")
+    given((ANA, JAN)).when((RETURNED, FEB)).then_refused("not_retired", "ana", because=())
+    given().when((RETURNED, FEB)).then_refused("not_joined", "ana", "2018-02-01", because=())
+    given((ANA, JAN), (RETIRED, MAR)).when((RETURNED, FEB)).then_refused("not_retired", because=())
 
 
 def test_retiring_ends_every_role() -> None:
     """A retired member's roles have ended: ending them again is refused."""
-    roles: list[Told] = [(MENTOR, FEB), (rl.RoleAssigned(member="ana", role="council"), FEB)]
+    roles: list[Saying] = [(MENTOR, FEB), (rl.RoleAssigned(member="ana", role="council"), FEB)]
     story = given((ANA, JAN), roles, (RETIRED, MAR))
-    story.when((ENDED, APR)).then_refused("role_not_held", "ana", "2018-04-01")
+    story.when((ENDED, APR)).then_refused("role_not_held", "ana", "2018-04-01", because=())
     assert story.ledger.as_of().member("ana").roles.now == ()
 
 
 def test_a_new_role_ends_a_retirement() -> None:
     """Who is given a role is retired no longer: they may retire again, and not return."""
     story = given((ANA, JAN), (RETIRED, FEB), (MENTOR, MAR))
-    story.when((RETURNED, APR)).then_refused("not_retired")
+    story.when((RETURNED, APR)).then_refused("not_retired", because=())
     story.when((RETIRED, APR)).then_recorded()
 
 
@@ -146,15 +146,15 @@ def test_a_return_may_not_be_stolen_from_a_later_one() -> None:
 def test_nobody_is_merged_with_themselves() -> None:
     """Merging a name with itself is refused, whoever it is."""
     itself = rl.MembersMerged(member="ana", duplicate="ana")
-    given().when(itself).then_refused("same_person", "ana")
+    given().when(itself).then_refused("same_person", "ana", because=())
 
 
 def test_both_of_two_merged_have_joined() -> None:
     """A merge needs two members, and says of each who is none."""
     merge = rl.MembersMerged(member="ana", duplicate="ben")
     given().when(merge).then_refused_all((0, "not_joined"), (0, "not_joined"))
-    given(joined("ana")).when(merge).then_refused("not_joined", "ben")
-    given(joined("ben")).when(merge).then_refused("not_joined", "ana")
+    given(joined("ana")).when(merge).then_refused("not_joined", "ben", because=())
+    given(joined("ben")).when(merge).then_refused("not_joined", "ana", because=())
 
 
 def test_a_merged_away_name_is_not_merged_again() -> None:
@@ -178,7 +178,7 @@ def test_only_what_was_merged_is_unmerged() -> None:
     story = given(joined("ana", "ben", "cleo"), merged("ana", "ben", MAR))
     for kept, duplicate in (("cleo", "ben"), ("ben", "ana"), ("ana", "cleo")):
         fact = rl.MembersUnmerged(member=kept, duplicate=duplicate)
-        story.when((fact, APR)).then_refused("not_merged", kept, duplicate)
+        story.when((fact, APR)).then_refused("not_merged", kept, duplicate, because=())
 
 
 def test_the_kept_name_has_the_roles_of_the_duplicate() -> None:
@@ -291,7 +291,7 @@ def test_joining_under_a_merged_away_name_before_the_merge() -> None:
         ),
     ],
 )
-def test_what_the_duplicate_began_the_kept_name_ends(before: Told, fact: rl.Fact) -> None:
+def test_what_the_duplicate_began_the_kept_name_ends(before: Saying, fact: rl.Fact) -> None:
     """After a merge, what was begun under the duplicate's name is ended under the kept one."""
     story = given(joined("ana", "ben", "eve"), before, merged("ana", "ben", JUL))
     story.when((fact, AUG)).then_recorded()
@@ -313,7 +313,7 @@ def test_what_the_duplicate_began_the_kept_name_ends(before: Told, fact: rl.Fact
     ],
 )
 def test_what_the_duplicate_began_the_kept_name_does_not_begin_again(
-    before: Told, fact: rl.Fact
+    before: Saying, fact: rl.Fact
 ) -> None:
     """After a merge, what stands of the duplicate keeps the kept name from doing it twice."""
     story = given(joined("ana", "ben", "eve"), before, merged("ana", "ben", JUL))
@@ -321,7 +321,7 @@ def test_what_the_duplicate_began_the_kept_name_does_not_begin_again(
     story.when((fact, AUG)).then_refused(code, because=[3])
 
 
-ENDINGS_BY_DUPLICATE: Final[list[tuple[Told, rl.Fact]]] = [
+ENDINGS_BY_DUPLICATE: Final[list[tuple[Saying, rl.Fact]]] = [
     (
         (rl.AccountLinked(member="ben", provider="git", account="b"), FEB),
         rl.AccountUnlinked(member="ben", provider="git", account="b"),
@@ -373,7 +373,7 @@ ENDINGS_BY_DUPLICATE: Final[list[tuple[Told, rl.Fact]]] = [
         for before, fact in ENDINGS_BY_DUPLICATE
     ],
 )
-def test_nothing_is_ended_under_a_merged_away_name(before: Told, fact: rl.Fact) -> None:
+def test_nothing_is_ended_under_a_merged_away_name(before: Saying, fact: rl.Fact) -> None:
     """After a merge, endings are refused of the merged-away name, which says what to use."""
     story = given(joined("ana", "ben", "eve"), before, merged("ana", "ben", JUL))
     codes = [refusal.code for refusal in story.when((fact, AUG)).refusals()]

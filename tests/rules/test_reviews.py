@@ -46,8 +46,8 @@ DECIDED: Final = rl.ReviewDecided(member="ana", review="r1", outcome="active")
 
 def test_a_leave_ends_after_it_starts() -> None:
     """A leave whose expected return is not after its start is refused."""
-    given(BOTH).when((LEAVE, RETURN)).then_refused("return_before_start", "2018-06-01")
-    given(BOTH).when((LEAVE, JUL)).then_refused("return_before_start", "2018-07-01")
+    given(BOTH).when((LEAVE, RETURN)).then_refused("return_before_start", "2018-06-01", because=())
+    given(BOTH).when((LEAVE, JUL)).then_refused("return_before_start", "2018-07-01", because=())
     given(BOTH).when((LEAVE, RETURN - TICK)).then_recorded()
 
 
@@ -81,13 +81,13 @@ def test_a_lapsed_leave_may_still_be_closed() -> None:
     """A leave that lapsed may be ended afterwards, once."""
     story = given(BOTH, (LEAVE, FEB))
     story = story.when((BACK, AUG)).then_recorded()
-    story.when((BACK, AUG)).then_refused("not_on_leave", "ana", "2018-08-01")
+    story.when((BACK, AUG)).then_refused("not_on_leave", "ana", "2018-08-01", because=())
 
 
 def test_only_who_is_on_leave_comes_back() -> None:
     """Coming back is refused of who never went, and before they went."""
-    given(BOTH).when((BACK, MAR)).then_refused("not_on_leave", "ana", "2018-03-01")
-    given(BOTH, (LEAVE, APR)).when((BACK, MAR)).then_refused("not_on_leave")
+    given(BOTH).when((BACK, MAR)).then_refused("not_on_leave", "ana", "2018-03-01", because=())
+    given(BOTH, (LEAVE, APR)).when((BACK, MAR)).then_refused("not_on_leave", because=())
 
 
 def test_leaves_do_not_overlap_backwards() -> None:
@@ -107,22 +107,22 @@ def test_an_end_of_leave_may_not_come_before_a_later_one() -> None:
 
 def test_only_a_notice_sent_to_them_is_answered() -> None:
     """An answer is refused to a notice unknown, not sent by then, or sent to another."""
-    given(BOTH).when((ANSWER, MAR)).then_refused("no_notice", "n1", "ana")
+    given(BOTH).when((ANSWER, MAR)).then_refused("no_notice", "n1", "ana", because=())
     story = given(BOTH, (NOTICE, APR))
-    story.when((ANSWER, MAR)).then_refused("no_notice")
+    story.when((ANSWER, MAR)).then_refused("no_notice", because=())
     ben = rl.NoticeAnswered(member="ben", notice="n1")
     story.when((ben, MAY)).then_refused("no_notice", "n1", "ben", because=[2])
 
 
 def test_only_an_open_application_is_decided() -> None:
     """A decision is refused without an application for that very role, and a second one."""
-    given().when((ADMITTED, MAR)).then_refused("no_application", "ana", "mentor in id")
+    given().when((ADMITTED, MAR)).then_refused("no_application", "ana", "mentor in id", because=())
     story = given((APPLIED, FEB))
     elsewhere = rl.ApplicationDecided(member="ana", role="mentor", outcome="accepted")
-    story.when((elsewhere, MAR)).then_refused("no_application", "mentor")
-    story.when((ADMITTED, JAN)).then_refused("no_application")
+    story.when((elsewhere, MAR)).then_refused("no_application", "mentor", because=())
+    story.when((ADMITTED, JAN)).then_refused("no_application", because=())
     story = story.when((ADMITTED, MAR)).then_recorded()
-    story.when((ADMITTED, APR)).then_refused("no_application")
+    story.when((ADMITTED, APR)).then_refused("no_application", because=())
     story.when((ADMITTED, FEB)).then_refused("contradicts_later", because=[1])
     story.when((APPLIED, APR)).then_recorded().when((ADMITTED, MAY)).then_recorded()
 
@@ -140,11 +140,11 @@ def test_a_review_is_opened_once() -> None:
 
 def test_only_an_open_review_of_them_is_decided() -> None:
     """A decision is refused of a review unknown, of another member, not opened by then."""
-    given(BOTH).when((DECIDED, MAR)).then_refused("no_review", "r1", "ana")
+    given(BOTH).when((DECIDED, MAR)).then_refused("no_review", "r1", "ana", because=())
     story = given(BOTH, (OPENED, FEB))
     ben = rl.ReviewDecided(member="ben", review="r1", outcome="active")
     story.when((ben, MAR)).then_refused("no_review", "ben", because=[2])
-    story.when((DECIDED, JAN)).then_refused("no_review")
+    story.when((DECIDED, JAN)).then_refused("no_review", because=())
 
 
 def test_a_review_is_decided_once() -> None:
@@ -204,10 +204,12 @@ def test_a_charter_never_judges_the_past() -> None:
         return rl.CharterAdopted(document=CHARTER, version="1", effective_from=start)
 
     story = given()
-    story.when((charter(FEB), MAR)).then_refused("retroactive", "2018-03-01", "2018-02-01", "past")
+    story.when((charter(FEB), MAR)).then_refused(
+        "retroactive", "2018-03-01", "2018-02-01", "past", because=()
+    )
     later = [(charter(MAR), MAR), (charter(APR), MAR), (charter(None), MAR)]
     story = story.when(*later).then_recorded()
-    story.when(correct(0, charter(FEB))).then_refused("retroactive")
+    story.when(correct(0, charter(FEB))).then_refused("retroactive", because=())
     story.when(correct(0, charter(FEB), JAN)).then_recorded()
 
 
@@ -218,7 +220,7 @@ def test_a_charter_that_is_adopted_in_the_middle_of_a_day() -> None:
     before = rl.CharterAdopted(
         document=CHARTER, version="1", effective_from=NOW - timedelta(days=2)
     )
-    given().when(before).then_refused("retroactive")
+    given().when(before).then_refused("retroactive", because=())
 
 
 def stated(version: str) -> rl.PolicyStated:

@@ -9,7 +9,7 @@ import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
-from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Told, given, joined, merged, retract
+from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Saying, given, joined, merged, retract
 
 PEOPLE: Final = joined("ana", "ben", "cleo", "dan")
 
@@ -24,12 +24,12 @@ def left(member: str) -> rl.Fact:
     return rl.RoleEnded(member=member, role="council", community="id", how="resigned")
 
 
-def council(*told: Told | list[Told], limit: int = 2) -> Given:
+def council(*told: Saying | list[Saying], limit: int = 2) -> Given:
     """Begin a story of a council with two seats."""
     return given(PEOPLE, *told, rules=[rl.seats("council", "id", limit=limit)])
 
 
-TAKEN: Final[list[Told]] = [(seat("ana"), FEB), (seat("ben"), FEB)]
+TAKEN: Final[list[Saying]] = [(seat("ana"), FEB), (seat("ben"), FEB)]
 
 
 def test_a_seat_is_refused_once_all_are_taken() -> None:

@@ -43,13 +43,15 @@ def term(until: date, role: str = "mentor") -> rl.RoleAssigned:
 
 def test_nobody_vouches_for_themselves() -> None:
     """A vouch for oneself is refused for that alone."""
-    given().when(rl.Vouched(member="ana", voucher="ana")).then_refused("self_vouch", "ana")
+    given().when(rl.Vouched(member="ana", voucher="ana")).then_refused(
+        "self_vouch", "ana", because=()
+    )
 
 
 def test_a_voucher_has_joined_by_then() -> None:
     """A backdated vouch from somebody who had not joined by then is refused."""
     story = given(joined("ana", on=JAN), joined("ben", on=MAR))
-    story.when((VOUCH, FEB)).then_refused("not_joined", "ben", "2018-02-01")
+    story.when((VOUCH, FEB)).then_refused("not_joined", "ben", "2018-02-01", because=())
     story.when((VOUCH, MAR)).then_recorded()
 
 
@@ -83,9 +85,11 @@ def test_each_fact_of_a_batch_must_be_legal_when_its_turn_comes() -> None:
 
 def test_only_a_standing_vouch_is_withdrawn() -> None:
     """Withdrawing is refused where no vouch of that pair stands at that time."""
-    given(BOTH).when((WITHDRAWN, MAR)).then_refused("no_vouch", "ben", "ana")
-    given(BOTH, (VOUCH, APR)).when((WITHDRAWN, MAR)).then_refused("no_vouch")
-    given(BOTH, (VOUCH, FEB), (WITHDRAWN, MAR)).when((WITHDRAWN, APR)).then_refused("no_vouch")
+    given(BOTH).when((WITHDRAWN, MAR)).then_refused("no_vouch", "ben", "ana", because=())
+    given(BOTH, (VOUCH, APR)).when((WITHDRAWN, MAR)).then_refused("no_vouch", because=())
+    given(BOTH, (VOUCH, FEB), (WITHDRAWN, MAR)).when((WITHDRAWN, APR)).then_refused(
+        "no_vouch", because=()
+    )
 
 
 def test_a_withdrawal_may_not_come_before_a_later_one() -> None:
@@ -122,11 +126,11 @@ def test_a_backdated_term_may_end_before_the_next_begins() -> None:
 def test_only_a_held_role_is_ended() -> None:
     """Ending is refused of a role never held, and before it was assigned."""
     given(BOTH).when((ENDED, MAR)).then_refused(
-        "role_not_held", "ana", "mentor in id", "2018-03-01"
+        "role_not_held", "ana", "mentor in id", "2018-03-01", because=()
     )
-    given(BOTH, (MENTOR, APR)).when((ENDED, MAR)).then_refused("role_not_held")
+    given(BOTH, (MENTOR, APR)).when((ENDED, MAR)).then_refused("role_not_held", because=())
     elsewhere = rl.RoleEnded(member="ana", role="mentor", how="resigned")
-    given(BOTH, (MENTOR, FEB)).when((elsewhere, MAR)).then_refused("role_not_held")
+    given(BOTH, (MENTOR, FEB)).when((elsewhere, MAR)).then_refused("role_not_held", because=())
 
 
 def test_a_role_is_not_ended_before_a_later_end() -> None:
@@ -145,8 +149,8 @@ def test_an_end_may_be_backdated_between_two_holdings() -> None:
 
 def test_a_term_ends_after_it_starts() -> None:
     """A term that ends when it starts, or before, is refused."""
-    given(BOTH).when((term(FEB), MAR)).then_refused("until_before_start", "2018-03-01")
-    given(BOTH).when((term(MAR), MAR)).then_refused("until_before_start")
+    given(BOTH).when((term(FEB), MAR)).then_refused("until_before_start", "2018-03-01", because=())
+    given(BOTH).when((term(MAR), MAR)).then_refused("until_before_start", because=())
     given(BOTH).when((term(date(2018, 3, 2)), MAR)).then_recorded()
 
 
@@ -178,7 +182,9 @@ def test_ties_within_a_day_are_broken_by_position() -> None:
 
 def test_a_date_is_the_start_of_its_day() -> None:
     """A fact of a day comes before what happened at noon of it, whatever was recorded first."""
-    given(BOTH, (MENTOR, NOON)).when((ENDED, MAR)).then_refused("role_not_held", "2018-03-01")
+    given(BOTH, (MENTOR, NOON)).when((ENDED, MAR)).then_refused(
+        "role_not_held", "2018-03-01", because=()
+    )
     given(BOTH, (MENTOR, MAR)).when((ENDED, NOON)).then_recorded()
 
 
@@ -191,13 +197,15 @@ def test_a_roster_may_claim_anything() -> None:
 def test_nobody_is_their_own_mentor() -> None:
     """A member is not given themselves as mentor."""
     itself = rl.MentorAssigned(member="ana", mentor="ana")
-    given().when(itself).then_refused("self_mentor", "ana")
+    given().when(itself).then_refused("self_mentor", "ana", because=())
 
 
 def test_both_mentor_and_member_have_joined() -> None:
     """Each of the two who had not joined is named."""
     given().when((GUIDED, FEB)).then_refused_all((0, "not_joined"), (0, "not_joined"))
-    given(joined("ana")).when((GUIDED, FEB)).then_refused("not_joined", "ben", "2018-02-01")
+    given(joined("ana")).when((GUIDED, FEB)).then_refused(
+        "not_joined", "ben", "2018-02-01", because=()
+    )
 
 
 def test_a_mentor_is_assigned_once() -> None:
@@ -210,13 +218,13 @@ def test_a_mentor_is_assigned_once() -> None:
 
 def test_only_a_mentor_is_released() -> None:
     """Releasing is refused of somebody who does not guide them at that time."""
-    given(BOTH).when((RELEASED, MAR)).then_refused("no_mentor", "ben", "ana")
-    given(BOTH, (GUIDED, APR)).when((RELEASED, MAR)).then_refused("no_mentor")
+    given(BOTH).when((RELEASED, MAR)).then_refused("no_mentor", "ben", "ana", because=())
+    given(BOTH, (GUIDED, APR)).when((RELEASED, MAR)).then_refused("no_mentor", because=())
 
 
 def test_what_was_retracted_does_not_stand() -> None:
     """A retracted vouch or mentor neither stands in the way nor can be ended."""
     story = given(BOTH, (VOUCH, FEB), (GUIDED, FEB), retract(2), retract(3))
-    story.when((WITHDRAWN, MAR)).then_refused("no_vouch")
-    story.when((RELEASED, MAR)).then_refused("no_mentor")
+    story.when((WITHDRAWN, MAR)).then_refused("no_vouch", because=())
+    story.when((RELEASED, MAR)).then_refused("no_mentor", because=())
     story.when((VOUCH, AUG), (GUIDED, AUG)).then_recorded()

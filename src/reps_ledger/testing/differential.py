@@ -1,0 +1,146 @@
+"""Differential testing: the smallest history on which two policies differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from hypothesis import HealthCheck, find
+from hypothesis import settings as Settings  # noqa: N812 — a class, whatever its case
+from hypothesis.errors import NoSuchExample
+
+from reps_ledger.policies import Policy
+from reps_ledger.testing.laws.law import name_of
+from reps_ledger.testing.pasting import regression_test
+from reps_ledger.testing.situations import Judge, Situation, judged, situations, words_of
+from reps_ledger.testing.whittling import whittled
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from reps_ledger.domain.facts import Fact
+    from reps_ledger.testing.recorded import Recorded
+
+__all__ = ["Disagreed", "Disagreement", "assert_agree", "find_disagreement"]
+
+
+@frozen(kw_only=True)
+class Disagreement:
+    """A situation in which two come to different outcomes. Printed, it is a timeline.
+
+    Attributes:
+        one: the first policy, or function.
+        other: the second.
+        situation: the smallest found.
+        outcomes: what each comes to.
+    """
+
+    one: Judge
+    other: Judge
+    situation: Situation
+    outcomes: tuple[str, str]
+
+    def __str__(self) -> str:
+        said = [
+            f"{_called(judge)}: {words_of(judge, self.situation.subject(judge))}"
+            for judge in (self.one, self.other)
+        ]
+        return "\n".join([self.situation.timeline(), "", said[0], "", said[1]])
+
+    def regression_test(self) -> str:
+        """Return a test of what each comes to there, ready to paste."""
+        calls = "\n    ".join(
+            f'assert judged({name}, situation.subject({name})) == "{outcome}"'
+            for name, outcome in zip(("before", "after"), self.outcomes, strict=True)
+        )
+        return regression_test(
+            "difference",
+            f"{_called(self.one)} and {_called(self.other)} differ here.",
+            name_of(self.one),
+            self.situation.code(),
+            calls,
+        )
+
+
+class Disagreed(AssertionError):
+    """Two that should agree do not.
+
+    Attributes:
+        disagreement: where.
+    """
+
+    def __init__(self, disagreement: Disagreement) -> None:
+        self.disagreement = disagreement
+        names = f"{_called(disagreement.one)} and {_called(disagreement.other)}"
+        super().__init__(
+            f"{names} differ:\n\n{disagreement}\n\nTo keep it as a test:\n\n"
+            f"{disagreement.regression_test()}"
+        )
+
+
+def find_disagreement(
+    one: Judge,
+    other: Judge,
+    *,
+    about: object = None,
+    histories: SearchStrategy[Recorded] | None = None,
+    settings: Settings | None = None,
+    facts: Iterable[type[Fact]] = (),
+) -> Disagreement | None:
+    """Return the smallest situation in which two differ; None where none was found.
+
+    It answers what exactly an amendment changes, and whether a rewrite changes nothing.
+
+    Args:
+        one: a policy; or any function of a `Subject` that returns an outcome.
+        other: the same.
+        about: of what histories are to speak; by default all that either policy speaks of.
+        histories: on which histories; by default legal ones mostly.
+        settings: Hypothesis's; by default 2,000 situations are looked at.
+        facts: the service's own kinds of fact.
+    """
+    told = tuple(each for each in (one, other) if isinstance(each, Policy))
+    spoken = about if about is not None else (told or None)
+    judge = told[0] if told else None
+    strategy = situations(judge, about=spoken, histories=histories, facts=facts)
+
+    def differ(situation: Situation) -> bool:
+        first, second = (judged(each, situation.subject(each)) for each in (one, other))
+        return first != second
+
+    chosen = settings or Settings(
+        max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck)
+    )
+    try:
+        found = find(strategy, differ, settings=Settings(chosen, database=None))
+    except NoSuchExample:
+        return None
+    found = whittled(found, differ)
+    first, second = (judged(each, found.subject(each)) for each in (one, other))
+    return Disagreement(one=one, other=other, situation=found, outcomes=(first, second))
+
+
+def assert_agree(
+    one: Judge,
+    other: Judge,
+    *,
+    about: object = None,
+    histories: SearchStrategy[Recorded] | None = None,
+    settings: Settings | None = None,
+    facts: Iterable[type[Fact]] = (),
+) -> None:
+    """Look for a situation in which two differ, as `find_disagreement` does.
+
+    Raises:
+        Disagreed: there is one; the message draws it.
+    """
+    found = find_disagreement(
+        one, other, about=about, histories=histories, settings=settings, facts=facts
+    )
+    if found is not None:
+        raise Disagreed(found)
+
+
+def _called(judge: Judge) -> str:
+    return f"{judge.name} {judge.version}" if isinstance(judge, Policy) else name_of(judge)

@@ -1,0 +1,233 @@
+"""A state machine over any ledger: it records, corrects, repeats, reopens, races and reads back.
+
+Beside it stands a model, which is the same rules over a plain list. What a ledger accepts and
+refuses, and all that it shows of what was recorded, must be what the model says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Barrier
+from typing import TYPE_CHECKING, Final
+
+from attrs import evolve
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from reps_ledger.domain.facts import Fact, kind_of
+from reps_ledger.testing.modelled import Answer, Beside, Pairs, place_of, recorded_in
+from reps_ledger.testing.recorded import Recorded
+from reps_ledger.testing.strategies.offers import Offer, told
+from reps_ledger.testing.strategies.values import PEOPLE
+from reps_ledger.testing.strategies.vocabulary import FAMILIES, vocabulary_of
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.rules import Rule
+    from reps_ledger.ledger import Ledger
+
+__all__ = ["ledger_machine"]
+
+Opener = Callable[[], "Ledger"]
+
+_HANDLES: Final = 2
+_RACERS: Final = 3
+
+
+def ledger_machine(  # noqa: C901 — a class of its own for each ledger
+    make_ledger: Callable[[], Opener],
+    *,
+    facts: Iterable[type[Fact]] = (),
+    rules: Iterable[Rule] = (),
+    races: bool = True,
+    families: Iterable[str] = FAMILIES,
+) -> type[RuleBasedStateMachine]:
+    """Make a state machine over a ledger; its ``.TestCase`` is a test.
+
+    ::
+
+        def on_sqlite():
+            path = tmp_path_of_this_run()           # a new, empty one each time
+            return lambda: reps_ledger.open(path)   # opens it, also again
+
+        TestOnSQLite = ledger_machine(on_sqlite).TestCase
+
+    Args:
+        make_ledger: makes a new, empty store, and returns what opens a ledger on it. That is
+            called several times: two ledgers on one store take turns, each without a word of
+            what the other does, and each is closed and opened again now and then. Its
+            ledgers read dates in UTC.
+        facts: the service's own kinds of fact, as ``open`` is given them.
+        rules: its own rules, as ``open`` is given them.
+        races: whether threads record at the same time; leave it out for what cannot.
+        families: kinds of fact that are recorded, by family.
+    """
+    own, laws = tuple(facts), tuple(rules)
+    several = {
+        family: told(
+            vocabulary_of(None, classes=own, families=[family]), min_size=1, max_size=_RACERS
+        )
+        for family in sorted(families)
+    }
+    if own:
+        mine = vocabulary_of(None, classes=own, families=["people"])
+        names = tuple(kind_of(cls).name for cls in own)
+        several["own"] = told(evolve(mine, kinds=names), min_size=1, max_size=_RACERS)
+    handles = st.integers(0, _HANDLES - 1)
+
+    class LedgerMachine(RuleBasedStateMachine):
+        """Two ledgers on one store, and a model of it."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.open = make_ledger()
+            self.ledgers = [self.open() for _ in range(_HANDLES)]
+            self.beside = Beside(own, laws)
+            self.commands: list[tuple[str, Pairs, tuple[Entry, ...]]] = []
+
+        @initialize(chosen=st.lists(st.sampled_from(sorted(several)), min_size=1, max_size=2))
+        def begin(self, chosen: list[str]) -> None:
+            """Choose what is recorded in this run: little, so that facts meet one another."""
+            self.chosen = st.one_of([several[family] for family in chosen])
+
+        def offers(self, data: st.DataObject) -> list[Offer]:
+            """Draw what is to be recorded."""
+            return data.draw(self.chosen)
+
+        @rule(data=st.data(), by=handles)
+        def record(self, data: st.DataObject, by: int) -> None:
+            """Record one fact after another."""
+            for offer in self.offers(data):
+                for pair in self.beside.meant([offer]):
+                    self.beside.attempt(self.ledgers[by], [pair])
+
+        @rule(data=st.data(), by=handles)
+        def record_all(self, data: st.DataObject, by: int) -> None:
+            """Record a batch: all of it, or nothing."""
+            if pairs := self.beside.meant(self.offers(data)):
+                self.beside.attempt(self.ledgers[by], pairs)
+
+        @rule(data=st.data(), by=handles)
+        def command(self, data: st.DataObject, by: int) -> None:
+            """Record a batch as a command."""
+            pairs = self.beside.meant(self.offers(data))
+            name = f"command {len(self.beside.ids)}"
+            if pairs and (answer := self.beside.attempt(self.ledgers[by], pairs, name)).entries:
+                self.commands.append((name, pairs, answer.entries))
+
+        @rule(number=st.integers(0, 9), by=handles)
+        def repeat(self, number: int, by: int) -> None:
+            """Give a command again: it answers with what it recorded, and records nothing."""
+            if not self.commands:
+                return
+            name, pairs, entries = self.commands[number % len(self.commands)]
+            receipt = self.ledgers[by].record_all(
+                self.beside.named(pairs), by="council", command_id=name
+            )
+            self.beside.must(receipt.repeated, f"{name} was recorded twice")
+            self.beside.must(
+                receipt.entries == entries, f"{name} answers otherwise: {receipt.entries}"
+            )
+
+        @rule(by=handles)
+        def echo(self, by: int) -> None:
+            """Record what was recorded last once more, perhaps in the other ledger."""
+            if self.beside.last:
+                self.beside.attempt(self.ledgers[by], self.beside.last)
+
+        @rule(data=st.data())
+        def take_turns(self, data: st.DataObject) -> None:
+            """Record in one ledger, then in the other, then the same in the first again."""
+            offers = self.offers(data)
+            for by, offer in ((0, offers[0]), (1, offers[-1])):
+                for pair in self.beside.meant([offer]):
+                    self.beside.attempt(self.ledgers[by], [pair])
+            if self.beside.last:
+                self.beside.attempt(self.ledgers[0], self.beside.last)
+
+        @rule(by=handles)
+        def reopen(self, by: int) -> None:
+            """Close a ledger, and open it again."""
+            self.ledgers[by].close()
+            self.ledgers[by] = self.open()
+
+        @rule(data=st.data())
+        def race(self, data: st.DataObject) -> None:
+            """Record in threads at once: it is as if they had come in some order."""
+            pairs = self.beside.meant(self.offers(data))[:_RACERS]
+            if not (races and pairs):
+                return
+            before = self.ledgers[0].position
+            barrier = Barrier(len(pairs))
+
+            def one(number: int) -> Answer:
+                barrier.wait(30)
+                ledger = self.ledgers[number % _HANDLES]
+                return recorded_in(ledger, self.beside.named([pairs[number]]), None)
+
+            with ThreadPoolExecutor(len(pairs)) as pool:
+                answers = list(pool.map(one, range(len(pairs))))
+            landed = list(self.ledgers[0].entries(after=before))
+            expected = sorted((e for a in answers for e in a.entries), key=lambda e: e.position)
+            self.beside.must(
+                landed == expected, f"threads were told of {expected}; there is {landed}"
+            )
+            states = [list(self.beside.desk.entries)]
+            for entry in landed:
+                number = next(n for n, a in enumerate(answers) if entry in a.entries)
+                self.beside.follow([pairs[number]], Answer((entry,)))
+                states.append(list(self.beside.desk.entries))
+            for number, answer in enumerate(answers):
+                if answer.codes:
+                    found = [self.beside.refused_after(state, pairs[number]) for state in states]
+                    words = f"refused in a race ({', '.join(answer.codes)}), and never refused"
+                    self.beside.must(any(found), f"{words}: {pairs[number]}")
+
+        @invariant()
+        def reads_back(self) -> None:
+            """What was recorded is there, in its order, each where its receipt said."""
+            for ledger in self.ledgers:
+                entries = list(ledger.entries())
+                positions = [entry.position for entry in entries]
+                self.beside.must(
+                    positions == sorted(set(positions)), f"positions do not grow: {positions}"
+                )
+                self.beside.must(
+                    [entry.id for entry in entries] == self.beside.ids, "entries are not as told"
+                )
+                for entry, other in zip(entries, self.beside.desk.entries, strict=True):
+                    same = self.beside.named_fact(other.fact) == entry.fact
+                    at = (entry.occurred_at, entry.day) == (other.occurred_at, other.day)
+                    self.beside.must(same and at, f"recorded {other}, read {entry}")
+
+        @rule(number=st.integers(0, 40), by=handles)
+        def look_back(self, number: int, by: int) -> None:
+            """What was known at a position is what the model says, whatever came after it."""
+            if not self.beside.ids:
+                return
+            known = number % len(self.beside.ids) + 1
+            ledger = self.ledgers[by]
+            position = [entry.position for entry in ledger.entries()][known - 1]
+            history = Recorded(tuple(self.beside.desk.entries), own).known(known)
+            expected = [self.beside.ids[place_of(entry.id)] for entry in history.standing]
+            view = ledger.as_of(datetime.max.replace(tzinfo=UTC), known_at=position)
+            found = [entry.id for entry in view.history()]
+            self.beside.must(found == expected, f"as known at #{known}: {found}, not {expected}")
+            for person in PEOPLE[:3]:
+                mine = [entry.id for entry in view.history(person)]
+                theirs = [
+                    self.beside.ids[place_of(entry.id)]
+                    for entry in history.everybody().member(person).entries
+                ]
+                self.beside.must(
+                    mine == theirs or person not in history.people, f"of {person}: {mine}"
+                )
+
+        def teardown(self) -> None:
+            """Close the ledgers."""
+            for ledger in self.ledgers:
+                ledger.close()
+
+    return LedgerMachine

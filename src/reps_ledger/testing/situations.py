@@ -1,0 +1,210 @@
+"""Situations: a history, and from where somebody looks at it. What laws are asked of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, date, datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+from attrs import evolve, field, frozen
+from hypothesis import strategies as st
+
+from reps_ledger.domain.facts import Fact
+from reps_ledger.domain.time import day_start
+from reps_ledger.policies import Policy, Subject, evaluate
+from reps_ledger.policies.evaluation import outcome_of
+from reps_ledger.testing.pasting import situation_code
+from reps_ledger.testing.recorded import Recorded, Told, moment, tell_all
+from reps_ledger.testing.strategies.amending import as_ofs
+from reps_ledger.testing.strategies.edges import reviews, zones
+from reps_ledger.testing.strategies.histories import legal_drawer, raw_drawer
+from reps_ledger.testing.strategies.values import PEOPLE
+from reps_ledger.testing.strategies.vocabulary import days_in, vocabulary_of, widths_in
+from reps_ledger.testing.timelines import timeline
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from reps_ledger.testing.surroundings import Everybody
+
+__all__ = ["Judge", "Situation", "judged", "situated", "situations", "words_of"]
+
+Judge = Policy | Callable[[Subject], str]
+"""What comes to an outcome: a policy, or any function of a subject."""
+
+
+@frozen(kw_only=True, repr=False)
+class Situation:
+    """Somebody to be judged at an instant, by what was known at a position.
+
+    Attributes:
+        history: all that is ever recorded.
+        who: the member; or the community, for a policy about communities.
+        at: the instant.
+        known_at: the position; what was recorded after it is not known.
+    """
+
+    history: Recorded
+    who: str
+    at: datetime
+    known_at: int = field()
+
+    @known_at.default
+    def _all(self) -> int:
+        return len(self.history)
+
+    @property
+    def zone(self) -> tzinfo:
+        """In which dates are read."""
+        return self.history.zone
+
+    @property
+    def known(self) -> Recorded:
+        """What was known."""
+        return self.history.known(self.known_at)
+
+    def subject(self, judge: Judge, others: Everybody | None = None) -> Subject:
+        """Return who is judged, as known; or among others."""
+        around = self.known.everybody() if others is None else others
+        policy = judge.name if isinstance(judge, Policy) else ""
+        if isinstance(judge, Policy) and judge.of == "community":
+            return around.body(self.who, self.at, self.zone, policy=policy)
+        return around.subject(self.who, self.at, self.zone, policy=policy)
+
+    def moved(self, at: datetime) -> Situation:
+        """Return the same at another instant."""
+        return evolve(self, at=at)
+
+    def timeline(self) -> str:
+        """Draw it."""
+        seen = min(len(self.history), self.known_at)
+        known = "" if seen == len(self.history) else f", as known at #{seen}"
+        marks = [(self.at, f"{self.who} is judged{known}")]
+        return timeline(self.history, self.zone, marks, self.known_at)
+
+    def code(self) -> str:
+        """Return it as code."""
+        return situation_code(self.history, self.who, self.at, self.known_at)
+
+    def __repr__(self) -> str:
+        return "\n" + self.timeline()
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        printer.text(f"{self!r}\n")
+
+
+def situated(
+    *told: Told | tuple[Fact, str | date],
+    who: str = "ana",
+    at: str | datetime,
+    known_at: int | None = None,
+    zone: tzinfo = UTC,
+    facts: Iterable[type[Fact]] = (),
+) -> Situation:
+    """Tell a short story, and return the situation at its end.
+
+    Args:
+        told: facts and when they happened, as for `tell_all`.
+        who: the member who is judged; or the community.
+        at: when: an aware datetime, or text for `moment`; in UTC.
+        known_at: by what was known at which position; None for all.
+        zone: in which dates are read.
+        facts: the service's own kinds of fact.
+    """
+    history = tell_all(*told, facts=facts, zone=zone)
+    instant = moment(at) if isinstance(at, str) else at
+    seen = len(history) if known_at is None else known_at
+    return Situation(history=history, who=who, at=instant, known_at=seen)
+
+
+def judged(judge: Judge, subject: Subject) -> str:
+    """Return what a policy, or a function, comes to."""
+    return outcome_of(judge, subject) if isinstance(judge, Policy) else judge(subject)
+
+
+def words_of(judge: Judge, subject: Subject) -> str:
+    """Say what a policy comes to, with its findings; or what a function does."""
+    if not isinstance(judge, Policy):
+        return f'"{judge(subject)}"'
+    verdict = evaluate(judge, subject)
+    why = f" ({verdict.reason})" if verdict.reason else ""
+    case = "no case" if verdict.case is None else f"case {verdict.case + 1}"
+    lines = [f'"{verdict.outcome}"{why}, by {case}']
+    return "\n".join([*lines, *(f"  {each.words(subject.zone)}" for each in verdict.findings)])
+
+
+def situations(
+    judge: Judge | None = None,
+    *,
+    about: object = None,
+    histories: SearchStrategy[Recorded] | None = None,
+    facts: Iterable[type[Fact]] = (),
+    max_size: int = 10,
+    zone: tzinfo | None = None,
+) -> SearchStrategy[Situation]:
+    """Make situations: a history, and somebody to be judged in it.
+
+    Args:
+        judge: who will judge: things happen of which a policy speaks. None for any.
+        about: of what histories are to speak instead: a policy, a condition, a selection.
+        histories: what histories to look at; by default legal ones mostly, and raw ones.
+        facts: the service's own kinds of fact.
+        max_size: the most entries, by default.
+        zone: in which dates are read, by default; None for any of a few.
+    """
+    own = tuple(facts)
+    value = about if about is not None or not isinstance(judge, Policy) else judge
+    whole = isinstance(judge, Policy) and judge.of == "community"
+    words = vocabulary_of(value, classes=own)
+    who: list[str] = [PEOPLE[0]] * 6 + list(PEOPLE[1:3])
+    if whole:
+        who = [str(each) for each in words.words["community"]]
+    if histories is not None:
+        return histories.flatmap(lambda history: _looking_at(history, value, who, fixed=whole))
+    places = zones() if zone is None else st.just(zone)
+    longest = max(max_size, *(each + 4 for each in words.times), 0)
+    drawers = [legal_drawer(words, max_size=longest)] * 3
+    drawers.append(raw_drawer(words, max_size=longest, odd=False))
+    kinds, cut = st.sampled_from(drawers), st.sampled_from([None, None, None, 1, 2, 3])
+    named, reviewed = st.sampled_from(who), _reviews_of(value)
+
+    @st.composite
+    def around(draw: st.DrawFn) -> Situation:
+        place = draw(places)
+        day, width = draw(reviewed)
+        at = (
+            day_start(day, place)
+            if isinstance(day, date) and not isinstance(day, datetime)
+            else day
+        )
+        if width is not None:
+            at = width.after(at, place)
+        history = draw(kinds)(draw, at, place)
+        back = draw(cut)
+        known = len(history) if back is None else max(0, len(history) - back)
+        return Situation(history=history, who=draw(named), at=at, known_at=known)
+
+    return around()
+
+
+def _reviews_of(value: object) -> SearchStrategy[Any]:
+    """Make reviews: instants, or dates with a width after which; of dates that matter mostly."""
+    plain = reviews().map(lambda at: (at, None))
+    days = sorted(days_in(value))
+    if not days:
+        return plain
+    after = st.sampled_from([None, None, *sorted(widths_in(value), key=str)])
+    return st.one_of(st.tuples(st.sampled_from(days), after), plain)
+
+
+def _looking_at(
+    history: Recorded, value: object, who: list[str], *, fixed: bool
+) -> SearchStrategy[Situation]:
+    people = who if fixed else (history.people or who)
+    return st.builds(
+        lambda asof, name: Situation(
+            history=history, who=name, at=asof.valid_at, known_at=asof.known_at
+        ),
+        as_ofs(history, of=widths_in(value)),
+        st.sampled_from(people),
+    )

@@ -1,0 +1,296 @@
+"""Strategies for histories: legal ones, made by offering facts to the rules, and raw ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import reject
+from hypothesis import strategies as st
+
+from reps_ledger.domain.entries import people_in
+from reps_ledger.domain.facts import (
+    CharterAdopted,
+    Fact,
+    MemberJoined,
+    OpportunityHeld,
+    ReportFiled,
+)
+from reps_ledger.policies.charter import dump_charter
+from reps_ledger.testing.desk import Desk
+from reps_ledger.testing.recorded import Recorded, Told, entry_id, tell_all
+from reps_ledger.testing.strategies.edges import Edge, edges, reviews, zones
+from reps_ledger.testing.strategies.facts import PLAIN
+from reps_ledger.testing.strategies.matching import matched
+from reps_ledger.testing.strategies.offers import Context, Offer, told
+from reps_ledger.testing.strategies.values import PEOPLE
+from reps_ledger.testing.strategies.vocabulary import Vocabulary, vocabulary_of
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.rules import Rule
+    from reps_ledger.policies.charter import Charter
+
+__all__ = ["histories", "legal_drawer", "raw_drawer", "raw_histories"]
+
+Drawer = Callable[[st.DrawFn, datetime, tzinfo], Recorded]
+
+_LONG_AGO: Final = timedelta(days=400)
+
+
+def histories(
+    *,
+    min_size: int = 0,
+    max_size: int = 12,
+    about: object = None,
+    charter: Charter | None = None,
+    facts: Iterable[type[Fact]] = (),
+    rules: Iterable[Rule] = (),
+    at: datetime | None = None,
+    zone: tzinfo | None = None,
+) -> SearchStrategy[Recorded]:
+    """Make legal histories: facts are offered to the rules, and what they allow is kept.
+
+    Ana joins first, mostly; others join by themselves when they are first spoken of.
+
+    Args:
+        min_size: the fewest entries.
+        max_size: the most.
+        about: a policy, a condition or a charter: things happen of which it speaks, as often
+            as it counts them, on the edges of its windows. None for things of every kind.
+        charter: in force from the start.
+        facts: the service's own kinds of fact.
+        rules: its own rules.
+        at: the review around which things happen; None for any of a few, odd ones among them.
+        zone: in which dates are read; None for any of a few.
+    """
+    own = tuple(facts)
+    value = about if about is not None else charter
+    words = vocabulary_of(value, classes=own)
+    if charter is not None:  # of what a charter governs, whatever it looks at
+        words = _wider(words, own)
+    document = None if charter is None else dump_charter(charter)
+    legal = legal_drawer(words, tuple(rules), document, min_size=min_size, max_size=max_size)
+    return _drawn(legal, at, zone)
+
+
+def raw_histories(
+    *,
+    min_size: int = 0,
+    max_size: int = 12,
+    about: object = None,
+    facts: Iterable[type[Fact]] = (),
+    families: Collection[str] = (),
+    of: Collection[Any] = (),
+    at: datetime | None = None,
+    zone: tzinfo | None = None,
+    odd: bool = True,
+) -> SearchStrategy[Recorded]:
+    """Make histories of which no rule was asked: whatever a careless import might leave.
+
+    Leave begins twice and ends unbegun; people act before they join; entries verify, correct and
+    retract others that they may not; things are recorded in any order.
+
+    Args:
+        min_size: the fewest facts.
+        max_size: the most.
+        about: as for `histories`.
+        facts: the service's own kinds of fact.
+        families: of `FAMILIES`: of what, instead of what ``about`` looks at.
+        of: widths, on the edges of whose windows things happen.
+        at: as for `histories`.
+        zone: as for `histories`.
+        odd: whether facts of any value that their fields may have are among them.
+    """
+    words = vocabulary_of(about, classes=facts, families=families, of=of)
+    raw = raw_drawer(words, min_size=min_size, max_size=max_size, odd=odd)
+    return _drawn(raw, at, zone)
+
+
+def _drawn(drawer: Drawer, at: datetime | None, zone: tzinfo | None) -> SearchStrategy[Recorded]:
+    reviewed, placed = _at(at, zone)
+
+    @st.composite
+    def a_history(draw: st.DrawFn) -> Recorded:
+        return drawer(draw, draw(reviewed), draw(placed))
+
+    return a_history()
+
+
+def legal_drawer(
+    words: Vocabulary,
+    rules: tuple[Rule, ...] = (),
+    charter: str | None = None,
+    *,
+    min_size: int = 0,
+    max_size: int,
+) -> Drawer:
+    """Return what draws legal histories around a review; see `histories`."""
+    offered = told(words, max_size=max_size)
+    when = edges(words.widths, words.days)
+
+    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> Recorded:
+        said = draw(offered)
+        since = _joining(draw, when, at, zone)
+        teller = _Teller(Context(at, zone, PEOPLE[:3], []), words, rules, max_size)
+        if charter is not None:
+            teller.desk.offer(CharterAdopted(document=charter, version="1"), teller.start)
+        if since is not None:
+            teller.join(PEOPLE[:1], since)
+        history = _legal(said, teller, min_size)
+        if len(history) < min_size:  # a charter may let nobody record what fills it
+            reject()
+        return history
+
+    return draw_one
+
+
+def raw_drawer(words: Vocabulary, *, min_size: int = 0, max_size: int, odd: bool) -> Drawer:
+    """Return what draws raw histories around a review; see `raw_histories`."""
+    kinds = (*PLAIN, *words.classes) if odd else ()
+    offered = told(words, min_size=min_size, max_size=max_size, odd=kinds)
+    when = edges(words.widths, words.days)
+
+    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> Recorded:
+        said = draw(offered)
+        since = _joining(draw, when, at, zone) if min_size < max_size else None
+        return _raw(since, said, Context(at, zone, PEOPLE[:3], []), words, max_size)
+
+    return draw_one
+
+
+_JOINING: Final = st.sampled_from([*["long ago"] * 3, "then", "then", "never"])
+
+
+def _joining(
+    draw: st.DrawFn, when: SearchStrategy[Edge], at: datetime, zone: tzinfo
+) -> datetime | None:
+    """Draw when the first of the people joins; None where nobody says."""
+    match draw(_JOINING):
+        case "long ago":
+            return at - _LONG_AGO
+        case "then":
+            return draw(when).of(at, zone)
+    return None
+
+
+def _at(
+    at: datetime | None, zone: tzinfo | None
+) -> tuple[SearchStrategy[datetime], SearchStrategy[tzinfo]]:
+    return (
+        reviews() if at is None else st.just(at),
+        zones() if zone is None else st.just(zone),
+    )
+
+
+def _wider(words: Vocabulary, own: tuple[type[Fact], ...]) -> Vocabulary:
+    every = vocabulary_of(None, classes=own)
+    governed = ("role.assigned", "role.ended", "vouch.given")
+    return Vocabulary(
+        kinds=(*words.kinds, *every.kinds, *governed, *governed),
+        words=words.words,
+        classes=own,
+        widths=words.widths,
+        days=words.days,
+        sources=words.sources,
+        recorders=tuple(dict.fromkeys((*words.recorders, *PEOPLE[:3]))),
+        times=words.times,
+    )
+
+
+class _Teller:
+    """Offers facts to the rules, and keeps what they allow, up to a number of entries."""
+
+    def __init__(
+        self, context: Context, words: Vocabulary, rules: tuple[Rule, ...], most: int
+    ) -> None:
+        self.context = context
+        self.desk = Desk(words.classes, rules, context.zone)
+        self.start = context.at - _LONG_AGO
+        self._words = words
+        self._most = most
+        self._joined: set[str] = set()
+
+    def tell(self, offer: Offer, number: int, when: datetime) -> None:
+        """Offer a fact; refused, it is said of something that it may follow."""
+        fact = offer.fact(self.context, number)
+        if fact is None:
+            return
+        self.join(() if isinstance(fact, MemberJoined) else people_in(fact, self._words.registry))
+        if isinstance(fact, MemberJoined):
+            self._joined.add(fact.member)
+        if not self._take(fact, when, offer):
+            other = matched(fact, self.desk.entries, self.context.people)
+            if other is not None:
+                self._take(other, when, offer)
+
+    def fill(self, least: int) -> None:
+        """Record what is hardly ever refused until there are so many entries."""
+        self.join(PEOPLE[:1] if len(self.desk.entries) < least else ())
+        for number in range(least - len(self.desk.entries)):
+            report = ReportFiled(member=PEOPLE[0], activity="event")
+            if self.desk.offer(report, self.context.at) is None:
+                held = OpportunityHeld(opportunity=f"filler {number}", kind="vote")
+                self.desk.offer(held, self.context.at)
+
+    def recorded(self) -> Recorded:
+        """Return what was recorded."""
+        return Recorded(self.desk.recorded(), self._words.classes, self.context.zone)
+
+    def join(self, people: Iterable[str], since: datetime | None = None) -> None:
+        """Let people join who have not: long ago, or since an instant."""
+        for person in people:
+            if person not in self._joined and len(self.desk.entries) < self._most:
+                self._joined.add(person)
+                self._keep(self.desk.offer(MemberJoined(member=person), since or self.start))
+
+    def _take(self, fact: Fact, when: datetime, offer: Offer) -> bool:
+        if len(self.desk.entries) >= self._most:
+            return True
+        return self._keep(self.desk.offer(fact, when, by=offer.by, source=offer.source))
+
+    def _keep(self, entry: Entry | None) -> bool:
+        if entry is not None:
+            self.context.ids.append(entry.id)
+        return entry is not None
+
+
+def _legal(offers: Sequence[Offer], teller: _Teller, least: int) -> Recorded:
+    """Offer facts to the rules, in the order in which they happened but for late ones."""
+    context = teller.context
+    dated = [
+        (offer.late, when, number, offer)
+        for offer in offers
+        for number, when in enumerate(offer.instants(context))
+    ]
+    for _, when, number, offer in sorted(dated, key=lambda each: each[:2]):
+        teller.tell(offer, number, when)
+    teller.fill(least)
+    return teller.recorded()
+
+
+def _raw(
+    since: datetime | None,
+    offers: Sequence[Offer],
+    context: Context,
+    words: Vocabulary,
+    max_size: int,
+) -> Recorded:
+    """Tell facts one after another, whatever any rule would say."""
+    found: list[Told] = []
+
+    def take(fact: Fact | None, when: datetime, offer: Offer) -> None:
+        if fact is not None and len(found) < max_size:
+            found.append(Told(fact, when, offer.by, None, offer.source))
+            context.ids.append(entry_id(len(found)))
+
+    if since is not None and max_size:
+        found.append(Told(MemberJoined(member=PEOPLE[0]), since))
+        context.ids.append(entry_id(1))
+    for offer in offers:
+        for number, when in enumerate(offer.instants(context)):
+            take(offer.fact(context, number), when, offer)
+    return tell_all(*found, facts=words.classes, zone=context.zone)

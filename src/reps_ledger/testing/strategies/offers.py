@@ -1,0 +1,230 @@
+"""Strategies for offers: what histories are made of, before anybody's rules are asked.
+
+An offer is drawn without knowing the review, the people or what was recorded before it: persons
+are places among people, instants are edges, entries are counted back. So it shrinks on its own,
+and what it means is worked out when its history is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, tzinfo
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from attrs import frozen
+from hypothesis import strategies as st
+
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
+from reps_ledger.testing.strategies.edges import WIDTHS, Edge, edges
+from reps_ledger.testing.strategies.facts import facts as any_facts
+from reps_ledger.testing.strategies.plain import (
+    Day,
+    Earlier,
+    Numbered,
+    Person,
+    kind_of_words,
+)
+from reps_ledger.testing.strategies.vocabulary import FAMILY_OF
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import SearchStrategy
+
+    from reps_ledger.policies import Width
+    from reps_ledger.testing.strategies.vocabulary import Vocabulary
+
+__all__ = ["Context", "Offer", "fresh_facts", "told"]
+
+_MANNERS: Final = (*["plain"] * 8, "late", "late", "retract", "correct")
+"""How an offer is made: as things happen mostly; later; or to amend what was recorded before."""
+
+_MANY: Final = 5
+_TARGETS: Final = 20
+
+
+@frozen
+class Context:
+    """What offers mean here.
+
+    Attributes:
+        at: the review.
+        zone: in which dates are read.
+        people: whom they may be about, the first most of all.
+        ids: of the entries recorded so far, in order.
+    """
+
+    at: datetime
+    zone: tzinfo
+    people: Sequence[str]
+    ids: list[str]
+
+    def entry(self, number: int) -> str | None:
+        """Return the id of an earlier entry, counted around; None where there is none."""
+        return self.ids[number % len(self.ids)] if self.ids else None
+
+
+@frozen(kw_only=True)
+class Offer:
+    """What is offered to a history.
+
+    Attributes:
+        cls: of which kind.
+        values: its fields, to be worked out; or a whole fact under "".
+        at: when.
+        target: which earlier entry it is to replace, counted around; None for a plain fact.
+        retract: whether that is retracted instead.
+        times: how often in a row it happens.
+        step: how far from one time to the next.
+        late: whether it is recorded after all that is not.
+        by: who records it.
+        source: where it comes from.
+    """
+
+    cls: type[Fact]
+    values: Mapping[str, Any]
+    at: Edge
+    target: int | None = None
+    retract: bool = False
+    times: int = 1
+    step: Width = WIDTHS[0]
+    late: bool = False
+    by: str = "council"
+    source: str | None = None
+
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Say it in a line, as a failing machine prints each of its steps."""
+        fields = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
+        target = "" if self.target is None else f", of entry {self.target}"
+        printer.text(f"<{self.cls.__name__}({fields}) at {self.at}{target}>")
+
+    def instants(self, context: Context) -> list[datetime]:
+        """Return when it happens, the earliest first."""
+        found = [self.at.of(context.at, context.zone)]
+        for _ in range(self.times - 1):
+            found.append(self.step.before(found[-1], context.zone))
+        return found[::-1]
+
+    def fact(self, context: Context, number: int = 0) -> Fact | None:
+        """Return the fact, at one of its repetitions; None where it speaks of no entry."""
+        if self.target is not None:
+            target = context.entry(self.target)
+            if target is None:
+                return None
+            if self.retract:
+                return EntryRetracted(target=target, reason="a mistake")
+            return EntryCorrected(
+                target=target, replacement=self._plain(context, 0), reason="wrong"
+            )
+        return self._plain(context, number)
+
+    def _plain(self, context: Context, number: int) -> Fact:
+        member = self.values.get("member")
+        own = member.place if isinstance(member, Person) else 0
+        if "" in self.values:
+            odd: Fact = self.values[""]
+            return odd
+        filled = {
+            name: self._filled(value, context, own, number) for name, value in self.values.items()
+        }
+        return self.cls(**filled)
+
+    def _filled(self, value: Any, context: Context, own: int, number: int) -> Any:
+        match value:
+            case Person(place, of_member):
+                return context.people[(place if of_member else own + place) % len(context.people)]
+            case Edge():
+                return value.of(context.at, context.zone)
+            case Day(edge):
+                return edge.of(context.at, context.zone).astimezone(context.zone).date()
+            case Earlier(number=back):
+                return context.entry(back) or "none"
+            case Numbered(name, first):
+                return f"{name}-{first + number}"
+            case tuple():
+                return tuple(self._filled(each, context, own, number) for each in value)
+        return value
+
+
+def told(
+    vocabulary: Vocabulary,
+    *,
+    min_size: int = 0,
+    max_size: int,
+    odd: tuple[type[Fact], ...] = (),
+) -> SearchStrategy[list[Offer]]:
+    """Make lists of offers, each of a few families of facts, so that these meet one another.
+
+    An offer takes no more than five draws: so many are deleted at once while shrinking.
+
+    Args:
+        vocabulary: of what they speak.
+        min_size: the fewest.
+        max_size: the most.
+        odd: kinds of which facts with any value come too.
+    """
+    when = edges(vocabulary.widths, vocabulary.days)
+    perhaps = st.one_of(st.none(), when)
+    made = {name: kind_of_words(name, vocabulary) for name in dict.fromkeys(vocabulary.kinds)}
+    families = _families(vocabulary.kinds, odd=bool(odd))
+    chosen = _chosen(sorted(families), focused=bool(vocabulary.named or vocabulary.times))
+    anything = any_facts(*odd) if odd else st.nothing()
+    combinations = {name: st.integers(0, kind.size - 1) for name, kind in made.items()}
+    targets = st.integers(0, _TARGETS)
+
+    @st.composite
+    def an_offer(draw: st.DrawFn, kinds: SearchStrategy[tuple[str, str]]) -> Offer:
+        name, manner = draw(kinds)
+        if manner == "odd":
+            return Offer(cls=odd[0], values={"": draw(anything)}, at=draw(when))
+        kind = made[name]
+        values, more = kind.values(draw(combinations[name]))
+        at = draw(when)
+        for field, optional in kind.instants.items():
+            said = draw(perhaps if optional else when)
+            if said is not None:
+                values[field] = said
+        if manner in {"retract", "correct"}:
+            target, retract = draw(targets), manner == "retract"
+            return Offer(
+                cls=kind.cls, values=values, at=at, target=target, retract=retract, late=True
+            )
+        return Offer(cls=kind.cls, values=values, at=at, late=manner == "late", **more)
+
+    @cache
+    def several_of(names: tuple[str, ...]) -> SearchStrategy[list[Offer]]:
+        kinds = [each for family in names for each in families[family]]
+        kinds.sort(key=lambda each: _MANNERS.index(each[1]) if each[0] else len(_MANNERS))
+        return st.lists(an_offer(st.sampled_from(kinds)), min_size=min_size, max_size=max_size)
+
+    @st.composite
+    def several_offers(draw: st.DrawFn) -> list[Offer]:
+        return draw(several_of(tuple(draw(chosen))))
+
+    return several_offers()
+
+
+def _chosen(families: Sequence[str], *, focused: bool) -> SearchStrategy[list[str]]:
+    """Choose a few families of many, reports most often; or most, of what somebody asks for."""
+    if focused:
+        least = min(2, len(families))
+        return st.lists(st.sampled_from(families), min_size=least, unique=True)
+    often = ["reports"] * 3 if len(families) > _MANY and "reports" in families else []
+    return st.lists(st.sampled_from([*families, *often]), min_size=1, max_size=3, unique=True)
+
+
+def _families(kinds: Sequence[str], *, odd: bool) -> dict[str, list[tuple[str, str]]]:
+    """Return kinds with manners of offering them, by family."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for manner in _MANNERS:
+        for name in kinds:
+            found.setdefault(FAMILY_OF.get(name, name), []).append((name, manner))
+    for several in found.values() if odd else ():
+        several.extend([("", "odd")] * (len(several) // len(_MANNERS)))
+    return found
+
+
+def fresh_facts(vocabulary: Vocabulary, context: Context) -> SearchStrategy[Fact | None]:
+    """Make single facts in some words, worked out for a context."""
+    one = told(vocabulary, min_size=1, max_size=1)
+    return one.map(lambda offers: attrs.evolve(offers[0], target=None).fact(context))
