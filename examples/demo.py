@@ -16,7 +16,7 @@ from attrs import evolve
 import reps_ledger as rl
 from reps_ledger.cli.output import say, show_table
 from reps_ledger.cli.progress import reading
-from reps_ledger.policies import count, facts, load, when, years
+from reps_ledger.policies import Verdict, count, facts, load, when, years
 from reps_ledger.replay import quarterly
 
 HERE = Path(__file__).resolve().parent
@@ -25,7 +25,8 @@ LEDGER = HERE.parent / ".cache" / "demo.db"
 FILES = ("debian-membership", "debian-vouches", "debian-rosters")
 YEARS = range(1998, 2026, 3)
 POLICY = HERE / "policies" / "debian-stewardship.toml"
-PATIENT = [when(count(facts("vouch.given", person="voucher"), within=years(3)) >= 1).then("active")]
+VOUCHED = count(facts("vouch.given", person="voucher"), within=years(3)) >= 1
+PATIENT = [when(VOUCHED).then("active", "vouched for somebody in three years")]
 DUE = date(2026, 9, 1)
 ROSTER_DAY = date(2026, 6, 27)
 
@@ -186,18 +187,23 @@ def replay(ledger: rl.Ledger) -> None:
         [(t.before or "(new)", t.after, t.members) for t in found.transitions()[:8]],
     )
     flips = found.flips()
+    firsts = {flip.member: flip for flip in reversed(flips)}
     most = Counter(flip.member for flip in flips).most_common(10)
     show_table(
-        f"{len(flips):,} times otherwise than {patient.name}, which waits three years: the most",
-        ("member", "quarters", "for example on", patient.name, policy.name),
+        f"{len(flips):,} times otherwise than {patient.name}, which waits three years: who most",
+        ("member", "quarters", "first on", f"{policy.name}, and why", f"{patient.name}, and why"),
         [
-            (member, number, flip.at, flip.was, flip.now)
+            (member, number, firsts[member].at, *map(why, found.explain(firsts[member])))
             for member, number in most
-            for flip in [next(flip for flip in flips if flip.member == member)]
         ],
     )
-    flip = next(flip for flip in flips if flip.member == most[0][0])
-    say(f"Why?\n{ledger.as_of(flip.at).evaluate(policy, flip.member).words()}")
+    verdict, _ = found.explain(firsts[most[0][0]])
+    say(f"The first of them in full:\n{verdict.words()}")
+
+
+def why(verdict: Verdict) -> str:
+    """Say an outcome with its reason, or with what decided it."""
+    return f"{verdict.outcome}: {verdict.reason or verdict.findings[-1].words()}"
 
 
 def reconciliation(ledger: rl.Ledger) -> None:

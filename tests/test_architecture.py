@@ -202,7 +202,6 @@ def test_the_domain_reads_no_clock_and_no_file() -> None:
 def test_policies_read_no_clock_and_run_nothing() -> None:
     """Evaluating asks for no time but that given; only loading and saving documents open files."""
     assert reaching_out("policies") == {
-        ("policies/charter/documents.py", "write_text"),
         ("policies/documents/texts.py", "open"),
         ("policies/documents/texts.py", "write_text"),
     }

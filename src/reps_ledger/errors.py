@@ -132,10 +132,12 @@ class InvalidPolicy(InvalidInput):
     Attributes:
         place: where in the document, such as ``cases[2].when.count.within``; empty for a
             value that was built in Python.
+        key: which field of what was built is wrong, where the place does not say it.
     """
 
-    def __init__(self, words: str, *, place: str = "") -> None:
+    def __init__(self, words: str, *, place: str = "", key: str = "") -> None:
         self.place = place
+        self.key = key
         self.words = words
         super().__init__(f"{place}: {words}" if place else words, field=place or None)
 

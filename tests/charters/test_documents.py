@@ -208,6 +208,15 @@ def test_a_whole_body_cannot_be_enforced(condition: Any) -> None:
     assert Charter(name="reps", version="1", member=condition).member == condition
 
 
+@pytest.mark.parametrize("wrong", ["charter = 'x'", None, holds("x")])
+def test_only_a_charter_is_adopted(wrong: Any) -> None:
+    """Its text is no charter; nothing is recorded."""
+    ledger = rl.open()
+    with pytest.raises(rl.InvalidPolicy, match="read_charter"):
+        ledger.adopt(wrong, by="council")
+    assert ledger.position == 0
+
+
 def test_the_example_is_adopted_and_enforced() -> None:
     """The charter of 2018 does what the discussion says."""
     charter = load_charter(EXAMPLE)

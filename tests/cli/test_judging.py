@@ -307,7 +307,41 @@ def test_a_backtest_on_the_command_line() -> None:
     assert "From one date to the next" in out
     assert Path("table.csv").read_text(encoding="utf-8").startswith('"member","date","outcome"')
     run("backtest", *base, "--every", "fortnight", code=2)
-    run("backtest", "activity.toml", "-l", "reps.db", "--from", "2019", "--to", "2018", code=2)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "every", "days"),
+    [
+        ("2018", "2018", "quarter", ["2018-03-31", "2018-06-30", "2018-09-30", "2018-12-31"]),
+        ("2018-03-31", "2018-09-29", "quarter", ["2018-03-31", "2018-06-30"]),
+        ("2018-09-20", "2018-11-01", "month", ["2018-09-30", "2018-10-31"]),
+        ("2018-09-29", "2018-10-01", "day", ["2018-09-29", "2018-09-30", "2018-10-01"]),
+        ("2017-06-01", "2018", "year", ["2017-12-31", "2018-12-31"]),
+    ],
+)
+def test_the_dates_of_a_backtest(first: str, last: str, every: str, days: list[str]) -> None:
+    """The ends of days, months, quarters or years, in years or between days."""
+    asked = ("-l", "reps.db", "--from", first, "--to", last, "--every", every)
+    found = told("backtest", "activity.toml", *asked)
+    assert [row["at"][:10] for row in found["counts"]] == days
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "every"),
+    [
+        ("2018-02-30", "2018", "month"),
+        ("18", "2018", "month"),
+        ("0000", "2018", "year"),
+        ("2018", "2018-13-01", "day"),
+        ("2018-10-02", "2018-10-01", "day"),
+        ("2018-10-02", "2018-10-30", "month"),
+        ("2019", "2018", "month"),
+    ],
+)
+def test_dates_that_make_no_sense(first: str, last: str, every: str) -> None:
+    """They are wrong usage, and named."""
+    asked = ("-l", "reps.db", "--from", first, "--to", last, "--every", every)
+    run("backtest", "activity.toml", *asked, code=2)
 
 
 def test_a_backtest_against_decisions() -> None:
@@ -342,5 +376,11 @@ def test_a_sweep_on_the_command_line() -> None:
     assert re.search(r"1 .*0", out)
     rows = told("sweep", *base, "--set", "weeks=1,15")
     assert {tuple(row["parameters"]) for row in rows} == {(1,), (15,)}
+    out = run("sweep", *base, "--set", "weeks=1,15", "--out", "rows.csv")
+    assert "rows.csv written" in out
+    written = Path("rows.csv").read_text(encoding="utf-8")
+    assert written.startswith('"weeks","date","outcome","members"')
+    assert len(written.splitlines()) == 1 + len(rows)
     run("sweep", *base, "--set", "weeks", code=2)
+    run("sweep", *base, "--set", "weeks=1", "--set", "other=1", code=2)
     run("sweep", *base, "--set", "other=1", code=2)

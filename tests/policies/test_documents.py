@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
-from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, TooLarge
+from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import (
     Condition,
     Policy,
@@ -41,6 +41,7 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
+from reps_ledger.policies.charter import read_charter
 from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.documents.reading import read_condition, read_policy
 from reps_ledger.policies.documents.writing import condition_table, policy_table
@@ -253,7 +254,7 @@ def test_a_mistake_in_a_condition_is_named_with_its_place(
     ("table", "place", "words"),
     [
         ({}, "", "policy is missing"),
-        ({"policy": "p", "otherwise": "x"}, "", "needs a case"),
+        ({"policy": "p", "otherwise": "x"}, "cases", "needs a case"),
         ({**HEAD, "cases": {}}, "cases", "list"),
         ({**HEAD, "cases": [4]}, "cases[0]", "table"),
         ({**HEAD, "cases": [{"outcome": "good"}]}, "cases[0]", "when is missing"),
@@ -270,14 +271,14 @@ def test_a_mistake_in_a_condition_is_named_with_its_place(
         ),
         ({**with_when({"is_member": {}}), "name": "p"}, "name", "unknown key"),
         ({**with_when({"is_member": {}}), "format": 2}, "format", "not known"),
-        ({**with_when({"is_member": {}}), "scale": ["good"]}, "", "lacks 'bad'"),
-        ({**with_when({"is_member": {}}), "scale": "good"}, "", "lacks 'bad'"),
+        ({**with_when({"is_member": {}}), "scale": ["good"]}, "scale", "lacks 'bad'"),
+        ({**with_when({"is_member": {}}), "scale": "good"}, "scale", "lacks 'bad'"),
         ({**with_when({"is_member": {}}), "scale": [{}]}, "", "scale"),
         ({**with_when({"is_member": {}}), "version": 1}, "", "version must be text"),
         ({**with_when({"is_member": {}}), "of": "dogs"}, "", "member, community"),
         (
             {**with_when({"is_member": {}}), "notices": [{"outcome": "ugly", "stage": "nudge"}]},
-            "",
+            "notices",
             "never comes",
         ),
         (
@@ -403,6 +404,28 @@ def test_files_that_cannot_be_read_are_errors(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(InvalidPolicy, match="UTF-8"):
         load(tmp_path / "bytes.toml")
+
+
+def test_files_that_cannot_be_written_are_errors(tmp_path: Path) -> None:
+    """Nothing is left of them, and what was there before stays."""
+    policy = Policy("p", cases=(when(on_leave()).then("good"),), otherwise="bad")
+    with pytest.raises(StorageError, match="cannot be written"):
+        save(policy, tmp_path / "none" / "p.toml")
+    (tmp_path / "p.toml").mkdir()
+    with pytest.raises(StorageError, match="cannot be written"):
+        save(policy, tmp_path / "p.toml")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.toml"]
+
+
+@pytest.mark.parametrize("wrong", [b"policy = 'p'", None, 4, {"policy": "p"}])
+def test_what_is_no_text_is_refused(wrong: Any) -> None:
+    """Bytes and tables are no text; and nothing but a policy is kept as one."""
+    for read in (loads, read_charter):
+        with pytest.raises(InvalidPolicy, match="text"):
+            read(wrong)
+    for keep in (dumps, digest):
+        with pytest.raises(InvalidPolicy, match="a policy is kept"):
+            keep(wrong)
 
 
 def test_an_unknown_form_is_refused() -> None:

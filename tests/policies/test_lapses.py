@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
@@ -11,50 +11,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
+from policies.every import EVERY, REPORTS
 from policies.making import DAY, TICK, about, moment, subjects
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import (
     Condition,
     Policy,
     Subject,
-    accepted,
-    affiliated,
-    completed,
     count,
-    days,
-    distinct,
     evaluate,
-    exempt,
-    facts,
-    following,
-    has_account,
-    held,
-    holds,
-    in_community,
-    in_outcome,
-    is_member,
-    joined,
-    largest_share,
     members,
-    missed,
-    months,
     noticed,
     on_leave,
-    on_or_after,
-    organisation_of,
-    preceding,
-    previously,
-    retired,
-    share,
-    since,
-    since_last,
     tenure,
-    this,
-    time_since,
-    total,
     weeks,
     when,
-    years,
 )
 from reps_ledger.policies.evaluation import edges_after, outcome_of
 from reps_ledger.policies.language.conditions import leaves
@@ -132,61 +103,6 @@ def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObje
         if lapses_at is None or instant < lapses_at:
             found = outcome_of(policy, subject.moved(instant))
             assert found == verdict.outcome, instant
-
-
-REPORTS: Final = facts("report.filed")
-EVERY: Final[list[Condition]] = [
-    count(REPORTS, within=weeks(4)) >= 1,
-    count(REPORTS, within=months(1)) < 2,
-    count(REPORTS, within=days(1), ahead=weeks(4)) >= 1,
-    count(REPORTS, within=weeks(4), pausing=True) >= 1,
-    count(REPORTS, within=months(3), pausing=True) >= 1,
-    *(count(REPORTS, within=this(period)) >= 1 for period in PERIODS),
-    count(REPORTS, within=since(date(2018, 10, 1), date(2019, 3, 31))).exactly(1),
-    count(REPORTS, within=since_last(facts("vouch.given", lasting=True))) >= 1,
-    count(REPORTS, within=following(facts("course.completed"), weeks(1), "last")) >= 1,
-    count(REPORTS, within=preceding(facts("course.completed"), months(1))) >= 1,
-    count(facts("report.filed", verified=True)) >= 1,
-    count(facts("report.filed", verified=False), within=weeks(4)) >= 1,
-    count(facts("role.assigned", lasting=True)) >= 1,
-    count(facts("vouch.given", voucher=holds("rep"), lasting=True)) >= 1,
-    count(facts("report.filed", announced=True), within=weeks(1), ahead=weeks(1)) >= 1,
-    distinct("month", REPORTS, within=months(6)) >= 2,
-    distinct(organisation_of("voucher"), facts("vouch.given"), within=years(1)) >= 2,
-    total("amount", REPORTS, within=days(30)) > 2,
-    time_since(REPORTS) >= weeks(4),
-    time_since(REPORTS) > months(1),
-    time_since(REPORTS, which="first", pausing=True) > months(1),
-    time_since(REPORTS, pausing=True) <= weeks(1),
-    tenure() >= months(6),
-    tenure("rep") > weeks(1),
-    in_outcome() < weeks(4),
-    missed("vote") >= 1,
-    missed("vote", role="rep") >= 1,
-    share(count(REPORTS, within=weeks(4)), "report.filed") >= 0.5,
-    share(count(REPORTS), facts("report.filed", verified=True)) >= 1,
-    share(count(REPORTS, within=weeks(1)), "report.filed", community="paris", at_most=1) >= 1,
-    members(on_leave()) >= 1,
-    members(holds("rep") | (tenure() > weeks(4))) >= 2,
-    largest_share(is_member()) > 0.5,
-    accepted("nda"),
-    affiliated("acme"),
-    completed("onboarding"),
-    exempt(),
-    has_account(),
-    held("rep"),
-    holds("rep", community="paris"),
-    in_community("paris"),
-    joined(before=date(2018, 10, 1)),
-    noticed("nudge", ago=weeks(1)),
-    noticed("nudge", overdue=True),
-    noticed(heard=False),
-    noticed(heard=True),
-    on_leave(),
-    on_or_after(date(2018, 10, 1)),
-    previously("good"),
-    retired(),
-]
 
 
 @pytest.mark.parametrize("condition", EVERY, ids=str)

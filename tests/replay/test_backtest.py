@@ -14,6 +14,7 @@ from attrs import evolve
 import reps_ledger as rl
 from reps_ledger.policies import (
     Policy,
+    count,
     days,
     has_account,
     in_outcome,
@@ -213,6 +214,62 @@ def test_sweeps(ledger: rl.Ledger) -> None:
         ledger.sweep(lambda n: n, {"n": [1]}, at=DATES)
 
 
+def test_files_of_sweeps(ledger: rl.Ledger, tmp_path: Path) -> None:
+    """Parquet, Arrow and CSV hold the rows; parameters of several kinds are text, and safe."""
+    found = ledger.sweep(activity, {"width": [1, 4]}, at=DATES)
+    for name in ("rows.parquet", "rows.arrow", "rows.csv"):
+        found.write(tmp_path / name)
+    assert pq.read_table(tmp_path / "rows.parquet").equals(found.table)
+    with pa.ipc.open_file(tmp_path / "rows.arrow") as file:
+        assert file.read_all().equals(found.table)
+    rows = pcsv.read_csv(tmp_path / "rows.csv").to_pylist()
+    assert [(r["width"], r["outcome"], r["members"]) for r in rows] == [
+        (*row.parameters, row.outcome, row.members) for row in found.rows
+    ]
+    assert pa.table(found).equals(found.table)
+
+    def named(name: Any) -> Policy:
+        return activity(name=str(name))
+
+    odd = ledger.sweep(named, {"name": ["=1+1", 4, weeks(2)]}, at=DATES[:1])
+    odd.write(tmp_path / "odd.csv")
+    cells = pcsv.read_csv(tmp_path / "odd.csv").column("name").unique().to_pylist()
+    assert cells == ["'=1+1", "4", "2 weeks"]
+
+
+def one_number(n: int) -> Policy:
+    """Make a policy of one parameter."""
+    return activity(n)
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "words"),
+    [
+        (activity(), {"width": [4]}, "a sweep needs what makes a policy"),
+        (activity, {"width": 4}, "the values of width are a list"),
+        (activity, {"name": "activity"}, "the values of name are a list"),
+        (activity, {"width": []}, "name a parameter"),
+        (one_number, {"weeks": [4]}, "the policy's parameters: missing a required argument: 'n'"),
+        (one_number, {"n": [4], "m": [4]}, "unexpected keyword argument 'm'"),
+        (read_template('policy = "p"'), {"weeks": [4]}, r"no parameter \$weeks; it has none"),
+    ],
+)
+def test_what_cannot_be_swept(ledger: rl.Ledger, make: Any, parameters: Any, words: str) -> None:
+    """Each mistake is an error that says what is wrong with it."""
+    with pytest.raises(rl.InvalidInput, match=words):
+        ledger.sweep(make, parameters, at=DATES)
+
+
+def test_a_sweep_knows_its_ledgers_facts(ledger: rl.Ledger) -> None:
+    """A policy that asks for facts that there are not is refused, and not found to be of nobody."""
+
+    def unknown(n: int) -> Policy:
+        return Policy("p", cases=[when(count("talk.given") >= n).then("x")], otherwise="y")
+
+    with pytest.raises(rl.InvalidPolicy, match=r"knows no fact talk\.given"):
+        ledger.sweep(unknown, {"n": [1]}, at=DATES)
+
+
 def test_agreement_with_decisions(ledger: rl.Ledger) -> None:
     """What people decided beside what a policy comes to: counts, precision, recall, differences."""
     day = date(2018, 3, 31)
@@ -312,9 +369,13 @@ def test_review_dates() -> None:
     for wrong in ([], ["2018-01-01"], [datetime(2018, 1, 1)]):  # noqa: DTZ001 — that is wrong
         with pytest.raises(rl.InvalidInput):
             resolved(wrong, UTC)  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(rl.InvalidInput, match="a list"):
+        resolved(date(2018, 1, 1), UTC)  # type: ignore[arg-type]  # that is the point
     for maker in (quarterly, monthly, yearly):
-        with pytest.raises(rl.InvalidInput):
-            maker(2018, 2017)
+        wrong_years: list[Any] = [(2018, 2017), (0, 2018), (2018, 10_000), ("2018", 2018)]
+        for first, last in wrong_years:
+            with pytest.raises(rl.InvalidInput):
+                maker(first, last)
     with pytest.raises(rl.InvalidInput):
         daily(date(2018, 1, 2), date(2018, 1, 1))
     start = datetime(2018, 1, 1, tzinfo=UTC)
@@ -345,6 +406,19 @@ def test_many_dates(ledger: rl.Ledger) -> None:
         verdict = ledger.as_of(days[index]).evaluate(activity(), "ana")
         joined = days[index] >= date(2018, 1, 1)
         assert ana[index] == (found.policy.outcomes.index(verdict.outcome) if joined else -1)
+
+
+@pytest.mark.parametrize("number", [128, 129, 300])
+def test_many_outcomes(ledger: rl.Ledger, number: int) -> None:
+    """A policy may have more outcomes than a byte can tell apart."""
+    tiers = [when(reports() >= n).then(f"{n}") for n in range(number - 1, 0, -1)]
+    many = Policy("many", cases=tiers, otherwise="none")
+    found = ledger.backtest(many, at=DATES, against=activity())
+    expected = {each.member: each.outcome for each in ledger.as_of(DATES[-1]).evaluate_all(many)}
+    last = [row for row in found.table.to_pylist() if row["date"] == found.dates[-1]]
+    assert {row["member"]: row["outcome"] for row in last} == expected
+    assert {flip.member for flip in found.flips()} == set(expected)
+    assert found.counts()[-1]["none"] == list(expected.values()).count("none")
 
 
 def test_a_policy_of_communities_is_evaluated_otherwise(ledger: rl.Ledger) -> None:

@@ -216,12 +216,13 @@ def test_an_executor_that_is_killed_changes_nothing(
     slow = folder.parent / "many"
     export_parts(programme().columns(), slow, many)
     killed: list[int] = []
+    driver = spark.sparkContext._gateway.proc.pid
 
     def kill() -> None:
         deadline = time.monotonic() + 60
         while not killed and time.monotonic() < deadline:
             listed = subprocess.run(
-                [PGREP, "-f", "CoarseGrainedExecutorBackend"],
+                [PGREP, "-P", str(driver), "-f", "CoarseGrainedExecutorBackend"],
                 capture_output=True,
                 text=True,
                 check=False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,20 +14,22 @@ from reps_ledger.cli.options import AsJson, KnownAt, Target, Zone, known_at, ope
 from reps_ledger.cli.output import say, show_json, show_table
 from reps_ledger.cli.progress import working
 from reps_ledger.domain.time import zone_of
-from reps_ledger.errors import InvalidInput, MissingExtra
+from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
-from reps_ledger.policies.documents.templates import load_template
+from reps_ledger.policies.documents import load_template
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from reps_ledger.replay import Agreement, Backtest
 
 __all__ = ["register_replay"]
 
-First = Annotated[int, typer.Option("--from", metavar="YEAR", help="The first year.")]
-Last = Annotated[int, typer.Option("--to", metavar="YEAR", help="The last year.")]
-Every = Annotated[str, typer.Option("--every", help="year, quarter or month: at its end.")]
+First = Annotated[
+    str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")
+]
+Last = Annotated[
+    str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")
+]
+Every = Annotated[str, typer.Option("--every", help="year, quarter, month or day: at its end.")]
 Out = Annotated[
     Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")
 ]
@@ -47,15 +50,31 @@ def register_replay(app: typer.Typer) -> None:
     )(sweep)
 
 
-def _dates(every: str, first: int, last: int) -> list[date]:
+def _dates(every: str, first: str, last: str) -> list[date]:
     try:
         from reps_ledger import replay  # noqa: PLC0415 — needs an extra
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
+    begin, end = _day(first, "01-01", "from"), _day(last, "12-31", "to")
+    if every == "day":
+        return replay.daily(begin, end)
     makers = {"year": replay.yearly, "quarter": replay.quarterly, "month": replay.monthly}
     if every not in makers:
-        raise InvalidInput(f"every {every!r}? It is year, quarter or month", field="every")
-    return makers[every](first, last)
+        raise InvalidInput(f"every {every!r}? It is year, quarter, month or day", field="every")
+    found = [day for day in makers[every](begin.year, end.year) if begin <= day <= end]
+    if not found:
+        raise InvalidInput(f"no {every} ends from {begin} to {end}", field="every")
+    return found
+
+
+def _day(text: str, of_year: str, option: str) -> date:
+    """Read a day, or a year: its first or its last."""
+    year = len(text) == len("2018")
+    try:
+        return datetime.strptime(f"{text}-{of_year}" if year else text, "%Y-%m-%d").date()  # noqa: DTZ007 — a day has no zone
+    except ValueError:
+        words = f"--{option} {text!r:.40} is no year or date; write 2018 or 2018-10-01"
+        raise InvalidTime(words, field=option) from None
 
 
 def backtest(
@@ -73,7 +92,7 @@ def backtest(
     zone: Zone = "UTC",
     as_json: AsJson = False,
 ) -> None:
-    """Say what a policy would have come to, of everyone, at the ends of years or quarters."""
+    """Say what a policy would have come to, of everyone, at the ends of years, quarters, months."""
     with opened(ledger, zone) as open_ledger:
         when = known_at(known, open_ledger)
         other = against if against in {None, "decisions"} else policy_named(str(against))
@@ -203,6 +222,7 @@ def sweep(
         typer.Option("--set", metavar="NAME=A,B,C", help="A parameter's values; may be repeated."),
     ],
     every: Every = "year",
+    out: Out = None,
     known: KnownAt = None,
     zone: Zone = "UTC",
     as_json: AsJson = False,
@@ -216,6 +236,8 @@ def sweep(
             known_at=known_at(known, open_ledger),
             on_progress=on_progress,
         )
+        if out is not None:
+            found.write(out)
     if as_json:
         show_json(found.rows)
         return
@@ -232,6 +254,8 @@ def sweep(
             for each in dict.fromkeys(row.parameters for row in found.rows)
         ],
     )
+    if out is not None:
+        say(f"{out} written")
 
 
 def _parameters(values: list[str]) -> dict[str, list[Any]]:

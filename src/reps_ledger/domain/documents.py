@@ -20,9 +20,11 @@ def read_table(text: str) -> dict[str, Any]:
     """Read a TOML document, or a JSON one if it begins with a brace.
 
     Raises:
-        InvalidPolicy: it is neither, or names a key twice, or is empty.
+        InvalidPolicy: it is neither, or no text, or names a key twice, or is empty.
         TooLarge: it is longer than ``MAX_DOCUMENT`` or nested deeper than ``MAX_DEPTH``.
     """
+    if not isinstance(text, str):
+        raise InvalidPolicy(f"a document is text, not {type(text).__name__}")
     if len(text) > MAX_DOCUMENT:
         raise TooLarge(f"it has {len(text):,} characters; at most {MAX_DOCUMENT:,}")
     as_json = text.lstrip().startswith("{")

@@ -90,19 +90,16 @@ def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
     view = ledger.as_of(known_at=known_at)
-
-    def checked(**values: Any) -> Policy:
-        return view.policy(make(**values))
-
     dates = resolved(at, ledger.zone)
     columns = ledger.columns(view.known_at)
     return run(
-        checked,
+        make,
         parameters,
         columns,
         dates,
         ledger.zone,
         on_progress,
+        check=view.policy,
         accounts=lambda: accounts_among(view.reading.standing(), columns.people),
     )
 

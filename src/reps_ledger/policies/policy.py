@@ -86,7 +86,7 @@ class Notice:
 
     def __attrs_post_init__(self) -> None:
         if self.unanswered is not None and self.answer_within is None:
-            raise InvalidPolicy("unanswered by when? Give answer_within too")
+            raise InvalidPolicy("unanswered by when? Give answer_within too", key="unanswered")
 
     def words(self) -> str:
         """Say it."""
@@ -159,16 +159,18 @@ class Policy:
 
     def __attrs_post_init__(self) -> None:
         if not self.cases:
-            raise InvalidPolicy("a policy needs a case: when(…).then(…)")
+            raise InvalidPolicy("a policy needs a case: when(…).then(…)", key="cases")
         if len(set(self.scale)) < len(self.scale):
-            raise InvalidPolicy("the scale names an outcome twice")
+            raise InvalidPolicy("the scale names an outcome twice", key="scale")
         if self.scale and (lacking := sorted(set(self.outcomes) - set(self.scale))):
-            raise InvalidPolicy(f"the scale lacks {', '.join(map(repr, lacking))}")
+            words = f"the scale lacks {', '.join(map(repr, lacking))}"
+            raise InvalidPolicy(words, key="scale")
         told = [item.outcome for item in self.notices]
         if len(set(told)) < len(told):
-            raise InvalidPolicy("two notices for one outcome; give it one")
+            raise InvalidPolicy("two notices for one outcome; give it one", key="notices")
         if unknown := sorted(set(told) - set(self.outcomes)):
-            raise InvalidPolicy(f"a notice for an outcome that never comes: {', '.join(unknown)}")
+            words = f"a notice for an outcome that never comes: {', '.join(unknown)}"
+            raise InvalidPolicy(words, key="notices")
 
     @property
     def outcomes(self) -> tuple[str, ...]:

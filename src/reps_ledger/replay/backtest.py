@@ -17,7 +17,7 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.agreeing import Agreement
 from reps_ledger.replay.deciding import decided_by
 from reps_ledger.replay.kernel.accounts import Accounts
-from reps_ledger.replay.kernel.running import CHUNK, run
+from reps_ledger.replay.kernel.running import CHUNK, PlaceCodes, place_type, run
 from reps_ledger.replay.writing import write_table
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
 
 __all__ = ["Backtest", "Flip", "Survival", "Transition", "backtest"]
-
-_Codes = np.ndarray[Any, np.dtype[np.int8]]
 
 
 @frozen(kw_only=True)
@@ -101,7 +99,7 @@ class Backtest:
     dates: tuple[datetime, ...] = field(repr=lambda dates: f"<{len(dates)} dates>")
     position: int
     people: tuple[str, ...] = field(repr=lambda people: f"<{len(people)} people>")
-    codes: _Codes = field(repr=False)
+    codes: PlaceCodes = field(repr=False)
     others: Any = field(default=None, repr=False)
     their_outcomes: tuple[str, ...] = field(default=(), repr=False)
     agreement: Agreement | None = field(default=None, repr=False)
@@ -137,7 +135,8 @@ class Backtest:
         for low in range(0, len(self.people), members):
             codes = self.codes[low : low + members]
             row, column = np.nonzero(codes >= 0)
-            before = np.concatenate([np.full((len(codes), 1), -1, np.int8), codes[:, :-1]], axis=1)
+            none = np.full((len(codes), 1), -1, codes.dtype)
+            before = np.concatenate([none, codes[:, :-1]], axis=1)
             found = [
                 _coded(row + low, everyone),
                 instants.take(pa.array(column)),
@@ -298,7 +297,8 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
             parts.append(part.codes())
             if on_progress is not None:
                 on_progress(number * len(columns.people) + part.high, total)
-        found.append(np.concatenate(parts) if parts else np.zeros((0, len(dates)), np.int8))
+        nobody = np.zeros((0, len(dates)), place_type(len(each.outcomes)))
+        found.append(np.concatenate(parts) if parts else nobody)
     theirs: tuple[str, ...] = ()
     if isinstance(against, Policy):
         theirs = against.outcomes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta, tzinfo
 
 from reps_ledger.domain.time import instant_of, last_of_day
 from reps_ledger.errors import InvalidInput, TooLarge
@@ -36,6 +36,9 @@ def daily(first: date, last: date) -> list[date]:
 
 
 def _ends(first: int, last: int, months: Iterable[int]) -> list[date]:
+    for year, name in ((first, "first"), (last, "last")):
+        if not isinstance(year, int) or not MINYEAR <= year <= MAXYEAR:
+            raise InvalidInput(f"{year!r:.60} is no year; write 2018", field=name)
     if last < first:
         raise InvalidInput(f"{last} comes before {first}", field="last")
     return [
@@ -49,9 +52,11 @@ def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
     """Return review dates as instants, sorted, each once: a date is the end of its day.
 
     Raises:
-        InvalidInput: there is none, or one is neither a date nor an aware datetime.
+        InvalidInput: it is no list, there is none, or one is neither a date nor an aware datetime.
         TooLarge: there are more than ``MAX_DATES``.
     """
+    if not isinstance(dates, Iterable):
+        raise InvalidInput(f"review dates are a list: [{dates!r:.60}]", field="at")
     found = set()
     for value in dates:
         if isinstance(value, datetime):

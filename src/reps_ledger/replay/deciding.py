@@ -37,7 +37,7 @@ def decided_by(
     mine = {reviews.values[code] for code in np.unique(reviews.codes[under]).tolist()}
     coded = decided.fields["outcome"]
     at = np.array([microseconds(date) for date in dates], np.int64)
-    found = np.full((len(columns.people), len(dates)), -1, np.int16)
+    found = np.full((len(columns.people), len(dates)), -1, np.int32)
     asked = decided.fields["review"]
     for row in range(len(decided)):  # in order of member and time: the last one stays
         member = int(decided.persons["member"][row])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
+from inspect import signature
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,8 +18,11 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.kernel.accounts import Accounts, asks_for_accounts
 from reps_ledger.replay.kernel.kernel import Kernel
 from reps_ledger.replay.kernel.running import run
+from reps_ledger.replay.writing import write_table
 
 if TYPE_CHECKING:
+    import os
+
     from reps_ledger.replay.columns import Columns
 
 __all__ = ["Sweep", "SweepRow", "sweep"]
@@ -67,12 +72,32 @@ class Sweep:
     def table(self) -> pa.Table:
         """The rows as Arrow: a column for each parameter, then date, outcome and members."""
         columns: dict[str, Any] = {
-            name: [row.parameters[i] for row in self.rows] for i, name in enumerate(self.names)
+            name: _plain([row.parameters[i] for row in self.rows])
+            for i, name in enumerate(self.names)
         }
         columns["date"] = pa.array([row.at for row in self.rows], pa.timestamp("us", tz="UTC"))
         columns["outcome"] = [row.outcome for row in self.rows]
         columns["members"] = pa.array([row.members for row in self.rows], pa.int64())
         return pa.table(columns)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Stream the rows as Arrow."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else Arrow.
+
+        A file is replaced only once all of it is written.
+        """
+        write_table(self.table.to_batches(), self.table.schema, path)
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """Return values as one column takes them: of one plain type, or as text."""
+    kinds = {type(value) for value in values}
+    return (
+        values if len(kinds) == 1 and kinds <= {bool, int, float, str} else list(map(str, values))
+    )
 
 
 def sweep(  # noqa: PLR0917 — what is tried, on what, when
@@ -83,6 +108,7 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     zone: tzinfo,
     on_progress: Callable[[int, int], None] | None = None,
     *,
+    check: Callable[[Policy], object] | None = None,
     accounts: Callable[[], Accounts] | None = None,
 ) -> Sweep:
     """Run the policy that ``make`` makes of every combination of parameters.
@@ -90,21 +116,19 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     What does not change from one to the next is worked out once.
 
     Raises:
-        InvalidInput: there is no parameter, or ``make`` makes no policy.
+        InvalidInput: there is no parameter, or ``make`` takes others, or makes no policy.
         TooLarge: there are more than `MAX_POLICIES` combinations.
     """
     names = tuple(parameters)
-    combinations = list(product(*(tuple(parameters[name]) for name in names)))
-    if not names or not combinations:
-        raise InvalidInput("name a parameter, with the values to try", field="parameters")
-    if len(combinations) > MAX_POLICIES:
-        raise TooLarge(f"{len(combinations):,} policies; at most {MAX_POLICIES:,}")
+    combinations = _combinations(make, parameters)
     kernel = Kernel(columns, zone)
     rows: list[SweepRow] = []
     for number, values in enumerate(combinations, 1):
         policy = make(**dict(zip(names, values, strict=True)))
         if not isinstance(policy, Policy):
             raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
+        if check is not None:
+            check(policy)
         if kernel.accounts is None and accounts is not None and asks_for_accounts(policy):
             kernel.accounts = accounts()
         total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
@@ -118,3 +142,30 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
         if on_progress is not None:
             on_progress(number, len(combinations))
     return Sweep(names=names, rows=tuple(rows))
+
+
+def _combinations(
+    make: Callable[..., Policy], parameters: Mapping[str, Iterable[Any]]
+) -> list[tuple[Any, ...]]:
+    """Return every combination of the parameters' values, each of which ``make`` takes."""
+    if not callable(make):
+        raise InvalidInput(
+            "a sweep needs what makes a policy of the parameters: a function, or a template of "
+            f"load_template; not {make!r:.60}",
+            field="make",
+        )
+    for name, values in parameters.items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise InvalidInput(f"the values of {name} are a list, not {values!r:.60}", field=name)
+    lists = [tuple(values) for values in parameters.values()]
+    if not lists or not all(lists):
+        raise InvalidInput("name a parameter, with the values to try", field="parameters")
+    if (number := prod(map(len, lists))) > MAX_POLICIES:
+        raise TooLarge(f"{number:,} policies; at most {MAX_POLICIES:,}")
+    try:
+        signature(make).bind(**dict.fromkeys(parameters))
+    except TypeError as error:
+        raise InvalidInput(f"the policy's parameters: {error}", field="parameters") from error
+    except ValueError:
+        pass  # some that are not written in Python tell no signature
+    return list(product(*lists))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import fields
@@ -26,7 +25,7 @@ from reps_ledger.policies.documents.reading import (
     read_fields,
     read_policy,
 )
-from reps_ledger.policies.documents.texts import canonical, read_text, text_of
+from reps_ledger.policies.documents.texts import canonical, read_text, text_of, write_document
 from reps_ledger.policies.documents.writing import (
     FORMAT,
     condition_table,
@@ -52,7 +51,13 @@ _PARTS = ("member", "communities", "roles", "vouching", "authorities", "policies
 
 
 def charter_table(charter: Charter) -> dict[str, Any]:
-    """Return a charter as a table."""
+    """Return a charter as a table.
+
+    Raises:
+        InvalidPolicy: it is no charter.
+    """
+    if not isinstance(charter, Charter):
+        raise InvalidPolicy(f"this belongs to a charter (read_charter reads one): {charter!r:.60}")
     rest = fields_table(charter)
     table: dict[str, Any] = {"format": FORMAT, "charter": charter.name}
     table |= {key: rest[key] for key in ("version", "source", "member") if key in rest}
@@ -106,10 +111,12 @@ def load_charter(path: str | os.PathLike[str]) -> Charter:
 
 
 def save_charter(charter: Charter, path: str | os.PathLike[str]) -> None:
-    """Write a charter to a file: ``.json`` for JSON, else TOML."""
-    target = Path(path)
-    form = "json" if target.suffix.lower() == ".json" else "toml"
-    target.write_text(dump_charter(charter, form), encoding="utf-8")
+    """Write a charter to a file: ``.json`` for JSON, else TOML.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    write_document(path, charter_table(charter))
 
 
 def read_charter(text: str) -> Charter:

@@ -3,6 +3,17 @@
 from __future__ import annotations
 
 from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
+from reps_ledger.policies.documents.templates import load_template, read_template
 from reps_ledger.policies.documents.texts import digest, dumps, load, loads, save
 
-__all__ = ["CONDITIONS", "MEASURES", "digest", "dumps", "load", "loads", "save"]
+__all__ = [
+    "CONDITIONS",
+    "MEASURES",
+    "digest",
+    "dumps",
+    "load",
+    "load_template",
+    "loads",
+    "read_template",
+    "save",
+]

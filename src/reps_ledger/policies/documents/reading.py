@@ -40,7 +40,8 @@ def at_place(place: str) -> Iterator[None]:
     except InvalidPolicy as error:
         if error.place:
             raise
-        raise InvalidPolicy(error.words, place=place) from error
+        at = _at(place, error.key) if error.key else place
+        raise InvalidPolicy(error.words, place=at) from error
     except InvalidInput as error:
         raise InvalidPolicy(str(error), place=place) from error
 

@@ -12,7 +12,7 @@ from reps_ledger.policies.documents.texts import read_text
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from reps_ledger.policies.policy import Policy
 
@@ -43,10 +43,24 @@ def read_template(text: str) -> Callable[..., Policy]:
     with at_place(""):
         table = read_table(text)
 
+    known = set(_named(table))
+
     def make(**values: Any) -> Policy:
+        if unknown := sorted(values.keys() - known):
+            has = ", ".join(f"${name}" for name in sorted(known)) or "none"
+            raise InvalidPolicy(f"the document has no parameter ${unknown[0]}; it has {has}")
         return read_policy(_filled(table, values))
 
     return make
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Yield the name of each parameter."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _named(item)
+    elif isinstance(value, str):
+        yield from _NAME.findall(value)
 
 
 def _filled(value: Any, values: Mapping[str, Any]) -> Any:

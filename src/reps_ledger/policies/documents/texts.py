@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import tomli_w
 
 from reps_ledger.domain.documents import read_table
 from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
-from reps_ledger.errors import InvalidPolicy, NotFound, TooLarge
+from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies.documents.reading import read_policy
 from reps_ledger.policies.documents.writing import policy_table
 from reps_ledger.policies.policy import Policy
 
-if TYPE_CHECKING:
-    import os
-
-__all__ = ["canonical", "digest", "dumps", "load", "loads", "read_text", "save", "text_of"]
+__all__ = [
+    "canonical",
+    "digest",
+    "dumps",
+    "load",
+    "loads",
+    "read_text",
+    "save",
+    "text_of",
+    "write_document",
+]
 
 _DEEP = "this is nested too deeply to be kept as a document"
 
@@ -104,10 +112,29 @@ def load(path: str | os.PathLike[str]) -> Policy:
 
 
 def save(policy: Policy, path: str | os.PathLike[str]) -> None:
-    """Write a policy to a file: ``.json`` for JSON, else TOML."""
+    """Write a policy to a file: ``.json`` for JSON, else TOML.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    write_document(path, _table(policy))
+
+
+def write_document(path: str | os.PathLike[str], table: dict[str, Any]) -> None:
+    """Write a table to a file, which is replaced only once all of it is written.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
     target = Path(path)
-    text = dumps(policy, "json" if target.suffix.lower() == ".json" else "toml")
-    target.write_text(text, encoding="utf-8")
+    text = text_of(table, "json" if target.suffix.lower() == ".json" else "toml")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

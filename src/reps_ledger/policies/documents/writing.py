@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import fields
 
+from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.documents.kinds import name_of
 from reps_ledger.policies.language.anchored import Following, Preceding, SinceLast
 from reps_ledger.policies.language.conditions import (
@@ -35,7 +36,13 @@ FORMAT = 1
 
 
 def policy_table(policy: Policy) -> dict[str, Any]:
-    """Return a policy as a table."""
+    """Return a policy as a table.
+
+    Raises:
+        InvalidPolicy: it is no policy.
+    """
+    if not isinstance(policy, Policy):
+        raise InvalidPolicy(f"a policy is kept as a document, not {policy!r:.60}")
     table: dict[str, Any] = {"format": FORMAT, "policy": policy.name}
     rest = fields_table(policy)
     del rest["name"]

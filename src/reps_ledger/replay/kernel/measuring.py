@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from reps_ledger.replay.kernel.kernel import Kernel, Past
     from reps_ledger.replay.kernel.selecting import Selected
 
-__all__ = ["bounds", "compared"]
+__all__ = ["bounds", "compared", "counts"]
 
 _NOTHING = END + 2
 """The start of a window in which nothing lies."""

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reps_ledger.policies.policy import Policy
     from reps_ledger.replay.columns import Columns
 
-__all__ = ["CHUNK", "MAX_DATES", "Chunk", "run"]
+__all__ = ["CHUNK", "MAX_DATES", "Chunk", "PlaceCodes", "place_type", "run"]
 
 CHUNK: Final = 131_072
 """Members that are evaluated at once."""
@@ -46,6 +46,15 @@ MAX_DATES: Final = 100_000
 
 _CELLS: Final = 1 << 25
 """Members times dates that are evaluated at once."""
+
+
+PlaceCodes = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
+"""Places of outcomes among a policy's; -1 for none."""
+
+
+def place_type(outcomes: int) -> type[np.signedinteger[Any]]:
+    """Return the smallest type that holds the place of each of so many outcomes."""
+    return np.int8 if outcomes <= np.iinfo(np.int8).max + 1 else np.int16
 
 
 @frozen(eq=False)
@@ -72,9 +81,9 @@ class Chunk:
         """Return how many members have each outcome, at each date."""
         return np.stack([by_date(each, self.dates) for each in self.words])
 
-    def codes(self) -> np.ndarray[Any, np.dtype[np.int8]]:
+    def codes(self) -> PlaceCodes:
         """Return the place of each member's outcome at each date; -1 before they joined."""
-        found = np.full((self.high - self.low, self.dates), -1, np.int8)
+        found = np.full((self.high - self.low, self.dates), -1, place_type(len(self.words)))
         for code, words in enumerate(self.words):
             found[unpacked(words, self.dates)] = code
         return found
