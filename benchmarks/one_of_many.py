@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from importing import fresh, write
+from eventsourcing.dcb.api import DCBEvent
+from importing import fresh
 from judging import AT, OWN, POLICY
 from ratios import seconds
 
 import reps_ledger as rl
+from reps_ledger.domain.entries import Entry, community_tag, derived_id, entry_tag, member_tag
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.log import Codec, SQLiteRecorder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SIZES = (50_000, 10_000_000)
+BATCH = 20_000
+EACH = 20
+"""Facts of each of the others."""
 LOOKS = 300
 GOAL = 1_000
 """Microseconds."""
@@ -24,11 +31,10 @@ def run(folder: Path) -> list[str]:
     """Measure; return what to print."""
     lines = []
     for facts in SIZES:
-        file, target = folder / "many.jsonl", folder / "many.db"
-        write(file, facts)
+        target = folder / "many.db"
         fresh(target)
+        _fill(target, facts)
         with rl.open(target) as ledger:
-            ledger.import_history(file)
             start = date(2022, 1, 1)
             ledger.record(rl.MemberJoined(member="ana"), by="x", occurred_at=start)
             report = rl.ReportFiled(member="ana", activity="event")
@@ -36,9 +42,34 @@ def run(folder: Path) -> list[str]:
                 day = start + timedelta(days=7 * number)
                 ledger.record(report, by="ana", occurred_at=day)
             lines += _looked(ledger, facts)
-        for path in (file, *folder.glob("many.db*")):
+        for path in folder.glob("many.db*"):
             path.unlink()
     return lines
+
+
+def _fill(target: Path, facts: int) -> None:
+    """Put a long log of others there: straight into the recorder, as only its length matters."""
+    codec = Codec(Registry(BUILT_IN))
+    at = datetime(2020, 1, 1, tzinfo=UTC)
+    people = facts // EACH
+    with SQLiteRecorder(target) as recorder:
+        for low in range(0, facts, BATCH):
+            events = []
+            for number in range(low, min(low + BATCH, facts)):
+                member = f"m{number % people:07}"  # each one's facts lie far apart
+                fact: rl.Fact = rl.ReportFiled(member=member, activity="event", community="c")
+                if number < people:
+                    fact = rl.MemberJoined(member=member)
+                found = derived_id("bench", number)
+                entry = Entry(
+                    id=found, recorded_at=at, occurred_at=at, by="x", position=0, origin=0,
+                    fact=fact,
+                )  # fmt: skip
+                tags = [member_tag(member), entry_tag(found)]
+                if number >= people:
+                    tags.append(community_tag("c"))
+                events.append(DCBEvent(entry.name, codec.encode(entry), tags))
+            recorder.append(events)
 
 
 def _looked(ledger: rl.Ledger, facts: int) -> list[str]:
