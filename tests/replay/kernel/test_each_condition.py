@@ -78,7 +78,7 @@ def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
     if not history.entries or not widths:
         return history
     some = st.sampled_from(history.entries)
-    again = []
+    again: list[rl.Entry] = []
     for told, other in data.draw(st.lists(st.tuples(some, some), max_size=4)):
         width = data.draw(st.sampled_from(widths))
         move = data.draw(st.sampled_from([width.after, width.before]))
