@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import unittest
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 DEFAULT: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
+EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "0"))
 STEPS: Final = settings(DEFAULT, stateful_step_count=12, phases=[Phase.generate])
 
 
@@ -206,3 +209,21 @@ def test_a_bug_in_a_recorder_is_found(faulty: type[Faulty], words: str) -> None:
 
     found = run(make, races=False)
     assert words in found, found[-3_000:]
+
+
+@pytest.mark.skipif(
+    EXAMPLES < 1_000, reason="making these small takes minutes: make test-deep does it"
+)
+@pytest.mark.parametrize(("faulty", "turns"), [(Careless, 1), (Reusing, 3), (Forgetting, 1)])
+def test_a_bug_in_a_recorder_is_made_small(faulty: type[Faulty], turns: int) -> None:
+    """What is left of each is a turn or three: as many as it takes for the bug to show."""
+
+    def make() -> Callable[[], rl.Ledger]:
+        store = faulty(SQLiteRecorder(":memory:"))
+        return lambda: rl.open(store)
+
+    shrinking = settings(STEPS, phases=[Phase.generate, Phase.shrink], database=None)
+    found = run(make, shrinking, races=False)
+    assert found
+    left = re.findall(r"^state\.(?!begin|reads_back|teardown)\w+", found, re.MULTILINE)
+    assert 1 <= len(left) <= turns, found[-3_000:]

@@ -15,11 +15,14 @@ import reps_ledger as rl
 from reps_ledger.policies import (
     Policy,
     count,
+    days,
     has_account,
     in_outcome,
+    largest_share,
     previously,
     reports,
     retired,
+    vouches,
     weeks,
     when,
 )
@@ -430,6 +433,22 @@ def test_personal_text_is_not_answered_wrongly(ledger: rl.Ledger) -> None:
     linked = Policy("p", cases=[when(reports(where={"link": "x"}) >= 1).then("x")], otherwise="y")
     with pytest.raises(rl.InvalidPolicy, match="personal text"):
         ledger.backtest(linked, at=DATES)
+
+
+@pytest.mark.parametrize("inner", [previously("good"), in_outcome() >= days(1)], ids=str)
+def test_what_others_came_to_before_is_not_answered_wrongly(ledger: rl.Ledger, inner: Any) -> None:
+    """A run does not know the previous outcome of others: it is refused, and says what to do."""
+    among = Policy(
+        "p",
+        cases=[when(largest_share(among=inner) >= 1 / 10).then("good")],
+        otherwise="bad",
+    )
+    vouched = Policy("p", cases=[when(vouches(voucher=inner) >= 1).then("good")], otherwise="bad")
+    vouch = rl.Vouched(member="ana", voucher="ben")
+    ledger.record(vouch, by="ben", occurred_at=date(2018, 1, 2))
+    for policy in (among, vouched):
+        with pytest.raises(rl.InvalidPolicy, match="previous outcome of other people"):
+            ledger.backtest(policy, at=DATES)
 
 
 def test_templates() -> None:

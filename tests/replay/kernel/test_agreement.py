@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.domain.time import FIRST, microseconds
-from reps_ledger.policies import Policy, Previous, Subject
+from reps_ledger.policies import Policy, Previous, Subject, when
 from reps_ledger.policies.evaluation import outcomes_through
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.replay.kernel import Kernel, Past, Points
@@ -30,7 +30,6 @@ from reps_ledger.testing.strategies import (
     zones,
 )
 from reps_ledger.testing.strategies.conditions import NAME
-from reps_ledger.testing.strategies.vocabulary import families_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +53,7 @@ def test_every_condition_at_any_points(data: Any) -> None:
     """The general lowering answers each condition as the reference does, of anybody, any time."""
     condition = data.draw(single_conditions())
     zone, at = data.draw(zones()), data.draw(reviews())
-    history = data.draw(raw_histories(families=families_of(condition), at=at, zone=zone, odd=False))
+    history = data.draw(raw_histories(about=condition, at=at, zone=zone, odd=False))
     world = history.everybody()
     columns = columns_of(history.standing, history.registry, history.amendments)
     dates = dates_of(at, history)
@@ -92,13 +91,10 @@ def expected_of(
     return found
 
 
-@FEW
-@given(st.data())
-def test_every_policy_at_all_dates(data: Any) -> None:
-    """Kernel and reference agree on every member's outcome at every date, whatever the chunks."""
-    policy = data.draw(policies())
+def agreed(policy: Policy, data: Any) -> None:
+    """Kernel and reference agree on a policy: every member, every date, whatever the chunks."""
     zone, at = data.draw(zones()), data.draw(reviews())
-    history = data.draw(raw_histories(families=families_of(policy), at=at, zone=zone, odd=False))
+    history = data.draw(raw_histories(about=policy, at=at, zone=zone, odd=False))
     dates = dates_of(at, history)
     if data.draw(st.integers(0, 9)) == 0:  # more than two words of dates
         dates = sorted({*dates, *(at + timedelta(days=3 * i) for i in range(-70, 70))})
@@ -108,6 +104,21 @@ def test_every_policy_at_all_dates(data: Any) -> None:
     except rl.InvalidPolicy:
         return  # it asks for what columns do not hold, and says so
     assert found == expected_of(policy, history, dates)
+
+
+@FEW
+@given(st.data())
+def test_every_policy_at_all_dates(data: Any) -> None:
+    """Kernel and reference agree on every member's outcome at every date, whatever the chunks."""
+    agreed(data.draw(policies()), data)
+
+
+@FEW
+@given(st.data())
+def test_every_condition_at_all_dates(data: Any) -> None:
+    """They agree on a policy of one condition, whose every edge shows in the outcome."""
+    condition = data.draw(single_conditions())
+    agreed(Policy(NAME, cases=[when(condition).then("good")], otherwise="bad"), data)
 
 
 def _window_edge(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,10 +148,10 @@ def _lost_carry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _wrong_tie(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reps_ledger.replay.kernel import words
+    from reps_ledger.replay.kernel.masks import Masks
 
-    true = vars(words)["places"]
-    monkeypatch.setattr(words, "places", lambda cuts, at: true(cuts, at + 1))
+    true = Masks.since  # what begins at the very instant of a date has begun then
+    monkeypatch.setattr(Masks, "since", lambda self, instants: true(self, instants + 1))
 
 
 @pytest.mark.parametrize("plant", [_window_edge, _lost_carry, _wrong_tie])
@@ -157,7 +168,7 @@ def test_planted_bugs_are_found(plant: Any, monkeypatch: pytest.MonkeyPatch) -> 
     )
     @given(st.data())
     def agreement(data: Any) -> None:
-        vars(test_every_policy_at_all_dates)["hypothesis"].inner_test(data)
+        vars(test_every_condition_at_all_dates)["hypothesis"].inner_test(data)
 
     with pytest.raises((AssertionError, ExceptionGroup)):
         agreement()

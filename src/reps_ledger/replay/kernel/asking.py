@@ -33,7 +33,7 @@ def leaf_holds(leaf: Leaf, points: Points, kernel: Kernel, past: Past | None) ->
         case OnOrAfter(day=day):
             return np.asarray(points.at >= kernel.calendar.start_of(day))
         case Previously(outcomes=outcomes):
-            return _previously(outcomes, points, kernel, past)
+            return _previously(outcomes, kernel, past)
         case Held(role=role, community=community):
             return kernel.role_spans(role, community).begun(points)
         case IsMember():
@@ -46,11 +46,8 @@ def leaf_holds(leaf: Leaf, points: Points, kernel: Kernel, past: Past | None) ->
     return stretches_of(leaf, kernel).holding(points)
 
 
-def _previously(
-    outcomes: tuple[str, ...], points: Points, kernel: Kernel, past: Past | None
-) -> Truths:
-    if past is None:
-        return np.zeros(len(points), bool)
+def _previously(outcomes: tuple[str, ...], kernel: Kernel, past: Past | None) -> Truths:
+    past = kernel.must_be_own(past)
     wanted = [i for i, outcome in enumerate(kernel.outcomes) if outcome in outcomes]
     return np.isin(past.outcome, wanted)
 

@@ -87,6 +87,21 @@ class Kernel:
         return self.combined(condition, lambda leaf: leaf_holds(leaf, points, self, past))
 
     @staticmethod
+    def must_be_own(past: Past | None) -> Past:
+        """Return what a policy said before of the members that it is asked of.
+
+        Raises:
+            InvalidPolicy: of others, of whom a condition within a condition is asked, a run
+                does not know it.
+        """
+        if past is None:
+            raise InvalidPolicy(
+                "a condition on the previous outcome of other people, or of a body's members, "
+                "cannot be backtested; evaluate the policy at each date instead"
+            )
+        return past
+
+    @staticmethod
     def combined(condition: Condition, of_leaf: Callable[[Leaf], Truths]) -> Truths:
         """Return where a condition holds, where its leaves hold as told."""
         return _truth(condition, of_leaf)

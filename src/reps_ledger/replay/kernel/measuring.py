@@ -231,8 +231,7 @@ def _since(
     if isinstance(measure, TimeSince):
         return _anchor(kernel.selected(measure.facts), points, measure.which), True
     if isinstance(measure, InOutcome):
-        if past is None:
-            return np.full(len(points), _NOTHING, np.int64), False
+        past = kernel.must_be_own(past)
         return np.where(past.outcome >= 0, past.since, _NOTHING), False
     if measure.role is None:
         joined = kernel.joined[points.member]
