@@ -7,17 +7,33 @@ edges of its windows, and on both sides of the instants at which the reference m
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import reps_ledger as rl
 from policies.every import EVERY
+from policies.making import entries_of
 from replay.kernel.test_agreement import EXAMPLES, NEVER, expected_of
 from reps_ledger.domain.time import microseconds
-from reps_ledger.policies import Policy, Subject, when
+from reps_ledger.policies import (
+    Policy,
+    Subject,
+    facts,
+    following,
+    months,
+    preceding,
+    reports,
+    since_last,
+    weeks,
+    when,
+)
 from reps_ledger.policies.language.bodies import Members
 from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.counts import Count, Distinct
@@ -25,14 +41,15 @@ from reps_ledger.policies.language.shares import Missed
 from reps_ledger.replay.kernel import Kernel, Past, Points
 from reps_ledger.replay.kernel.accounts import accounts_among
 from reps_ledger.replay.kernel.measuring import counts
+from reps_ledger.testing import Recorded
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import raw_histories, reviews, zones
 from reps_ledger.testing.strategies.conditions import NAME
+from reps_ledger.testing.strategies.vocabulary import widths_in
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition
     from reps_ledger.policies.language.conditions import Leaf
-    from reps_ledger.testing import Recorded
 
 TICK: Final = timedelta(microseconds=1)
 EARLY: Final = datetime(1900, 1, 1, tzinfo=UTC)
@@ -55,6 +72,29 @@ def dates_of(data: Any, at: datetime, history: Recorded, leaf: Leaf) -> list[dat
     return sorted({at, *instants, *chosen, *(edge - TICK for edge in chosen)})
 
 
+def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
+    """Tell some things again, as long before or after others as the condition's widths are."""
+    widths = sorted(widths_in(condition), key=str)
+    if not history.entries or not widths:
+        return history
+    some = st.sampled_from(history.entries)
+    again: list[rl.Entry] = []
+    for told, other in data.draw(st.lists(st.tuples(some, some), max_size=4)):
+        width = data.draw(st.sampled_from(widths))
+        move = data.draw(st.sampled_from([width.after, width.before]))
+        number = len(history.entries) + len(again) + 1
+        again.append(
+            msgspec.structs.replace(
+                told,
+                id=f"{told.id}-{number}",
+                position=number,
+                origin=number,
+                occurred_at=move(other.occurred_at, history.zone),
+            )
+        )
+    return evolve(history, entries=(*history.entries, *again))
+
+
 @pytest.mark.parametrize("condition", EVERY, ids=str)
 def test_each_condition_on_its_edges(condition: Condition) -> None:
     """By words over all dates, by the general lowering at each, and in what is counted."""
@@ -71,6 +111,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
     def agrees(data: Any) -> None:
         zone, at = data.draw(zones()), data.draw(reviews())
         history = data.draw(raw_histories(about=condition, at=at, zone=zone, odd=False))
+        history = on_edges(data, history, condition)
         dates = dates_of(data, at, history, leaf)
         assert outcomes_by_kernel(policy, history, dates) == expected_of(policy, history, dates)
         everybody = history.everybody()
@@ -93,3 +134,37 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
                 assert values == [each.value for each in found], person
 
     agrees()
+
+
+COURSE: Final = facts("course.completed")
+ANCHORED: Final = [
+    following(COURSE, weeks(1)),
+    following(COURSE, months(1), "last"),
+    preceding(COURSE, weeks(1)),
+    preceding(COURSE, months(1), "first"),
+    since_last(COURSE),
+    weeks(1),
+    months(1),
+]
+
+
+@pytest.mark.parametrize("window", ANCHORED, ids=str)
+def test_a_report_on_each_edge_of_a_window(window: Any) -> None:
+    """A report as long before or after a course as a window is wide, or a microsecond beside."""
+    policy = Policy(NAME, cases=[when(reports(within=window) >= 1).then("good")], otherwise="bad")
+    start = datetime(2018, 3, 31, tzinfo=UTC)
+    joined: Any = (rl.MemberJoined(member="ana"), datetime(2017, 1, 1, tzinfo=UTC))
+    course: Any = (rl.CourseCompleted(member="ana", course="onboarding"), start)
+    seen = set()
+    for width in (weeks(1), months(1)):
+        for move, tick in product((width.after, width.before), (-TICK, 0 * TICK, TICK)):
+            at = move(start, UTC) + tick
+            report: Any = (rl.ReportFiled(member="ana", activity="talk"), at)
+            told = entries_of([joined, course, report])
+            history = Recorded(entries=tuple(sorted(told, key=lambda entry: entry.position)))
+            ends = {width.after(at, UTC), width.after(start, UTC), at, start}
+            dates = sorted({end + n * TICK for end in ends for n in (-1, 0, 1)})
+            found = outcomes_by_kernel(policy, history, dates)
+            assert found == expected_of(policy, history, dates)
+            seen.update(found["ana"])
+    assert seen == {"good", "bad"}
