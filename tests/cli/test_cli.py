@@ -486,10 +486,11 @@ def test_a_real_process(ledger: Path) -> None:
 
 
 def test_the_program_is_installed() -> None:
-    """The package's program is there, under its name."""
+    """The package's program is there, under its name, and as a module."""
     program = Path(sys.executable).with_name("reps-ledger")
-    done = subprocess.run([program, "--help"], capture_output=True, check=True, timeout=60)
-    assert b"immutable facts" in done.stdout
+    for command in ([str(program)], [sys.executable, "-m", "reps_ledger.cli"]):
+        done = subprocess.run([*command, "--help"], capture_output=True, check=True, timeout=60)
+        assert b"immutable facts" in done.stdout
 
 
 def test_a_reader_that_goes_away(ledger: Path) -> None:
