@@ -15,11 +15,12 @@ from eventsourcing.dcb.api import (
     DCBSequencedEvent,
 )
 from eventsourcing.persistence import IntegrityError, PersistenceError
+from msgspec import DecodeError
 
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
-from reps_ledger.log.sqlite.reading import SQLiteReadResponse, decoded_tags
+from reps_ledger.log.sqlite.reading import TAGS, SQLiteReadResponse, damaged_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -220,10 +221,14 @@ class EventLog:
         decode = self.codec.decode
         last = sys.maxsize if upto is None else upto
         if isinstance(response, SQLiteReadResponse):  # our own, which need not make events first
-            for position, kind, data, tags in response.rows():
-                if position > last:
-                    return
-                yield decode(kind, data, position, decoded_tags(position, tags))
+            position = 0
+            try:
+                for position, kind, data, tags in response.rows():
+                    if position > last:
+                        return
+                    yield decode(kind, data, position, TAGS.decode(tags))
+            except DecodeError as error:
+                raise damaged_tags(position, error) from error
         else:
             for event in response:
                 if event.position > last:

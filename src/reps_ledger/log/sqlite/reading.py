@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from reps_ledger.log.sqlite.connections import Connections
 
-__all__ = ["FEW", "SQLiteReadResponse", "decoded_tags"]
+__all__ = ["FEW", "TAGS", "SQLiteReadResponse", "damaged_tags", "decoded_tags"]
 
 PAGE: Final = 1_000
 """How many entries are fetched, and held, at a time."""
@@ -40,7 +40,8 @@ _FETCH: Final = (
 )
 
 Row = tuple[int, str, bytes, str]
-_tags = msgspec.json.Decoder(tuple[str, ...])
+TAGS: Final = msgspec.json.Decoder(tuple[str, ...])
+"""Reads the tags of a stored row; see `decoded_tags`."""
 
 
 def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
@@ -50,9 +51,14 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
         Damaged: they are not what this code ever writes.
     """
     try:
-        return _tags.decode(tags)
+        return TAGS.decode(tags)
     except msgspec.DecodeError as error:
-        raise Damaged(f"position {position}: its tags cannot be read: {error}") from error
+        raise damaged_tags(position, error) from error
+
+
+def damaged_tags(position: int, error: Exception) -> Damaged:
+    """Say that the tags of a stored row cannot be read."""
+    return Damaged(f"position {position}: its tags cannot be read: {error}")
 
 
 class SQLiteReadResponse(DCBReadResponse):
