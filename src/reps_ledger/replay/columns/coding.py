@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from attrs import frozen
@@ -61,14 +61,19 @@ def united(earlier: tuple[Any, ...], later: Sequence[Any], key: Callable[[Any], 
         later: values as they were first seen.
         key: no two different values have the same.
     """
-    values = [_plain(value) for value in later]
+    values = [*later] if {*map(type, later)} <= _PLAIN else [_plain(value) for value in later]
     keys = [*map(key, values)]
     places = np.full(len(values) + 1, -1, np.int32)  # the last is for None
+    in_order = sorted(range(len(values)), key=keys.__getitem__)
+    if values and not earlier:
+        places[in_order] = np.arange(len(values), dtype=np.int32)
+        none = np.full(1, -1, np.int32)
+        return United(tuple([values[code] for code in in_order]), none, places)
     merged: list[Any] = []
     done = 0
     inserted: list[int] = []
-    for code in sorted(range(len(values)), key=keys.__getitem__):
-        place = bisect_left(earlier, keys[code], lo=done, key=key) if earlier else 0
+    for code in in_order:
+        place = bisect_left(earlier, keys[code], lo=done, key=key)
         places[code] = place + len(inserted)
         if place < len(earlier) and key(earlier[place]) == keys[code]:
             continue
@@ -82,6 +87,10 @@ def united(earlier: tuple[Any, ...], later: Sequence[Any], key: Callable[[Any], 
     before += np.searchsorted(np.array(inserted), before, side="right").astype(np.int32)
     before[-1] = -1
     return United((*merged, *earlier[done:]), before, places)
+
+
+_PLAIN: Final = frozenset({str, bool, int})
+"""Types of values of which no two that are equal are told apart otherwise."""
 
 
 def _plain(value: Any) -> Any:
