@@ -10,7 +10,8 @@ once without a mutant (which tells what each covers), and then a process is fork
 mutant, which runs the tests that cover it, quick ones first, until one fails.
 
 What ran when modules were imported is beyond that switch. So mutants of functions that were
-called then, and that no test found, are tried again in a process of their own.
+called then, and that no test found, are tried again in a process of their own, by the tests that
+cover anything of the module.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ _MEMORY: Final = 4 << 30  # bytes, for mutants that never stop growing
 def main() -> int:
     """Make the mutants, choose, run and report."""
     asked = _asked()
+    if asked.afresh:
+        return run_afresh(asked.afresh)
     names = made()
     chosen = list(names)
     if asked.again:
@@ -83,7 +86,7 @@ def main() -> int:
             print("Without any mutant these tests fail:", *runner.broken, sep="\n  ")
             return 1
         set_mutant_under_test("")
-        runner.try_afresh(selection)
+        runner.try_afresh()
     REPORT.write_text(json.dumps(runner.verdicts, indent=1, ensure_ascii=False), "utf-8")
     tell(runner.verdicts, names)
     return 0
@@ -96,6 +99,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="what the draw starts from")
     parser.add_argument("--minutes", type=float, default=math.inf, help="when to begin no more")
     parser.add_argument("--again", action="store_true", help="those not found the last time")
+    parser.add_argument("--afresh", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
 
@@ -241,7 +245,7 @@ class Runner:
             os._exit(1)
         os._exit(0)
 
-    def try_afresh(self, selection: list[str]) -> None:
+    def try_afresh(self) -> None:
         """Try again, from the first import on, what was called while importing."""
         late = [
             name
@@ -249,21 +253,18 @@ class Runner:
             if verdict not in FOUND and function_of(name) in self.importing
         ]
         print(f"{len(late)} of those were called while importing: once more, afresh", flush=True)
-        limit = _PATIENCE + 10 * sum(self.seconds.values())
+        patience = _PATIENCE + 10 * sum(self.seconds.values())
+        start = time.monotonic()
 
         def again(name: str) -> str:
-            command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
+            if time.monotonic() - start > self.limit:
+                return self.verdicts[name]
+            command = [sys.executable, "-m", "mutants", "--afresh", name]
             try:
-                done = subprocess.run(
-                    [*command, *selection],
-                    env=os.environ | {"MUTANT_UNDER_TEST": name},
-                    capture_output=True,
-                    check=False,
-                    timeout=limit,
-                )
+                done = subprocess.run(command, capture_output=True, check=False, timeout=patience)
             except subprocess.TimeoutExpired:
                 return "timeout"
-            return "killed" if done.returncode else "survived"
+            return "survived" if done.returncode in {0, 5} else "killed"  # 5: there are no tests
 
         with ThreadPoolExecutor(self.workers) as pool:
             self.verdicts.update(zip(late, pool.map(again, late), strict=True))
@@ -271,6 +272,38 @@ class Runner:
     def counted(self) -> dict[str, int]:
         """How many there are of each verdict."""
         return dict(Counter(self.verdicts.values()))
+
+
+class Afresh:
+    """A pytest plugin that keeps the tests that may find a mutant, quick ones first.
+
+    They are those that cover anything of its module; or all, where the function was called
+    while importing only.
+    """
+
+    def __init__(self, function: str) -> None:
+        known = json.loads(KNOWN.read_text("utf-8"))
+        module = f"{function.rpartition('.')[0]}.x"
+        covered = any(function in functions for _, _, functions in known.values())
+        self.seconds: dict[str, float] = {
+            test: seconds
+            for test, (_, seconds, functions) in known.items()
+            if not covered or any(each.startswith(module) for each in functions)
+        }
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Choose, and sort."""
+        kept = [item for item in items if item.nodeid in self.seconds]
+        items[:] = sorted(kept, key=lambda item: self.seconds[item.nodeid])
+
+
+def run_afresh(name: str) -> int:
+    """Run the tests of one mutant, which is there when the first module is imported."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    set_mutant_under_test(name)
+    arguments = ["-x", "-q", "-p", "no:cacheprovider"]
+    selection = config().pytest_add_cli_args_test_selection
+    return pytest.main([*arguments, *selection], plugins=[Afresh(function_of(name))])
 
 
 def function_of(name: str) -> str:
