@@ -268,7 +268,7 @@ def test_outcomes_lapse_by_what_is_known_to_come(
 
 def test_a_vote_still_to_be_taken_is_an_edge() -> None:
     """Of two votes that were held, the later is taken tomorrow: from then on none is missed."""
-    told = [
+    told: list[tuple[rl.Fact, str]] = [
         (rl.MemberJoined(member="ana"), "2018-01-01"),
         (rl.OpportunityHeld(opportunity="v1", kind="vote"), "2018-02-01"),
         (rl.OpportunityHeld(opportunity="v2", kind="vote"), "2018-03-01"),

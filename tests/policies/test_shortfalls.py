@@ -297,7 +297,7 @@ def test_own_acts_add_to_a_total_where_all_of_them_are_part_of_it(
 )
 def test_less_is_offered_where_it_may_come(measure: Any) -> None:
     """What is verified, or left behind by a new start, counts no longer; else nothing lessens."""
-    told = [
+    told: list[tuple[rl.Fact, str]] = [
         (rl.CourseCompleted(member="ana", course="a"), "2018-08-01"),
         (rl.ReportFiled(member="ana", activity="event", amount=1.0), "2018-09-01"),
     ]

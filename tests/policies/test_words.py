@@ -273,6 +273,11 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
         "the time in their previous outcome is not less than 2 weeks",
     ),
     (
+        missed("vote") < 1,
+        'they missed fewer than 1 "vote" opportunity in a row',
+        'they did not miss fewer than 1 "vote" opportunity in a row',
+    ),
+    (
         missed("vote", role="elector") >= 3,
         'they missed at least 3 "vote" opportunities in a row while an elector',
         'they did not miss at least 3 "vote" opportunities in a row while an elector',
