@@ -10,8 +10,7 @@ once without a mutant (which tells what each covers), and then a process is fork
 mutant, which runs the tests that cover it, quick ones first, until one fails.
 
 What ran when modules were imported is beyond that switch. So mutants of functions that were
-called then, and that no test found, are tried again in a process of their own, by the tests that
-cover anything of the module.
+called then, and that no test found, are tried again in a process of their own, by all tests.
 """
 
 from __future__ import annotations
@@ -264,7 +263,7 @@ class Runner:
                 done = subprocess.run(command, capture_output=True, check=False, timeout=patience)
             except subprocess.TimeoutExpired:
                 return "timeout"
-            return "survived" if done.returncode in {0, 5} else "killed"  # 5: there are no tests
+            return "survived" if done.returncode == 0 else "killed"
 
         with ThreadPoolExecutor(self.workers) as pool:
             self.verdicts.update(zip(late, pool.map(again, late), strict=True))
@@ -275,26 +274,17 @@ class Runner:
 
 
 class Afresh:
-    """A pytest plugin that keeps the tests that may find a mutant, quick ones first.
+    """A pytest plugin that runs quick tests first.
 
-    They are those that cover anything of its module; or all, where the function was called
-    while importing only.
+    It keeps them all: which of them look at what was made while importing, nobody knows.
     """
 
-    def __init__(self, function: str) -> None:
-        known = json.loads(KNOWN.read_text("utf-8"))
-        module = f"{function.rpartition('.')[0]}.x"
-        covered = any(function in functions for _, _, functions in known.values())
-        self.seconds: dict[str, float] = {
-            test: seconds
-            for test, (_, seconds, functions) in known.items()
-            if not covered or any(each.startswith(module) for each in functions)
-        }
+    def __init__(self) -> None:
+        self.known = json.loads(KNOWN.read_text("utf-8"))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Choose, and sort."""
-        kept = [item for item in items if item.nodeid in self.seconds]
-        items[:] = sorted(kept, key=lambda item: self.seconds[item.nodeid])
+        """Sort them."""
+        items.sort(key=lambda item: self.known[item.nodeid][1])
 
 
 def run_afresh(name: str) -> int:
@@ -303,7 +293,7 @@ def run_afresh(name: str) -> int:
     set_mutant_under_test(name)
     arguments = ["-x", "-q", "-p", "no:cacheprovider"]
     selection = config().pytest_add_cli_args_test_selection
-    return pytest.main([*arguments, *selection], plugins=[Afresh(function_of(name))])
+    return pytest.main([*arguments, *selection], plugins=[Afresh()])
 
 
 def function_of(name: str) -> str:
