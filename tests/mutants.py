@@ -66,7 +66,7 @@ def main() -> int:
     chosen = list(names)
     if asked.again:
         before = json.loads(REPORT.read_text("utf-8"))
-        chosen = [name for name, verdict in before.items() if verdict not in FOUND]
+        chosen = [name for name in names if before.get(name, FOUND[0]) not in FOUND]
     if asked.names:
         chosen = [name for name in names if any(fnmatch(name, each) for each in asked.names)]
     if asked.sample:
@@ -85,8 +85,9 @@ def main() -> int:
             print("Without any mutant these tests fail:", *runner.broken, sep="\n  ")
             return 1
         set_mutant_under_test("")
+        runner.save()
         runner.try_afresh()
-    REPORT.write_text(json.dumps(runner.verdicts, indent=1, ensure_ascii=False), "utf-8")
+        runner.save()
     tell(runner.verdicts, names)
     return 0
 
@@ -267,6 +268,11 @@ class Runner:
 
         with ThreadPoolExecutor(self.workers) as pool:
             self.verdicts.update(zip(late, pool.map(again, late), strict=True))
+
+    def save(self) -> None:
+        """Keep the verdicts, for ``--again``."""
+        text = json.dumps(self.verdicts, indent=1, ensure_ascii=False)
+        Path(REPORT.name).write_text(text, "utf-8")  # in the copy, where the tests run
 
     def counted(self) -> dict[str, int]:
         """How many there are of each verdict."""
