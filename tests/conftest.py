@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from faults.harness import TRIED, tell
 from recorders import memory_recorder, shared_target, sqlite_path, sqlite_recorder, targets
@@ -40,4 +41,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 settings.register_profile(
     "reps-ledger", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.load_profile("reps-ledger")
+# Thousands of mutants (see mutants.py) get fewer examples, the same for each, and no shrinking.
+settings.register_profile(
+    "mutants",
+    settings.get_profile("reps-ledger"),
+    max_examples=30,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+)
+settings.load_profile(os.environ.get("REPS_HYPOTHESIS", "reps-ledger"))

@@ -59,6 +59,14 @@ def test_the_member_concerned_may() -> None:
     assert codes(ledger, ended, by="ana") == ()
 
 
+def test_what_is_about_no_member_is_nobodys_own() -> None:
+    """A fact that names no member has none whom it concerns: only the actors may record it."""
+    held = rl.OpportunityHeld(opportunity="v1", kind="vote")
+    ledger = programme(**only("opportunity.held", actors=["council"], themselves=True))
+    assert codes(ledger, held, by="ana") == ("no_authority",)
+    assert codes(ledger, held, by="council") == ()
+
+
 @pytest.mark.parametrize("by", ["ana", "council"])
 def test_corrections_need_the_authority_over_what_they_correct(by: str) -> None:
     """Who may not record a kind may neither retract it, nor correct it, nor into it."""

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reps_ledger.domain.time import (
@@ -320,6 +320,24 @@ def test_a_day_without_a_next_is_named() -> None:
     assert raised.value.field == "date"
 
 
+@pytest.mark.parametrize(
+    ("instant", "months", "hours", "expected"),
+    [
+        (LAST, -1, 1, utc(9999, 11, 30, 22, 59, 59, 999_999)),
+        (FIRST, 1, -1, utc(1, 2, 1, 1)),
+        (FIRST, 0, -1, FIRST),
+    ],
+    ids=["from the end", "from the start", "staying"],
+)
+def test_months_turn_back_from_the_ends_of_the_calendar(
+    instant: datetime, months: int, hours: int, expected: datetime
+) -> None:
+    """Where only the local time is past an end, months are counted from that end, inwards."""
+    assert months_after(instant, months, timezone(timedelta(hours=hours))) == expected
+
+
+@example(LAST, TICK, 1, PARIS)
+@example(LAST, TICK, -1, PARIS)
 @given(
     end=st.sampled_from([FIRST, LAST]),
     away=st.timedeltas(timedelta(microseconds=1), timedelta(days=12)),

@@ -181,6 +181,8 @@ WRONG: Final[list[tuple[Any, str, str]]] = [
     (counting(within={"period": "fortnight"}), "count.within", "fortnight"),
     (counting(within={"ahead": "4 weeks"}), "count.within", "window"),
     (counting(within=4), "count.within", "table"),
+    (counting(facts={"kinds": "vouch.given", "who": 3}), "count.facts.who", "table, not 3"),
+    (counting(facts={"kinds": "vouch.given", "where": 3}), "count.facts.where", "table, not 3"),
     (
         counting(facts={"kinds": "report.filed", "where": {"activty": "x"}}),
         "count.facts",

@@ -180,3 +180,18 @@ def test_outcomes_lapse_by_what_is_known_to_come(
     )
     assert (verdict.outcome, verdict.lapses_to) == ("bad", "good")
     assert verdict.lapses_at == moment(lapses)
+
+
+def test_a_vote_still_to_be_taken_is_an_edge() -> None:
+    """Of two votes that were held, the later is taken tomorrow: from then on none is missed."""
+    told: list[tuple[rl.Fact, str]] = [
+        (rl.MemberJoined(member="ana"), "2018-01-01"),
+        (rl.OpportunityHeld(opportunity="v1", kind="vote"), "2018-02-01"),
+        (rl.OpportunityHeld(opportunity="v2", kind="vote"), "2018-03-01"),
+        (rl.OpportunityTaken(member="ana", opportunity="v2"), "2018-03-11"),
+    ]
+    subject = about(*told, at="2018-03-10")
+    policy = Policy("p", cases=[when(missed("vote") >= 2).then("absent")], otherwise="there")
+    verdict = evaluate(policy, subject)
+    assert verdict.outcome == "absent"
+    assert (verdict.lapses_at, verdict.lapses_to) == (moment("2018-03-11"), "there")

@@ -549,3 +549,18 @@ def test_the_largest_share_is_that_of_one_organisation() -> None:
     assert value(largest_share(holds("mentor")), world.subject("nobody", at)) == 0
     assert so(largest_share() <= 0.5, world.subject("nobody", at))
     assert value(largest_share(), world.subject("nobody", moment("2018-04-01"))) == Fraction(3, 4)
+
+
+def test_what_is_verified_of_a_body_is_told_apart_by_what_is_asked() -> None:
+    """Two selections of verified reports, asked of one community, are each their own."""
+    told = [
+        report("2018-02-01", community="paris"),
+        report("2018-02-02", community="paris", activity="talk"),
+        (rl.ReportVerified(member="ana", report="e0", verifier="ben"), "2018-03-01"),
+        (rl.ReportVerified(member="ana", report="e1", verifier="ben"), "2018-03-02"),
+    ]
+    subject = about(*told, at=AT)
+    paris = subject.of(subject.others.community("paris"))
+    for activity, ids in (("event", ("e0",)), ("talk", ("e1",))):
+        asked = count(facts("report.filed", activity=activity, verified=True))
+        assert evidence(asked, paris) == ids

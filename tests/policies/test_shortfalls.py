@@ -61,6 +61,8 @@ from reps_ledger.testing.surroundings import Everybody
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from reps_ledger.policies import Facts
+
 AT: Final = "2018-10-01 12:00"
 _FREE: Final[tuple[Leaf, ...]] = tuple(completed(name) for name in "abcdef")
 
@@ -252,6 +254,56 @@ def test_own_acts_add_to_the_total_of_a_share() -> None:
     assert the_need(share(reports(), "report.filed", at_most=3) >= 0.5, subject).missing == 3
     paris = share(reports(), "report.filed", community="paris") >= 0.5
     assert holds(paris, subject)
+
+
+@pytest.mark.parametrize(
+    ("own", "of", "community", "missing"),
+    [
+        ({}, facts("report.filed"), None, 4),
+        ({"community": "paris"}, facts("report.filed"), "paris", 4),
+        ({}, facts("report.filed"), "paris", 2),
+        ({"community": "rome"}, facts("report.filed"), "paris", 2),
+        ({}, facts("report.filed", activity="event"), None, 2),
+        ({"activity": "event"}, facts("report.filed", activity="event"), None, 4),
+        ({"activity": "event"}, facts("report.filed", activity=("event", "talk")), None, 4),
+        ({"activity": ("event", "talk")}, facts("report.filed", activity="event"), None, 2),
+        ({"community": "paris"}, facts("report.filed", community=("paris", "rome")), "paris", 4),
+        ({}, facts("report.filed", source="site"), None, 0),
+        ({}, facts("report.filed", "course.completed"), None, 4),
+        ({}, facts("course.completed"), None, 0),
+    ],
+)
+def test_own_acts_add_to_a_total_where_all_of_them_are_part_of_it(
+    own: dict[str, Any], of: Facts, community: str | None, missing: int
+) -> None:
+    """Half of four is four more where each adds one to the total too, and two where it may not."""
+    event = rl.ReportFiled(member="ben", activity="event", community="paris")
+    subject = about(*[(event, "2018-09-01")] * 4, at=AT)
+    measure: Any = share(reports(**own), of, community=community)
+    if missing:
+        assert the_need(measure >= 0.5, subject).missing == missing
+    else:
+        assert holds(measure >= 0.5, subject)
+
+
+@pytest.mark.parametrize(
+    "measure",
+    [
+        reports(verified=False),
+        total("amount", facts("report.filed", verified=False)),
+        total("amount", "report.filed", within=since_last(facts("course.completed"))),
+    ],
+    ids=str,
+)
+def test_less_is_offered_where_it_may_come(measure: Any) -> None:
+    """What is verified, or left behind by a new start, counts no longer; else nothing lessens."""
+    told: list[tuple[rl.Fact, str]] = [
+        (rl.CourseCompleted(member="ana", course="a"), "2018-08-01"),
+        (rl.ReportFiled(member="ana", activity="event", amount=1.0), "2018-09-01"),
+    ]
+    subject = about(*told, at=AT)
+    assert the_need(measure <= 0, subject).missing == -1
+    assert ways(total("amount", "report.filed") <= 0, subject) == ()
 
 
 def test_all_of_what_others_did_too_cannot_be_caught_up_with() -> None:

@@ -273,6 +273,11 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
         "the time in their previous outcome is not less than 2 weeks",
     ),
     (
+        missed("vote") < 1,
+        'they missed fewer than 1 "vote" opportunity in a row',
+        'they did not miss fewer than 1 "vote" opportunity in a row',
+    ),
+    (
         missed("vote", role="elector") >= 3,
         'they missed at least 3 "vote" opportunities in a row while an elector',
         'they did not miss at least 3 "vote" opportunities in a row while an elector',
@@ -513,3 +518,15 @@ def test_what_is_missing_is_said_in_numbers_where_there_are_any(
     policy = Policy("p", cases=(when(condition).then("good"),), otherwise="bad")
     (way,) = evaluate(policy, about(*ANA, at="2018-10-01")).shortfalls("good")
     assert way.needs[0].words().startswith(words)
+
+
+def test_a_share_that_was_found_is_told_in_percent() -> None:
+    """A part of the whole is said as people say it."""
+    told = [(rl.MemberJoined(member=name), "2018-01-01") for name in ("ana", "ben", "cleo", "dev")]
+    acme = [
+        (rl.AffiliationStarted(member=name, organisation="acme"), "2018-01-01")
+        for name in ("ana", "ben")
+    ]
+    policy = Policy("p", cases=[when(largest_share() <= 0.3).then("yes")], otherwise="no")
+    (finding,) = evaluate(policy, about(*told, *acme, at="2018-06-01")).findings
+    assert finding.words().endswith("(50 %)")

@@ -115,7 +115,7 @@ def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
     - Past the ends of the calendar, its first or last instant is meant.
     """
     try:
-        local = instant.astimezone(zone)
+        local = _local(instant, months, zone)
         if local.fold:
             local = _end_of_repeat(instant, zone)
         year, month = divmod(local.month - 1 + months, 12)
@@ -132,7 +132,7 @@ def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
             return found
         return _change_between(following.replace(fold=1).astimezone(UTC), found, zone)
     except (OverflowError, ValueError):
-        return LAST if months >= 0 else FIRST
+        return LAST if months > 0 or (months == 0 and instant > EPOCH) else FIRST
 
 
 def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime | None:
@@ -158,6 +158,18 @@ def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime 
 
 _SHORTEST: Final = 28  # days that every month has
 _FEW_DAYS: Final = timedelta(days=5)
+
+
+def _local(instant: datetime, months: int, zone: tzinfo) -> datetime:
+    """Return the local time; where it is past an end, and months lead inwards, that end."""
+    try:
+        return instant.astimezone(zone)
+    except OverflowError:
+        if instant > EPOCH and months < 0:
+            return LAST.replace(tzinfo=zone)
+        if instant < EPOCH and months > 0:
+            return FIRST.replace(tzinfo=zone)
+        raise
 
 
 def _last_moment(local: datetime) -> datetime:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
@@ -21,7 +20,7 @@ from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
 from reps_ledger.policies.language.counts import Distinct, Total
 from reps_ledger.policies.language.reviewed import Noticed
 from reps_ledger.policies.language.selections import Facts
-from reps_ledger.policies.language.walking import parts, selections
+from reps_ledger.policies.language.walking import parts
 from reps_ledger.policies.language.widths import Width
 
 if TYPE_CHECKING:
@@ -237,11 +236,6 @@ class Policy:
                     part.check(registry)
                 elif isinstance(part, Distinct | Total):
                     part.check_field(registry, strict=True)
-
-    def selections(self) -> Iterator[Facts]:
-        """Yield every selection of facts in it."""
-        for case in self.cases:
-            yield from selections(case.when)
 
     def words(self) -> str:
         """Say the whole policy, a case a line."""

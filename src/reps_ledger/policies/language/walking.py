@@ -11,7 +11,7 @@ from reps_ledger.policies.language.selections import Facts
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["depth", "parts", "selections"]
+__all__ = ["parts", "selections"]
 
 
 def parts(value: Any) -> Iterator[Any]:
@@ -28,13 +28,3 @@ def parts(value: Any) -> Iterator[Any]:
 def selections(value: Any) -> Iterator[Facts]:
     """Yield every selection of facts in an expression."""
     return (part for part in parts(value) if isinstance(part, Facts))
-
-
-def depth(value: Any) -> int:
-    """Return how deep an expression is nested."""
-    if isinstance(value, tuple):
-        return max((depth(item) for item in value), default=0)
-    if not has(type(value)):
-        return 0
-    inner = [depth(getattr(value, attribute.name)) for attribute in fields(type(value))]
-    return 1 + max(inner, default=0)

@@ -93,7 +93,7 @@ class Width:
         """
         if (fixed := self.fixed) is None:
             return first_with_months(instant, -self.months, zone)
-        return instant + fixed if LAST - instant > fixed else None
+        return instant + fixed if LAST - instant >= fixed else None
 
     def coming(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
         """Return the first instant from which another lies within this width ahead.

@@ -108,7 +108,7 @@ class Rolling(Window):
         else:
             start = self.width.before(at, zone)
         ahead = None if self.ahead is None else self.ahead.after(at, zone)
-        return Bounds(start + TICK if start < LAST else LAST, at, ahead)
+        return Bounds(start + TICK, at, ahead)  # a width is never nothing, so that start < at
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
         zone = subject.zone

@@ -1,0 +1,141 @@
+"""Widths: how they are written, and how they reach through the calendar to its ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from policies.making import TICK
+from reps_ledger.domain.time import FIRST, LAST
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies import Width, days, months, weeks, years
+
+if TYPE_CHECKING:
+    from datetime import tzinfo
+
+UNITS: Final = ("days", "weeks", "months", "years")
+
+numbers = st.sampled_from([1, 2, 5, 100, 100_000]) | st.integers(1, 100_000)
+all_widths = st.builds(Width, numbers, st.sampled_from(UNITS))
+zones = st.sampled_from([UTC, ZoneInfo("Europe/Paris"), ZoneInfo("America/Havana")])
+ends = st.one_of(
+    st.datetimes(timezones=st.just(UTC)),
+    st.timedeltas(timedelta(), timedelta(days=800)).map(lambda away: FIRST + away),
+    st.timedeltas(timedelta(), timedelta(days=800)).map(lambda away: LAST - away),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "written", "called"),
+    [
+        (days(1), "1 day", "day"),
+        (weeks(4), "4 weeks", "4 weeks"),
+        (months(1), "1 month", "month"),
+        (years(2), "2 years", "2 years"),
+    ],
+    ids=str,
+)
+def test_widths_are_written_as_one_says_them(width: Width, written: str, called: str) -> None:
+    """One of a unit is singular, and bare after an article."""
+    assert str(width) == written
+    assert width.span == called
+
+
+@given(all_widths)
+def test_what_is_written_is_read_back(width: Width) -> None:
+    """As written, and with or without the plural."""
+    assert Width.read(str(width)) == width
+    assert Width.read(f"{width.number} {width.unit}") == width
+    assert Width.read(f"{width.number} {width.unit[:-1]}") == width
+
+
+@pytest.mark.parametrize(
+    "written", ["", "4", "weeks", "4  weeks", " 4 weeks", "4 Weeks", "4 hours", "-4 weeks", 4, None]
+)
+def test_what_is_no_width_is_quoted(written: object) -> None:
+    """The error quotes what was written, and says how widths are."""
+    with pytest.raises(InvalidPolicy) as caught:
+        Width.read(written)
+    assert str(caught.value).startswith(repr(written))
+    assert "'4 weeks'" in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [0, -1, 100_001, True, 1.0, "1"])
+def test_a_width_has_a_whole_number_in_range(number: int) -> None:
+    """From 1 to 100,000, and no truth value; the error tells the range and what was given."""
+    with pytest.raises(InvalidPolicy, match="from 1 to 100,000") as caught:
+        days(number)
+    assert str(caught.value).endswith(f"not {number!r}")
+
+
+def test_the_largest_width_is_one() -> None:
+    """The ends of the range are in it."""
+    assert [days(1).number, days(100_000).number] == [1, 100_000]
+
+
+def test_an_unknown_unit_is_quoted_beside_those_known() -> None:
+    """The error lists the four units, and quotes the fifth."""
+    with pytest.raises(InvalidPolicy, match="in days, weeks, months, years, not 'hours'"):
+        Width(1, "hours")
+
+
+@given(numbers)
+def test_days_and_weeks_are_fixed_and_others_count_months(number: int) -> None:
+    """A week is seven days, a year twelve months; of these, none has a length of its own."""
+    assert days(number).fixed == timedelta(days=number)
+    assert weeks(number).fixed == timedelta(days=7 * number)
+    assert months(number).fixed is None
+    assert years(number).fixed is None
+    assert months(number).months == number
+    assert years(number).months == 12 * number
+
+
+@given(st.sampled_from([days, weeks]), st.integers(1, 10_000), ends)
+def test_fixed_widths_stop_at_the_ends_of_the_calendar(
+    unit: type[Width], number: int, at: datetime
+) -> None:
+    """So many hours away, or that end of the calendar."""
+    width = unit(number)  # type: ignore[call-arg]
+    fixed = width.fixed
+    assert fixed is not None
+    assert width.after(at) == (at + fixed if LAST - at >= fixed else LAST)
+    assert width.before(at) == (at - fixed if at - FIRST >= fixed else FIRST)
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Paris")], ids=str)
+@pytest.mark.parametrize(
+    ("width", "later"),
+    [(months(1), datetime(2018, 4, 10, 12)), (years(1), datetime(2019, 3, 10, 12))],  # noqa: DTZ001
+    ids=str,
+)
+def test_months_and_years_keep_the_local_time(width: Width, later: datetime, zone: tzinfo) -> None:
+    """At noon before the clocks change is at noon after they did, there and back."""
+    at = datetime(2018, 3, 10, 12, tzinfo=zone).astimezone(UTC)
+    there = later.replace(tzinfo=zone).astimezone(UTC)
+    assert width.after(at, zone) == there
+    assert width.before(there, zone) == at
+
+
+@example(days(1), LAST - timedelta(days=1), UTC)
+@example(days(1), LAST, UTC)
+@example(days(1), FIRST + timedelta(days=1), UTC)
+@given(all_widths, ends, zones)
+def test_what_leaves_and_what_comes_does_so_at_the_first_instant(
+    width: Width, instant: datetime, zone: tzinfo
+) -> None:
+    """It leaves at the first instant that is a width later, and comes at the first ahead of it."""
+    left = width.leaving(instant, zone)
+    if left is None:
+        assert width.before(LAST, zone) < instant
+    else:
+        assert width.before(left, zone) >= instant
+        assert left == FIRST or width.before(left - TICK, zone) < instant
+    came = width.coming(instant, zone)
+    assert came is not None
+    assert width.after(came, zone) >= instant
+    assert came == FIRST or width.after(came - TICK, zone) < instant

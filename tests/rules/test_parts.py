@@ -1,0 +1,60 @@
+"""Parts of the log that rules name: what they hold, and what they leave to others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+import reps_ledger as rl
+from policies.making import entries_of
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.rules.machines import REVIEW
+from reps_ledger.domain.rules.memory import Memory
+from reps_ledger.domain.rules.parts import pair_key
+from reps_ledger.domain.rules.seats import SEAT, seat_names
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.rules.parts import Machine
+
+AT: Final = datetime(2018, 1, 1, tzinfo=UTC)
+OPENED: Final = rl.ReviewOpened(review="r1", member="ana", policy="p")
+DECIDED: Final = rl.ReviewDecided(review="r1", member="ana", outcome="bad")
+ASSIGNED: Final = rl.RoleAssigned(member="ana", role="rep", community="asia")
+
+
+@pytest.mark.parametrize(
+    ("machine", "fact", "key", "other"),
+    [
+        (REVIEW, OPENED, "r1", "r2"),
+        (REVIEW, DECIDED, "r1", "r2"),
+        (SEAT, ASSIGNED, pair_key(*seat_names("rep", "asia")), pair_key(*seat_names("rep", None))),
+        (SEAT, ASSIGNED, pair_key(*seat_names("rep", "asia")), pair_key(*seat_names("x", "asia"))),
+    ],
+    ids=["opened", "decided", "elsewhere", "another role"],
+)
+def test_a_machine_takes_what_is_of_its_key_alone(
+    machine: Machine[Any], fact: rl.Fact, key: str, other: str
+) -> None:
+    """A correction may lead to an entry that says something else by now: it is not taken."""
+    (entry,) = entries_of([(fact, AT)])
+    assert machine.evolve(machine.initial, entry, key) != machine.initial
+    assert machine.evolve(machine.initial, entry, other) == machine.initial
+
+
+@given(st.lists(st.integers(0, 4), max_size=5), st.integers(0, 4))
+def test_memory_knows_how_much_it_holds(counts: list[int], added: int) -> None:
+    """One for each place that was looked at, be it empty, and one for each entry there."""
+    memory = Memory(Registry(BUILT_IN))
+    tags = (REVIEW.part("r1").source.tag,)
+    told = [replace(entry, tags=tags) for entry in entries_of([(OPENED, AT)] * 4)]
+    for number, count in enumerate(counts):
+        memory.load({REVIEW.part(f"r{number}").source: list(told[:count])})
+    assert memory.size == sum(1 + count for count in counts)
+    for entry in told[:added]:
+        memory.add(entry)
+    assert memory.size == sum(1 + count for count in counts) + (added if len(counts) > 1 else 0)
