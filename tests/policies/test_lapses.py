@@ -21,6 +21,7 @@ from reps_ledger.policies import (
     count,
     evaluate,
     members,
+    missed,
     noticed,
     on_leave,
     tenure,
