@@ -19,8 +19,7 @@ from reps_ledger.cli.options import (
     opened,
     valid_at,
 )
-from reps_ledger.cli.output import complain, day, say, show_json, show_table
-from reps_ledger.domain.entries import Entry
+from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
 from reps_ledger.domain.rules.words import place
 from reps_ledger.domain.time import zone_of
 from reps_ledger.projections import DIMENSIONS, words_for
@@ -186,7 +185,7 @@ def history(
         found = view.history(member)
         if as_json:
             for entry in found:
-                typer.echo(msgspec.json.encode(_entry(entry)).decode())
+                typer.echo(msgspec.json.encode(entry_row(entry)).decode())
             return
         for entry in found:
             who = member or str(getattr(entry.fact, "member", ""))
@@ -195,18 +194,6 @@ def history(
             when = entry.day or moment.isoformat(sep=" ", timespec="minutes")
             words = words_for(entry, who, zone_of(zone))
             say(f"{when}  {'' if member else who + ' '}{words}{corrected}")
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "position": entry.position,
-        "fact": entry.name,
-        "occurred_at": entry.occurred_at,
-        "recorded_at": entry.recorded_at,
-        "by": entry.by,
-        "fields": entry.fact,
-    }
 
 
 def reconcile(

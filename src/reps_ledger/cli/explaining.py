@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from reps_ledger.cli.options import AsJson, Target, Zone, opened
-from reps_ledger.cli.output import say, show_json
+from reps_ledger.cli.output import entry_row, say, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,17 +55,8 @@ def _say(words: str) -> None:
 
 
 def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "position": entry.position,
-        "fact": entry.name,
-        "occurred_at": entry.occurred_at,
-        "recorded_at": entry.recorded_at,
-        "by": entry.by,
-        "on_behalf_of": entry.on_behalf_of,
-        "source": entry.source,
-        "fields": entry.fact,
-    }
+    more = {"on_behalf_of": entry.on_behalf_of, "source": entry.source}
+    return entry_row(entry) | more
 
 
 def _link(link: Link, told: Told) -> dict[str, Any]:

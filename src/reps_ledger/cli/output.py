@@ -14,7 +14,9 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["complain", "day", "say", "show_json", "show_table", "stderr"]
+    from reps_ledger.domain.entries import Entry
+
+__all__ = ["complain", "day", "entry_row", "say", "show_json", "show_table", "stderr"]
 
 stderr = Console(stderr=True)
 
@@ -74,3 +76,16 @@ def _cell(value: Any, zone: tzinfo) -> str:
 
 def _side(value: Any) -> Any:
     return "right" if isinstance(value, int) and not isinstance(value, bool) else "left"
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """Return what is told of an entry, as data."""
+    return {
+        "id": entry.id,
+        "position": entry.position,
+        "fact": entry.name,
+        "occurred_at": entry.occurred_at,
+        "recorded_at": entry.recorded_at,
+        "by": entry.by,
+        "fields": entry.fact,
+    }

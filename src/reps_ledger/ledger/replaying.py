@@ -67,8 +67,7 @@ def _explainer(view: View, dates: Sequence[datetime]) -> Callable[[Policy, str, 
         previous = Previous("", FIRST)
         earlier = [date for date in dates if date < at]
         for date_, outcome in outcomes_through(policy, judging.member(member, at), earlier):
-            if outcome != previous.outcome:
-                previous = Previous(outcome, date_)
+            previous = previous.then(outcome, date_)
         return judging.evaluate(policy, member, at, previous)
 
     return explain

@@ -79,7 +79,6 @@ def outcomes_through(
     found = []
     for at in sorted(set(dates)):
         outcome = outcome_of(policy, evolve(subject, at=at, previous=previous))
-        if outcome != previous.outcome:
-            previous = Previous(outcome, at)
+        previous = previous.then(outcome, at)
         found.append((at, outcome))
     return found

@@ -133,6 +133,10 @@ class Previous:
     since: datetime
     entries: tuple[str, ...] = ()
 
+    def then(self, outcome: str, at: datetime) -> Previous:
+        """Return what was said before whatever comes next, once an outcome was said."""
+        return self if outcome == self.outcome else Previous(outcome, at)
+
 
 @frozen(eq=False)
 class Subject:
