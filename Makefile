@@ -49,7 +49,7 @@ bench: .venv/bench.stamp
 mutants: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m pip install --quiet 'mutmut>=3.8,<4'
-	$(BIN)/python tests/mutants.py $(foreach option,SAMPLE SEED MINUTES,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option)))) \
+	PYTHONPATH=tests $(BIN)/python -m mutation $(foreach option,SAMPLE SEED MINUTES SECONDS,$(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option)))) \
 		$(if $(AGAIN),--again) $(foreach name,$(MUTANTS),'$(name)')
 
 format: .venv/dev.stamp

@@ -41,7 +41,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 settings.register_profile(
     "reps-ledger", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
-# Thousands of mutants (see mutants.py) get fewer examples, the same for each, and no shrinking.
+# Thousands of mutants (see mutation) get fewer examples, the same for each, and no shrinking.
 settings.register_profile(
     "mutants",
     settings.get_profile("reps-ledger"),

@@ -213,6 +213,32 @@ def test_a_merge_is_itself_never_renamed() -> None:
     assert resolve(told, REGISTRY) == told
 
 
+def test_the_later_merge_of_two_says_who_is_kept() -> None:
+    """Merged into a third meanwhile, or not: the other is a duplicate of the one kept last."""
+    told = recorded(
+        joined("a"), joined("b"), joined("c"), merge("b", "a"), merge("c", "b"), merge("a", "b")
+    )
+    assert members(told) == ["a", "a", "c"]
+    again = recorded(joined("a"), joined("b"), merge("c", "a"), merge("a", "b"), merge("b", "a"))
+    assert members(again) == ["b", "b"]
+
+
+def test_what_nothing_amends_is_handed_on_as_it_is() -> None:
+    """Not copied, though others are amended: readers may keep what they know of it."""
+    told = recorded(joined("a"), joined("b"), joined("x"), retract(1), merge("y", "x"))
+    found = list(Amendments.among(told).apply(told, REGISTRY))
+    assert found[0] is told[1]
+    assert found[1] == replace(told[2], fact=joined("y"))
+    assert found[2] is told[4]
+
+
+def test_a_correction_without_its_original_has_its_own_place() -> None:
+    """Read by themselves, as where only what is new is read, corrections are placed too."""
+    alone = entry(7, correct(1, joined("ana")))
+    found = list(Amendments.among([alone]).apply([alone], REGISTRY))
+    assert found == [replace(alone, fact=joined("ana"))]
+
+
 def test_a_merge_renames_no_other_words() -> None:
     """A role or community of the duplicate's name is not a person."""
     told = recorded(RoleAssigned(member="a", role="a", community="a"), merge("b", "a"))

@@ -333,7 +333,9 @@ def test_amounts_may_be_whole_numbers() -> None:
     """A whole amount is welcome, and stored as a float; true and false are not amounts."""
     filed = ReportFiled(member="ana", activity="talk", amount=3)
     assert (filed.amount, type(filed.amount)) == (3.0, float)
-    for bad in (True, "3", 2**60, [3]):
+    for exact in (1_000, 2**53, -(2**53)):
+        assert ReportFiled(member="ana", activity="talk", amount=exact).amount == exact
+    for bad in (True, "3", 2**53 + 1, -(2**53) - 1, 2**60, [3]):
         with pytest.raises(InvalidFact):
             ReportFiled(member="ana", activity="talk", amount=bad)  # type: ignore[arg-type]
 
@@ -361,6 +363,11 @@ def test_a_replacement_is_a_plain_fact(replacement: Any) -> None:
     with pytest.raises(InvalidFact) as caught:
         EntryCorrected(target="1", reason="r", replacement=replacement)
     assert caught.value.field == "EntryCorrected.replacement"
+    amends = isinstance(replacement, EntryRetracted | EntryCorrected)
+    words = (
+        "itself be a correction" if amends else f"must be a fact, not {type(replacement).__name__}"
+    )
+    assert words in str(caught.value)
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))
@@ -368,6 +375,14 @@ def test_reserved_names_are_refused(name: str) -> None:
     """No fact may have a field that the exchange format needs."""
     cls = attrs.make_class("Bad", {name: attrs.field(type=str)}, frozen=True, kw_only=True)
     with pytest.raises(InvalidFactType, match=f"reserved as field names: {name}"):
+        fact("bad.fact")(cls)
+
+
+def test_all_reserved_names_are_told_at_once() -> None:
+    """In their order, with the stored name of the fact."""
+    names = {name: attrs.field(type=str) for name in ("by", "id", "member")}
+    cls = attrs.make_class("Bad", names, frozen=True, kw_only=True)
+    with pytest.raises(InvalidFactType, match=r"bad\.fact: .* field names: by, id$"):
         fact("bad.fact")(cls)
 
 
@@ -418,6 +433,8 @@ def test_good_stored_names_are_taken(name: str) -> None:
     """Dashes, underlines and digits may stand inside a word."""
     cls = attrs.make_class("Good", {"member": attrs.field(type=str)}, frozen=True)
     assert kind_of(fact(name)(cls)) == Kind(name=name)
+    marked = fact(name, version=2, act="member")(cls)
+    assert kind_of(marked) == Kind(name=name, version=2, act="member")
 
 
 @pytest.mark.parametrize("version", [0, -1, True, 1.0, "1", None], ids=repr)
@@ -438,9 +455,9 @@ def test_an_act_names_a_field() -> None:
 def test_what_was_never_marked_is_no_fact() -> None:
     """Classes and values without a stored name are told how to get one."""
     cls = attrs.make_class("Bare", {"member": attrs.field(type=str)}, frozen=True)
-    never: list[Any] = [cls, cls("ana"), 7, str]
-    for bare in never:
-        with pytest.raises(InvalidFactType, match="is not a fact"):
+    never: list[tuple[Any, str]] = [(cls, "Bare"), (cls("ana"), "Bare"), (7, "int"), (str, "str")]
+    for bare, name in never:
+        with pytest.raises(InvalidFactType, match=f"^{name} is not a fact"):
             kind_of(bare)
 
 
@@ -458,6 +475,7 @@ def test_what_was_never_marked_is_no_fact() -> None:
         object,
         Any,
         str | int,
+        bytes | None,
         typing.Literal[1, 2],
         MemberJoined,
     ],
@@ -466,7 +484,7 @@ def test_what_was_never_marked_is_no_fact() -> None:
 def test_fields_that_cannot_be_stored_are_refused(hint: Any) -> None:
     """A field of a type that no flat row can hold is refused when the ledger is told of it."""
     cls = attrs.make_class("Bad", {"stuff": attrs.field(type=hint)}, frozen=True)
-    with pytest.raises(InvalidFactType, match="field 'stuff' has a type that cannot be stored"):
+    with pytest.raises(InvalidFactType, match=r"bad\.fact: field 'stuff' has a type that cannot"):
         Registry([fact("bad.fact")(cls)])
 
 

@@ -106,6 +106,8 @@ def test_reasons_are_taken_as_they_are(reason: str) -> None:
 def test_a_name_is_text(field: str, value: object) -> None:
     """What is not a string is no identifier."""
     refused(field, value)
+    with pytest.raises(InvalidFact, match=f"must be text, not {type(value).__name__}$"):
+        Sample(**{field: value})
 
 
 def test_a_name_must_be_there() -> None:
@@ -170,6 +172,8 @@ def test_a_list_of_names_has_a_limit() -> None:
 def test_a_text_is_text(field: str, value: object) -> None:
     """What is not a string is no text."""
     refused(field, value)
+    with pytest.raises(InvalidFact, match=f"must be text, not {type(value).__name__}$"):
+        Sample(**{field: value})
 
 
 @pytest.mark.parametrize("field", ["text", "reason", "document"])
@@ -252,6 +256,14 @@ def test_the_error_about_a_word_names_the_options() -> None:
     with pytest.raises(InvalidFact, match="yes, no") as caught:
         Sample(word="x" * 10_000)
     assert len(str(caught.value)) < 200
+    check = checks.one_of("now", "later")
+    word = attrs.fields(_Sample).word
+    check(Sample(), word, "later")
+    for wrong in ("never", ["now"]):
+        with pytest.raises(InvalidFact) as caught:
+            check(Sample(), word, wrong)
+        assert caught.value.field == "_Sample.word"
+        assert str(caught.value) == f"_Sample.word must be one of now, later; not {wrong!r}"
 
 
 @pytest.mark.parametrize("field", ["moment", "must_moment"])
@@ -259,6 +271,8 @@ def test_the_error_about_a_word_names_the_options() -> None:
 def test_a_moment_is_a_datetime_or_date(field: str, value: object) -> None:
     """Text and numbers are no instants."""
     refused(field, value, InvalidTime)
+    with pytest.raises(InvalidTime, match=f"or date, not {type(value).__name__}$"):
+        Sample(**{field: value})
 
 
 @pytest.mark.parametrize("value", [NAIVE, NAIVE.replace(tzinfo=Lost())], ids=["naive", "lost"])

@@ -40,7 +40,7 @@ def read_table(text: str) -> dict[str, Any]:
     except InvalidPolicy:
         raise
     except ValueError as error:
-        raise InvalidPolicy(str(error) or "it is neither TOML nor JSON") from error
+        raise InvalidPolicy(str(error)) from error
     if not isinstance(value, dict) or not value:
         raise InvalidPolicy("it is empty")
     if not _within(value, MAX_DEPTH):
@@ -63,11 +63,11 @@ def _no_constant(name: str) -> NoReturn:
 
 def _has_deep_key(document: str) -> bool:
     """Whether a dotted key of TOML is too deep; tomllib takes a minute to find that out."""
-    depth, last = 0, ""
+    depth, last = 0, None
     for word in _WORD.findall(document):
         if word == ".":
             depth = 0 if last == "." else depth + 1  # dots in a row, as in prose, are no key
-            if depth > MAX_DEPTH:
+            if depth >= MAX_DEPTH:  # so many dots join one key more
                 return True
         elif last != ".":  # two words in a row, as in prose, are no key
             depth = 0

@@ -152,7 +152,7 @@ def subject_tags(fact: Fact, registry: Registry) -> list[str]:
 
 def time_ordered_id(now: datetime, random: bytes | None = None) -> str:
     """Make a UUID of version 7: time first, then chance (RFC 9562, section 5.7)."""
-    milliseconds = max(0, microseconds(now) // 1000) & (2**48 - 1)
+    milliseconds = max(0, microseconds(now) // 1000)  # 48 bits until the year 10889
     chance = int.from_bytes(random if random is not None else os.urandom(10))
     value = milliseconds << 80 | 7 << 76 | (chance >> 64 & 0xFFF) << 64
     text = f"{value | 2 << 62 | chance & (2**62 - 1):032x}"

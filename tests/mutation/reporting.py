@@ -1,0 +1,76 @@
+"""What was found and what was not, kept from run to run, and what that says of all."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from mutmut.mutation.diff_apply import get_diff_for_mutant
+
+from mutation.making import COPY, print_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+FOUND: Final = ("killed", "timeout")
+_CHANGED: Final = "its file changed"
+_KEPT: Final = (COPY / "report.json").absolute()
+
+
+class Report:
+    """The verdicts on mutants, and of what sources."""
+
+    def __init__(self, names: dict[str, Path]) -> None:
+        self.verdicts: dict[str, str] = {}
+        prints = {path: print_of([path]) for path in set(names.values())}
+        self._prints = {name: prints[path] for name, path in names.items()}
+        self._before = json.loads(_KEPT.read_text("utf-8")) if _KEPT.exists() else {}
+
+    def tried(self, name: str) -> str | None:
+        """What was found out about a mutant before, if it was tried."""
+        if name not in self._before:
+            return None
+        verdict, of = self._before[name]
+        return str(verdict) if of == self._prints[name] else _CHANGED
+
+    def save(self) -> None:
+        """Keep the verdicts, beside those of earlier runs on the same mutants."""
+        verdicts = {name: tried for name in self._prints if (tried := self.tried(name))}
+        verdicts.update(self.verdicts)
+        kept = {
+            name: [verdict, "" if verdict == _CHANGED else self._prints[name]]
+            for name, verdict in sorted(verdicts.items())
+        }
+        _KEPT.write_text(json.dumps(kept, indent=1, ensure_ascii=False), "utf-8")
+
+    def counted(self) -> dict[str, int]:
+        """How many there are of each verdict in this run."""
+        return dict(Counter(self.verdicts.values()))
+
+
+def interval(found: int, of: int) -> tuple[float, float]:
+    """The 95% interval of a share, after Wilson (1927)."""
+    z = 1.96
+    share, weight = found / of, z * z / of
+    middle = (share + weight / 2) / (1 + weight)
+    half = z * math.sqrt(share * (1 - share) / of + weight / (4 * of)) / (1 + weight)
+    return middle - half, middle + half
+
+
+def tell(verdicts: dict[str, str], names: dict[str, Path]) -> None:
+    """Print what was not found, and the score."""
+    missed = [name for name, verdict in verdicts.items() if verdict not in FOUND]
+    for name in missed:
+        print(f"\n# {verdicts[name]}: {name}")
+        print("\n".join(_changes(get_diff_for_mutant(name, path=names[name]).splitlines())))
+    found = len(verdicts) - len(missed)
+    low, high = interval(found, len(verdicts)) if verdicts else (0, 1)
+    print(f"\n{found} of {len(verdicts)} found: {found / (len(verdicts) or 1):.1%} ", end="")
+    print(f"(95% interval: {low:.1%} to {high:.1%}) {dict(Counter(verdicts.values()))}")
+
+
+def _changes(diff: Iterable[str]) -> list[str]:
+    return [line for line in diff if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
