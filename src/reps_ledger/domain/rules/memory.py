@@ -206,6 +206,7 @@ class Memory:
                 for entry in raw.values()
                 if isinstance(entry.fact, EntryRetracted) and entry.id not in void
             ]
+            standing.sort(key=lambda entry: entry.order)
         return standing
 
 

@@ -1,0 +1,136 @@
+"""Memory: grown entry by entry, it holds what a reading of the whole log gives."""
+
+from __future__ import annotations
+
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, Final
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reps_ledger as rl
+from histories import PEOPLE, REGISTRY, Offer, fill, histories, open_ledger
+from reps_ledger.domain.amendments import Amendments, resolve
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import EntryRetracted
+from reps_ledger.domain.rules.machines import (
+    ACCOUNT,
+    APPLICATIONS,
+    COMMUNITY,
+    LIFE,
+    MENTORING,
+    NOTICE,
+    OPPORTUNITY,
+    REPORT,
+    REVIEW,
+    TARGET,
+    VOUCH,
+)
+from reps_ledger.domain.rules.memory import Memory, fold
+from reps_ledger.domain.rules.parts import Part
+from scenarios import APR, JAN, JUN, MAR
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.rules.parts import Source
+
+LIVES: Final = tuple(LIFE.part(person) for person in PEOPLE)
+PARTS: Final[tuple[Part[Any], ...]] = (
+    *(APPLICATIONS.part(person) for person in PEOPLE),
+    *(VOUCH.part(*pair) for pair in permutations(PEOPLE, 2)),
+    *(MENTORING.part(*pair) for pair in permutations(PEOPLE, 2)),
+    *(ACCOUNT.part("git", account) for account in ("octo", "")),
+    ACCOUNT.part("", "octo"),
+    *(COMMUNITY.part(community) for community in ("asia", "indonesia")),
+    *(REVIEW.part(review) for review in ("r1", "r2")),
+    NOTICE.part("n1"),
+    OPPORTUNITY.part("vote-1"),
+)
+
+
+def recorded(told: list[Offer]) -> list[Entry]:
+    """Return what the rules allow of some offers, as recorded."""
+    ledger: Any = open_ledger()
+    fill(ledger, told)
+    return list(ledger._recording.log.read())
+
+
+def known(memory: Memory, parts: tuple[Part[Any], ...], log: list[Entry]) -> None:
+    """Let it read what it asks for, until nothing is missing."""
+    while sources := memory.missing((*LIVES, *parts)):
+        read: dict[Source, list[Entry]] = {
+            source: [entry for entry in log if source.holds(entry)] for source in sources
+        }
+        memory.load(read)
+        for part in (*LIVES, *parts):
+            memory.held(part)
+    assert all(memory.held(part) is not None for part in (*LIVES, *parts))
+
+
+def expected(part: Part[Any], log: list[Entry]) -> tuple[list[Entry], str]:
+    """Return what stands of all that a machine takes, in effective order, and the key."""
+    amendments = Amendments.among(log)
+    standing = resolve(log, REGISTRY)
+    if part.machine.retractions:
+        standing += [
+            entry
+            for entry in log
+            if isinstance(entry.fact, EntryRetracted) and entry.id not in amendments.retracted
+        ]
+    key = amendments.readings.get(part.key, part.key) if part.machine.follows else part.key
+    taken = (entry for entry in standing if part.machine.takes(entry.name))
+    return sorted(taken, key=lambda entry: entry.order), key
+
+
+@given(told=histories(), data=st.data())
+def test_what_grows_is_what_is_read_anew(told: list[Offer], data: st.DataObject) -> None:
+    """Whenever parts were first asked for, and whatever was amended since."""
+    log = recorded(told)
+    memory = Memory(REGISTRY)
+    asked: tuple[Part[Any], ...] = ()
+    stops = data.draw(st.sets(st.integers(0, len(log)), max_size=4)) | {len(log)}
+    for count in range(len(log) + 1):
+        if count in stops:
+            ids = [entry.id for entry in log[:count][-5:]]
+            more = [machine.part(each) for each in ids for machine in (TARGET, REPORT)]
+            asked += tuple(data.draw(st.lists(st.sampled_from([*PARTS, *more]), max_size=9)))
+            known(memory, asked, log[:count])
+            for part in (*LIVES, *asked):
+                check(memory, part, log[:count])
+        if count < len(log):
+            memory.add(log[count])
+
+
+def check(memory: Memory, part: Part[Any], log: list[Entry]) -> None:
+    """Compare a part with what the whole log says of it, at its end and before each entry."""
+    held = memory.held(part)
+    assert held is not None
+    standing, key = expected(part, log)
+    assert held.state == fold(part, key, standing) == memory.state(part)
+    for at in standing:
+        before = [entry for entry in standing if entry.order <= at.order]
+        assert held.state_at(part, at.order) == fold(part, key, before)
+        if held.ends_by(at.order):
+            assert held.state == fold(part, key, before)
+    if held.entries:
+        assert held.ends_by(max(entry.order for entry in held.entries))
+
+
+def test_a_restored_entry_is_there_from_its_own_time_on() -> None:
+    """A retraction of its retraction that is dated before it does not bring it forward."""
+    ledger: Any = open_ledger()
+    ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=JAN)
+    filed = ledger.record(rl.ReportFiled(member="ana", activity="talk"), by="ana", occurred_at=JUN)
+    (target,) = filed.entries
+    for at in (APR, MAR):
+        (target_of,) = filed.entries
+        undone = rl.EntryRetracted(target=target_of.id, reason="a mistake")
+        filed = ledger.record(undone, by="council", occurred_at=at)
+    log = list(ledger._recording.log.read())
+    part = TARGET.part(target.id)
+    memory = Memory(REGISTRY)
+    known(memory, (part,), log)
+    check(memory, part, log)
+    held = memory.held(part)
+    assert held is not None
+    assert held.state == log[1]
+    assert not held.ends_by(log[3].order)
