@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import resource
 import subprocess
 import sys
 import time
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from mutmut.configuration import config
@@ -20,6 +22,8 @@ from mutation.reporting import FOUND
 
 if TYPE_CHECKING:
     from mutation.running import Runner
+
+_FAILED: Final = re.compile(r"^FAILED (.*?)(?: - .*)?$", re.MULTILINE)
 
 
 def try_afresh(runner: Runner, chosen: list[str]) -> None:
@@ -33,15 +37,21 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
     print(f"{len(late)} of those were called while importing: once more, afresh", flush=True)
     patience = PATIENCE + 10 * sum(runner.covering.seconds.values())
     start = time.monotonic()
+    finders: dict[str, Counter[str]] = defaultdict(Counter)  # by module
 
     def again(name: str) -> str:
         if time.monotonic() - start > runner.limit:
             return verdicts[name]
-        command = [sys.executable, "-m", "mutation", "--afresh", name]
+        found = finders[name.rpartition(".")[0]]
+        first = [test for test, _ in found.most_common(20)]
+        command = [sys.executable, "-m", "mutation", "--afresh", name, *first]
         try:
-            done = subprocess.run(command, capture_output=True, check=False, timeout=patience)
+            done = subprocess.run(
+                command, capture_output=True, check=False, timeout=patience, text=True
+            )
         except subprocess.TimeoutExpired:
             return "timeout"
+        found.update(_FAILED.findall(done.stdout))
         return "survived" if done.returncode == 0 else "killed"
 
     with ThreadPoolExecutor(runner.workers) as pool:
@@ -50,24 +60,25 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
             runner.report.save()
 
 
-def run_afresh(name: str) -> int:
+def run_afresh(name: str, first: list[str]) -> int:
     """Run the tests of one mutant, which is there when the first module is imported."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     set_mutant_under_test(name)
-    arguments = ["-x", "-q", "-p", "no:cacheprovider"]
+    arguments = ["-x", "-q", "-rf", "--tb=native", "-p", "no:cacheprovider"]
     selection = config().pytest_add_cli_args_test_selection
-    return pytest.main([*arguments, *selection], plugins=[_QuickFirst()])
+    return pytest.main([*arguments, *selection], plugins=[_Sorted(first)])
 
 
-class _QuickFirst:
-    """A pytest plugin that runs quick tests first.
+class _Sorted:
+    """A pytest plugin that runs first what found others of the module, then quick tests.
 
     It keeps them all: which of them look at what was made while importing, nobody knows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, first: list[str]) -> None:
+        self.first = set(first)
         self.known = json.loads(KEPT.read_text("utf-8"))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Sort them."""
-        items.sort(key=lambda item: self.known[item.nodeid][1])
+        items.sort(key=lambda item: (item.nodeid not in self.first, self.known[item.nodeid][1]))

@@ -21,7 +21,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
 from reps_ledger.domain.limits import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
-from reps_ledger.log.shapes import Shape
+from reps_ledger.log.shapes import Shape, shape_of
 from reps_ledger.log.upcasters import Upcaster, Upcasters
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Codec:
             return msgspec.convert(fields, cls)
 
         self._converter.register_structure_hook(cls, structure)
-        self._shapes[described.kind.name] = Shape(described)
+        self._shapes[described.kind.name] = shape_of(described)
 
     def encode(self, entry: Entry) -> bytes:
         """Return the bytes to store: all of the entry but where the log puts it.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import typing
 from datetime import UTC
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from attrs import NOTHING, fields
@@ -19,16 +20,22 @@ from msgspec.structs import force_setattr as place
 from reps_ledger.domain.entries import Entry
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.facts import FactType
+    from collections.abc import Iterable
 
-__all__ = ["Shape"]
+    from reps_ledger.domain.facts import FactType, Kind
+
+__all__ = ["Shape", "shape_of"]
+
+
+def shape_of(described: FactType) -> Shape:
+    """Return the shape of a kind of fact, the same for every ledger that knows it."""
+    return _shape_of(described.cls, described.kind, described.instants)
 
 
 class Shape:
     """The decoder of one kind of fact, for its present version."""
 
-    def __init__(self, described: FactType) -> None:
-        cls: Any = described.cls
+    def __init__(self, cls: Any, kind: Kind, instants: Iterable[str]) -> None:
         hints = typing.get_type_hints(cls)
         attributes = fields(cls)
         mirror = msgspec.defstruct(
@@ -44,11 +51,11 @@ class Shape:
         )
         entry: Any = Entry
         self._decode = msgspec.json.Decoder(entry[mirror]).decode
-        self._version = described.kind.version
+        self._version = kind.version
         self._cls = cls
         self._new = cls.__new__
         self._fill = tuple(_setter(cls, a.name) for a in attributes)
-        self._instants = tuple(described.instants)
+        self._instants = tuple(instants)
 
     def decode(self, data: bytes) -> Entry | None:
         """Return the entry of stored bytes, or None where they take a closer look."""
@@ -72,6 +79,9 @@ class Shape:
             fill(fact, value)
         place(entry, "fact", fact)
         return entry  # type: ignore[no-any-return]
+
+
+_shape_of: Final = lru_cache(maxsize=256)(Shape)
 
 
 def _setter(cls: type, name: str) -> Any:

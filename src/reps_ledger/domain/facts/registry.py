@@ -6,7 +6,8 @@ import types
 import typing
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import Attribute, fields, frozen
 
@@ -58,27 +59,33 @@ class FactType:
         Raises:
             InvalidFactType: a field's type cannot be stored flat.
         """
-        kind = kind_of(fact_class)
-        attributes: tuple[Attribute[Any], ...] = fields(fact_class)
-        hints = typing.get_type_hints(fact_class)
-        shapes = {a.name: _shape(kind, a.name, hints[a.name]) for a in attributes}
-        metadata = {a.name: a.metadata for a in attributes}
-        persons = tuple(
-            name for name, data in metadata.items() if data.get("person") or name == "member"
-        )
-        return cls(
-            cls=fact_class,
-            kind=kind,
-            names=frozenset(shapes),
-            required=frozenset(a.name for a in attributes if a.default is _NOTHING),
-            persons=persons,
-            personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
-            days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
-            instants=frozenset(name for name, shape in shapes.items() if shape == "instant"),
-            shapes=shapes,
-            nested=frozenset(name for name, shape in shapes.items() if shape == "fact"),
-            tagged="community" in shapes,
-        )
+        return _described(fact_class, kind_of(fact_class))
+
+
+def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
+    attributes: tuple[Attribute[Any], ...] = fields(fact_class)
+    hints = typing.get_type_hints(fact_class)
+    shapes = {a.name: _shape(kind, a.name, hints[a.name]) for a in attributes}
+    metadata = {a.name: a.metadata for a in attributes}
+    persons = tuple(
+        name for name, data in metadata.items() if data.get("person") or name == "member"
+    )
+    return FactType(
+        cls=fact_class,
+        kind=kind,
+        names=frozenset(shapes),
+        required=frozenset(a.name for a in attributes if a.default is _NOTHING),
+        persons=persons,
+        personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
+        days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
+        instants=frozenset(name for name, shape in shapes.items() if shape == "instant"),
+        shapes=shapes,
+        nested=frozenset(name for name, shape in shapes.items() if shape == "fact"),
+        tagged="community" in shapes,
+    )
+
+
+_described: Final = lru_cache(maxsize=256)(_describe)  # once for each class, not for each ledger
 
 
 class Registry:
