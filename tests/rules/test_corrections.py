@@ -210,6 +210,13 @@ def test_a_corrected_merge() -> None:
     )
 
 
+def test_a_merge_is_not_corrected_to_one_with_themselves() -> None:
+    """A correction of a merge is refused for that alone, as the merge itself would be."""
+    story = given(joined("ana", "ben"), merged("ana", "ben", MAR))
+    itself = rl.MembersMerged(member="ana", duplicate="ana")
+    story.when(correct(2, itself)).then_refused("same_person", "ana", because=())
+
+
 def test_corrections_within_a_batch_that_they_follow() -> None:
     """An entry is retracted in the same batch as what the retraction makes legal."""
     story = given(BOTH, (MENTOR, FEB))

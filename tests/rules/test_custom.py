@@ -8,7 +8,9 @@ import attrs
 import pytest
 
 import reps_ledger as rl
+from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.machines import LIFE
+from reps_ledger.domain.rules.rulebook import Rulebook
 from scenarios import APR, FEB, MAR, given, joined, merged
 from strategies import BadgeAwarded
 
@@ -120,6 +122,24 @@ class TeaShared:
     guests: tuple[str, ...] = ()
 
 
+def test_a_rulebook_says_which_rules_judge_a_fact() -> None:
+    """Each kind has a rule under its name, of the service's own too; extra ones come after it."""
+    registry = Registry((*BUILT_IN, BadgeAwarded))
+    plain = Rulebook(registry, [MENTORS_ONLY])
+    assert [rule.name for rule in plain.of(BADGE)] == ["badge.awarded", "badge.awarded"]
+    assert plain.of(BADGE)[-1] is MENTORS_ONLY
+    assert (plain.dynamic, plain.led) == (False, False)
+
+
+def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
+    """One rule that does is enough, wherever it stands among others."""
+    seats = rl.seats("council", limit=2)
+    registry = Registry((*BUILT_IN, BadgeAwarded))
+    for rules in ([seats, MENTORS_ONLY], [MENTORS_ONLY, seats]):
+        book = Rulebook(registry, rules)
+        assert (book.dynamic, book.led) == (True, True)
+
+
 def test_a_list_is_taken_for_a_tuple() -> None:
     """A service's own list field takes a list, as the built-in ones do."""
     with rl.open(facts=[TeaShared]) as ledger:
@@ -132,7 +152,7 @@ def test_a_list_is_taken_for_a_tuple() -> None:
 
 def test_a_rule_must_be_a_rule() -> None:
     """What is no rule is refused when the ledger is opened."""
-    with pytest.raises(rl.ConfigurationError, match="Rule"):
+    with pytest.raises(rl.ConfigurationError, match="must be Rule values, not 1"):
         rl.open(rules=[1])  # type: ignore[list-item]
 
 
