@@ -208,6 +208,19 @@ def test_a_corrected_merge() -> None:
     story.when((rl.CourseCompleted(member="cleo", course="c"), APR)).then_refused(
         "merged_away", "cleo", "ana", because=[4]
     )
+    story.when((rl.MembersUnmerged(member="ana", duplicate="cleo"), APR)).then_recorded()
+
+
+def test_a_correction_may_name_whom_a_merge_knows_by_another_name() -> None:
+    """It is judged of the one whom it will be read of: who joined, and holds the role."""
+    other = rl.ReportFiled(member="ben", activity="booth")
+    story = given(BOTH, (REPORT, FEB), merged("ana", "ben", MAR))
+    story = story.when(correct(2, other)).then_recorded()
+    (read,) = [e.fact for e in story.ledger.history("ana") if e.name == "report.filed"]
+    assert read == rl.ReportFiled(member="ana", activity="booth")
+    story = given(BOTH, (MENTOR, FEB), (REPORT, FEB), merged("ana", "ben", MAR))
+    again = rl.RoleAssigned(member="ben", role="mentor")
+    story.when(correct(3, again)).then_refused("role_held", "ana", because=[2])
 
 
 def test_a_merge_is_not_corrected_to_one_with_themselves() -> None:

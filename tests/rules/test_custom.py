@@ -107,6 +107,13 @@ def test_a_rule_of_ones_own_judges_built_in_facts_too() -> None:
     story.when(retired).then_refused("closed", "nobody", because=())
 
 
+def test_a_rule_of_ones_own_is_heard_beside_what_the_ledger_finds_itself() -> None:
+    """That nothing was merged takes nothing away from what an extra rule says."""
+    undo = rl.MembersUnmerged(member="ana", duplicate="ben")
+    story = given(joined("ana", "ben"), rules=[rl.Rule(name="members.unmerged", judge=never)])
+    story.when(undo).then_refused_all((0, "closed"), (0, "not_merged"))
+
+
 def test_a_rule_of_an_unknown_fact_is_a_mistake() -> None:
     """A rule for a fact that the ledger does not know keeps it from opening."""
     with pytest.raises(rl.ConfigurationError, match=r"badge.awarded.*facts"):
