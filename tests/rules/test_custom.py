@@ -135,7 +135,8 @@ def test_a_rulebook_says_which_rules_judge_a_fact() -> None:
     plain = Rulebook(registry, [MENTORS_ONLY])
     assert [rule.name for rule in plain.of(BADGE)] == ["badge.awarded", "badge.awarded"]
     assert plain.of(BADGE)[-1] is MENTORS_ONLY
-    assert (plain.dynamic, plain.led) == (False, False)
+    for book in (plain, Rulebook(registry)):
+        assert (book.dynamic, book.led) == (False, False)
 
 
 def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:

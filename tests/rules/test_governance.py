@@ -341,15 +341,32 @@ def test_what_governance_names_parts_of_is_an_act_as_it_reads() -> None:
         return ()
 
     ledger = ledger_under(Governance(parts=named, judge=lambda *_: ()), None, "ana", "ana2")
-    told = ledger.record(report(), by="ana")
+    told = ledger.record(rl.ApplicationFiled(member="ana", role="mentor"), by="ana")
     ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
     acts.clear()
-    right = rl.EntryCorrected(target=told.id, replacement=report("ana2", "b"), reason="r")
+    applied = rl.ApplicationFiled(member="ana2", role="council")
+    right = rl.EntryCorrected(target=told.id, replacement=applied, reason="r")
     ledger.record(right, by="x", on_behalf_of="council")
     assert acts
     for act in acts:
-        assert act.fact == attrs.evolve(right, replacement=report(activity="b"))
+        assert act.fact == attrs.evolve(right, replacement=attrs.evolve(applied, member="ana"))
         assert (act.by, act.on_behalf_of) == ("x", "council")
+
+
+def test_what_is_to_be_corrected_may_be_looked_at_to_name_parts() -> None:
+    """Once it was read, an entry is known by its id as it was recorded."""
+    found: list[str | None] = []
+
+    def named(act: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+        entry = around.recorded(getattr(act.fact, "target", ""))
+        found.append(entry and entry.id)
+        return ()
+
+    ledger = ledger_under(Governance(parts=named, judge=lambda *_: ()), None, "ana")
+    told = ledger.record(report(), by="ana")
+    assert set(found) == {None}
+    ledger.record(rl.EntryRetracted(target=told.id, reason="r"), by="x")
+    assert found[-1] == told.id
 
 
 def test_the_past_is_never_judged() -> None:

@@ -96,8 +96,7 @@ class World:
 
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
-        asked, governing = self.asked(act.fact), self._governing(act)
-        return (*asked, *governing) if governing else asked
+        return (*self.asked(act.fact), *self._governing(act))
 
     def lacks(self, act: Act) -> bool:
         """Whether more must be read before an act is judged, by what became known since."""
