@@ -44,6 +44,12 @@ def test_a_merge_may_be_backdated(later: tuple[rl.Fact, date]) -> None:
     assert story.ledger.as_of().member("ben").member == "ana"
 
 
+def test_a_merge_may_be_dated_before_either_joined() -> None:
+    """Who is the same person as whom has no date: two who joined are, whenever that was found."""
+    story = given(joined("ana", "ben", on=MAR)).when(merged("ana", "ben", FEB)).then_recorded()
+    assert story.ledger.as_of().member("ben").member == "ana"
+
+
 def test_an_unknown_entry_is_not_corrected() -> None:
     """A correction or retraction of an entry that does not exist is refused, and names it."""
     story = given(BOTH)
