@@ -359,7 +359,7 @@ def test_what_is_to_be_corrected_may_be_looked_at_to_name_parts() -> None:
 
     def named(act: Any, around: Surroundings) -> tuple[Part[Any], ...]:
         entry = around.recorded(getattr(act.fact, "target", ""))
-        found.append(entry and entry.id)
+        found.append(None if entry is None else entry.id)
         return ()
 
     ledger = ledger_under(Governance(parts=named, judge=lambda *_: ()), None, "ana")
