@@ -538,6 +538,7 @@ def test_a_registry_finds_what_it_was_told_of() -> None:
     assert joined is not None
     assert joined is registry.of(MemberJoined(member="ana"))
     assert (joined.required, joined.tagged) == (frozenset({"member"}), False)
+    assert FactType.of(RoleAssigned).tagged
     assert registry.named("badge.awarded") is None
     with pytest.raises(InvalidFactType, match=r"badge\.awarded is not known to this ledger"):
         registry.of(BadgeAwarded(member="ana", badge="gold"))
