@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Final
 
 import attrs
@@ -398,7 +399,15 @@ def test_a_fact_is_a_frozen_attrs_class() -> None:
 
         member: str
 
-    for cls in (Plain, Loose, int):
+    @attrs.define
+    class Guarded:
+        """An attrs class whose values are changed by something without a name."""
+
+        member: str
+
+    type.__setattr__(Guarded, "__setattr__", partial(object.__setattr__))
+
+    for cls in (Plain, Loose, Guarded, int):
         with pytest.raises(InvalidFactType, match="must be a frozen attrs class"):
             fact("bad.fact")(cls)
 
@@ -529,6 +538,7 @@ def test_a_registry_finds_what_it_was_told_of() -> None:
     assert joined is not None
     assert joined is registry.of(MemberJoined(member="ana"))
     assert (joined.required, joined.tagged) == (frozenset({"member"}), False)
+    assert FactType.of(RoleAssigned).tagged
     assert registry.named("badge.awarded") is None
     with pytest.raises(InvalidFactType, match=r"badge\.awarded is not known to this ledger"):
         registry.of(BadgeAwarded(member="ana", badge="gold"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -30,6 +31,7 @@ PARIS: Final = ZoneInfo("Europe/Paris")
 SAO_PAULO: Final = ZoneInfo("America/Sao_Paulo")
 HAVANA: Final = ZoneInfo("America/Havana")
 APIA: Final = ZoneInfo("Pacific/Apia")
+DAMASCUS: Final = ZoneInfo("Asia/Damascus")
 KATHMANDU: Final = ZoneInfo("Asia/Kathmandu")
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 TICK: Final = timedelta(microseconds=1)
@@ -100,13 +102,17 @@ def test_a_naive_datetime_is_no_instant() -> None:
     with pytest.raises(InvalidTime, match="occurred_at is naive") as caught:
         instant_of(utc(2018, 1, 1).replace(tzinfo=None), "occurred_at")
     assert caught.value.field == "occurred_at"
+    with pytest.raises(InvalidTime, match=r"^datetime is naive") as unnamed:
+        instant_of(utc(2018, 1, 1).replace(tzinfo=None))
+    assert unnamed.value.field == "datetime"
 
 
 @pytest.mark.parametrize(("extreme", "hours"), [(FIRST, 14), (LAST, -12)], ids=["first", "last"])
 def test_instants_outside_the_calendar_are_refused(extreme: datetime, hours: int) -> None:
     """A datetime that leaves the calendar once in UTC is an error, not a crash."""
-    with pytest.raises(InvalidTime, match="out of range"):
-        instant_of(extreme.replace(tzinfo=timezone(timedelta(hours=hours))))
+    with pytest.raises(InvalidTime, match="out of range") as caught:
+        instant_of(extreme.replace(tzinfo=timezone(timedelta(hours=hours))), "known_at")
+    assert caught.value.field == "known_at"
 
 
 @pytest.mark.parametrize(
@@ -174,8 +180,9 @@ def test_days_outside_the_calendar_are_refused() -> None:
         day_end(date.max, UTC)
     with pytest.raises(InvalidTime, match="out of range"):
         last_of_day(date.max, UTC)
-    with pytest.raises(InvalidTime, match="out of range"):
+    with pytest.raises(InvalidTime, match=r"^date is out of range") as caught:
         day_start(date.min, KATHMANDU)
+    assert caught.value.field == "date"
     assert day_start(date.max, UTC) == utc(9999, 12, 31)
 
 
@@ -218,8 +225,9 @@ def test_months_are_calendar_months(
     start: tuple[int, int, int], months: int, end: tuple[int, int, int]
 ) -> None:
     """The same day of a later or earlier month, or the end of its last where it is too short."""
-    time = (9, 30, 1, 7) if start[2] == end[2] else (23, 59, 59, 999_999)
-    assert months_after(utc(*start, 9, 30, 1, 7), months, UTC) == utc(*end, *time)
+    clock = (9, 30, 1, 7) if start[2] == end[2] else (23, 59, 59, 999_999)
+    found = months_after(utc(*start, 9, 30, 1, 7), months, UTC)
+    assert (found, found.fold) == (utc(*end, *clock), 0)
 
 
 def test_months_keep_the_local_time() -> None:
@@ -240,7 +248,50 @@ def test_months_are_counted_in_the_zone() -> None:
 def test_months_into_a_missing_hour_give_the_change_of_the_clocks() -> None:
     """A local time that the clocks skip means the instant at which they skip it."""
     half_past_two = instant_of(datetime(2018, 2, 25, 2, 30, tzinfo=PARIS))
-    assert months_after(half_past_two, 1, PARIS) == utc(2018, 3, 25, 1)
+    found = months_after(half_past_two, 1, PARIS)
+    assert found == utc(2018, 3, 25, 1)
+    assert found.tzinfo is UTC
+
+
+def test_what_leaves_a_window_as_the_clocks_change() -> None:
+    """All times of a missing hour mean one instant; it is reached with the first of them."""
+    assert first_with_months(utc(2018, 3, 25, 1), 1, PARIS) == utc(2018, 2, 25, 1)
+
+
+def test_the_end_of_a_short_month_is_its_last_instant() -> None:
+    """Also where the clocks show its last hour twice: in Damascus 2004-09-30 had 25 hours."""
+    start = instant_of(datetime(2004, 8, 31, 12, tzinfo=DAMASCUS))
+    end = day_start(date(2004, 10, 1), DAMASCUS)
+    assert end - day_start(date(2004, 9, 30), DAMASCUS) == timedelta(hours=25)
+    assert months_after(start, 1, DAMASCUS) == end - TICK
+
+
+@pytest.mark.parametrize("machine", ["UTC", "Africa/Lagos", "Asia/Tokyo", "America/New_York"])
+def test_the_machines_own_zone_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch, machine: str
+) -> None:
+    """Months are counted in the zone that was asked for, whatever the machine's clock shows."""
+    monkeypatch.setenv("TZ", machine)
+    time.tzset()
+    try:
+        second_time = datetime(2018, 10, 28, 2, 30, tzinfo=PARIS, fold=1)
+        found = [
+            months_after(instant_of(second_time), 1, PARIS),
+            months_after(utc(2018, 2, 25, 1, 30), 1, PARIS),
+            first_with_months(utc(2018, 2, 28, 23, 30), 1, UTC),
+            first_with_months(utc(2018, 1, 30, 11), -1, PARIS),
+            first_with_months(utc(2018, 3, 25, 1), 1, PARIS),
+        ]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert found == [
+        utc(2018, 11, 28, 2),
+        utc(2018, 3, 25, 1),
+        utc(2018, 1, 28, 23, 30),
+        day_start(date(2018, 3, 1), PARIS),
+        utc(2018, 2, 25, 1),
+    ]
 
 
 def test_months_out_of_a_repeated_hour() -> None:
@@ -293,6 +344,7 @@ def test_months_come_in_order(instant: datetime, months: int, zone: tzinfo) -> N
 def test_months_past_the_calendar_stop_at_its_end(months: int) -> None:
     """What lies past the year 9999 is the last instant."""
     assert months_after(utc(2018, 1, 1), months, UTC) == LAST
+    assert months_after(utc(9999, 12, 1), 1, UTC) == LAST
 
 
 @pytest.mark.parametrize(
@@ -338,6 +390,10 @@ def test_months_turn_back_from_the_ends_of_the_calendar(
 
 @example(LAST, TICK, 1, PARIS)
 @example(LAST, TICK, -1, PARIS)
+@example(LAST, timedelta(days=31, minutes=30), -1, PARIS)
+@example(LAST, LAST - utc(9999, 3, 28, 1), -9, PARIS)
+@example(LAST, timedelta(), 0, timezone(timedelta(hours=9)))
+@example(FIRST, timedelta(hours=1), 0, timezone(timedelta(hours=-5)))
 @given(
     end=st.sampled_from([FIRST, LAST]),
     away=st.timedeltas(timedelta(microseconds=1), timedelta(days=12)),

@@ -44,6 +44,12 @@ def test_a_merge_may_be_backdated(later: tuple[rl.Fact, date]) -> None:
     assert story.ledger.as_of().member("ben").member == "ana"
 
 
+def test_a_merge_may_be_dated_before_either_joined() -> None:
+    """Who is the same person as whom has no date: two who joined are, whenever that was found."""
+    story = given(joined("ana", "ben", on=MAR)).when(merged("ana", "ben", FEB)).then_recorded()
+    assert story.ledger.as_of().member("ben").member == "ana"
+
+
 def test_an_unknown_entry_is_not_corrected() -> None:
     """A correction or retraction of an entry that does not exist is refused, and names it."""
     story = given(BOTH)
@@ -208,6 +214,26 @@ def test_a_corrected_merge() -> None:
     story.when((rl.CourseCompleted(member="cleo", course="c"), APR)).then_refused(
         "merged_away", "cleo", "ana", because=[4]
     )
+    story.when((rl.MembersUnmerged(member="ana", duplicate="cleo"), APR)).then_recorded()
+
+
+def test_a_correction_may_name_whom_a_merge_knows_by_another_name() -> None:
+    """It is judged of the one whom it will be read of: who joined, and holds the role."""
+    other = rl.ReportFiled(member="ben", activity="booth")
+    story = given(BOTH, (REPORT, FEB), merged("ana", "ben", MAR))
+    story = story.when(correct(2, other)).then_recorded()
+    (read,) = [e.fact for e in story.ledger.history("ana") if e.name == "report.filed"]
+    assert read == rl.ReportFiled(member="ana", activity="booth")
+    story = given(BOTH, (MENTOR, FEB), (REPORT, FEB), merged("ana", "ben", MAR))
+    again = rl.RoleAssigned(member="ben", role="mentor")
+    story.when(correct(3, again)).then_refused("role_held", "ana", because=[2])
+
+
+def test_a_merge_is_not_corrected_to_one_with_themselves() -> None:
+    """A correction of a merge is refused for that alone, as the merge itself would be."""
+    story = given(joined("ana", "ben"), merged("ana", "ben", MAR))
+    itself = rl.MembersMerged(member="ana", duplicate="ana")
+    story.when(correct(2, itself)).then_refused("same_person", "ana", because=())
 
 
 def test_corrections_within_a_batch_that_they_follow() -> None:

@@ -8,7 +8,9 @@ import attrs
 import pytest
 
 import reps_ledger as rl
+from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.machines import LIFE
+from reps_ledger.domain.rules.rulebook import Rulebook
 from scenarios import APR, FEB, MAR, given, joined, merged
 from strategies import BadgeAwarded
 
@@ -105,6 +107,13 @@ def test_a_rule_of_ones_own_judges_built_in_facts_too() -> None:
     story.when(retired).then_refused("closed", "nobody", because=())
 
 
+def test_a_rule_of_ones_own_is_heard_beside_what_the_ledger_finds_itself() -> None:
+    """That nothing was merged takes nothing away from what an extra rule says."""
+    undo = rl.MembersUnmerged(member="ana", duplicate="ben")
+    story = given(joined("ana", "ben"), rules=[rl.Rule(name="members.unmerged", judge=never)])
+    story.when(undo).then_refused_all((0, "closed"), (0, "not_merged"))
+
+
 def test_a_rule_of_an_unknown_fact_is_a_mistake() -> None:
     """A rule for a fact that the ledger does not know keeps it from opening."""
     with pytest.raises(rl.ConfigurationError, match=r"badge.awarded.*facts"):
@@ -120,6 +129,25 @@ class TeaShared:
     guests: tuple[str, ...] = ()
 
 
+def test_a_rulebook_says_which_rules_judge_a_fact() -> None:
+    """Each kind has a rule under its name, of the service's own too; extra ones come after it."""
+    registry = Registry((*BUILT_IN, BadgeAwarded))
+    plain = Rulebook(registry, [MENTORS_ONLY])
+    assert [rule.name for rule in plain.of(BADGE)] == ["badge.awarded", "badge.awarded"]
+    assert plain.of(BADGE)[-1] is MENTORS_ONLY
+    for book in (plain, Rulebook(registry)):
+        assert (book.dynamic, book.led) == (False, False)
+
+
+def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
+    """One rule that does is enough, wherever it stands among others."""
+    seats = rl.seats("council", limit=2)
+    registry = Registry((*BUILT_IN, BadgeAwarded))
+    for rules in ([seats, MENTORS_ONLY], [MENTORS_ONLY, seats]):
+        book = Rulebook(registry, rules)
+        assert (book.dynamic, book.led) == (True, True)
+
+
 def test_a_list_is_taken_for_a_tuple() -> None:
     """A service's own list field takes a list, as the built-in ones do."""
     with rl.open(facts=[TeaShared]) as ledger:
@@ -132,7 +160,7 @@ def test_a_list_is_taken_for_a_tuple() -> None:
 
 def test_a_rule_must_be_a_rule() -> None:
     """What is no rule is refused when the ledger is opened."""
-    with pytest.raises(rl.ConfigurationError, match="Rule"):
+    with pytest.raises(rl.ConfigurationError, match="must be Rule values, not 1"):
         rl.open(rules=[1])  # type: ignore[list-item]
 
 

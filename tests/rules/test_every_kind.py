@@ -201,6 +201,24 @@ def test_what_needs_a_member_is_refused_of_a_merged_away_name(kind: str) -> None
     story.when((fact, APR)).then_refused("merged_away", "ana", "kept", because=[2])
 
 
+@pytest.mark.parametrize(
+    "fact",
+    [
+        rl.AccountUnlinked(member="ana", provider="git", account="a"),
+        rl.Vouched(member="ana", voucher="ben"),
+        rl.MentorAssigned(member="ana", mentor="ben"),
+        rl.OpportunityTaken(member="ana", opportunity="o"),
+    ],
+    ids=lambda fact: kind_of(fact).name,
+)
+def test_who_had_not_joined_is_named_beside_other_reasons(fact: rl.Fact) -> None:
+    """With the day too, so that one knows whose joining to record first, and by when."""
+    refused = given().when((fact, FEB)).refusals()
+    told = [refusal.words for refusal in refused if refusal.code == "not_joined"]
+    assert any("ana" in words and "2018-02-01" in words for words in told)
+    assert len(refused) > 1
+
+
 def test_all_refusals_of_one_fact_are_gathered() -> None:
     """A fact with two problems is refused for both at once."""
     fact = rl.RoleAssigned(member="ana", role="mentor", until=JAN)

@@ -30,7 +30,7 @@ from reps_ledger.domain.rules import (
     history_part,
 )
 from reps_ledger.domain.rules.governance import ActAsRead
-from reps_ledger.domain.rules.machines import COMMUNITY, LIFE, MENTORING, NOTICE
+from reps_ledger.domain.rules.machines import COMMUNITY, LIFE, MENTORING, NOTICE, TARGET
 from reps_ledger.log import Codec, EventLog, Reading, Recording
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, fixed_clock, joined
 
@@ -332,6 +332,43 @@ def test_merged_away_names_are_not_governed() -> None:
     assert watch.names[3:] == ["members.unmerged"]
 
 
+def test_what_governance_names_parts_of_is_an_act_as_it_reads() -> None:
+    """Who was merged away is named as they are kept there too; who acts, and for whom, stays."""
+    acts: list[Any] = []
+
+    def named(act: Any, _: Surroundings) -> tuple[Part[Any], ...]:
+        acts.append(act)
+        return ()
+
+    ledger = ledger_under(Governance(parts=named, judge=lambda *_: ()), None, "ana", "ana2")
+    told = ledger.record(rl.ApplicationFiled(member="ana", role="mentor"), by="ana")
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    acts.clear()
+    applied = rl.ApplicationFiled(member="ana2", role="council")
+    right = rl.EntryCorrected(target=told.id, replacement=applied, reason="r")
+    ledger.record(right, by="x", on_behalf_of="council")
+    assert acts
+    for act in acts:
+        assert act.fact == attrs.evolve(right, replacement=attrs.evolve(applied, member="ana"))
+        assert (act.by, act.on_behalf_of) == ("x", "council")
+
+
+def test_what_is_to_be_corrected_may_be_looked_at_to_name_parts() -> None:
+    """Once it was read, an entry is known by its id as it was recorded."""
+    found: list[str | None] = []
+
+    def named(act: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+        entry = around.recorded(getattr(act.fact, "target", ""))
+        found.append(None if entry is None else entry.id)
+        return ()
+
+    ledger = ledger_under(Governance(parts=named, judge=lambda *_: ()), None, "ana")
+    told = ledger.record(report(), by="ana")
+    assert set(found) == {None}
+    ledger.record(rl.EntryRetracted(target=told.id, reason="r"), by="x")
+    assert found[-1] == told.id
+
+
 def test_the_past_is_never_judged() -> None:
     """Neither a reconciliation nor what might contradict later entries asks governance."""
     recorder = InMemoryDCBRecorder()
@@ -381,9 +418,11 @@ def test_entries_are_of_their_part() -> None:
     """What was moved elsewhere by a correction is no longer among a part's entries."""
     there, here = COMMUNITY.part("there"), COMMUNITY.part("here")
     pair = MENTORING.part("ana", "ben")
-    watch = Watch(lambda *_: (there, here, pair))
+    parts: list[Part[Any]] = [there, here, pair]
+    watch = Watch(lambda *_: tuple(parts))
     ledger = ledger_under(watch.governance, None, "ana", "ben")
     founded = ledger.record(rl.CommunityFounded(community="there"), by="x")
+    parts.append(TARGET.part(founded.id))
     given = ledger.record(rl.MentorAssigned(member="ben", mentor="ana"), by="x")
     moved = rl.CommunityFounded(community="here")
     right = ledger.record(
@@ -391,7 +430,17 @@ def test_entries_are_of_their_part() -> None:
     )
     ledger.record(report(), by="ana")
     seen = [[e.id for e in entries or ()] for entries in watch.shown[-1][2]]
-    assert seen == [[], [right.id], [given.id]]
+    assert seen == [[], [right.id], [given.id], [right.id]]
+
+
+def test_a_history_is_of_its_types_alone() -> None:
+    """Who was merged into a person is known by it, and is not among its entries."""
+    watch = Watch(lambda *_: (history_part("ana", REPORTS),))
+    ledger = ledger_under(watch.governance, None, "ana", "ana2")
+    told = ledger.record(report("ana2"), by="ana2")
+    ledger.record(rl.MembersMerged(member="ana", duplicate="ana2"), by="x")
+    ledger.record(report(activity="b"), by="ana")
+    assert [e.id for e in watch.shown[-1][2][0] or ()] == [told.id]
 
 
 def test_a_world_knows_nothing_at_first() -> None:

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 import reps_ledger as rl
 from policies.making import entries_of
 from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.rules.governance import CHARTERS
 from reps_ledger.domain.rules.machines import REVIEW
 from reps_ledger.domain.rules.memory import Memory
-from reps_ledger.domain.rules.parts import pair_key
+from reps_ledger.domain.rules.parts import Source, pair_key
 from reps_ledger.domain.rules.seats import SEAT, seat_names
 
 if TYPE_CHECKING:
@@ -44,6 +45,23 @@ def test_a_machine_takes_what_is_of_its_key_alone(
     (entry,) = entries_of([(fact, AT)])
     assert machine.evolve(machine.initial, entry, key) != machine.initial
     assert machine.evolve(machine.initial, entry, other) == machine.initial
+
+
+@pytest.mark.parametrize("machine", [CHARTERS, REVIEW, SEAT], ids=lambda machine: machine.name)
+def test_a_machine_leaves_what_does_not_concern_it(machine: Machine[Any]) -> None:
+    """Facts of any other kind leave its state as it is."""
+    (entry,) = entries_of([(rl.MemberJoined(member="ana"), AT)])
+    assert machine.evolve(machine.initial, entry, "ana") == machine.initial
+
+
+def test_a_source_holds_what_has_its_tag_and_is_of_its_types() -> None:
+    """Both: another tag or another type is of elsewhere; without types, the tag is enough."""
+    (plain,) = entries_of([(ASSIGNED, AT)])
+    entry = replace(plain, tags=("member:ana", "community:asia"))
+    for tag, found in (("member:ana", True), ("member:ben", False)):
+        assert Source(tag).holds(entry) is found
+        assert Source(tag, frozenset({"role.assigned"})).holds(entry) is found
+        assert not Source(tag, frozenset({"role.ended"})).holds(entry)
 
 
 @given(st.lists(st.integers(0, 4), max_size=5), st.integers(0, 4))

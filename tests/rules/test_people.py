@@ -48,9 +48,11 @@ def test_joining_after_a_joining_was_retracted() -> None:
 
 def test_an_account_of_the_site_is_one_persons() -> None:
     """Joining with an account that is another's is refused, and names whose it is."""
-    first = rl.MemberJoined(member="ana", account="a")
-    second = rl.MemberJoined(member="ben", account="a")
-    given((first, JAN)).when((second, FEB)).then_refused("account_taken", "a", "ana", because=[0])
+    first = rl.MemberJoined(member="ana", account="octo@site")
+    second = rl.MemberJoined(member="ben", account="octo@site")
+    given((first, JAN)).when((second, FEB)).then_refused(
+        "account_taken", "octo@site", "ana", because=[0]
+    )
     given((first, JAN)).when((first, FEB)).then_refused_all(
         (0, "already_joined"), (0, "already_linked")
     )

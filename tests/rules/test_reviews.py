@@ -217,10 +217,12 @@ def test_a_charter_that_is_adopted_in_the_middle_of_a_day() -> None:
     """That very day will do as its effective date; it governs from its adoption."""
     today = rl.CharterAdopted(document=CHARTER, version="1", effective_from=NOW.replace(hour=0))
     given().when(today).then_recorded()
-    before = rl.CharterAdopted(
-        document=CHARTER, version="1", effective_from=NOW - timedelta(days=2)
-    )
-    given().when(before).then_refused("retroactive", because=())
+    day = timedelta(days=1)
+    edge = rl.CharterAdopted(document=CHARTER, version="1", effective_from=NOW - day)
+    given().when(edge).then_recorded()
+    for earlier in (NOW - day - timedelta(microseconds=1), NOW - 2 * day):
+        before = rl.CharterAdopted(document=CHARTER, version="1", effective_from=earlier)
+        given().when(before).then_refused("retroactive", because=())
 
 
 def stated(version: str) -> rl.PolicyStated:

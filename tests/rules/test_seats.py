@@ -9,6 +9,7 @@ import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
+from reps_ledger.domain.rules.seats import SEAT, seat_names
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Saying, given, joined, merged, retract
 
 PEOPLE: Final = joined("ana", "ben", "cleo", "dan")
@@ -37,6 +38,20 @@ def test_a_seat_is_refused_once_all_are_taken() -> None:
     council(TAKEN).when((seat("cleo"), MAR)).then_refused(
         "no_seat", "council in id", "2", because=[4, 5]
     )
+
+
+@pytest.mark.parametrize(("limit", "words"), [(1, "has 1 seat,"), (2, "has 2 seats,")])
+def test_how_many_seats_there_are_is_said(limit: int, words: str) -> None:
+    """One seat is one, and two are several."""
+    story = council(TAKEN[:limit], limit=limit)
+    story.when((seat("cleo"), MAR)).then_refused("no_seat", words)
+
+
+def test_seats_are_tagged_by_role_and_community() -> None:
+    """Tags are written into logs, and an assignment is found by them for ever."""
+    everywhere, there = seat_names("council", None), seat_names("council", "id")
+    assert SEAT.part(*everywhere).source.tag == "role:council\x1f"
+    assert SEAT.part(*there).source.tag == "role:council\x1fid"
 
 
 def test_seats_count_in_one_community() -> None:

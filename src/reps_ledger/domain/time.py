@@ -124,12 +124,11 @@ def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
         if local.day > last:
             following = _last_moment(local.replace(year=year, month=month, day=last))
         else:
-            following = local.replace(year=year, month=month, fold=0)
+            following = local.replace(year=year, month=month)
         found = following.astimezone(UTC)
-        if zone is UTC or found.astimezone(zone).replace(tzinfo=None) == following.replace(
-            tzinfo=None
-        ):
+        if zone is UTC:
             return found
+        # Only where the clocks skip a local time is its second reading the earlier instant.
         return _change_between(following.replace(fold=1).astimezone(UTC), found, zone)
     except (OverflowError, ValueError):
         return LAST if months > 0 or (months == 0 and instant > EPOCH) else FIRST
@@ -144,7 +143,7 @@ def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime 
         None where no instant of the calendar is late enough.
     """
     guess = months_after(instant, -months, zone)
-    if zone is UTC and instant.day <= _SHORTEST and FIRST < guess < LAST:
+    if zone is UTC and instant.day <= _SHORTEST and guess < LAST:
         return guess  # nothing is odd here, and this is asked often
     if months_after(guess, months, zone) >= instant and (
         guess == FIRST or months_after(guess - _MICROSECOND, months, zone) < instant
@@ -196,7 +195,10 @@ def _first(low: datetime, high: datetime, late: Callable[[datetime], bool]) -> d
 
 
 def _change_between(early: datetime, late: datetime, zone: tzinfo) -> datetime:
-    """Return the instant at which the clocks change, after ``early`` and up to ``late``."""
+    """Return the instant at which the clocks change, after ``early`` and up to ``late``.
+
+    Where that is not later than ``early``, nothing lies between them, and it is ``late``.
+    """
     before = early.astimezone(zone).utcoffset()
     return _first(early, late, lambda moment: moment.astimezone(zone).utcoffset() != before)
 

@@ -96,8 +96,7 @@ class World:
 
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
-        asked, governing = self.asked(act.fact), self._governing(act)
-        return (*asked, *governing) if governing else asked
+        return (*self.asked(act.fact), *self._governing(act))
 
     def lacks(self, act: Act) -> bool:
         """Whether more must be read before an act is judged, by what became known since."""
@@ -120,8 +119,9 @@ class World:
     def asked(self, fact: Fact) -> Parts:
         """Name what the rules ask for; governance may ask for more."""
         parts = self._plan(fact).parts
-        if isinstance(fact, EntryCorrected):
-            return (*parts, *self._plan(fact.replacement).parts)
+        read: Any = self._as_read(fact)
+        if isinstance(read, EntryCorrected):
+            return (*parts, *self._plan(read.replacement).parts)
         return parts
 
     def _plan(self, fact: Fact) -> _Plan:
@@ -131,7 +131,7 @@ class World:
             return kept
         rules = self.rules.of(fact)
         steps = tuple([(rule, rule.parts(fact, self)) for rule in rules])
-        parts = steps[0][1] if len(steps) == 1 else sum((parts for _, parts in steps), ())
+        parts: Parts = sum((parts for _, parts in steps), ())
         others = self._others(fact, parts)
         if others:
             steps = (*steps, (_NO_RULE, others))
@@ -167,8 +167,7 @@ class World:
         if isinstance(fact, _CORRECTIONS):
             target = self.memory.target(fact.target)
             if target is not None:
-                own = entry_tag(target.id)
-                found += [tag for tag in target.tags if tag != own]
+                found += target.tags
         if isinstance(fact, EntryCorrected):
             found += self._tags(fact.replacement)
         return found
