@@ -36,7 +36,9 @@ def main() -> int:
         runner = Runner(chosen, asked.workers, 60 * asked.minutes, asked.seconds, report)
         selection = config().pytest_add_cli_args_test_selection
         set_mutant_under_test("stats")
-        pytest.main(["-q", "-s", "--tb=native", "-p", "no:cacheprovider", *selection], plugins=[runner])
+        pytest.main(
+            ["-q", "-s", "--tb=native", "-p", "no:cacheprovider", *selection], plugins=[runner]
+        )
         set_mutant_under_test("")
         if runner.broken:
             print("Without any mutant these tests fail:", *runner.broken, sep="\n  ")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, REGISTRY, Offer, fill, histories, open_ledger
 from reps_ledger.domain.amendments import Amendments, resolve
-from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryRetracted
 from reps_ledger.domain.rules.machines import (
     ACCOUNT,
@@ -27,11 +26,11 @@ from reps_ledger.domain.rules.machines import (
     VOUCH,
 )
 from reps_ledger.domain.rules.memory import Memory, fold
-from reps_ledger.domain.rules.parts import Part
 from scenarios import APR, JAN, JUN, MAR
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.rules.parts import Source
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.rules.parts import Part, Source
 
 LIVES: Final = tuple(LIFE.part(person) for person in PEOPLE)
 PARTS: Final[tuple[Part[Any], ...]] = (
