@@ -198,7 +198,7 @@ class Told:
         if self.named is not None and part not in self.named:
             return None
         (member,) = part.names
-        return [e for e in self.world.member(member).entries if e.name in part.machine.types]
+        return [e for e in self.world.member(member).entries if part.machine.takes(e.name)]
 
     def state(self, part: Part[Any]) -> Any:
         """Say that nothing else is known."""
