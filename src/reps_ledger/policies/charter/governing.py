@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.facts import (
     CharterAdopted,
-    EntryRetracted,
     Fact,
     PolicyStated,
     Registry,
@@ -176,7 +175,7 @@ class _Court:
         self, entry: Entry, fact: Fact, charter: Charter, known: Surroundings
     ) -> Iterator[Refusal]:
         yield from self._authority(entry, entry.occurred_at, charter, known)
-        if isinstance(entry.fact, EntryRetracted) or not changes_something(entry, known):
+        if not changes_something(entry, known):
             return
         match fact:
             case RoleAssigned():
