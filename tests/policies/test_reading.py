@@ -24,8 +24,8 @@ from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.documents.reading import read_condition, read_policy
 from reps_ledger.policies.language.measures import OPERATORS
 
-AWAY: Final = {"on_leave": {}}
-WRONG: Final = {"on_leaf": {}}
+AWAY: Final[dict[str, Any]] = {"on_leave": {}}
+WRONG: Final[dict[str, Any]] = {"on_leaf": {}}
 POLICY: Final = {
     "policy": "p",
     "otherwise": "bad",
