@@ -9,7 +9,7 @@ import pytest
 from reps_ledger.domain.documents import read_table
 from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
-from reps_ledger.policies import Policy, completed, dumps, load, on_leave, save, when
+from reps_ledger.policies import Policy, completed, dumps, load, loads, notice, on_leave, save, when
 from reps_ledger.policies.charter import Charter, load_charter, save_charter
 from reps_ledger.policies.documents.reading import read_condition
 from reps_ledger.policies.documents.texts import canonical, read_text, text_of
@@ -66,6 +66,25 @@ def test_what_is_as_long_as_may_be_is_written_and_read(form: str, tmp_path: Path
 def test_the_same_meaning_is_the_same_text() -> None:
     """As JSON, keys are in order, without spaces, and letters stay what they are."""
     assert canonical({"b": [1, 2], "a": {"é": "日本"}}) == '{"a":{"é":"日本"},"b":[1,2]}'
+
+
+def test_cases_and_notices_are_written_last() -> None:
+    """People read first what a policy is called, what else it comes to, and where it is from."""
+    policy = Policy(
+        "p",
+        cases=POLICY.cases,
+        otherwise="bad",
+        version="2",
+        scale=["good", "bad"],
+        notices=[notice("bad", "nudge")],
+        source="a meeting",
+        because="nothing was heard",
+    )
+    text = dumps(policy)
+    keys = ("format", "policy", "otherwise", "version", "scale", "source", "because", "cases")
+    places = [text.index(key) for key in (*keys, "notices")]
+    assert places == sorted(places)
+    assert loads(text) == policy
 
 
 def test_a_list_may_be_as_long_as_may_be() -> None:
