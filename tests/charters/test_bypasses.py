@@ -9,7 +9,7 @@ import pytest
 
 import reps_ledger as rl
 from charters.programmes import ADOPTED, AFTER, BEFORE, codes, programme, story
-from reps_ledger.policies import Policy, count, digest, dumps, reports, weeks, when
+from reps_ledger.policies import Policy, count, digest, dumps, holds, reports, weeks, when
 from reps_ledger.policies.charter import Authority, Charter, RoleClause, Vouching, dump_charter
 
 EARLY: Final = date(2018, 1, 2)
@@ -103,6 +103,19 @@ def test_a_correction_of_an_early_charter_does_not_amend_a_later_one(by: str) ->
     fact = rl.EntryCorrected(target=early.id, reason="r", replacement=later)
     expected = ("no_authority",) if by == "mallory" else ()
     assert codes(ledger, fact, None, by=by) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("by", "expected"), [("ben", ()), ("cleo", ("no_authority",))])
+def test_who_may_amend_is_asked_of_the_time_of_what_is_amended(
+    by: str, expected: tuple[str, ...]
+) -> None:
+    """Who led when the role was given may take it back, whatever date that is given."""
+    lead = (rl.RoleAssigned(member="ben", role="lead"), BEFORE)
+    authority = Authority(fact="role.assigned", actors=["council"], when=holds("lead"))
+    ledger = programme(lead, authorities=[authority])
+    role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+    fact = rl.EntryRetracted(target=role.id, reason="r")
+    assert codes(ledger, fact, EARLY, by=by) == expected
 
 
 def test_who_has_no_authority_is_told_so_once() -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pytest
 
+from reps_ledger.domain.limits import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
     count,
@@ -130,6 +131,7 @@ def test_a_mistake_is_told_with_all_of_its_place(table: Any, place: str, told: s
         ({"cases": 3}, "policies[2].cases", "list, not 3"),
         ({"cases": [3]}, "policies[2].cases[0]", "table, not 3"),
         ({"cases": []}, "policies[2].cases", "needs a case"),
+        ({"cases": [{}] * (MAX_ITEMS + 1)}, "policies[2].cases", f"at most {MAX_ITEMS:,}"),
         ({"notices": 3}, "policies[2].notices", "list, not 3"),
         ({"notices": [{"outcome": "bad"}]}, "policies[2].notices[0]", "stage is missing"),
         ({"notices": [{"outcome": "x", "stage": "y"}]}, "policies[2].notices", "never comes"),
@@ -139,7 +141,7 @@ def test_a_mistake_is_told_with_all_of_its_place(table: Any, place: str, told: s
         ({"policy": None}, "policies[2]", "name must be text"),
         ({"charter": "x"}, "", "this is a charter, and no policy"),
     ],
-    ids=str,
+    ids=lambda value: str(value)[:40],
 )
 def test_a_mistake_in_a_policy_of_several_is_told_with_which(
     changes: dict[str, Any], place: str, told: str
