@@ -13,7 +13,7 @@ from reps_ledger.policies import Policy, completed, dumps, load, loads, notice, 
 from reps_ledger.policies.charter import Charter, load_charter, save_charter
 from reps_ledger.policies.documents.reading import read_condition
 from reps_ledger.policies.documents.texts import canonical, read_text, text_of
-from reps_ledger.policies.documents.writing import condition_table
+from reps_ledger.policies.documents.writing import condition_table, policy_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,7 @@ def test_cases_and_notices_are_written_last() -> None:
     places = [text.index(key) for key in (*keys, "notices")]
     assert places == sorted(places)
     assert loads(text) == policy
+    assert read_table(text) == policy_table(policy)
 
 
 def test_a_list_may_be_as_long_as_may_be() -> None:
