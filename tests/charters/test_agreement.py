@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from charters.programmes import AFTER, BEFORE, codes, programme
 from policies.every import EVERY, REPORTS
-from policies.making import subjects
+from policies.making import entries_of, subjects
 from reps_ledger.domain.rules import Part
 from reps_ledger.policies import (
     Condition,
@@ -233,6 +233,18 @@ ENFORCED: Final = [each for each in EVERY if is_enforceable(each)]
 def test_what_is_read_is_enough(subject: Subject, condition: Condition) -> None:
     """The histories that are named tell of any condition what all that ever happened tells."""
     assert is_so(condition, concerned(subject, condition)) == is_so(condition, subject)
+
+
+def test_only_those_are_read_at_whom_a_condition_looks() -> None:
+    """Vouchers, where it asks who they are; neither whom else a fact names, nor its words."""
+    vouched = rl.Vouched(member="ana", voucher="ben", reason="cleo says so too")
+    world = Everybody(entries_of([(vouched, datetime(2018, 5, 1, tzinfo=UTC))]))
+    for condition, people in (
+        (vouches(voucher=holds("rep")) >= 1, {"ana", "ben"}),
+        (vouches() >= 1, {"ana"}),
+    ):
+        read = [part.names for part in histories("ana", condition, Told(world))]
+        assert sorted(read) == sorted((person,) for person in people)
 
 
 def test_nobody_else_is_known() -> None:

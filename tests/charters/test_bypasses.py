@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import pytest
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
 from charters.programmes import ADOPTED, AFTER, BEFORE, codes, programme, story
 from reps_ledger.policies import Policy, count, digest, dumps, holds, reports, weeks, when
 from reps_ledger.policies.charter import Authority, Charter, RoleClause, Vouching, dump_charter
+from scenarios import fixed_clock
 
 EARLY: Final = date(2018, 1, 2)
 LAX: Final = Charter(name="reps", version="lax")
@@ -129,6 +131,21 @@ def test_who_has_no_authority_is_told_so_once() -> None:
     (refusal,) = raised.value.refusals
     assert refusal.code == "no_authority"
     assert refusal.entries == (adoption(ledger).id,)
+
+
+def test_what_stands_again_is_looked_up_where_nothing_is_known_yet() -> None:
+    """By who opens the log anew, too: what a retracted retraction took away is read first."""
+    recorder = InMemoryDCBRecorder()
+    with rl.open(recorder, clock=fixed_clock) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=EARLY)
+        charter = Charter(name="reps", version="1", authorities=GUARDED)
+        ledger.adopt(charter, by="council", occurred_at=ADOPTED)
+        role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+        gone = ledger.record(rl.EntryRetracted(target=role.id, reason="r"), by="council")
+    again = rl.open(recorder, clock=fixed_clock)
+    with pytest.raises(rl.Refused) as raised:
+        again.record(rl.EntryRetracted(target=gone.id, reason="r"), by="mallory")
+    assert raised.value.codes == ("no_authority",)
 
 
 def test_a_correction_of_the_date_is_news() -> None:

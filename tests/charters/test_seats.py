@@ -65,6 +65,12 @@ def test_every_later_moment_is_looked_at() -> None:
     assert refused(other, mentor(ANA), 0) == ("no_seat",)
 
 
+def test_a_term_that_is_over_by_then_takes_no_seat() -> None:
+    """Who sits down last is counted beside those who sit then, not beside those who sat before."""
+    ledger = ledger_of((mentor(BEN, until=12), 10), (mentor(CLEO), 20), seats=2)
+    assert refused(ledger, mentor(ANA), 0) == ()
+
+
 def test_who_retired_before_another_sat_down_holds_no_seat() -> None:
     """Told late, a role ends where it would have: when its holder retired."""
     ledger = ledger_of((rl.MemberRetired(member=ANA, how="resigned"), 5), (mentor(BEN), 10))
