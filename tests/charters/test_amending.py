@@ -83,6 +83,12 @@ def test_another_kind_of_fact_is_news() -> None:
     assert refused(ledger, corrected(entry.id, evolve(report, activity="talks"))) == ()
 
 
+def test_an_application_that_becomes_a_role_is_news() -> None:
+    """Though both name the same member and the same role."""
+    ledger, entry = told(rl.ApplicationFiled(member="ana", role="mentor"))
+    assert refused(ledger, corrected(entry.id, evolve(MENTOR, reason=""))) == ("role_closed",)
+
+
 def test_a_retraction_is_asked_for_nothing_but_authority() -> None:
     """What a charter would not let be may be taken back at any time."""
     for fact in (MENTOR, VOUCHED):
