@@ -87,6 +87,26 @@ def test_corrections_need_the_authority_over_what_they_correct(by: str) -> None:
         assert codes_of(ledger, rl.EntryRetracted(target=role.id, reason="r"), by) == refused
 
 
+def test_a_correction_needs_every_authority() -> None:
+    """Who may record one kind, and not the other, corrects neither into the other."""
+    ledger = programme(
+        authorities=[
+            Authority(fact="role.assigned", actors=["council", "both"]),
+            Authority(fact="report.filed", actors=["portal", "both"]),
+        ]
+    )
+    report = rl.ReportFiled(member="ana", activity="a")
+    filed = ledger.record(report, by="portal", occurred_at=AFTER)
+    given = ledger.record(SCOUT2, by="council", occurred_at=AFTER)
+    for fact in (
+        rl.EntryCorrected(target=filed.id, replacement=SCOUT, reason="r"),
+        rl.EntryCorrected(target=given.id, replacement=report, reason="r"),
+    ):
+        for by in ("council", "portal"):
+            assert codes_of(ledger, fact, by) == ("no_authority",)
+        assert codes_of(ledger, fact, "both") == ()
+
+
 SCOUT2: Final = rl.RoleAssigned(member="cleo", role="scout")
 
 

@@ -6,11 +6,13 @@ from datetime import UTC, date, datetime
 from typing import Final
 
 import pytest
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
 from charters.programmes import ADOPTED, AFTER, BEFORE, codes, programme, story
-from reps_ledger.policies import Policy, count, digest, dumps, reports, weeks, when
+from reps_ledger.policies import Policy, count, digest, dumps, holds, reports, weeks, when
 from reps_ledger.policies.charter import Authority, Charter, RoleClause, Vouching, dump_charter
+from scenarios import fixed_clock
 
 EARLY: Final = date(2018, 1, 2)
 LAX: Final = Charter(name="reps", version="lax")
@@ -92,6 +94,60 @@ def test_what_a_retraction_makes_stand_again_needs_authority_too() -> None:
     )
 
 
+@pytest.mark.parametrize("by", ["mallory", "council"])
+def test_a_correction_of_an_early_charter_does_not_amend_a_later_one(by: str) -> None:
+    """Nor does it where the early one, that governs its own day, lets everybody amend it."""
+    ledger = story()
+    early = ledger.adopt(LAX, by="council", occurred_at=EARLY)
+    charter = Charter(name="reps", version="1", authorities=GUARDED)
+    ledger.adopt(charter, by="council", occurred_at=ADOPTED)
+    later = adopting(LAX, datetime(2018, 8, 1, tzinfo=UTC))
+    fact = rl.EntryCorrected(target=early.id, reason="r", replacement=later)
+    expected = ("no_authority",) if by == "mallory" else ()
+    assert codes(ledger, fact, None, by=by) == expected  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("by", "expected"), [("ben", ()), ("cleo", ("no_authority",))])
+def test_who_may_amend_is_asked_of_the_time_of_what_is_amended(
+    by: str, expected: tuple[str, ...]
+) -> None:
+    """Who led when the role was given may take it back, whatever date that is given."""
+    lead = (rl.RoleAssigned(member="ben", role="lead"), BEFORE)
+    authority = Authority(fact="role.assigned", actors=["council"], when=holds("lead"))
+    ledger = programme(lead, authorities=[authority])
+    role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+    fact = rl.EntryRetracted(target=role.id, reason="r")
+    assert codes(ledger, fact, EARLY, by=by) == expected
+
+
+def test_who_has_no_authority_is_told_so_once() -> None:
+    """Also where one charter governs all that would be amended, and not the day that is said."""
+    ledger = programme(authorities=GUARDED)
+    role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+    gone = ledger.record(rl.EntryRetracted(target=role.id, reason="r"), by="council")
+    again = rl.EntryRetracted(target=gone.id, reason="r")
+    with pytest.raises(rl.Refused) as raised:
+        ledger.record(again, by="mallory", occurred_at=EARLY)
+    (refusal,) = raised.value.refusals
+    assert refusal.code == "no_authority"
+    assert refusal.entries == (adoption(ledger).id,)
+
+
+def test_what_stands_again_is_looked_up_where_nothing_is_known_yet() -> None:
+    """By who opens the log anew, too: what a retracted retraction took away is read first."""
+    recorder = InMemoryDCBRecorder()
+    with rl.open(recorder, clock=fixed_clock) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=EARLY)
+        charter = Charter(name="reps", version="1", authorities=GUARDED)
+        ledger.adopt(charter, by="council", occurred_at=ADOPTED)
+        role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
+        gone = ledger.record(rl.EntryRetracted(target=role.id, reason="r"), by="council")
+    again = rl.open(recorder, clock=fixed_clock)
+    with pytest.raises(rl.Refused) as raised:
+        again.record(rl.EntryRetracted(target=gone.id, reason="r"), by="mallory")
+    assert raised.value.codes == ("no_authority",)
+
+
 def test_a_correction_of_the_date_is_news() -> None:
     """The same role moved to a day when it is given to nobody is asked what that day asks."""
     held = (SCOUT, BEFORE)
@@ -123,22 +179,26 @@ def test_a_backdated_assignment_counts_those_who_sat_down_later() -> None:
 POLICY: Final = Policy(
     "p", cases=[when(reports(within=weeks(4)) >= 1).then("active")], otherwise="quiet"
 )
+OTHER: Final = Policy("p", cases=POLICY.cases, otherwise="gone")
+UNKNOWN: Final = Policy("p", cases=[when(count("x.y") >= 1).then("a")], otherwise="b")
 
 
 @pytest.mark.parametrize(
-    "stated",
+    ("stated", "words"),
     [
-        {"document": dumps(Policy("p", cases=POLICY.cases, otherwise="gone"))},
-        {"document": "nonsense ="},
-        {"policy": "q"},
-        {"version": "2"},
-        {"digest": "0" * 64},
-        {"document": dumps(Policy("p", cases=[when(count("x.y") >= 1).then("a")], otherwise="b"))},
+        ({"document": dumps(OTHER)}, f"digest {digest(OTHER)}; .* digest {digest(POLICY)}"),
+        ({"document": "nonsense ="}, "the policy makes no sense: .*nvalid value"),
+        ({"policy": "q"}, "says p, version 1.* stated as q, version 1"),
+        ({"version": "2"}, "says p, version 1.* stated as p, version 2"),
+        ({"digest": "0" * 64}, "digest 0000"),
+        ({"document": dumps(UNKNOWN)}, "the policy makes no sense: .*x.y"),
     ],
 )
-def test_the_words_of_a_policy_are_those_of_its_digest(stated: dict[str, str]) -> None:
+def test_the_words_of_a_policy_are_those_of_its_digest(stated: dict[str, str], words: str) -> None:
     """What a decision is replayed by cannot be stated otherwise than it was."""
     ledger = story()
     said = {"policy": "p", "version": "1", "document": dumps(POLICY), "digest": digest(POLICY)}
     assert codes(ledger, rl.PolicyStated(**(said | stated))) == ("invalid_policy",)
+    with pytest.raises(rl.Refused, match=words):
+        ledger.record(rl.PolicyStated(**(said | stated)), by="council")
     assert codes(ledger, rl.PolicyStated(**said)) == ()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import Policy, holds, reports, when
+from reps_ledger.policies import Policy, count, holds, reports, when
 from reps_ledger.policies.charter import (
     Authority,
     Charter,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 START: Final = "charter = 'reps'\nversion = '1'\n"
 ROLE: Final = RoleClause(role="mentor")
+UNKNOWN: Final = when(count("no.such") >= 1).then("a")
 POLICY: Final = Policy("activity", cases=[when(reports() >= 1).then("good")], otherwise="bad")
 
 
@@ -36,6 +38,8 @@ def charter(**parts: Any) -> Charter:
     [
         (lambda: RoleClause(role="m", seats=0), ["seats", "from 1", "0"]),
         (lambda: RoleClause(role="m", seats=True), ["seats", "True"]),
+        (lambda: RoleClause(role="m", seats=10**6 + 1), ["seats", "1000001"]),
+        (lambda: RoleClause(role="m", admission="rep"), ["admission", "condition"]),  # type: ignore[arg-type]
         (lambda: RoleClause(role="m", ends=["vanished"]), ["resigned", "removed"]),
         (lambda: RoleClause(role="m", closed=True, seats=2), ["closed role"]),
         (lambda: RoleClause(role="m", closed=True, admission=holds("rep")), ["closed role"]),
@@ -45,7 +49,12 @@ def charter(**parts: Any) -> Charter:
         (lambda: Vouching(levels=["a"]), ["levels", "Level"]),
         (lambda: Authority(fact="role.ended"), ["role.ended", "actors", "condition"]),
         (lambda: charter(roles=[ROLE, ROLE]), ["role mentor", "twice"]),
+        (
+            lambda: charter(roles=[RoleClause(role=role) for role in ("a", "b", "c", "b", "a")]),
+            ["the role a, b is there twice"],
+        ),
         (lambda: charter(roles=["mentor"]), ["roles", "RoleClause"]),
+        (lambda: charter(roles=5), ["roles", "RoleClause"]),
         (lambda: charter(roles={"mentor": ROLE}), ["roles", "RoleClause"]),
         (lambda: charter(policies=[POLICY, POLICY]), ["policy activity", "twice"]),
         (
@@ -64,7 +73,13 @@ def charter(**parts: Any) -> Charter:
             lambda: charter(
                 policies=[POLICY], standing=Standing(policy="activity", active=["good", "fine"])
             ),
-            ["activity", "fine"],
+            ["activity never comes to fine"],
+        ),
+        (
+            lambda: charter(
+                policies=[POLICY], standing=Standing(policy="activity", active=["ok", "fine"])
+            ),
+            ["fine, ok"],
         ),
     ],
 )
@@ -87,6 +102,8 @@ def test_what_makes_no_sense_is_refused_when_it_is_built(
         ("[roles.mentor]\nends = ['gone']", "roles.mentor", "resigned"),
         ("authorities = []", "authorities", "table, not []"),
         ("[vouching]\nlevels = 3", "vouching.levels", "list"),
+        ("[vouching]\nmost = 0", "vouching", "from 1"),
+        ("[vouching]\nmore = 2", "vouching.more", "most"),
         ("[[vouching.levels]]\nname = 'a'\nvouches = 'b'", "vouching.levels[0]", "vouches"),
         ("communities = 1", "communities", "table, not 1"),
         ("[communities.java]", "communities.java", "member"),
@@ -106,6 +123,28 @@ def test_a_mistake_in_a_document_is_named_with_its_place(text: str, place: str, 
     assert caught.value.place == place
     assert told in caught.value.words
     assert "None" not in caught.value.words
+
+
+def test_a_number_may_be_as_large_as_a_million() -> None:
+    """From one seat to so many that none is ever refused."""
+    assert [RoleClause(role="m", seats=seats).seats for seats in (1, 10**6)] == [1, 10**6]
+
+
+@pytest.mark.parametrize(
+    ("clauses", "told"),
+    [
+        ({"authorities": [Authority(fact="no.such", actors=["x"])]}, "no fact no.such"),
+        ({"roles": [RoleClause(role="m", admission=count("no.such") >= 1)]}, "no.such"),
+        ({"member": count("no.such") >= 1}, "no.such"),
+        ({"communities": [("java", count("no.such") >= 1)]}, "no.such"),
+        ({"vouching": Vouching(may=count("no.such") >= 1)}, "no.such"),
+        ({"policies": [Policy("p", cases=[UNKNOWN], otherwise="b")]}, "no.such"),
+    ],
+)
+def test_facts_that_a_ledger_does_not_know_are_named(clauses: dict[str, Any], told: str) -> None:
+    """Wherever a charter looks for them."""
+    with pytest.raises(InvalidPolicy, match=told):
+        charter(**clauses).check(Registry(BUILT_IN))
 
 
 @pytest.mark.parametrize(

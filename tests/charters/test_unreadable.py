@@ -29,6 +29,12 @@ THEN: Final = date(2018, 10, 1)
 def ledger() -> rl.Ledger:
     """A programme, in which later software adopted what this one cannot read."""
     ledger = programme(policies=[POLICY], standing=Standing(policy="p"))
+    adopt_unreadable(ledger)
+    return ledger
+
+
+def adopt_unreadable(ledger: rl.Ledger) -> None:
+    """Adopt, as later software may, what this one cannot read; and state such a policy."""
     recording = ledger._recording
     book = Rulebook(recording.log.codec.registry, ())
     other = evolve(recording, rules=book, kept=KeptWorld())
@@ -39,7 +45,11 @@ def ledger() -> rl.Ledger:
     later.record(
         rl.PolicyStated(policy="q", version="1", document="nonsense =", digest="0"), by="council"
     )
-    return ledger
+
+
+def unreadable(ledger: rl.Ledger) -> rl.Entry:
+    """Return the entry that adopted what cannot be read here."""
+    return [entry for entry in ledger.entries() if entry.name == "charter.adopted"][-1]
 
 
 ASKED: Final[dict[str, Callable[[rl.View], Any]]] = {
@@ -58,8 +68,11 @@ ASKED: Final[dict[str, Callable[[rl.View], Any]]] = {
 def test_what_needs_it_says_why_it_cannot_be_told(ledger: rl.Ledger, asked: str) -> None:
     """Where it is in force, a typed error names the adoption; before, all is as it was."""
     ASKED[asked](ledger.as_of(AFTER))
-    with pytest.raises(rl.Malformed, match="adopted on 2018-08-01, version 9, cannot be read here"):
+    told = "adopted on 2018-08-01, version 9, cannot be read here"
+    with pytest.raises(rl.Malformed, match=told) as raised:
         ASKED[asked](ledger.as_of(THEN))
+    adoption = unreadable(ledger)
+    assert (raised.value.entry_id, raised.value.position) == (adoption.id, adoption.position)
 
 
 def test_what_does_not_need_it_works(ledger: rl.Ledger) -> None:
@@ -82,3 +95,22 @@ def test_another_charter_takes_its_place(ledger: rl.Ledger) -> None:
     assert codes(ledger, fact, THEN) == ()
     assert codes(ledger, report, THEN) == ()
     assert ledger.as_of(THEN).member("ana").membership.standing == "active"
+
+
+def test_what_cannot_be_read_is_named_where_it_refuses() -> None:
+    """The version that is in force, and the entry that adopted it."""
+    ledger = programme()
+    adopt_unreadable(ledger)
+    with pytest.raises(rl.Refused, match="version 9, cannot be read") as raised:
+        ledger.record(rl.ReportFiled(member="ana", activity="a"), by="ana", occurred_at=THEN)
+    (refusal,) = raised.value.refusals
+    assert refusal.entries == (unreadable(ledger).id,)
+
+
+def test_what_it_does_not_govern_is_amended() -> None:
+    """Whoever amends what happened under it is asked by the charter of the day they say."""
+    ledger = programme()
+    report = rl.ReportFiled(member="ana", activity="a")
+    told = ledger.record(report, by="ana", occurred_at=THEN)
+    adopt_unreadable(ledger)
+    assert codes(ledger, rl.EntryRetracted(target=told.id, reason="r"), AFTER) == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 import reps_ledger as rl
 from charters.programmes import AFTER, codes, programme
 from reps_ledger.policies import vouches
-from reps_ledger.policies.charter import RoleClause
+from reps_ledger.policies.charter import RoleClause, Vouching
 
 MENTOR: Final = rl.RoleAssigned(member="ana", role="mentor")
 
@@ -110,3 +110,41 @@ def test_a_waiver_keeps_the_day() -> None:
         fact = rl.RoleAssigned(member="ana", role=role)
         receipt = ledger.record(fact, by="council", occurred_at=AFTER, waiver="why not")
         assert receipt.entries[-1].day == AFTER
+
+
+SCOUT: Final = rl.RoleAssigned(member="ana", role="scout")
+RESIGNED: Final = rl.RoleEnded(member="ana", role="scout", how="resigned")
+VOUCH: Final = rl.Vouched(member="ana", voucher="ben")
+
+
+@pytest.mark.parametrize(
+    ("fact", "clause", "code"),
+    [
+        (MENTOR, "role mentor", "not_admitted"),
+        (RESIGNED, "role scout", "ending_not_allowed"),
+        (VOUCH, "vouch by ben", "may_not_vouch"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("member", "other", "month"),
+    [("ana", "", 7), ("ana", "x", 7), ("ben", "", 7), ("ana", "", 9)],
+    ids=["theirs", "another clause", "another member", "expired"],
+)
+def test_an_exemption_on_record_lifts_its_clause(  # noqa: PLR0917 — what, and which exemption
+    fact: rl.Fact, clause: str, code: str, member: str, other: str, month: int
+) -> None:
+    """While it lasts, for whom it names and for the clause that it names, and for no other."""
+    ledger = programme(
+        (SCOUT, date(2018, 5, 1)),
+        roles=[
+            RoleClause(role="mentor", admission=vouches() >= 1),
+            RoleClause(role="scout", ends=["removed"]),
+        ],
+        vouching=Vouching(may=vouches() >= 3),
+    )
+    exempt = rl.ExemptionGranted(
+        member=member, policy=clause + other, reason="r", expires=datetime(2018, 9, 1, tzinfo=UTC)
+    )
+    ledger.record(exempt, by="council", occurred_at=date(2018, 6, 2))
+    lifted = (member, other, month) == ("ana", "", 7)
+    assert codes(ledger, fact, date(2018, month, 1)) == (() if lifted else (code,))

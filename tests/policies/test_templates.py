@@ -50,6 +50,19 @@ def test_a_parameter_without_a_value_is_named(values: dict[str, str], told: str)
         read_template(TEXT)(**values)
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TEXT, r"no parameter \$colour; it has \$first, \$n, \$name, \$second, \$weeks$"),
+        ("policy = 'p'", r"no parameter \$colour; it has none$"),
+    ],
+)
+def test_a_value_without_a_parameter_is_named(text: str, told: str) -> None:
+    """The error names the first of them, and the parameters that there are."""
+    with pytest.raises(InvalidPolicy, match=told):
+        read_template(text)(colour="red", shape="round")
+
+
 def test_a_template_is_read_from_a_file(tmp_path: Path) -> None:
     """It is the same as its text; a file that is not there is an error that names it."""
     path = tmp_path / "policy.toml"

@@ -7,7 +7,7 @@ once, of an entry that is about to be recorded, and never of one that is there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
 
@@ -62,6 +62,10 @@ class Surroundings(Protocol):
 
     def recorded(self, entry_id: str) -> Entry | None:
         """Return an entry as it was recorded, or None while its part is not at hand."""
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """Ids of entries that were corrected to those of the corrections in their places."""
 
 
 @frozen(kw_only=True)

@@ -42,7 +42,7 @@ from reps_ledger.domain.rules.seats import SEAT, seat_names
 from reps_ledger.domain.rules.words import refuse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from reps_ledger.domain.refusals import Refusal
 
@@ -93,6 +93,11 @@ class World:
     def recorded(self, entry_id: str) -> Entry | None:
         """Return an entry as it was recorded, or None while it is not known."""
         return self.memory.target(entry_id)
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """Ids of entries that were corrected to those of the corrections in their places."""
+        return self.memory.amendments.readings
 
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
@@ -324,6 +329,11 @@ class _Place:
     def recorded(self, entry_id: str) -> Entry | None:
         """Return an entry as it was recorded, or None while it is not known."""
         return self.world.memory.target(entry_id)
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """Ids of entries that were corrected to those of the corrections in their places."""
+        return self.world.readings
 
 
 _NO_RULE = Rule(name="")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -59,12 +60,9 @@ def _is_count(_: object, attribute: Attribute[Any], value: Any) -> None:
         raise InvalidPolicy(f"{attribute.name} is a whole number from 1, not {value!r:.40}")
 
 
-def _list_of(kind: type) -> Any:
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
-            raise InvalidPolicy(f"{attribute.name} holds {kind.__name__} values")
-
-    return check
+def _is_list_of(kind: type, _: object, attribute: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
+        raise InvalidPolicy(f"{attribute.name} holds {kind.__name__} values")
 
 
 @frozen(kw_only=True)
@@ -146,7 +144,9 @@ class Vouching:
 
     may: Condition | None = field(default=None, validator=_enforced)
     most: int | None = field(default=None, validator=_is_count)
-    levels: tuple[Level, ...] = field(default=(), converter=kept, validator=_list_of(Level))
+    levels: tuple[Level, ...] = field(
+        default=(), converter=kept, validator=partial(_is_list_of, Level)
+    )
 
     def __attrs_post_init__(self) -> None:
         numbers = [level.vouches for level in self.levels]
@@ -218,13 +218,15 @@ class Charter:
     member: Condition | None = field(default=None, validator=_is_condition)
     communities: tuple[tuple[str, Condition], ...] = field(default=(), converter=_by_name)
     roles: tuple[RoleClause, ...] = field(
-        default=(), converter=_by_name, validator=_list_of(RoleClause)
+        default=(), converter=_by_name, validator=partial(_is_list_of, RoleClause)
     )
     vouching: Vouching | None = field(default=None, validator=of_type(Vouching, "vouching"))
     authorities: tuple[Authority, ...] = field(
-        default=(), converter=_by_name, validator=_list_of(Authority)
+        default=(), converter=_by_name, validator=partial(_is_list_of, Authority)
     )
-    policies: tuple[Policy, ...] = field(default=(), converter=kept, validator=_list_of(Policy))
+    policies: tuple[Policy, ...] = field(
+        default=(), converter=kept, validator=partial(_is_list_of, Policy)
+    )
     standing: Standing | None = field(default=None, validator=of_type(Standing, "standing"))
 
     @communities.validator

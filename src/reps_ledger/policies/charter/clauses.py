@@ -111,8 +111,8 @@ def room_for_vouch(
     received = [
         s for s in member.dossier.spans("vouch.given") if s.entry.fact.member == fact.member
     ]
-    later = sorted(span.start for span in received if span.start > member.at)
-    for moment in (member.at, *later):  # told late, it counts beside those that came after it
+    moments = {member.at, *(max(member.at, span.start) for span in received)}
+    for moment in sorted(moments):  # told late, it counts beside those that came after it
         standing = [span for span in received if span.holds(moment)]
         if clause.most is not None and len(standing) >= clause.most:
             words = f"{fact.member} has {_vouches(len(standing))}; {title(charter)} allows no more"
@@ -129,12 +129,7 @@ def _asked(
     code: str, words: str, condition: Condition, *, by: str, clause: str, subject: Subject
 ) -> Iterator[Refusal]:
     """Refuse whom a condition does not hold of, and say what is missing."""
-    policy = Policy(
-        clause,
-        cases=[when(condition).then("yes")],
-        otherwise="no",
-        scale=["yes", "no"],
-    )
+    policy = Policy(clause, cases=[when(condition).then("yes")], otherwise="no")
     verdict = evaluate(policy, subject)
     if verdict.outcome == "yes":
         return

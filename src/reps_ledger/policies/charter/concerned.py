@@ -28,7 +28,7 @@ class Concerned:
     def member(self, member: str) -> Dossier:
         """Return what is known of somebody concerned."""
         entries = self.known.entries(history_part(member, self.types))
-        return Dossier(member, entries or ())
+        return Dossier(member, entries or (), readings=self.known.readings)
 
     def everyone(self) -> Iterable[Dossier]:
         """Refuse: nobody else is known here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import fields
@@ -157,20 +158,16 @@ def _communities(value: object, place: str) -> tuple[tuple[str, Any], ...]:
     return tuple(found)
 
 
-def _named(kind: type[T], key: str) -> Callable[[object, str], tuple[T, ...]]:
-    """Make a reader of tables by name, such as ``roles.mentor``."""
-
-    def read(value: object, place: str) -> tuple[T, ...]:
-        table = _table(value, place)
-        known = {attribute.name for attribute in fields(kind)} - {key}  # type: ignore[arg-type]
-        found = []
-        for name in table:
-            here = f"{place}.{name}"
-            inner = checked_table(table[name], known, here)
-            found.append(read_fields(kind, {key: name, **inner}, here))
-        return tuple(found)
-
-    return read
+def _named(kind: type[T], key: str, value: object, place: str) -> tuple[T, ...]:
+    """Read tables by name, such as ``roles.mentor``."""
+    table = _table(value, place)
+    known = {attribute.name for attribute in fields(kind)} - {key}  # type: ignore[arg-type]
+    found = []
+    for name in table:
+        here = f"{place}.{name}"
+        inner = checked_table(table[name], known, here)
+        found.append(read_fields(kind, {key: name, **inner}, here))
+    return tuple(found)
 
 
 def _vouching(value: object, place: str) -> Vouching:
@@ -204,9 +201,9 @@ def _table(value: object, place: str) -> dict[str, Any]:
 _READERS: dict[str, Callable[[object, str], Any]] = {
     "member": read_condition,
     "communities": _communities,
-    "roles": _named(RoleClause, "role"),
+    "roles": partial(_named, RoleClause, "role"),
     "vouching": _vouching,
-    "authorities": _named(Authority, "fact"),
+    "authorities": partial(_named, Authority, "fact"),
     "policies": _policies,
     "standing": _standing,
 }

@@ -15,7 +15,6 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.facts import (
     CharterAdopted,
-    EntryRetracted,
     Fact,
     PolicyStated,
     Registry,
@@ -52,7 +51,7 @@ from reps_ledger.policies.charter.enforcing import types_read
 from reps_ledger.policies.charter.seating import seating
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import holds
-from reps_ledger.policies.subject import Dossier, Subject
+from reps_ledger.policies.subject import Subject
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -60,7 +59,6 @@ if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.rules.governance import Act, Surroundings
     from reps_ledger.domain.rules.parts import Parts
-    from reps_ledger.policies.language.conditions import Condition
 
 __all__ = ["adopted_charter", "charter_of", "effective_from", "governance", "in_force", "readable"]
 
@@ -177,7 +175,7 @@ class _Court:
         self, entry: Entry, fact: Fact, charter: Charter, known: Surroundings
     ) -> Iterator[Refusal]:
         yield from self._authority(entry, entry.occurred_at, charter, known)
-        if isinstance(entry.fact, EntryRetracted) or not changes_something(entry, known):
+        if not changes_something(entry, known):
             return
         match fact:
             case RoleAssigned():
@@ -185,7 +183,7 @@ class _Court:
             case RoleEnded(member=member, role=role):
                 clause = charter.role(role)
                 if clause is not None:
-                    subject = self._subject(member, None, entry.occurred_at, known)
+                    subject = self._subject(member, types_read(None), entry.occurred_at, known)
                     if not is_waived(role_clause(fact), subject):
                         yield from ending(fact, clause, charter)
             case Vouched():
@@ -197,11 +195,12 @@ class _Court:
         clause = charter.role(fact.role)
         if clause is None:
             return
-        subject = self._subject(fact.member, clause.looked_at, entry.occurred_at, known)
+        read = types_read(clause.looked_at)
+        subject = self._subject(fact.member, read, entry.occurred_at, known)
         if not is_waived(role_clause(fact), subject):
             yield from admitting(entry, fact, clause, charter, subject)
         if clause.seats is not None:
-            yield from seating(_as_said(entry, fact), fact, clause.seats, known)
+            yield from seating(replace(entry, fact=fact), fact, clause.seats, known)
 
     def _vouched(
         self, entry: Entry, fact: Vouched, charter: Charter, known: Surroundings
@@ -209,11 +208,10 @@ class _Court:
         if charter.vouching is None:
             return
         at = entry.occurred_at
-        entries = known.entries(history_part(fact.member, _VOUCHES)) or ()
-        member = Subject(Dossier(fact.member, entries), at, self.zone, Concerned(known, _VOUCHES))
+        member = self._subject(fact.member, _VOUCHES, at, known)
         if is_waived(vouch_clause(fact), member):
             return
-        voucher = self._subject(fact.voucher, charter.vouching.may, at, known)
+        voucher = self._subject(fact.voucher, types_read(charter.vouching.may), at, known)
         yield from voucher_may(fact, charter.vouching, charter, voucher)
         yield from room_for_vouch(fact, charter.vouching, charter, member)
 
@@ -234,7 +232,7 @@ class _Court:
                     return True
                 if authority.when is None:
                     return False
-                subject = self._subject(actor, authority.when, at, known)
+                subject = self._subject(actor, types_read(authority.when), at, known)
                 return holds(authority.when, subject)
 
             if may(entry.by) or (entry.by in authority.agents and may(entry.on_behalf_of)):
@@ -277,9 +275,9 @@ class _Court:
             )
 
     def _subject(
-        self, member: str, condition: Condition | None, at: datetime, known: Surroundings
+        self, member: str, types: frozenset[str], at: datetime, known: Surroundings
     ) -> Subject:
-        others = Concerned(known, types_read(condition))
+        others = Concerned(known, types)
         return Subject(others.member(member), at, self.zone, others)
 
 
@@ -320,10 +318,6 @@ def readable(adoption: Entry) -> Charter | None:
         return charter_of(adoption.fact.document)
     except InvalidInput:
         return None  # adopted before anybody read it, or by a later version of this software
-
-
-def _as_said(entry: Entry, fact: Fact) -> Any:
-    return entry if entry.fact is fact else replace(entry, fact=fact)
 
 
 def _because_of(refusal: Refusal, adoption: Entry) -> Refusal:

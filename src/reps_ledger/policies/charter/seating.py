@@ -34,7 +34,8 @@ def seating(entry: Entry, fact: RoleAssigned, limit: int, known: Surroundings) -
     found = [*rule.judge(entry, *(known.state(part) for part in rule.parts(fact, known)))]
     sat = known.entries(SEAT.part(*seat_names(fact.role, fact.community))) or ()
     others = {each.fact.member for each in sat} - {fact.member}
-    for moment in sorted({e.occurred_at for e in sat if e.occurred_at > entry.occurred_at}):
+    # Of one instant too: a correction stands where its target did, before the rest of that day.
+    for moment in sorted({e.occurred_at for e in sat if e.occurred_at >= entry.occurred_at}):
         if found:
             break
         if _life(fact.member, moment, known, entry).held(fact.role, fact.community, moment):

@@ -64,7 +64,7 @@ def read_policy(table: object, place: str = "") -> Policy:
     values["cases"] = _tables(found.get("cases", []), Case, _at(place, "cases"))
     if "notices" in found:
         values["notices"] = _tables(found["notices"], Notice, _at(place, "notices"))
-    return _build(Policy, values, place, read={"cases", "notices"})
+    return _build(Policy, values, place)
 
 
 def _tables(value: object, kind: type[T], place: str) -> tuple[T, ...]:
@@ -129,20 +129,16 @@ def _conditions(value: object, place: str) -> tuple[Condition, ...]:
 def read_fields(kind: type[T], value: object, place: str, **read: Any) -> T:
     """Read a value of one of our own types from a table of its fields; some may be read."""
     table = checked_table(value, {attribute.name for attribute in fields(kind)}, place)  # type: ignore[arg-type]
-    return _build(kind, {**table, **read}, place, read=read)
+    return _build(kind, {**table, **read}, place)
 
 
-def _build(
-    kind: type[T], table: dict[str, Any], place: str, read: typing.Collection[str] = ()
-) -> T:
+def _build(kind: type[T], table: dict[str, Any], place: str) -> T:
     hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
     values: dict[str, Any] = {}
     for attribute in fields(kind):  # type: ignore[arg-type]  # every kind is an attrs class
         name = attribute.name
         if name in table:
-            here = _at(place, name)
-            item = table[name]
-            values[name] = item if name in read else _value(hints[name], item, here)
+            values[name] = _value(hints[name], table[name], _at(place, name))
         elif attribute.default is NOTHING:
             raise InvalidPolicy(f"{name} is missing", place=place)
     with at_place(place):
@@ -155,15 +151,14 @@ def _hints(kind: type) -> dict[str, Any]:
 
 
 def _value(hint: Any, value: object, place: str) -> Any:
-    """Read a field by the type that it is to have; validators judge plain values."""
+    """Read a field by the type that it is to have; validators judge plain values, and read ones."""
     if hint == Window:
         return _window(value, place)
     options = typing.get_args(hint) if typing.get_origin(hint) is UnionType else (hint,)
     for option in options:
         if option in _READERS:
             return _READERS[option](value, place)
-    with at_place(place):
-        return tuple(value) if isinstance(value, list) else value
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _width(value: object, place: str) -> Width:
@@ -184,7 +179,7 @@ def _date(value: object, place: str) -> date:
 
 def _measure(value: object, place: str) -> Measure:
     table = _table(value, place)
-    if len(table) != 1 or not table.keys() <= MEASURES.keys():
+    if len(table) != 1 or not table.keys() & MEASURES.keys():
         words = f"a measure is one of {', '.join(MEASURES)}, with its table"
         raise InvalidPolicy(words, place=place)
     (name,) = table
@@ -217,7 +212,7 @@ def _facts(value: object, place: str) -> Facts:
         WhoFilter(name, read_condition(who[name], _at(_at(place, "who"), name)))
         for name in sorted(who)
     )
-    return _build(Facts, table, place, read={"where", "who"})
+    return _build(Facts, table, place)
 
 
 def _filter(value: object, name: str, place: str) -> Filter:
