@@ -173,6 +173,11 @@ def test_a_condition_holds_from_its_beginning_up_to_its_end(
     begun = moment(start)
     assert not so(begun - TICK)
     assert so(begun)
+    assert condition.find(subject.moved(begun)).entries == (("e0",) if told else ())
+    assert condition.find(subject.moved(begun - TICK)).holds is False
+    edges = set(condition.edges(subject))
+    assert begun in edges
+    assert end is None or moment(end) in edges
     if end is None:
         assert so(moment("2030-01-01"))
     else:
