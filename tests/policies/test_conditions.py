@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from attrs import evolve
@@ -173,9 +173,10 @@ def test_a_condition_holds_from_its_beginning_up_to_its_end(
     begun = moment(start)
     assert not so(begun - TICK)
     assert so(begun)
-    assert condition.find(subject.moved(begun)).entries == (("e0",) if told else ())
-    assert condition.find(subject.moved(begun - TICK)).holds is False
-    edges = set(condition.edges(subject))
+    leaf: Any = condition  # each is one leaf of a tree
+    assert leaf.find(subject.moved(begun)).entries == (("e0",) if told else ())
+    assert leaf.find(subject.moved(begun - TICK)).holds is False
+    edges = set(leaf.edges(subject))
     assert begun in edges
     assert end is None or moment(end) in edges
     if end is None:
