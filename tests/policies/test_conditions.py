@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import evolve
@@ -22,8 +23,10 @@ from reps_ledger.policies import (
     held,
     holds,
     in_community,
+    in_outcome,
     is_member,
     joined,
+    months,
     noticed,
     on_leave,
     on_or_after,
@@ -389,3 +392,77 @@ def test_a_decision_is_of_a_review_that_was_open() -> None:
     assert not so(previously("good"), (decision, "2018-09-01"), (opening, "2018-10-02"))
     assert not so(previously("good"), (decision, "2018-09-01"), (opening, "2018-09-02"))
     assert so(previously("good"), (opening, "2018-09-01"), (decision, "2018-09-01"))
+
+
+def found(condition: Condition, *told: Told, at: str = "2018-10-01") -> tuple[str, ...]:
+    """Return by which entries a condition is found to hold or not."""
+    leaf: Any = condition
+    entries: tuple[str, ...] = leaf.find(about(*told, at=at)).entries
+    return entries
+
+
+def test_the_evidence_of_a_notice_is_what_was_sent_and_heard() -> None:
+    """The last of that stage, and their last act since or every answer to it."""
+    told = nudge(1, "2018-08-01"), nudge(2, "2018-09-01")
+    assert found(noticed("nudge"), *told) == ("e1",)
+    acts = (REPORT, "2018-09-02"), (REPORT, "2018-09-03")
+    assert found(noticed(heard=False), *told, *acts) == ("e1", "e3")
+    answers = answer(2, "2018-09-02"), answer(1, "2018-09-03"), answer(2, "2018-09-04")
+    assert found(noticed(heard=True), *told, *answers) == ("e1", "e2", "e4")
+    leaf: Any = noticed()
+    assert leaf.find(about(at="2018-10-01")).holds is False
+
+
+def test_a_notice_was_sent_so_long_ago_in_the_zone() -> None:
+    """A month ago is a month of the ledger's days."""
+    zone = ZoneInfo("Pacific/Auckland")
+    sent = moment("2018-03-01", zone)
+    fact = rl.NoticeSent(member="ana", notice="n1", stage="nudge", policy="p")
+    subject = about((fact, sent), at=moment("2018-04-01", zone), zone=zone)
+    asked = noticed(ago=months(1))
+    assert conditions.holds(asked, subject)
+    assert not conditions.holds(asked, subject.moved(subject.at - TICK))
+
+
+def test_the_evidence_of_an_outcome_is_when_it_began_and_was_last_confirmed() -> None:
+    """Decisions of other people and of other policies are none, wherever they stand among them."""
+    other: list[Told] = [
+        (rl.ReviewOpened(member="ben", review="r9", policy="p"), "2018-03-01"),
+        (rl.ReviewDecided(member="ben", review="r9", outcome="bad"), "2018-03-01"),
+    ]
+    told = [
+        *decided("r1", "bad", "2018-02-01"),
+        *decided("r2", "good", "2018-03-01"),
+        *other,
+        *decided("r3", "ugly", "2018-04-01", policy="q"),
+        *decided("r4", "good", "2018-05-01"),
+    ]
+    assert found(previously("good"), *told) == ("e3", "e9")
+    assert found(previously("bad"), *told) == ("e3", "e9")
+    assert found(previously("bad"), *told, at="2018-02-15") == ("e1",)
+    assert found(previously("good")) == ()
+    leaf: Any = previously("good")
+    assert leaf.find(about(at="2018-10-01")).holds is False
+    edges = leaf.edges(about(*told, at="2018-01-01"))
+    assert edges == [moment(day) for day in ("2018-02-01", "2018-03-01", "2018-05-01")]
+
+
+def test_a_first_review_knows_of_no_previous_outcome() -> None:
+    """Where reviews are computed one after another, decisions that were recorded are not asked."""
+    told = decided("r1", "good", "2018-03-01")
+    subject = about(*told, at="2018-10-01", previous=Previous("", moment("2018-01-01")))
+    assert not conditions.holds(previously("good"), subject)
+    assert not conditions.holds(in_outcome() >= weeks(1), subject)
+
+
+def test_what_is_asked_of_a_notice_is_said() -> None:
+    """What was heard, what was not, and that there never was one."""
+    assert noticed("nudge").denial() == "a nudge under this policy was never sent to them"
+    asked = noticed("nudge", ago=weeks(1), heard=True)
+    assert asked.words() == (
+        "their last nudge under this policy was sent at least 1 week ago (they answered it)"
+    )
+    assert asked.denial() == f"it is not so that {asked.words()}"
+    named = noticed("their last", policy="their last")
+    assert named.denial() == 'a "their last" under "their last" was never sent to them'
+    assert retired("emeritus").denial() == "they are not retired (emeritus)"

@@ -202,10 +202,11 @@ def _covers(of: Facts, own: Facts, community: str | None) -> bool:
     theirs: dict[str, set[Any]] = {item.name: {*item.values} for item in of.where}
     if community is not None:
         theirs["community"] = {community} & theirs.get("community", {community})
-    unasked = {"announced", "passive"} & mine.keys() - theirs.keys()
+    # What is announced or passive is part of a total that asks for it alone.
+    unasked = {name for name in ("announced", "passive") if True in mine.get(name, ())}
     return (
         {*own.kinds} <= {*of.kinds}
-        and not unasked
+        and unasked <= theirs.keys()
         and all(name in mine and mine[name] <= values for name, values in theirs.items())
         and {*of.who} <= {*own.who}
         and (not of.sources or (own.sources != () and {*own.sources} <= {*of.sources}))
