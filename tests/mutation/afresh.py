@@ -43,16 +43,19 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
         if time.monotonic() - start > runner.limit:
             return verdicts[name]
         found = finders[name.rpartition(".")[0]]
-        first = [test for test, _ in found.most_common(20)]
-        command = [sys.executable, "-m", "mutation", "--afresh", name, *first]
-        try:
-            done = subprocess.run(
-                command, capture_output=True, check=False, timeout=patience, text=True
-            )
-        except subprocess.TimeoutExpired:
-            return "timeout"
-        found.update(_FAILED.findall(done.stdout))
-        return "survived" if done.returncode == 0 else "killed"
+        # What found others of the module is tried by itself, before all that there is.
+        for tests in ([test for test, _ in found.most_common(20)], []):
+            command = [sys.executable, "-m", "mutation", "--afresh", name, *tests]
+            try:
+                done = subprocess.run(
+                    command, capture_output=True, check=False, timeout=patience, text=True
+                )
+            except subprocess.TimeoutExpired:
+                return "timeout"
+            found.update(_FAILED.findall(done.stdout))
+            if done.returncode:
+                return "killed"
+        return "survived"
 
     with ThreadPoolExecutor(runner.workers) as pool:
         for name, verdict in zip(late, pool.map(again, late), strict=True):
@@ -60,25 +63,24 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
             runner.report.save()
 
 
-def run_afresh(name: str, first: list[str]) -> int:
-    """Run the tests of one mutant, which is there when the first module is imported."""
+def run_afresh(name: str, tests: list[str]) -> int:
+    """Run tests, by default all, for one mutant, which is there when the first is imported."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     set_mutant_under_test(name)
     arguments = ["-x", "-q", "-rf", "--tb=native", "-p", "no:cacheprovider"]
-    selection = config().pytest_add_cli_args_test_selection
-    return pytest.main([*arguments, *selection], plugins=[_Sorted(first)])
+    selection = tests or config().pytest_add_cli_args_test_selection
+    return pytest.main([*arguments, *selection], plugins=[_QuickFirst()])
 
 
-class _Sorted:
-    """A pytest plugin that runs first what found others of the module, then quick tests.
+class _QuickFirst:
+    """A pytest plugin that runs quick tests first.
 
     It keeps them all: which of them look at what was made while importing, nobody knows.
     """
 
-    def __init__(self, first: list[str]) -> None:
-        self.first = set(first)
+    def __init__(self) -> None:
         self.known = json.loads(KEPT.read_text("utf-8"))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Sort them."""
-        items.sort(key=lambda item: (item.nodeid not in self.first, self.known[item.nodeid][1]))
+        items.sort(key=lambda item: self.known[item.nodeid][1])
