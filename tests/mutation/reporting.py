@@ -28,11 +28,17 @@ class Report:
         prints = {path: print_of([path]) for path in set(names.values())}
         self._prints = {name: prints[path] for name, path in names.items()}
         self._before = json.loads(_KEPT.read_text("utf-8")) if _KEPT.exists() else {}
+        self._paths = names
+        self._changed = {
+            names[name]
+            for name, (_, of) in self._before.items()
+            if name in names and of != self._prints[name]
+        }
 
     def tried(self, name: str) -> str | None:
-        """What was found out about a mutant before, if it was tried."""
+        """What was found out about a mutant before, if it or others of its file were tried."""
         if name not in self._before:
-            return None
+            return _CHANGED if self._paths[name] in self._changed else None
         verdict, of = self._before[name]
         return str(verdict) if of == self._prints[name] else _CHANGED
 
