@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -24,6 +24,9 @@ from reps_ledger.policies.catalogue import (
     version_control,
 )
 from reps_ledger.policies.checking import warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 POLICIES: Final = [policy for rule in CATALOGUE for policy in rule.policies]
 BY_NAME: Final = [pytest.param(policy, id=f"{policy.name} {policy.version}") for policy in POLICIES]
@@ -179,3 +182,21 @@ def test_one_vouch_a_pair() -> None:
         ledger.record(vouch, by="ben", occurred_at=date(2018, 2, 1))
         with pytest.raises(rl.Refused):
             ledger.record(vouch, by="ben", occurred_at=date(2018, 3, 1))
+
+
+@pytest.mark.parametrize(
+    ("made", "of", "instead"),
+    [
+        (reviewer_of, "kubelet", "scheduler"),
+        (approver_of, "kubelet", "scheduler"),
+        (version_control, "hg", "cvs"),
+        (lambda group: group_membership(group, 365), "privacy", "rust"),
+    ],
+)
+def test_a_rule_for_another_is_the_listed_one_with_its_name(
+    made: Callable[[str], Policy], of: str, instead: str
+) -> None:
+    """Nothing else differs: not its version, source, reasons or notices."""
+    (one,) = (policy for policy in POLICIES if policy.name == made(of).name)
+    assert dumps(made(of)) == dumps(one)
+    assert dumps(made(instead)) == re.sub(rf"\b{of}\b", instead, dumps(one))
