@@ -23,6 +23,7 @@ from reps_ledger.policies import (
     members,
     months,
     on_leave,
+    organisation_of,
     reports,
     tenure,
     time_since,
@@ -129,6 +130,7 @@ def test_every_count_takes_a_window() -> None:
     assert value(distinct("areas", "report.filed", within=lately), subject) == 1
     assert value(distinct("month", "report.filed", within=lately), subject) == 1
     assert value(total("amount", "report.filed", within=lately), subject) == 1
+    assert value(distinct(organisation_of("voucher"), "vouch.given", within=lately), subject) == 0
     assert value(vouches(within=lately), subject) == 0
     assert value(vouches(within=months(6)), subject) == 1
 
@@ -171,6 +173,10 @@ def test_filters_may_be_given_in_a_mapping() -> None:
     subject = about(*JUNE_AND_SEPTEMBER, report("2018-09-21", activity="talk"), at=AT)
     assert evidence(reports(where={"activity": "talk"}), subject) == ("e2",)
     assert evidence(reports(areas="web"), subject) == ("e0",)
+    (areas,) = reports(areas=("web", "design")).facts.where
+    assert areas.takes("web")
+    assert areas.takes(("l10n", "web"))  # a list, as the field has it, holds one of them
+    assert not areas.takes(("l10n", "qa"))
     assert evidence(reports(amount={1, 2}), subject) == ("e0", "e1")
 
 
