@@ -230,3 +230,9 @@ def test_measures_that_differ_are_told_apart_at_once() -> None:
     """Kinds that are made of the same parts do not share their hash, nor different parts."""
     several = [members(), largest_share(), members(on_leave()), count("report.filed"), tenure()]
     assert len({hash(measure) for measure in several}) == len(several)
+
+
+def test_a_person_is_no_organisation_of_the_same_name() -> None:
+    """Who has none counts as one of their own, whatever they are called."""
+    subject = about(works_for("ben", "acme"), vouched("ana", "ben"), vouched("ana", "acme"), at=AT)
+    assert value(distinct(organisation_of("voucher"), "vouch.given"), subject) == 2

@@ -31,6 +31,7 @@ from reps_ledger.policies.language.checks import of_type, one_of
 from reps_ledger.policies.language.conditions import Not
 from reps_ledger.policies.language.counts import Count
 from reps_ledger.policies.language.filters import Filter, WhoFilter, is_list_of
+from reps_ledger.policies.language.measures import Compare
 from reps_ledger.policies.language.selections import Facts
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ def test_a_part_is_from_nothing_to_all() -> None:
     """Both included; the words name what is too much."""
     for part in (0, 0.25, 1, 1.0):
         assert (largest_share() >= part).threshold == part
+        largest_share().check("at_least", float(part))
     with pytest.raises(InvalidPolicy, match=r"not 1\.5"):
         largest_share() >= 1.5  # noqa: B015 — it raises
 
@@ -110,6 +112,10 @@ NAMED: Final[dict[str, tuple[Callable[[], Any], str]]] = {
     "several numbers as filters": (
         lambda: Facts(kinds="report.filed", where=[5, 4]),
         r"where is a list of filters, not \(5, 4\)",
+    ),
+    "an unknown comparison": (
+        lambda: Compare(reports(), "about", 3),
+        "'about' is no comparison; use one of at_least, more_than, at_most, less_than, exactly",
     ),
     "no list of filters": (
         lambda: Facts(kinds="report.filed", who=4),

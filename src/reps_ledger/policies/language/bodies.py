@@ -124,7 +124,7 @@ class LargestShare(NumberMeasure):
 
     def measure(self, subject: Subject) -> Measured:
         found = counted(self.among, subject)
-        counts: Counter[Any] = Counter()
+        counts: Counter[str] = Counter()
         for one, _ in found:
             counts.update(set(organisations(one)))
         part = Fraction(max(counts.values(), default=0), len(found)) if found else Fraction()
