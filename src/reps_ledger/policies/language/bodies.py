@@ -56,7 +56,7 @@ def counted_edges(among: Condition | None, subject: Subject) -> Iterable[datetim
         one = subject.of(dossier)
         yield from (entry.occurred_at for entry in dossier.of_kind("member.joined"))
         if subject.dossier.is_community:
-            yield from InCommunity(subject.dossier.name).edges(one)
+            yield from InCommunity().edges(one)  # whichever it is
         if among is not None:
             for leaf in leaves(among):
                 yield from leaf.edges(one)
@@ -124,7 +124,7 @@ class LargestShare(NumberMeasure):
 
     def measure(self, subject: Subject) -> Measured:
         found = counted(self.among, subject)
-        counts: Counter[Any] = Counter()
+        counts: Counter[str] = Counter()
         for one, _ in found:
             counts.update(set(organisations(one)))
         part = Fraction(max(counts.values(), default=0), len(found)) if found else Fraction()

@@ -21,7 +21,6 @@ __all__ = [
     "is_names",
     "is_place",
     "is_prose",
-    "is_ratio",
     "kept",
     "of_type",
     "one_of",
@@ -80,13 +79,6 @@ def is_date_or_none(_: object, attribute: Attribute[Any], value: Any) -> None:
         raise InvalidPolicy(f"{attribute.name} is a date such as 2018-10-01, not {value!r:.60}")
     if not date.min.year < value.year < date.max.year:  # in some zone it may not be an instant
         raise InvalidPolicy(f"{attribute.name} is too near the end of the calendar: {value}")
-
-
-def is_ratio(_: object, attribute: Attribute[Any], value: Any) -> None:
-    """Validate a part of a whole, or None."""
-    if value is None or (type(value) in {int, float} and 0 < value <= 1):
-        return
-    raise InvalidPolicy(f"{attribute.name} is a part of the whole, above 0 and up to 1")
 
 
 def one_of(*options: object) -> Callable[[object, Attribute[Any], Any], None]:

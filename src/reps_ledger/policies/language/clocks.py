@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
@@ -139,11 +139,9 @@ class Tenure(ClockMeasure):
         yield from passing(starts, threshold, subject)
 
 
-def is_role(fact: object, role: str, community: str | None) -> bool:
-    """Whether a fact is about a role in a community; None for any, "" for the programme's own."""
-    if getattr(fact, "role", None) != role:
-        return False
-    return community is None or (getattr(fact, "community", None) or "") == community
+def is_role(given: Any, role: str, community: str | None) -> bool:
+    """Whether a role that was given is one in a community; None for any, "" for no community."""
+    return given.role == role and (community is None or (given.community or "") == community)
 
 
 def role_words(role: str, community: str | None) -> str:

@@ -182,7 +182,7 @@ class Distinct(NumberMeasure):
             organisation
             for person in values
             for organisation in organisations(subject.other(person, entry.occurred_at))
-            or [("person", person)]
+            or [(person,)]  # no text, so that it is nobody's organisation
         ]
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
@@ -191,8 +191,7 @@ class Distinct(NumberMeasure):
 
 def organisations(subject: Subject) -> list[Any]:
     """Return the organisations that somebody belongs to."""
-    spans = subject.standing("affiliation.started")
-    return [("organisation", span.entry.fact.organisation) for span in spans]
+    return [span.entry.fact.organisation for span in subject.standing("affiliation.started")]
 
 
 @frozen(eq=False)
