@@ -153,11 +153,11 @@ def _is_whole(measure: Measure) -> bool:
 def _ceilings(measure: Measure, sizes: set[Fraction]) -> set[Fraction]:
     """Return what thresholds may be lowered to, where they are more.
 
-    Every part of an empty total is 0, and parts of a large one may all be the cap of the share.
+    Every part of an empty total is 0, and all parts of a large one may be the share's cap.
     """
     if not isinstance(measure, Share):
         return {max(sizes)}
-    return {Fraction(0), max(sizes)} if measure.at_most is None else {Fraction(0), *sizes}
+    return {Fraction(0), max(sizes)} if measure.at_most is None else sizes
 
 
 def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
