@@ -11,7 +11,7 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import TICK, about, moment
-from policies.test_shortfalls import the_need, ways
+from policies.test_shortfalls import DECIDED, the_need, ways
 from reps_ledger.policies import (
     Condition,
     count,
@@ -20,6 +20,7 @@ from reps_ledger.policies import (
     facts,
     following,
     has_account,
+    in_outcome,
     joined,
     preceding,
     reports,
@@ -31,6 +32,7 @@ from reps_ledger.policies import (
     total,
     vouches,
     weeks,
+    years,
 )
 from reps_ledger.policies.language.windows import Between
 
@@ -77,6 +79,7 @@ EARLIER: Final[Told] = (rl.ReportFiled(member="ana", activity="event"), "2018-05
         (has_account(), []),
         (joined(before=date(2018, 10, 2)), []),
         (joined(kind="staff"), []),
+        (in_outcome() < weeks(1), DECIDED),
         (vouches() < 1, [VOUCH]),
         (distinct("voucher", STANDING, within=OVER) < 1, [VOUCH]),
         (reports(**AFTER_COURSES) < 1, [COURSE, REPORT]),
@@ -107,6 +110,7 @@ def test_what_somebody_may_record_is_a_way(condition: Condition, told: list[Told
         (share(reports(within=OVER), "report.filed") <= 0.5, [REPORT]),
         (~(tenure() >= weeks(4)), [JOINED]),
         (~(time_since("report.filed", which="first") >= days(1)), [REPORT]),
+        (tenure() >= years(9_000), [JOINED]),
         (~has_account(), [JOINED]),
         (~has_account(), [JOINED, LINKED]),
         (joined(before=date(2018, 10, 1)), []),
@@ -131,7 +135,7 @@ def test_what_somebody_may_record_is_a_way(condition: Condition, told: list[Told
     ids=str,
 )
 def test_what_nobody_can_record_any_more_is_none(condition: Condition, told: list[Told]) -> None:
-    """What a closed window holds, what is first, and what began, stays as it is."""
+    """What a window that closed holds, what is first and what began stay; calendars end."""
     assert ways(condition, about(*told, at=AT)) == ()
 
 
@@ -174,6 +178,7 @@ MANY: Final[list[tuple[Condition, list[Told], int | Fraction, str]]] = [
         "1 fewer vouch",
     ),
     (total("amount", "report.filed") >= 3, [REPORT], Fraction(2), "2 more in "),
+    (total("amount", "report.filed") >= 1.5, [REPORT], Fraction(1, 2), "0.5 more in "),
     (
         total("amount", "report.filed", within=since_last(facts("course.completed"))) <= 0.5,
         [COURSE, REPORT],
