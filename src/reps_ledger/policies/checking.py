@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
+from math import floor
 from typing import Any
 
 from attrs import frozen
@@ -20,8 +21,10 @@ from reps_ledger.policies.language.counts import Count
 from reps_ledger.policies.language.measures import (
     Compare,
     Measure,
+    NumberMeasure,
     compare,
 )
+from reps_ledger.policies.language.shares import Share
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import Always, Rolling
 from reps_ledger.policies.policy import Policy
@@ -111,11 +114,15 @@ def _possible(world: _World) -> bool:
         for family in _families(comparisons):
             counted = isinstance(measure, Count)
             sizes = all_sizes if counted else {_size(leaf.threshold) for leaf, _ in family}
-            step = not counted and not getattr(measure, "stepwise", False)
-            left = [value for value in _candidates(sizes, between=step) if _all_so(family, value)]
+            left = [
+                value
+                for most in _ceilings(measure, sizes)
+                for value in _candidates(sizes, whole=_is_whole(measure))
+                if _all_so(family, value, most)
+            ]
             if not left:
                 return False
-            if isinstance(measure, Count):
+            if counted:
                 values[measure] = left
     return all(_rising([values[measure] for measure in chain]) for chain in _chains(values))
 
@@ -137,25 +144,40 @@ def _size(threshold: Any) -> Fraction:
     return Fraction(str(threshold))
 
 
-def _candidates(sizes: set[Fraction], *, between: bool) -> list[Fraction]:
+def _is_whole(measure: Measure) -> bool:
+    """Whether what is compared with thresholds is a whole number; a share is of any total."""
+    numbered = isinstance(measure, NumberMeasure) and measure.stepwise
+    return numbered and not isinstance(measure, Share)
+
+
+def _ceilings(measure: Measure, sizes: set[Fraction]) -> set[Fraction]:
+    """Return what thresholds may be lowered to, where they are more.
+
+    Every part of an empty total is 0, and all parts of a large one may be the share's cap.
+    """
+    if not isinstance(measure, Share):
+        return {max(sizes)}
+    return {Fraction(0), max(sizes)} if measure.at_most is None else sizes
+
+
+def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
     """Return values from every stretch that thresholds part, in order.
 
     Args:
-        sizes: the thresholds.
-        between: whether values may lie between whole numbers.
+        sizes: the thresholds, of which there is one at least.
+        whole: whether values are whole numbers.
     """
     ordered = sorted(sizes)
-    if between:
-        step = min([Fraction(1), *(high - low for low, high in pairwise(ordered))]) / 2
-        near = {size + by for size in ordered for by in (-step, Fraction(0), step)}
-    else:
-        near = {Fraction(int(size) + by) for size in ordered for by in (-1, 0, 1, 2)}
-    return sorted(value for value in {Fraction(0), *near} if value >= 0)
+    between = [(low + high) / 2 for low, high in pairwise(ordered)]
+    if whole:
+        between = [Fraction(floor(middle)) for middle in between]
+    return sorted({Fraction(0), *ordered, *between, ordered[-1] + 1})
 
 
-def _all_so(family: list[tuple[Compare, bool]], value: Fraction) -> bool:
+def _all_so(family: list[tuple[Compare, bool]], value: Fraction, most: Fraction) -> bool:
     return all(
-        compare(value, leaf.operator, _size(leaf.threshold)) == truth for leaf, truth in family
+        compare(value, leaf.operator, min(_size(leaf.threshold), most)) == truth
+        for leaf, truth in family
     )
 
 

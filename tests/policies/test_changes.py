@@ -1,0 +1,94 @@
+"""What time alone does to one member's outcome, asked of a policy and not of a verdict."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from attrs import evolve
+
+import reps_ledger as rl
+from policies.making import TICK, about, moment
+from reps_ledger.policies import (
+    Policy,
+    Previous,
+    evaluate,
+    exempt,
+    in_outcome,
+    members,
+    previously,
+    reports,
+    weeks,
+    when,
+)
+from reps_ledger.policies.evaluation import (
+    Change,
+    edges_after,
+    next_change,
+    outcome_of,
+    outcomes_through,
+)
+from reps_ledger.policies.shortfalls import shortfalls
+
+REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
+LATELY: Final = Policy(
+    "p", cases=[when(reports(within=weeks(2)) >= 1).then("active")], otherwise="quiet"
+)
+EXEMPT: Final = Policy("other", cases=[when(exempt()).then("spared")], otherwise="asked")
+
+
+def test_edges_lie_ahead() -> None:
+    """Whatever changes at the very instant has changed: only what comes later is an edge."""
+    subject = about((REPORT, "2018-03-01"), (REPORT, "2018-03-08"), at="2018-03-15")
+    edges = edges_after(LATELY.leaves(), subject)
+    assert edges == sorted(set(edges))
+    assert edges[0] > subject.at
+    assert moment("2018-03-15") in edges_after(LATELY.leaves(), subject.moved(subject.at - TICK))
+    assert moment("2018-03-22") in edges
+
+
+def test_an_edge_at_which_nothing_changes_is_passed_over() -> None:
+    """One of two reports grows old, and the other is enough until it does too."""
+    subject = about((REPORT, "2018-03-01"), (REPORT, "2018-03-08"), at="2018-03-10")
+    change = next_change(LATELY, subject)
+    assert change is not None
+    assert change.outcome == "quiet"
+    assert moment("2018-03-22") <= change.at <= moment("2018-03-22") + TICK
+    assert next_change(LATELY, about((REPORT, "2018-03-01"), at="2018-04-01")) is None
+
+
+def test_a_policy_is_asked_under_its_own_name() -> None:
+    """An exemption from one policy is none from another, whichever the subject was asked about."""
+    spared = rl.ExemptionGranted(
+        member="ana", policy="other", reason="ill", expires=moment("2018-06-01")
+    )
+    subject = about((spared, "2018-01-01"), at="2018-03-01")
+    assert subject.policy != "other"
+    assert outcome_of(EXEMPT, subject) == "spared"
+    assert next_change(EXEMPT, subject) == Change(moment("2018-06-01"), "asked")
+    assert evaluate(EXEMPT, subject).outcome == "spared"
+    assert shortfalls(EXEMPT, subject, "spared") == ()
+    ((need,),) = (way.needs for way in shortfalls(EXEMPT, subject, "asked"))
+    assert need.on == moment("2018-06-01")
+    assert outcome_of(evolve(EXEMPT, name="p"), subject) == "asked"
+
+
+def test_before_the_first_date_nobody_was_in_any_outcome() -> None:
+    """There is no time in an outcome before the first date, however long ago that was."""
+    policy = Policy("p", cases=[when(in_outcome() >= weeks(2)).then("settled")], otherwise="new")
+    start = moment("2018-03-01")
+    dates = [start + timedelta(weeks=number) for number in range(4)]
+    found = [outcome for _, outcome in outcomes_through(policy, about(at=start), dates)]
+    assert found == ["new", "new", "settled", "new"]
+
+
+def test_the_previous_outcome_is_of_the_subject_alone() -> None:
+    """Others are not taken to have been in the outcome that one member was told to have been in."""
+    joined = [(rl.MemberJoined(member=name), "2018-01-01") for name in ("ana", "ben")]
+    subject = about(*joined, at="2018-03-01", previous=Previous("good", moment("2018-02-01")))
+    own = Policy("p", cases=[when(previously("good")).then("kept")], otherwise="new")
+    assert evaluate(own, subject).outcome == "kept"
+    asked = Policy("p", cases=[when(members(previously("good")) >= 1).then("some")], otherwise="no")
+    assert evaluate(asked, subject).outcome == "no"
+    assert subject.other("ben", subject.at).previous is None
+    assert subject.of(subject.others.member("ben")).previous is None
