@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
 import os
@@ -58,9 +59,24 @@ def function_of(name: str) -> str:
     return name.rpartition("__mutmut_")[0]
 
 
+def prints_of(path: Path) -> dict[str, str]:
+    """A fingerprint of each function of a file, by the last part of its mutants' names."""
+    found = {}
+    for node in ast.parse(path.read_bytes()).body:
+        if isinstance(node, ast.FunctionDef):
+            found[f"x_{node.name}"] = _digest(ast.unparse(node).encode())
+        elif isinstance(node, ast.ClassDef):
+            for each in node.body:
+                if isinstance(each, ast.FunctionDef):
+                    digest = _digest(ast.unparse(each).encode())
+                    found[f"xǁ{node.name}ǁ{each.name}"] = digest
+    return found
+
+
 def print_of(paths: Iterable[Path]) -> str:
     """A fingerprint of files."""
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return _digest(b"".join(path.read_bytes() for path in sorted(paths)))
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Final
 
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 
-from mutation.making import COPY, print_of
+from mutation.making import COPY, function_of, prints_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
 FOUND: Final = ("killed", "timeout")
-_CHANGED: Final = "its file changed"
+_CHANGED: Final = "it is another now"
 _KEPT: Final = (COPY / "report.json").absolute()
 
 
@@ -25,20 +25,18 @@ class Report:
 
     def __init__(self, names: dict[str, Path]) -> None:
         self.verdicts: dict[str, str] = {}
-        prints = {path: print_of([path]) for path in set(names.values())}
-        self._prints = {name: prints[path] for name, path in names.items()}
-        self._before = json.loads(_KEPT.read_text("utf-8")) if _KEPT.exists() else {}
-        self._paths = names
-        self._changed = {
-            names[name]
-            for name, (_, of) in self._before.items()
-            if name in names and of != self._prints[name]
+        prints = {path: prints_of(path) for path in set(names.values())}
+        self._prints = {
+            name: prints[path].get(function_of(name).rpartition(".")[2], "")
+            for name, path in names.items()
         }
+        self._before = json.loads(_KEPT.read_text("utf-8")) if _KEPT.exists() else {}
+        self._whole = len(self._before) > len(names) / 2
 
     def tried(self, name: str) -> str | None:
-        """What was found out about a mutant before, if it or others of its file were tried."""
+        """What was found out about a mutant before, if it was tried; if all were, what is new."""
         if name not in self._before:
-            return _CHANGED if self._paths[name] in self._changed else None
+            return _CHANGED if self._whole else None
         verdict, of = self._before[name]
         return str(verdict) if of == self._prints[name] else _CHANGED
 
