@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from mutmut.mutation.diff_apply import get_diff_for_mutant
 
 from mutation.making import COPY, function_of, prints_of
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
 FOUND: Final = ("killed", "timeout")
 _CHANGED: Final = "it is another now"
+_JUSTIFIED: Final = Path(__file__).with_name("justified.toml")
 _KEPT: Final = (COPY / "report.json").absolute()
 
 
@@ -65,16 +64,42 @@ def interval(found: int, of: int) -> tuple[float, float]:
 
 
 def tell(verdicts: dict[str, str], names: dict[str, Path]) -> None:
-    """Print what was not found, and the score."""
+    """Print what was not found, with why none could be, and the score."""
     missed = [name for name, verdict in verdicts.items() if verdict not in FOUND]
+    reasons = justified()
+    why: Counter[str] = Counter()
     for name in missed:
-        print(f"\n# {verdicts[name]}: {name}")
-        print("\n".join(_changes(get_diff_for_mutant(name, path=names[name]).splitlines())))
+        change = changes(name, names[name])
+        if reason := reasons.get((function_of(name), change)):
+            why[reason] += 1
+        else:
+            print(f"\n# {verdicts[name]}: {name}\n{change}")
+    for reason, number in why.items():
+        print(f"\n{number} left: {reason}")
     found = len(verdicts) - len(missed)
     low, high = interval(found, len(verdicts)) if verdicts else (0, 1)
-    print(f"\n{found} of {len(verdicts)} found: {found / (len(verdicts) or 1):.1%} ", end="")
-    print(f"(95% interval: {low:.1%} to {high:.1%}) {dict(Counter(verdicts.values()))}")
+    print(f"\n{found:,} of {len(verdicts):,} found: {found / (len(verdicts) or 1):.1%}", end="")
+    print(f" (95% interval: {low:.1%} to {high:.1%}) {dict(Counter(verdicts.values()))}")
+    print(f"{len(missed) - why.total():,} neither found nor justified")
 
 
-def _changes(diff: Iterable[str]) -> list[str]:
-    return [line for line in diff if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+def justified() -> dict[tuple[str, str], str]:
+    """Why no test need find a mutant, by function and change."""
+    reasons = tomllib.loads(_JUSTIFIED.read_text("utf-8"))
+    return {
+        (f"reps_ledger.{function}", change): each["why"]
+        for each in reasons["left"]
+        for function, changed in each["mutants"].items()
+        for change in changed
+    }
+
+
+def changes(name: str, path: Path) -> str:
+    """Return what a mutant changes: its lines, or those that it leaves out."""
+    lines = get_diff_for_mutant(name, path=path).splitlines()
+    changed = [line for line in lines if line[:1] in "+-" and line[:3] not in {"+++", "---"}]
+    for sign in "+-":
+        found = [line[1:].strip() for line in changed if line[0] == sign]
+        if any(found):
+            return "\n".join([f"{sign} {line}" for line in found])
+    return ""
