@@ -73,6 +73,20 @@ def test_a_policy_is_asked_under_its_own_name() -> None:
     assert outcome_of(evolve(EXEMPT, name="p"), subject) == "asked"
 
 
+def test_decisions_on_another_policy_change_nothing() -> None:
+    """How long somebody is in an outcome runs from the decision on that very policy."""
+    told: list[tuple[rl.Fact, str]] = [
+        (rl.ReviewOpened(member="ana", review="r", policy="other"), "2018-01-01"),
+        (rl.ReviewDecided(member="ana", review="r", outcome="new"), "2018-01-02"),
+    ]
+    settled = when(in_outcome() >= weeks(2)).then("settled")
+    policy = Policy("other", cases=[settled], otherwise="new")
+    subject = about(*told, at="2018-01-03")
+    assert next_change(policy, subject) == Change(moment("2018-01-16"), "settled")
+    assert evaluate(policy, subject).lapses_at == moment("2018-01-16")
+    assert next_change(evolve(policy, name="p"), subject) is None
+
+
 def test_before_the_first_date_nobody_was_in_any_outcome() -> None:
     """There is no time in an outcome before the first date, however long ago that was."""
     policy = Policy("p", cases=[when(in_outcome() >= weeks(2)).then("settled")], otherwise="new")
