@@ -8,7 +8,7 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import DAY, entries_of, moment
-from reps_ledger.policies import Policy, count, evaluate, facts, holds, when
+from reps_ledger.policies import Dossier, Policy, count, evaluate, facts, holds, when
 from reps_ledger.policies.spans import Span, joined_spans
 from reps_ledger.testing.surroundings import Everybody
 
@@ -81,3 +81,20 @@ def test_what_lasts_in_a_community_is_of_all_its_members() -> None:
     held = Policy("p", cases=[when(holds("rep")).then("yes")], otherwise="no")
     for member, outcome in (("ana", "yes"), ("ben", "no"), ("cem", "yes"), ("dev", "no")):
         assert evaluate(held, world.subject(member, START + DAY)).outcome == outcome
+
+
+def test_spans_of_a_member_are_their_own_but_for_what_two_people_share() -> None:
+    """Of a history that names others too, a role is its holder's; a vouch is its giver's as well."""
+    entries = entries_of(
+        [
+            (rl.RoleAssigned(member="ana", role="rep"), START),
+            (rl.RoleAssigned(member="ben", role="rep"), START),
+            (rl.Vouched(member="ben", voucher="ana"), START),
+        ]
+    )
+    own = Dossier("ana", entries)
+    for _ in range(2):
+        assert [span.entry.id for span in own.spans("role.assigned")] == ["e0"]
+        assert [span.entry.id for span in own.spans("vouch.given")] == ["e2"]
+    body = Dossier("paris", entries, is_community=True)
+    assert [span.entry.id for span in body.spans("role.assigned")] == ["e0", "e1"]

@@ -48,6 +48,7 @@ def ways_of(policy: Policy, to: str, held: str = "") -> set[str]:
         (at_least(2, A, B, C), "good", "a", {"b", "c"}),
         (at_least(2, A, B, C), "bad", "abc", {"ab", "ac", "bc"}),
         (at_least(2, A, B, C), "bad", "ab", {"a", "b"}),
+        (at_least(3, A, B, C, D), "good", "", {"abc", "abd", "acd", "bcd"}),
         (at_least(3, A, B, C, D), "bad", "abcd", {"ab", "ac", "ad", "bc", "bd", "cd"}),
         (at_least(1, A, B, C), "bad", "abc", {"abc"}),
         (A & (B | C), "good", "", {"ab", "ac"}),
