@@ -10,11 +10,15 @@ from attrs import evolve
 import reps_ledger as rl
 from policies.making import TICK, about, moment
 from reps_ledger.policies import (
+    Dossier,
     Policy,
     Previous,
+    count,
     evaluate,
     exempt,
+    facts,
     in_outcome,
+    is_member,
     members,
     previously,
     reports,
@@ -28,9 +32,12 @@ from reps_ledger.policies.evaluation import (
     outcome_of,
     outcomes_through,
 )
+from reps_ledger.policies.language.conditions import holds as holds_now
 from reps_ledger.policies.shortfalls import shortfalls
+from reps_ledger.testing.surroundings import Everybody
 
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
+VOUCH: Final = rl.Vouched(member="ana", voucher="ana")
 LATELY: Final = Policy(
     "p", cases=[when(reports(within=weeks(2)) >= 1).then("active")], otherwise="quiet"
 )
@@ -106,3 +113,17 @@ def test_the_previous_outcome_is_of_the_subject_alone() -> None:
     assert evaluate(asked, subject).outcome == "no"
     assert subject.other("ben", subject.at).previous is None
     assert subject.of(subject.others.member("ben")).previous is None
+
+
+def test_what_is_asked_of_oneself_is_asked_of_the_same_history() -> None:
+    """Of a history that nobody else knows of, as where one asks what would be if."""
+    told: list[tuple[rl.Fact, str]] = [
+        (rl.MemberJoined(member="ana"), "2018-01-01"),
+        (VOUCH, "2018-01-02"),
+    ]
+    known = about(*told, at="2018-03-01")
+    supposed = evolve(known, others=Everybody())
+    asked = count(facts("vouch.given", voucher=is_member())) >= 1
+    assert holds_now(asked, known)
+    assert holds_now(asked, supposed)
+    assert not holds_now(asked, evolve(supposed, dossier=Dossier("ana", known.dossier.entries[1:])))

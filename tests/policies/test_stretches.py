@@ -84,7 +84,7 @@ def test_what_lasts_in_a_community_is_of_all_its_members() -> None:
 
 
 def test_spans_of_a_member_are_their_own_but_for_what_two_people_share() -> None:
-    """Of a history that names others too, a role is its holder's; a vouch is its giver's as well."""
+    """Of a history that names others too, a role is its holder's, a vouch its giver's too."""
     entries = entries_of(
         [
             (rl.RoleAssigned(member="ana", role="rep"), START),
