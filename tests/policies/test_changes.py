@@ -10,11 +10,15 @@ from attrs import evolve
 import reps_ledger as rl
 from policies.making import TICK, about, moment
 from reps_ledger.policies import (
+    Dossier,
     Policy,
     Previous,
+    count,
     evaluate,
     exempt,
+    facts,
     in_outcome,
+    is_member,
     members,
     previously,
     reports,
@@ -28,9 +32,12 @@ from reps_ledger.policies.evaluation import (
     outcome_of,
     outcomes_through,
 )
+from reps_ledger.policies.language.conditions import holds as holds_now
 from reps_ledger.policies.shortfalls import shortfalls
+from reps_ledger.testing.surroundings import Everybody
 
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
+VOUCH: Final = rl.Vouched(member="ana", voucher="ana")
 LATELY: Final = Policy(
     "p", cases=[when(reports(within=weeks(2)) >= 1).then("active")], otherwise="quiet"
 )
@@ -73,6 +80,20 @@ def test_a_policy_is_asked_under_its_own_name() -> None:
     assert outcome_of(evolve(EXEMPT, name="p"), subject) == "asked"
 
 
+def test_decisions_on_another_policy_change_nothing() -> None:
+    """How long somebody is in an outcome runs from the decision on that very policy."""
+    told: list[tuple[rl.Fact, str]] = [
+        (rl.ReviewOpened(member="ana", review="r", policy="other"), "2018-01-01"),
+        (rl.ReviewDecided(member="ana", review="r", outcome="new"), "2018-01-02"),
+    ]
+    settled = when(in_outcome() >= weeks(2)).then("settled")
+    policy = Policy("other", cases=[settled], otherwise="new")
+    subject = about(*told, at="2018-01-03")
+    assert next_change(policy, subject) == Change(moment("2018-01-16"), "settled")
+    assert evaluate(policy, subject).lapses_at == moment("2018-01-16")
+    assert next_change(evolve(policy, name="p"), subject) is None
+
+
 def test_before_the_first_date_nobody_was_in_any_outcome() -> None:
     """There is no time in an outcome before the first date, however long ago that was."""
     policy = Policy("p", cases=[when(in_outcome() >= weeks(2)).then("settled")], otherwise="new")
@@ -92,3 +113,17 @@ def test_the_previous_outcome_is_of_the_subject_alone() -> None:
     assert evaluate(asked, subject).outcome == "no"
     assert subject.other("ben", subject.at).previous is None
     assert subject.of(subject.others.member("ben")).previous is None
+
+
+def test_what_is_asked_of_oneself_is_asked_of_the_same_history() -> None:
+    """Of a history that nobody else knows of, as where one asks what would be if."""
+    told: list[tuple[rl.Fact, str]] = [
+        (rl.MemberJoined(member="ana"), "2018-01-01"),
+        (VOUCH, "2018-01-02"),
+    ]
+    known = about(*told, at="2018-03-01")
+    supposed = evolve(known, others=Everybody())
+    asked = count(facts("vouch.given", voucher=is_member())) >= 1
+    assert holds_now(asked, known)
+    assert holds_now(asked, supposed)
+    assert not holds_now(asked, evolve(supposed, dossier=Dossier("ana", known.dossier.entries[1:])))

@@ -56,6 +56,7 @@ def test_a_verdict_tells_of_whom_when_and_by_what() -> None:
     assert first.known_at is None
     last = evaluate(POLICY, subject.moved(moment("2018-08-01")))
     assert (last.outcome, last.reason, last.case) == ("quiet", "few reports", None)
+    assert "by no case of p" in str(last)
 
 
 def test_a_verdict_is_told_in_days_where_the_community_is() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import about
+from policies.making import about, subjects
 from reps_ledger.policies import (
     Policy,
     at_least,
@@ -26,10 +28,12 @@ from reps_ledger.policies import (
     years,
 )
 from reps_ledger.policies.checking import warnings
-from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.language.conditions import AllOf, holds
+from reps_ledger.policies.language.measures import OPERATORS, Compare
+from reps_ledger.testing.strategies.vocabulary import families_of
 
 if TYPE_CHECKING:
-    from reps_ledger.policies import Condition
+    from reps_ledger.policies import Condition, Subject
 
 MONTHS: Final = distinct("month", facts("report.filed"))
 PART: Final = share(reports(), "report.filed")
@@ -166,3 +170,43 @@ def test_of_what_is_too_tangled_nothing_is_said() -> None:
     """Where there are too many ways to look at, no case is called dead, not even a plain one."""
     tangle = at_least(10, *(completed(f"c{n}") | completed(f"d{n}") for n in range(20)))
     assert warned(of_cases((reports() < 0, "never"), (tangle, "yes"))) == []
+
+
+NUMBERS: Final[list[Any]] = [
+    reports(),
+    reports(within=weeks(4)),
+    reports(within=weeks(9)),
+    reports(within=months(1)),
+    reports(within=months(3)),
+    reports(within=weeks(4), pausing=True),
+    MONTHS,
+]
+PARTS: Final[list[Any]] = [PART, CAPPED, share(reports(), "course.completed")]
+CLOCKS: Final[list[Any]] = [tenure(), time_since("report.filed")]
+WIDTHS: Final = [days(6), weeks(1), days(30), months(1), months(3), years(1)]
+
+
+def compared(
+    measures: list[Any], operators: list[str], thresholds: st.SearchStrategy[Any]
+) -> st.SearchStrategy[list[Compare]]:
+    """Make several comparisons of some measures."""
+    each = st.builds(Compare, st.sampled_from(measures), st.sampled_from(operators), thresholds)
+    return st.lists(each, min_size=2, max_size=4)
+
+
+COMPARISONS: Final = st.one_of(
+    compared(NUMBERS, [*OPERATORS], st.integers(0, 4)),
+    *(compared([part], [*OPERATORS], st.sampled_from([0, 0.25, 0.5, 0.9, 1])) for part in PARTS),
+    compared(CLOCKS, sorted({*OPERATORS} - {"exactly"}), st.sampled_from(WIDTHS)),
+)
+
+
+@given(subjects(max_size=8, families=families_of(PART > 0.5)), COMPARISONS)
+@settings(max_examples=150)
+def test_what_is_so_of_somebody_is_never_said_to_be_impossible(
+    subject: Subject, asked: list[Compare]
+) -> None:
+    """Whatever comparisons come to for a member, a case that asks for just that may match."""
+    found = [leaf if holds(leaf, subject) else ~leaf for leaf in asked]
+    policy = of_cases((AllOf(tuple(found)), "yes"))
+    assert [said for case, said in warned(policy) if case is not None] == []

@@ -235,7 +235,7 @@ class Policy:
                 if isinstance(part, Facts):
                     part.check(registry)
                 elif isinstance(part, Distinct | Total):
-                    part.check_field(registry, strict=True)
+                    part.check_field(registry)
 
     def words(self) -> str:
         """Say the whole policy, a case a line."""

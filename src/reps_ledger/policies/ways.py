@@ -114,7 +114,7 @@ def _contradict(way: _Set, other: _Set) -> bool:
 
 def _smallest(sets: Iterable[frozenset[Leaf]]) -> list[frozenset[Leaf]]:
     kept: list[frozenset[Leaf]] = []
-    for each in sorted(set(sets), key=len):
+    for each in sorted(sets, key=len):
         if not any(smaller <= each for smaller in kept):
             kept.append(each)
     return kept

@@ -143,12 +143,12 @@ class Distinct(NumberMeasure):
             raise InvalidPolicy("tell apart by a field, a period or an organisation: one of them")
         self.check_field()
 
-    def check_field(self, registry: Registry = BUILT_IN_FACTS, *, strict: bool = False) -> None:
+    def check_field(self, registry: Registry = BUILT_IN_FACTS) -> None:
         """Refuse a field that a ledger does not know; see `Facts.check`."""
         if self.name is not None:
-            self.facts.check_field(self.name, registry, strict=strict)
+            self.facts.check_field(self.name, registry, strict=False)
         elif self.organisation_of is not None:
-            self.facts.check_person(self.organisation_of, registry, strict=strict)
+            self.facts.check_person(self.organisation_of, registry, strict=False)
 
     def words(self) -> str:
         return self.counted(2)
@@ -214,9 +214,9 @@ class Total(NumberMeasure):
     def __attrs_post_init__(self) -> None:
         self.check_field()
 
-    def check_field(self, registry: Registry = BUILT_IN_FACTS, *, strict: bool = False) -> None:
+    def check_field(self, registry: Registry = BUILT_IN_FACTS) -> None:
         """Refuse a field that a ledger does not know as a number; see `Facts.check`."""
-        self.facts.check_field(self.name, registry, strict=strict, shapes=("int", "float"))
+        self.facts.check_field(self.name, registry, strict=False, shapes=("int", "float"))
 
     def words(self) -> str:
         said = f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}"
