@@ -67,9 +67,8 @@ class Covering:
                 self.items[function].append(item)
         for covering in self.items.values():
             covering.sort(key=lambda item: self.seconds[item.nodeid])
-        if not self.broken:
-            kept = {item.nodeid: each for item, each in told.items()}
-            KEPT.write_text(json.dumps(kept), "utf-8")
+        kept = {item.nodeid: each for item, each in told.items() if item.nodeid not in self.broken}
+        KEPT.write_text(json.dumps(kept), "utf-8")
 
 
 def forget() -> None:

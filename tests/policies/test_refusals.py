@@ -11,6 +11,7 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
     Condition,
+    Policy,
     Width,
     at_least,
     count,
@@ -26,6 +27,7 @@ from reps_ledger.policies import (
     time_since,
     total,
     weeks,
+    when,
 )
 from reps_ledger.policies.language.checks import of_type, one_of
 from reps_ledger.policies.language.conditions import Not
@@ -186,13 +188,15 @@ def test_parts_of_the_language_are_checked_as_they_say() -> None:
     ],
     ids=str,
 )
-def test_a_field_is_checked_strictly_where_all_kinds_are_known(measure: Any) -> None:
-    """A kind that we do not know may be a service's, unless the check is to be strict."""
+def test_a_field_of_an_unknown_kind_is_checked_with_the_facts(measure: Any) -> None:
+    """A kind that we do not know may be a service's; its ledger says whether it is."""
     known = Registry(BUILT_IN)
     measure.check_field(known)
-    measure.check_field(known, strict=False)
     with pytest.raises(InvalidPolicy, match=r"badge\.awarded"):
-        measure.check_field(known, strict=True)
+        measure.facts.check_field("badge", known)
+    policy = Policy("p", cases=(when(measure >= 1).then("good"),), otherwise="bad")
+    with pytest.raises(InvalidPolicy, match=r"badge\.awarded"):
+        policy.check(known)
 
 
 def test_a_condition_among_others_is_taken() -> None:
