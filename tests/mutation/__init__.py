@@ -9,8 +9,9 @@ mutmut makes the mutants: copies of every function of the domain and the policie
 small change, and a switch that chooses one. This runs them. The tests are collected once, run
 once without a mutant (which tells what each covers), and then a process is forked for each
 mutant, which runs the tests that cover it until one fails: first those that found others of the
-same function, then the quick ones. With ``SECONDS`` only as many of them as take that long, which
-soon tells the few that want a closer look: ``AGAIN`` runs all tests of what was not found.
+same function, then those that are quick and call little else. With ``SECONDS`` only as many of
+them as take that long, which soon tells the few that want a closer look: ``AGAIN`` tries what was
+not found, and what is new.
 
 What ran when modules were imported is beyond that switch. So mutants of functions that were
 called then, and that no test found, are tried again in a process of their own, by all tests.

@@ -26,7 +26,7 @@ class Covering:
 
     Attributes:
         seconds: how long each test took without a mutant, by its id.
-        items: the tests of each function, quick ones first.
+        items: the tests of each function, those first that are quick and call little else.
         broken: the ids of tests that failed without a mutant.
     """
 
@@ -65,8 +65,9 @@ class Covering:
             self.seconds[item.nodeid] = seconds
             for function in functions:
                 self.items[function].append(item)
+        # A test that calls little else is likely to be about the function.
         for covering in self.items.values():
-            covering.sort(key=lambda item: self.seconds[item.nodeid])
+            covering.sort(key=lambda item: told[item][1] * len(told[item][2]))
         kept = {item.nodeid: each for item, each in told.items() if item.nodeid not in self.broken}
         KEPT.write_text(json.dumps(kept), "utf-8")
 
