@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import resource
 import subprocess
@@ -27,12 +28,16 @@ _FAILED: Final = re.compile(r"^FAILED (.*?)(?: - .*)?$", re.MULTILINE)
 
 
 def try_afresh(runner: Runner, chosen: list[str]) -> None:
-    """Try again, from the first import on, what was called while importing."""
+    """Try again, from the first import on, what was called while importing.
+
+    In haste only what was not called afterwards, so that nothing else can find it.
+    """
     verdicts = runner.report.verdicts
+    hopeless = {"no tests"} if runner.enough < math.inf else {*verdicts.values()} - {*FOUND}
     late = [
         name
         for name in chosen
-        if verdicts.get(name, FOUND[0]) not in FOUND and function_of(name) in runner.importing
+        if verdicts.get(name) in hopeless and function_of(name) in runner.importing
     ]
     print(f"{len(late)} of those were called while importing: once more, afresh", flush=True)
     patience = PATIENCE + 10 * sum(runner.covering.seconds.values())
