@@ -268,6 +268,11 @@ def test_joining_is_known_only_once_it_happened() -> None:
     assert not so(joined(kind="volunteer"), staff)
     assert not so(joined(since=date(2018, 1, 1), kind="volunteer"), staff)
     assert so(joined(since=date(2018, 6, 1), before=date(2018, 6, 2)), staff)
+    leaf: Any = joined(kind="staff")
+    subject = about(staff, at="2018-07-01")
+    assert leaf.find(subject).entries == ("e0",)
+    assert leaf.find(subject.moved(moment("2018-05-01"))).holds is False
+    assert list(leaf.edges(subject)) == [moment("2018-06-01")]
 
 
 def nudge(

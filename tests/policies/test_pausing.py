@@ -86,8 +86,15 @@ def test_widths_of_the_calendar_are_those_of_the_zone() -> None:
     now = moment("2018-04-01", zone)
     assert paused_before(leave, months(1), now, zone) == moment("2018-03-01", zone)
     assert list(paused_leaving([], months(1), moment("2018-03-01", zone), zone)) == [now]
-    later = list(paused_leaving(leave, months(1), moment("2018-01-31", zone), zone))
-    assert moment("2018-03-02", zone) in later
+    leave = [(moment("2018-01-30", zone), moment("2018-02-01", zone))]
+    later = list(paused_leaving(leave, months(1), moment("2018-01-29", zone), zone))
+    assert moment("2018-03-01", zone) in later
+
+
+def test_a_month_is_as_long_as_it_is_when_they_are_back() -> None:
+    """At the end of leave the clock runs again: the month before that day is meant."""
+    leave: Leave = [(moment("2018-03-29"), moment("2018-04-02"))]
+    assert paused_before(leave, months(1), moment("2018-04-02"), UTC) == moment("2018-02-26")
 
 
 def test_the_ends_of_the_calendar_are_ends() -> None:

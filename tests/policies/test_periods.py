@@ -74,6 +74,9 @@ def test_windows_begin_and_end_in_the_zone() -> None:
     assert as_window(months(1), ahead=months(1)).bounds(subject) == Bounds(
         here("2018-03-01") + TICK, at, here("2018-05-01")
     )
+    assert as_window(months(1), pausing=True).bounds(subject) == as_window(months(1)).bounds(
+        subject
+    )
     assert as_window(None).bounds(subject) == Bounds(FIRST, at)
     assert since(date(2018, 4, 1)).bounds(subject) == Bounds(at, at)
     assert since(date(2018, 4, 2)).bounds(subject) is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
@@ -184,6 +184,43 @@ def test_what_is_missing_of_a_share_counts_what_they_have() -> None:
     assert share(reports(), "report.filed", at_most=4).missing("at_least", 0.5, subject) == 1
 
 
+@pytest.mark.parametrize(
+    ("own", "of", "community", "missing"),
+    [
+        (facts("report.filed"), facts("report.filed"), None, 4),
+        (facts("report.filed", announced=True), facts("report.filed"), None, 2),
+        (facts("report.filed", announced=False), facts("report.filed"), None, 4),
+        (facts("report.filed", passive=True), facts("report.filed"), None, 2),
+        (facts("report.filed"), facts("report.filed"), "paris", 2),
+        (facts("report.filed", community="paris"), facts("report.filed"), "paris", 4),
+        (
+            facts("report.filed", community="paris"),
+            facts("report.filed", community=("paris", "rome")),
+            "paris",
+            4,
+        ),
+        (facts("report.filed", source="b"), facts("report.filed", source="a"), None, 2),
+        (facts("report.filed", source="a"), facts("report.filed", source=("a", "b")), None, 4),
+        (facts("report.filed", recorded_by="b"), facts("report.filed", recorded_by="a"), None, 2),
+        (
+            facts("report.filed", recorded_by="a"),
+            facts("report.filed", recorded_by=("a", "b")),
+            None,
+            4,
+        ),
+    ],
+    ids=str,
+)
+def test_half_of_four_is_two_or_four_more(
+    own: Facts, of: Facts, community: str | None, missing: int
+) -> None:
+    """Four, where what they do adds to the total as well."""
+    filed = rl.ReportFiled(member="ben", activity="talk", community="paris")
+    others = Everybody(entries_of([(filed, AT - DAY)] * 4, by="a", source="a"))
+    subject = others.subject("ana", AT, UTC, policy="p")
+    assert share(count(own), of, community=community).missing("at_least", 0.5, subject) == missing
+
+
 def test_measures_say_what_they_measure() -> None:
     """As what a total is made of, or how often in a row."""
     assert share(reports(), "report.filed").words() == (
@@ -302,4 +339,4 @@ def test_selections_are_read_with_all_that_they_ask() -> None:
     assert facts("leave.started", "role.assigned", lasting=True).words() == (
         "leaves or roles given that still stand"
     )
-    assert facts("vouch.given", "mentor.assigned", person="member", lasting=True).lasting
+    assert facts("vouch.given", "mentor.assigned", person="voucher", lasting=True).lasting

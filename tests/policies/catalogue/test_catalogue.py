@@ -162,6 +162,7 @@ def test_rules_of_one_place_can_be_made_for_another() -> None:
     """Rules that name a group, a subproject or a system are made for any."""
     made = [
         group_membership("rust", 15),
+        group_membership("rust", 730),
         reviewer_of("scheduler"),
         approver_of("scheduler"),
         version_control("cvs"),
