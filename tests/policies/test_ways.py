@@ -55,7 +55,7 @@ def ways_of(policy: Policy, to: str, held: str = "") -> set[str]:
         (A | (A & B), "good", "", {"a"}),
         (A & ~A, "good", "", set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
 def test_the_smallest_changes_are_found(
     condition: Condition, to: str, held: str, found: set[str]
