@@ -21,7 +21,18 @@ if TYPE_CHECKING:
 
     import reps_ledger as rl
 
-__all__ = ["DAY", "NAME", "TICK", "ZONES", "Told", "about", "entries_of", "moment", "subjects"]
+__all__ = [
+    "DAY",
+    "NAME",
+    "TICK",
+    "ZONES",
+    "Told",
+    "about",
+    "entries_of",
+    "everybody",
+    "moment",
+    "subjects",
+]
 
 Told = tuple["rl.Fact", datetime]
 
@@ -42,6 +53,15 @@ def entries_of(
     ]
 
 
+def everybody(*told: tuple[rl.Fact, str | datetime], zone: tzinfo = UTC) -> Everybody:
+    """Tell a short story of any number of people; days and times are those of the zone."""
+
+    def instant(when: str | datetime) -> datetime:
+        return moment(when, zone) if isinstance(when, str) else when
+
+    return Everybody(entries_of([(fact, instant(when)) for fact, when in told]))
+
+
 def about(
     *told: tuple[rl.Fact, str | datetime],
     at: str | datetime,
@@ -50,12 +70,9 @@ def about(
     previous: Previous | None = None,
 ) -> Subject:
     """Tell a short story, and return the member whom it is about at its end."""
-
-    def instant(when: str | datetime) -> datetime:
-        return moment(when, zone) if isinstance(when, str) else when
-
-    world = Everybody(entries_of([(fact, instant(when)) for fact, when in told]))
-    return world.subject(member, instant(at), zone, policy=NAME, previous=previous)
+    now = moment(at, zone) if isinstance(at, str) else at
+    world = everybody(*told, zone=zone)
+    return world.subject(member, now, zone, policy=NAME, previous=previous)
 
 
 @st.composite

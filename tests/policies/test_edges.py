@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import reps_ledger as rl
-from policies.making import TICK, about, entries_of, moment
+from policies.making import TICK, about, everybody, moment
 from policies.test_measures import evidence, joined, report, value, works_for
 from reps_ledger.policies import (
     Policy,
@@ -30,7 +30,6 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from policies.test_measures import Told
@@ -136,8 +135,7 @@ def test_a_body_changes_with_whoever_joins_or_is_asked_about() -> None:
     assert lapse(members() >= 2, about(*told, at="2018-10-01")) == moment("2018-11-01")
 
     in_paris = rl.CommunityJoined(member="ana", community="paris"), "2018-12-01"
-    entries = entries_of([(fact, moment(str(on))) for fact, on in (joined("ana"), in_paris)])
-    paris = Everybody(entries).body("paris", moment("2018-10-01"))
+    paris = everybody(joined("ana"), in_paris).body("paris", moment("2018-10-01"))
     assert moment("2018-12-01") in set((members() >= 1).edges(paris))
 
     away = rl.LeaveStarted(member="ana"), "2018-12-01"

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import reps_ledger as rl
-from policies.making import TICK, about, entries_of, moment
+from policies.making import TICK, about, everybody, moment
 from policies.test_measures import evidence, joined, report, role, so, value, vouched, works_for
 from reps_ledger.policies import (
     Subject,
@@ -31,10 +31,8 @@ from reps_ledger.policies import (
     vouches,
     weeks,
 )
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
-    from policies.test_measures import Told
     from reps_ledger.policies import Condition
 
 AT: Final = "2018-10-01"
@@ -46,11 +44,6 @@ def found_in(condition: Condition, subject: Subject) -> tuple[str, ...]:
 
     (leaf,) = leaves(condition)
     return leaf.find(subject).entries
-
-
-def everybody(*told: Told) -> Everybody:
-    """Tell of several people."""
-    return Everybody(entries_of([(fact, moment(str(when))) for fact, when in told]))
 
 
 def test_a_comparison_has_the_evidence_of_what_is_measured() -> None:

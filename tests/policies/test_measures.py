@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import reps_ledger as rl
-from policies.making import TICK, about, entries_of, moment
+from policies.making import TICK, about, entries_of, everybody, moment
 from reps_ledger.domain.entries import Entry
 from reps_ledger.policies import (
     Dossier,
@@ -509,8 +509,7 @@ def test_a_share_may_be_of_a_community_and_of_different_days() -> None:
 
 def body() -> Everybody:
     """Tell of a body: who joined, where they are, and for whom they work."""
-    entries: list[tuple[rl.Fact, datetime]] = []
-    told: list[Told] = [
+    return everybody(
         *(joined(name) for name in ("ana", "ben", "cem", "dora")),
         joined("eve", "2019-01-01"),
         works_for("ana", "acme"),
@@ -521,11 +520,7 @@ def body() -> Everybody:
         (rl.CommunityJoined(member="ana", community="paris"), "2018-02-01"),
         role("rep", member="cem", community="paris"),
         (rl.LeaveStarted(member="ben"), "2018-09-01"),
-    ]
-    for fact, when in told:
-        assert isinstance(when, str)
-        entries.append((fact, moment(when)))
-    return Everybody(entries_of(entries))
+    )
 
 
 def test_members_are_those_who_joined_by_now() -> None:

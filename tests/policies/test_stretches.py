@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import reps_ledger as rl
-from policies.making import DAY, entries_of, moment
+from policies.making import DAY, entries_of, everybody, moment
 from reps_ledger.policies import Dossier, Policy, count, evaluate, facts, holds, when
 from reps_ledger.policies.spans import Span, joined_spans
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -62,16 +61,12 @@ def test_what_touches_or_overlaps_is_one_stretch(
 
 def test_what_lasts_in_a_community_is_of_all_its_members() -> None:
     """A community's roles are those that people hold in it; a member's, their own alone."""
-    world = Everybody(
-        entries_of(
-            [
-                (rl.RoleAssigned(member="ana", role="rep", community="paris"), START),
-                (rl.RoleAssigned(member="ben", role="rep", community="paris"), START),
-                (rl.RoleEnded(member="ben", role="rep", community="paris", how="resigned"), START),
-                (rl.RoleAssigned(member="cem", role="rep", community="paris"), START),
-                (rl.Vouched(member="ana", voucher="ben"), START),
-            ]
-        )
+    world = everybody(
+        (rl.RoleAssigned(member="ana", role="rep", community="paris"), START),
+        (rl.RoleAssigned(member="ben", role="rep", community="paris"), START),
+        (rl.RoleEnded(member="ben", role="rep", community="paris", how="resigned"), START),
+        (rl.RoleAssigned(member="cem", role="rep", community="paris"), START),
+        (rl.Vouched(member="ana", voucher="ben"), START),
     )
     standing = count(facts("role.assigned", lasting=True))
     policy = Policy(
