@@ -16,7 +16,7 @@ from reps_ledger.policies.language.clocks import is_role
 from reps_ledger.policies.language.counts import Count, Distinct, selection_of
 from reps_ledger.policies.language.measures import NEAREST, OPERATORS, Number, NumberMeasure
 from reps_ledger.policies.language.nouns import a_role, named, noun, percent, quoted
-from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.language.selections import BUILT_IN_FACTS, Facts
 from reps_ledger.policies.spans import joined_spans
 from reps_ledger.policies.subject import Measured
 
@@ -179,11 +179,38 @@ class Share(NumberMeasure):
             return None
         own: Any = self.own.measure(subject).value
         part = Fraction(str(threshold))
-        grows = part if _covers(self.of, self.own.facts, self.community) else Fraction()
+        grows = part if self._covers() else Fraction()
         limits = [] if self.at_most is None else [Fraction(self.at_most - own)]
         if grows < 1:
             limits.append((part * self._total(subject) - own) / (1 - grows))
         return min((int(NEAREST[operator](limit)) for limit in limits), default=None)
+
+    def _covers(self) -> bool:
+        """Whether all that is of their own is part of the total."""
+        of, own = self.of, self.own.facts
+        mine = _asked(own, ahead=getattr(self.own.within, "ahead", None) is not None)
+        theirs: dict[str, set[Any]] = {item.name: {*item.values} for item in of.where}
+        if self.community is not None:
+            theirs["community"] = {self.community} & theirs.get("community", {self.community})
+        # What is announced or passive is part of a total that asks for it alone.
+        unasked = {
+            item.name
+            for item in own.where
+            if item.name in {"announced", "passive"} and True in item.values
+        }
+        return (
+            {*own.kinds} <= {*of.kinds}
+            and unasked <= theirs.keys()
+            and all(name in mine and mine[name] <= values for name, values in theirs.items())
+            and {*of.who} <= {*own.who}
+            and (not of.sources or (own.sources != () and {*own.sources} <= {*of.sources}))
+            and (
+                not of.recorded_by
+                or (own.recorded_by != () and {*own.recorded_by} <= {*of.recorded_by})
+            )
+            and of.verified in {None, own.verified}
+            and (own.lasting or not of.lasting)
+        )
 
     def limit(self, threshold: Number | Width, subject: Subject) -> Any:
         part = Fraction(str(threshold)) * self._total(subject)
@@ -196,27 +223,15 @@ class Share(NumberMeasure):
         yield from self.of.edges(whole)
 
 
-def _covers(of: Facts, own: Facts, community: str | None) -> bool:
-    """Whether all that is of their own is part of the total."""
-    mine: dict[str, set[Any]] = {item.name: {*item.values} for item in own.where}
-    theirs: dict[str, set[Any]] = {item.name: {*item.values} for item in of.where}
-    if community is not None:
-        theirs["community"] = {community} & theirs.get("community", {community})
-    # What is announced or passive is part of a total that asks for it alone.
-    unasked = {name for name in ("announced", "passive") if True in mine.get(name, ())}
-    return (
-        {*own.kinds} <= {*of.kinds}
-        and unasked <= theirs.keys()
-        and all(name in mine and mine[name] <= values for name, values in theirs.items())
-        and {*of.who} <= {*own.who}
-        and (not of.sources or (own.sources != () and {*own.sources} <= {*of.sources}))
-        and (
-            not of.recorded_by
-            or (own.recorded_by != () and {*own.recorded_by} <= {*of.recorded_by})
-        )
-        and of.verified in {None, own.verified}
-        and (own.lasting or not of.lasting)
-    )
+def _asked(own: Facts, *, ahead: bool) -> dict[str, set[Any]]:
+    """Return what values fields of the facts that count have, where that is known."""
+    asked: dict[str, set[Any]] = {item.name: {*item.values} for item in own.where}
+    described = [BUILT_IN_FACTS.named(kind) for kind in own.kinds]
+    # What is passive counts only where it is asked for; what is announced, also ahead.
+    for name, values in (("passive", {False}), ("announced", {False, ahead})):
+        if all(kind is not None and name in kind.names for kind in described):
+            asked.setdefault(name, values)
+    return asked
 
 
 def missed(kind: str, *, community: str | None = None, role: str | None = None) -> Missed:
