@@ -30,6 +30,8 @@ from strategies import CUSTOM, custom_facts, facts, moments
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 REGISTRY: Final = Registry((*BUILT_IN, *CUSTOM))
 NOON: Final = datetime(2018, 3, 1, 12, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)

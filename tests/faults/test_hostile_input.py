@@ -11,6 +11,8 @@ from faults.harness import ran, times
 if TYPE_CHECKING:
     from faults.harness import Tell
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 
 @pytest.mark.parametrize(
     "what", ["bundles", "charters", "checkpoints", "codec", "importers", "policies"]

@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     import random
     from pathlib import Path
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 
 def named_policies() -> st.SearchStrategy[Policy]:
     """Make policies whose names, reasons and filters hold anything that they may."""

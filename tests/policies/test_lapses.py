@@ -37,6 +37,8 @@ from reps_ledger.testing.strategies.vocabulary import days_in, families_of, widt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 _YEARS: Final = 3 * 365
 _GRID: Final = 9 * DAY + timedelta(hours=7)
 

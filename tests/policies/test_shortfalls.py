@@ -63,6 +63,8 @@ if TYPE_CHECKING:
 
     from reps_ledger.policies import Facts
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 AT: Final = "2018-10-01 12:00"
 _FREE: Final[tuple[Leaf, ...]] = tuple(completed(name) for name in "abcdef")
 

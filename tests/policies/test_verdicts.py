@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     import random
 
     from reps_ledger.domain.entries import Entry
+
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
 
 @given(policies(), subjects())

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from histories import Offer
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 ZONE: Final = ZoneInfo("Asia/Jakarta")
 ALL: Final[dict[str, Callable[[str], rl.Projection[Any]]]] = {
     "belonging": belonging,

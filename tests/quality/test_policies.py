@@ -20,6 +20,8 @@ from reps_ledger.testing import (
 )
 from reps_ledger.testing.laws import truths
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 DEFAULT: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )

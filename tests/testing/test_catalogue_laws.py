@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from reps_ledger.policies import Policy
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "15"))
 FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 DECLARED: Final[Mapping[str, Mapping[str, str]]] = {

@@ -33,6 +33,8 @@ from strategies import CUSTOM, MentoringHeld
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 FEW: Final = settings(
     max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True

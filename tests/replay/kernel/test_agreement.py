@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from reps_ledger.testing import Recorded
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "150"))
 FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
