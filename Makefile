@@ -45,7 +45,7 @@ bench: .venv/bench.stamp
 	@touch $@
 
 # Mutation testing of the domain and the policies. All of it takes hours. A part: SAMPLE=500 SEED=1 draws at random,
-# MINUTES=30 begins no more after that, MUTANTS="reps_ledger.domain.time.*" names some, AGAIN=1 tries those not found.
+# MINUTES=30 begins no more after that, MUTANTS="reps_ledger.domain.time.*" names some, AGAIN=1 tries those neither found nor justified.
 mutants: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	$(BIN)/python -m pip install --quiet 'mutmut>=3.8,<4'

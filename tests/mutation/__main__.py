@@ -14,8 +14,8 @@ from mutmut.configuration import config
 from mutmut.mutation.trampoline import set_mutant_under_test
 
 from mutation.afresh import run_afresh, try_afresh
-from mutation.making import inside, made
-from mutation.reporting import FOUND, Report, tell
+from mutation.making import function_of, inside, made
+from mutation.reporting import FOUND, Report, changes, justified, tell
 from mutation.running import Runner
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument(
         "--seconds", type=float, default=math.inf, help="of tests for each mutant, at most"
     )
-    parser.add_argument("--again", action="store_true", help="those not found until now")
+    parser.add_argument(
+        "--again", action="store_true", help="those neither found nor justified until now"
+    )
     parser.add_argument("--afresh", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
@@ -67,7 +69,13 @@ def _asked() -> argparse.Namespace:
 def _chosen(names: dict[str, Path], report: Report, asked: argparse.Namespace) -> list[str]:
     chosen = list(names)
     if asked.again:
-        chosen = [name for name in chosen if report.tried(name) not in {None, *FOUND}]
+        missed = [name for name in chosen if report.tried(name) not in {None, *FOUND}]
+        reasons = justified()
+        chosen = [
+            name
+            for name in missed
+            if (function_of(name), changes(name, names[name])) not in reasons
+        ]
     if asked.names:
         chosen = [name for name in chosen if any(fnmatch(name, each) for each in asked.names)]
     if asked.sample:

@@ -17,7 +17,7 @@ import pytest
 from mutmut.configuration import config
 from mutmut.mutation.trampoline import set_mutant_under_test
 
-from mutation.covering import KEPT
+from mutation.covering import KEPT, nearness
 from mutation.making import MEMORY, PATIENCE, function_of
 from mutation.reporting import FOUND
 
@@ -49,7 +49,7 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
             return verdicts[name]
         found = finders[name.rpartition(".")[0]]
         # What found others of the module is tried by itself, before all that there is.
-        for tests in ([test for test, _ in found.most_common(20)], []):
+        for tests in [[test for test, _ in found.most_common(20)], []] if found else [[]]:
             command = [sys.executable, "-m", "mutation", "--afresh", name, *tests]
             try:
                 done = subprocess.run(
@@ -75,18 +75,21 @@ def run_afresh(name: str, tests: list[str]) -> int:
     set_mutant_under_test(name)
     arguments = ["-x", "-q", "-rf", "--tb=native", "-p", "no:cacheprovider"]
     selection = tests or config().pytest_add_cli_args_test_selection
-    return pytest.main([*arguments, *selection], plugins=[_QuickFirst()])
+    return pytest.main([*arguments, *selection], plugins=[_NearFirst(function_of(name))])
 
 
-class _QuickFirst:
-    """A pytest plugin that runs quick tests first.
+class _NearFirst:
+    """A pytest plugin that runs first the tests of a function's package, the quick before others.
 
     It keeps them all: which of them look at what was made while importing, nobody knows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, function: str) -> None:
+        self.function = function
         self.known = json.loads(KEPT.read_text("utf-8"))
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Sort them."""
-        items.sort(key=lambda item: self.known[item.nodeid][1])
+        items.sort(
+            key=lambda item: (-nearness(self.function, item.nodeid), self.known[item.nodeid][1])
+        )

@@ -47,7 +47,7 @@ def test_a_machine_takes_what_is_of_its_key_alone(
     assert machine.evolve(machine.initial, entry, other) == machine.initial
 
 
-@pytest.mark.parametrize("machine", [CHARTERS, REVIEW, SEAT], ids=lambda machine: machine.name)
+@pytest.mark.parametrize("machine", [CHARTERS, REVIEW, SEAT], ids=lambda machine: machine.prefix)
 def test_a_machine_leaves_what_does_not_concern_it(machine: Machine[Any]) -> None:
     """Facts of any other kind leave its state as it is."""
     (entry,) = entries_of([(rl.MemberJoined(member="ana"), AT)])

@@ -92,7 +92,6 @@ def _adopt(state: tuple[Entry, ...], entry: Entry, _key: str) -> tuple[Entry, ..
 
 
 CHARTERS: Final[Machine[tuple[Entry, ...]]] = Machine(
-    name="charters",
     prefix="ledger",
     types=frozenset({"charter.adopted"}),
     initial=(),
@@ -108,7 +107,6 @@ def _unchanged(state: None, _entry: Entry, _key: str) -> None:
 @cache  # never forgotten: a part is found again by the very machine that it was named with
 def _history(types: frozenset[str]) -> Machine[None]:
     return Machine(
-        name="history",
         prefix="member",
         types=types,
         initial=None,

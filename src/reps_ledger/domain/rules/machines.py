@@ -162,7 +162,6 @@ def _live(life: Life, entry: Entry, member: str) -> Life:
 
 
 LIFE: Final[Machine[Life]] = Machine(
-    name="life",
     prefix="member",
     types=frozenset(kind_of(kind).name for kind in _STEPS),
     initial=Life(),
@@ -173,7 +172,7 @@ LIFE: Final[Machine[Life]] = Machine(
 
 
 def _standing(
-    name: str,
+    prefix: str,
     key: Callable[[Any], str],
     begins: type[Fact],
     ends: type[Fact] | None = None,
@@ -189,8 +188,7 @@ def _standing(
 
     kinds = [begins] if ends is None else [begins, ends]
     return Machine(
-        name=name,
-        prefix=name,
+        prefix=prefix,
         types=frozenset(kind_of(kind).name for kind in kinds),
         initial=None,
         evolve=step,
@@ -244,7 +242,6 @@ def _link(state: Entry | None, entry: Entry, key: str) -> Entry | None:
 
 
 ACCOUNT: Final[Machine[Entry | None]] = Machine(
-    name="account",
     prefix="account",
     types=frozenset({"member.joined", "account.linked", "account.unlinked"}),
     initial=None,
@@ -260,7 +257,6 @@ def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ..
 
 
 REVIEW: Final[Machine[tuple[Entry, ...]]] = Machine(
-    name="review",
     prefix="review",
     types=frozenset({"review.opened", "review.decided"}),
     initial=(),
@@ -281,7 +277,6 @@ def _apply(
 
 
 APPLICATIONS: Final[Machine[Mapping[tuple[str, str | None], Entry]]] = Machine(
-    name="applications",
     prefix="member",
     types=frozenset({"application.filed", "application.decided"}),
     initial=_NOTHING,
@@ -296,7 +291,6 @@ def _target(state: Entry | None, entry: Entry, key: str) -> Entry | None:
 
 
 TARGET: Final[Machine[Entry | None]] = Machine(
-    name="entry",
     prefix="entry",
     types=None,
     initial=None,

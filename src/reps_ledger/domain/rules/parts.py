@@ -51,7 +51,6 @@ class Machine(Generic[S]):
     """A small pure fold over one part of a history.
 
     Attributes:
-        name: for people.
         prefix: the tag of the part for a key is ``prefix:key``.
         types: stored names that it is folded from, or None for every type.
         initial: the state before anything happened.
@@ -63,7 +62,6 @@ class Machine(Generic[S]):
         follows: whether an entry's id as a key means the correction that stands in its place.
     """
 
-    name: str
     prefix: str
     types: frozenset[str] | None
     initial: S

@@ -33,7 +33,6 @@ def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, 
 
 
 SEAT: Final[Machine[Mapping[str, Entry]]] = Machine(
-    name="seat",
     prefix="role",
     types=frozenset({"role.assigned"}),
     initial=MappingProxyType({}),
