@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import permutations
 from typing import TYPE_CHECKING, Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,3 +134,70 @@ def test_a_restored_entry_is_there_from_its_own_time_on() -> None:
     assert held is not None
     assert held.state == log[1]
     assert not held.ends_by(log[3].order)
+
+
+def test_what_an_entrys_id_means_is_the_correction_in_its_place() -> None:
+    """A report that was corrected, by the id that it had at first."""
+    ledger: Any = open_ledger()
+    ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=JAN)
+    filed = ledger.record(rl.ReportFiled(member="ana", activity="talk"), by="ana", occurred_at=JUN)
+    right = rl.ReportFiled(member="ana", activity="walk")
+    correction = rl.EntryCorrected(target=filed.entries[0].id, replacement=right, reason="no talk")
+    ledger.record(correction, by="council")
+    log = list(ledger._recording.log.read())
+    part = REPORT.part(filed.entries[0].id)
+    memory = Memory(REGISTRY)
+    known(memory, (part,), log)
+    check(memory, part, log)
+    found = memory.state(part)
+    assert found is not None
+    assert found.fact == right
+
+
+@pytest.mark.parametrize("amended", [False, True], ids=["nothing amended", "another's amended"])
+def test_what_is_known_is_kept(*, amended: bool) -> None:
+    """Asked for again, and grown by newer entries, a part is not folded anew."""
+    ledger: Any = open_ledger()
+    for person in PEOPLE:
+        ledger.record(rl.MemberJoined(member=person), by="council", occurred_at=JAN)
+    filed = ledger.record(
+        rl.ReportFiled(member=PEOPLE[1], activity="talk"), by="x", occurred_at=MAR
+    )
+    if amended:
+        wrong = rl.EntryRetracted(target=filed.entries[0].id, reason="a mistake")
+        ledger.record(wrong, by="council")
+    before = list(ledger._recording.log.read())
+    role = rl.RoleAssigned(member=PEOPLE[0], role="rep")
+    ledger.record(role, by="council", occurred_at=JUN)
+    ledger.record(rl.LeaveStarted(member=PEOPLE[0]), by="x", occurred_at=APR)
+    log = list(ledger._recording.log.read())
+    newer, backdated = log[len(before) :]
+
+    part = LIFE.part(PEOPLE[0])
+    memory = Memory(REGISTRY)
+    known(memory, (), before)
+    held = memory.held(part)
+    assert held is not None
+    known(memory, (TARGET.part(filed.entries[0].id),), before)  # where the same is amended
+    assert memory.held(part) is held
+    memory.add(newer)
+    assert memory.held(part) is held
+    assert held.entries[-1] is newer
+    check(memory, part, [*before, newer])
+    memory.add(backdated)
+    assert memory.held(part) is not held
+    check(memory, part, log)
+
+
+def test_a_merge_leads_to_what_is_of_people_alone() -> None:
+    """Not to a community that has the name of somebody who was merged."""
+    ledger: Any = open_ledger()
+    kept, duplicate = PEOPLE[:2]
+    for person in (kept, duplicate):
+        ledger.record(rl.MemberJoined(member=person), by="council", occurred_at=JAN)
+    ledger.record(rl.MembersMerged(member=kept, duplicate=duplicate, reason="one"), by="council")
+    memory = Memory(REGISTRY)
+    known(memory, (), list(ledger._recording.log.read()))
+    both = [LIFE.part(kept).source, LIFE.part(duplicate).source]
+    assert memory.sources(LIFE.part(kept)) == both
+    assert memory.sources(COMMUNITY.part(kept)) == [COMMUNITY.part(kept).source]
