@@ -163,3 +163,10 @@ def test_what_is_no_charter_is_told_why(text: str, told: str) -> None:
         read_charter(text)
     assert caught.value.place == ""
     assert told in caught.value.words.lower()
+
+
+def test_what_is_wrong_with_a_charter_as_a_whole_has_no_place() -> None:
+    """Its words say what does not fit together."""
+    text = f"{START}[standing]\npolicy = 'activity'\nactive = ['good']\n"
+    with pytest.raises(InvalidPolicy, match=r"^standing goes by activity"):
+        read_charter(text)

@@ -43,6 +43,7 @@ def main() -> int:
         if runner.broken:
             print("Without any mutant these tests fail:", *runner.broken, sep="\n  ")
             return 1
+        report.save()
         try_afresh(runner, chosen)
         report.save()
     tell({name: report.verdicts[name] for name in chosen if name in report.verdicts}, names)

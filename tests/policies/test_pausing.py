@@ -88,7 +88,7 @@ def test_widths_of_the_calendar_are_those_of_the_zone() -> None:
     assert list(paused_leaving([], months(1), moment("2018-03-01", zone), zone)) == [now]
     leave = [(moment("2018-01-30", zone), moment("2018-02-01", zone))]
     later = list(paused_leaving(leave, months(1), moment("2018-01-29", zone), zone))
-    assert moment("2018-03-01", zone) in later
+    assert later[-1] == moment("2018-03-01", zone)
 
 
 def test_a_month_is_as_long_as_it_is_when_they_are_back() -> None:

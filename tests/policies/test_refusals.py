@@ -35,6 +35,7 @@ from reps_ledger.policies.language.counts import Count
 from reps_ledger.policies.language.filters import Filter, WhoFilter, is_list_of
 from reps_ledger.policies.language.measures import Compare
 from reps_ledger.policies.language.selections import Facts
+from reps_ledger.policies.spans import BEGINNINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,6 +198,24 @@ def test_a_field_of_an_unknown_kind_is_checked_with_the_facts(measure: Any) -> N
     policy = Policy("p", cases=(when(measure >= 1).then("good"),), otherwise="bad")
     with pytest.raises(InvalidPolicy, match=r"badge\.awarded"):
         policy.check(known)
+
+
+def test_what_begins_may_be_asked_whether_it_lasts() -> None:
+    """Any of it, or all of it at once."""
+    assert facts(*BEGINNINGS, lasting=True).lasting
+    with pytest.raises(InvalidPolicy, match=r"report\.filed begins nothing"):
+        facts(*BEGINNINGS, "report.filed", lasting=True)
+
+
+def test_a_person_is_named_by_a_field_that_names_one() -> None:
+    """Also in facts that are of no member; where we do not know a kind, its ledger says."""
+    assert facts("opportunity.held", person="member").person == "member"
+    for kind in ("opportunity.held", "report.filed"):
+        with pytest.raises(InvalidPolicy, match="names no person as 'voucher'"):
+            facts(kind, person="voucher")
+    some = facts("report.filed", "badge.awarded", person="giver", badge="gold")
+    with pytest.raises(InvalidPolicy, match=r"knows no fact badge\.awarded"):
+        some.check(Registry(BUILT_IN))
 
 
 def test_a_condition_among_others_is_taken() -> None:

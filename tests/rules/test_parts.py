@@ -14,13 +14,26 @@ import reps_ledger as rl
 from policies.making import entries_of
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.governance import CHARTERS
-from reps_ledger.domain.rules.machines import REVIEW
+from reps_ledger.domain.rules.machines import (
+    ACCOUNT,
+    APPLICATIONS,
+    COMMUNITY,
+    LIFE,
+    MENTORING,
+    NOTICE,
+    OPPORTUNITY,
+    POLICY,
+    REPORT,
+    REVIEW,
+    TARGET,
+    VOUCH,
+)
 from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.domain.rules.parts import Source, pair_key
 from reps_ledger.domain.rules.seats import SEAT, seat_names
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.rules.parts import Machine
+    from reps_ledger.domain.rules.parts import Machine, Part
 
 AT: Final = datetime(2018, 1, 1, tzinfo=UTC)
 OPENED: Final = rl.ReviewOpened(review="r1", member="ana", policy="p")
@@ -52,6 +65,31 @@ def test_a_machine_leaves_what_does_not_concern_it(machine: Machine[Any]) -> Non
     """Facts of any other kind leave its state as it is."""
     (entry,) = entries_of([(rl.MemberJoined(member="ana"), AT)])
     assert machine.evolve(machine.initial, entry, "ana") == machine.initial
+
+
+@pytest.mark.parametrize(
+    ("part", "tag"),
+    [
+        (ACCOUNT.part("git", "octo"), "account:git\x1focto"),
+        (APPLICATIONS.part("ana"), "member:ana"),
+        (CHARTERS.part("charter.adopted"), "ledger:charter.adopted"),
+        (COMMUNITY.part("asia"), "community:asia"),
+        (LIFE.part("ana"), "member:ana"),
+        (MENTORING.part("ben", "ana"), "mentor:ben\x1fana"),
+        (NOTICE.part("n1"), "notice:n1"),
+        (OPPORTUNITY.part("v1"), "opportunity:v1"),
+        (POLICY.part("d1"), "policy:d1"),
+        (REPORT.part("e1"), "entry:e1"),
+        (REVIEW.part("r1"), "review:r1"),
+        (SEAT.part(*seat_names("rep", None)), "role:rep\x1f"),
+        (TARGET.part("e1"), "entry:e1"),
+        (VOUCH.part("ben", "ana"), "vouch:ben\x1fana"),
+    ],
+    ids=lambda value: value.replace("\x1f", " ") if isinstance(value, str) else "",
+)
+def test_tags_are_stored_for_ever(part: Part[Any], tag: str) -> None:
+    """Logs are full of them: another version must find its parts under the same."""
+    assert part.source.tag == tag
 
 
 def test_a_source_holds_what_has_its_tag_and_is_of_its_types() -> None:

@@ -133,7 +133,7 @@ class Facts:
             if known and not any(type(value) in _KINDS.get(shape, ()) for shape in found):
                 raise InvalidPolicy(f"{name!r} of {kinds} is never {value!r:.60}")
 
-    def check_person(self, name: str, registry: Registry, *, strict: bool = True) -> None:
+    def check_person(self, name: str, registry: Registry, *, strict: bool) -> None:
         """Refuse a field that names no person in any of the facts.
 
         Raises:
@@ -271,7 +271,7 @@ class Facts:
 
 
 def _names(described: FactType, name: str) -> bool:
-    return name in described.persons or (name == "member" and "member" not in described.names)
+    return name == "member" or name in described.persons
 
 
 def facts(*kinds: str, where: Mapping[str, Any] | None = None, **options: Any) -> Facts:
