@@ -35,6 +35,7 @@ from reps_ledger.policies import (
     weeks,
 )
 from reps_ledger.policies.language import conditions
+from reps_ledger.policies.subject import Dossier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -360,11 +361,13 @@ def test_an_answer_is_to_the_notice_itself() -> None:
     assert not so(noticed(heard=True), *told, answer(2, "2018-10-02"))
 
 
-def decided(review: str, outcome: str, on: str, policy: str = "p") -> list[Told]:
+def decided(
+    review: str, outcome: str, on: str, policy: str = "p", member: str = "ana"
+) -> list[Told]:
     """Tell of a review and its decision."""
     return [
-        (rl.ReviewOpened(member="ana", review=review, policy=policy), on),
-        (rl.ReviewDecided(member="ana", review=review, outcome=outcome), on),
+        (rl.ReviewOpened(member=member, review=review, policy=policy), on),
+        (rl.ReviewDecided(member=member, review=review, outcome=outcome), on),
     ]
 
 
@@ -377,6 +380,19 @@ def test_the_previous_outcome_is_what_was_decided_last() -> None:
     assert not so(previously("bad"), *told)
     assert so(previously("bad"), *told, at="2018-05-01")
     assert not so(previously("bad", "good"), *told, at="2018-02-01")
+
+
+def test_what_was_decided_of_others_is_no_previous_outcome() -> None:
+    """Also where a history tells of them: before, between and after their own."""
+    subject = about(
+        *decided("r1", "bad", "2018-03-01", member="ben"),
+        *decided("r2", "good", "2018-06-01"),
+        *decided("r3", "ugly", "2018-07-01", member="ben"),
+        at="2018-10-01",
+    )
+    everything = Dossier("ana", subject.others.community(None).entries)
+    assert conditions.holds(previously("good"), subject.of(everything))
+    assert not conditions.holds(previously("bad", "ugly"), subject.of(everything))
 
 
 def test_a_previous_outcome_that_is_told_goes_before_decisions() -> None:
