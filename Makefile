@@ -44,7 +44,7 @@ bench: .venv/bench.stamp
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]'
 	@touch $@
 
-# Mutation testing of the domain and the policies. All of it takes hours, with SECONDS=5 of tests each less than one. A part: SAMPLE=500 SEED=1 draws at random,
+# Mutation testing of the domain and the policies. All of it takes hours, with SECONDS=5 of tests each about one. A part: SAMPLE=500 SEED=1 draws at random,
 # MINUTES=30 begins no more after that, MUTANTS="reps_ledger.domain.time.*" names some, AGAIN=1 tries those neither found nor justified.
 mutants: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
