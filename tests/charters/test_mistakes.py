@@ -168,5 +168,19 @@ def test_what_is_no_charter_is_told_why(text: str, told: str) -> None:
 def test_what_is_wrong_with_a_charter_as_a_whole_has_no_place() -> None:
     """Its words say what does not fit together."""
     text = f"{START}[standing]\npolicy = 'activity'\nactive = ['good']\n"
-    with pytest.raises(InvalidPolicy, match=r"^standing goes by activity"):
-        read_charter(text)
+    wrongs = (
+        (text, "^standing goes by"),
+        ("", "it is empty"),
+        ("charter = 'reps'\nversion = 1", "version must be text"),
+    )
+    for wrong, told in wrongs:
+        with pytest.raises(InvalidPolicy, match=told) as caught:
+            read_charter(wrong)
+        assert caught.value.place == ""
+
+
+@pytest.mark.parametrize("ends", ["[['x']]", "[{x = 1}]", "['left']", "'left'"])
+def test_ways_to_end_a_role_are_named(ends: str) -> None:
+    """Whatever is written in their place, it says where, and which there are."""
+    with pytest.raises(InvalidPolicy, match=r"roles.*rep.*resigned, expired"):
+        read_charter(f"{START}[roles.rep]\nends = {ends}\n")

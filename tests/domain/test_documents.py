@@ -92,3 +92,9 @@ def test_a_key_may_be_just_deep_enough() -> None:
 def test_prose_is_no_key(prose: str) -> None:
     """Sentences and dots in a row nest nothing, however many."""
     assert read_table(f'note = "{prose}"') == {"note": prose}
+
+
+def test_a_dot_that_begins_a_line_is_no_key_more() -> None:
+    """It is a mistake like any other, and not too deep."""
+    with pytest.raises(InvalidPolicy, match="line 1"):
+        read_table(".a" * (MAX_DEPTH - 1))

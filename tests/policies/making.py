@@ -30,6 +30,7 @@ __all__ = [
     "about",
     "entries_of",
     "everybody",
+    "everything",
     "moment",
     "subjects",
 ]
@@ -73,6 +74,13 @@ def about(
     now = moment(at, zone) if isinstance(at, str) else at
     world = everybody(*told, zone=zone)
     return world.subject(member, now, zone, policy=NAME, previous=previous)
+
+
+def everything(subject: Subject) -> tuple[rl.Entry, ...]:
+    """Return all that is known around somebody, of anybody."""
+    others = subject.others
+    assert isinstance(others, Everybody)
+    return others.entries
 
 
 @st.composite

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 import reps_ledger as rl
-from policies.making import TICK, ZONES, about, moment
+from policies.making import TICK, ZONES, about, everything, moment
 from reps_ledger.policies import (
     Condition,
     Previous,
@@ -390,9 +390,9 @@ def test_what_was_decided_of_others_is_no_previous_outcome() -> None:
         *decided("r3", "ugly", "2018-07-01", member="ben"),
         at="2018-10-01",
     )
-    everything = Dossier("ana", subject.others.community(None).entries)
-    assert conditions.holds(previously("good"), subject.of(everything))
-    assert not conditions.holds(previously("bad", "ugly"), subject.of(everything))
+    whole = Dossier("ana", everything(subject))
+    assert conditions.holds(previously("good"), subject.of(whole))
+    assert not conditions.holds(previously("bad", "ugly"), subject.of(whole))
 
 
 def test_a_previous_outcome_that_is_told_goes_before_decisions() -> None:

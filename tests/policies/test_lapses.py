@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.every import EVERY, REPORTS
-from policies.making import DAY, TICK, about, moment, subjects
+from policies.making import DAY, TICK, about, everything, moment, subjects
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import (
     Condition,
@@ -47,7 +47,7 @@ def moments_of(subject: Subject) -> set[datetime]:
     """Return every instant of which any entry that a subject can see speaks."""
     found = {subject.at}
     others = [entry for dossier in subject.others.everyone() for entry in dossier.entries]
-    for entry in [*others, *subject.others.community(None).entries]:
+    for entry in [*others, *everything(subject)]:
         found.add(entry.occurred_at)
         for name in ("until", "expected_return", "deadline", "expires"):
             if isinstance(said := getattr(entry.fact, name, None), datetime):

@@ -79,6 +79,13 @@ def test_a_leave_that_lasts_holds_what_it_holds() -> None:
     assert paused_before(lasting, days(1), hours(48), UTC) == hours(24)
 
 
+def test_leave_that_ends_just_then_adds_nothing() -> None:
+    """It leaves at one instant, as where there was no leave."""
+    at = moment("2018-03-01")
+    over: Leave = [(at - timedelta(days=3), at)]
+    assert list(paused_leaving(over, weeks(1), at, UTC)) == [moment("2018-03-08")]
+
+
 def test_widths_of_the_calendar_are_those_of_the_zone() -> None:
     """A month before the first of a month begins in the zone, not in UTC."""
     zone = ZoneInfo("Pacific/Auckland")

@@ -12,6 +12,7 @@ from policies.making import DAY, TICK, about, entries_of, moment
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
     Facts,
+    Policy,
     count,
     facts,
     missed,
@@ -21,6 +22,7 @@ from reps_ledger.policies import (
     since_last,
     tenure,
     weeks,
+    when,
 )
 from reps_ledger.policies.language import conditions
 from reps_ledger.policies.language.filters import Filter
@@ -69,6 +71,19 @@ def test_a_share_may_change_where_its_total_may() -> None:
     edges = {at for at in compared.edges(subject) if at > subject.at}
     assert {moment("2018-09-20"), moment("2018-09-27")} <= edges
     assert not any(moment(day) in edges for day in ("2018-09-21", "2018-09-22", "2018-09-28"))
+
+
+def test_a_share_of_the_programme_may_change_with_what_others_did() -> None:
+    """At the instant at which a report of somebody else leaves the window."""
+    ledger = rl.open(clock=lambda: moment("2018-10-20"))
+    recorded = [(rl.MemberJoined(member=member), "2018-01-01") for member in ("ana", "ben")]
+    recorded += [*told("2018-10-01", "2018-10-01", member="ben"), *told("2018-10-10")]
+    for fact, day in recorded:
+        ledger.record(fact, by="council", occurred_at=moment(day))
+    half = share(reports(within=weeks(2)), "report.filed") >= 0.5
+    policy = Policy("p", cases=[when(half).then("good")], otherwise="bad")
+    verdict = ledger.as_of(moment("2018-10-12")).evaluate(policy, "ana")
+    assert (verdict.outcome, verdict.lapses_at) == ("bad", moment("2018-10-15"))
 
 
 def test_a_share_is_from_nothing_to_all() -> None:

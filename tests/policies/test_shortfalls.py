@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import NAME, TICK, about, entries_of, moment, subjects
+from policies.making import NAME, TICK, about, entries_of, everything, moment, subjects
 from policies.test_lapses import dense
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies import (
@@ -159,7 +159,7 @@ def the_need(condition: Condition, subject: Subject) -> Shortfall:
 
 def with_more(subject: Subject, *fresh: rl.Fact) -> Subject:
     """Return the same subject once more has happened, at that very instant."""
-    known = subject.others.community(None).entries
+    known = everything(subject)
     added = [
         evolved(entry, len(known) + index)
         for index, entry in enumerate(entries_of([(fact, subject.at) for fact in fresh]))

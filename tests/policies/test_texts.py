@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -12,7 +13,7 @@ from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import Policy, completed, dumps, load, loads, notice, on_leave, save, when
 from reps_ledger.policies.charter import Charter, load_charter, save_charter
 from reps_ledger.policies.documents.reading import read_condition
-from reps_ledger.policies.documents.texts import canonical, read_text, text_of
+from reps_ledger.policies.documents.texts import canonical, read_text, text_of, write_document
 from reps_ledger.policies.documents.writing import condition_table, policy_table
 
 if TYPE_CHECKING:
@@ -131,3 +132,22 @@ def test_a_charter_is_kept_in_either_form(tmp_path: Path) -> None:
         assert load_charter(tmp_path / name) == charter
     assert (tmp_path / "c.json").read_text(encoding="utf-8").startswith("{")
     assert (tmp_path / "c.toml").read_text(encoding="utf-8").startswith("format = 1")
+
+
+def test_no_more_of_a_file_is_read_than_tells_that_it_is_too_long(tmp_path: Path) -> None:
+    """What is broken further on is not even looked at."""
+    path = tmp_path / "long"
+    path.write_bytes(b"a" * (MAX_DOCUMENT + 1) + b"\xff")
+    with pytest.raises(TooLarge):
+        read_text(path)
+
+
+def test_documents_are_utf8_whatever_the_locale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A policy is shared between machines."""
+    monkeypatch.setattr(io, "text_encoding", lambda encoding, _=2: encoding or "latin-1")
+    path = tmp_path / "p.toml"
+    write_document(path, {"a": "é"})
+    assert path.read_bytes() == 'a = "é"\n'.encode()
+    assert read_text(path) == 'a = "é"\n'

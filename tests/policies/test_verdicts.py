@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import TICK, about, entries_of, subjects
+from policies.making import TICK, about, entries_of, everything, subjects
 from reps_ledger.policies import (
     Case,
     Condition,
@@ -79,7 +79,7 @@ def test_evaluating_is_deterministic(policy: Policy, subject: Subject) -> None:
     again = evaluate(policy, subject)
     assert again == first
     assert str(again) == str(first)
-    known = subject.others.community(None).entries
+    known = everything(subject)
     anew = Everybody(known).subject("ana", subject.at, subject.zone, previous=subject.previous)
     assert evaluate(policy, anew) == first
 
@@ -90,7 +90,7 @@ def test_the_order_of_telling_does_not_matter(
     policy: Policy, subject: Subject, random_: random.Random
 ) -> None:
     """Entries have an order of their own: effective time, then position."""
-    known = list(subject.others.community(None).entries)
+    known = list(everything(subject))
     random_.shuffle(known)
     again = Everybody(known).subject("ana", subject.at, subject.zone, previous=subject.previous)
     assert evaluate(policy, again) == evaluate(policy, subject)
@@ -98,7 +98,7 @@ def test_the_order_of_telling_does_not_matter(
 
 def without(subject: Subject, *, gone: set[str]) -> Subject:
     """Return the same without some entries."""
-    kept = [entry for entry in subject.others.community(None).entries if entry.id not in gone]
+    kept = [entry for entry in everything(subject) if entry.id not in gone]
     return Everybody(kept).subject("ana", subject.at, subject.zone, previous=subject.previous)
 
 
@@ -111,7 +111,7 @@ def is_announced(entry: Entry) -> bool:
 @settings(max_examples=200)
 def test_what_comes_later_changes_nothing(policy: Policy, subject: Subject) -> None:
     """Facts after the instant, by a microsecond or more, do not count; announced ones may."""
-    entries = subject.others.community(None).entries
+    entries = everything(subject)
     later = {e.id for e in entries if e.occurred_at > subject.at and not is_announced(e)}
     now, then = evaluate(policy, without(subject, gone=later)), evaluate(policy, subject)
     assert then.outcome == now.outcome
@@ -123,7 +123,7 @@ def test_what_comes_later_changes_nothing(policy: Policy, subject: Subject) -> N
 @settings(max_examples=100)
 def test_a_fact_a_microsecond_later_changes_nothing(condition: Condition, subject: Subject) -> None:
     """Whatever happens at the next microsecond is not known to happen now."""
-    entries = list(subject.others.community(None).entries)
+    entries = list(everything(subject))
     late = subject.at + TICK
     more = entries_of([(e.fact, late) for e in entries if not is_announced(e)])
     renamed = [
@@ -147,7 +147,7 @@ def test_a_fact_a_microsecond_later_changes_nothing(condition: Condition, subjec
 @settings(max_examples=150)
 def test_evidence_is_what_the_subject_could_see(condition: Condition, subject: Subject) -> None:
     """Evidence names entries that exist and happened, or were announced."""
-    entries = {entry.id: entry for entry in subject.others.community(None).entries}
+    entries = {entry.id: entry for entry in everything(subject)}
     previous = subject.previous.entries if subject.previous is not None else ()
     for leaf in leaves(condition):
         for name in leaf.find(subject).entries:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Final
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
 
 import reps_ledger as rl
-from scenarios import APR, FEB, JAN, MAR, MAY, NOW, given, joined, merged, retract
+from scenarios import APR, FEB, JAN, MAR, MAY, NOW, correct, given, joined, merged, retract
+
+if TYPE_CHECKING:
+    from scenarios import Saying
 
 BOTH: Final = joined("ana", "ben")
 ASIA: Final = rl.CommunityFounded(community="asia")
@@ -118,6 +121,17 @@ def test_only_a_standing_report_is_verified() -> None:
     story.when(
         lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
     ).then_recorded()
+
+
+def test_a_corrected_report_is_verified_by_the_id_that_it_had_at_first() -> None:
+    """Also when one verification is recorded after another that came later."""
+
+    def verified(by: str, on: date) -> Saying:
+        return lambda ids: (rl.ReportVerified(member="ana", report=ids[3], verifier=by), on)
+
+    right = rl.ReportFiled(member="ana", activity="event")
+    story = given(joined("ana", "ben", "cem"), (REPORT, FEB), correct(3, right))
+    story.when(verified("ben", APR)).then_recorded().when(verified("cem", MAR)).then_recorded()
 
 
 def test_a_report_of_a_duplicate_is_verified_as_the_kept_names() -> None:

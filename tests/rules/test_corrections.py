@@ -148,6 +148,21 @@ def test_a_correction_may_be_corrected() -> None:
     story.when((ENDED, FEB)).then_recorded()
 
 
+def test_a_correction_of_a_correction_is_judged_at_the_first_ones_place() -> None:
+    """Among ties too: whoever it is about must have joined before that."""
+
+    def entered(member: str, community: str) -> rl.Fact:
+        return rl.CommunityJoined(member=member, community=community)
+
+    story = given(
+        joined("ana", on=JAN),
+        (entered("ana", "asia"), FEB),
+        (rl.MemberJoined(member="ben"), FEB),
+        correct(1, entered("ana", "paris")),
+    )
+    story.when(correct(3, entered("ben", "paris"))).then_refused("not_joined", because=())
+
+
 def test_a_retracted_correction_leaves_the_original() -> None:
     """Retracting a correction undoes it: what was recorded first stands again."""
     story = given(BOTH, (MENTOR, FEB), correct(2, COUNCIL), retract(3))

@@ -62,10 +62,11 @@ class Everybody:
 
         def entries() -> Iterable[Entry]:
             for entry in self.entries:
-                if community is None:
-                    if not kinds or entry.name in kinds:
-                        yield entry
-                elif getattr(entry.fact, "community", None) == community:
+                if (
+                    entry.name in kinds
+                    if community is None
+                    else getattr(entry.fact, "community", None) == community
+                ):
                     yield entry
 
         def make() -> Dossier:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.amendments import resolve
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Fact
     from reps_ledger.domain.rules.memory import Memory
     from reps_ledger.domain.rules.parts import Part, Parts
     from reps_ledger.domain.rules.rulebook import Rulebook
@@ -33,15 +35,14 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
     parts = {p for p in asked if not p.machine.retractions}
     raw = memory.raw(source for p in parts for source in memory.sources(p))
     if isinstance(entry.fact, EntryCorrected):
-        target = memory.target(entry.fact.target)
-        assert target is not None, "a correction's target is looked up first"  # noqa: S101
-        raw[target.id] = target
+        raw |= {target.id: target for target in _corrected(entry.fact, memory)}
     amendments = memory.with_amendment(entry)
     after = resolve([*raw.values(), entry], memory.registry, amendments)
     before = [e for e in after if e.id != entry.id]
-    allowed = {(e.id, r.code) for e, r in _violations(before, parts, rules)}
+    replay = partial(Replay, rules, amendments.readings)
+    allowed = {(e.id, r.code) for e, r in _violations(before, parts, replay())}
     found = []
-    for violator, refusal in _violations(after, parts, rules):
+    for violator, refusal in _violations(after, parts, replay()):
         if violator.id == entry.id:
             found.append(refusal)
         elif (violator.id, refusal.code) not in allowed:
@@ -55,10 +56,19 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
     return found
 
 
+def _corrected(correction: EntryCorrected, memory: Memory) -> Iterator[Entry]:
+    """Yield what a correction is about, back to the entry in whose place it stands."""
+    fact: Fact = correction
+    while isinstance(fact, EntryCorrected):
+        target = memory.target(fact.target)
+        assert target is not None, "a correction's target is looked up first"  # noqa: S101
+        yield target
+        fact = target.fact
+
+
 def _violations(
-    history: Sequence[Entry], parts: Collection[Part[Any]], rules: Rulebook
+    history: Sequence[Entry], parts: Collection[Part[Any]], replay: Replay
 ) -> Iterator[tuple[Entry, Refusal]]:
-    replay = Replay(rules)
     for entry in history:
         for refusal in replay.judge(entry):
             yield entry, refusal

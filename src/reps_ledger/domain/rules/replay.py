@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
@@ -26,10 +27,13 @@ class Replay:
 
     Attributes:
         rules: by which each entry is judged.
+        readings: id of a corrected entry to that of the correction in its place, for parts
+            that are about an entry.
         states: of the parts met so far; any other is as it was initially.
     """
 
     rules: Rulebook
+    readings: Mapping[str, str] = field(factory=dict)
     states: dict[Part[Any], Any] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S:
@@ -48,4 +52,7 @@ class Replay:
         """Let parts take an entry."""
         for part in parts:
             if part.machine.takes(entry.name):
-                self.states[part] = part.machine.evolve(self.state(part), entry, part.key)
+                key = part.key
+                if part.machine.follows:
+                    key = self.readings.get(key, key)
+                self.states[part] = part.machine.evolve(self.state(part), entry, key)

@@ -93,7 +93,9 @@ class RoleClause:
 
     @ends.validator
     def _are_endings(self, _: object, value: Any) -> None:
-        if value is not None and (not isinstance(value, tuple) or not set(value) <= set(ENDINGS)):
+        if value is not None and (
+            not isinstance(value, tuple) or not all(each in ENDINGS for each in value)
+        ):
             raise InvalidPolicy(f"a role ends in one of these ways: {', '.join(ENDINGS)}")
 
     def __attrs_post_init__(self) -> None:

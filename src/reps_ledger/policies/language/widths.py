@@ -102,7 +102,7 @@ class Width:
         """
         if self.fixed is None:
             return first_with_months(instant, self.months, zone)
-        return self.before(instant, zone)
+        return self.before(instant)
 
 
 def days(number: int) -> Width:
