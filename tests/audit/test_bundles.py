@@ -33,8 +33,6 @@ from scenarios import fixed_clock
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
-
 KEY: Final = make_key("example.org/reps")
 POLICY: Final = Policy(
     "activity",

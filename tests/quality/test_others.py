@@ -22,8 +22,6 @@ from reps_ledger.testing.laws import others
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
-
 DEFAULT: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from reps_ledger.log import Reading
 
-pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
-
 MANY = 12
 
 

@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from reps_ledger.policies import Condition
     from reps_ledger.policies.language.conditions import Leaf
 
-pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
-
 TICK: Final = timedelta(microseconds=1)
 EARLY: Final = datetime(1900, 1, 1, tzinfo=UTC)
 LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
