@@ -29,6 +29,7 @@ test-deep: .venv/dev.stamp
 	@mkdir -p $(TMPDIR)
 	REPS_EXAMPLES=5000 $(BIN)/pytest -n 2 --dist worksteal tests/replay/kernel tests/quality $(PYTEST_ARGS)
 	REPS_EXAMPLES=300 $(BIN)/pytest -n 2 --dist worksteal tests/testing/test_catalogue_laws.py $(PYTEST_ARGS)
+	REPS_HYPOTHESIS=deep $(BIN)/pytest -n 2 --dist worksteal tests/domain tests/rules tests/policies tests/projections tests/charters $(PYTEST_ARGS)
 
 # The long search for faults: 1,000 kills, 1,000 cuts of power, 10,000 lost replies …
 test-faults: .venv/dev.stamp

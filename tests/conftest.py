@@ -37,10 +37,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(str(words))
 
 
-# The first example builds tables of characters, which takes a second.
+# The first example builds tables of characters, which takes a second. Every run draws others, so
+# that few at a time do; `make test-deep` draws many.
 settings.register_profile(
-    "reps-ledger", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "reps-ledger",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("deep", settings.get_profile("reps-ledger"), max_examples=1_000)
 # Thousands of mutants (see mutation) get fewer examples, the same for each, and no shrinking.
 settings.register_profile(
     "mutants",

@@ -189,7 +189,7 @@ def test_the_empty_tree_has_one_root() -> None:
     read_checkpoint(sign(text, [KEY])).verify(KEY.verifying)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Whatever is given for a key, a note or a checkpoint gets a typed error, or is one."""

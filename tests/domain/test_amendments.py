@@ -507,7 +507,7 @@ def chains(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(entries=chains())
 def test_every_original_has_at_most_one_reading(entries: list[Entry]) -> None:
     """However it was corrected, an entry is read once or not at all."""

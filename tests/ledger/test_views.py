@@ -206,7 +206,7 @@ def told_by(view: rl.View) -> list[Any]:
     return [repr(one) for one in said]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @for_all(told=histories(), later=histories(), day=st.dates(date(2018, 1, 1), date(2019, 3, 1)))
 def test_a_view_never_changes(told: list[Offer], later: list[Offer], day: date) -> None:
     """What was known at a position is the same for ever, whatever is recorded afterwards."""
@@ -258,7 +258,7 @@ def without_merges(told: list[Offer]) -> list[Offer]:
     return [one for one in told if not isinstance(one.fact, rl.MembersMerged)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @for_all(told=histories(), instant=st.sampled_from([datetime(2018, 6, 1, tzinfo=UTC), END]))
 def test_a_members_view_is_their_part_of_everyones(told: list[Offer], instant: datetime) -> None:
     """A member's or community's history is that part of everyone's history, to the letter."""
@@ -275,7 +275,7 @@ MERGED: Final = [
 ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @for_all(told=histories())
 @example(told=MERGED)
 def test_a_members_view_is_their_part_of_everyones_after_merges(told: list[Offer]) -> None:

@@ -76,7 +76,7 @@ def exactly(fact: rl.Fact) -> str:
 
 
 @given(entries(), st.lists(names(), max_size=3).map(tuple))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_entries_read_back_equal(entry: rl.Entry, tags: tuple[str, ...]) -> None:
     """An entry is stored and read back equal, its fact of the same class and equally typed."""
     again = CODEC.decode(entry.name, CODEC.encode(entry), 7, tags)
@@ -86,7 +86,7 @@ def test_entries_read_back_equal(entry: rl.Entry, tags: tuple[str, ...]) -> None
 
 
 @given(entries())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_the_careful_way_agrees(entry: rl.Entry) -> None:
     """The way that is taken for older and broken entries reads whole ones alike."""
     data = CODEC.encode(entry)

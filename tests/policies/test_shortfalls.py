@@ -103,7 +103,7 @@ def decided(policy: Policy, held_now: Mapping[Leaf, bool]) -> str:
 
 
 @given(free_policies(), st.sets(st.sampled_from(["good", "fair", "bad"]), min_size=1), st.data())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_flips_are_the_smallest_sets_of_all_assignments(
     policy: Policy, outcomes: set[str], data: st.DataObject
 ) -> None:
@@ -201,7 +201,7 @@ WINDOWS: Final[list[dict[str, Any]]] = [
     st.integers(0, 5),
     st.sampled_from(["count", "distinct", "share", "share of events", "capped"]),
 )
-@settings(max_examples=250)
+@settings(max_examples=125)
 def test_what_is_missing_is_just_enough(
     subject: Subject, window: dict[str, Any], operator: str, number: int, kind: str
 ) -> None:
@@ -231,7 +231,7 @@ def test_what_is_missing_is_just_enough(
 
 
 @given(subjects(), st.sampled_from(WINDOWS), st.integers(1, 40))
-@settings(max_examples=60)
+@settings(max_examples=30)
 def test_a_missing_total_is_just_enough(
     subject: Subject, window: dict[str, Any], quarters: int
 ) -> None:
@@ -315,7 +315,7 @@ def test_all_of_what_others_did_too_cannot_be_caught_up_with() -> None:
 
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7), st.sampled_from(["good", "fair"]))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_days_and_deadlines_of_ways_are_exact(
     policy: Policy, subject: Subject, outcome: str
 ) -> None:
@@ -343,7 +343,7 @@ def test_days_and_deadlines_of_ways_are_exact(
 
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7))
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_what_is_good_enough_lacks_nothing(policy: Policy, subject: Subject) -> None:
     """There are no ways to an outcome that is had, or to a worse one on the scale."""
     verdict = evaluate(policy, subject)
@@ -494,7 +494,7 @@ def test_every_way_works_where_leaves_are_free() -> None:
 
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_ways_are_told_in_words(policy: Policy, subject: Subject) -> None:
     """Every way has a sentence, and no sentence is empty."""
     verdict = evaluate(policy, subject)

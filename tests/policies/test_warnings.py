@@ -202,7 +202,7 @@ COMPARISONS: Final = st.one_of(
 
 
 @given(subjects(max_size=8, families=families_of(PART > 0.5)), COMPARISONS)
-@settings(max_examples=150)
+@settings(max_examples=75)
 def test_what_is_so_of_somebody_is_never_said_to_be_impossible(
     subject: Subject, asked: list[Compare]
 ) -> None:

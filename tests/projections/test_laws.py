@@ -73,7 +73,7 @@ def test_a_projection_says_which_it_is(name: str) -> None:
 
 
 @every
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(entries=RAW, cut=st.integers(0, 20))
 def test_a_fold_may_be_cut_anywhere(name: str, entries: list[rl.Entry], cut: int) -> None:
     """A history folded in two parts with a checkpoint between gives the state of the whole."""
@@ -84,7 +84,7 @@ def test_a_fold_may_be_cut_anywhere(name: str, entries: list[rl.Entry], cut: int
 
 
 @every
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(entries=RAW)
 def test_states_never_change(name: str, entries: list[rl.Entry]) -> None:
     """Each state is a value: hashable, equal when folded again, and untouched by going on."""
@@ -99,7 +99,7 @@ def test_states_never_change(name: str, entries: list[rl.Entry]) -> None:
 
 
 @every
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(entries=RAW)
 def test_what_concerns_others_changes_nothing(name: str, entries: list[rl.Entry]) -> None:
     """Entries that do not name a member give the very same state back (a timeline takes all)."""
@@ -109,7 +109,7 @@ def test_what_concerns_others_changes_nothing(name: str, entries: list[rl.Entry]
     assert state == projection.initial or (name == "timeline" and len(state) == len(others))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(entries=RAW)
 def test_any_history_can_be_asked_anything(entries: list[rl.Entry]) -> None:
     """Of any history, however illegal, every question has an answer."""
@@ -127,7 +127,7 @@ def test_any_history_can_be_asked_anything(entries: list[rl.Entry]) -> None:
     )
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(told=histories(), cut=st.integers(0, 25))
 def test_everyone_in_one_pass_is_each_alone(told: list[Offer], cut: int) -> None:
     """Folding everyone together, in one go or going on, gives what folding each one gives."""
@@ -144,7 +144,7 @@ def test_everyone_in_one_pass_is_each_alone(told: list[Offer], cut: int) -> None
                 assert together[member].ever == view.roles.ever
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(told=histories())
 def test_overviews_at_many_instants_are_each_alone(told: list[Offer]) -> None:
     """Everyone's overviews through time, in one pass, are those of each instant alone."""

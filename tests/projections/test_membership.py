@@ -230,7 +230,7 @@ def test_merged_members_have_joined_once() -> None:
     assert spells(story, at(2019, 1, 15)) == [(True, at(2018), None)]
 
 
-@settings(max_examples=150)
+@settings(max_examples=75)
 @for_all(told=histories())
 def test_spells_are_contiguous_and_alternate(told: list[Offer]) -> None:
     """Spells follow one another without gaps, in turn, and the last says how they stand now."""

@@ -61,7 +61,7 @@ def filled(ledger: rl.Ledger, told: list[Offer]) -> None:
                 last = receipts[0].id
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(histories(), st.data())
 def test_columns_say_what_histories_say(offers: list[Offer], data: st.DataObject) -> None:
     """Row by row and field by field they agree with histories, at any position."""
@@ -73,7 +73,7 @@ def test_columns_say_what_histories_say(offers: list[Offer], data: st.DataObject
             assert told(build(reading)) == expected(reading)
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(histories(), st.data())
 def test_what_comes_after_changes_nothing(offers: list[Offer], data: st.DataObject) -> None:
     """Columns at a position are the same to the last code, whatever was recorded after it."""
@@ -85,7 +85,7 @@ def test_what_comes_after_changes_nothing(offers: list[Offer], data: st.DataObje
         assert same(before, build(known(ledger, before.position)))
 
 
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(offers=histories(), data=st.data())
 def test_any_steps_come_to_the_same(
     offers: list[Offer], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -114,7 +114,7 @@ def test_new_rows_find_their_places(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_order_is_by_member_instant_and_position(data: st.DataObject) -> None:
     """Rows are in order, and `sorted_by` puts them in that of any person, those of nobody first."""
     days = st.integers(1, 4).map(lambda day: date(2018, 1, day))

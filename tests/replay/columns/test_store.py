@@ -164,7 +164,7 @@ def damages(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_damage_is_seen(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A flipped bit, a lost end, a lost or an emptied file: the answer is right, and kept again."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
-EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "150"))
+EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "80"))
 FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
 
