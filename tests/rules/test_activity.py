@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
 
 import reps_ledger as rl
 from scenarios import APR, FEB, JAN, MAR, MAY, NOW, correct, given, joined, merged, retract
@@ -123,14 +125,17 @@ def test_only_a_standing_report_is_verified() -> None:
     ).then_recorded()
 
 
-def test_a_corrected_report_is_verified_by_the_id_that_it_had_at_first() -> None:
+@pytest.mark.parametrize("corrected", [False, True], ids=["as it was", "corrected"])
+def test_a_report_is_verified_by_the_id_that_it_had_at_first(*, corrected: bool) -> None:
     """Also when one verification is recorded after another that came later."""
 
     def verified(by: str, on: date) -> Saying:
         return lambda ids: (rl.ReportVerified(member="ana", report=ids[3], verifier=by), on)
 
-    right = rl.ReportFiled(member="ana", activity="event")
-    story = given(joined("ana", "ben", "cem"), (REPORT, FEB), correct(3, right))
+    told: list[Any] = [joined("ana", "ben", "cem"), (REPORT, FEB)]
+    if corrected:
+        told.append(correct(3, rl.ReportFiled(member="ana", activity="event")))
+    story = given(*told)
     story.when(verified("ben", APR)).then_recorded().when(verified("cem", MAR)).then_recorded()
 
 
