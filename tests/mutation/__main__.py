@@ -44,8 +44,7 @@ def main() -> int:
             print("Without any mutant these tests fail:", *runner.broken, sep="\n  ")
             return 1
         report.save()
-        try_afresh(runner, chosen)
-        report.save()
+        try_afresh(runner, chosen)  # and keeps each verdict
     tell({name: report.verdicts[name] for name in chosen if name in report.verdicts}, names)
     return 0
 

@@ -47,11 +47,16 @@ PARTS: Final[tuple[Part[Any], ...]] = (
 )
 
 
+def log_of(ledger: Any) -> list[Entry]:
+    """Return all that a ledger holds, as recorded."""
+    return list(ledger._recording.log.read())
+
+
 def recorded(told: list[Offer]) -> list[Entry]:
     """Return what the rules allow of some offers, as recorded."""
     ledger: Any = open_ledger()
     fill(ledger, told)
-    return list(ledger._recording.log.read())
+    return log_of(ledger)
 
 
 def known(memory: Memory, parts: tuple[Part[Any], ...], log: list[Entry]) -> None:
@@ -125,7 +130,7 @@ def test_a_restored_entry_is_there_from_its_own_time_on() -> None:
         (target_of,) = filed.entries
         undone = rl.EntryRetracted(target=target_of.id, reason="a mistake")
         filed = ledger.record(undone, by="council", occurred_at=at)
-    log = list(ledger._recording.log.read())
+    log = log_of(ledger)
     part = TARGET.part(target.id)
     memory = Memory(REGISTRY)
     known(memory, (part,), log)
@@ -144,7 +149,7 @@ def test_what_an_entrys_id_means_is_the_correction_in_its_place() -> None:
     right = rl.ReportFiled(member="ana", activity="walk")
     correction = rl.EntryCorrected(target=filed.entries[0].id, replacement=right, reason="no talk")
     ledger.record(correction, by="council")
-    log = list(ledger._recording.log.read())
+    log = log_of(ledger)
     part = REPORT.part(filed.entries[0].id)
     memory = Memory(REGISTRY)
     known(memory, (part,), log)
@@ -166,11 +171,11 @@ def test_what_is_known_is_kept(*, amended: bool) -> None:
     if amended:
         wrong = rl.EntryRetracted(target=filed.entries[0].id, reason="a mistake")
         ledger.record(wrong, by="council")
-    before = list(ledger._recording.log.read())
+    before = log_of(ledger)
     role = rl.RoleAssigned(member=PEOPLE[0], role="rep")
     ledger.record(role, by="council", occurred_at=JUN)
     ledger.record(rl.LeaveStarted(member=PEOPLE[0]), by="x", occurred_at=APR)
-    log = list(ledger._recording.log.read())
+    log = log_of(ledger)
     newer, backdated = log[len(before) :]
 
     part = LIFE.part(PEOPLE[0])
@@ -197,7 +202,7 @@ def test_a_merge_leads_to_what_is_of_people_alone() -> None:
         ledger.record(rl.MemberJoined(member=person), by="council", occurred_at=JAN)
     ledger.record(rl.MembersMerged(member=kept, duplicate=duplicate, reason="one"), by="council")
     memory = Memory(REGISTRY)
-    known(memory, (), list(ledger._recording.log.read()))
+    known(memory, (), log_of(ledger))
     both = [LIFE.part(kept).source, LIFE.part(duplicate).source]
     assert memory.sources(LIFE.part(kept)) == both
     assert memory.sources(COMMUNITY.part(kept)) == [COMMUNITY.part(kept).source]

@@ -60,18 +60,14 @@ class Everybody:
     def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
         """Return what happened in a community, or of some kinds in the whole programme."""
 
-        def entries() -> Iterable[Entry]:
-            for entry in self.entries:
-                if (
-                    entry.name in kinds
-                    if community is None
-                    else getattr(entry.fact, "community", None) == community
-                ):
-                    yield entry
+        def concerns(entry: Entry) -> bool:
+            if community is None:
+                return entry.name in kinds
+            return getattr(entry.fact, "community", None) == community
 
         def make() -> Dossier:
-            name = community or ""
-            return Dossier(name, entries(), is_community=True, readings=self.readings)
+            found = filter(concerns, self.entries)
+            return Dossier(community or "", found, is_community=True, readings=self.readings)
 
         return self.once(("community", community, tuple(kinds)), make)
 

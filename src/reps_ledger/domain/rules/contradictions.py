@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.amendments import resolve
@@ -39,10 +38,10 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
     amendments = memory.with_amendment(entry)
     after = resolve([*raw.values(), entry], memory.registry, amendments)
     before = [e for e in after if e.id != entry.id]
-    replay = partial(Replay, rules, amendments.readings)
-    allowed = {(e.id, r.code) for e, r in _violations(before, parts, replay())}
+    readings = amendments.readings
+    allowed = {(e.id, r.code) for e, r in _violations(before, parts, Replay(rules, readings))}
     found = []
-    for violator, refusal in _violations(after, parts, replay()):
+    for violator, refusal in _violations(after, parts, Replay(rules, readings)):
         if violator.id == entry.id:
             found.append(refusal)
         elif (violator.id, refusal.code) not in allowed:

@@ -155,9 +155,7 @@ class Memory:
         if any(source not in self._raw for source in sources):
             return None
         raw = self.raw(sources)
-        key = part.key
-        if part.machine.follows:
-            key = self.amendments.readings.get(key, key)
+        key = part.key_by(self.amendments.readings)
         plain = len(sources) == 1 and not self._touched(raw.values())
         entries = (
             sorted(raw.values(), key=lambda entry: entry.order)

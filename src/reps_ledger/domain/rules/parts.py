@@ -9,7 +9,7 @@ https://dcb.events).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, Generic, Protocol, TypeVar
 
@@ -93,6 +93,10 @@ class Part(Generic[S]):
     names: tuple[str, ...]
     key: str = field(eq=False)
     source: Source = field(eq=False)
+
+    def key_by(self, readings: Mapping[str, str]) -> str:
+        """Return its key, or where its machine follows, the correction that the key means now."""
+        return readings.get(self.key, self.key) if self.machine.follows else self.key
 
 
 Parts = tuple[Part[Any], ...]

@@ -52,7 +52,5 @@ class Replay:
         """Let parts take an entry."""
         for part in parts:
             if part.machine.takes(entry.name):
-                key = part.key
-                if part.machine.follows:
-                    key = self.readings.get(key, key)
+                key = part.key_by(self.readings)
                 self.states[part] = part.machine.evolve(self.state(part), entry, key)
