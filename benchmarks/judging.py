@@ -29,7 +29,7 @@ from reps_ledger.policies import (
     when,
     years,
 )
-from reps_ledger.views.judging import Judging
+from reps_ledger.views.evaluator import Judging
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -112,8 +112,8 @@ def _kernel(kept: Path, dates: int, chunk: int | None = None) -> dict[str, Any]:
     import numpy as np
     import replay_histories as histories
 
-    from reps_ledger.replay.kernel.running import CHUNK
-    from reps_ledger.replay.kernel.running import run as run_kernel
+    from reps_ledger.replay.kernel.run import CHUNK
+    from reps_ledger.replay.kernel.run import run as run_kernel
 
     facts, at = int((kept / "facts").read_text()), histories.dates(dates)
     began = time.perf_counter()
@@ -153,7 +153,7 @@ def _naive(kept: Path, members: int, dates: int) -> dict[str, Any]:
     import replay_histories as histories
     import replay_naive
 
-    from reps_ledger.replay.kernel.running import run as run_kernel
+    from reps_ledger.replay.kernel.run import run as run_kernel
 
     columns = histories.load(kept, int((kept / "facts").read_text()))
     at = histories.dates(dates)
@@ -181,7 +181,7 @@ def _save_many(kept: Path, members: int) -> dict[str, Any]:
 
     from reps_ledger.replay.columns import Columns
     from reps_ledger.replay.columns.store import keep_apart
-    from reps_ledger.replay.parting import export_parts, part_folder, part_of
+    from reps_ledger.replay.partitions import export_parts, part_folder, part_of
 
     names: list[list[str]] = [[] for _ in range(PARTS)]
     for name in histories.names_of(members):

@@ -25,8 +25,7 @@ from reps_ledger.policies import (
     when,
     years,
 )
-from reps_ledger.replay.columns.model import MISSING, Coded, Columns, Table
-from reps_ledger.replay.columns.parts import parts_of
+from reps_ledger.replay.columns.model import MISSING, Coded, Columns, Table, parts_of
 from reps_ledger.replay.columns.store import _save, load_or_build
 
 if TYPE_CHECKING:

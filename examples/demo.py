@@ -14,8 +14,7 @@ from pathlib import Path
 from attrs import evolve
 
 import reps_ledger as rl
-from reps_ledger.cli.output import say, show_table
-from reps_ledger.cli.progress import reading
+from reps_ledger.cli.output import reading, say, show_table
 from reps_ledger.policies import Verdict, count, facts, load, when, years
 from reps_ledger.replay import quarterly
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from reps_ledger.domain.facts import Fact, fact
-from reps_ledger.domain.fields import PERSON, PERSONAL, is_flag, is_name, is_text
+from reps_ledger.domain.validation import PERSON, PERSONAL, is_flag, is_name, is_text
 from reps_ledger.testing.strategies import (
     amounts,
     days,

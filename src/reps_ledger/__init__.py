@@ -55,7 +55,6 @@ from reps_ledger.domain.facts import (
     VouchWithdrawn,
     fact,
 )
-from reps_ledger.domain.refusals import Refusal
 from reps_ledger.domain.rules import Rule, seats
 from reps_ledger.errors import (
     Busy,
@@ -83,6 +82,7 @@ from reps_ledger.errors import (
     NotFound,
     NotProved,
     ReadOnly,
+    Refusal,
     Refused,
     StorageError,
     TooLarge,

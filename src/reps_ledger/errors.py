@@ -35,16 +35,18 @@ The tree::
         └── Closed              the ledger was closed
 
 Each carries what a program needs as attributes; ``str()`` is for people, and says what to do.
+
+A rule's no, as a value: gathered and shown together, not raised one by one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from reps_ledger.domain.refusals import Refusal
 
 __all__ = [
     "Busy",
@@ -72,6 +74,7 @@ __all__ = [
     "NotFound",
     "NotProved",
     "ReadOnly",
+    "Refusal",
     "Refused",
     "StorageError",
     "TooLarge",
@@ -147,7 +150,7 @@ class InvalidTime(InvalidInput):
 
 
 class TooLarge(InvalidInput):
-    """A value past one of the limits in ``reps_ledger.domain.limits``."""
+    """A value past one of the limits in ``reps_ledger.domain.validation``."""
 
 
 class ConfigurationError(LedgerError):
@@ -269,3 +272,23 @@ class Damaged(StorageError):
 
 class Closed(StorageError):
     """The ledger was closed."""
+
+
+@frozen(kw_only=True)
+class Refusal:
+    """Why a fact may not be recorded.
+
+    Attributes:
+        code: a stable name for programs, such as ``not_joined``.
+        words: a sentence for the person who tried.
+        entries: ids of the recorded entries that caused it.
+        index: which fact of a batch, from 0.
+        clause: the clause of the charter that refuses, which a waiver may lift; None where
+            nothing can.
+    """
+
+    code: str
+    words: str
+    entries: tuple[str, ...] = ()
+    index: int = 0
+    clause: str | None = None

@@ -283,7 +283,7 @@ def test_the_verifier_stands_alone() -> None:
         own = {used_name for used_name in used if used_name.startswith("reps_ledger.audit.")}
         near = {*alone, "proofs"}
         assert {part.rsplit(".", 1)[1] for part in own} <= near
-        assert used - own <= {"reps_ledger.errors", "reps_ledger.domain.limits"}
+        assert used - own <= {"reps_ledger.errors", "reps_ledger.domain.validation"}
 
 
 def test_it_is_verified_where_there_is_no_ledger(tmp_path: Path) -> None:

@@ -284,7 +284,7 @@ def test_what_cannot_be_explained(about: str, options: dict[str, Any]) -> None:
 
 def test_long_chains_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The newest entries are explained, and how many older ones there are is said."""
-    import reps_ledger.views.explaining as module
+    import reps_ledger.views.explain as module
 
     monkeypatch.setattr(module, "MAX_LINKS", 1)
     with story(VOUCHED) as ledger:

@@ -20,8 +20,14 @@ from reps_ledger.audit import (
     read_checkpoint,
     sign_checkpoint,
 )
+from reps_ledger.audit.checkpoints import (
+    MAX_NOTE,
+    MAX_SIGNATURES,
+    canonical_base64,
+    read_note,
+    sign,
+)
 from reps_ledger.audit.merkle import EMPTY
-from reps_ledger.audit.notes import MAX_NOTE, MAX_SIGNATURES, canonical_base64, read_note, sign
 from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 
 if TYPE_CHECKING:

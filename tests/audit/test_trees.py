@@ -20,7 +20,7 @@ import reps_ledger as rl
 from recorders import event
 from reps_ledger.audit import Shelf, Tree, entry_hash, entry_leaf, make_key
 from reps_ledger.audit.merkle import leaf_hash
-from reps_ledger.audit.shelf import BLOCK
+from reps_ledger.audit.tree_cache import BLOCK
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import (
     Damaged,

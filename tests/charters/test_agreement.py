@@ -37,12 +37,16 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.charter import RoleClause
-from reps_ledger.policies.charter.concerned import Concerned, histories
-from reps_ledger.policies.charter.enforcing import must_be_enforceable, types_read
+from reps_ledger.policies.charter.footprint import (
+    Concerned,
+    histories,
+    must_be_enforceable,
+    types_read,
+)
 from reps_ledger.policies.language.conditions import holds as is_so
 from reps_ledger.policies.subject import Surroundings
+from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import conditions
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ from attrs import evolve
 import reps_ledger as rl
 from charters.programmes import AFTER, codes, programme
 from reps_ledger.domain.rules import Rulebook
-from reps_ledger.log.recording import KeptWorld
+from reps_ledger.log.append import KeptWorld
 from reps_ledger.policies import Policy, reports, weeks, when
 from reps_ledger.policies.charter import Charter, Standing, dump_charter
 

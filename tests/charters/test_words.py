@@ -19,7 +19,7 @@ from reps_ledger.policies.charter import (
     changes,
     charter_words,
 )
-from reps_ledger.policies.charter.words import statements
+from reps_ledger.policies.charter.clauses import statements
 
 POLICY: Final = Policy("p", cases=[when(reports() >= 1).then("a")], otherwise="b")
 FULL: Final = Charter(

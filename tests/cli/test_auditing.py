@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import reps_ledger as rl
 from reps_ledger.audit import SigningKey, VerifyingKey, verify_consistency, verify_inclusion
-from reps_ledger.audit.notes import canonical_base64
+from reps_ledger.audit.checkpoints import canonical_base64
 from reps_ledger.cli.app import app
 from reps_ledger.log.postgres import roles_sql
 

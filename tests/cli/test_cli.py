@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import reps_ledger as rl
 from reps_ledger.cli import main
 from reps_ledger.cli.app import app
-from reps_ledger.cli.progress import reading
+from reps_ledger.cli.output import reading
 
 PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
 ELSEWHERE: Final = [
@@ -621,7 +621,7 @@ def test_the_bar_goes_with_the_file(here: Path, monkeypatch: pytest.MonkeyPatch)
     """On a terminal the bar shows the file and the rows read; without a file there is none."""
     drawn = io.StringIO()
     terminal = Console(file=drawn, force_terminal=True, width=100)
-    monkeypatch.setattr("reps_ledger.cli.progress.stderr", terminal)
+    monkeypatch.setattr("reps_ledger.cli.output.stderr", terminal)
     file = here / "history.jsonl"
     with reading(file) as on_progress:
         assert on_progress is not None

@@ -14,7 +14,7 @@ from typing import Any, Final
 import pytest
 
 from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.domain.facts.kinds import RESERVED
+from reps_ledger.domain.facts.registry import RESERVED
 
 FOLDER: Final = Path(__file__).parents[2] / "examples" / "data"
 FILES: Final = ("debian-membership", "debian-vouches", "debian-rosters")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from reps_ledger.domain.documents import read_table
-from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidPolicy, TooLarge
+from reps_ledger.policies.documents.text import read_table
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ from reps_ledger.domain.facts import (
     fact,
     kind_of,
 )
-from reps_ledger.domain.limits import MAX_NAME
+from reps_ledger.domain.validation import MAX_NAME
 from reps_ledger.errors import InvalidFact, InvalidFactType, InvalidInput, InvalidTime
 from strategies import (
     CHOICES,

@@ -9,9 +9,15 @@ import attrs
 import pytest
 from hypothesis import given
 
-from reps_ledger.domain import fields as checks
-from reps_ledger.domain.fields import check_name, check_text
-from reps_ledger.domain.limits import MAX_DOCUMENT, MAX_ITEMS, MAX_NAME, MAX_TEXT
+from reps_ledger.domain import validation as checks
+from reps_ledger.domain.validation import (
+    MAX_DOCUMENT,
+    MAX_ITEMS,
+    MAX_NAME,
+    MAX_TEXT,
+    check_name,
+    check_text,
+)
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime, TooLarge
 from strategies import names, reasons, texts
 

@@ -27,7 +27,7 @@ from reps_ledger.log import Codec
 from reps_ledger.policies import digest, dumps, loads
 from reps_ledger.policies.catalogue import CATALOGUE
 from reps_ledger.policies.charter import dump_charter, load_charter, read_charter
-from reps_ledger.testing.strategies.values import FIRST
+from reps_ledger.testing.strategies.facts import FIRST
 from strategies import facts
 
 if TYPE_CHECKING:

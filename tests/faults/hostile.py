@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
-from reps_ledger.log.sqlite.schema import INSERT_EVENT
+from reps_ledger.log.sqlite.file import INSERT_EVENT
 from reps_ledger.policies import load, loads
 from reps_ledger.policies.charter import load_charter
 

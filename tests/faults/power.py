@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
 from faults.disk import Deed, Disk
-from reps_ledger.log.sqlite import opening
+from reps_ledger.log.sqlite import file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,7 +129,7 @@ def checked(
 
 def main(folder: str, images: str, seed: str, synchronous: str) -> None:
     """Write, cut the power, and tell."""
-    opening._PRAGMAS["synchronous"] = int(synchronous)
+    file._PRAGMAS["synchronous"] = int(synchronous)
     chance = random.Random(int(seed))  # noqa: S311 — the same again when it fails
     place = Path(folder) / "ledger"
     place.mkdir()

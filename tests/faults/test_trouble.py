@@ -16,7 +16,7 @@ from faults.proxy import Proxy
 from faulty import Faulty
 from programs import start
 from racers import in_threads
-from reps_ledger.log import opening
+from reps_ledger.log import connect
 from reps_ledger.log.sqlite import SQLiteRecorder
 from servers import free_port, postgres_cluster
 
@@ -85,7 +85,7 @@ def test_a_table_that_is_locked_for_too_long(
     postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same on PostgreSQL: a typed error, nothing written, and it goes on."""
-    monkeypatch.setattr(opening, "_LOCK_TIMEOUT", "1")
+    monkeypatch.setattr(connect, "_LOCK_TIMEOUT", "1")
     with rl.open(postgres_dsn) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="x")
         with psycopg.connect(postgres_dsn) as other:

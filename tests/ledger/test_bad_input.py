@@ -12,7 +12,7 @@ import pytest
 
 import reps_ledger as rl
 from histories import open_ledger
-from reps_ledger.domain.limits import (
+from reps_ledger.domain.validation import (
     MAX_BATCH,
     MAX_DOCUMENT,
     MAX_ITEMS,

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, Offer, fill, histories, open_ledger
 from reps_ledger.importers.files import cell_text, safe_cell
-from reps_ledger.importers.report import _IN_MEMORY, Quarantine, RefusedRow
+from reps_ledger.importers.importing import _IN_MEMORY, Quarantine, RefusedRow
 from strategies import texts
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from histories import PEOPLE, REGISTRY, Offer, fill, histories, open_ledger
 from reps_ledger.domain.entries import people_in
 from reps_ledger.policies import Dossier
 from reps_ledger.views import MemberView
-from reps_ledger.views.judging import Judging
+from reps_ledger.views.evaluator import Judging
 from scenarios import APR, FEB, JAN, JUN, MAR, NOON, correct, given, joined, merged, retract
 
 if TYPE_CHECKING:

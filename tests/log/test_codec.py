@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Registry
-from reps_ledger.domain.limits import MAX_ENTRY_BYTES
+from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
 from reps_ledger.log import Codec, EventLog, Upcaster
 from strategies import (

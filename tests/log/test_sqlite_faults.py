@@ -26,8 +26,9 @@ from reps_ledger.errors import (
     StorageError,
     TooLarge,
 )
-from reps_ledger.log.sqlite import SQLiteRecorder, connections
-from reps_ledger.log.sqlite.faults import translated
+from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite import pool as pools
+from reps_ledger.log.sqlite.errors import translated
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,8 +39,8 @@ def test_a_connection_that_cannot_be_opened(sqlite_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with SQLiteRecorder(sqlite_path) as recorder:
         recorder.append([event()])
-        connections._before_fork()  # closes what is open, so that a new one is needed
-        connections._after_fork_in_parent()
+        pools._before_fork()  # closes what is open, so that a new one is needed
+        pools._after_fork_in_parent()
         lowest = os.open(os.devnull, os.O_RDONLY)
         os.close(lowest)
         try:
@@ -138,7 +139,7 @@ def test_the_pool_keeps_a_few(sqlite_recorder: SQLiteRecorder) -> None:
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(sqlite_recorder._connections.reading())
-    assert len(sqlite_recorder._connections._idle) == connections._IDLE_AT_MOST
+    assert len(sqlite_recorder._connections._idle) == pools._IDLE_AT_MOST
 
 
 def test_a_fork_in_the_middle_of_an_operation(sqlite_path: Path) -> None:
@@ -164,9 +165,9 @@ def test_connections_of_another_process_are_let_be(sqlite_recorder: SQLiteRecord
     for _ in range(2):
         with pytest.raises(Closed, match="forked"):
             sqlite_recorder.head()
-    assert connections._inherited == [inherited]
+    assert pools._inherited == [inherited]
     assert inherited.execute("SELECT count(*) FROM events").fetchone() == (0,)
-    connections._inherited.pop().close()
+    pools._inherited.pop().close()
 
 
 def test_a_fork_waits_for_other_threads(sqlite_recorder: SQLiteRecorder) -> None:
@@ -182,18 +183,18 @@ def test_a_fork_waits_for_other_threads(sqlite_recorder: SQLiteRecorder) -> None
     thread = threading.Thread(target=read)
     thread.start()
     assert lent.wait(5)
-    connections._before_fork()
+    pools._before_fork()
     assert (pool._lent, pool._idle) == (0, [])
-    connections._after_fork_in_parent()
+    pools._after_fork_in_parent()
     thread.join()
     assert sqlite_recorder.append([event()]) == 1
 
 
 def test_a_child_begins_anew(sqlite_recorder: SQLiteRecorder) -> None:
     """In a child every recorder goes on, with connections of its own."""
-    connections._before_fork()
+    pools._before_fork()
     assert sqlite_recorder._connections._idle == []
-    connections._after_fork_in_child()
+    pools._after_fork_in_child()
     assert sqlite_recorder.append([event()]) == 1
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from recorders import event, query
 from reps_ledger.errors import StorageError
-from reps_ledger.log.sqlite import SQLiteRecorder, opening, schema
+from reps_ledger.log.sqlite import SQLiteRecorder, file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,10 +109,10 @@ def test_a_pragma_that_does_not_take_is_an_error(
     sqlite_recorder: SQLiteRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A build of SQLite that ignores a pragma is not written with."""
-    monkeypatch.setitem(opening._PRAGMAS, "no_such_pragma", 1)
+    monkeypatch.setitem(file._PRAGMAS, "no_such_pragma", 1)
     assert sqlite_recorder.path is not None
     with pytest.raises(StorageError, match="no_such_pragma"):
-        opening.connect(sqlite_recorder.path, 1.0)
+        file.connect(sqlite_recorder.path, 1.0)
 
 
 def test_a_journal_mode_that_does_not_take_is_an_error() -> None:
@@ -121,12 +121,12 @@ def test_a_journal_mode_that_does_not_take_is_an_error() -> None:
         closing(sqlite3.connect(":memory:")) as connection,
         pytest.raises(StorageError, match="'memory'"),
     ):
-        opening._use_wal(connection, 1.0)
+        file._use_wal(connection, 1.0)
 
 
 def test_queries_by_type_and_tag_walk_the_index(plain: sqlite3.Connection) -> None:
     """What a decision depends on is found in the index, not by looking at entries or sorting."""
-    from reps_ledger.log.sqlite.query import Span, scans_of
+    from reps_ledger.log.sqlite.read import Span, scans_of
 
     for wanted in (query("x", types=("a",)), query("x", "y", types=("a",)), query(types=("a",))):
         for scan in scans_of(plain, wanted.items, Span(0, 3)):
@@ -189,4 +189,4 @@ def test_the_check_says_why_it_cannot_go_on(plain: sqlite3.Connection, sqlite_pa
 def test_the_tables_are_those_of_the_release(plain: sqlite3.Connection) -> None:
     """The names in the file are the names that the code knows, and no others."""
     found = dict(plain.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    assert found == schema.OBJECTS
+    assert found == file.OBJECTS

@@ -20,7 +20,7 @@ from reps_ledger.errors import (
     ReadOnly,
     StorageError,
 )
-from reps_ledger.log.sqlite import SQLiteRecorder, opening, schema
+from reps_ledger.log.sqlite import SQLiteRecorder, file
 from servers import reachable_folder, unprivileged
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ def test_a_file_exchanged_under_an_open_recorder(sqlite_path: Path) -> None:
         with pytest.raises(NotALedger, match="exchanged"):
             recorder.head()
         with closing(sqlite3.connect(sqlite_path)) as connection:
-            connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {file.APPLICATION_ID}")
             connection.execute("PRAGMA user_version = 2")
         with pytest.raises(NewerFormat):
             recorder.head()
@@ -222,7 +222,7 @@ def test_a_file_that_cannot_be_written_for_another_reason(sqlite_path: Path) -> 
         with closing(sqlite3.connect(f"{sqlite_path.as_uri()}?mode=ro", uri=True)) as connection:
             connection.isolation_level = None
             with pytest.raises(sqlite3.OperationalError, match="readonly"):
-                opening.assert_writable(connection, 1.0)
+                file.assert_writable(connection, 1.0)
         assert recorder.append([event()]) == 1
 
 
@@ -294,7 +294,7 @@ def test_a_failure_half_way_leaves_no_file(
     sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that could not be made whole is not there at all."""
-    monkeypatch.setitem(schema.OBJECTS, "bad", "CREATE NONSENSE")
+    monkeypatch.setitem(file.OBJECTS, "bad", "CREATE NONSENSE")
     with pytest.raises(StorageError, match="syntax"):
         SQLiteRecorder(sqlite_path)
     assert files(sqlite_path.parent) == {}

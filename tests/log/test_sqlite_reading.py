@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from recorders import condition, event, item, positions, query
 from reps_ledger.errors import Damaged, InvalidInput, TooLarge
-from reps_ledger.log.sqlite import SQLiteRecorder, reading, recorder
-from reps_ledger.log.sqlite import query as queries
+from reps_ledger.log.sqlite import SQLiteRecorder, read, recorder
+from reps_ledger.log.sqlite import read as queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,8 +60,8 @@ def test_reads_and_conditions_agree_with_the_library(page: int, few: int) -> Non
     ) -> None:
         model = InMemoryDCBRecorder()
         with SQLiteRecorder(":memory:") as ours, pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reading, "PAGE", page)
-            patch.setattr(reading, "FEW", few)
+            patch.setattr(read, "PAGE", page)
+            patch.setattr(read, "FEW", few)
             patch.setattr(recorder, "FEW", few)
             patch.setattr(queries, "_CHUNK", page)
             patch.setattr(queries, "_CHUNK_AT_LEAST", 1)

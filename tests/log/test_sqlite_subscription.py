@@ -12,7 +12,7 @@ import pytest
 from programs import start
 from recorders import event, query
 from reps_ledger.errors import Damaged
-from reps_ledger.log.sqlite import SQLiteRecorder, subscription
+from reps_ledger.log.sqlite import SQLiteRecorder, recorder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def test_an_append_here_wakes_at_once(
     sqlite_recorder: SQLiteRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A subscription does not wait for its next look when its own recorder appends."""
-    monkeypatch.setattr(subscription, "_POLL_SECONDS", 60.0)
+    monkeypatch.setattr(recorder, "_POLL_SECONDS", 60.0)
     with sqlite_recorder.subscribe() as following, ThreadPoolExecutor() as pool:
         for number in range(1, 20):
             waiting = pool.submit(next, following)

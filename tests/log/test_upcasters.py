@@ -11,7 +11,7 @@ import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import ConfigurationError, UnknownVersion, UpcasterGap
 from reps_ledger.log import Codec
-from reps_ledger.log.upcasters import Upcasters
+from reps_ledger.log.codec import Upcasters
 
 if TYPE_CHECKING:
     from collections.abc import Callable

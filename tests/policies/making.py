@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from reps_ledger.policies import Previous, Subject, Width
 from reps_ledger.testing import moment, tell_all
+from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import instants, raw_histories, reviews, zones
-from reps_ledger.testing.strategies.conditions import NAME
 from reps_ledger.testing.strategies.edges import ZONES
-from reps_ledger.testing.surroundings import Everybody
+from reps_ledger.testing.strategies.policies import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

@@ -25,16 +25,16 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.evaluation import (
+from reps_ledger.policies.language.conditions import holds as holds_now
+from reps_ledger.policies.outcomes import (
     Change,
     edges_after,
     next_change,
     outcome_of,
     outcomes_through,
 )
-from reps_ledger.policies.language.conditions import holds as holds_now
 from reps_ledger.policies.shortfalls import shortfalls
-from reps_ledger.testing.surroundings import Everybody
+from reps_ledger.testing.history import Everybody
 
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 VOUCH: Final = rl.Vouched(member="ana", voucher="ana")

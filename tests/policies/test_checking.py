@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from reps_ledger.policies import Policy, days, reports, tenure, total, weeks, when
-from reps_ledger.policies.checking import warnings
+from reps_ledger.policies.lint import warnings
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition

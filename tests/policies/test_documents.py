@@ -13,7 +13,7 @@ import tomli_w
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import (
     Condition,
@@ -43,9 +43,9 @@ from reps_ledger.policies import (
 )
 from reps_ledger.policies.charter import read_charter
 from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
-from reps_ledger.policies.documents.reading import read_condition, read_policy
-from reps_ledger.policies.documents.writing import condition_table, policy_table
-from reps_ledger.policies.language.selections import Facts, Filter
+from reps_ledger.policies.documents.read import read_condition, read_policy
+from reps_ledger.policies.documents.write import condition_table, policy_table
+from reps_ledger.policies.language.facts import Facts, Filter
 from reps_ledger.testing.strategies import conditions, policies
 
 if TYPE_CHECKING:

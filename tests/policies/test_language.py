@@ -53,8 +53,8 @@ from reps_ledger.policies import (
     years,
 )
 from reps_ledger.policies.language.conditions import truth
+from reps_ledger.policies.language.facts import Filter
 from reps_ledger.policies.language.measures import Compare
-from reps_ledger.policies.language.selections import Filter
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.testing.strategies import conditions, policies
 

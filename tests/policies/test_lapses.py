@@ -28,9 +28,9 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.evaluation import edges_after, outcome_of
 from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.windows import PERIODS, period_end
+from reps_ledger.policies.outcomes import edges_after, outcome_of
 from reps_ledger.testing.strategies import policies, single_conditions
 from reps_ledger.testing.strategies.vocabulary import days_in, families_of, widths_in
 

@@ -39,7 +39,7 @@ from reps_ledger.policies import (
     weeks,
 )
 from reps_ledger.policies.language import conditions
-from reps_ledger.testing.surroundings import Everybody
+from reps_ledger.testing.history import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

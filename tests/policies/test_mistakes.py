@@ -26,7 +26,7 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.catalogue import listed
-from reps_ledger.policies.checking import warnings
+from reps_ledger.policies.lint import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.evaluation import outcome_of, outcomes_through
+from reps_ledger.policies.outcomes import outcome_of, outcomes_through
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Subject

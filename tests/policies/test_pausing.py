@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from policies.making import TICK, moment
 from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.policies import days, months, weeks
-from reps_ledger.policies.language.pausing import paused_before, paused_leaving
+from reps_ledger.policies.language.widths import paused_before, paused_leaving
 
 Leave = list[tuple[datetime, datetime | None]]
 

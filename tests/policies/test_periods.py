@@ -13,9 +13,9 @@ from policies.making import TICK, about, entries_of, moment
 from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import Width, days, months, reports, since, this, weeks
+from reps_ledger.policies.language.widths import Bounds
 from reps_ledger.policies.language.windows import (
     Between,
-    Bounds,
     as_window,
     period_end,
     period_of,

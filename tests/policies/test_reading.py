@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pytest
 
-from reps_ledger.domain.limits import MAX_ITEMS
+from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
     count,
@@ -22,7 +22,7 @@ from reps_ledger.policies import (
 )
 from reps_ledger.policies.charter import read_charter
 from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
-from reps_ledger.policies.documents.reading import read_condition, read_policy
+from reps_ledger.policies.documents.read import read_condition, read_policy
 from reps_ledger.policies.language.measures import OPERATORS
 
 AWAY: Final[dict[str, Any]] = {"on_leave": {}}

@@ -8,6 +8,7 @@ import pytest
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
     Condition,
@@ -29,13 +30,10 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.language.checks import of_type, one_of
 from reps_ledger.policies.language.conditions import Not
-from reps_ledger.policies.language.counts import Count
-from reps_ledger.policies.language.filters import Filter, WhoFilter, is_list_of
-from reps_ledger.policies.language.measures import Compare
-from reps_ledger.policies.language.selections import Facts
-from reps_ledger.policies.spans import BEGINNINGS
+from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter, is_list_of
+from reps_ledger.policies.language.measures import Compare, Count
+from reps_ledger.policies.language.validators import of_type, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from reps_ledger.policies import (
     on_leave,
     retired,
 )
-from reps_ledger.policies.language.nouns import a_role, noun, number_words, quoted
+from reps_ledger.policies.language.phrases import a_role, noun, number_words, quoted
 
 SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (on_leave(), "they are on leave", "they are not on leave"),

@@ -25,8 +25,8 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.language import conditions
-from reps_ledger.policies.language.filters import Filter
-from reps_ledger.testing.surroundings import Everybody
+from reps_ledger.policies.language.facts import Filter
+from reps_ledger.testing.history import Everybody
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -49,14 +49,13 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.evaluation import outcome_of
 from reps_ledger.policies.language.conditions import Leaf, holds, truth
 from reps_ledger.policies.language.measures import OPERATORS, Compare
 from reps_ledger.policies.language.windows import Between
-from reps_ledger.policies.shortfalls import _ways
-from reps_ledger.policies.ways import flips
+from reps_ledger.policies.outcomes import outcome_of
+from reps_ledger.policies.shortfalls import _open_ways, flips
+from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import policies, widths
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -338,7 +337,9 @@ def test_days_and_deadlines_of_ways_are_exact(
             )
             assert next(self_made, None) == need.on
         needs = frozenset((need.condition, need.wanted, need.missing) for need in way.needs)
-        gone = (then for then in known if needs not in _ways(policy, subject.moved(then), good))
+        gone = (
+            then for then in known if needs not in _open_ways(policy, subject.moved(then), good)
+        )
         assert next(gone, None) == way.by
 
 

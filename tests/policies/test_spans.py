@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.making import DAY, TICK, entries_of
-from reps_ledger.policies.spans import BEGINNINGS, Span, joined_spans, spans_of
+from reps_ledger.domain.spans import BEGINNINGS, Span, joined_spans, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

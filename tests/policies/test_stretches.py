@@ -8,8 +8,8 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import DAY, entries_of, everybody, moment
+from reps_ledger.domain.spans import Span, joined_spans
 from reps_ledger.policies import Dossier, Policy, count, evaluate, facts, holds, when
-from reps_ledger.policies.spans import Span, joined_spans
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,7 +8,7 @@ import pytest
 
 from reps_ledger.errors import InvalidPolicy, NotFound
 from reps_ledger.policies import Policy, reports, weeks, when
-from reps_ledger.policies.documents.templates import load_template, read_template
+from reps_ledger.policies.documents.text import load_template, read_template
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from reps_ledger.domain.documents import read_table
-from reps_ledger.domain.limits import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import Policy, completed, dumps, load, loads, notice, on_leave, save, when
 from reps_ledger.policies.charter import Charter, load_charter, save_charter
-from reps_ledger.policies.documents.reading import read_condition
-from reps_ledger.policies.documents.texts import canonical, read_text, text_of, write_document
-from reps_ledger.policies.documents.writing import condition_table, policy_table
+from reps_ledger.policies.documents.read import read_condition
+from reps_ledger.policies.documents.text import (
+    canonical,
+    read_table,
+    read_text,
+    text_of,
+    write_document,
+)
+from reps_ledger.policies.documents.write import condition_table, policy_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import about, moment
-from reps_ledger.domain.limits import MAX_ITEMS
+from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import (
     Policy,

@@ -20,7 +20,7 @@ from reps_ledger.policies import (
     weeks,
 )
 from reps_ledger.policies.language.windows import Window, as_window
-from reps_ledger.testing.surroundings import Everybody
+from reps_ledger.testing.history import Everybody
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Subject

@@ -30,10 +30,10 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.evaluation import outcome_of
 from reps_ledger.policies.language.conditions import holds, leaves
+from reps_ledger.policies.outcomes import outcome_of
+from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import conditions, policies, single_conditions
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     import random
@@ -244,7 +244,7 @@ def test_a_policy_asks_every_condition_up_to_the_deciding_case_and_none_after() 
 def test_a_community_named_like_a_member_is_not_that_member() -> None:
     """What is asked of a person is asked of the person, also in a community of that name."""
     from reps_ledger.policies import facts, is_member
-    from reps_ledger.policies.language.counts import Count
+    from reps_ledger.policies.language.measures import Count
 
     entries = entries_of(
         [

@@ -27,9 +27,9 @@ from reps_ledger.policies import (
     when,
     years,
 )
-from reps_ledger.policies.checking import warnings
 from reps_ledger.policies.language.conditions import AllOf, holds
 from reps_ledger.policies.language.measures import OPERATORS, Compare
+from reps_ledger.policies.lint import warnings
 from reps_ledger.testing.strategies.vocabulary import families_of
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies import Policy, at_least, completed, when
 from reps_ledger.policies.language.conditions import AnyOf
-from reps_ledger.policies.ways import MAX_WAYS, every, flips
+from reps_ledger.policies.shortfalls import MAX_WAYS, every, flips
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition

@@ -36,8 +36,8 @@ from reps_ledger.policies import (
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.policy import Policy
+from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import instants, reviews, widths, zones
-from reps_ledger.testing.surroundings import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -17,7 +17,7 @@ from faulty import Faulty
 from reps_ledger.log import SQLiteRecorder
 from reps_ledger.policies.charter import Charter, RoleClause
 from reps_ledger.testing import check_charter, check_codec, check_projection, ledger_machine
-from reps_ledger.testing.laws import others
+from reps_ledger.testing.laws import components
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -132,8 +132,8 @@ def test_a_charter_that_reads_back_otherwise_is_found(monkeypatch: pytest.Monkey
     """A sound charter passes; one that loses a clause on the way is found."""
     charter = Charter(name="reps", version="1", roles=[RoleClause(role="rep", seats=1)])
     check_charter(charter, settings=settings(DEFAULT, max_examples=10))
-    true = vars(others)["read_charter"]
-    monkeypatch.setattr(others, "read_charter", lambda text: attrs.evolve(true(text), roles=()))
+    true = vars(components)["read_charter"]
+    monkeypatch.setattr(components, "read_charter", lambda text: attrs.evolve(true(text), roles=()))
     with pytest.raises(AssertionError, match="reads back otherwise"):
         check_charter(charter, settings=DEFAULT)
 

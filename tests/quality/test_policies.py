@@ -10,7 +10,7 @@ from attrs import evolve
 from hypothesis import HealthCheck, settings
 
 from quality.planted import PLANTED, REPORTS, SOUND, Planted, leave_forgotten, off_by_one
-from reps_ledger.policies import evaluation, shortfalls
+from reps_ledger.policies import outcomes, shortfalls
 from reps_ledger.testing import (
     Disagreed,
     LawBroken,
@@ -18,7 +18,7 @@ from reps_ledger.testing import (
     check_policy,
     find_disagreement,
 )
-from reps_ledger.testing.laws import truths
+from reps_ledger.testing.laws import laws
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
@@ -82,8 +82,8 @@ def test_equal_policies_agree() -> None:
 
 
 def _edges_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = evaluation.edges_after
-    monkeypatch.setattr(evaluation, "edges_after", lambda *each: true(*each)[1:])
+    true = outcomes.edges_after
+    monkeypatch.setattr(outcomes, "edges_after", lambda *each: true(*each)[1:])
 
 
 def _need_lost(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,19 +96,19 @@ def _need_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _finding_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = vars(truths)["evaluate"]
+    true = vars(laws)["evaluate"]
 
     def planted(*each: Any) -> Any:
         found = true(*each)
         return evolve(found, findings=found.findings[1:])
 
-    monkeypatch.setattr(truths, "evaluate", planted)
+    monkeypatch.setattr(laws, "evaluate", planted)
 
 
 def _words_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = vars(truths)["dumps"]
+    true = vars(laws)["dumps"]
     monkeypatch.setattr(
-        truths, "dumps", lambda policy, form: true(evolve(policy, version="1.0"), form)
+        laws, "dumps", lambda policy, form: true(evolve(policy, version="1.0"), form)
     )
 
 

@@ -26,11 +26,10 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.documents.templates import read_template
+from reps_ledger.policies.documents.text import read_template
 from reps_ledger.replay import daily, monthly, quarterly, yearly
-from reps_ledger.replay.backtest import backtest
-from reps_ledger.replay.dates import resolved
-from reps_ledger.replay.kernel.running import MAX_DATES
+from reps_ledger.replay.backtest import backtest, resolved
+from reps_ledger.replay.kernel.run import MAX_DATES
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:

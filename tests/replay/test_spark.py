@@ -30,9 +30,8 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.replay import backtest_in_parts, backtest_on_spark, count_in_parts, export_parts
-from reps_ledger.replay.backtest import backtest
-from reps_ledger.replay.dates import monthly, resolved
-from reps_ledger.replay.parting import must_be_isolated, part_folder, part_of
+from reps_ledger.replay.backtest import backtest, monthly, resolved
+from reps_ledger.replay.partitions import must_be_isolated, part_folder, part_of
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:

@@ -9,15 +9,15 @@ import pytest
 
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.domain.rules.machines import LIFE
-from reps_ledger.domain.rules.rulebook import Rulebook
+from reps_ledger.domain.rules.builtin import Rulebook
+from reps_ledger.domain.rules.folds import LIFE
 from scenarios import APR, FEB, MAR, given, joined, merged
 from strategies import BadgeAwarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reps_ledger.domain.rules.machines import Life
+    from reps_ledger.domain.rules.folds import Life
 
 BADGE: Final = BadgeAwarded(member="ana", badge="helper")
 

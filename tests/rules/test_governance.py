@@ -29,8 +29,8 @@ from reps_ledger.domain.rules import (
     World,
     history_part,
 )
-from reps_ledger.domain.rules.governance import ActAsRead
-from reps_ledger.domain.rules.machines import COMMUNITY, LIFE, MENTORING, NOTICE, TARGET
+from reps_ledger.domain.rules.charters import ActAsRead
+from reps_ledger.domain.rules.folds import COMMUNITY, LIFE, MENTORING, NOTICE, TARGET
 from reps_ledger.log import Codec, EventLog, Reading, Recording
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, fixed_clock, joined
 

@@ -10,7 +10,7 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import entries_of
-from reps_ledger.domain.rules.machines import APPLICATIONS, LIFE, Life, account_names
+from reps_ledger.domain.rules.folds import APPLICATIONS, LIFE, Life, account_names
 
 if TYPE_CHECKING:
     from reps_ledger.domain.rules.parts import Machine

@@ -13,7 +13,7 @@ import reps_ledger as rl
 from histories import PEOPLE, REGISTRY, Offer, fill, histories, open_ledger
 from reps_ledger.domain.amendments import Amendments, resolve
 from reps_ledger.domain.facts import EntryRetracted
-from reps_ledger.domain.rules.machines import (
+from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     APPLICATIONS,
     COMMUNITY,
@@ -26,7 +26,7 @@ from reps_ledger.domain.rules.machines import (
     TARGET,
     VOUCH,
 )
-from reps_ledger.domain.rules.memory import Memory, fold
+from reps_ledger.domain.rules.judge import Memory, fold
 from scenarios import APR, JAN, JUN, MAR
 
 if TYPE_CHECKING:

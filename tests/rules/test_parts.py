@@ -13,8 +13,9 @@ from msgspec.structs import replace
 import reps_ledger as rl
 from policies.making import entries_of
 from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.domain.rules.governance import CHARTERS
-from reps_ledger.domain.rules.machines import (
+from reps_ledger.domain.rules.builtin import SEAT, seat_names
+from reps_ledger.domain.rules.charters import CHARTERS
+from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     APPLICATIONS,
     COMMUNITY,
@@ -28,9 +29,8 @@ from reps_ledger.domain.rules.machines import (
     TARGET,
     VOUCH,
 )
-from reps_ledger.domain.rules.memory import Memory
+from reps_ledger.domain.rules.judge import Memory
 from reps_ledger.domain.rules.parts import Source, pair_key
-from reps_ledger.domain.rules.seats import SEAT, seat_names
 
 if TYPE_CHECKING:
     from reps_ledger.domain.rules.parts import Machine, Part

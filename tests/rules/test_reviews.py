@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 import reps_ledger as rl
-from reps_ledger.domain.limits import MAX_DEPTH
+from reps_ledger.domain.validation import MAX_DEPTH
 from reps_ledger.policies import Policy, digest, dumps, on_leave, when
 from scenarios import (
     APR,

@@ -9,7 +9,7 @@ import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
-from reps_ledger.domain.rules.seats import SEAT, seat_names
+from reps_ledger.domain.rules.builtin import SEAT, seat_names
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Saying, given, joined, merged, retract
 
 PEOPLE: Final = joined("ana", "ben", "cleo", "dan")

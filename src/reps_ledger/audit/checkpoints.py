@@ -1,21 +1,303 @@
-"""Checkpoints: the size and the root of a ledger's tree, signed (c2sp.org/tlog-checkpoint)."""
+"""Checkpoints: the size and the root of a ledger's tree, signed (c2sp.org/tlog-checkpoint).
+
+Signed notes and their keys, as C2SP says (c2sp.org/signed-note): text signed with Ed25519.
+
+Needs the extra ``audit`` for what signs and verifies.
+"""
 
 from __future__ import annotations
 
+import binascii
 import re
-from base64 import b64encode
-from typing import TYPE_CHECKING, Final
+from base64 import b64decode, b64encode
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
 from reps_ledger.audit.merkle import EMPTY, HASH_BYTES
-from reps_ledger.audit.notes import Note, VerifyingKey, canonical_base64, read_note, sign
-from reps_ledger.errors import InvalidNote, InvalidSignature
+from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 
 if TYPE_CHECKING:
-    from reps_ledger.audit.notes import SigningKey
+    from collections.abc import Iterable
 
-__all__ = ["MAX_SIZE", "SignedCheckpoint", "read_checkpoint", "sign_checkpoint"]
+__all__ = [
+    "MAX_NOTE",
+    "MAX_SIGNATURES",
+    "MAX_SIZE",
+    "Note",
+    "Signature",
+    "SignedCheckpoint",
+    "SigningKey",
+    "VerifyingKey",
+    "canonical_base64",
+    "make_key",
+    "read_checkpoint",
+    "read_note",
+    "sign",
+    "sign_checkpoint",
+]
+
+MAX_NOTE: Final = 256 * 1024
+"""Characters of a note at most."""
+
+MAX_SIGNATURES: Final = 64
+"""Signatures of a note at most."""
+
+MAX_KEY: Final = 1_000
+"""Characters of a key at most."""
+
+_ED25519: Final = b"\1"
+_DASH: Final = "\N{EM DASH} "
+_PRIVATE: Final = "PRIVATE+KEY+"
+_ID: Final = re.compile(r"[0-9a-f]{8}\Z")
+_KEY_BYTES: Final = 32
+_ID_BYTES: Final = 4
+
+
+def canonical_base64(text: str, what: str) -> bytes:
+    """Decode base64 of RFC 4648, section 4, written as it must be.
+
+    Raises:
+        InvalidNote: it is anything else, such as base64 with bits left over.
+    """
+    try:
+        found = b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        found = b""
+    if not text or b64encode(found).decode() != text:
+        raise InvalidNote(f"{what} is not base64")
+    return found
+
+
+def _ed25519() -> Any:
+    try:
+        from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 — an extra
+    except ImportError as error:
+        raise MissingExtra("audit", "signing and verifying checkpoints") from error
+    return ed25519
+
+
+def _is_name(name: str) -> bool:
+    plain = name.isprintable() and "+" not in name and not any(c.isspace() for c in name)
+    return bool(name) and plain and len(name) <= MAX_KEY
+
+
+def _key_id(name: str, public: bytes) -> bytes:
+    return sha256(name.encode() + b"\n" + _ED25519 + public).digest()[:_ID_BYTES]
+
+
+def _parsed(text: str, what: str) -> tuple[str, str, bytes]:
+    """Split a key into its name, its id and its 32 bytes."""
+    name, _, rest = text.partition("+")
+    named, _, encoded = rest.partition("+")
+    if len(text) > MAX_KEY or not _is_name(name) or not _ID.match(named):
+        raise InvalidNote(f"{what} is written name+id+base64, as C2SP signed notes say")
+    data = canonical_base64(encoded, what)
+    if data[:1] != _ED25519 or len(data) != 1 + _KEY_BYTES:
+        raise InvalidNote(f"{what} is not an Ed25519 key")
+    return name, named, data[1:]
+
+
+@frozen
+class VerifyingKey:
+    """A public key: whoever has it can verify.
+
+    Attributes:
+        name: of whom; the origin of the checkpoints that it signs.
+        public: the 32 bytes of the Ed25519 key.
+    """
+
+    name: str
+    public: bytes
+
+    @classmethod
+    def parse(cls, text: str) -> VerifyingKey:
+        """Read a key written ``name+id+base64``.
+
+        Raises:
+            InvalidNote: it is not one.
+        """
+        name, named, public = _parsed(text.strip(), "a verifying key")
+        key = cls(name, public)
+        if key.id.hex() != named:
+            raise InvalidNote("the id of the verifying key is not that of its name and bytes")
+        return key
+
+    @property
+    def id(self) -> bytes:
+        """The four bytes that name the key in a signature."""
+        return _key_id(self.name, self.public)
+
+    def verifies(self, text: str, signature: bytes) -> bool:
+        """Whether this key made a signature of a text.
+
+        Raises:
+            MissingExtra: the extra ``audit`` is not installed.
+        """
+        ed25519 = _ed25519()
+        from cryptography.exceptions import InvalidSignature as Wrong  # noqa: PLC0415 — an extra
+
+        try:
+            public = ed25519.Ed25519PublicKey.from_public_bytes(self.public)
+            public.verify(signature, text.encode())
+        except (Wrong, ValueError):
+            return False
+        return True
+
+    def __str__(self) -> str:
+        data = b64encode(_ED25519 + self.public).decode()
+        return f"{self.name}+{self.id.hex()}+{data}"
+
+
+@frozen
+class SigningKey:
+    """A private key: whoever has it can sign. It is never printed but by `text`.
+
+    Attributes:
+        name: of whom.
+        seed: the 32 bytes of the Ed25519 key.
+    """
+
+    name: str
+    seed: bytes = field(repr=False)
+
+    @classmethod
+    def parse(cls, text: str) -> SigningKey:
+        """Read a key written ``PRIVATE+KEY+name+id+base64``.
+
+        Raises:
+            InvalidNote: it is not one.
+        """
+        text = text.strip()
+        if not text.startswith(_PRIVATE):
+            raise InvalidNote("a signing key begins with PRIVATE+KEY+")
+        name, named, seed = _parsed(text.removeprefix(_PRIVATE), "a signing key")
+        key = cls(name, seed)
+        if key.verifying.id.hex() != named:
+            raise InvalidNote("the id of the signing key is not that of its name and bytes")
+        return key
+
+    @property
+    def _private(self) -> Any:
+        return _ed25519().Ed25519PrivateKey.from_private_bytes(self.seed)
+
+    @property
+    def verifying(self) -> VerifyingKey:
+        """The public key that belongs to it."""
+        return VerifyingKey(self.name, self._private.public_key().public_bytes_raw())
+
+    @property
+    def text(self) -> str:
+        """The key as it is kept in a file that nobody else may read."""
+        data = b64encode(_ED25519 + self.seed).decode()
+        return f"{_PRIVATE}{self.name}+{self.verifying.id.hex()}+{data}"
+
+    def signature(self, text: str) -> bytes:
+        """Sign a text."""
+        found: bytes = self._private.sign(text.encode())
+        return found
+
+
+def make_key(name: str) -> SigningKey:
+    """Make a new key.
+
+    Args:
+        name: of whom: without spaces and ``+``; best a URL without its scheme, such as
+            ``example.org/reps``.
+
+    Raises:
+        InvalidNote: a key may not have that name.
+        MissingExtra: the extra ``audit`` is not installed.
+    """
+    if not _is_name(name):
+        raise InvalidNote(f"a key's name has no spaces and no +, and is not empty: {name!r:.60}")
+    seed: bytes = _ed25519().Ed25519PrivateKey.generate().private_bytes_raw()
+    return SigningKey(name, seed)
+
+
+@frozen
+class Signature:
+    """One signature line of a note.
+
+    Attributes:
+        name: of the key.
+        key_id: its four bytes.
+        signature: what it made of the text.
+    """
+
+    name: str
+    key_id: bytes
+    signature: bytes
+
+
+@frozen
+class Note:
+    """A note as it was read; nothing of it is to be believed before `verify`.
+
+    Attributes:
+        text: what was signed; it ends in a newline.
+        signatures: by whom, as the note says.
+    """
+
+    text: str
+    signatures: tuple[Signature, ...]
+
+    def verify(self, key: VerifyingKey) -> None:
+        """Check that a key signed the text.
+
+        Raises:
+            InvalidSignature: there is no signature of that key, or it is wrong.
+        """
+        own = [s for s in self.signatures if (s.name, s.key_id) == (key.name, key.id)]
+        if not own:
+            raise InvalidSignature(f"the note is not signed by {key.name}+{key.id.hex()}")
+        for each in own:
+            if not key.verifies(self.text, each.signature):
+                raise InvalidSignature(f"the signature by {key.name}+{key.id.hex()} is wrong")
+
+
+def sign(text: str, keys: Iterable[SigningKey]) -> str:
+    """Return a note: a text that ends in a newline, signed."""
+    lines = []
+    for key in keys:
+        data = b64encode(key.verifying.id + key.signature(text)).decode()
+        lines.append(f"{_DASH}{key.name} {data}\n")
+    return f"{text}\n{''.join(lines)}"
+
+
+def read_note(note: str) -> Note:
+    """Read a note.
+
+    Raises:
+        InvalidNote: it is not one.
+    """
+    if len(note) > MAX_NOTE:
+        raise InvalidNote(f"a note has at most {MAX_NOTE:,} characters")
+    if any(character < " " and character != "\n" for character in note):
+        raise InvalidNote("a note has no control characters")
+    try:
+        note.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidNote("a note is valid Unicode") from error
+    text, blank, rest = note.rpartition("\n\n")
+    if not blank or not text or not rest.endswith("\n"):
+        raise InvalidNote("a note is a text, an empty line and signatures, each ending its line")
+    lines = rest[:-1].split("\n")
+    if len(lines) > MAX_SIGNATURES:
+        raise InvalidNote(f"a note has at most {MAX_SIGNATURES} signatures")
+    return Note(text + "\n", tuple(_signature(line) for line in lines))
+
+
+def _signature(line: str) -> Signature:
+    name, _, encoded = line.removeprefix(_DASH).partition(" ")
+    if not line.startswith(_DASH) or not _is_name(name):
+        raise InvalidNote("a signature line is a dash, the key's name and base64")
+    data = canonical_base64(encoded, "a signature")
+    if len(data) <= _ID_BYTES:
+        raise InvalidNote("a signature is longer than the id of its key")
+    return Signature(name, data[:_ID_BYTES], data[_ID_BYTES:])
+
 
 MAX_SIZE: Final = 2**63 - 1
 """The largest size of a tree."""

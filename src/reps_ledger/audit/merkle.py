@@ -2,26 +2,43 @@
 
 Everything here is a pure function of hashes. A tree is asked through a *lookup*: the hash of the
 complete subtree at a level (0 for leaves) and a number (from 0, from the left).
+
+Leaves: what of an entry is hashed.
+
+A leaf is, under a domain tag, the entry's position, stored name, stored bytes and stored tags,
+each with its length before it, so that no two different entries have the same leaf. The tags
+are hashed too, as by them an entry is found: with other tags it would be hidden.
+
+Proofs as values: that an entry is in a tree, and that a tree begins with an older one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
 
 from reps_ledger.errors import InvalidProof
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 __all__ = [
+    "DOMAIN",
     "EMPTY",
     "HASH_BYTES",
     "MAX_PATH",
+    "Consistency",
     "Frontier",
+    "Inclusion",
     "Lookup",
     "consistency_path",
+    "entry_hash",
+    "entry_hashes",
+    "entry_leaf",
     "inclusion_path",
     "leaf_hash",
     "node_hash",
@@ -240,3 +257,107 @@ class Frontier:
         for left in reversed(edge[:-1]):
             found = node_hash(left, found)
         return found
+
+
+DOMAIN: Final = b"reps-ledger entry v1\n"
+"""With what every leaf begins: nothing else that is hashed anywhere can be taken for one."""
+
+_LEAF: Final = b"\0" + DOMAIN + (8).to_bytes(4, "big")
+
+
+@lru_cache(maxsize=1024)
+def _prefixed(name: str) -> bytes:
+    encoded = name.encode()
+    return len(encoded).to_bytes(4, "big") + encoded
+
+
+def entry_leaf(position: int, name: str, data: bytes, tags: str) -> bytes:
+    """Return the leaf of an entry.
+
+    Args:
+        position: where it is in its log.
+        name: its stored name.
+        data: its stored bytes.
+        tags: its tags, as a JSON array without spaces.
+    """
+    parts = (position.to_bytes(8, "big"), name.encode(), data, tags.encode())
+    return DOMAIN + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+
+
+def entry_hash(position: int, name: str, data: bytes, tags: str) -> bytes:
+    """Return the hash of an entry's leaf; see `entry_leaf`."""
+    return entry_hashes([(position, name, data, tags)])[0]
+
+
+def entry_hashes(rows: Iterable[tuple[int, str, bytes, str]]) -> list[bytes]:
+    """Return the hashes of many entries' leaves: in one loop, as a whole log goes through it."""
+    found = []
+    for position, name, data, tags in rows:
+        encoded = tags.encode()
+        leaf = (
+            _LEAF,
+            position.to_bytes(8, "big"),
+            _prefixed(name),
+            len(data).to_bytes(4, "big"),
+            data,
+            len(encoded).to_bytes(4, "big"),
+            encoded,
+        )
+        found.append(sha256(b"".join(leaf)).digest())
+    return found
+
+
+@frozen(kw_only=True)
+class Inclusion:
+    """A proof that an entry is in the tree of a size and a root.
+
+    Attributes:
+        position: the entry's position in its log.
+        index: of its leaf: how many entries come before it.
+        size: how many leaves the tree has.
+        root: the root of that tree.
+        leaf: the hash of the leaf.
+        path: the hashes that lead from the leaf to the root.
+    """
+
+    position: int
+    index: int
+    size: int
+    root: bytes
+    leaf: bytes
+    path: tuple[bytes, ...]
+
+    def verify(self) -> None:
+        """Check that the leaf leads to the root.
+
+        Raises:
+            InvalidProof: it does not.
+        """
+        verify_inclusion(self.index, self.size, self.leaf, self.path, self.root)
+
+
+@frozen(kw_only=True)
+class Consistency:
+    """A proof that a tree begins with all that an older one had.
+
+    Attributes:
+        old: the size of the older tree.
+        new: the size of the newer one.
+        old_root: the root of the older tree.
+        new_root: the root of the newer one.
+        path: the hashes that lead to both.
+    """
+
+    old: int
+    new: int
+    old_root: bytes
+    new_root: bytes
+    path: tuple[bytes, ...]
+
+    def verify(self) -> None:
+        """Check that the hashes lead to both roots.
+
+        Raises:
+            InvalidProof: they do not.
+        """
+        verify_consistency(self.old, self.new, self.old_root, self.new_root, self.path)

@@ -4,27 +4,135 @@ Nothing happens while entries are appended. When asked, the entries that are new
 time are read and hashed; what is kept of the others is on a `Shelf`. The leaves are the
 entries in order of position: where positions have gaps, as on PostgreSQL, a leaf's index is how
 many entries have a smaller position.
+
+Blocks: the entries of a log as they are hashed, a few hundred at a time.
+
+Making audit bundles: entries with their proofs and a checkpoint, for whoever wants to verify.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reps_ledger.audit.blocks import LEVEL, Block, blocks_of
-from reps_ledger.audit.merkle import consistency_path, inclusion_path, subtree
-from reps_ledger.audit.proofs import Consistency, Inclusion
-from reps_ledger.audit.shelf import BLOCK, Shelf, Unusable
-from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound
+from reps_ledger.audit.merkle import (
+    Consistency,
+    Inclusion,
+    consistency_path,
+    entry_hashes,
+    inclusion_path,
+    reduced,
+    subtree,
+)
+from reps_ledger.audit.tree_cache import BLOCK, PRINT_BYTES, Shelf, Unusable
+from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, written
+from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound, TooLarge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
-    from reps_ledger.audit.shelf import Worktable
+    from reps_ledger.audit.checkpoints import SignedCheckpoint
+    from reps_ledger.audit.tree_cache import Worktable
     from reps_ledger.log import EventLog
+    from reps_ledger.log.event_log import Stored
 
-__all__ = ["Leaves", "Tree"]
+__all__ = ["LEVEL", "Block", "Leaves", "Tree", "blocks_of", "make_bundle"]
+
+LEVEL: Final = BLOCK.bit_length() - 1
+"""The level of the root of a full block."""
+
+_NO_ENTRY: Final = (AttributeError, OverflowError, TypeError, ValueError)
+
+
+class Block:
+    """Entries that are neighbours in the tree: at most `BLOCK` of them.
+
+    Attributes:
+        positions: of each.
+        hashes: of the leaf of each.
+    """
+
+    def __init__(self, positions: list[int], hashes: list[bytes]) -> None:
+        self.positions = positions
+        self.hashes = hashes
+        self._levels = [hashes]
+
+    @property
+    def full(self) -> bool:
+        """Whether it is a whole block."""
+        return len(self.hashes) == BLOCK
+
+    @property
+    def root(self) -> bytes:
+        """The root of a whole block."""
+        return self.node(LEVEL, 0)
+
+    def differs(self, kept: bytes, before: int) -> int | None:
+        """Return the first position that is not what was kept of it; None where there is none.
+
+        Args:
+            kept: the prints of the entries that there were, in order.
+            before: the last position before the block.
+        """
+        prints = [found[:PRINT_BYTES] for found in self.hashes]
+        if b"".join(prints).startswith(kept):
+            return None
+        for index, found in enumerate(prints):
+            if kept[index * PRINT_BYTES :][:PRINT_BYTES] != found:
+                return self.positions[index]
+        return (self.positions[-1] if self.positions else before) + 1
+
+    def node(self, level: int, number: int) -> bytes:
+        """Return a complete subtree in it."""
+        while len(self._levels) <= level:
+            below = self._levels[-1]
+            self._levels.append(reduced(below[: len(below) & ~1]))
+        return self._levels[level][number]
+
+
+def blocks_of(
+    log: EventLog,
+    *,
+    after: int = 0,
+    limit: int | None = None,
+    seen: Callable[[list[Stored]], None] | None = None,
+) -> Iterator[Block]:
+    """Yield a log's entries in blocks; only the last may be short. It may be empty.
+
+    Args:
+        log: which.
+        after: only what has a greater position.
+        limit: at most so many.
+        seen: is shown each block's entries as they are stored.
+
+    Raises:
+        Damaged: an entry is not of the types that a log has.
+    """
+    rows = log.stored(after=after, limit=limit)
+    while True:
+        block = list(islice(rows, BLOCK))
+        try:
+            hashes = entry_hashes(block)
+        except _NO_ENTRY as error:
+            raise Damaged(f"position {_odd(block)}: what is stored is no entry: {error}") from error
+        if seen is not None:
+            seen(block)
+        yield Block([row[0] for row in block], hashes)
+        if len(block) < BLOCK:
+            return
+
+
+def _odd(rows: list[Stored]) -> int:
+    """Return the first position of what cannot be hashed."""
+    for row in rows:
+        try:
+            entry_hashes([row])
+        except _NO_ENTRY:
+            return row[0]
+    raise AssertionError  # pragma: no cover — one of them could not be hashed
+
 
 T = TypeVar("T")
 P = TypeVar("P", bound="Inclusion | Consistency")
@@ -230,3 +338,49 @@ class Tree:
                     edge = block
                     table.keep(block.hashes)
             yield Leaves(self._log, table, edge)
+
+
+def make_bundle(
+    leaves: Leaves,
+    about: tuple[str, str],
+    checkpoint: SignedCheckpoint,
+    positions: Iterable[int],
+) -> bytes:
+    """Return the bytes of a bundle.
+
+    Args:
+        leaves: the tree of the log in which the entries are.
+        about: whom or what it is about: ``("member", "ana")``.
+        checkpoint: of which tree; what was recorded after it is left out.
+        positions: of the entries.
+
+    Raises:
+        InvalidProof: the log is not the one that the checkpoint signed.
+        NotFound: the checkpoint is older than every entry.
+        TooLarge: there are too many entries.
+    """
+    if leaves.root(checkpoint.size) != checkpoint.root:
+        raise InvalidProof("this log is not the one that the checkpoint signed; verify it")
+    entries: list[BundledEntry] = []
+    for position in sorted(set(positions)):
+        if leaves.index_of(position) >= checkpoint.size:
+            break
+        if len(entries) == MAX_ENTRIES:
+            raise TooLarge(f"a bundle has at most {MAX_ENTRIES:,} entries")
+        proof = leaves.inclusion(position, checkpoint.size)
+        (_, name, data, tags), *_ = leaves.log.stored(after=position - 1, limit=1)
+        entries.append(
+            BundledEntry(
+                index=proof.index,
+                position=position,
+                name=name,
+                data=data,
+                tags=tags,
+                path=proof.path,
+            )
+        )
+    if not entries:
+        raise NotFound(
+            f"nothing about the {about[0]} {about[1]} was recorded by the time of the checkpoint"
+        )
+    return written(about, checkpoint, entries)

@@ -6,38 +6,133 @@ recorded as it is, at its place. It does not prove that there are no others.
 
 A bundle comes from anybody, so that nothing in it is believed: it is limited in size and depth,
 everything in it has one way only to be written, and the first thing wrong ends the reading.
+
+Reading JSON that comes from anybody: limited, and in one form only.
+
+Consistency proofs as files, for whoever holds two checkpoints and nothing else.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from reps_ledger.audit.checkpoints import SignedCheckpoint, read_checkpoint
-from reps_ledger.audit.leaves import entry_hash
-from reps_ledger.audit.merkle import HASH_BYTES, MAX_PATH, verify_inclusion
-from reps_ledger.audit.notes import VerifyingKey
-from reps_ledger.audit.reading import base64_of, document_of, fields_of, number_of, text_of
-from reps_ledger.domain.limits import MAX_ENTRY_BYTES, MAX_NAME
+from reps_ledger.audit.checkpoints import MAX_SIZE, SignedCheckpoint, VerifyingKey, read_checkpoint
+from reps_ledger.audit.merkle import (
+    HASH_BYTES,
+    MAX_PATH,
+    entry_hash,
+    verify_consistency,
+    verify_inclusion,
+)
+from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from reps_ledger.audit.merkle import Consistency
+
 __all__ = [
     "FORMAT",
     "MAX_BUNDLE",
     "MAX_ENTRIES",
+    "MAX_PROOF",
     "BundledEntry",
     "VerifiedBundle",
+    "base64_of",
+    "consistency_values",
+    "document_of",
+    "fields_of",
+    "number_of",
+    "text_of",
+    "verify_between",
     "verify_bundle",
     "written",
 ]
+
+
+def document_of(data: bytes, most: int, what: str) -> Any:
+    """Read JSON without repeated names, fractions, and what is no number at all.
+
+    Raises:
+        InvalidBundle: it is none, too large, or nested too deep.
+    """
+    if len(data) > most:
+        raise InvalidBundle(f"{what} has at most {most:,} bytes")
+    try:
+        return json.loads(
+            data.decode(),
+            object_pairs_hook=_once,
+            parse_constant=_no_number,
+            parse_float=_no_number,
+        )
+    except InvalidBundle:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise InvalidBundle(f"{what} is JSON, in UTF-8: {error}") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise InvalidBundle("a name is there twice in one object")
+    return found
+
+
+def _no_number(text: str) -> Any:
+    raise InvalidBundle(f"numbers here are whole: {text:.20}")
+
+
+def fields_of(row: Any, names: frozenset[str], where: str) -> dict[str, Any]:
+    """Return an object that has just these fields."""
+    if not isinstance(row, dict) or row.keys() != names:
+        raise InvalidBundle(f"{where}: has {', '.join(sorted(names))}, and nothing else")
+    return row
+
+
+def text_of(value: Any, where: str, *, most: int = MAX_ENTRY_BYTES) -> str:
+    """Return a text that is not too long, and is Unicode."""
+    if not isinstance(value, str) or len(value) > most:
+        raise InvalidBundle(f"{where}: a text of at most {most:,} characters", field=where)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidBundle(f"{where}: not valid Unicode", field=where) from error
+    return value
+
+
+def number_of(value: Any, where: str) -> int:
+    """Return a whole number from 0."""
+    if type(value) is not int or not 0 <= value <= MAX_SIZE:
+        raise InvalidBundle(f"{where}: a whole number from 0", field=where)
+    return value
+
+
+def base64_of(value: Any, where: str, *, most: int) -> bytes:
+    """Return the bytes of base64 that is written as it must be.
+
+    Args:
+        value: the text.
+        where: what it is.
+        most: bytes at most.
+    """
+    text = text_of(value, where, most=4 * most // 3 + 4)
+    try:
+        found = b64decode(text, validate=True)
+    except ValueError as error:
+        raise InvalidBundle(f"{where}: not base64", field=where) from error
+    if b64encode(found).decode() != text:
+        raise InvalidBundle(f"{where}: base64 is written in one way only", field=where)
+    if len(found) > most:
+        raise InvalidBundle(f"{where}: at most {most:,} bytes", field=where)
+    return found
+
 
 FORMAT: Final = "reps-ledger audit bundle 1"
 """What a bundle says it is; a newer one says another number."""
@@ -226,3 +321,55 @@ def _entry(row: Any, where: str) -> BundledEntry:
         tags=text_of(found["tags"], f"{where}.tags", most=_MAX_TAGS),
         path=path,
     )
+
+
+MAX_PROOF = 64 * 1024
+"""Bytes of a consistency proof's file at most."""
+
+_GROWTH_FIELDS = frozenset({"old", "new", "old_root", "new_root", "proof"})
+
+
+def consistency_values(proof: Consistency) -> dict[str, Any]:
+    """Return a proof as plain values: what its file says."""
+    return {
+        "old": proof.old,
+        "new": proof.new,
+        "old_root": b64encode(proof.old_root).decode(),
+        "new_root": b64encode(proof.new_root).decode(),
+        "proof": [b64encode(each).decode() for each in proof.path],
+    }
+
+
+def verify_between(
+    old: SignedCheckpoint | str,
+    new: SignedCheckpoint | str,
+    proof: bytes,
+    key: VerifyingKey | str,
+) -> None:
+    """Check that a checkpoint begins with all that an older one signed.
+
+    Neither ledger nor database is needed. The sizes and the roots are those of the checkpoints,
+    whatever the proof's file says.
+
+    Args:
+        old: a checkpoint.
+        new: a newer one.
+        proof: the file that ``reps-ledger consistency`` printed.
+        key: the public key that should have signed both.
+
+    Raises:
+        InvalidNote: a checkpoint, or the key, cannot be read.
+        InvalidBundle: the proof's file cannot be read.
+        InvalidSignature: the key did not sign both.
+        InvalidProof: the newer does not begin with the older, or the proof does not show it.
+    """
+    key = VerifyingKey.parse(key) if isinstance(key, str) else key
+    older, newer = read_checkpoint(old), read_checkpoint(new)
+    older.verify(key)
+    newer.verify(key)
+    found = fields_of(document_of(proof, MAX_PROOF, "a proof"), _GROWTH_FIELDS, "a proof")
+    hashes = found["proof"]
+    if not isinstance(hashes, list) or len(hashes) > MAX_PATH + 1:
+        raise InvalidBundle(f"proof: a list of at most {MAX_PATH + 1} hashes", field="proof")
+    path = [base64_of(each, "proof", most=HASH_BYTES) for each in hashes]
+    verify_consistency(older.size, newer.size, older.root, newer.root, path)

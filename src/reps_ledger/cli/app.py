@@ -9,10 +9,9 @@ from typing import IO, Annotated, Any
 
 import typer
 
-from reps_ledger.cli.asking import register_queries
-from reps_ledger.cli.auditing import register_audit
-from reps_ledger.cli.chartering import register_charters
-from reps_ledger.cli.judging import register_judging
+from reps_ledger.cli.audit import register_audit
+from reps_ledger.cli.backtests import register_replay
+from reps_ledger.cli.charters import register_charters
 from reps_ledger.cli.options import (
     REFUSED,
     STORAGE,
@@ -24,10 +23,10 @@ from reps_ledger.cli.options import (
     known_at,
     opened,
 )
-from reps_ledger.cli.output import complain, say, show_json, show_table
-from reps_ledger.cli.progress import reading
-from reps_ledger.cli.replaying import register_replay
-from reps_ledger.cli.reviewing import register_reviews
+from reps_ledger.cli.output import complain, reading, say, show_json, show_table
+from reps_ledger.cli.policies import register_judging
+from reps_ledger.cli.queries import register_queries
+from reps_ledger.cli.reviews import register_reviews
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
 

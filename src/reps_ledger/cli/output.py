@@ -1,13 +1,20 @@
-"""Tables for people, JSON for programs."""
+"""Tables for people, JSON for programs.
+
+A progress bar, where there is a terminal to show it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, tzinfo
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -16,7 +23,17 @@ if TYPE_CHECKING:
 
     from reps_ledger.domain.entries import Entry
 
-__all__ = ["complain", "day", "entry_row", "say", "show_json", "show_table", "stderr"]
+__all__ = [
+    "complain",
+    "day",
+    "entry_row",
+    "reading",
+    "say",
+    "show_json",
+    "show_table",
+    "stderr",
+    "working",
+]
 
 stderr = Console(stderr=True)
 
@@ -89,3 +106,33 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "by": entry.by,
         "fields": entry.fact,
     }
+
+
+@contextlib.contextmanager
+def reading(file: Path) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how much of a file was read; gives what the import is to call, or None."""
+    if not stderr.is_terminal or not file.exists():
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task(file.name, total=file.stat().st_size, rows=0)
+        yield lambda rows, read: progress.update(task, completed=read, rows=rows)
+
+
+@contextlib.contextmanager
+def working(what: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Show how much of some work is done; gives what it is to call, or None."""
+    if not stderr.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=stderr, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

@@ -15,8 +15,7 @@ from reps_ledger.domain.time import microseconds
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from reps_ledger.domain.facts.kinds import Fact
-    from reps_ledger.domain.facts.registry import Registry
+    from reps_ledger.domain.facts.registry import Fact, Registry
 
 __all__ = [
     "LEDGER_WIDE",

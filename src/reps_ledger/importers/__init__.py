@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from reps_ledger.importers.exporting import export_history
-from reps_ledger.importers.importing import import_history
-from reps_ledger.importers.report import ImportReport, Quarantine, RefusedRow
+from reps_ledger.importers.importing import ImportReport, Quarantine, RefusedRow, import_history
 
 __all__ = ["ImportReport", "Quarantine", "RefusedRow", "export_history", "import_history"]

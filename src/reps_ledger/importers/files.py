@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from reps_ledger.domain.limits import MAX_ROW_BYTES
+from reps_ledger.domain.validation import MAX_ROW_BYTES
 from reps_ledger.errors import InvalidInput, StorageError
 
 if TYPE_CHECKING:

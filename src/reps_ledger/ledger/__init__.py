@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from reps_ledger.ledger.decisions import DecisionAudit, Evidence
-from reps_ledger.ledger.ledger import Ledger
-from reps_ledger.ledger.opening import open  # noqa: A004 — reps_ledger.open
-from reps_ledger.ledger.reviewing import Replayed
-from reps_ledger.ledger.subscription import Subscription
+from reps_ledger.ledger.core import Subscription
+from reps_ledger.ledger.ledger import (
+    Ledger,
+    open,  # noqa: A004 — reps_ledger.open
+)
+from reps_ledger.ledger.reviews import DecisionAudit, Evidence, Replayed
 
 __all__ = ["DecisionAudit", "Evidence", "Ledger", "Replayed", "Subscription", "open"]

@@ -1,32 +1,137 @@
-"""The core of a ledger: record, read as of, correct, follow, exchange."""
+"""The core of a ledger: record, read as of, correct, follow, exchange.
+
+Subscriptions: entries as they are recorded.
+
+The trees of one ledger: where what is kept of them lies.
+
+Waivers: a clause of the charter lifted for one fact, with a reason, on record.
+"""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, tzinfo
-from typing import IO, TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import IO, Any, Self
 
 from attrs import evolve
 
+from reps_ledger.audit import Shelf, Tree
 from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
-from reps_ledger.domain.limits import MAX_BATCH
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGranted, Fact
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import day_start, instant_of
-from reps_ledger.errors import Closed, InvalidInput, NotFound, TooLarge
+from reps_ledger.domain.validation import MAX_BATCH
+from reps_ledger.errors import Closed, InvalidInput, NotFound, Refused, TooLarge
 from reps_ledger.importers import ImportReport, export_history, import_history
-from reps_ledger.ledger.subscription import Subscription
-from reps_ledger.ledger.trees import Trees
-from reps_ledger.ledger.waiving import waived
-from reps_ledger.log import Reading, Recording
-from reps_ledger.log.drafts import Draft, Receipt, make_draft
+from reps_ledger.log import EventLog, Reading, Receipt, Recording
+from reps_ledger.log.append import Draft, make_draft
+from reps_ledger.policies.language.widths import TICK
 from reps_ledger.projections import Discrepancy, reconcile
 from reps_ledger.views import History, View, as_instant, known_position
 
-if TYPE_CHECKING:
-    import os
+__all__ = ["LedgerCore", "Subscription", "Trees", "waived"]
 
-__all__ = ["LedgerCore"]
+
+class Subscription(Iterator[Entry]):
+    """Entries as they are recorded; waits for the next. Use it as a context manager."""
+
+    def __init__(self, log: EventLog, after: int) -> None:
+        self._log = log
+        self._inner = log.follow(after=after)
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._inner.__exit__(*exception)
+
+    def __next__(self) -> Entry:
+        return self._log.entry(next(self._inner))
+
+    def stop(self) -> None:
+        """End the iteration, from any thread."""
+        self._inner.stop()
+
+
+class Trees:
+    """The trees of one log, by where their inner hashes are kept.
+
+    Args:
+        log: whose. The default place is beside its file, with ``.tree`` added to its name; a
+            log that is no file has its place in memory.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._guard = threading.Lock()
+        self._made: dict[Path | None, Tree] = {}
+
+    def at(self, state: str | os.PathLike[str] | None) -> Tree:
+        """Return the tree that is kept at a place; None for the default."""
+        place = self._default() if state is None else Path(os.path.abspath(state))  # noqa: PTH100 — links stay
+        with self._guard:
+            if place not in self._made:
+                self._made[place] = Tree(self._log, Shelf(place))
+            return self._made[place]
+
+    def _default(self) -> Path | None:
+        path = getattr(self._log.recorder, "path", None)
+        return path.with_name(path.name + ".tree") if isinstance(path, Path) else None
+
+    def close(self) -> None:
+        """Give back what they hold."""
+        with self._guard:
+            for tree in self._made.values():
+                tree.shelf.close()
+            self._made.clear()
+
+
+_Pairs = Iterable[tuple[Fact, date | None]]
+
+
+def waived(
+    record: Callable[[_Pairs], Receipt],
+    fact: Fact,
+    occurred_at: date | None,
+    reason: str,
+    instant: Callable[[Fact, date | None], datetime],
+) -> Receipt:
+    """Record a fact; where the charter refuses it, with exemptions from the clauses that do.
+
+    An exemption lasts for the instant of the fact and no longer. Nothing is waived that need
+    not be.
+
+    Args:
+        record: records facts in one batch.
+        fact: what happened.
+        occurred_at: when, as it was given.
+        reason: why the charter is waived.
+        instant: says when a fact happens that is given so.
+
+    Raises:
+        Refused: something refuses it that cannot be waived.
+    """
+    # Now is one instant, for both; a correction without a date happens when its target did.
+    correction = isinstance(fact, EntryCorrected | EntryRetracted)
+    when = occurred_at if occurred_at or correction else instant(fact, None)
+    try:
+        return record([(fact, when)])
+    except Refused as refused:
+        clauses = {refusal.clause for refusal in refused.refusals}
+        if None in clauses:
+            raise
+    at = instant(fact, when)
+    about: Any = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    exemptions = [
+        ExemptionGranted(member=about.member, policy=clause, reason=reason, expires=at + TICK)
+        for clause in sorted(clause for clause in clauses if clause is not None)
+    ]
+    return record([*((each, at) for each in exemptions), (fact, when)])
+
 
 Moment = int | Receipt | datetime | None
 

@@ -1,21 +1,37 @@
-"""The ledger: the one object that a service embeds. It composes all of the others."""
+"""The ledger: the one object that a service embeds. It composes all of the others.
+
+A ledger that can be audited: checkpoints, proofs, verification, bundles.
+
+Opening a ledger.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date
+from datetime import date, tzinfo
 from typing import TYPE_CHECKING, Any
 
+from reps_ledger.audit import (
+    Consistency,
+    Inclusion,
+    SignedCheckpoint,
+    SigningKey,
+    Verification,
+    VerifyingKey,
+    verify_log,
+)
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import CharterAdopted
+from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
+from reps_ledger.domain.rules import Rule, Rulebook
+from reps_ledger.domain.time import Clock, system_clock, zone_of
 from reps_ledger.errors import MissingExtra
-from reps_ledger.ledger import replaying, reviewing
-from reps_ledger.ledger.audited import AuditedLedger
-from reps_ledger.ledger.core import Moment
-from reps_ledger.ledger.decisions import DecisionAudit, audit_decision
-from reps_ledger.log import Receipt
+from reps_ledger.ledger import backtests, proofs, reviews
+from reps_ledger.ledger.core import LedgerCore, Moment
+from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
+from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaster, open_recorder
 from reps_ledger.policies.charter import Charter, dump_charter
+from reps_ledger.policies.charter.enforce import governance
 from reps_ledger.policies.policy import Policy
 from reps_ledger.views import DocketItem, DocketView
 
@@ -23,7 +39,128 @@ if TYPE_CHECKING:
     from reps_ledger.replay import Agreement, Backtest, Sweep
     from reps_ledger.replay.columns import Columns
 
-__all__ = ["Ledger"]
+__all__ = ["AuditedLedger", "Ledger", "open"]
+
+
+class AuditedLedger(LedgerCore):
+    """What a ledger can prove of itself: see `Ledger`."""
+
+    def checkpoint(self, key: SigningKey | str, *, state: proofs.Place = None) -> SignedCheckpoint:
+        """Sign how many entries there are, and the root of their Merkle tree.
+
+        Keep it elsewhere: whoever holds one can have the ledger verified against it. Nothing of
+        the ledger can be read from it.
+
+        Args:
+            key: a signing key, or its text; its name is the checkpoint's origin.
+            state: where inner hashes are kept, so that only what is new is read; None for
+                beside the ledger's file, or in memory where it is no file.
+
+        Raises:
+            Inconsistent: entries that were there before are not what they were.
+            InvalidNote: the key is none.
+            MissingExtra: the extra ``audit`` is not installed.
+        """
+        self._must_be_open()
+        return proofs.checkpoint(self._trees.at(state), key)
+
+    def prove(
+        self,
+        position: int | Receipt,
+        *,
+        at: proofs.Held | None = None,
+        state: proofs.Place = None,
+    ) -> Inclusion:
+        """Prove that an entry is in the tree, now or as of a checkpoint.
+
+        Args:
+            position: of the entry; of a receipt, that of its last.
+            at: a checkpoint, its text, or a size; None for all that there is.
+            state: as for `checkpoint`.
+
+        Raises:
+            NotFound: no entry has that position, or it was not there yet.
+            InvalidProof: the log is not the one of the checkpoint.
+            Inconsistent: entries are not what they were.
+        """
+        self._must_be_open()
+        wanted = position.position if isinstance(position, Receipt) else position
+        return proofs.prove(self._trees.at(state), wanted, at)
+
+    def prove_consistency(
+        self,
+        old: proofs.Held,
+        new: proofs.Held | None = None,
+        *,
+        state: proofs.Place = None,
+    ) -> Consistency:
+        """Prove that the tree of a checkpoint begins with all that an older one had.
+
+        Args:
+            old: a checkpoint, its text, or a size.
+            new: another; None for all that there is.
+            state: as for `checkpoint`.
+
+        Raises:
+            InvalidProof: the log is not the one of the checkpoints.
+            InvalidInput: the log has fewer entries.
+            Inconsistent: entries are not what they were.
+        """
+        self._must_be_open()
+        return proofs.prove_consistency(self._trees.at(state), old, new)
+
+    def verify(
+        self,
+        checkpoint: SignedCheckpoint | str,
+        key: VerifyingKey | str | None = None,
+        *,
+        state: proofs.Place = None,
+    ) -> Verification:
+        """Read and hash the whole log, and compare it with a checkpoint.
+
+        The database's own check is run too. Takes time in proportion to the log, and little
+        memory.
+
+        Args:
+            checkpoint: one that was kept elsewhere.
+            key: the public key that should have signed it; without one, whoever could make
+                the checkpoint could also have made the log.
+            state: as for `checkpoint`; it only tells where the first difference is.
+
+        Raises:
+            InvalidNote: the checkpoint, or the key, cannot be read.
+        """
+        self._must_be_open()
+        return verify_log(self._log, checkpoint, key=key, shelf=self._trees.at(state).shelf)
+
+    def audit_bundle(
+        self,
+        *,
+        member: str | None = None,
+        review: str | None = None,
+        checkpoint: SignedCheckpoint | str | None = None,
+        key: SigningKey | str | None = None,
+        state: proofs.Place = None,
+    ) -> bytes:
+        """Return the entries about a member or a decision, with proofs, as one file.
+
+        ``reps-ledger verify-bundle`` checks it with nothing but the public key.
+
+        Args:
+            member: all that was recorded of them.
+            review: its opening and decision, the evidence, the words of the policy, the
+                charters, and what amended any of it.
+            checkpoint: of which tree; what was recorded later is left out.
+            key: signs a checkpoint of all that there is, instead.
+            state: as for `checkpoint`.
+
+        Raises:
+            NotFound: there is nothing about them.
+            InvalidProof: the log is not the one of the checkpoint.
+        """
+        self._must_be_open()
+        tree = self._trees.at(state)
+        return proofs.bundle(self, tree, member=member, review=review, held=checkpoint, key=key)
 
 
 class Ledger(AuditedLedger):
@@ -94,7 +231,7 @@ class Ledger(AuditedLedger):
         Returns:
             The docket of the policy at the review date, with what it recommends.
         """
-        return reviewing.open_reviews(
+        return reviews.open_reviews(
             self, policy, by=by, at=at, due=due, outcomes=outcomes, occurred_at=occurred_at
         )
 
@@ -120,7 +257,7 @@ class Ledger(AuditedLedger):
             channel: by which channel.
             occurred_at: when they are sent; None for now. Deadlines count from then.
         """
-        return reviewing.send_notices(
+        return reviews.send_notices(
             self, policy, by=by, at=at, channel=channel, occurred_at=occurred_at
         )
 
@@ -150,7 +287,7 @@ class Ledger(AuditedLedger):
             InvalidInput: the policy has no such outcome, or the reason is empty.
             Refused: the review is not open.
         """
-        return reviewing.decide(
+        return reviews.decide(
             self,
             review,
             outcome,
@@ -160,13 +297,13 @@ class Ledger(AuditedLedger):
             on_behalf_of=on_behalf_of,
         )
 
-    def replay_decision(self, review: str) -> reviewing.Replayed:
+    def replay_decision(self, review: str) -> reviews.Replayed:
         """Evaluate again what a decision went by: the same policy, at what was known then.
 
         Raises:
             NotFound: there is no such decision, or its policy's words are not recorded.
         """
-        return reviewing.replay_decision(self, review)
+        return reviews.replay_decision(self, review)
 
     def audit_decision(self, review: str) -> DecisionAudit:
         """Say what a decision went by, as it stood then, and what is known now.
@@ -227,7 +364,7 @@ class Ledger(AuditedLedger):
             InvalidPolicy: the policy is about communities, or asks for what columns do not
                 hold: personal text.
         """
-        return replaying.backtest(self, policy, at, against, known_at, on_progress)
+        return backtests.backtest(self, policy, at, against, known_at, on_progress)
 
     def sweep(
         self,
@@ -244,8 +381,46 @@ class Ledger(AuditedLedger):
 
         Raises as `backtest` does.
         """
-        return replaying.sweep(self, make, parameters, at, known_at, on_progress)
+        return backtests.sweep(self, make, parameters, at, known_at, on_progress)
 
     def agreement(self, policy: Policy | str, *, known_at: Moment = None) -> Agreement:
         """Compare a policy with what people decided in reviews under its name."""
-        return replaying.agree(self, policy, known_at)
+        return backtests.agree(self, policy, known_at)
+
+
+def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
+    target: Target = None,
+    *,
+    facts: Iterable[type[Fact]] = (),
+    rules: Iterable[Rule] = (),
+    upcasters: Iterable[Upcaster] = (),
+    zone: str | tzinfo = "UTC",
+    clock: Clock = system_clock,
+    retries: int = 20,
+) -> Ledger:
+    """Open a ledger, and make it where there is none.
+
+    Args:
+        target: None for one in memory; a path or ``sqlite:///path``; ``postgresql://…``;
+            ``umadb://host:port``; or any ``DCBRecorder`` of the eventsourcing library.
+        facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
+        rules: the service's own rules, which refuse more than the built-in ones.
+        upcasters: how to read older versions of its facts.
+        zone: the time zone in which dates, months and years are read.
+        clock: says what time it is, as an aware datetime.
+        retries: how often to try again when others record what a recording depends on.
+
+    Raises:
+        StorageError: it cannot be opened; the subclass says why.
+        ConfigurationError: the arguments do not fit together.
+        InvalidTime: the zone is unknown.
+    """
+    registry = Registry((*BUILT_IN, *facts))
+    codec = Codec(registry, upcasters)
+    place = zone_of(zone)
+    rulebook = Rulebook(registry, rules, governance(registry, place))
+    recorder, close = open_recorder(target)
+    recording = Recording(
+        log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries
+    )
+    return Ledger(recording, place, close)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from reps_ledger.log.codec import Codec
-from reps_ledger.log.drafts import Draft, Receipt
-from reps_ledger.log.eventlog import EventLog
-from reps_ledger.log.opening import Target, open_recorder
-from reps_ledger.log.reading import Reading
-from reps_ledger.log.recording import Recording
+from reps_ledger.log.append import Draft, Receipt, Recording
+from reps_ledger.log.codec import Codec, Upcaster
+from reps_ledger.log.connect import Target, open_recorder
+from reps_ledger.log.event_log import EventLog
+from reps_ledger.log.history import Reading
 from reps_ledger.log.sqlite import SQLiteRecorder
-from reps_ledger.log.upcasters import Upcaster
 
 __all__ = [
     "Codec",

@@ -4,30 +4,171 @@ An entry is stored as one JSON object: who recorded it and when, the schema vers
 fact's fields. The stored name beside it says which class the fields belong to, by a closed
 registry: nothing in stored bytes can name code. What does not fit is an error that says
 where, never a silent skip.
+
+Shapes: how entries of one kind of fact are decoded in a single step.
+
+msgspec reads stored bytes straight into an entry whose fact is a struct with the fields of
+the fact's class, strictly: no unknown name, no coercion. The fact itself is then filled in
+without its validators, which judged it when it was recorded.
+
+Upcasters: how a fact stored under an older schema version is read today.
+
+Each is a pure function from the fields of one version to those of the next. Stored bytes
+are never rewritten.
 """
 
 from __future__ import annotations
 
+import typing
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from attrs import evolve
+from attrs import NOTHING, evolve, fields, frozen
 from cattrs.preconf.msgspec import make_converter
+from msgspec.structs import astuple, replace
 from msgspec.structs import force_setattr as place
-from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
-from reps_ledger.domain.limits import MAX_ENTRY_BYTES
-from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
-from reps_ledger.log.shapes import Shape, shape_of
-from reps_ledger.log.upcasters import Upcaster, Upcasters
+from reps_ledger.domain.validation import MAX_ENTRY_BYTES
+from reps_ledger.errors import (
+    CodecError,
+    ConfigurationError,
+    Malformed,
+    TooLarge,
+    UnknownFact,
+    UnknownVersion,
+    UpcasterGap,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-__all__ = ["Codec"]
+    from reps_ledger.domain.facts import Kind
+
+__all__ = ["Codec", "Shape", "Upcaster", "Upcasters", "shape_of"]
+
+
+def shape_of(described: FactType) -> Shape:
+    """Return the shape of a kind of fact, the same for every ledger that knows it."""
+    return _shape_of(described.cls, described.kind, described.instants)
+
+
+class Shape:
+    """The decoder of one kind of fact, for its present version."""
+
+    def __init__(self, cls: Any, kind: Kind, instants: Iterable[str]) -> None:
+        hints = typing.get_type_hints(cls)
+        attributes = fields(cls)
+        mirror = msgspec.defstruct(
+            cls.__name__,
+            [
+                (a.name, hints[a.name])
+                if a.default is NOTHING
+                else (a.name, hints[a.name], a.default)
+                for a in attributes
+            ],
+            kw_only=True,
+            forbid_unknown_fields=True,
+        )
+        entry: Any = Entry
+        self._decode = msgspec.json.Decoder(entry[mirror]).decode
+        self._version = kind.version
+        self._cls = cls
+        self._new = cls.__new__
+        self._fill = tuple(_setter(cls, a.name) for a in attributes)
+        self._instants = tuple(instants)
+
+    def decode(self, data: bytes) -> Entry | None:
+        """Return the entry of stored bytes, or None where they take a closer look."""
+        try:
+            entry: Any = self._decode(data)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+            return None
+        if (
+            entry.schema != self._version
+            or entry.occurred_at.tzinfo is not UTC
+            or entry.recorded_at.tzinfo is not UTC
+        ):
+            return None
+        mirror = entry.fact
+        for name in self._instants:
+            instant = getattr(mirror, name)
+            if instant is not None and instant.tzinfo is not UTC:
+                return None
+        fact = self._new(self._cls)
+        for fill, value in zip(self._fill, astuple(mirror)):  # noqa: B905 — made of the same fields
+            fill(fact, value)
+        place(entry, "fact", fact)
+        return entry  # type: ignore[no-any-return]
+
+
+_shape_of: Final = lru_cache(maxsize=256)(Shape)
+
+
+def _setter(cls: type, name: str) -> Any:
+    """Return what sets a field of a frozen instance that is being made."""
+    slot = cls.__dict__.get(name)
+    if slot is not None and hasattr(slot, "__set__"):
+        return slot.__set__
+    return lambda instance, value: object.__setattr__(instance, name, value)
+
+
+Fields = dict[str, Any]
+
+
+@frozen
+class Upcaster:
+    """One step from a schema version to the next.
+
+    Attributes:
+        name: the stored name of the fact.
+        version: the version that it takes; it gives ``version + 1``.
+        upgrade: takes the stored fields, and returns the fields of the next version.
+    """
+
+    name: str
+    version: int
+    upgrade: Callable[[Fields], Fields]
+
+
+class Upcasters:
+    """The chain of steps for every fact, checked for gaps.
+
+    Raises:
+        UpcasterGap: a fact's version is above 1 and a step to it is missing.
+        ConfigurationError: two upcasters for one step, or one for a fact or a version that
+            does not exist.
+    """
+
+    def __init__(self, steps: Iterable[Upcaster], registry: Registry) -> None:
+        self._steps: dict[tuple[str, int], Callable[[Fields], Fields]] = {}
+        for step in steps:
+            described = registry.named(step.name)
+            if described is None or not 1 <= step.version < described.kind.version:
+                raise ConfigurationError(
+                    f"an upcaster takes {step.name} version {step.version}, "
+                    "but there is no such older version"
+                )
+            if (step.name, step.version) in self._steps:
+                raise ConfigurationError(f"two upcasters take {step.name} version {step.version}")
+            self._steps[step.name, step.version] = step.upgrade
+        for described in registry:
+            name, version = described.kind.name, described.kind.version
+            for older in range(1, version):
+                if (name, older) not in self._steps:
+                    raise UpcasterGap(
+                        f"{name} has version {version}, but no upcaster takes version {older}"
+                    )
+
+    def upgrade(self, name: str, version: int, present: int, fields: Fields) -> Fields:
+        """Return fields of ``version`` as fields of the present version."""
+        for older in range(version, present):
+            fields = self._steps[name, older](dict(fields))
+        return fields
 
 
 _ENCODER: Final = msgspec.json.Encoder()

@@ -17,7 +17,6 @@
 
 from __future__ import annotations
 
-from reps_ledger.policies.checking import Warned, warnings
 from reps_ledger.policies.documents import digest, dumps, load, loads, save
 from reps_ledger.policies.language import (
     Condition,
@@ -64,6 +63,7 @@ from reps_ledger.policies.language import (
     weeks,
     years,
 )
+from reps_ledger.policies.lint import Warned, warnings
 from reps_ledger.policies.policy import Case, Notice, Policy, notice, when
 from reps_ledger.policies.shortfalls import Shortfall, Way
 from reps_ledger.policies.subject import Dossier, Previous, Subject, Surroundings

@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from reps_ledger.domain.limits import MAX_ITEMS
+from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.checks import (
+from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
+from reps_ledger.policies.language.facts import Facts, parts
+from reps_ledger.policies.language.measures import Distinct, Total
+from reps_ledger.policies.language.reviews import Noticed
+from reps_ledger.policies.language.validators import (
     is_name,
     is_name_or_none,
     is_prose,
@@ -16,11 +20,6 @@ from reps_ledger.policies.language.checks import (
     of_type,
     one_of,
 )
-from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
-from reps_ledger.policies.language.counts import Distinct, Total
-from reps_ledger.policies.language.reviewed import Noticed
-from reps_ledger.policies.language.selections import Facts
-from reps_ledger.policies.language.walking import parts
 from reps_ledger.policies.language.widths import Width
 
 if TYPE_CHECKING:

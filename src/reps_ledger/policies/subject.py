@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.spans import SHARED, Span, joined_spans, spans_of
 
 __all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "Surroundings"]
 

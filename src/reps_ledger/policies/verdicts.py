@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from reps_ledger.policies.evaluation import Change, next_change
-from reps_ledger.policies.language.bodies import LargestShare
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.measures import ClockMeasure, Compare
-from reps_ledger.policies.language.nouns import number_words
-from reps_ledger.policies.language.shares import Share
+from reps_ledger.policies.language.phrases import number_words
+from reps_ledger.policies.language.shares import LargestShare, Share
+from reps_ledger.policies.outcomes import Change, next_change
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
 from reps_ledger.policies.subject import Subject

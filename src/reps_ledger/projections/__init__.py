@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from reps_ledger.projections.belonging import Belonging, belonging
-from reps_ledger.projections.census import DIMENSIONS, CensusRow, Defined, census, overviews
+from reps_ledger.projections.census import (
+    DIMENSIONS,
+    CensusRow,
+    Defined,
+    Overview,
+    RosterRow,
+    Standings,
+    census,
+    overview,
+    overviews,
+    roster,
+)
 from reps_ledger.projections.docket import Docket, OpenReview, OutstandingNotice, docket
 from reps_ledger.projections.membership import ACTIVE_MONTHS, Membership, Spell, membership
-from reps_ledger.projections.overview import Overview, Standings, overview
 from reps_ledger.projections.projection import (
     Checkpoint,
     Projection,
@@ -15,10 +24,17 @@ from reps_ledger.projections.projection import (
     resume,
 )
 from reps_ledger.projections.reconciliation import Discrepancy, reconcile
-from reps_ledger.projections.roles import Holding, Roles, roles
-from reps_ledger.projections.roster import RosterRow, roster
+from reps_ledger.projections.roles import (
+    Belonging,
+    Holding,
+    Roles,
+    Vouch,
+    Vouches,
+    belonging,
+    roles,
+    vouches,
+)
 from reps_ledger.projections.timeline import Line, timeline, words_for
-from reps_ledger.projections.vouches import Vouch, Vouches, vouches
 
 __all__ = [
     "ACTIVE_MONTHS",

@@ -1,4 +1,9 @@
-"""The census: how many members there are, by what people ask for, through time."""
+"""The census: how many members there are, by what people ask for, through time.
+
+The overview of one member: all that rosters and counts need, folded together.
+
+The roster: who is in a community, or holds a role, and how they stand.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,98 @@ from datetime import datetime, tzinfo
 from itertools import product
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.errors import InvalidInput
-from reps_ledger.projections.overview import Overview, Standings, overview
+from reps_ledger.projections.membership import Membership, membership
+from reps_ledger.projections.projection import Projection
+from reps_ledger.projections.roles import Belonging, Roles, Vouches, belonging, roles, vouches
 
 if TYPE_CHECKING:
     from reps_ledger.domain.facts import Registry
 
-__all__ = ["DIMENSIONS", "CensusRow", "Defined", "census", "overviews"]
+__all__ = [
+    "DIMENSIONS",
+    "CensusRow",
+    "Defined",
+    "Overview",
+    "RosterRow",
+    "Standings",
+    "census",
+    "overview",
+    "overviews",
+    "roster",
+]
+
+Standings = dict[str, tuple[str, bool]]
+"""How members stand, by name: in a word, and whether that counts as active."""
+
+
+class Overview(msgspec.Struct, frozen=True, kw_only=True):
+    """One member, as folded so far.
+
+    Attributes:
+        membership: joined, standing, spells.
+        roles: held now and ever.
+        vouches: received and given.
+        belonging: accounts, affiliations, communities, mentors, areas.
+    """
+
+    membership: Membership
+    roles: Roles
+    vouches: Vouches
+    belonging: Belonging
+
+    @property
+    def member(self) -> str:
+        """Who it is about."""
+        return self.membership.member
+
+    def stands(self, at: datetime, standing: Standings | None = None) -> tuple[str, bool]:
+        """Return how they stand then, and whether that counts as active.
+
+        Args:
+            at: when; not before the last entry folded.
+            standing: how members stand by a charter; None for the default rule.
+        """
+        if standing is not None and self.member in standing:
+            return standing[self.member]
+        active = self.membership.is_active(at)
+        return "active" if active else "inactive", active
+
+    def communities(self, at: datetime) -> set[str]:
+        """Return the communities that they joined, or hold a role in."""
+        held = {h.community for h in self.roles.at(at) if h.community is not None}
+        return held | self.belonging.communities
+
+
+def overview(member: str, zone: tzinfo) -> Projection[Overview]:
+    """Make the projection of one member's overview."""
+    parts = (membership(member, zone), roles(member), vouches(member), belonging(member))
+    person, held, stood, belongs = parts
+
+    def evolve(state: Overview, entry: Entry) -> Overview:
+        return Overview(
+            membership=person.evolve(state.membership, entry),
+            roles=held.evolve(state.roles, entry),
+            vouches=stood.evolve(state.vouches, entry),
+            belonging=belongs.evolve(state.belonging, entry),
+        )
+
+    return Projection(
+        name="overview",
+        version=1,
+        initial=Overview(
+            membership=person.initial,
+            roles=held.initial,
+            vouches=stood.initial,
+            belonging=belongs.initial,
+        ),
+        evolve=evolve,
+    )
+
 
 _NONE: Final = "(none)"
 
@@ -174,3 +261,81 @@ def _counts(person: Overview, defined: Defined | None) -> bool:
     if defined is not None:
         return person.member in defined.members
     return person.membership.joined_at is not None
+
+
+@frozen(kw_only=True)
+class RosterRow:
+    """One person on a roster.
+
+    Attributes:
+        member: who.
+        roles: the roles that they hold there.
+        since: since when they hold the first of them, or None for those who hold none.
+        active: whether they are active.
+        on_leave: whether they are on leave.
+        last_activity: when they last acted.
+        vouch_level: how many people stand for them.
+        mentors: who guides them.
+        skills: what their reports are about, the most frequent first.
+    """
+
+    member: str
+    roles: tuple[str, ...]
+    since: datetime | None
+    active: bool
+    on_leave: bool
+    last_activity: datetime | None
+    vouch_level: int
+    mentors: tuple[str, ...]
+    skills: tuple[str, ...]
+
+
+def roster(
+    people: Iterable[Overview],
+    at: datetime,
+    *,
+    role: str | None = None,
+    community: str | None = None,
+    standing: Standings | None = None,
+) -> tuple[RosterRow, ...]:
+    """List who was there, by name.
+
+    Args:
+        people: everyone, folded up to ``at``.
+        at: when.
+        role: only those who held this role.
+        community: only those in this community: they joined it, or held a role in it.
+        standing: how members stand; None for the default rule.
+    """
+    rows = (_row(person, at, role, community, standing) for person in people)
+    return tuple(sorted((row for row in rows if row is not None), key=lambda row: row.member))
+
+
+def _row(
+    person: Overview,
+    at: datetime,
+    role: str | None,
+    community: str | None,
+    standing: Standings | None,
+) -> RosterRow | None:
+    held = [
+        holding
+        for holding in person.roles.at(at)
+        if role in (None, holding.role) and community in (None, holding.community)
+    ]
+    joined = person.membership.joined_at is not None and (
+        community is None or community in person.belonging.communities
+    )
+    if not held and (role is not None or not joined):
+        return None
+    return RosterRow(
+        member=person.member,
+        roles=tuple(sorted({holding.role for holding in held})),
+        since=min((holding.start for holding in held), default=None),
+        active=person.stands(at, standing)[1],
+        on_leave=person.membership.is_on_leave(at),
+        last_activity=person.membership.last_activity,
+        vouch_level=person.vouches.level,
+        mentors=tuple(sorted(person.belonging.mentors)),
+        skills=person.belonging.skills,
+    )

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
 
-from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened
-from reps_ledger.projections.membership import acting
+from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened, acting
 from reps_ledger.projections.projection import Projection
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from attrs import frozen
@@ -23,18 +23,16 @@ from reps_ledger.domain.facts import (
     MemberJoined,
     MemberRetired,
     MemberReturned,
-    ReportFiled,
     RoleAssigned,
-    kind_of,
+    acting,
 )
 from reps_ledger.domain.time import LAST, first_with_months
 from reps_ledger.projections.projection import Projection
 
 if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Fact
 
-__all__ = ["ACTIVE_MONTHS", "Membership", "Spell", "acting", "membership"]
+__all__ = ["ACTIVE_MONTHS", "Membership", "Spell", "membership"]
 
 ACTIVE_MONTHS: Final = 12
 """Calendar months for which an act keeps a member active."""
@@ -123,15 +121,6 @@ def membership(member: str, zone: tzinfo) -> Projection[Membership]:
         initial=Membership(member=member),
         evolve=partial(_evolve, zone=zone),
     )
-
-
-def acting(fact: Fact) -> str | None:
-    """Return whose act a fact is, or None."""
-    if isinstance(fact, ReportFiled) and (fact.passive or fact.announced):
-        return None
-    field = kind_of(fact).act
-    actor: Any = None if field is None else getattr(fact, field)
-    return actor if isinstance(actor, str) else None
 
 
 def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:

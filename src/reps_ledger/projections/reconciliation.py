@@ -21,9 +21,9 @@ from reps_ledger.domain.facts import (
     ReportVerified,
     RoleAsserted,
 )
-from reps_ledger.domain.rules.machines import LIFE, REPORT, Life
-from reps_ledger.domain.rules.replay import Replay
-from reps_ledger.domain.rules.words import day_of, place
+from reps_ledger.domain.rules.folds import LIFE, REPORT, Life
+from reps_ledger.domain.rules.judge import Replay
+from reps_ledger.domain.rules.phrases import day_of, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

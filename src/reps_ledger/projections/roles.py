@@ -1,19 +1,42 @@
-"""Roles: held now and held ever, who assigned them and why each ended."""
+"""Roles: held now and held ever, who assigned them and why each ended.
+
+Belonging: accounts, affiliations, communities, mentors and the areas of somebody's reports.
+
+Vouches: who vouched for whom and why; standing and withdrawn; the level and the graph.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, frozen
 
-from reps_ledger.domain.facts import MemberRetired, RoleAssigned, RoleEnded
+from reps_ledger.domain.facts import (
+    AccountLinked,
+    AccountUnlinked,
+    AffiliationEnded,
+    AffiliationStarted,
+    CommunityJoined,
+    CommunityLeft,
+    MemberJoined,
+    MemberRetired,
+    MentorAssigned,
+    MentorReleased,
+    ReportFiled,
+    RoleAssigned,
+    RoleEnded,
+    Vouched,
+    VouchWithdrawn,
+)
 from reps_ledger.projections.projection import Projection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from reps_ledger.domain.entries import Entry
 
-__all__ = ["Holding", "Roles", "roles"]
+__all__ = ["Belonging", "Holding", "Roles", "Vouch", "Vouches", "belonging", "roles", "vouches"]
 
 
 @frozen(kw_only=True)
@@ -77,10 +100,10 @@ class Roles:
 
 def roles(member: str) -> Projection[Roles]:
     """Make the projection of one member's roles."""
-    return Projection(name="roles", version=1, initial=Roles(member=member), evolve=_evolve)
+    return Projection(name="roles", version=1, initial=Roles(member=member), evolve=_evolve_roles)
 
 
-def _evolve(state: Roles, entry: Entry) -> Roles:
+def _evolve_roles(state: Roles, entry: Entry) -> Roles:
     match entry.fact:
         case RoleAssigned(member=member) as fact if member == state.member:
             holding = Holding(
@@ -115,3 +138,178 @@ def _end(
         for holding in state.ever
     )
     return evolve(state, ever=ever)
+
+
+@frozen(kw_only=True)
+class Belonging:
+    """Where a member belongs.
+
+    Attributes:
+        member: who.
+        accounts: provider and account; the programme's own site has the provider "".
+        affiliations: organisations, now.
+        communities: those joined and not left.
+        mentors: who guides them.
+        areas: what their reports are about, the most frequent first in `skills`.
+    """
+
+    member: str
+    accounts: frozenset[tuple[str, str]] = frozenset()
+    affiliations: frozenset[str] = frozenset()
+    communities: frozenset[str] = frozenset()
+    mentors: frozenset[str] = frozenset()
+    areas: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def skills(self) -> tuple[str, ...]:
+        """The areas of their reports, the most frequent first."""
+        return tuple(area for area, _ in sorted(self.areas, key=lambda item: (-item[1], item[0])))
+
+
+def belonging(member: str) -> Projection[Belonging]:
+    """Make the projection of where one member belongs."""
+    return Projection(
+        name="belonging", version=1, initial=Belonging(member=member), evolve=_evolve_belonging
+    )
+
+
+def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
+    fact: Any = entry.fact
+    step = _STEPS.get(type(fact))
+    return state if step is None or fact.member != state.member else step(state, fact)
+
+
+def _counted(state: Belonging, fact: ReportFiled) -> Belonging:
+    if not fact.areas or fact.announced:
+        return state
+    counts = dict(state.areas)
+    for area in fact.areas:
+        counts[area] = counts.get(area, 0) + 1
+    return evolve(state, areas=tuple(counts.items()))
+
+
+_STEPS: Final[Mapping[type, Callable[[Belonging, Any], Belonging]]] = {
+    MemberJoined: lambda state, fact: (
+        state
+        if fact.account is None
+        else evolve(state, accounts=state.accounts | {("", fact.account)})
+    ),
+    AccountLinked: lambda state, fact: evolve(
+        state, accounts=state.accounts | {(fact.provider, fact.account)}
+    ),
+    AccountUnlinked: lambda state, fact: evolve(
+        state, accounts=state.accounts - {(fact.provider, fact.account)}
+    ),
+    AffiliationStarted: lambda state, fact: evolve(
+        state, affiliations=state.affiliations | {fact.organisation}
+    ),
+    AffiliationEnded: lambda state, fact: evolve(
+        state, affiliations=state.affiliations - {fact.organisation}
+    ),
+    CommunityJoined: lambda state, fact: evolve(
+        state, communities=state.communities | {fact.community}
+    ),
+    CommunityLeft: lambda state, fact: evolve(
+        state, communities=state.communities - {fact.community}
+    ),
+    MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
+    MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
+    ReportFiled: _counted,
+}
+
+
+@frozen(kw_only=True)
+class Vouch:
+    """One vouch.
+
+    Attributes:
+        member: for whom.
+        voucher: by whom.
+        at: when.
+        reason: why.
+        given_in: id of the entry.
+        withdrawn: when it was taken back, if it was.
+        withdrawn_in: id of the entry that took it back.
+    """
+
+    member: str
+    voucher: str
+    at: datetime
+    reason: str
+    given_in: str
+    withdrawn: datetime | None = None
+    withdrawn_in: str | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether it was not taken back."""
+        return self.withdrawn is None
+
+
+@frozen(kw_only=True)
+class Vouches:
+    """The vouches that concern one member.
+
+    Attributes:
+        member: whom.
+        all: every vouch for them or by them, by when it was given.
+    """
+
+    member: str
+    all: tuple[Vouch, ...] = ()
+
+    @property
+    def received(self) -> tuple[Vouch, ...]:
+        """The standing vouches for them, by others."""
+        return tuple(
+            v for v in self.all if v.stands and v.member == self.member and v.voucher != v.member
+        )
+
+    @property
+    def given(self) -> tuple[Vouch, ...]:
+        """The standing vouches by them, for others."""
+        return tuple(
+            v for v in self.all if v.stands and v.voucher == self.member and v.voucher != v.member
+        )
+
+    @property
+    def withdrawn(self) -> tuple[Vouch, ...]:
+        """Those taken back."""
+        return tuple(v for v in self.all if not v.stands)
+
+    @property
+    def level(self) -> int:
+        """How many people stand for them now."""
+        return len({vouch.voucher for vouch in self.received})
+
+
+def vouches(member: str) -> Projection[Vouches]:
+    """Make the projection of one member's vouches, received and given."""
+    return Projection(
+        name="vouches", version=1, initial=Vouches(member=member), evolve=_evolve_vouches
+    )
+
+
+def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
+    match entry.fact:
+        case Vouched(member=member, voucher=voucher, reason=reason) if state.member in (
+            member,
+            voucher,
+        ):
+            vouch = Vouch(
+                member=member,
+                voucher=voucher,
+                at=entry.occurred_at,
+                reason=reason,
+                given_in=entry.id,
+            )
+            return evolve(state, all=(*state.all, vouch))
+        case VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):
+            withdrawn = tuple(
+                evolve(v, withdrawn=entry.occurred_at, withdrawn_in=entry.id)
+                if v.stands and (v.member, v.voucher) == (member, voucher)
+                else v
+                for v in state.all
+            )
+            return evolve(state, all=withdrawn)
+    return state

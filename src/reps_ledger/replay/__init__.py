@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from reps_ledger.replay.agreeing import Agreement, Compared
-from reps_ledger.replay.apart import backtest_in_parts, count_in_parts
-from reps_ledger.replay.backtest import Backtest, Flip, Survival, Transition
+from reps_ledger.replay.backtest import (
+    Agreement,
+    Backtest,
+    Compared,
+    Flip,
+    Survival,
+    Transition,
+    daily,
+    monthly,
+    quarterly,
+    yearly,
+)
 from reps_ledger.replay.columns import Columns
-from reps_ledger.replay.dates import daily, monthly, quarterly, yearly
-from reps_ledger.replay.parting import export_parts
+from reps_ledger.replay.partitions import backtest_in_parts, count_in_parts, export_parts
 from reps_ledger.replay.spark import backtest_on_spark
-from reps_ledger.replay.sweeping import Sweep, SweepRow
+from reps_ledger.replay.sweep import Sweep, SweepRow
 
 __all__ = [
     "Agreement",

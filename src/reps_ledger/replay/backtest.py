@@ -1,32 +1,259 @@
-"""Backtests: what a policy would have come to, of everyone, at every review date."""
+"""Backtests: what a policy would have come to, of everyone, at every review date.
+
+Agreement: a policy beside what people decided.
+
+Review dates: the last days of quarters and months, and every day. A date means its end.
+
+What people had decided by each date, in reviews under a policy's name.
+
+Writing results: Parquet, Arrow, and CSV whose cells no spreadsheet takes for a formula.
+"""
 
 from __future__ import annotations
 
+import os
+from calendar import monthrange
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime, tzinfo
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
 from attrs import field, frozen
 
-from reps_ledger.errors import InvalidInput
+from reps_ledger.domain.time import instant_of, last_of_day, microseconds
+from reps_ledger.errors import InvalidInput, StorageError, TooLarge
 from reps_ledger.policies.policy import Policy
-from reps_ledger.replay.agreeing import Agreement
-from reps_ledger.replay.deciding import decided_by
-from reps_ledger.replay.kernel.accounts import Accounts
-from reps_ledger.replay.kernel.running import CHUNK, PlaceCodes, place_type, run
-from reps_ledger.replay.writing import write_table
+from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, PlaceCodes, place_type, run
+from reps_ledger.replay.kernel.spans import Accounts
 
 if TYPE_CHECKING:
-    import os
-
     from reps_ledger.policies.verdicts import Verdict
     from reps_ledger.replay.columns import Columns
 
-__all__ = ["Backtest", "Flip", "Survival", "Transition", "backtest"]
+__all__ = [
+    "Agreement",
+    "Backtest",
+    "Compared",
+    "Flip",
+    "Survival",
+    "Transition",
+    "backtest",
+    "daily",
+    "decided_by",
+    "monthly",
+    "quarterly",
+    "resolved",
+    "write_table",
+    "yearly",
+]
+
+
+@frozen(kw_only=True)
+class Compared:
+    """A decision, and what a policy comes to of the same member at the same instant.
+
+    Attributes:
+        review: which review was decided.
+        member: of whom.
+        at: the instant of which it was decided.
+        decided: what people decided.
+        outcome: what the policy comes to.
+    """
+
+    review: str
+    member: str
+    at: datetime
+    decided: str
+    outcome: str
+
+
+@frozen(kw_only=True)
+class Agreement:
+    """How a policy agrees with decisions.
+
+    Attributes:
+        compared: every decision, in the order of deciding.
+    """
+
+    compared: tuple[Compared, ...]
+
+    @property
+    def agreed(self) -> int:
+        """How many decisions the policy comes to as well."""
+        return sum(each.decided == each.outcome for each in self.compared)
+
+    @property
+    def disagreements(self) -> tuple[Compared, ...]:
+        """The decisions that the policy does not come to."""
+        return tuple(each for each in self.compared if each.decided != each.outcome)
+
+    def precision(self, outcome: str) -> float | None:
+        """Return which part of those of whom the policy says so, people decided so; or None."""
+        said = [each for each in self.compared if each.outcome == outcome]
+        return sum(each.decided == outcome for each in said) / len(said) if said else None
+
+    def recall(self, outcome: str) -> float | None:
+        """Return which part of those decided so, the policy says so of; or None."""
+        decided = [each for each in self.compared if each.decided == outcome]
+        return sum(each.outcome == outcome for each in decided) / len(decided) if decided else None
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Return how often each decision met each outcome."""
+        return Counter((each.decided, each.outcome) for each in self.compared)
+
+
+def quarterly(first: int, last: int) -> list[date]:
+    """Return the last day of each quarter of the years from ``first`` to ``last``."""
+    return _ends(first, last, (3, 6, 9, 12))
+
+
+def monthly(first: int, last: int) -> list[date]:
+    """Return the last day of each month of the years from ``first`` to ``last``."""
+    return _ends(first, last, range(1, 13))
+
+
+def yearly(first: int, last: int) -> list[date]:
+    """Return the last day of each year from ``first`` to ``last``."""
+    return _ends(first, last, (12,))
+
+
+def daily(first: date, last: date) -> list[date]:
+    """Return every day from ``first`` to ``last``."""
+    if last < first:
+        raise InvalidInput(f"{last} comes before {first}", field="last")
+    return [first + timedelta(days=n) for n in range((last - first).days + 1)]
+
+
+def _ends(first: int, last: int, months: Iterable[int]) -> list[date]:
+    for year, name in ((first, "first"), (last, "last")):
+        if not isinstance(year, int) or not MINYEAR <= year <= MAXYEAR:
+            raise InvalidInput(f"{year!r:.60} is no year; write 2018", field=name)
+    if last < first:
+        raise InvalidInput(f"{last} comes before {first}", field="last")
+    return [
+        date(year, month, monthrange(year, month)[1])
+        for year in range(first, last + 1)
+        for month in months
+    ]
+
+
+def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
+    """Return review dates as instants, sorted, each once: a date is the end of its day.
+
+    Raises:
+        InvalidInput: it is no list, there is none, or one is neither a date nor an aware datetime.
+        TooLarge: there are more than ``MAX_DATES``.
+    """
+    if not isinstance(dates, Iterable):
+        raise InvalidInput(f"review dates are a list: [{dates!r:.60}]", field="at")
+    found = set()
+    for value in dates:
+        if isinstance(value, datetime):
+            found.add(instant_of(value, "at"))
+        elif isinstance(value, date):
+            found.add(last_of_day(value, zone))
+        else:
+            raise InvalidInput(
+                f"a review date is a date or a datetime, not {value!r:.60}", field="at"
+            )
+        if len(found) > MAX_DATES:
+            raise TooLarge(f"more than {MAX_DATES:,} dates", field="at")
+    if not found:
+        raise InvalidInput("name at least one review date", field="at")
+    return sorted(found)
+
+
+def decided_by(
+    columns: Columns, policy: str, dates: Sequence[datetime]
+) -> tuple[tuple[str, ...], Any]:
+    """Return what was decided last of each person, by each date.
+
+    Args:
+        columns: what is known.
+        policy: the name under which the reviews were opened.
+        dates: sorted.
+
+    Returns:
+        The outcomes that were ever decided, and for each person and date the place of the last
+        one among these; -1 where nothing had been decided yet.
+    """
+    opened, decided = columns.table("review.opened"), columns.table("review.decided")
+    of_policy = [value == policy for value in opened.fields["policy"].values]
+    under = np.array([*of_policy, False], bool)[opened.fields["policy"].codes]
+    reviews = opened.fields["review"]
+    mine = {reviews.values[code] for code in np.unique(reviews.codes[under]).tolist()}
+    coded = decided.fields["outcome"]
+    at = np.array([microseconds(date) for date in dates], np.int64)
+    found = np.full((len(columns.people), len(dates)), -1, np.int32)
+    asked = decided.fields["review"]
+    for row in range(len(decided)):  # in order of member and time: the last one stays
+        member = int(decided.persons["member"][row])
+        if member >= 0 and asked.values[asked.codes[row]] in mine:
+            first = int(np.searchsorted(at, decided.at[row], "left"))
+            found[member, first:] = coded.codes[row]
+    return coded.values, found
+
+
+_FORMULA: Final = r"^[=+\-@\t\r]"
+
+
+def write_table(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str]
+) -> None:
+    """Write batches to a file, which is replaced only once all of it is written.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    target = Path(path)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        _write(batches, schema, partial, target.suffix.lower())
+        partial.replace(target)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, partial: Path, suffix: str
+) -> None:
+    if suffix == ".csv":
+        plain = pa.schema([pa.field(each.name, _plain(each.type)) for each in schema])
+        with pcsv.CSVWriter(partial, plain) as writer:
+            for batch in batches:
+                columns = [_safe(column, plain.field(i).type) for i, column in enumerate(batch)]
+                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=plain))
+        return
+    opened: Any = pq.ParquetWriter if suffix == ".parquet" else pa.ipc.new_file
+    with opened(str(partial), schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def _safe(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a column as CSV takes it: text that looks like a formula begins with a quote."""
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    found = column.cast(kind)
+    if not pa.types.is_string(kind):
+        return found
+    guarded = pc.binary_join_element_wise(pa.scalar("'"), found, "")
+    return pc.if_else(pc.match_substring_regex(found, _FORMULA), guarded, found)
 
 
 @frozen(kw_only=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import MissingExtra
-from reps_ledger.replay.apart import run_part, task_of
+from reps_ledger.replay.partitions import run_part, task_of
 
 if TYPE_CHECKING:
     import os

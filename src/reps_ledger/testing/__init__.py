@@ -20,12 +20,19 @@ if find_spec("hypothesis") is None:
     raise MissingExtra("testing", "reps_ledger.testing")
 
 from reps_ledger.testing import strategies
-from reps_ledger.testing.cases import Kept, load_case, save_case
 from reps_ledger.testing.differential import (
     Disagreed,
     Disagreement,
     assert_agree,
     find_disagreement,
+)
+from reps_ledger.testing.history import (
+    Recorded,
+    Told,
+    entry_id,
+    moment,
+    tell,
+    tell_all,
 )
 from reps_ledger.testing.laws import (
     POLICY_LAWS,
@@ -40,14 +47,7 @@ from reps_ledger.testing.laws import (
     find_broken,
 )
 from reps_ledger.testing.machine import ledger_machine
-from reps_ledger.testing.recorded import (
-    Recorded,
-    Told,
-    entry_id,
-    moment,
-    tell,
-    tell_all,
-)
+from reps_ledger.testing.regressions import Kept, load_case, save_case
 from reps_ledger.testing.scenarios import Given, When, given
 from reps_ledger.testing.situations import (
     Situation,

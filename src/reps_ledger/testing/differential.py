@@ -11,16 +11,15 @@ from hypothesis import settings as Settings  # noqa: N812 — a class, whatever 
 from hypothesis.errors import NoSuchExample
 
 from reps_ledger.policies import Policy
-from reps_ledger.testing.laws.law import name_of
-from reps_ledger.testing.pasting import regression_test
-from reps_ledger.testing.situations import Judge, Situation, judged, situations, words_of
-from reps_ledger.testing.whittling import whittled
+from reps_ledger.testing.history import regression_test
+from reps_ledger.testing.laws.laws import name_of
+from reps_ledger.testing.situations import Judge, Situation, judged, situations, whittled, words_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from reps_ledger.domain.facts import Fact
-    from reps_ledger.testing.recorded import Recorded
+    from reps_ledger.testing.history import Recorded
 
 __all__ = ["Disagreed", "Disagreement", "assert_agree", "find_disagreement"]
 

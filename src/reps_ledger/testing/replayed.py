@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
     from reps_ledger.policies import Policy
     from reps_ledger.replay.columns import Columns
-    from reps_ledger.testing.recorded import Recorded
+    from reps_ledger.testing.history import Recorded
 
 __all__ = ["columns_of", "outcomes_by_kernel"]
 
@@ -32,7 +32,7 @@ def columns_of(
         registry: the kinds of fact; the built-in ones by default.
         amendments: how entries refer to one another; nothing is amended by default.
     """
-    from reps_ledger.replay.columns.building import Builder  # noqa: PLC0415 — needs its extra
+    from reps_ledger.replay.columns.builder import Builder  # noqa: PLC0415 — needs its extra
 
     known = sorted(entries, key=lambda entry: entry.position)
     kinds = Registry(BUILT_IN) if registry is None else registry
@@ -58,8 +58,8 @@ def outcomes_by_kernel(
     Raises:
         InvalidPolicy: it asks for what columns do not hold.
     """
-    from reps_ledger.replay.kernel.accounts import accounts_among  # noqa: PLC0415
-    from reps_ledger.replay.kernel.running import run  # noqa: PLC0415
+    from reps_ledger.replay.kernel.run import run  # noqa: PLC0415
+    from reps_ledger.replay.kernel.spans import accounts_among  # noqa: PLC0415
 
     columns = columns_of(history.standing, history.registry, history.amendments)
     known = sorted(history.standing, key=lambda entry: entry.position)

@@ -9,8 +9,7 @@ from typing import Any, Final
 from attrs import frozen
 
 from reps_ledger.domain.facts import Fact
-from reps_ledger.domain.refusals import Refusal
-from reps_ledger.errors import Refused
+from reps_ledger.errors import Refusal, Refused
 from reps_ledger.ledger import Ledger, open  # noqa: A004 — reps_ledger.open
 
 __all__ = ["NOW", "Dated", "Given", "Ids", "Saying", "When", "given"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from reps_ledger.views.history import History, as_instant, known_position
+from reps_ledger.views.docket import DocketItem, DocketView
 from reps_ledger.views.member import MembershipView, MemberView, RolesView
-from reps_ledger.views.view import View
-from reps_ledger.views.waiting import DocketItem, DocketView
+from reps_ledger.views.view import History, View, as_instant, known_position
 
 __all__ = [
     "DocketItem",

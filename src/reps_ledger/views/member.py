@@ -27,7 +27,7 @@ from reps_ledger.projections import (
 
 if TYPE_CHECKING:
     from reps_ledger.policies.subject import Subject
-    from reps_ledger.views.judging import Judging
+    from reps_ledger.views.evaluator import Judging
 
 __all__ = ["MemberView", "MembershipView", "RolesView"]
 

@@ -1,20 +1,30 @@
-"""Views: what was true at an instant, as known at a position."""
+"""Views: what was true at an instant, as known at a position.
+
+Counting: who stands how, and who counts as a member, of everyone at one instant.
+
+Histories at an as-of, and how an as-of is read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from reps_ledger.audit.explanations import Explanation
+from attrs import field, frozen
+
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
+from reps_ledger.domain.time import instant_of, last_of_day
 from reps_ledger.errors import InvalidInput
+from reps_ledger.log.append import Receipt
 from reps_ledger.policies.charter.charter import Charter
-from reps_ledger.policies.language.conditions import Condition
+from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
     CensusRow,
+    Defined,
     OpenReview,
     Overview,
     RosterRow,
@@ -23,18 +33,132 @@ from reps_ledger.projections import (
     overviews,
     roster,
 )
-from reps_ledger.views.counting import Counting
-from reps_ledger.views.explaining import explain
-from reps_ledger.views.history import History, as_instant
-from reps_ledger.views.judging import Judging
+from reps_ledger.views.docket import DocketView, make_docket
+from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.explain import Explanation, explain
 from reps_ledger.views.member import MemberView
-from reps_ledger.views.waiting import DocketView, make_docket
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.log.reading import Reading
+    from reps_ledger.log.history import Reading
+    from reps_ledger.projections import Standings
 
-__all__ = ["View"]
+__all__ = ["Counting", "History", "View", "as_instant", "known_position"]
+
+
+@frozen
+class Counting:
+    """What counting everyone takes, beside what was folded of them.
+
+    Attributes:
+        judging: evaluates the charter in force.
+        at: when.
+    """
+
+    judging: Judging
+    at: datetime
+
+    def standing(self) -> Standings | None:
+        """Return how each member stands by the charter in force; None for the default rule."""
+        charter = self.judging.charter(self.at)
+        if charter is None or charter.standing is None:
+            return None
+        found: Standings = {}
+        for subject in self.judging.members(self.at):
+            _, stand = self.judging.stand(subject)
+            found[subject.dossier.name] = (stand.outcome, stand.active)
+        return found
+
+    def defined(
+        self, definition: Condition | str | None, people: Mapping[str, Overview], *, named: bool
+    ) -> Defined | None:
+        """Return who counts as a member; None for whoever joined.
+
+        Args:
+            definition: as `View.census` takes it.
+            people: everyone, as folded up to then.
+            named: whether communities are told apart, each with a definition of its own.
+
+        Raises:
+            InvalidInput: there is no such definition.
+        """
+        if definition is None:
+            return None
+        charter = None
+        if isinstance(definition, str):
+            if definition != "charter":
+                raise InvalidInput(
+                    f"members are defined by a condition or by 'charter', not {definition!r:.60}",
+                    field="definition",
+                )
+            charter = self.judging.charter(self.at)
+            programme = None if charter is None else charter.member
+        else:
+            programme = definition
+        local = dict(charter.communities) if charter is not None and named else {}
+        members: set[str] = set()
+        communities: dict[str, set[str]] = {name: set() for name in local}
+        for dossier in self.judging.everyone():
+            subject = self.judging.subject(dossier, self.at)
+            name = dossier.name
+            if programme is None:
+                person = people.get(name)
+                if person is not None and person.membership.joined_at is not None:
+                    members.add(name)
+            elif holds(programme, subject):
+                members.add(name)
+            for community, condition in local.items():
+                if holds(condition, subject):
+                    communities[community].add(name)
+        return Defined(members=frozenset(members), communities=communities)
+
+
+def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
+    """Read an as-of: a date means the end of that day, so that all that happened on it counts."""
+    if isinstance(value, datetime):
+        return instant_of(value, what)
+    if isinstance(value, date):
+        return last_of_day(value, zone)
+    raise InvalidInput(f"{what} must be a date or a datetime, not {value!r:.80}", field=what)
+
+
+@frozen(eq=False)
+class History(Iterable[Entry]):
+    """Entries in effective order, corrections applied, at an as-of.
+
+    The history of everyone is read anew, in bounded memory, each time that it is gone through.
+    """
+
+    _source: Callable[[], Iterable[Entry]] = field(repr=False)
+    valid_at: datetime
+    known_at: int
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (entry for entry in self._source() if entry.occurred_at <= self.valid_at)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of it at once."""
+        return tuple(self)
+
+
+def known_position(known_at: int | Receipt | datetime | None, reading: Reading) -> int:
+    """Return the position that ``known_at`` means, no later than the log's head.
+
+    Raises:
+        InvalidInput: it is neither a position, a receipt, a datetime nor None.
+    """
+    if known_at is None:
+        return reading.known_at
+    if isinstance(known_at, Receipt):
+        return min(known_at.position, reading.known_at)
+    if isinstance(known_at, datetime):
+        return reading.position_of(instant_of(known_at, "known_at"))
+    if type(known_at) is not int or known_at < 0:
+        raise InvalidInput(
+            f"known_at must be a position from 0, a receipt or a datetime, not {known_at!r:.80}",
+            field="known_at",
+        )
+    return min(known_at, reading.known_at)
 
 
 class View:

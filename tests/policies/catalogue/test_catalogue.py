@@ -23,7 +23,7 @@ from reps_ledger.policies.catalogue import (
     reviewer_of,
     version_control,
 )
-from reps_ledger.policies.checking import warnings
+from reps_ledger.policies.lint import warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

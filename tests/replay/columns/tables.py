@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reps_ledger.domain.entries import people_in
 from reps_ledger.domain.time import microseconds
 from reps_ledger.replay.columns import MISSING, Columns
-from reps_ledger.replay.columns.parts import parts_of
+from reps_ledger.replay.columns.model import parts_of
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -16,7 +16,7 @@ from replay.columns.tables import expected, same, told
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import MISSING, build, load_or_build
-from reps_ledger.replay.columns.placing import placed
+from reps_ledger.replay.columns.builder import placed
 from strategies import MentoringHeld
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import reps_ledger as rl
 from histories import open_ledger
 from replay.columns.tables import same
 from replay.columns.writer import start
-from reps_ledger.replay.columns import build, building, load_or_build, store
+from reps_ledger.replay.columns import build, builder, load_or_build, store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,17 +69,17 @@ class Read:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.count = 0
-        take = building.Builder.take
+        take = builder.Builder.take
 
-        def counted(builder: building.Builder, entries: Any) -> None:
+        def counted(made: builder.Builder, entries: Any) -> None:
             def each() -> Iterator[Any]:
                 for entry in entries:
                     self.count += 1
                     yield entry
 
-            take(builder, each())
+            take(made, each())
 
-        monkeypatch.setattr(building.Builder, "take", counted)
+        monkeypatch.setattr(builder.Builder, "take", counted)
 
     def of(self, ledger: rl.Ledger) -> int:
         """Make columns, which must be right; return how many entries that took."""

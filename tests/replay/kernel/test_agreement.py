@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from reps_ledger.domain.time import FIRST, microseconds
 from reps_ledger.policies import Policy, Previous, Subject, when
-from reps_ledger.policies.evaluation import outcomes_through
 from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.outcomes import outcomes_through
 from reps_ledger.replay.kernel import Kernel, Past, Points
-from reps_ledger.replay.kernel.accounts import accounts_among
+from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import (
     policies,
@@ -29,7 +29,7 @@ from reps_ledger.testing.strategies import (
     single_conditions,
     zones,
 )
-from reps_ledger.testing.strategies.conditions import NAME
+from reps_ledger.testing.strategies.policies import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -136,16 +136,16 @@ def _window_edge(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _lost_carry(monkeypatch: pytest.MonkeyPatch) -> None:
-    from reps_ledger.replay.kernel import words
+    from reps_ledger.replay.kernel import bitsets
 
-    true = words.between
+    true = bitsets.between
 
     def planted(first: Any, last: Any, dates: int) -> Any:
         found = true(first, last, dates)
         found[1:] = 0
         return found
 
-    monkeypatch.setattr(words, "between", planted)
+    monkeypatch.setattr(bitsets, "between", planted)
     monkeypatch.setattr("reps_ledger.replay.kernel.masks.between", planted)
 
 

@@ -34,17 +34,16 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
-from reps_ledger.policies.language.bodies import Members
 from reps_ledger.policies.language.conditions import leaves
-from reps_ledger.policies.language.counts import Count, Distinct
-from reps_ledger.policies.language.shares import Missed
+from reps_ledger.policies.language.measures import Count, Distinct
+from reps_ledger.policies.language.shares import Members, Missed
 from reps_ledger.replay.kernel import Kernel, Past, Points
-from reps_ledger.replay.kernel.accounts import accounts_among
-from reps_ledger.replay.kernel.measuring import counts
+from reps_ledger.replay.kernel.points import counts
+from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.testing import Recorded
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import raw_histories, reviews, zones
-from reps_ledger.testing.strategies.conditions import NAME
+from reps_ledger.testing.strategies.policies import NAME
 from reps_ledger.testing.strategies.vocabulary import widths_in
 
 if TYPE_CHECKING:

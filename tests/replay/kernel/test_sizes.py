@@ -13,7 +13,7 @@ from policies.making import Told, entries_of
 from reps_ledger.domain.time import microseconds
 from reps_ledger.policies import Policy, days, reports, when
 from reps_ledger.replay.columns.model import Coded
-from reps_ledger.replay.kernel.running import run
+from reps_ledger.replay.kernel.run import run
 from reps_ledger.testing.replayed import columns_of
 
 if TYPE_CHECKING:

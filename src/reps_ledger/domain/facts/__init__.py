@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from reps_ledger.domain.facts.activity import (
+    AgreementAccepted,
+    AgreementRevoked,
     CommunityFounded,
     CommunityJoined,
     CommunityLeft,
+    CourseCompleted,
     OpportunityHeld,
     OpportunityTaken,
     ReportFiled,
     ReportVerified,
+    Vouched,
+    VouchWithdrawn,
+    acting,
 )
 from reps_ledger.domain.facts.corrections import EntryCorrected, EntryRetracted
 from reps_ledger.domain.facts.governance import CharterAdopted, MemberErased, PolicyStated
-from reps_ledger.domain.facts.kinds import RESERVED, Fact, Kind, fact, kind_of
-from reps_ledger.domain.facts.learning import AgreementAccepted, AgreementRevoked, CourseCompleted
 from reps_ledger.domain.facts.people import (
     AccountLinked,
     AccountUnlinked,
@@ -26,7 +30,15 @@ from reps_ledger.domain.facts.people import (
     MembersMerged,
     MembersUnmerged,
 )
-from reps_ledger.domain.facts.registry import FactType, Registry
+from reps_ledger.domain.facts.registry import (
+    RESERVED,
+    Fact,
+    FactType,
+    Kind,
+    Registry,
+    fact,
+    kind_of,
+)
 from reps_ledger.domain.facts.reviews import (
     ApplicationDecided,
     ApplicationFiled,
@@ -45,7 +57,6 @@ from reps_ledger.domain.facts.roles import (
     RoleAssigned,
     RoleEnded,
 )
-from reps_ledger.domain.facts.vouching import Vouched, VouchWithdrawn
 
 BUILT_IN: tuple[type[Fact], ...] = (
     MemberJoined,
@@ -138,6 +149,7 @@ __all__ = [
     "RoleEnded",
     "VouchWithdrawn",
     "Vouched",
+    "acting",
     "fact",
     "kind_of",
 ]

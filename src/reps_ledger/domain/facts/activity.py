@@ -1,11 +1,18 @@
-"""Facts about what members do, and about the communities they do it in."""
+"""Facts about what members do, and about the communities they do it in.
+
+Facts about what members learned and agreed to.
+
+Facts about who stands for whom.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 from attrs import field, frozen
 
-from reps_ledger.domain.facts.kinds import fact
-from reps_ledger.domain.fields import (
+from reps_ledger.domain.facts.registry import Fact, fact, kind_of
+from reps_ledger.domain.validation import (
     PERSON,
     PERSONAL,
     is_amount,
@@ -13,18 +20,25 @@ from reps_ledger.domain.fields import (
     is_name,
     is_name_or_none,
     is_names,
+    is_text,
     is_text_or_none,
     listed,
 )
 
 __all__ = [
+    "AgreementAccepted",
+    "AgreementRevoked",
     "CommunityFounded",
     "CommunityJoined",
     "CommunityLeft",
+    "CourseCompleted",
     "OpportunityHeld",
     "OpportunityTaken",
     "ReportFiled",
     "ReportVerified",
+    "VouchWithdrawn",
+    "Vouched",
+    "acting",
 ]
 
 
@@ -126,3 +140,76 @@ class OpportunityTaken:
 
     member: str = field(validator=is_name, metadata=PERSON)
     opportunity: str = field(validator=is_name)
+
+
+@fact("course.completed", act="member")
+@frozen(kw_only=True)
+class CourseCompleted:
+    """A member completed a course.
+
+    Attributes:
+        member: who.
+        course: which.
+        version: which edition of it, where it has editions.
+        evidence: a link or a note that shows it.
+    """
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    course: str = field(validator=is_name)
+    version: str | None = field(default=None, validator=is_name_or_none)
+    evidence: str | None = field(default=None, validator=is_text_or_none, metadata=PERSONAL)
+
+
+@fact("agreement.accepted", act="member")
+@frozen(kw_only=True)
+class AgreementAccepted:
+    """A member accepted an agreement: a code of conduct, a confidentiality clause and so on."""
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    agreement: str = field(validator=is_name)
+    version: str | None = field(default=None, validator=is_name_or_none)
+
+
+@fact("agreement.revoked")
+@frozen(kw_only=True)
+class AgreementRevoked:
+    """An acceptance was taken back, or declared void."""
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    agreement: str = field(validator=is_name)
+    version: str | None = field(default=None, validator=is_name_or_none)
+
+
+@fact("vouch.given", act="voucher")
+@frozen(kw_only=True)
+class Vouched:
+    """One member vouched for another.
+
+    Attributes:
+        member: who was vouched for.
+        voucher: who vouched.
+        reason: why.
+    """
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    voucher: str = field(validator=is_name, metadata=PERSON)
+    reason: str = field(default="", validator=is_text, metadata=PERSONAL)
+
+
+@fact("vouch.withdrawn")
+@frozen(kw_only=True)
+class VouchWithdrawn:
+    """A voucher took a vouch back."""
+
+    member: str = field(validator=is_name, metadata=PERSON)
+    voucher: str = field(validator=is_name, metadata=PERSON)
+    reason: str = field(default="", validator=is_text, metadata=PERSONAL)
+
+
+def acting(fact: Fact) -> str | None:
+    """Return whose act a fact is, or None."""
+    if isinstance(fact, ReportFiled) and (fact.passive or fact.announced):
+        return None
+    name = kind_of(fact).act
+    actor: Any = None if name is None else getattr(fact, name)
+    return actor if isinstance(actor, str) else None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
-from reps_ledger.domain.facts.kinds import Fact, Kind, fact
-from reps_ledger.domain.fields import PERSONAL, is_name, is_reason
+from reps_ledger.domain.facts.registry import Fact, Kind, fact
+from reps_ledger.domain.validation import PERSONAL, is_name, is_reason
 from reps_ledger.errors import InvalidFact
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from reps_ledger.domain.facts.kinds import fact
-from reps_ledger.domain.fields import (
+from reps_ledger.domain.facts.registry import fact
+from reps_ledger.domain.validation import (
     DAY_START,
     PERSON,
     is_document,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attrs import field, frozen
 
-from reps_ledger.domain.facts.kinds import fact
-from reps_ledger.domain.fields import (
+from reps_ledger.domain.facts.registry import fact
+from reps_ledger.domain.validation import (
     PERSON,
     PERSONAL,
     is_flag,

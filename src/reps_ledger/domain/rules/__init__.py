@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from reps_ledger.domain.rules.governance import (
+from reps_ledger.domain.rules.builtin import BUILT_IN_RULES, Rulebook, seats
+from reps_ledger.domain.rules.charters import (
     CHARTERS,
     Act,
     Governance,
     Surroundings,
     history_part,
 )
-from reps_ledger.domain.rules.memory import Memory
+from reps_ledger.domain.rules.judge import Memory, World
 from reps_ledger.domain.rules.parts import Machine, Part, Rule, Source
-from reps_ledger.domain.rules.rulebook import BUILT_IN_RULES, Rulebook
-from reps_ledger.domain.rules.seats import seats
-from reps_ledger.domain.rules.world import World
 
 __all__ = [
     "BUILT_IN_RULES",

@@ -17,7 +17,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
-from reps_ledger.domain.refusals import Refusal
+from reps_ledger.errors import Refusal
 
 __all__ = ["CORRECTIONS", "Known", "Machine", "Part", "Parts", "Rule", "Source", "pair_key"]
 

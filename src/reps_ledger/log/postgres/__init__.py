@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reps_ledger.log.postgres.applying import apply_roles
-from reps_ledger.log.postgres.roles import guards_sql, roles_sql
+from reps_ledger.log.postgres.roles import apply_roles, guards_sql, roles_sql
 
 __all__ = ["apply_roles", "guards_sql", "roles_sql"]

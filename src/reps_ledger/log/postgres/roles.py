@@ -8,6 +8,8 @@ commits late, and PostgreSQL gives that lock only to who may also UPDATE, DELETE
 functions therefore run with the rights of the owner (``SECURITY DEFINER``) and a fixed search
 path, and lock before they append. So a writer needs not even INSERT, with which it could append
 without the lock.
+
+Making the roles on a server.
 """
 
 from __future__ import annotations
@@ -15,7 +17,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import (
+    ConfigurationError,
+    InvalidInput,
+    MissingExtra,
+    ReadOnly,
+    StorageError,
+)
 
 __all__ = [
     "APPEND",
@@ -24,6 +32,7 @@ __all__ = [
     "GUARDS",
     "SCHEMA",
     "TAGS",
+    "apply_roles",
     "guards_sql",
     "roles_sql",
 ]
@@ -154,3 +163,35 @@ def _identifier(name: str, field: str) -> str:
             field=field,
         )
     return f'"{name}"'  # also a word that means something
+
+
+def apply_roles(url: str, writer: str = "reps_writer", reader: str = "reps_reader") -> None:
+    """Make the writer and the reader of a ledger, in one transaction: all of it or nothing.
+
+    Args:
+        url: ``postgresql://…`` of a ledger that was opened before, as the owner of its tables.
+        writer: the role that may append.
+        reader: the role that may read.
+
+    Raises:
+        InvalidInput: no role may have that name.
+        ReadOnly: this role may not do it.
+        StorageError: the server cannot be reached, or there is no ledger.
+        MissingExtra: the extra ``postgres`` is not installed.
+    """
+    try:
+        import psycopg  # noqa: PLC0415 — an extra
+    except ImportError as error:
+        raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
+    statements = roles_sql(writer, reader)
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise ConfigurationError("roles are made on PostgreSQL: give a postgresql://… address")
+    try:
+        with psycopg.connect(url) as connection:
+            connection.execute(statements.encode())
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise ReadOnly(f"only the owner of the tables makes its roles: {error}") from error
+    except psycopg.errors.UndefinedTable as error:
+        raise StorageError("there is no ledger there; open it once, as its owner") from error
+    except psycopg.Error as error:
+        raise StorageError(f"the roles cannot be made: {error}") from error

@@ -10,6 +10,7 @@ from reps_ledger.policies.charter.charter import (
     Standing,
     Vouching,
 )
+from reps_ledger.policies.charter.clauses import changes, charter_words, statements
 from reps_ledger.policies.charter.documents import (
     charter_digest,
     dump_charter,
@@ -17,7 +18,6 @@ from reps_ledger.policies.charter.documents import (
     read_charter,
     save_charter,
 )
-from reps_ledger.policies.charter.words import changes, charter_words, statements
 
 __all__ = [
     "Authority",

@@ -10,8 +10,11 @@ from attrs import field, frozen
 
 from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.charter.enforcing import must_be_enforceable
-from reps_ledger.policies.language.checks import (
+from reps_ledger.policies.charter.footprint import must_be_enforceable
+from reps_ledger.policies.language.conditions import AllOf, AnyOf, Condition
+from reps_ledger.policies.language.facts import selections
+from reps_ledger.policies.language.people import Completed
+from reps_ledger.policies.language.validators import (
     is_bool,
     is_name,
     is_name_or_none,
@@ -20,9 +23,6 @@ from reps_ledger.policies.language.checks import (
     kept,
     of_type,
 )
-from reps_ledger.policies.language.conditions import AllOf, AnyOf, Condition
-from reps_ledger.policies.language.learned import Completed
-from reps_ledger.policies.language.walking import selections
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import fields
 
-from reps_ledger.domain.documents import read_table
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.charter import (
     Authority,
@@ -19,15 +18,21 @@ from reps_ledger.policies.charter.charter import (
     Standing,
     Vouching,
 )
-from reps_ledger.policies.documents.reading import (
+from reps_ledger.policies.documents.read import (
     at_place,
     checked_table,
     read_condition,
     read_fields,
     read_policy,
 )
-from reps_ledger.policies.documents.texts import canonical, read_text, text_of, write_document
-from reps_ledger.policies.documents.writing import (
+from reps_ledger.policies.documents.text import (
+    canonical,
+    read_table,
+    read_text,
+    text_of,
+    write_document,
+)
+from reps_ledger.policies.documents.write import (
     FORMAT,
     condition_table,
     fields_table,

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
-from reps_ledger.policies.documents.templates import load_template, read_template
-from reps_ledger.policies.documents.texts import digest, dumps, load, loads, save
+from reps_ledger.policies.documents.text import (
+    digest,
+    dumps,
+    load,
+    load_template,
+    loads,
+    read_template,
+    save,
+)
 
 __all__ = [
     "CONDITIONS",

@@ -5,20 +5,38 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
-from reps_ledger.policies.language.anchored import Following, Preceding, SinceLast
-from reps_ledger.policies.language.belonging import Affiliated, InCommunity, WithAccount
-from reps_ledger.policies.language.bodies import LargestShare, Members
-from reps_ledger.policies.language.clocks import Tenure, TimeSince
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.counts import Count, Distinct, Total
-from reps_ledger.policies.language.learned import Accepted, Completed, Exempt, OnOrAfter
-from reps_ledger.policies.language.measures import Measure
-from reps_ledger.policies.language.people import Held, Holds, IsMember, Joined, OnLeave, Retired
-from reps_ledger.policies.language.reviewed import InOutcome, Noticed, Previously
-from reps_ledger.policies.language.shares import Missed, Share
+from reps_ledger.policies.language.measures import (
+    Count,
+    Distinct,
+    Measure,
+    Tenure,
+    TimeSince,
+    Total,
+)
+from reps_ledger.policies.language.people import (
+    Accepted,
+    Affiliated,
+    Completed,
+    Exempt,
+    Held,
+    Holds,
+    InCommunity,
+    IsMember,
+    Joined,
+    OnLeave,
+    OnOrAfter,
+    Retired,
+    WithAccount,
+)
+from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
+from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share
 from reps_ledger.policies.language.windows import (
     Between,
+    Following,
+    Preceding,
     Rolling,
+    SinceLast,
     This,
 )
 

@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-from reps_ledger.policies.language.anchored import following, preceding, since_last
-from reps_ledger.policies.language.belonging import affiliated, has_account, in_community
-from reps_ledger.policies.language.bodies import largest_share, members
-from reps_ledger.policies.language.clocks import tenure, time_since
 from reps_ledger.policies.language.conditions import Condition, at_least
-from reps_ledger.policies.language.counts import (
+from reps_ledger.policies.language.facts import Facts, facts
+from reps_ledger.policies.language.measures import (
+    Measure,
     count,
     distinct,
     organisation_of,
     reports,
+    tenure,
+    time_since,
     total,
     vouches,
 )
-from reps_ledger.policies.language.learned import accepted, completed, exempt, on_or_after
-from reps_ledger.policies.language.measures import Measure
 from reps_ledger.policies.language.people import (
+    accepted,
+    affiliated,
+    completed,
+    exempt,
+    has_account,
     held,
     holds,
+    in_community,
     is_member,
     joined,
     on_leave,
+    on_or_after,
     retired,
 )
-from reps_ledger.policies.language.reviewed import in_outcome, noticed, previously
-from reps_ledger.policies.language.selections import Facts, facts
-from reps_ledger.policies.language.shares import missed, share
+from reps_ledger.policies.language.reviews import in_outcome, noticed, previously
+from reps_ledger.policies.language.shares import largest_share, members, missed, share
 from reps_ledger.policies.language.widths import Width, days, months, weeks, years
-from reps_ledger.policies.language.windows import since, this
+from reps_ledger.policies.language.windows import following, preceding, since, since_last, this
 
 __all__ = [
     "Condition",

@@ -1,4 +1,9 @@
-"""Conditions on who somebody is: member, roles, communities, affiliations, leave."""
+"""Conditions on who somebody is: member, roles, communities, affiliations, leave.
+
+Conditions on where somebody belongs: communities, organisations, accounts.
+
+Conditions on what was learned, agreed and exempted; and on the date.
+"""
 
 from __future__ import annotations
 
@@ -11,34 +16,49 @@ from attrs import field, frozen
 from reps_ledger.domain.facts.people import RETIREMENTS
 from reps_ledger.domain.time import day_start
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.checks import (
+from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.measures import is_role, role_words
+from reps_ledger.policies.language.phrases import named, policy_words
+from reps_ledger.policies.language.validators import (
     is_date_or_none,
     is_name,
     is_name_or_none,
     is_place,
     one_of,
 )
-from reps_ledger.policies.language.clocks import is_role, role_words
-from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.nouns import named
 from reps_ledger.policies.subject import Found
 
 if TYPE_CHECKING:
-    from reps_ledger.policies.spans import Span
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.spans import Span
     from reps_ledger.policies.subject import Subject
 
 __all__ = [
+    "Accepted",
+    "Affiliated",
+    "Completed",
+    "Exempt",
     "Held",
     "Holds",
+    "InCommunity",
     "IsMember",
     "Joined",
     "OnLeave",
+    "OnOrAfter",
     "Retired",
+    "WithAccount",
+    "accepted",
+    "affiliated",
+    "completed",
+    "exempt",
+    "has_account",
     "held",
     "holds",
+    "in_community",
     "is_member",
     "joined",
     "on_leave",
+    "on_or_after",
     "retired",
 ]
 
@@ -250,3 +270,267 @@ def on_leave() -> OnLeave:
 def retired(how: str | None = None) -> Retired:
     """They retired, in a certain way or in any, and have not come back."""
     return Retired(how)
+
+
+@frozen(cache_hash=True)
+class InCommunity(Leaf):
+    """They joined a community, or hold a role in it.
+
+    Attributes:
+        community: which; None for any.
+    """
+
+    community: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        return f"they are in {named(self.community) if self.community else 'a community'}"
+
+    def denial(self) -> str:
+        return f"they are not in {named(self.community) if self.community else 'any community'}"
+
+    def find(self, subject: Subject) -> Found:
+        spans = [*subject.standing("community.joined"), *subject.standing("role.assigned")]
+        return from_spans(
+            span
+            for span in spans
+            if span.entry.fact.community is not None
+            and self.community in (None, span.entry.fact.community)
+        )
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return [
+            *subject.span_edges("community.joined"),
+            *subject.span_edges("role.assigned"),
+        ]
+
+
+@frozen(cache_hash=True)
+class Affiliated(Leaf):
+    """They belong to an organisation.
+
+    Attributes:
+        organisation: which; None for any.
+        kind: as what; None for anything.
+    """
+
+    organisation: str | None = field(default=None, validator=is_name_or_none)
+    kind: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        return f"they belong to {self._what()}"
+
+    def denial(self) -> str:
+        return f"they do not belong to {self._what()}"
+
+    def _what(self) -> str:
+        kind = f" as {named(self.kind)}" if self.kind is not None else ""
+        return f"{named(self.organisation) if self.organisation else 'an organisation'}{kind}"
+
+    def find(self, subject: Subject) -> Found:
+        return from_spans(
+            span
+            for span in subject.standing("affiliation.started")
+            if self.organisation in (None, span.entry.fact.organisation)
+            and self.kind in (None, span.entry.fact.kind)
+        )
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return subject.span_edges("affiliation.started")
+
+
+@frozen(cache_hash=True)
+class WithAccount(Leaf):
+    """They have an account.
+
+    Attributes:
+        provider: where; None for anywhere.
+    """
+
+    provider: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        return f"they have an account{self._where()}"
+
+    def denial(self) -> str:
+        return f"they have no account{self._where()}"
+
+    def _where(self) -> str:
+        return f" at {named(self.provider)}" if self.provider is not None else ""
+
+    def find(self, subject: Subject) -> Found:
+        spans = [
+            span.entry.id
+            for span in subject.standing("account.linked")
+            if self.provider in (None, span.entry.fact.provider)
+        ]
+        joined = subject.seen(subject.dossier.own("member.joined")[:1])
+        own = [entry.id for entry in joined if entry.fact.account is not None]
+        entries = (*spans, *own) if self.provider is None else tuple(spans)
+        return Found(holds=bool(entries), entries=tuple(entries))
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        joined = [entry.occurred_at for entry in subject.dossier.of_kind("member.joined")]
+        return [*joined, *subject.span_edges("account.linked")]
+
+
+def in_community(community: str | None = None) -> InCommunity:
+    """They are in a community."""
+    return InCommunity(community)
+
+
+def affiliated(organisation: str | None = None, *, kind: str | None = None) -> Affiliated:
+    """They belong to an organisation."""
+    return Affiliated(organisation, kind)
+
+
+def has_account(provider: str | None = None) -> WithAccount:
+    """They have an account."""
+    return WithAccount(provider)
+
+
+@frozen(cache_hash=True)
+class Completed(Leaf):
+    """They completed a course.
+
+    Attributes:
+        course: which.
+        version: in which edition; None for any.
+    """
+
+    course: str = field(validator=is_name)
+    version: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        return f"they completed the {self._what()}"
+
+    def denial(self) -> str:
+        return f"they have not completed the {self._what()}"
+
+    def _what(self) -> str:
+        return f"{named(self.course)} course{_edition(self.version)}"
+
+    def _all(self, subject: Subject) -> list[Entry]:
+        return [
+            entry
+            for entry in subject.dossier.own("course.completed")
+            if entry.fact.course == self.course and self.version in (None, entry.fact.version)
+        ]
+
+    def find(self, subject: Subject) -> Found:
+        entries = tuple([entry.id for entry in subject.seen(self._all(subject))])
+        return Found(holds=bool(entries), entries=entries)
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return [entry.occurred_at for entry in self._all(subject)]
+
+
+@frozen(cache_hash=True)
+class Accepted(Leaf):
+    """They accepted an agreement, and that was not revoked.
+
+    Attributes:
+        agreement: which.
+        version: in which version; None for any.
+    """
+
+    agreement: str = field(validator=is_name)
+    version: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        return f"they accepted the {self._what()}"
+
+    def denial(self) -> str:
+        return f"they have not accepted the {self._what()}"
+
+    def _what(self) -> str:
+        return f"{named(self.agreement)} agreement{_edition(self.version)}"
+
+    def find(self, subject: Subject) -> Found:
+        return from_spans(
+            span
+            for span in subject.standing("agreement.accepted")
+            if span.entry.fact.agreement == self.agreement
+            and self.version in (None, span.entry.fact.version)
+        )
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return subject.span_edges("agreement.accepted")
+
+
+@frozen(cache_hash=True)
+class Exempt(Leaf):
+    """They were exempted from a policy, and that has not expired.
+
+    Attributes:
+        policy: from which; None for the one that is evaluated.
+    """
+
+    policy: str | None = field(default=None, validator=is_name_or_none)
+
+    def words(self) -> str:
+        return f"they are exempt from {policy_words(self.policy)}"
+
+    def denial(self) -> str:
+        return f"they are not exempt from {policy_words(self.policy)}"
+
+    def find(self, subject: Subject) -> Found:
+        policy = self.policy or subject.policy
+        return from_spans(
+            span
+            for span in subject.standing("exemption.granted")
+            if span.entry.fact.policy == policy
+        )
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return subject.span_edges("exemption.granted")
+
+
+@frozen(cache_hash=True)
+class OnOrAfter(Leaf):
+    """It is that day, or later: for rules that change on a date.
+
+    Attributes:
+        day: from which day on.
+    """
+
+    day: date = field(validator=is_date_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        if self.day is None:
+            raise InvalidPolicy("on or after which day?")
+
+    def words(self) -> str:
+        return f"it is {self.day} or later"
+
+    def denial(self) -> str:
+        return f"it is before {self.day}"
+
+    def find(self, subject: Subject) -> Found:
+        return Found(holds=subject.at >= day_start(self.day, subject.zone))
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return [day_start(self.day, subject.zone)]
+
+
+def _edition(version: str | None) -> str:
+    return f" (version {named(version)})" if version is not None else ""
+
+
+def completed(course: str, *, version: str | None = None) -> Completed:
+    """They completed a course."""
+    return Completed(course, version)
+
+
+def accepted(agreement: str, *, version: str | None = None) -> Accepted:
+    """They accepted an agreement, and that was not revoked."""
+    return Accepted(agreement, version)
+
+
+def exempt(policy: str | None = None) -> Exempt:
+    """They were exempted from a policy: by default, from this one."""
+    return Exempt(policy)
+
+
+def on_or_after(day: date) -> OnOrAfter:
+    """It is that day or later."""
+    return OnOrAfter(day)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reps_ledger.replay.columns.building import build
+from reps_ledger.replay.columns.builder import build
 from reps_ledger.replay.columns.model import MISSING, Coded, Columns, Table
 from reps_ledger.replay.columns.store import folder_of, load_or_build
 

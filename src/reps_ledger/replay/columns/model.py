@@ -1,24 +1,101 @@
-"""What columns are: per kind of fact, arrays of all that stands, in order of member and time."""
+"""What columns are: per kind of fact, arrays of all that stands, in order of member and time.
+
+Which column each field of a kind of fact becomes.
+
+Columns as Arrow, for pandas, Polars, DuckDB and whatever else reads it.
+"""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from functools import cached_property
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from attrs import field, frozen
 
 from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import InvalidInput
-from reps_ledger.replay.columns.parts import Parts, parts_of
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from reps_ledger.domain.facts import FactType
 
-__all__ = ["MISSING", "Coded", "Codes", "Columns", "Floats", "Instants", "Lazily", "Table"]
+__all__ = [
+    "ENVELOPE",
+    "MISSING",
+    "Coded",
+    "Codes",
+    "Columns",
+    "Floats",
+    "Instants",
+    "Lazily",
+    "Parts",
+    "Table",
+    "every_kind",
+    "one_kind",
+    "parts_of",
+]
+
+ENVELOPE: Final = ("by", "source")
+"""What of an entry itself is a column, beside when it happened and its place."""
+
+_AS_SAID: Final = frozenset({"members.merged", "members.unmerged"})
+
+
+@frozen(kw_only=True)
+class Parts:
+    """The columns of one kind of fact.
+
+    Attributes:
+        name: the stored name.
+        persons: fields that name one person.
+        several: fields that name several; they are among ``coded``.
+        coded: fields kept as codes into their values, with `ENVELOPE`.
+        shapes: what each of these holds, as `FactType` says.
+        hints: of what type each is.
+        numbers: those of them that hold numbers.
+        instants: fields that hold an instant.
+        times: when each happened, its order, and when it was verified, where it can be.
+    """
+
+    name: str
+    persons: tuple[str, ...]
+    several: tuple[str, ...]
+    coded: tuple[str, ...]
+    shapes: dict[str, str]
+    hints: dict[str, Any]
+    numbers: tuple[str, ...]
+    instants: tuple[str, ...]
+    times: tuple[str, ...]
+
+
+def parts_of(described: FactType) -> Parts:
+    """Say which columns a kind of fact has. Personal text has none: there is nothing to erase."""
+    name = described.kind.name
+    shapes = described.shapes
+    persons = tuple(sorted(p for p in described.persons if shapes[p] == "text"))
+    several = tuple(sorted(set(described.persons) - set(persons)))
+    rest = sorted(described.names - set(persons) - described.personal - described.nested)
+    coded = [field for field in rest if shapes[field] != "instant"]
+    if name in _AS_SAID:
+        coded += persons  # a duplicate is nobody any more, and yet it is what was said
+    return Parts(
+        name=name,
+        persons=persons,
+        several=several,
+        coded=(*coded, *ENVELOPE),
+        shapes={**{field: shapes[field] for field in coded}, **dict.fromkeys(ENVELOPE, "text")},
+        hints={**typing.get_type_hints(described.cls), **dict.fromkeys(ENVELOPE, str)},
+        numbers=tuple(field for field in coded if shapes[field] in {"int", "float"}),
+        instants=tuple(field for field in rest if shapes[field] == "instant"),
+        times=("at", "order", *(["verified"] if name == "report.filed" else [])),
+    )
+
 
 MISSING: Final[int] = int(np.iinfo(np.int64).min)
 """No instant."""
@@ -179,13 +256,13 @@ class Columns:
         Raises:
             InvalidInput: no fact has that stored name here.
         """
-        from reps_ledger.replay.columns.arrows import one_kind  # noqa: PLC0415 — only here
+        from reps_ledger.replay.columns.model import one_kind  # noqa: PLC0415 — only here
 
         return one_kind(self.table(name), self._parts(name), self.people)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Stream all kinds as Arrow: ``fact, member, occurred_at, position``."""
-        from reps_ledger.replay.columns.arrows import every_kind  # noqa: PLC0415 — only here
+        from reps_ledger.replay.columns.model import every_kind  # noqa: PLC0415 — only here
 
         return every_kind(self.tables, self.people).__arrow_c_stream__(requested_schema)
 
@@ -220,3 +297,83 @@ def _as_float(value: float) -> float:
         return float(value)
     except OverflowError:  # a whole number beyond what floats reach
         return np.inf if value > 0 else -np.inf
+
+
+_INSTANT: Final = pa.timestamp("us", tz="UTC")
+_TYPES: Final[dict[type, pa.DataType]] = {
+    bool: pa.bool_(),
+    int: pa.int64(),
+    float: pa.float64(),
+    str: pa.string(),
+    date: pa.date32(),
+}
+_LONG: Final = pa.schema(
+    [
+        ("fact", pa.dictionary(pa.int32(), pa.string())),
+        ("member", pa.dictionary(pa.int32(), pa.string())),
+        ("occurred_at", _INSTANT),
+        ("position", pa.int64()),
+    ]
+)
+
+
+def one_kind(table: Table, parts: Parts, people: tuple[str, ...]) -> pa.Table:
+    """Return one kind of fact with all its columns; its rows stay in their order."""
+    names = pa.array(people, pa.string())
+    columns: dict[str, pa.Array] = {
+        name: _dictionary(codes, names) for name, codes in table.persons.items()
+    }
+    columns["occurred_at"] = _moments(table.at)
+    columns["position"] = pa.array(table.order)
+    for name, found in table.fields.items():
+        if name not in columns:
+            columns[name] = _values(found, name, parts)
+    for name, moments in table.instants.items():
+        columns[name] = _moments(moments)
+    if table.verified is not None:
+        columns["verified_at"] = _moments(table.verified)
+    return pa.table(columns)
+
+
+def every_kind(tables: Mapping[str, Table], people: tuple[str, ...]) -> pa.Table:
+    """Return all kinds as one long table: ``fact, member, occurred_at, position``."""
+    names = pa.array(people, pa.string())
+    kinds = pa.array([*tables], pa.string())
+    batches = []
+    for number, table in enumerate(tables.values()):
+        nobody = np.full(len(table), -1, np.int32)
+        columns = [
+            _dictionary(np.full(len(table), number, np.int32), kinds),
+            _dictionary(table.persons.get("member", nobody), names),
+            _moments(table.at),
+            pa.array(table.order),
+        ]
+        batches.append(pa.record_batch(columns, schema=_LONG))
+    return pa.Table.from_batches(batches, schema=_LONG)
+
+
+def _dictionary(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values)
+
+
+def _moments(instants: Instants) -> pa.Array:
+    return pa.array(instants, mask=instants == MISSING).cast(_INSTANT)
+
+
+def _values(found: Coded, name: str, parts: Parts) -> pa.Array:
+    if parts.shapes[name] == "text":
+        return _dictionary(found.codes, pa.array(found.values, pa.string()))
+    kind = _type_of(parts.hints[name])
+    try:
+        values = pa.array(found.values, kind)
+    except OverflowError:  # whole numbers beyond 64 bits
+        values = pa.array([*map(str, found.values)], pa.string())
+    return values.take(pa.array(found.codes, mask=found.codes < 0))
+
+
+def _type_of(hint: Any) -> pa.DataType:
+    if hint in _TYPES:
+        return _TYPES[hint]
+    inner = [option for option in typing.get_args(hint) if option is not type(None)]
+    kind = _type_of(inner[0])
+    return pa.list_(kind) if typing.get_origin(hint) is tuple else kind

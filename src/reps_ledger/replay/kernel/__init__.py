@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reps_ledger.replay.kernel.kernel import Kernel, Past
-from reps_ledger.replay.kernel.rows import Points
+from reps_ledger.replay.kernel.arrays import Points
+from reps_ledger.replay.kernel.points import Kernel, Past
 
 __all__ = ["Kernel", "Past", "Points"]

@@ -14,21 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from attrs import define, field, frozen
 
-from reps_ledger.policies.language.clocks import Tenure, TimeSince
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.counts import Count, Distinct
-from reps_ledger.policies.language.learned import Completed, OnOrAfter
-from reps_ledger.policies.language.measures import Compare
-from reps_ledger.policies.language.people import Held, IsMember, Joined
-from reps_ledger.policies.language.reviewed import InOutcome, Noticed, Previously
+from reps_ledger.policies.language.measures import Compare, Count, Distinct, Tenure, TimeSince
+from reps_ledger.policies.language.people import Completed, Held, IsMember, Joined, OnOrAfter
+from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
 from reps_ledger.policies.language.windows import Always, Between, Rolling, This
 from reps_ledger.replay.columns import MISSING
-from reps_ledger.replay.kernel.asking import leaf_holds, stretches_of, suffix_of
-from reps_ledger.replay.kernel.instants import BEGINNING, END, Instants
-from reps_ledger.replay.kernel.measuring import bounds
-from reps_ledger.replay.kernel.placing import Placer
-from reps_ledger.replay.kernel.rows import Codes, Points
-from reps_ledger.replay.kernel.words import (
+from reps_ledger.replay.kernel.arrays import BEGINNING, END, Codes, Instants, Placer, Points
+from reps_ledger.replay.kernel.bitsets import (
     Words,
     beginning,
     between,
@@ -41,11 +34,11 @@ from reps_ledger.replay.kernel.words import (
     starts_of,
     unpacked,
 )
+from reps_ledger.replay.kernel.points import bounds, leaf_holds, stretches_of, suffix_of
 
 if TYPE_CHECKING:
-    from reps_ledger.policies.language.selections import Facts
-    from reps_ledger.replay.kernel.kernel import Kernel
-    from reps_ledger.replay.kernel.selecting import Selected
+    from reps_ledger.policies.language.facts import Facts
+    from reps_ledger.replay.kernel.points import Kernel, Selected
 
 __all__ = ["Masks", "is_path"]
 

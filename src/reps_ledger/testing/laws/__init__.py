@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from reps_ledger.testing.laws.checking import (
+from reps_ledger.testing.laws.check import (
     POLICY_LAWS,
     Checked,
     check_policy,
     find_broken,
     reachability,
 )
-from reps_ledger.testing.laws.law import Broken, Law, LawBroken, Promises
-from reps_ledger.testing.laws.others import check_charter, check_codec, check_projection
-from reps_ledger.testing.laws.persons import (
+from reps_ledger.testing.laws.components import check_charter, check_codec, check_projection
+from reps_ledger.testing.laws.laws import (
+    Broken,
+    Law,
+    LawBroken,
+    Promises,
     absence_never_helps,
     always_a_member,
-    grandfathering,
-    isolation,
-    more_never_hurts,
-)
-from reps_ledger.testing.laws.steadiness import (
     append_stability,
     determinism,
-    no_hindsight,
-    order_independence,
-    timelessness,
-)
-from reps_ledger.testing.laws.truths import (
     document_round_trip,
     explanation_soundness,
+    grandfathering,
+    isolation,
     kernel_agreement,
     lapses_come_true,
+    more_never_hurts,
+    no_hindsight,
+    order_independence,
     shortfalls_suffice,
+    timelessness,
     totality,
 )
 

@@ -6,22 +6,35 @@ edges (ends of windows and months, leap days, ties) often enough to matter. No s
 
 from __future__ import annotations
 
-from reps_ledger.testing.strategies.amending import AsOf, as_ofs, corrections
-from reps_ledger.testing.strategies.charters import charters
-from reps_ledger.testing.strategies.conditions import conditions, policies, single_conditions
 from reps_ledger.testing.strategies.edges import instants, reviews, widths, zones
-from reps_ledger.testing.strategies.facts import facts, replacing, retracting
-from reps_ledger.testing.strategies.histories import histories, raw_histories
-from reps_ledger.testing.strategies.measures import measures, selections, windows
-from reps_ledger.testing.strategies.rows import raw_rows
-from reps_ledger.testing.strategies.values import (
+from reps_ledger.testing.strategies.facts import (
     PEOPLE,
     amounts,
     days,
+    facts,
     moments,
     names,
     reasons,
+    replacing,
+    retracting,
     texts,
+)
+from reps_ledger.testing.strategies.histories import (
+    AsOf,
+    as_ofs,
+    corrections,
+    histories,
+    raw_histories,
+    raw_rows,
+)
+from reps_ledger.testing.strategies.policies import (
+    charters,
+    conditions,
+    measures,
+    policies,
+    selections,
+    single_conditions,
+    windows,
 )
 
 __all__ = [

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Width, months, weeks, years
 from reps_ledger.policies import days as in_days
-from reps_ledger.testing.recorded import moment
+from reps_ledger.testing.history import moment
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -1,4 +1,9 @@
-"""Strategies for histories: legal ones, made by offering facts to the rules, and raw ones."""
+"""Strategies for histories: legal ones, made by offering facts to the rules, and raw ones.
+
+Strategies over one history: instants and positions to look at it from, and corrections of it.
+
+Strategies for rows of the exchange format, as files from elsewhere hold them: dirty too.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +11,48 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import evolve, field, frozen
 from hypothesis import reject
 from hypothesis import strategies as st
 
+from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import people_in
 from reps_ledger.domain.facts import (
     CharterAdopted,
+    EntryCorrected,
+    EntryRetracted,
     Fact,
     MemberJoined,
     OpportunityHeld,
     ReportFiled,
+    kind_of,
 )
 from reps_ledger.policies.charter import dump_charter
-from reps_ledger.testing.desk import Desk
-from reps_ledger.testing.recorded import Recorded, Told, entry_id, tell_all
+from reps_ledger.testing.history import Recorded, Told, entry_id, moment, tell_all
+from reps_ledger.testing.memory_log import Desk
 from reps_ledger.testing.strategies.edges import Edge, edges, reviews, zones
-from reps_ledger.testing.strategies.facts import PLAIN
-from reps_ledger.testing.strategies.matching import matched
-from reps_ledger.testing.strategies.offers import Context, Offer, told
-from reps_ledger.testing.strategies.values import PEOPLE
-from reps_ledger.testing.strategies.vocabulary import Vocabulary, vocabulary_of
+from reps_ledger.testing.strategies.facts import PEOPLE, PLAIN
+from reps_ledger.testing.strategies.offers import Context, Offer, fresh_facts, told
+from reps_ledger.testing.strategies.vocabulary import Vocabulary, matched, vocabulary_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.rules import Rule
+    from reps_ledger.policies import Width
     from reps_ledger.policies.charter import Charter
 
-__all__ = ["histories", "legal_drawer", "raw_drawer", "raw_histories"]
+__all__ = [
+    "AsOf",
+    "as_ofs",
+    "corrections",
+    "histories",
+    "legal_drawer",
+    "raw_drawer",
+    "raw_histories",
+    "raw_rows",
+]
 
 Drawer = Callable[[st.DrawFn, datetime, tzinfo], Recorded]
 
@@ -294,3 +312,168 @@ def _raw(
         for number, when in enumerate(offer.instants(context)):
             take(offer.fact(context, number), when, offer)
     return tell_all(*found, facts=words.classes, zone=context.zone)
+
+
+_DEFAULT = moment("2018-10-01")
+
+
+@frozen(kw_only=True)
+class AsOf:
+    """What was true at an instant, as known at a position: ``ledger.as_of(valid_at, known_at)``.
+
+    Attributes:
+        valid_at: the instant.
+        known_at: the position; 0 for before anything was recorded.
+    """
+
+    valid_at: datetime
+    known_at: int = field()
+
+
+def as_ofs(history: Recorded, *, of: Collection[Width] = ()) -> SearchStrategy[AsOf]:
+    """Make pairs of an instant and a position to look at a history from.
+
+    Instants are those at which something happened, ends of windows that begin there, or a
+    microsecond beside; positions are any, the last of all most often.
+
+    Args:
+        history: which.
+        of: the widths of the windows; a few by default.
+    """
+    last = len(history)
+    happened = sorted({entry.occurred_at for entry in history}) or [_DEFAULT]
+    instants = st.builds(
+        lambda at, edge: _turned(edge).of(at, history.zone),
+        st.sampled_from(happened[::-1]),
+        edges(of),
+    )
+    return st.builds(
+        AsOf,
+        valid_at=instants,
+        known_at=st.sampled_from([last, last, last, *range(last, -1, -1)]),
+    )
+
+
+def _turned(edge: Edge) -> Edge:
+    """Turn an edge around: a window that begins at an entry ends after it."""
+    return evolve(edge, ways=tuple((width, not ahead) for width, ahead in edge.ways))
+
+
+def corrections(history: Recorded) -> SearchStrategy[Told]:
+    """Make corrections of a history: an entry retracted, or another fact or date in its place.
+
+    A history in which nothing can be corrected has none: give it ``min_size=1``.
+
+    Args:
+        history: which; nothing of it is changed.
+    """
+    plain = [entry for entry in history if entry.name not in AMENDING]
+    return st.sampled_from(plain).flatmap(lambda entry: _of(entry, history))
+
+
+def _of(entry: Entry, history: Recorded) -> SearchStrategy[Told]:
+    at, zone = entry.occurred_at, history.zone
+    retracted = Told(EntryRetracted(target=entry.id, reason="a mistake"), at)
+    context = Context(at, zone, PEOPLE[:3], [each.id for each in history if each is not entry])
+    words = evolve(vocabulary_of(None, classes=history.facts), kinds=(entry.name,))
+
+    def replaced(fact: object, edge: Edge) -> Told:
+        correction = EntryCorrected(target=entry.id, replacement=fact, reason="wrong")  # type: ignore[arg-type]
+        return Told(correction, edge.of(at, zone))
+
+    moved = st.builds(replaced, st.just(entry.fact), edges())
+    others = st.builds(replaced, fresh_facts(words, context), st.just(Edge()))
+    return st.one_of(st.just(retracted), moved, others)
+
+
+Row = dict[str, Any]
+
+
+def _without_date(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "occurred_at"}
+
+
+def _naive(row: Row) -> Row:
+    return {**row, "occurred_at": "2018-10-01T12:00:00"}
+
+
+def _no_such_day(row: Row) -> Row:
+    return {**row, "occurred_at": "2019-02-29"}
+
+
+def _no_such_fact(row: Row) -> Row:
+    return {**row, "fact": "report.fild"}
+
+
+def _without_fact(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "fact"}
+
+
+def _of_the_future(row: Row) -> Row:
+    return {**row, "schema": 99}
+
+
+def _no_such_field(row: Row) -> Row:
+    return {**row, "favourite_colour": "green"}
+
+
+def _nobody(row: Row) -> Row:
+    return {**row, "member": None}
+
+
+def _blank(row: Row) -> Row:
+    return {**row, "member": "  ana "}
+
+
+def _number(row: Row) -> Row:
+    return {**row, "member": 7}
+
+
+def _other_case(row: Row) -> Row:
+    return {**row, "member": str(row.get("member", "ana")).upper()}
+
+
+DIRT: Final[tuple[Callable[[Row], Row], ...]] = (
+    *(_without_date, _naive, _no_such_day, _no_such_fact, _without_fact, _of_the_future),
+    *(_no_such_field, _nobody, _blank, _number, _other_case),
+)
+"""What goes wrong in rows that people and programs write by hand."""
+
+
+def raw_rows(
+    *, min_size: int = 0, max_size: int = 12, facts: Iterable[type[Fact]] = ()
+) -> SearchStrategy[list[Row]]:
+    """Make rows as files from elsewhere hold them, for ``ledger.import_history``.
+
+    Some say what rules refuse, some miss a field or have one too many, some name a fact that
+    nobody knows or a schema that is outdated or yet to come, and some come twice.
+
+    Args:
+        min_size: the fewest.
+        max_size: the most.
+        facts: the service's own kinds of fact.
+    """
+    own = tuple(facts)
+    outdated = {kind_of(cls).name: kind_of(cls).version - 1 for cls in own}
+    history = raw_histories(min_size=min_size, max_size=max_size, facts=own)
+    dirt = st.lists(
+        st.tuples(st.integers(0, max_size), st.sampled_from(range(len(DIRT) + 2))),
+        max_size=max_size,
+    )
+
+    def soiled(rows: Sequence[Row], marks: Sequence[tuple[int, int]]) -> list[Row]:
+        found = [dict(row) for row in rows]
+        for place, what in marks:
+            if not found:
+                break
+            number = place % len(found)
+            if what < len(DIRT):
+                found[number] = DIRT[what](found[number])
+            elif what == len(DIRT):
+                if len(found) < max_size:
+                    found.append(dict(found[number]))
+            elif (older := outdated.get(str(found[number].get("fact")))) is not None:
+                found[number] = {**found[number], "schema": older}
+        return found
+
+    return st.builds(soiled, history.map(lambda each: each.rows()), dirt)

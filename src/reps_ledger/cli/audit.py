@@ -1,0 +1,313 @@
+"""The commands of audit: keys, checkpoints, proofs, verification, bundles."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from reps_ledger.audit import (
+    SignedCheckpoint,
+    SigningKey,
+    VerifyingKey,
+    make_key,
+    read_checkpoint,
+    verify_between,
+    verify_bundle,
+)
+from reps_ledger.audit.verifier import consistency_values
+from reps_ledger.cli.options import REFUSED, AsJson, Target, Zone, failing, opened
+from reps_ledger.cli.output import complain, say, show_json
+from reps_ledger.errors import InvalidBundle, InvalidInput
+from reps_ledger.log.postgres import apply_roles, roles_sql
+
+__all__ = ["register_audit"]
+
+_MOST: int = 1_000_000
+
+Key = Annotated[
+    str, typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it.")
+]
+Signing = Annotated[
+    Path, typer.Option("--key", metavar="FILE", help="The file of the signing key.")
+]
+State = Annotated[
+    Path | None,
+    typer.Option("--state", help="Where inner hashes are kept; by default beside the ledger."),
+]
+Checkpoint = Annotated[Path, typer.Argument(help="The file of a checkpoint that was kept.")]
+
+
+def register_audit(app: typer.Typer) -> None:
+    """Add the commands of audit."""
+    app.command("make-key", epilog="Example: reps-ledger make-key example.org/reps reps.key")(
+        make_key_
+    )
+    app.command(
+        epilog="Example: reps-ledger checkpoint -l reps.db --key reps.key --out reps.checkpoint"
+    )(checkpoint)
+    app.command(epilog="Example: reps-ledger verify reps.checkpoint -l reps.db --key reps.pub")(
+        verify
+    )
+    app.command(epilog="Example: reps-ledger prove 12 -l reps.db --at reps.checkpoint")(prove)
+    app.command(
+        epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub"
+    )(consistency)
+    app.command(
+        "verify-consistency",
+        epilog="Example: reps-ledger verify-consistency reps.checkpoint newer.checkpoint "
+        "proof.json --key reps.pub",
+    )(verify_consistency)
+    app.command(
+        epilog="Example: reps-ledger bundle ana.json -l reps.db --member ana --key reps.key"
+    )(bundle)
+    app.command(
+        "verify-bundle", epilog="Example: reps-ledger verify-bundle ana.json --key reps.pub"
+    )(verify_bundle_)
+    app.command(
+        "postgres-roles", epilog="Example: reps-ledger postgres-roles --writer reps_writer"
+    )(postgres_roles)
+
+
+def _text(path: Path) -> str:
+    """Read a small file of text."""
+    with path.open("rb") as file:
+        data = file.read(_MOST + 1)
+    if len(data) > _MOST:
+        raise InvalidInput(f"{path}: has more than {_MOST:,} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path}: is no text in UTF-8") from error
+
+
+def _signing(path: Path) -> SigningKey:
+    return SigningKey.parse(_text(path))
+
+
+def _verifying(key: str) -> VerifyingKey:
+    path = Path(key)
+    return VerifyingKey.parse(_text(path) if path.is_file() else key)
+
+
+def _kept(path: Path) -> SignedCheckpoint:
+    return read_checkpoint(_text(path))
+
+
+def _proof(path: tuple[bytes, ...]) -> list[str]:
+    return [b64encode(each).decode() for each in path]
+
+
+def make_key_(
+    name: Annotated[str, typer.Argument(help="Of whom: a URL without its scheme, best.")],
+    file: Annotated[Path, typer.Argument(help="A new file for the signing key: keep it secret.")],
+) -> None:
+    """Make a key to sign checkpoints with; print the public key, to be given to everybody."""
+    with failing():
+        key = make_key(name)
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as opened_file:
+            opened_file.write(key.text + "\n")
+    typer.echo(str(key.verifying))
+
+
+def checkpoint(
+    ledger: Target,
+    key: Signing,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Where to write it; without it, it is printed.")
+    ] = None,
+    state: State = None,
+) -> None:
+    """Sign how many entries there are and the root of their tree. Keep it elsewhere."""
+    with opened(ledger, "UTC") as open_ledger:
+        found = open_ledger.checkpoint(_signing(key), state=state)
+        if out is not None:
+            out.write_text(found.note, encoding="utf-8")
+            complain(f"{out}: {found.size:,} entries signed")
+    if out is None:
+        typer.echo(found.note, nl=False)
+
+
+def verify(
+    kept: Checkpoint,
+    ledger: Target,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it."),
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read and hash the whole ledger, and compare it with a checkpoint that was kept."""
+    with opened(ledger, "UTC") as open_ledger:
+        signer = None if key is None else _verifying(key)
+        found = open_ledger.verify(_kept(kept), signer, state=state)
+    if as_json:
+        show_json(
+            {
+                "ok": found.ok,
+                "origin": found.checkpoint.origin,
+                "size": found.checkpoint.size,
+                "entries": found.entries,
+                "signed": found.signed,
+                "database": found.database,
+                "findings": found.findings,
+            }
+        )
+    elif found.ok:
+        for line in found.words().splitlines():
+            say(line)
+    else:
+        for each in found.findings:
+            complain(f"{each.code}: {each.words}")
+    if not found.ok:
+        raise typer.Exit(REFUSED)
+
+
+def prove(
+    position: Annotated[int, typer.Argument(help="Of the entry.")],
+    ledger: Target,
+    at: Annotated[
+        Path | None, typer.Option("--at", help="The file of a checkpoint; without it, all.")
+    ] = None,
+    state: State = None,
+) -> None:
+    """Prove that an entry is in the tree, as JSON."""
+    with opened(ledger, "UTC") as open_ledger:
+        held = None if at is None else _kept(at)
+        found = open_ledger.prove(position, at=held, state=state)
+    show_json(
+        {
+            "position": found.position,
+            "index": found.index,
+            "size": found.size,
+            "root": b64encode(found.root).decode(),
+            "leaf": b64encode(found.leaf).decode(),
+            "proof": _proof(found.path),
+        }
+    )
+
+
+def consistency(
+    old: Checkpoint,
+    ledger: Target,
+    key: Key,
+    new: Annotated[
+        Path | None, typer.Option("--new", help="The file of a newer one; without it, all.")
+    ] = None,
+    state: State = None,
+) -> None:
+    """Prove that a newer tree begins with all that a checkpoint signed, as JSON."""
+    with opened(ledger, "UTC") as open_ledger:
+        signer = _verifying(key)
+        older, newer = _kept(old), None if new is None else _kept(new)
+        for each in (older, newer):
+            if each is not None:
+                each.verify(signer)
+        found = open_ledger.prove_consistency(older, newer, state=state)
+    show_json(consistency_values(found))
+
+
+def verify_consistency(
+    old: Checkpoint,
+    new: Annotated[Path, typer.Argument(help="The file of a newer one.")],
+    proof: Annotated[Path, typer.Argument(help="What consistency printed.")],
+    key: Key,
+) -> None:
+    """Verify that a checkpoint begins with all that an older one signed: no ledger is needed."""
+    with failing():
+        older, newer = _kept(old), _kept(new)
+        verify_between(older, newer, _text(proof).encode(), _verifying(key))
+    say(f"The {newer.size:,} entries begin with the {older.size:,} that were signed before.")
+
+
+def bundle(
+    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    ledger: Target,
+    member: Annotated[str | None, typer.Option("--member", help="All about this member.")] = None,
+    review: Annotated[str | None, typer.Option("--review", help="All about this decision.")] = None,
+    at: Annotated[
+        Path | None, typer.Option("--at", help="The file of a checkpoint to prove it against.")
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option("--key", metavar="FILE", help="Or a signing key, to sign a new checkpoint."),
+    ] = None,
+    state: State = None,
+    zone: Zone = "UTC",
+) -> None:
+    """Write the entries about a member or a decision, with proofs, as one file to verify."""
+    with opened(ledger, zone) as open_ledger:
+        data = open_ledger.audit_bundle(
+            member=member,
+            review=review,
+            checkpoint=None if at is None else _kept(at),
+            key=None if key is None else _signing(key),
+            state=state,
+        )
+        file.write_bytes(data)
+    complain(f"{file}: {len(data):,} bytes written")
+
+
+def verify_bundle_(
+    file: Annotated[Path, typer.Argument(help="The bundle.")],
+    key: Key,
+    as_json: AsJson = False,
+) -> None:
+    """Verify a bundle with nothing but the public key: neither ledger nor database is needed."""
+    with failing():
+        try:
+            found = verify_bundle(file, _verifying(key))
+        except InvalidBundle as error:
+            complain(f"reps-ledger: {file}: {error}")
+            raise typer.Exit(REFUSED) from None
+    if as_json:
+        rows: list[dict[str, Any]] = [
+            {
+                "index": entry.index,
+                "position": entry.position,
+                "name": entry.name,
+                "entry": entry.says,
+            }
+            for entry in found.entries
+        ]
+        kind, name = found.about
+        show_json(
+            {
+                "about": {kind: name},
+                "origin": found.checkpoint.origin,
+                "size": found.checkpoint.size,
+                "entries": rows,
+            }
+        )
+        return
+    for entry in found.entries:
+        say(f"{entry.position}  {entry.name}  {entry.data.decode(errors='replace')}")
+    say(found.words())
+
+
+def postgres_roles(
+    writer: Annotated[
+        str, typer.Option("--writer", help="The role that may read, and append.")
+    ] = "reps_writer",
+    reader: Annotated[
+        str, typer.Option("--reader", help="The role that may read.")
+    ] = "reps_reader",
+    apply: Annotated[
+        str | None,
+        typer.Option(
+            "--apply", metavar="URL", help="Run it there, as the owner of the tables, instead."
+        ),
+    ] = None,
+) -> None:
+    """Print the SQL by which PostgreSQL lets a writer only append, and a reader only read."""
+    with failing():
+        if apply is None:
+            typer.echo(roles_sql(writer, reader), nl=False)
+            return
+        apply_roles(apply, writer, reader)
+    complain(f"{writer} may append and read, {reader} may read; grant them to who logs in")

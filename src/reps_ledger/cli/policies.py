@@ -1,0 +1,414 @@
+"""Explanations and audits of decisions, as JSON and in words; the command audit.
+
+The commands that judge: policy check, evaluate, explain.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reps_ledger.cli.options import (
+    REFUSED,
+    AsJson,
+    At,
+    KnownAt,
+    Target,
+    Zone,
+    failing,
+    known_at,
+    opened,
+    own_facts,
+    valid_at,
+)
+from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.rules.phrases import place
+from reps_ledger.domain.time import zone_of
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies import Policy, Verdict, digest, load, warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.views.explain import Admission, Explanation, Link
+
+    Told = Callable[[Verdict], dict[str, Any]]
+
+__all__ = [
+    "PolicyOption",
+    "audit_command",
+    "policy_named",
+    "register_judging",
+    "show_explanation",
+    "told",
+]
+
+
+def show_explanation(found: Explanation, told: Told, *, as_json: bool) -> None:
+    """Show an explanation.
+
+    Args:
+        found: which.
+        told: gives a verdict as plain values.
+        as_json: as JSON, or in words.
+    """
+    if not as_json:
+        _say(found.words())
+        return
+    show_json(
+        {
+            "member": found.member,
+            "about": found.about,
+            "subject": found.subject,
+            "holds": found.holds,
+            "statement": found.statement,
+            "valid_at": found.valid_at,
+            "known_at": found.known_at,
+            "charter": found.charter,
+            "verdict": None if found.verdict is None else told(found.verdict),
+            "omitted": found.omitted,
+            "chain": [_link(link, told) for link in found.links],
+        }
+    )
+
+
+def _say(words: str) -> None:
+    for line in words.splitlines():
+        say(line)
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    more = {"on_behalf_of": entry.on_behalf_of, "source": entry.source}
+    return entry_row(entry) | more
+
+
+def _link(link: Link, told: Told) -> dict[str, Any]:
+    return {
+        "words": link.words,
+        "said": link.said,
+        "recorded": _entry(link.entry),
+        "reads": None if link.reads is None else _entry(link.reads),
+        "known": link.known,
+        "charter": link.charter,
+        "authority": link.authority,
+        "admission": None if link.admission is None else _admission(link.admission, told),
+        "amended": [_entry(each) for each in link.amended],
+    }
+
+
+def _admission(admission: Admission, told: Told) -> dict[str, Any]:
+    return {
+        "clause": admission.clause,
+        "says": admission.says,
+        "held": admission.held,
+        "excepted": admission.excepted,
+        "waived_in": admission.waived_in,
+        "waiver": admission.waiver,
+        "verdict": None if admission.verdict is None else told(admission.verdict),
+    }
+
+
+def audit_command(told: Told) -> Callable[..., None]:
+    """Return the command that audits a decision."""
+
+    def audit(
+        review: Annotated[str, typer.Argument(help="The review's identifier.")],
+        ledger: Target,
+        zone: Zone = "UTC",
+        as_json: AsJson = False,
+    ) -> None:
+        """Say what a decision went by, as it stood then, and whether it would differ now."""
+        with opened(ledger, zone) as open_ledger:
+            found = open_ledger.audit_decision(review)
+        if not as_json:
+            _say(found.words())
+            return
+        replayed = found.replayed
+        show_json(
+            {
+                "review": found.review,
+                "member": found.member,
+                "decided": found.decided,
+                "reason": found.reason,
+                "by": found.by,
+                "decision": _entry(found.decision),
+                "at": found.at,
+                "basis": found.basis,
+                "recommended": None if replayed is None else replayed.recommended,
+                "reproduced": None if replayed is None else replayed.reproduced,
+                "followed": None if replayed is None else replayed.followed,
+                "replayed": None if replayed is None else told(replayed.verdict),
+                "evidence": [
+                    {**_link(each.link, told), "since": [_entry(e) for e in each.since]}
+                    for each in found.evidence
+                ],
+                "learned": [_link(link, told) for link in found.learned],
+                "now": None if found.now is None else told(found.now),
+                "would_differ": found.would_differ,
+            }
+        )
+
+    return audit
+
+
+PolicyOption = Annotated[
+    str, typer.Argument(help="A policy's file (TOML or JSON), or its name in the charter in force.")
+]
+
+
+def register_judging(app: typer.Typer) -> None:
+    """Add the commands that judge."""
+    policies = typer.Typer(no_args_is_help=True, help="Policies as documents.")
+    policies.command(epilog="Example: reps-ledger policy check activity.toml")(check)
+    app.add_typer(policies, name="policy")
+    app.command(
+        epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01"
+    )(evaluate)
+    app.command(epilog="Example: reps-ledger explain ana -l reps.db --at 2018-10-01")(explain)
+    app.command("audit", epilog="Example: reps-ledger audit activity/2018-10-01/ana -l reps.db")(
+        audit_command(told)
+    )
+
+
+def policy_named(name: str) -> Policy | str:
+    """Return the policy in a file of that name, or the name itself for the charter's.
+
+    Raises:
+        NotFound: it is the name of a file, and there is none.
+        InvalidPolicy: what the file says makes no sense.
+    """
+    file = Path(name)
+    if file.is_file() or file.suffix.lower() in {".toml", ".json"}:
+        return load(name)
+    return name
+
+
+def check(
+    file: Annotated[str, typer.Argument(help="The policy: TOML, or JSON.")],
+    as_json: AsJson = False,
+) -> None:
+    """Read a policy, say it in words, and warn of cases that have no effect."""
+    with failing():
+        policy = load(file)
+        found = warnings(policy)
+        unknown = unknown_facts(policy)
+    if as_json:
+        show_json(
+            {
+                "policy": policy.name,
+                "version": policy.version,
+                "digest": digest(policy),
+                "words": policy.words(),
+                "outcomes": policy.outcomes,
+                "warnings": [{"case": each.case, "words": each.words} for each in found],
+                "unknown_facts": unknown,
+            }
+        )
+    else:
+        say(policy.words())
+        say(f"digest {digest(policy)}")
+        for each in (*found, *unknown):
+            complain(f"warning: {each}")
+    if found or unknown:
+        raise typer.Exit(REFUSED)
+
+
+def unknown_facts(policy: Policy) -> tuple[str, ...]:
+    """Say which facts or fields a policy asks for that are not known here."""
+    try:
+        policy.check(Registry((*BUILT_IN, *own_facts())))
+    except InvalidPolicy as error:
+        return (str(error),)
+    return ()
+
+
+def evaluate(
+    policy: PolicyOption,
+    ledger: Target,
+    member: Annotated[
+        str | None, typer.Argument(help="Whom, or which community; without it, all, counted.")
+    ] = None,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Evaluate a policy of one member, with reasons, or of everyone."""
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        found = view.policy(policy_named(policy))
+        if member is not None:
+            if found.of == "member" and not any(True for _ in view.history(member)):
+                complain(f"note: nothing is known of {member} then")
+            _show_verdict(view.evaluate(found, member), as_json=as_json)
+            return
+        counts: Counter[str] = Counter()
+        rows: list[dict[str, Any]] = []
+        for verdict in view.evaluate_all(found):
+            counts[verdict.outcome] += 1
+            if as_json:
+                rows.append({"member": verdict.member, "outcome": verdict.outcome})
+    if as_json:
+        show_json({"counts": counts, "verdicts": rows})
+        return
+    ordered = [outcome for outcome in found.outcomes if outcome in counts]
+    show_table(found.name, ("outcome", "members"), [(name, counts[name]) for name in ordered])
+
+
+def _show_verdict(verdict: Verdict, *, as_json: bool) -> None:
+    if as_json:
+        show_json(told(verdict))
+        return
+    say(verdict.words())
+    for outcome in _better(verdict):
+        for way in verdict.shortfalls(outcome):
+            say(f"  for {outcome}: {way}")
+
+
+def _better(verdict: Verdict) -> tuple[str, ...]:
+    """Return the next better outcome, if there is one."""
+    scale = verdict.policy.scale
+    if not scale or verdict.outcome == scale[0]:
+        return ()
+    return (scale[scale.index(verdict.outcome) - 1],)
+
+
+def told(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain values."""
+    return {
+        "policy": verdict.policy.name,
+        "version": verdict.policy.version,
+        "digest": digest(verdict.policy),
+        "member": verdict.member,
+        "at": verdict.at,
+        "known_at": verdict.known_at,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "case": verdict.case,
+        "findings": [
+            {
+                "condition": found.condition.words(),
+                "holds": found.holds,
+                "value": _plain(found.value),
+                "threshold": _plain(found.threshold),
+                "entries": found.entries,
+            }
+            for found in verdict.findings
+        ],
+        "lapses_at": verdict.lapses_at,
+        "lapses_to": verdict.lapses_to,
+        "shortfalls": {
+            outcome: [
+                {
+                    "words": way.words(),
+                    "by": way.by,
+                    "needs": [
+                        {
+                            "condition": need.condition.words(),
+                            "wanted": need.wanted,
+                            "missing": _plain(need.missing),
+                            "on": need.on,
+                        }
+                        for need in way.needs
+                    ],
+                }
+                for way in verdict.shortfalls(outcome)
+            ]
+            for outcome in _better(verdict)
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return str(value) if not hasattr(value, "isoformat") else value
+
+
+def explain(
+    member: Annotated[str, typer.Argument(help="Whom.")],
+    ledger: Target,
+    role: Annotated[
+        str | None, typer.Option("--role", help="The chain of entries behind this role.")
+    ] = None,
+    community: Annotated[
+        str | None, typer.Option("--community", help="Where: for --role and --membership.")
+    ] = None,
+    standing: Annotated[
+        bool, typer.Option("--standing", help="The chain of entries behind their standing.")
+    ] = False,
+    vouches: Annotated[
+        bool, typer.Option("--vouches", help="The chain of entries behind their vouches.")
+    ] = False,
+    membership: Annotated[
+        bool, typer.Option("--membership", help="The chain behind whether they are a member.")
+    ] = False,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Explain a role, a standing, vouches or a membership; without an option, say it in short.
+
+    For each entry: who recorded it and for whom, under which charter, how that let it be by
+    what was known then, and what corrected it since.
+    """
+    asked = {"standing": standing, "vouches": vouches, "membership": membership}
+    about = [name for name, wanted in asked.items() if wanted] + ([] if role is None else ["role"])
+    if len(about) > 1:
+        raise typer.BadParameter(f"explain one thing at a time, not {' and '.join(about)}")
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        if about:
+            found = view.explain(member, about[0], role=role, community=community)
+            show_explanation(found, told, as_json=as_json)
+            return
+        person = view.member(member)
+        if not person.history:
+            complain(f"{member}: nothing is known of them then")
+            raise typer.Exit(REFUSED)
+        stands, charter = person.membership, view.charter
+        version = None if charter is None else f"{charter.name}, version {charter.version}"
+        verdict = stands.verdict
+        if as_json:
+            show_json(
+                {
+                    "member": person.member,
+                    "standing": stands.standing,
+                    "since": stands.since,
+                    "counts_as_member": view.is_member(member),
+                    "charter": version,
+                    "verdict": None if verdict is None else told(verdict),
+                    "roles": person.roles.ever,
+                    "vouches": person.vouches.received,
+                    "vouch_level": person.vouch_level,
+                }
+            )
+            return
+        in_zone = zone_of(zone)
+        if verdict is None:
+            last = day(stands.last_activity, in_zone) or "never"
+            say(
+                f"{person.member} is {stands.standing or 'no member'} since "
+                f"{day(stands.since, in_zone) or 'never'}, by the default rule: an act "
+                f"within the last 12 months, or leave (last act: {last})"
+            )
+        else:
+            _show_verdict(verdict, as_json=False)
+        say(f"Charter in force: {version or 'none'}")
+        level = f", level {person.vouch_level}" if person.vouch_level else ""
+        say(f"Vouched for by {len(person.vouches.received)}{level}")
+        show_table(
+            "Roles",
+            ("role", "from", "to", "given by", "why", "how it ended", "why"),
+            [
+                (place(h.role, h.community), h.start, h.end, h.by, h.reason, h.how, h.end_reason)
+                for h in person.roles.ever
+            ],
+            in_zone,
+        )

@@ -1,0 +1,224 @@
+"""The commands that ask: show, roster, census, history, reconcile."""
+
+from __future__ import annotations
+
+from datetime import tzinfo
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from reps_ledger.cli.options import (
+    REFUSED,
+    AsJson,
+    At,
+    KnownAt,
+    Target,
+    Zone,
+    known_at,
+    opened,
+    valid_at,
+)
+from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
+from reps_ledger.domain.rules.phrases import place
+from reps_ledger.domain.time import zone_of
+from reps_ledger.projections import DIMENSIONS, words_for
+from reps_ledger.views import MemberView
+
+__all__ = ["register_queries"]
+
+
+def register_queries(app: typer.Typer) -> None:
+    """Add the commands that ask."""
+    app.command(epilog="Example: reps-ledger show ana -l reps.db --at 2018-10-01")(show)
+    app.command(
+        epilog="Example: reps-ledger roster -l reps.db --role mentor --community indonesia"
+    )(roster)
+    app.command(
+        epilog="Example: reps-ledger census -l reps.db --by standing --each 2016-12-31 "
+        "--each 2017-12-31"
+    )(census)
+    app.command(epilog="Example: reps-ledger history ana -l reps.db --known-at 120")(history)
+    app.command(epilog="Example: reps-ledger reconcile -l reps.db --complete-rosters")(reconcile)
+
+
+def show(
+    member: Annotated[str, typer.Argument(help="Who.")],
+    ledger: Target,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Show one member: standing, roles, vouches."""
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        person = view.member(member)
+        if not person.history:
+            complain(f"{member}: nothing is known of them then")
+            raise typer.Exit(REFUSED)
+        if as_json:
+            show_json(_member(person))
+        else:
+            _show_member(person, zone_of(zone))
+
+
+def _member(person: MemberView) -> dict[str, Any]:
+    membership = person.membership
+    return {
+        "member": person.member,
+        "is_member": membership.is_member,
+        "joined_at": membership.joined_at,
+        "kind": membership.kind,
+        "standing": membership.standing,
+        "since": membership.since,
+        "on_leave": membership.on_leave,
+        "retired_at": membership.retired_at,
+        "last_activity": membership.last_activity,
+        "spells": membership.spells,
+        "roles": person.roles.now,
+        "roles_ever": person.roles.ever,
+        "vouch_level": person.vouches.level,
+        "vouches_received": person.vouches.received,
+        "vouches_given": person.vouches.given,
+        "communities": sorted(person.belonging.communities),
+        "affiliations": sorted(person.belonging.affiliations),
+        "mentors": sorted(person.belonging.mentors),
+        "skills": person.belonging.skills,
+    }
+
+
+def _show_member(person: MemberView, zone: tzinfo) -> None:
+    membership = person.membership
+    if membership.is_member:
+        retired = f"; retired {day(membership.retired_at, zone)}" if membership.retired_at else ""
+        leave = "; on leave" if membership.on_leave else ""
+        say(
+            f"{person.member}: member since {day(membership.joined_at, zone)}, "
+            f"{membership.standing} since {day(membership.since, zone)}{leave}{retired}"
+        )
+    else:
+        say(f"{person.member}: never joined")
+    show_table(
+        "Roles",
+        ("role", "from", "to", "how it ended", "assigned by"),
+        [(place(h.role, h.community), h.start, h.end, h.how, h.by) for h in person.roles.ever],
+        zone,
+    )
+    show_table(
+        f"Vouched for by {len(person.vouches.received)}",
+        ("voucher", "since", "reason"),
+        [(v.voucher, v.at, v.reason) for v in person.vouches.received],
+        zone,
+    )
+
+
+def roster(
+    ledger: Target,
+    role: Annotated[str | None, typer.Option("--role", help="Only who holds this role.")] = None,
+    community: Annotated[
+        str | None, typer.Option("--community", help="Only who is in this community.")
+    ] = None,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """List members, with their roles and standing."""
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        rows = view.roster(role=role, community=community)
+    if as_json:
+        show_json(rows)
+        return
+    show_table(
+        f"{len(rows):,} people",
+        ("member", "roles", "since", "active", "last activity", "vouches"),
+        [(r.member, r.roles, r.since, r.active, r.last_activity, r.vouch_level) for r in rows],
+        zone_of(zone),
+    )
+
+
+def census(
+    ledger: Target,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help=f"What to count by; may be repeated: {', '.join(DIMENSIONS)}."),
+    ] = None,
+    each: Annotated[
+        list[str] | None,
+        typer.Option("--each", metavar="DATE", help="Count at this date; may be repeated."),
+    ] = None,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Count members, now or through time."""
+    names = by or []
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        dates = [moment for text in each or () if (moment := valid_at(text)) is not None]
+        rows = view.census(by=names, at=dates or None)
+    if as_json:
+        show_json(rows)
+        return
+    show_table(
+        "Members",
+        ("at", *names, "members"),
+        [(row.at, *row.group, row.members) for row in rows],
+        zone_of(zone),
+    )
+
+
+def history(
+    ledger: Target,
+    member: Annotated[str | None, typer.Argument(help="Whose; without it, everyone's.")] = None,
+    at: At = None,
+    known: KnownAt = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Tell what happened, in order: one member's life, or everyone's."""
+    with opened(ledger, zone) as open_ledger:
+        view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        found = view.history(member)
+        if as_json:
+            for entry in found:
+                typer.echo(msgspec.json.encode(entry_row(entry)).decode())
+            return
+        for entry in found:
+            who = member or str(getattr(entry.fact, "member", ""))
+            corrected = " (corrected)" if entry.is_correction else ""
+            moment = entry.occurred_at.astimezone(zone_of(zone))
+            when = entry.day or moment.isoformat(sep=" ", timespec="minutes")
+            words = words_for(entry, who, zone_of(zone))
+            say(f"{when}  {'' if member else who + ' '}{words}{corrected}")
+
+
+def reconcile(
+    ledger: Target,
+    complete_rosters: Annotated[
+        bool,
+        typer.Option(
+            "--complete-rosters", help="Also list who holds a role without being on its roster."
+        ),
+    ] = False,
+    at: At = None,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """List what does not add up: failed assertions, orphans, leave past its return."""
+    with opened(ledger, zone) as open_ledger:
+        found = open_ledger.reconcile(at=valid_at(at), complete_rosters=complete_rosters)
+    if as_json:
+        show_json(found)
+    else:
+        show_table(
+            f"{len(found):,} discrepancies",
+            ("kind", "at", "what"),
+            [(item.kind, item.at, item.words) for item in found],
+            zone_of(zone),
+        )
+    if found:
+        raise typer.Exit(REFUSED)

@@ -1,0 +1,634 @@
+"""What was read of the log while recording: the parts that rules name, folded and kept ready.
+
+It reads nothing by itself; `Memory.missing` says what to read.
+
+A replay: rules asked again of a history that was recorded already.
+
+Contradictions: what an entry would make illegal of what was recorded before it.
+
+A world: what recording depends on, and the judgement of what is to be recorded.
+
+Each new entry is judged against the history around its own ``occurred_at``; what it would
+contradict later counts too. Who is the same person as whom has no date: what is said under a
+merged-away name is refused, whenever it happened. Governance is asked last, and of nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+from attrs import define, evolve, field, frozen
+from msgspec.structs import replace
+
+from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
+from reps_ledger.domain.entries import (
+    LEDGER_WIDE,
+    Entry,
+    entry_tag,
+    ledger_tag,
+    people_in,
+    subject_tags,
+    unique,
+)
+from reps_ledger.domain.facts import (
+    EntryCorrected,
+    EntryRetracted,
+    Fact,
+    MembersMerged,
+    MembersUnmerged,
+    Registry,
+    RoleAsserted,
+    RoleAssigned,
+)
+from reps_ledger.domain.rules.builtin import SEAT, Rulebook, seat_names
+from reps_ledger.domain.rules.charters import Act, ActAsRead
+from reps_ledger.domain.rules.folds import LIFE, TARGET
+from reps_ledger.domain.rules.parts import Part, Parts, Rule, Source
+from reps_ledger.domain.rules.phrases import refuse
+from reps_ledger.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+
+__all__ = ["Held", "Memory", "Replay", "World", "contradictions"]
+
+S = TypeVar("S")
+_Order = tuple[Any, int]
+
+
+@define
+class Held:
+    """A part as held: what stands of it in effective order, and the state after all of it."""
+
+    entries: list[Entry]
+    state: Any
+    key: str
+    plain: bool  # of one source, and nothing in it was amended or renamed
+
+    def extend(self, part: Part[Any], entry: Entry) -> bool:
+        """Take a newer entry; say False where the part must be folded anew."""
+        if not self.plain or (self.entries and self.entries[-1].order > entry.order):
+            return False
+        self.entries.append(entry)
+        self.state = part.machine.evolve(self.state, entry, self.key)
+        return True
+
+    def ends_by(self, order: _Order) -> bool:
+        """Whether nothing in it comes after that place in effective order."""
+        return not self.entries or self.entries[-1].order <= order
+
+    def state_at(self, part: Part[Any], order: _Order) -> Any:
+        """Return the state as it was at a place in effective order."""
+        return fold(part, self.key, (entry for entry in self.entries if entry.order <= order))
+
+
+def fold(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
+    """Fold what a part's machine takes of entries in effective order."""
+    state = part.machine.initial
+    for entry in entries:
+        if part.machine.takes(entry.name):
+            state = part.machine.evolve(state, entry, key)
+    return state
+
+
+@define
+class Memory:
+    """The parts of one log that are known, and how what they hold is to be read.
+
+    Attributes:
+        registry: the facts of the log.
+        amendments: all that is known to amend other entries.
+        size: entries and empty places held.
+    """
+
+    registry: Registry
+    amendments: Amendments = field(factory=Amendments)
+    size: int = 0
+    _amending: dict[str, Entry] = field(factory=dict)
+    _duplicates: dict[str, list[str]] = field(factory=dict)
+    _raw: dict[Source, list[Entry]] = field(factory=dict)
+    _held: dict[Part[Any], Held] = field(factory=dict)
+    _tagged: dict[str, list[Source]] = field(factory=dict)
+    _dependents: dict[Source, dict[Part[Any], None]] = field(factory=dict)
+
+    def missing(self, parts: Iterable[Part[Any]]) -> set[Source]:
+        """Return what must be read before these parts are known."""
+        wanted: set[Source] = set()
+        for part in parts:
+            if part not in self._held:
+                wanted.update(s for s in self.sources(part) if s not in self._raw)
+        return wanted
+
+    def sources(self, part: Part[Any]) -> list[Source]:
+        """Return the sources of a part, as far as what is known tells.
+
+        A merge leads to the duplicate's history; a correction to the entry that it corrects.
+        """
+        held = self._held.get(part)
+        if held is not None and held.plain:
+            return [part.source]
+        found = [part.source]
+        if part.machine.people and self._duplicates:
+            names = ([name, *self._duplicates.get(name, ())] for name in part.names)
+            found = [part.machine.part(*each).source for each in product(*names)]
+        for source in found:  # grows while it is walked
+            raw = self._raw.get(source)
+            if raw and self._amending:
+                found += [s for s in _corrected(raw) if s not in found]
+        return found
+
+    def load(self, read: dict[Source, list[Entry]]) -> None:
+        """Take what was read from the log."""
+        amending: dict[str, Entry] = {}
+        for source, entries in read.items():
+            if source not in self._raw:
+                self._tagged.setdefault(source.tag, []).append(source)
+            self._raw[source] = entries
+            self.size += 1 + len(entries)
+            amending.update({entry.id: entry for entry in entries if entry.name in AMENDING})
+        if not amending.keys() <= self._amending.keys():
+            self._amend(amending)
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry that will be appended."""
+        name = entry.name
+        for tag in entry.tags:
+            for source in self._tagged.get(tag, ()):
+                if source.types is not None and name not in source.types:
+                    continue
+                self._raw[source].append(entry)
+                self.size += 1
+                if name in AMENDING:
+                    continue  # anything may read differently: see below
+                for part in self._dependents.get(source, ()):
+                    held = self._held.get(part)
+                    if held is not None and not held.extend(part, entry):
+                        del self._held[part]  # folded anew when it is needed next
+        if name in AMENDING:
+            self._amend({entry.id: entry})
+
+    def with_amendment(self, entry: Entry) -> Amendments:
+        """Return how all would be read if an entry were recorded too."""
+        if entry.name not in AMENDING:
+            return self.amendments
+        return Amendments.among([*self._amending.values(), entry])
+
+    def state(self, part: Part[S]) -> S | None:
+        """Return the state after all of a part, or None while it is not known."""
+        held = self.held(part)
+        return None if held is None else held.state
+
+    def held(self, part: Part[Any]) -> Held | None:
+        """Return a part, folded; None while its sources are not known."""
+        held = self._held.get(part)
+        if held is not None:
+            return held
+        sources = self.sources(part)
+        if any(source not in self._raw for source in sources):
+            return None
+        raw = self.raw(sources)
+        key = part.key_by(self.amendments.readings)
+        plain = len(sources) == 1 and not self._touched(raw.values())
+        entries = (
+            sorted(raw.values(), key=lambda entry: entry.order)
+            if plain
+            else self._resolved(part, raw)
+        )
+        held = self._held[part] = Held(entries, fold(part, key, entries), key, plain)
+        for source in sources:
+            self._dependents.setdefault(source, {})[part] = None
+        return held
+
+    def raw(self, sources: Iterable[Source]) -> dict[str, Entry]:
+        """Return the entries of sources as recorded, by id."""
+        return {entry.id: entry for source in sources for entry in self._raw[source]}
+
+    def target(self, entry_id: str) -> Entry | None:
+        """Return the entry that a correction is about, as recorded, or None."""
+        raw = self._raw.get(Source(entry_tag(entry_id)), ())
+        return next((entry for entry in raw if entry.id == entry_id), None)
+
+    def _amend(self, amending: dict[str, Entry]) -> None:
+        self._amending |= amending
+        self.amendments = Amendments.among(self._amending.values())
+        self._duplicates = {}
+        for duplicate, kept in self.amendments.aliases.items():
+            self._duplicates.setdefault(kept, []).append(duplicate)
+        self._held.clear()  # anything may read differently now
+
+    def _touched(self, entries: Iterable[Entry]) -> bool:
+        """Whether any entry amends, or names somebody under a merged-away name."""
+        if not self._amending:
+            return False
+        aliases = self.amendments.aliases
+        return any(
+            entry.name in AMENDING
+            or any(person in aliases for person in people_in(entry.fact, self.registry))
+            for entry in entries
+        )
+
+    def _resolved(self, part: Part[Any], raw: dict[str, Entry]) -> list[Entry]:
+        standing = resolve(raw.values(), self.registry, self.amendments)
+        if part.machine.retractions:
+            void = self.amendments.retracted
+            standing += [
+                entry
+                for entry in raw.values()
+                if isinstance(entry.fact, EntryRetracted) and entry.id not in void
+            ]
+            standing.sort(key=lambda entry: entry.order)
+        return standing
+
+
+def _corrected(raw: Sequence[Entry]) -> Iterator[Source]:
+    """Yield where to find the entries that are corrected here but recorded elsewhere."""
+    here = {entry.id for entry in raw}
+    for entry in raw:
+        if isinstance(entry.fact, EntryCorrected) and entry.fact.target not in here:
+            yield Source(entry_tag(entry.fact.target))
+
+
+@define
+class Replay:
+    """The states of parts as a history goes by, entry after entry in effective order.
+
+    Attributes:
+        rules: by which each entry is judged.
+        readings: id of a corrected entry to that of the correction in its place, for parts
+            that are about an entry.
+        states: of the parts met so far; any other is as it was initially.
+    """
+
+    rules: Rulebook
+    readings: Mapping[str, str] = field(factory=dict)
+    states: dict[Part[Any], Any] = field(factory=dict)
+
+    def state(self, part: Part[S]) -> S:
+        """Return a part's state so far."""
+        found: S = self.states.get(part, part.machine.initial)
+        return found
+
+    def judge(self, entry: Entry) -> Iterator[Refusal]:
+        """Yield what rules say of an entry where the history stands."""
+        for rule in self.rules.of(entry.fact):
+            yield from rule.judge(
+                entry, *(self.state(part) for part in rule.parts(entry.fact, self))
+            )
+
+    def take(self, entry: Entry, parts: Iterable[Part[Any]]) -> None:
+        """Let parts take an entry."""
+        for part in parts:
+            if part.machine.takes(entry.name):
+                key = part.key_by(self.readings)
+                self.states[part] = part.machine.evolve(self.state(part), entry, key)
+
+
+def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) -> list[Refusal]:
+    """Replay the parts with and without an entry; what only its presence breaks is why not.
+
+    Args:
+        entry: what would be recorded.
+        asked: the parts that the rules ask for to judge it.
+        memory: which holds them.
+        rules: by which they are replayed.
+    """
+    # Each once: two rules may name the same part, which must take an entry only once.
+    parts = {p for p in asked if not p.machine.retractions}
+    raw = memory.raw(source for p in parts for source in memory.sources(p))
+    if isinstance(entry.fact, EntryCorrected):
+        raw |= {target.id: target for target in _correction(entry.fact, memory)}
+    amendments = memory.with_amendment(entry)
+    after = resolve([*raw.values(), entry], memory.registry, amendments)
+    before = [e for e in after if e.id != entry.id]
+    readings = amendments.readings
+    allowed = {(e.id, r.code) for e, r in _violations(before, parts, Replay(rules, readings))}
+    found = []
+    for violator, refusal in _violations(after, parts, Replay(rules, readings)):
+        if violator.id == entry.id:
+            found.append(refusal)
+        elif (violator.id, refusal.code) not in allowed:
+            found.append(
+                Refusal(
+                    code="contradicts_later",
+                    words=f"it would contradict a later entry: {refusal.words}",
+                    entries=(violator.id,),
+                )
+            )
+    return found
+
+
+def _correction(correction: EntryCorrected, memory: Memory) -> Iterator[Entry]:
+    """Yield what a correction is about, back to the entry in whose place it stands."""
+    fact: Fact = correction
+    while isinstance(fact, EntryCorrected):
+        target = memory.target(fact.target)
+        assert target is not None, "a correction's target is looked up first"  # noqa: S101
+        yield target
+        fact = target.fact
+
+
+def _violations(
+    history: Sequence[Entry], parts: Collection[Part[Any]], replay: Replay
+) -> Iterator[tuple[Entry, Refusal]]:
+    for entry in history:
+        for refusal in replay.judge(entry):
+            yield entry, refusal
+        replay.take(entry, parts)
+
+
+_PLANS = 2_000
+_CORRECTIONS = EntryRetracted | EntryCorrected
+_MERGES = MembersMerged | MembersUnmerged
+
+
+class _Plan(msgspec.Struct, frozen=True, gc=False):
+    """The rules that judge a fact, each with its parts; and all of these parts."""
+
+    fact: Fact
+    steps: tuple[tuple[Rule, Parts], ...]
+    parts: Parts
+
+
+@define
+class World:
+    """What is known of a log while recording in it.
+
+    Attributes:
+        memory: what was read, and what is about to be appended.
+        rules: the rules in force.
+        leant: parts that judgements rested on and that may not be named again once more is
+            known. Whoever records clears it.
+    """
+
+    memory: Memory
+    rules: Rulebook
+    leant: set[Part[Any]] = field(factory=set)
+    _plans: dict[int, _Plan] = field(factory=dict)
+
+    def state(self, part: Part[S]) -> S | None:
+        """Return the state after all of a part, or None while it is not known."""
+        return self.memory.state(part)
+
+    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
+        """Return what stands of a part, in effective order, or None while it is not known."""
+        held = self.memory.held(part)
+        if held is None:
+            return None
+        return tuple([entry for entry in held.entries if self._is_of(part, entry, held)])
+
+    def recorded(self, entry_id: str) -> Entry | None:
+        """Return an entry as it was recorded, or None while it is not known."""
+        return self.memory.target(entry_id)
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """Ids of entries that were corrected to those of the corrections in their places."""
+        return self.memory.amendments.readings
+
+    def parts(self, act: Act) -> Parts:
+        """Name what recording an act depends on, as far as what is known tells."""
+        return (*self.asked(act.fact), *self._governing(act))
+
+    def lacks(self, act: Act) -> bool:
+        """Whether more must be read before an act is judged, by what became known since."""
+        return self.rules.led and bool(self.memory.missing(self._led(act)))
+
+    def _led(self, act: Act) -> Parts:
+        """Name the parts that depend on what is known."""
+        return self.parts(act) if self.rules.dynamic else self._governing(act)
+
+    def _governing(self, act: Act) -> Parts:
+        """Name what governance asks for."""
+        governance = self.rules.governance
+        if governance is None:
+            return ()
+        fact = self._as_read(act.fact)
+        if fact is not act.fact:
+            act = ActAsRead(fact, act.by, act.on_behalf_of)
+        return governance.parts(act, self)
+
+    def asked(self, fact: Fact) -> Parts:
+        """Name what the rules ask for; governance may ask for more."""
+        parts = self._plan(fact).parts
+        read: Any = self._as_read(fact)
+        if isinstance(read, EntryCorrected):
+            return (*parts, *self._plan(read.replacement).parts)
+        return parts
+
+    def _plan(self, fact: Fact) -> _Plan:
+        """Return the rules that judge a fact, and their parts; asked several times a recording."""
+        kept = self._plans.get(id(fact))
+        if kept is not None and kept.fact is fact:
+            return kept
+        rules = self.rules.of(fact)
+        steps = tuple([(rule, rule.parts(fact, self)) for rule in rules])
+        parts: Parts = sum((parts for _, parts in steps), ())
+        others = self._others(fact, parts)
+        if others:
+            steps = (*steps, (_NO_RULE, others))
+            parts += others
+        plan = _Plan(fact, steps, parts)
+        if not any(rule.dynamic for rule in rules):
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            self._plans[id(fact)] = plan
+        return plan
+
+    def _others(self, fact: Fact, asked: Parts) -> Parts:
+        """Name the lives of those whom no rule asks for: they may have been merged away."""
+        if isinstance(fact, RoleAsserted):
+            return ()  # a roster's claim is never refused
+        lives = [LIFE.part(person) for person in people_in(fact, self.memory.registry)]
+        return tuple([life for life in lives if life not in asked])
+
+    def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
+        """Return the tags under which the log is to find a fact."""
+        return unique([*self._tags(fact), entry_tag(entry_id)])
+
+    def _tags(self, fact: Fact) -> list[str]:
+        registry = self.memory.registry
+        name = registry.of(fact).kind.name
+        found = subject_tags(fact, registry)
+        # Not by what governance asks for: that it was looked at makes it no part of that.
+        found += [part.source.tag for part in self.asked(fact) if part.machine.takes(name)]
+        if isinstance(fact, RoleAssigned):
+            found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
+        if name in AMENDING or name in LEDGER_WIDE:
+            found.append(ledger_tag(name))
+        if isinstance(fact, _CORRECTIONS):
+            target = self.memory.target(fact.target)
+            if target is not None:
+                found += target.tags
+        if isinstance(fact, EntryCorrected):
+            found += self._tags(fact.replacement)
+        return found
+
+    def judge(self, entry: Entry) -> list[Refusal]:
+        """Return every reason why an entry may not be recorded."""
+        fact = entry.fact
+        led: Parts = ()
+        if self.rules.led:
+            led = self._led(entry)
+            self.leant.update(led)
+        if isinstance(fact, _CORRECTIONS):
+            return self._judge_correction(entry, led)
+        refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
+        if not refusals:
+            refusals = self._judge_by_rules(entry)
+            refusals += self._governed(entry, led, entry.order)
+        return refusals
+
+    def _judge_by_rules(self, entry: Entry) -> list[Refusal]:
+        fact = entry.fact
+        refusals: list[Refusal] = []
+        late = False
+        order = entry.order
+        for rule, parts in self._plan(fact).steps:
+            states = []
+            for part in parts:
+                held = self.memory.held(part)
+                assert held is not None, "recording loads every part before it judges"  # noqa: S101
+                if held.ends_by(order) or isinstance(fact, _MERGES):
+                    states.append(held.state)
+                    continue
+                states.append(held.state_at(part, order))
+                late = late or part.machine.takes(entry.name)
+            refusals += rule.judge(entry, *states)
+        if isinstance(fact, MembersUnmerged):
+            refusals += self._not_merged(fact)
+        if late and not refusals:
+            refusals = self._contradicted(entry)
+        return refusals
+
+    def add(self, entry: Entry) -> None:
+        """Take an entry that will be appended, so that the next one is judged after it."""
+        self.memory.add(entry)
+
+    def _merged_away(self, fact: Fact) -> list[Refusal]:
+        if isinstance(fact, MembersUnmerged | RoleAsserted):
+            return []
+        amendments = self.memory.amendments
+        return [
+            refuse(
+                "merged_away",
+                f"{person} was found to be {amendments.aliases[person]}; "
+                f"record it of {amendments.aliases[person]}",
+                amendments.merges[person],
+            )
+            for person in dict.fromkeys(people_in(fact, self.memory.registry))
+            if person in amendments.aliases
+        ]
+
+    def _not_merged(self, fact: MembersUnmerged) -> list[Refusal]:
+        merge = self.memory.amendments.merges.get(fact.duplicate)
+        merged: Any = None if merge is None else merge.fact
+        if isinstance(merged, EntryCorrected):
+            merged = merged.replacement
+        if merged is not None and merged.member == fact.member:
+            return []
+        return [refuse("not_merged", f"{fact.duplicate} is not merged into {fact.member}")]
+
+    def _judge_correction(self, entry: Entry, led: Parts) -> list[Refusal]:
+        fact: Any = entry.fact
+        target = self.memory.target(fact.target)
+        if target is None:
+            return [refuse("no_entry", f"there is no entry {fact.target}")]
+        standing = self.state(TARGET.part(fact.target))
+        if standing is None:
+            return [
+                refuse(
+                    "not_standing",
+                    f"entry {fact.target} was retracted or corrected before; "
+                    "retract or correct what stands in its place",
+                    target,
+                )
+            ]
+        refusals = self._judge_change(entry, target)
+        refusals += self._governed(entry, led, (entry.occurred_at, standing.origin))
+        return refusals
+
+    def _judge_change(self, entry: Entry, target: Entry) -> list[Refusal]:
+        fact: Any = entry.fact
+        if isinstance(fact, EntryRetracted):
+            return []
+        if isinstance(target.fact, EntryRetracted):
+            return [refuse("no_fact", f"entry {fact.target} is a retraction; retract it", target)]
+        if isinstance(fact.replacement, _MERGES):
+            return _same_person(fact.replacement)
+        return self._contradicted(entry)
+
+    def _contradicted(self, entry: Entry) -> list[Refusal]:
+        return contradictions(entry, self.asked(entry.fact), self.memory, self.rules)
+
+    def _governed(self, entry: Entry, led: Parts, place: tuple[Any, int]) -> Iterable[Refusal]:
+        governance = self.rules.governance
+        if governance is None:
+            return ()
+        asked = self.asked(entry.fact)
+        fact = self._as_read(entry.fact)
+        if fact is not entry.fact:
+            entry = replace(entry, fact=fact)
+        return governance.judge(entry, _Place(self, (*led, *asked), place))
+
+    def _as_read(self, fact: Fact) -> Fact:
+        """Return a fact as it will be read: what a correction says in its place may name anybody.
+
+        Other facts are refused where they name somebody merged away.
+        """
+        amendments = self.memory.amendments
+        if not isinstance(fact, EntryCorrected) or not amendments.aliases:
+            return fact
+        replacement = amendments.renamed(fact.replacement, self.memory.registry)
+        return fact if replacement is fact.replacement else evolve(fact, replacement=replacement)
+
+    def _is_of(self, part: Part[Any], entry: Entry, held: Held) -> bool:
+        """Whether an entry, as it is read now, is of a part under whose tag it was found."""
+        if not part.machine.takes(entry.name):
+            return False
+        if part.machine.people:
+            named = {*people_in(entry.fact, self.memory.registry)}
+            return named.difference(self.memory.amendments.aliases).issuperset(part.names)
+        # A correction is found where its target was, also where it says something else now.
+        return held.plain or part.source.tag in (entry_tag(part.key), *self._tags(entry.fact))
+
+
+@frozen
+class _Place:
+    """What is known around an entry's place in effective order: see `Surroundings`."""
+
+    world: World
+    named: Parts  # what nobody may change until the entry is appended
+    place: tuple[Any, int]
+
+    def state(self, part: Part[S]) -> S | None:
+        """Return a part's state at the place, or None where the part was not named."""
+        held = self.world.memory.held(part) if part in self.named else None
+        if held is None:
+            return None
+        found: S = held.state if held.ends_by(self.place) else held.state_at(part, self.place)
+        return found
+
+    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
+        """Return what stands of a part, later too, or None where the part was not named."""
+        return self.world.entries(part) if part in self.named else None
+
+    def recorded(self, entry_id: str) -> Entry | None:
+        """Return an entry as it was recorded, or None while it is not known."""
+        return self.world.memory.target(entry_id)
+
+    @property
+    def readings(self) -> Mapping[str, str]:
+        """Ids of entries that were corrected to those of the corrections in their places."""
+        return self.world.readings
+
+
+_NO_RULE = Rule(name="")
+
+
+def _same_person(fact: MembersMerged | MembersUnmerged) -> list[Refusal]:
+    if fact.member != fact.duplicate:
+        return []
+    return [refuse("same_person", f"{fact.member} cannot be merged with themselves")]

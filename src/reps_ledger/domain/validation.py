@@ -1,0 +1,268 @@
+"""The limits of what a ledger accepts. Past them, input is refused with ``TooLarge``.
+
+Validators and metadata for the fields of facts. Each error names the class and the field.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from reps_ledger.errors import InvalidFact, InvalidTime, TooLarge
+
+if TYPE_CHECKING:
+    from attrs import Attribute
+    from typing_extensions import TypeIs
+
+__all__ = [
+    "DAY_END",
+    "DAY_START",
+    "MAX_BATCH",
+    "MAX_DEPTH",
+    "MAX_DOCUMENT",
+    "MAX_ENTRY_BYTES",
+    "MAX_ITEMS",
+    "MAX_NAME",
+    "MAX_ROW_BYTES",
+    "MAX_TEXT",
+    "PERSON",
+    "PERSONAL",
+    "check_name",
+    "check_text",
+    "is_amount",
+    "is_count",
+    "is_document",
+    "is_flag",
+    "is_moment",
+    "is_name",
+    "is_name_or_none",
+    "is_names",
+    "is_reason",
+    "is_text",
+    "is_text_or_none",
+    "listed",
+    "moment",
+    "one_of",
+]
+
+MAX_NAME: Final = 200
+"""Characters in an identifier: a member, role, community, actor, command id …"""
+
+MAX_TEXT: Final = 10_000
+"""Characters in free text: a reason, a link, an answer …"""
+
+MAX_DOCUMENT: Final = 100_000
+"""Characters in a charter's document."""
+
+MAX_ITEMS: Final = 1_000
+"""Items in a list: areas, references, evidence …"""
+
+MAX_DEPTH: Final = 32
+"""Levels of nesting in a document or a row."""
+
+MAX_ENTRY_BYTES: Final = 1024 * 1024
+"""Bytes of one entry as stored."""
+
+MAX_ROW_BYTES: Final = 2 * 1024 * 1024
+"""Bytes of one line of an imported file: enough for any entry, however it is escaped."""
+
+MAX_BATCH: Final = 10_000
+"""Facts in one call of ``record_all``."""
+
+
+Metadata = Mapping[str, Any]
+
+PERSON: Final[Metadata] = MappingProxyType({"person": True})
+"""The field names a person, or several: the entry is part of their history."""
+
+PERSONAL: Final[Metadata] = MappingProxyType({"personal": True})
+"""The field holds personal text, which erasure must be able to destroy."""
+
+DAY_START: Final[Metadata] = MappingProxyType({"day": "start"})
+"""A plain date in this field means the start of that day, in the ledger's zone."""
+
+DAY_END: Final[Metadata] = MappingProxyType({"day": "end"})
+"""A plain date in this field includes the day: it means the start of the next one."""
+
+_JOINERS: Final = {0x200C: None, 0x200D: None}  # Persian and Indic names need them
+_TEXT_CONTROLS: Final = frozenset("\n\r\t")
+
+
+def _is_plain(value: object) -> TypeIs[str]:
+    # Nearly every name takes this way; what comes after it is for the error's sake.
+    return (
+        type(value) is str
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) <= MAX_NAME
+        and value[0] != " " != value[-1]
+    )
+
+
+def check_name(value: object, what: str) -> str:
+    """Return ``value`` if it may serve as an identifier.
+
+    An identifier is printable text in Unicode normal form C, without white space at its ends,
+    of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
+
+    Raises:
+        InvalidFact: it is something else; ``what`` is named.
+        TooLarge: it is too long.
+    """
+    if _is_plain(value):
+        return value
+    if not isinstance(value, str):
+        raise InvalidFact(f"{what} must be text, not {type(value).__name__}", field=what)
+    if not value:
+        raise InvalidFact(f"{what} is empty", field=what)
+    if len(value) > MAX_NAME:
+        raise TooLarge(f"{what} has {len(value)} characters; at most {MAX_NAME}", field=what)
+    if not value.translate(_JOINERS).isprintable():
+        raise InvalidFact(f"{what} has a control or invisible character: {value!a}", field=what)
+    if value[0] == " " or value[-1] == " ":
+        raise InvalidFact(f"{what} starts or ends with a space: {value!r}", field=what)
+    if not value.isascii() and not unicodedata.is_normalized("NFC", value):
+        raise InvalidFact(
+            f"{what} is not in Unicode normal form C: {value!r}; "
+            "pass it through unicodedata.normalize('NFC', …)",
+            field=what,
+        )
+    return value
+
+
+def check_text(value: object, what: str, limit: int = MAX_TEXT) -> str:
+    """Return ``value`` if it is free text that every system can store and show.
+
+    Raises:
+        InvalidFact: not text, or with a control character or a lone surrogate.
+        TooLarge: more than ``limit`` characters.
+    """
+    if not isinstance(value, str):
+        raise InvalidFact(f"{what} must be text, not {type(value).__name__}", field=what)
+    if len(value) > limit:
+        raise TooLarge(f"{what} has {len(value)} characters; at most {limit}", field=what)
+    if not value.isprintable():
+        for character in value:
+            category = unicodedata.category(character)
+            if category == "Cs" or (category == "Cc" and character not in _TEXT_CONTROLS):
+                raise InvalidFact(
+                    f"{what} has the character U+{ord(character):04X}, which is no text",
+                    field=what,
+                )
+    return value
+
+
+def _what(instance: object, attribute: Attribute[Any]) -> str:
+    return f"{type(instance).__name__}.{attribute.name}"
+
+
+def is_name(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate an identifier; see `check_name`."""
+    if not _is_plain(value):
+        check_name(value, _what(instance, attribute))
+
+
+def is_name_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate an identifier that may be absent."""
+    if value is not None and not _is_plain(value):
+        check_name(value, _what(instance, attribute))
+
+
+def is_names(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a tuple of at most ``MAX_ITEMS`` identifiers."""
+    if value == ():
+        return
+    what = _what(instance, attribute)
+    if not isinstance(value, tuple):
+        raise InvalidFact(f"{what} must be a list of names", field=what)
+    if len(value) > MAX_ITEMS:
+        raise TooLarge(f"{what} has {len(value)} items; at most {MAX_ITEMS}", field=what)
+    for item in value:
+        is_name(instance, attribute, item)
+
+
+def one_of(*options: str) -> Callable[[object, Attribute[Any], object], None]:
+    """Make a validator that takes one of these words."""
+
+    def is_one_of(instance: object, attribute: Attribute[Any], value: object) -> None:
+        if not isinstance(value, str) or value not in options:
+            what = _what(instance, attribute)
+            raise InvalidFact(
+                f"{what} must be one of {', '.join(options)}; not {value!r:.80}", field=what
+            )
+
+    return is_one_of
+
+
+def listed(value: Iterable[str]) -> tuple[str, ...]:
+    """Make a tuple of a list; what is no list is left for the validator to refuse."""
+    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
+
+
+def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate free text, which may be empty; see `check_text`."""
+    if value != "":
+        check_text(value, _what(instance, attribute))
+
+
+def is_text_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate free text that may be absent."""
+    if value is not None:
+        check_text(value, _what(instance, attribute))
+
+
+def is_reason(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a reason that must be given."""
+    what = _what(instance, attribute)
+    if not check_text(value, what).strip():
+        raise InvalidFact(f"{what} is empty; say why", field=what)
+
+
+def is_document(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a document's text."""
+    check_text(value, _what(instance, attribute), MAX_DOCUMENT)
+
+
+def is_flag(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a boolean."""
+    if value is not True and value is not False:
+        what = _what(instance, attribute)
+        raise InvalidFact(f"{what} must be true or false, not {value!r:.80}", field=what)
+
+
+def is_count(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a whole number from 0 to 2**53, or None."""
+    if value is None or (type(value) is int and 0 <= value <= 2**53):
+        return
+    what = _what(instance, attribute)
+    raise InvalidFact(f"{what} must be a whole number from 0, not {value!r:.80}", field=what)
+
+
+def is_amount(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate a finite number, or None."""
+    if value is None or (isinstance(value, float) and math.isfinite(value)):
+        return
+    what = _what(instance, attribute)
+    raise InvalidFact(f"{what} must be a finite number, not {value!r:.80}", field=what)
+
+
+def moment(value: date | None) -> datetime | None:
+    """Let a plain date stand where an instant belongs; recording turns it into one."""
+    return value  # type: ignore[return-value]  # a date only until it is recorded
+
+
+def is_moment(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Validate an aware datetime, or a date that recording will read in the ledger's zone."""
+    if value is None and attribute.default is None:
+        return
+    what = _what(instance, attribute)
+    if not isinstance(value, date):
+        raise InvalidTime(
+            f"{what} must be a datetime or date, not {type(value).__name__}", field=what
+        )
+    if isinstance(value, datetime) and value.utcoffset() is None:
+        raise InvalidTime(f"{what} is naive: {value.isoformat()}; give it a time zone", field=what)

@@ -1,0 +1,473 @@
+"""Reviews as a workflow: open them, send notices, decide, and replay decisions years later.
+
+Auditing a decision: what it went by, as it stood then, and what is known now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from attrs import field, frozen
+
+from reps_ledger.domain.entries import Entry, derived_id
+from reps_ledger.domain.facts import (
+    EntryCorrected,
+    Fact,
+    NoticeSent,
+    PolicyStated,
+    ReviewDecided,
+    ReviewOpened,
+)
+from reps_ledger.domain.rules import Source
+from reps_ledger.domain.time import zone_of
+from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
+from reps_ledger.errors import InvalidInput, NotFound, Refused
+from reps_ledger.policies.documents import digest, dumps
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.verdicts import Verdict
+from reps_ledger.views import DocketItem, DocketView, View
+from reps_ledger.views.explain import Link, Tracing, said_by
+
+if TYPE_CHECKING:
+    from reps_ledger.ledger.core import LedgerCore
+    from reps_ledger.log import Receipt
+
+__all__ = [
+    "DecisionAudit",
+    "Evidence",
+    "Replayed",
+    "audit_decision",
+    "decide",
+    "open_reviews",
+    "replay_decision",
+    "send_notices",
+    "standing_entry",
+]
+
+_BATCH: Final = 1_000
+_DONE: Final = frozenset({"review_exists", "already_stated"})
+
+
+def open_reviews(
+    ledger: LedgerCore,
+    policy: Policy | str,
+    *,
+    by: str,
+    at: date | None,
+    due: date | None,
+    outcomes: Iterable[str] | None,
+    occurred_at: date | None,
+) -> DocketView:
+    """Open reviews; see ``Ledger.open_reviews``."""
+    view = ledger.as_of(at)
+    found = view.policy(policy)
+    flagged = _flagged(found, outcomes)
+    opened_at = ledger.instant(occurred_at)
+    waiting = {item.member for item in ledger.as_of(opened_at).docket(found.name)}
+    named = digest(found)
+    if ledger.as_of().stated_policy(named) is None:
+        stated = PolicyStated(
+            policy=found.name, version=found.version, document=dumps(found, "json"), digest=named
+        )
+        _record(ledger, [stated], by, opened_at)
+    facts = (
+        ReviewOpened(
+            member=verdict.member,
+            review=_identifier(found.name, _day(view), verdict.member),
+            policy=found.name,
+            due=due,  # a date until it is recorded
+            digest=named,
+        )
+        for verdict in view.evaluate_all(found)
+        if verdict.outcome in flagged and verdict.member not in waiting
+    )
+    for batch in _batches(facts):
+        _record(ledger, batch, by, opened_at)
+    return ledger.as_of(opened_at).docket(found.name, evaluated_at=view.valid_at)
+
+
+def _flagged(policy: Policy, outcomes: Iterable[str] | None) -> frozenset[str]:
+    if policy.of != "member":
+        raise InvalidInput(f"{policy.name} is about communities; reviews are of members")
+    if outcomes is None:
+        return frozenset(policy.scale[1:] or policy.outcomes)
+    wanted = frozenset(outcomes)
+    if unknown := sorted(wanted - set(policy.outcomes)):
+        told = ", ".join(policy.outcomes)
+        raise InvalidInput(f"{policy.name} has no outcome {unknown[0]!r}; it has {told}")
+    return wanted
+
+
+def _batches(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
+    batch: list[Fact] = []
+    for fact in facts:
+        batch.append(fact)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _record(ledger: LedgerCore, facts: list[Fact], by: str, occurred_at: date) -> tuple[Entry, ...]:
+    """Record facts; those that somebody recorded meanwhile are there already."""
+    while facts:
+        try:
+            return ledger.record_all(facts, by=by, occurred_at=occurred_at).entries
+        except Refused as refused:
+            done = {r.index for r in refused.refusals if r.code in _DONE}
+            if {r.index for r in refused.refusals} != done:
+                raise
+            facts = [fact for index, fact in enumerate(facts) if index not in done]
+    return ()
+
+
+def _day(view: View) -> str:
+    return view.valid_at.astimezone(view.zone).date().isoformat()
+
+
+def _identifier(*parts: str) -> str:
+    """Make an identifier of parts: readable where it is short enough, else derived from them."""
+    text = "/".join(parts)
+    return text if len(text) <= MAX_NAME else derived_id(text, 0)
+
+
+def send_notices(
+    ledger: LedgerCore,
+    policy: Policy | str,
+    *,
+    by: str,
+    at: date | None,
+    channel: str | None,
+    occurred_at: date | None,
+) -> tuple[Entry, ...]:
+    """Record notices; see ``Ledger.send_notices``."""
+    view = ledger.as_of(at)
+    found = view.policy(policy)
+    sent_at = ledger.instant(occurred_at)
+    waiting = {(n.member, n.stage) for n in ledger.as_of().docket(found.name).notices}
+    day = _day(view)
+    facts: list[Fact] = []
+    for verdict in view.evaluate_all(found):
+        plan = found.notice_for(verdict.outcome)
+        if plan is None or (verdict.member, plan.stage) in waiting:
+            continue
+        name = _identifier(found.name, plan.stage, day, verdict.member)
+        if _was_sent(ledger, name):
+            continue
+        width = plan.answer_within
+        facts.append(
+            NoticeSent(
+                member=verdict.member,
+                notice=name,
+                stage=plan.stage,
+                policy=found.name,
+                channel=channel,
+                deadline=None if width is None else width.after(sent_at, ledger.zone),
+            )
+        )
+    recorded: list[Entry] = []
+    for batch in _batches(facts):
+        recorded += ledger.record_all(batch, by=by, occurred_at=sent_at).entries
+    return tuple(recorded)
+
+
+def _was_sent(ledger: LedgerCore, notice: str) -> bool:
+    return bool(ledger.found(Source(f"notice:{notice}", frozenset({"notice.sent"}))))
+
+
+def decide(
+    ledger: LedgerCore,
+    review: str | DocketItem,
+    outcome: str,
+    reason: str,
+    *,
+    by: str,
+    occurred_at: date | None,
+    on_behalf_of: str | None,
+) -> Receipt:
+    """Decide a review; see ``Ledger.decide``."""
+    at = ledger.instant(occurred_at)
+    if isinstance(review, DocketItem):
+        name, member, verdict = review.review, review.member, review.verdict
+    else:
+        name = review
+        opened = standing_entry(ledger, name, ReviewOpened)
+        member = opened.fact.member
+        view = ledger.as_of(at)
+        policy = view.words_of(opened.fact)
+        verdict = None if policy is None else view.evaluate(policy, member)
+    if not reason.strip():
+        raise InvalidInput("a decision needs a reason", field="reason")
+    if verdict is not None and outcome not in verdict.policy.outcomes:
+        told = ", ".join(verdict.policy.outcomes)
+        words = f"{verdict.policy.name} has no outcome {outcome!r}; it has {told}"
+        raise InvalidInput(words, field="outcome")
+    fact = ReviewDecided(member=member, review=name, outcome=outcome, reason=reason)
+    if verdict is not None:
+        fact = ReviewDecided(
+            member=member,
+            review=name,
+            outcome=outcome,
+            reason=reason,
+            basis=verdict.known_at,
+            policy_version=verdict.policy.version,
+            digest=digest(verdict.policy),
+            recommended=verdict.outcome,
+            evidence=verdict.evidence[-MAX_ITEMS:],
+            as_of=verdict.at,
+            zone=_name_of(ledger.zone),
+        )
+    return ledger.record(fact, by=by, occurred_at=at, on_behalf_of=on_behalf_of)
+
+
+def _name_of(zone: tzinfo) -> str | None:
+    """Return the name of a zone, where it has one by which it can be found again."""
+    return zone.key if isinstance(zone, ZoneInfo) else "UTC" if str(zone) == "UTC" else None
+
+
+def standing_entry(ledger: LedgerCore, review: str, kind: type[Fact]) -> Entry:
+    """Return the entry that opened or decided a review, as it stands and is read now."""
+    source = Source(f"review:{review}", frozenset({"review.opened", "review.decided"}))
+    reading = ledger.as_of().reading
+    for raw in ledger.found(source):
+        for entry in reading.member(raw.fact.member)[1]:
+            if isinstance(entry.fact, kind) and entry.fact.review == review:  # type: ignore[attr-defined]
+                return entry
+    what = "decided" if kind is ReviewDecided else "opened"
+    raise NotFound(f"no review {review} was {what}")
+
+
+@frozen(kw_only=True)
+class Replayed:
+    """A decision, and its recommendation made again of what was known then.
+
+    Attributes:
+        review: which review.
+        member: of whom.
+        decided: what people decided.
+        reason: why.
+        by: who decided.
+        recommended: what the policy recommended, as recorded with the decision.
+        verdict: what the policy comes to now, at the decision's basis.
+        reproduced: whether that is the recorded recommendation, on the same evidence.
+        followed: whether people decided as was recommended.
+    """
+
+    review: str
+    member: str
+    decided: str
+    reason: str
+    by: str
+    recommended: str | None
+    verdict: Verdict
+    reproduced: bool
+    followed: bool
+
+    def words(self) -> str:
+        """Say it plainly."""
+        policy = f"{self.verdict.policy.name}, version {self.verdict.policy.version},"
+        if self.recommended is None:
+            first = f"{policy} comes to {self.verdict.outcome}; no recommendation was recorded"
+        elif self.reproduced:
+            first = f"{policy} recommended {self.recommended}, and does so again"
+        else:
+            first = (
+                f"{policy} recommended {self.recommended} as recorded, "
+                f"but comes to {self.verdict.outcome} when replayed"
+            )
+        told = "as recommended" if self.followed else "otherwise"
+        return f"{self.review}: {first}. {self.by} decided {told}: {self.decided} ({self.reason})."
+
+    def __str__(self) -> str:
+        return self.words()
+
+
+def replay_decision(ledger: LedgerCore, review: str) -> Replayed:
+    """Replay a decision; see ``Ledger.replay_decision``."""
+    entry = standing_entry(ledger, review, ReviewDecided)
+    recorded = ledger.entry(entry.id).fact
+    # Of whom it was said then: a merge that came later is not of its basis.
+    fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
+    if fact.basis is None or fact.digest is None:
+        raise NotFound(f"the decision of {review} does not say by which policy it was made")
+    policy = ledger.as_of().stated_policy(fact.digest)
+    if policy is None:
+        raise NotFound(
+            f"the words of the policy with digest {fact.digest} are not recorded; "
+            "record them as policy.stated"
+        )
+    at: datetime = fact.as_of if fact.as_of is not None else entry.occurred_at
+    zone = ledger.zone if fact.zone is None else zone_of(fact.zone)
+    verdict = ledger.as_of(at, known_at=fact.basis).in_zone(zone).evaluate(policy, fact.member)
+    same = verdict.outcome == fact.recommended
+    return Replayed(
+        review=review,
+        member=fact.member,
+        decided=fact.outcome,
+        reason=fact.reason,
+        by=entry.by,
+        recommended=fact.recommended,
+        verdict=verdict,
+        reproduced=same and verdict.evidence[-MAX_ITEMS:] == fact.evidence,
+        followed=fact.outcome == fact.recommended,
+    )
+
+
+@frozen(kw_only=True)
+class Evidence:
+    """One entry that a decision went by.
+
+    Attributes:
+        link: the entry as it stood at the decision's basis.
+        since: what corrected or retracted it after that, in order.
+    """
+
+    link: Link
+    since: tuple[Entry, ...] = ()
+
+
+@frozen(kw_only=True)
+class DecisionAudit:
+    """A decision, what it went by, and what has become of that.
+
+    Attributes:
+        review: which review.
+        member: of whom.
+        decided: what people decided.
+        reason: why.
+        by: who recorded it, and for whom.
+        decision: the entry of the decision, as it was recorded.
+        at: the instant of which the recommendation was made; else of the decision.
+        basis: the position up to which was known; None where the decision does not say.
+        evidence: what it went by, as it stood at the basis.
+        replayed: the recommendation made again at the basis; None where the decision does not
+            say by which policy it was made, or the policy's words are not recorded.
+        learned: what is known now of that time and was not at the basis: recorded late,
+            corrected or retracted since.
+        now: what the same policy comes to, of the same instant, by all that is known now.
+        zone: in which days are said.
+    """
+
+    review: str
+    member: str
+    decided: str
+    reason: str
+    by: str
+    decision: Entry = field(repr=False)
+    at: datetime
+    basis: int | None
+    evidence: tuple[Evidence, ...] = field(repr=False)
+    replayed: Replayed | None = field(repr=False)
+    learned: tuple[Link, ...] = field(repr=False)
+    now: Verdict | None = field(repr=False)
+    zone: tzinfo = field(repr=False)
+
+    @property
+    def would_differ(self) -> bool | None:
+        """Whether the recommendation would be another one now; None where it cannot be made."""
+        if self.now is None or self.replayed is None:
+            return None
+        return self.now.outcome != self.replayed.verdict.outcome
+
+    def words(self) -> str:
+        """Say it."""
+        day = self.decision.occurred_at.astimezone(self.zone).date()
+        what = f"{self.review}: {self.decided} ({self.reason}), decided of {self.member} on {day}"
+        lines = [f"{what}, recorded by {self.by}, position {self.decision.position}"]
+        if self.replayed is None:
+            lines.append("By which policy it was made, or the policy's words, is not recorded.")
+        else:
+            lines += [self.replayed.words(), *self.replayed.verdict.words().splitlines()]
+        if self.basis is not None:
+            lines.append(f"Its evidence, as it stood at position {self.basis}:")
+        for each in self.evidence:
+            lines += [f"  {line}" for line in each.link.lines(self.zone)]
+            for amended in each.since:
+                kind = "corrected" if isinstance(amended.fact, EntryCorrected) else "retracted"
+                lines.append(
+                    f"    {kind} after the decision, by {said_by(amended)}, position "
+                    f"{amended.position}: {amended.fact.reason}"
+                )
+        if self.basis is not None:
+            told = "What is known now, and was not then:" if self.learned else "Nothing was learned"
+            lines.append(told if self.learned else f"{told} since of that time.")
+        for link in self.learned:
+            lines += [f"  {line}" for line in link.lines(self.zone)]
+        if self.now is not None:
+            would = "otherwise" if self.would_differ else "the same"
+            lines.append(f"By what is known now it would be {would}: {self.now.outcome}")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.words()
+
+
+def audit_decision(ledger: LedgerCore, review: str) -> DecisionAudit:
+    """Audit a decision; see ``Ledger.audit_decision``."""
+    standing = standing_entry(ledger, review, ReviewDecided)
+    decision = ledger.entry(standing.id)
+    recorded: Any = decision.fact
+    fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
+    at: datetime = fact.as_of if fact.as_of is not None else standing.occurred_at
+    zone = ledger.zone if fact.zone is None else zone_of(fact.zone)
+    try:
+        replayed: Replayed | None = replay_decision(ledger, review)
+    except NotFound:
+        replayed = None
+    now = ledger.as_of(at).in_zone(zone)
+    basis = fact.basis
+    return DecisionAudit(
+        review=review,
+        member=standing.fact.member,
+        decided=fact.outcome,
+        reason=fact.reason,
+        by=said_by(decision),
+        decision=decision,
+        at=at,
+        basis=basis,
+        evidence=() if basis is None else _evidence(ledger, fact, at, zone, now),
+        replayed=replayed,
+        learned=() if basis is None else _learned(now, review, standing.fact.member, basis),
+        now=None if replayed is None else now.evaluate(replayed.verdict.policy, fact.member),
+        zone=zone,
+    )
+
+
+def _evidence(
+    ledger: LedgerCore, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View
+) -> tuple[Evidence, ...]:
+    then = ledger.as_of(at, known_at=fact.basis).in_zone(zone)
+    tracing, later = _tracing(then, fact.member), _tracing(now, fact.member)
+    roots = tracing.add(fact.evidence)
+    later.add(roots)
+    since = {
+        entry.id: tuple(each for each in amended if each.position > then.known_at)
+        for entry, _, amended in later.chains()
+    }
+    return tuple(
+        Evidence(link=tracing.link(entry, reads, amended), since=since.get(entry.id, ()))
+        for entry, reads, amended in tracing.chains()
+        if entry.id in roots
+    )
+
+
+def _learned(now: View, review: str, member: str, basis: int) -> tuple[Link, ...]:
+    tracing = _tracing(now, member)
+    found = []
+    for entry, reads, amended in tracing.chains():
+        late = entry.position > basis
+        if getattr(entry.fact, "review", None) == review or (late and reads is None):
+            continue
+        news = late or any(each.position > basis for each in amended)
+        if news and (reads or entry).occurred_at <= now.valid_at:
+            found.append(tracing.link(entry, reads, amended))
+    return tuple(found)
+
+
+def _tracing(view: View, member: str) -> Tracing:
+    kept, standing = view.reading.member(member)
+    return Tracing(view.reading, view.zone, kept, standing)

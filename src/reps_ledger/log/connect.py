@@ -1,0 +1,208 @@
+"""From what a user names (a path, a URL, a recorder) to a recorder."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
+
+from eventsourcing.dcb.api import DCBRecorder
+from eventsourcing.persistence import PersistenceError
+
+from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
+from reps_ledger.log.sqlite import SQLiteRecorder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
+
+__all__ = ["Target", "open_recorder"]
+
+_LOCK_TIMEOUT: Final = "10"
+_CONNECT_TIMEOUT: Final = "10"
+_MAKING: Final = 0x7265_7073  # any number of our own: who makes the tables holds a lock on it
+
+Target = str | os.PathLike[str] | DCBRecorder | None
+"""What names a log."""
+
+
+def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
+    """Open a log.
+
+    Args:
+        target: None for memory; a path or ``sqlite:///path``; ``postgresql://…``;
+            ``umadb://host:port``; or any recorder, which stays its owner's to close.
+
+    Returns:
+        The recorder, and how to close it.
+
+    Raises:
+        StorageError: it cannot be opened.
+        ConfigurationError: the URL means nothing here, or an extra is missing.
+    """
+    if isinstance(target, DCBRecorder):
+        return target, lambda: None
+    place = ":memory:" if target is None else os.fspath(target)
+    scheme, separator, rest = place.partition("://")
+    if not separator or not isinstance(target, str):
+        return _sqlite(place)
+    match scheme:
+        case "sqlite":
+            return _sqlite(unquote(rest.removeprefix("/")) or ":memory:")
+        case "postgresql" | "postgres":
+            return _postgres(place)
+        case "umadb":
+            return _umadb(rest)
+    raise ConfigurationError(
+        f"cannot open {scheme}://…; use a path, sqlite:///path, postgresql://… or umadb://…"
+    )
+
+
+def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:
+    recorder = SQLiteRecorder(path)
+    return recorder, recorder.close
+
+
+def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
+    try:
+        import psycopg  # noqa: PLC0415 — an extra
+        from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory  # noqa: PLC0415 — an extra
+        from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 — an extra
+    except ImportError as error:
+        raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
+    from eventsourcing.utils import Environment  # noqa: PLC0415 — only needed here
+
+    from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
+
+    try:
+        options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
+    except psycopg.ProgrammingError as error:
+        raise ConfigurationError(f"no address of a PostgreSQL database: {error}") from error
+    env = {
+        "POSTGRES_DBNAME": str(options.get("dbname") or options.get("user") or "postgres"),
+        "POSTGRES_HOST": str(options.get("host") or "127.0.0.1"),
+        "POSTGRES_PORT": str(options.get("port") or 5432),
+        "POSTGRES_USER": str(options.get("user") or "postgres"),
+        "POSTGRES_PASSWORD": str(options.get("password") or "-"),
+        "POSTGRES_LOCK_TIMEOUT": _LOCK_TIMEOUT,
+    }
+    factory = PostgresTTDCBFactory(Environment("reps", env))
+    # The library passes on five options; what else a URL says (sslmode …) must not be dropped,
+    # nor a password be made up where libpq knows one (from .pgpass, for example).
+    connect: Any = factory.datastore.pool.kwargs
+    connect.update(options)
+    if "password" not in options:
+        del connect["password"]
+    # The library limits the wait for its own lock only; without this, whoever locks the tables
+    # (to change or rewrite them) would have every reader wait for ever.
+    limit = f"-c lock_timeout={_LOCK_TIMEOUT}s"
+    connect["options"] = f"{options['options']} {limit}" if "options" in options else limit
+    try:
+        # A direct connection says at once why there is none. While it lives, others who open
+        # the same database wait: PostgreSQL fails when two make the same function at once.
+        with psycopg.connect(**{**connect, "row_factory": psycopg.rows.tuple_row}) as connection:
+            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+            return open_guarded(factory.datastore, connection), factory.close
+    except (PersistenceError, psycopg.Error) as error:
+        factory.close()
+        raise StorageError(f"PostgreSQL cannot be opened: {error}") from error
+
+
+def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:
+    try:
+        import umadb  # noqa: PLC0415 — an extra
+        from eventsourcing_umadb.recorders import UmaDBDCBRecorder  # noqa: PLC0415 — an extra
+    except ImportError as error:
+        raise MissingExtra("umadb", "a ledger on UmaDB") from error
+    host = place.partition("/")[0]
+    try:
+        client = umadb.Client(url=f"http://{host}")
+    except Exception as error:
+        raise StorageError(f"UmaDB cannot be opened at {host}: {error}") from error
+    faults = (umadb.TransportError, umadb.AuthenticationError, umadb.CorruptionError)
+    return _Translated(UmaDBDCBRecorder(client), faults), client.close
+
+
+class _Translated(DCBRecorder):
+    """UmaDB's recorder, with the errors of its client as ours, and subscriptions that end."""
+
+    def __init__(self, inner: DCBRecorder, faults: tuple[type[Exception], ...]) -> None:
+        self._inner = inner
+        self._faults = faults
+
+    def append(
+        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
+    ) -> int:
+        with self._told():
+            return self._inner.append(events, condition)
+
+    def read(
+        self,
+        query: DCBQuery | None = None,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+    ) -> Any:
+        with self._told():
+            return _Response(self._inner.read(query, after=after, limit=limit), self._told)
+
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
+        with self._told():
+            return _Following(self._inner.subscribe(query, after=after), self._told)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except self._faults as error:
+            raise StorageError(f"the log cannot be reached: {error}") from error
+
+
+class _Response:
+    """What is read, a batch at a time from the server."""
+
+    def __init__(self, inner: Any, told: Callable[[], Any]) -> None:
+        self._inner = inner
+        self._told = told
+
+    @property
+    def head(self) -> int | None:
+        with self._told():
+            head: int | None = self._inner.head
+            return head
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> DCBSequencedEvent:
+        with self._told():
+            event: DCBSequencedEvent = next(self._inner)
+            return event
+
+
+class _Following(_Response):
+    """A subscription; UmaDB's own goes on waiting when it is stopped."""
+
+    _stopped = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def __next__(self) -> DCBSequencedEvent:
+        try:
+            return super().__next__()
+        except Exception:
+            if self._stopped:
+                raise StopIteration from None
+            raise
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._inner.stop()
+        self._inner._subscription.cancel()  # noqa: SLF001 — it has no public way to end a wait

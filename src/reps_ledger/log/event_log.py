@@ -1,0 +1,246 @@
+"""The event log: entries over any recorder of the ``eventsourcing`` library's DCB interface."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from eventsourcing.dcb.api import (
+    DCBAppendCondition,
+    DCBEvent,
+    DCBQuery,
+    DCBQueryItem,
+    DCBRecorder,
+    DCBSequencedEvent,
+)
+from eventsourcing.persistence import IntegrityError, PersistenceError
+from msgspec import DecodeError
+
+from reps_ledger.domain.entries import Entry, entry_tag
+from reps_ledger.domain.rules import Source
+from reps_ledger.errors import Conflict, ReadOnly, StorageError
+from reps_ledger.log.sqlite.read import TAGS, SQLiteReadResponse, damaged_tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from reps_ledger.log.codec import Codec
+    from reps_ledger.log.tag_fingerprint import SaidTags
+
+__all__ = ["EventLog"]
+
+PAGE: Final = 1_000
+"""Entries read at a time."""
+
+Stored = tuple[int, str, bytes, str]
+"""An entry as it is stored: position, name, bytes, and tags as JSON."""
+
+_NOT_ALLOWED: Final = "42501"  # PostgreSQL's insufficient_privilege
+
+_encode_tags = msgspec.json.Encoder().encode
+
+
+class EventLog:
+    """Entries, appended on condition and read in order of position.
+
+    Args:
+        recorder: where events are kept.
+        codec: how entries become events.
+    """
+
+    def __init__(self, recorder: DCBRecorder, codec: Codec) -> None:
+        self.recorder = recorder
+        self.codec = codec
+
+    def head(self) -> int:
+        """Return the last position, or 0."""
+        quick = getattr(self.recorder, "head", None)
+        if quick is not None:
+            return int(quick())
+        response = self._read(DCBQuery([DCBQueryItem(tags=["ledger:head"])]), None, None)
+        list(response)
+        return response.head or 0
+
+    def read(
+        self,
+        sources: Iterable[Source] = (),
+        *,
+        after: int = 0,
+        upto: int | None = None,
+        limit: int = PAGE,
+    ) -> Iterator[Entry]:
+        """Yield entries of any of the sources, or all, in order of position, a page at a time.
+
+        Args:
+            sources: what to read; nothing means everything.
+            after: read only what has a greater position.
+            upto: read only what has this position or a smaller one.
+            limit: entries in a page.
+        """
+        query = _query(sources)
+        while True:
+            count = 0
+            for entry in self._entries(self._read(query, after, limit), upto):
+                after = entry.position
+                count += 1
+                yield entry
+            if count < limit:
+                return
+
+    def read_sources(
+        self, sources: Iterable[Source], *, upto: int | None = None
+    ) -> tuple[dict[Source, list[Entry]], int]:
+        """Return the entries of each source, and the position up to which they are complete."""
+        found: dict[Source, list[Entry]] = {source: [] for source in sources}
+        if not found:
+            return found, self.head()
+        by_tag: dict[str, list[Source]] = {}
+        for source in found:
+            by_tag.setdefault(source.tag, []).append(source)
+        response = self._read(_query(found), None, None)
+        for entry in self._entries(response, upto):
+            for tag in entry.tags:
+                for source in by_tag.get(tag, ()):
+                    if source.types is None or entry.name in source.types:
+                        found[source].append(entry)
+        return found, response.head or 0
+
+    def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
+        """Return those entries of these ids that there are, by id."""
+        items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in ids]
+        if not items:
+            return {}
+        found = self._entries(self._read(DCBQuery(items), None, None))
+        wanted = set(ids)
+        return {entry.id: entry for entry in found if entry.id in wanted}
+
+    def append(
+        self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int
+    ) -> list[int]:
+        """Append entries unless anything of the sources was recorded after a position.
+
+        Every append is conditional, and every condition has a source: on PostgreSQL only a
+        conditional append takes the lock without which a reader could miss an entry.
+
+        Returns:
+            Their positions.
+
+        Raises:
+            Conflict: something was; or the commit's reply was lost and the retry met
+                the very entries that it had appended. Look for them to know.
+        """
+        sources = {Source(entry_tag(entries[0].id)), *depends_on}
+        return self.append_events(self.events(entries), sources, after)
+
+    def events(self, entries: Iterable[Entry]) -> list[DCBEvent]:
+        """Return entries as the events that a recorder takes."""
+        encode = self.codec.encode
+        return [DCBEvent(entry.name, encode(entry), list(entry.tags)) for entry in entries]
+
+    def append_events(
+        self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int
+    ) -> list[int]:
+        """Append events unless anything of the sources came since; without any, anything at all.
+
+        See `append`, for which this is the second half.
+        """
+        condition = DCBAppendCondition(_query(sources), after)
+        try:
+            last = self.recorder.append(events, condition)
+        except IntegrityError as error:
+            raise Conflict("the part of the log that this depends on changed") from error
+        except PersistenceError as error:
+            if getattr(error.__cause__, "sqlstate", None) == _NOT_ALLOWED:
+                raise ReadOnly(f"this role may not append to the log: {error}") from error
+            raise StorageError(f"the log could not be written: {error}") from error
+        return list(range(last - len(events) + 1, last + 1))
+
+    def stored(self, *, after: int = 0, limit: int | None = None) -> Iterator[Stored]:
+        """Yield entries as they are stored, in order of position, a page at a time.
+
+        Nothing is decoded: this is what is hashed, and can be read whatever it says.
+
+        Args:
+            after: only what has a greater position.
+            limit: at most so many; None for all.
+
+        Yields:
+            Position, stored name, stored bytes, and tags as a JSON array without spaces.
+        """
+        left = limit
+        while left is None or left > 0:
+            page = PAGE if left is None else min(PAGE, left)
+            response = self._read(DCBQuery(), after, page)
+            count = 0
+            if isinstance(response, SQLiteReadResponse):
+                for row in response.rows():
+                    count += 1
+                    after = row[0]
+                    yield row
+            else:
+                for event in response:
+                    count += 1
+                    after, inner = event.position, event.event
+                    yield after, inner.type, inner.data, _encode_tags(inner.tags).decode()
+            if count < page:
+                return
+            if left is not None:
+                left -= count
+
+    def structure_problems(self) -> list[str] | None:
+        """Return what the database itself finds wrong, in words; None where it cannot be asked.
+
+        Takes time in proportion to the log. A damaged database may also raise while it is read.
+        """
+        check = getattr(self.recorder, "structure_check", None)
+        found: list[str] | None = None if check is None else check()
+        return found
+
+    def index_problems(self, said: SaidTags) -> list[str] | None:
+        """Return where the index of tags does not say what the entries say; see above.
+
+        Args:
+            said: what they say.
+        """
+        check = getattr(self.recorder, "index_check", None)
+        found: list[str] | None = None if check is None else check(said)
+        return found
+
+    def follow(self, *, after: int) -> Any:
+        """Return the recorder's subscription: it blocks for what is appended from now on."""
+        return self.recorder.subscribe(after=after)
+
+    def entry(self, event: DCBSequencedEvent) -> Entry:
+        """Return the entry of an event."""
+        inner = event.event
+        return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
+
+    def _entries(self, response: Any, upto: int | None = None) -> Iterator[Entry]:
+        """Decode what was read, up to a position: what came later need not even be readable."""
+        decode = self.codec.decode
+        last = sys.maxsize if upto is None else upto
+        if isinstance(response, SQLiteReadResponse):  # our own, which need not make events first
+            position = 0
+            try:
+                for position, kind, data, tags in response.rows():
+                    if position > last:
+                        return
+                    yield decode(kind, data, position, TAGS.decode(tags))
+            except DecodeError as error:
+                raise damaged_tags(position, error) from error
+        else:
+            for event in response:
+                if event.position > last:
+                    return
+                yield self.entry(event)
+
+    def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Any:
+        try:
+            return self.recorder.read(query, after=after, limit=limit)
+        except PersistenceError as error:
+            raise StorageError(f"the log could not be read: {error}") from error
+
+
+def _query(sources: Iterable[Source]) -> DCBQuery:
+    return DCBQuery([DCBQueryItem(types=source.listed, tags=[source.tag]) for source in sources])

@@ -1,0 +1,177 @@
+"""The library's recorder on PostgreSQL, guarded, and open to roles that do not own its tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
+from eventsourcing.persistence import IntegrityError, PersistenceError
+
+from reps_ledger.errors import StorageError
+from reps_ledger.log.postgres.roles import (
+    APPEND,
+    APPEND_AT_HEAD,
+    EVENTS,
+    GUARDS,
+    SCHEMA,
+    TAGS,
+    guards_sql,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent
+    from eventsourcing.postgres import PostgresDatastore
+
+    from reps_ledger.log.tag_fingerprint import SaidTags
+
+__all__ = ["GuardedRecorder", "open_guarded"]
+
+_TABLES: Final = "reps_events"
+_PAGE: Final = 5_000
+_STATE: Final = f"""
+SELECT pg_has_role(c.relowner, 'USAGE'),
+    (SELECT bool_or(p.prosecdef) FROM pg_proc p WHERE p.proname = '{APPEND}'
+        AND p.pronamespace = c.relnamespace),
+    (SELECT count(*) FROM pg_trigger t JOIN pg_class g ON g.oid = t.tgrelid
+        WHERE t.tgname IN ('reps_events_stay', 'reps_tags_stay')
+        AND g.relnamespace = c.relnamespace)
+    + (SELECT count(*) FROM pg_proc p WHERE p.proname = '{APPEND_AT_HEAD}'
+        AND p.pronamespace = c.relnamespace)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = '{EVENTS}' AND n.nspname = '{SCHEMA}'
+"""  # noqa: S608 — no text from outside
+_GUARDED: Final = len(GUARDS) + 1
+
+_APPEND_AT_HEAD: Final = f"SELECT * FROM {SCHEMA}.{APPEND_AT_HEAD}(%s, %s)"  # noqa: S608 — see above
+_INDEX: Final = f"""
+SELECT %s::bigint, t.tag, e.type, t.main_id
+FROM {SCHEMA}.{TAGS} t LEFT JOIN {SCHEMA}.{EVENTS} e ON e.id = t.main_id WHERE t.main_id <= %s
+"""  # noqa: S608 — no text from outside
+_UNINDEXED: Final = f"""
+SELECT e.id, said.tag FROM {SCHEMA}.{EVENTS} e, unnest(e.tags) AS said (tag) WHERE NOT EXISTS
+    (SELECT FROM {SCHEMA}.{TAGS} t WHERE t.tag = said.tag AND t.main_id = e.id) LIMIT 10
+"""  # noqa: S608 — no text from outside
+_UNTRUE: Final = f"""
+SELECT t.main_id, t.tag FROM {SCHEMA}.{TAGS} t WHERE NOT EXISTS
+    (SELECT FROM {SCHEMA}.{EVENTS} e WHERE e.id = t.main_id AND t.tag = ANY(e.tags)) LIMIT 10
+"""  # noqa: S608 — no text from outside
+_WHOLE: Final = f"""
+SELECT t.tgname, c.relname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{SCHEMA}'
+"""  # noqa: S608 — no text from outside
+_INVALID: Final = f"""
+SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+JOIN pg_class g ON g.oid = i.indrelid JOIN pg_namespace n ON n.oid = g.relnamespace
+WHERE n.nspname = '{SCHEMA}' AND g.relname IN ('{EVENTS}', '{TAGS}')
+AND NOT (i.indisvalid AND i.indisready)
+"""  # noqa: S608 — no text from outside
+
+
+class GuardedRecorder(PostgresDCBRecorderTT):
+    """The library's recorder, with appends at the head in one step, and checks of its tables."""
+
+    def append(
+        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
+    ) -> int:
+        """Append events, all or none, unless the condition fails."""
+        if condition is None or condition.fail_if_events_match.items:
+            return super().append(events, condition)
+        with self.datastore.cursor() as cursor:
+            cursor.execute(
+                _APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events))
+            )
+            row = cursor.fetchone()
+        if row is None:
+            raise IntegrityError(condition)
+        last: int = row[APPEND_AT_HEAD]
+        return last
+
+    def structure_check(self) -> list[str]:
+        """What is wrong with the tables but for the index of tags, in words.
+
+        PostgreSQL has no check of its own that any role may run; pages that are damaged raise
+        when they are read, where the cluster has checksums.
+        """
+        rows = self._rows(_WHOLE)
+        present = {(row["tgname"], row["relname"]): row["tgenabled"] for row in rows}
+        found = []
+        for name, table in GUARDS.items():
+            enabled = present.get((name, table))
+            if enabled not in {"O", "A"}:
+                found.append(f"{name} is {'missing' if enabled is None else 'disabled'}")
+        found += [f"the index {row['relname']} is not valid" for row in self._rows(_INVALID)]
+        return found
+
+    def index_check(self, said: SaidTags) -> list[str]:
+        """What is wrong with the index of tags, in words.
+
+        Args:
+            said: what the entries say.
+        """
+        if said.agrees(self._index(said)):
+            return []
+        missing = self._rows(_UNINDEXED)
+        untrue = self._rows(_UNTRUE)
+        return [
+            *(f"position {r['id']}: the tag {r['tag']!r} is not in the index" for r in missing),
+            *(
+                f"position {r['main_id']}: the index has {r['tag']!r}, the entry does not"
+                for r in untrue
+            ),
+        ]
+
+    def _index(self, said: SaidTags) -> Iterator[tuple[int, str, str, int]]:
+        with self._told(), self.datastore.transaction(commit=False) as cursor:
+            cursor.execute(
+                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}", (said.secret, said.last)
+            )
+            while True:
+                cursor.execute(f"FETCH {_PAGE} FROM reps_index")
+                rows = cursor.fetchall()
+                for row in rows:
+                    yield row["int8"], row["tag"], row["type"], row["main_id"]
+                if len(rows) < _PAGE:
+                    return
+
+    def _rows(self, statement: str) -> list[dict[str, Any]]:
+        with self._told(), self.datastore.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    @staticmethod
+    def _told() -> _Told:
+        return _Told()
+
+
+class _Told:
+    """Turns the library's errors into ours."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _: object, error: BaseException | None, *_traceback: object) -> None:
+        if isinstance(error, PersistenceError):
+            raise StorageError(f"the log could not be checked: {error}") from error
+
+
+def open_guarded(datastore: PostgresDatastore, connection: Any) -> GuardedRecorder:
+    """Open the recorder: make and guard its tables, where this role may and it was not done.
+
+    A role that does not own the tables makes nothing. Where the append function runs with its
+    owner's rights (see `roles_sql`), the tables are left as they are too: making them again would
+    take those rights from it, and the writer could append no more.
+
+    Args:
+        datastore: the library's connections.
+        connection: one of its own, in a transaction, on which others who open wait.
+    """
+    recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
+    state = connection.execute(_STATE).fetchone()
+    owned, with_roles, guards = (True, False, 0) if state is None else state
+    if owned and not with_roles:
+        recorder.create_table()
+    if owned and guards != _GUARDED:
+        connection.execute(guards_sql())
+    return recorder

@@ -1,0 +1,412 @@
+"""The tables of a ledger file, the triggers that guard them, and how to tell that they are whole.
+
+What the triggers promise against plain SQL, from whatever program: no entry is changed, removed,
+replaced or put anywhere but at the end, and no row of the tag index is changed, removed, or added
+unless its entry really has that tag and that type. An index row can therefore never be false. What
+they cannot promise: an entry that another program inserts without its index rows is not found by
+its tags, and who may alter the schema may drop the triggers. ``index_problems`` finds the one, and
+``problems`` the other.
+
+Opening a ledger file: is it one, may it be written, and is every connection as it must be?
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Final
+
+from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
+from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
+from reps_ledger.log.tag_fingerprint import SaidTags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = [
+    "APPLICATION_ID",
+    "FORMAT_VERSION",
+    "HEAD",
+    "INDEX_TAGS",
+    "INSERT_EVENT",
+    "INSERT_ROWS",
+    "INSERT_TAG",
+    "MANY",
+    "assert_writable",
+    "connect",
+    "connect_in_memory",
+    "prepare",
+]
+
+APPLICATION_ID: Final = 0x52657073
+"""``Reps``: marks the file as a ledger, at a fixed place that ``file(1)`` can read too."""
+
+FORMAT_VERSION: Final = 1
+"""The version of the tables; a file with a higher one is left to a later release."""
+
+HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
+INSERT_EVENT: Final = "INSERT INTO events (position, type, data, tags) VALUES (?, ?, ?, ?)"
+MANY: Final = 125
+"""From so many entries on, an append is one of many: many rows a statement, rare checkpoints."""
+
+CHECKPOINT_OFTEN: Final = "PRAGMA wal_autocheckpoint = 1000"
+CHECKPOINT_RARELY: Final = "PRAGMA wal_autocheckpoint = 8000"
+INSERT_ROWS: Final = {
+    rows: INSERT_EVENT + ", (?, ?, ?, ?)" * (rows - 1) for rows in (1_000, 500, 250, MANY)
+}
+"""Statements that insert so many entries at once, the largest first."""
+
+# OR IGNORE: a tag given twice is indexed once. It does not weaken the triggers' RAISE.
+INSERT_TAG: Final = "INSERT OR IGNORE INTO tags (tag, type, position) VALUES (?, ?, ?)"
+INDEX_TAGS: Final = (
+    "INSERT OR IGNORE INTO tags (tag, type, position) SELECT j.value, e.type, e.position"
+    " FROM events e, json_each(e.tags) j WHERE e.position > ? ORDER BY 1, 2, 3"
+)
+
+# STRICT makes SQLite check what the columns promise; it came with 3.37.
+_STRICT: Final = sqlite3.sqlite_version_info >= (3, 37)
+_EVENTS_OPTIONS: Final = " STRICT" if _STRICT else ""
+_TAGS_OPTIONS: Final = " STRICT, WITHOUT ROWID" if _STRICT else " WITHOUT ROWID"
+
+
+def _refusal(name: str, when: str, words: str) -> str:
+    """A trigger that refuses what ``when`` describes, and undoes the transaction it is part of.
+
+    ABORT would undo the one statement only. For that SQLite keeps a copy of every page that an
+    append touches, which makes appends of a thousand entries a fifth slower.
+    """
+    return f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT RAISE(ROLLBACK, '{words}'); END"
+
+
+# An index row must say what its entry says. The entry is found by its row id and its few tags are
+# looked through, so that this costs the same however long the log is.
+_TAG_IS_TRUE: Final = (
+    "EXISTS (SELECT 1 FROM events e, json_each(e.tags) j"
+    " WHERE e.position = {row}.position AND e.type = {row}.type AND j.value = {row}.tag)"
+)
+
+OBJECTS: Final = {
+    "events": (
+        "CREATE TABLE events (position INTEGER PRIMARY KEY, type TEXT NOT NULL,"
+        f" data BLOB NOT NULL, tags TEXT NOT NULL){_EVENTS_OPTIONS}"
+    ),
+    # By tag and type, then position: what a decision depends on is a range of this index, and a
+    # member's ten thousand reports are not touched to learn when that member joined.
+    "tags": (
+        "CREATE TABLE tags (tag TEXT NOT NULL, type TEXT NOT NULL, position INTEGER NOT NULL,"
+        f" PRIMARY KEY (tag, type, position)){_TAGS_OPTIONS}"
+    ),
+    # Every index ends in the row id, which is the position: this is (type, position).
+    "events_by_type": "CREATE INDEX events_by_type ON events (type)",
+    "events_keep": _refusal("events_keep", "UPDATE ON events", "entries are never changed"),
+    "events_stay": _refusal("events_stay", "DELETE ON events", "entries are never removed"),
+    # Also closes INSERT OR REPLACE, which fires no DELETE trigger on a connection that did not
+    # ask for recursive triggers.
+    "events_dense": _refusal(
+        "events_dense",
+        f"INSERT ON events WHEN NEW.position IS NOT ({HEAD}) + 1",
+        "an entry goes to the next position",
+    ),
+    "tags_keep": _refusal("tags_keep", "UPDATE ON tags", "index rows are never changed"),
+    "tags_stay": _refusal("tags_stay", "DELETE ON tags", "index rows are never removed"),
+    "tags_true": _refusal(
+        "tags_true",
+        f"INSERT ON tags WHEN NOT {_TAG_IS_TRUE.format(row='NEW')}",
+        "an index row says what its entry says",
+    ),
+}
+"""Every table, index and trigger by name, as its SQL."""
+
+_SCHEMA: Final = "SELECT name, sql FROM sqlite_master"
+_GAPS: Final = "SELECT count(*), coalesce(max(position), 0) FROM events"
+_SAID: Final = "SELECT position, type, NULL, tags FROM events"
+_INDEXED: Final = "SELECT ?, tag, type, position FROM tags WHERE position <= ?"
+_UNINDEXED: Final = (
+    "SELECT e.position, j.value FROM events e, json_each(e.tags) j WHERE NOT EXISTS"
+    " (SELECT 1 FROM tags t WHERE t.tag = j.value AND t.type = e.type"
+    " AND t.position = e.position) LIMIT 10"
+)
+_UNTRUE: Final = (
+    "SELECT t.position, t.tag FROM tags t"  # noqa: S608 - no text from outside
+    f" WHERE NOT {_TAG_IS_TRUE.format(row='t')} LIMIT 10"
+)
+
+
+def initialise(connection: sqlite3.Connection) -> None:
+    """Make an empty database a ledger, in one transaction; does nothing to one that is.
+
+    Args:
+        connection: in autocommit mode, with its busy timeout set.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    # Another process may have been first, between our look at the file and this lock.
+    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+        for statement in OBJECTS.values():
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+    connection.execute("COMMIT")
+
+
+def problems(connection: sqlite3.Connection) -> Iterator[str]:
+    """What is wrong with the file but for its tag index, in words; nothing if it is whole.
+
+    Args:
+        connection: whose reads should be in one transaction.
+
+    Yields:
+        One line for each problem found. A fault that stops the search is the last of them.
+    """
+    try:
+        for (line,) in connection.execute("PRAGMA integrity_check"):
+            if line != "ok":
+                yield line
+        present = dict(connection.execute(_SCHEMA).fetchall())
+        for name, statement in OBJECTS.items():
+            if present.get(name) != statement:
+                yield f"{name} is {'changed' if name in present else 'missing'}"
+        count, head = connection.execute(_GAPS).fetchone()
+        if count != head:
+            yield f"{head} is the last position, but there are {count} entries"
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        yield str(error)
+
+
+def index_problems(connection: sqlite3.Connection, said: SaidTags | None = None) -> Iterator[str]:
+    """What is wrong with the tag index, in words; nothing if it says what the entries say.
+
+    Args:
+        connection: whose reads should be in one transaction.
+        said: what the entries say, if they were read already; of later ones nothing is asked.
+    """
+    try:
+        if said is None:
+            said = SaidTags()
+            said.add(connection.execute(_SAID))
+        index = connection.execute(_INDEXED, (said.secret, said.last))
+        if said.agrees(index):
+            return
+        for position, tag in connection.execute(_UNINDEXED):
+            yield f"position {position}: the tag {tag!r} is not in the index"
+        for position, tag in connection.execute(_UNTRUE):
+            yield f"position {position}: the index has {tag!r}, the entry does not"
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        yield str(error)
+
+
+_CACHED_STATEMENTS: Final = 256
+_MAGIC: Final = b"SQLite format 3\x00"
+_HEADER_BYTES: Final = 100
+_NO_TABLES: Final = b"\x0d\0\0\0\0"  # after the header: a leaf of the schema with no cell in it
+_SIDE_FILES: Final = ("", "-journal", "-wal", "-shm")
+_RETRY_SECONDS: Final = 0.005
+
+# Assuring, not only asking: SQLite ignores a pragma that it does not know.
+_PRAGMAS: Final = {
+    "synchronous": 2,  # FULL: a commit is on the disk before it is acknowledged
+    "recursive_triggers": 1,  # so that REPLACE fires the triggers that refuse DELETE
+    "cache_size": -16_000,  # KiB: the upper levels of the tag index stay at hand
+    "wal_autocheckpoint": 1_000,  # pages: a log that is used again costs less than one that grows
+}
+
+
+def prepare(path: Path, *, timeout: float, create: bool) -> None:
+    """See that there is a ledger at this path, making a new one if there is nothing.
+
+    Args:
+        path: absolute, with symbolic links resolved.
+        timeout: how many seconds to wait for another process.
+        create: whether a missing or empty file may become a ledger.
+
+    Raises:
+        LedgerError: it is something else, or it cannot be made. Nothing was changed then.
+    """
+    try:
+        _prepare(path, timeout, create=create)
+    except KNOWN as error:
+        raise translated(error, path) from error
+
+
+def _prepare(path: Path, timeout: float, *, create: bool) -> None:
+    exists = path.exists()
+    if exists and not path.is_file():
+        raise StorageError(f"{path} is not a file; give the path of the ledger's own file")
+    if not path.parent.is_dir():
+        raise StorageError(f"{path}: its folder does not exist; make the folder first")
+    if exists and not writable(path):
+        # Before SQLite, which would leave files beside it that it could not remove again.
+        raise ReadOnly(f"{path}: the file or its folder cannot be written")
+    if exists and not _is_blank(path):
+        return
+    if not create:
+        raise StorageError(f"{path}: there is no ledger here, and create is False")
+    if exists:
+        _initialise_at(path, timeout)
+    else:
+        _create(path, timeout)
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether the file may become a ledger; raises unless it is blank or one already.
+
+    The header is read as bytes: opening another program's database would touch files beside it.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES + len(_NO_TABLES))
+    if not header:
+        return True
+    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+        raise NotALedger(f"{path} is not a ledger, nor any SQLite database")
+    user_version, application_id = (int.from_bytes(header[at : at + 4], "big") for at in (60, 68))
+    if application_id == APPLICATION_ID:
+        _check_version(path, user_version)
+        return False
+    log = path.with_name(f"{path.name}-wal")
+    in_use = (
+        application_id
+        or user_version
+        or header[_HEADER_BYTES:] != _NO_TABLES
+        or (log.exists() and log.stat().st_size)
+    )
+    if in_use:
+        raise NotALedger(f"{path} is the database of another program")
+    return True
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > FORMAT_VERSION:
+        raise NewerFormat(
+            f"{path} has format {version}, and this release knows {FORMAT_VERSION};"
+            " use a later release of reps-ledger"
+        )
+    if version < FORMAT_VERSION:
+        raise Damaged(f"{path} has format {version}, which no release ever wrote")
+
+
+def _create(path: Path, timeout: float) -> None:
+    """Make the file elsewhere and link it into place, whole, unless another was first.
+
+    So nobody ever sees half of it, and a failure has nothing at ``path`` to take back, where
+    removing it could hit the file of a process that did succeed.
+    """
+    draft = path.with_name(f".{secrets.token_hex(8)}.new")
+    try:
+        _initialise_at(draft, timeout)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        except OSError:
+            # A file system without hard links. Here others may meet an empty file, and wait.
+            _initialise_at(path, timeout)
+    finally:
+        for suffix in _SIDE_FILES:
+            draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in the folder last, where the system knows how (Windows does not)."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _initialise_at(path: Path, timeout: float) -> None:
+    connection = _raw(f"{path.as_uri()}?mode=rwc", timeout)
+    try:
+        # Still with a rollback journal, so that the file itself, and not a log beside it, says
+        # what it is from its first moment on.
+        initialise(connection)
+        _use_wal(connection, timeout)
+    finally:
+        connection.close()
+
+
+def _raw(uri: str, timeout: float) -> sqlite3.Connection:
+    return sqlite3.connect(
+        uri,
+        uri=True,
+        timeout=timeout,
+        isolation_level=None,  # transactions begin and end where this code says so
+        check_same_thread=False,  # a connection serves one thread after another, never two at once
+        cached_statements=_CACHED_STATEMENTS,
+    )
+
+
+def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
+    """Switch to the write-ahead log; SQLite gives up at once where others are doing the same."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if not is_busy(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            break
+    if mode != "wal":
+        raise StorageError(f"SQLite keeps the journal mode {mode!r}; the ledger needs WAL")
+
+
+def connect(path: Path, timeout: float) -> sqlite3.Connection:
+    """Open a connection to a ledger file and assert that it is as durable as promised.
+
+    Args:
+        path: a file that ``prepare`` accepted.
+        timeout: how many seconds to wait for another process.
+
+    Raises:
+        LedgerError: the file was exchanged meanwhile, or SQLite does not do what it is told.
+    """
+    connection = _raw(f"{path.as_uri()}?mode=rw", timeout)
+    try:
+        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+        if application_id != APPLICATION_ID:
+            raise NotALedger(f"{path} is not a ledger any more; it was exchanged")
+        _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        _use_wal(connection, timeout)
+        _assure(connection, timeout)
+    except (LedgerError, sqlite3.Error, UnicodeError):
+        connection.close()
+        raise
+    return connection
+
+
+def connect_in_memory(timeout: float) -> sqlite3.Connection:
+    """Open a new ledger that lives as long as its one connection."""
+    connection = _raw("file::memory:", timeout)
+    initialise(connection)
+    _assure(connection, timeout)
+    return connection
+
+
+def _assure(connection: sqlite3.Connection, timeout: float) -> None:
+    for name, value in {**_PRAGMAS, "busy_timeout": int(timeout * 1000)}.items():
+        connection.execute(f"PRAGMA {name} = {value}")
+        found = connection.execute(f"PRAGMA {name}").fetchone()
+        if found != (value,):
+            raise StorageError(f"SQLite does not do {name} = {value}; it says {found}")
+
+
+def assert_writable(connection: sqlite3.Connection, timeout: float) -> None:
+    """Raise what SQLite says where nothing can be written, now and not at the first append."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    try:
+        connection.execute("BEGIN IMMEDIATE")  # where nothing can be written, just a BEGIN
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute("ROLLBACK")
+    except sqlite3.OperationalError as error:
+        # Who waits for another writer could write.
+        if not is_busy(error):
+            raise
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(timeout * 1000)}")

@@ -1,0 +1,240 @@
+"""Connections to one ledger, lent to one thread at a time, and what becomes of them in a fork.
+
+SQLite's state must not cross a fork: a child that inherits an open connection believes that it
+holds locks that it does not, so that its parent may delete the log that the child writes to, and
+committed entries are lost. Therefore everything is closed just before a fork, and parent and
+child each open connections of their own afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from reps_ledger.errors import Busy, Closed
+from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
+from reps_ledger.log.sqlite.file import assert_writable, connect, connect_in_memory, prepare
+
+if TYPE_CHECKING:
+    import sqlite3
+    from pathlib import Path
+
+__all__ = ["Connections"]
+
+_IDLE_AT_MOST: Final = 8
+_FORKED: Final = (
+    "this process was forked in the middle of an operation on the ledger;"
+    " fork while no thread uses it, or open the ledger in a process started afresh"
+)
+
+
+class _Loan:
+    """One connection, lent for one operation: a context manager that costs next to nothing."""
+
+    __slots__ = ("_connection", "_connections", "_in_turn", "_turn")
+
+    def __init__(self, connections: Connections, *, in_turn: bool) -> None:
+        self._connections = connections
+        self._in_turn = in_turn
+        self._turn: threading.Lock | None = None
+
+    def __enter__(self) -> sqlite3.Connection:
+        if self._in_turn:
+            self._turn = self._connections.await_turn()
+        try:
+            self._connection = self._connections.take()
+        except BaseException:
+            self._end_turn()
+            raise
+        return self._connection
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, *_traceback: object
+    ) -> None:
+        try:
+            self._connections.give_back(self._connection, sound=error is None)
+        finally:
+            self._end_turn()
+        if isinstance(error, KNOWN):
+            raise translated(error, self._connections.path) from error
+
+    def _end_turn(self) -> None:
+        if self._turn is not None:
+            self._turn.release()
+            self._turn = None
+
+
+class Connections:
+    """A small pool for a file, or the one connection that is a ledger in memory.
+
+    Args:
+        path: absolute, with symbolic links resolved; None for a ledger in memory.
+        timeout: how many seconds an operation waits for its turn.
+        create: whether a missing or empty file becomes a ledger.
+    """
+
+    def __init__(self, path: Path | None, *, timeout: float, create: bool) -> None:
+        self.path = path
+        self.timeout = timeout
+        self._why_closed: str | None = None
+        self._renew()
+        if path is None:
+            self._idle = [connect_in_memory(timeout)]
+        else:
+            prepare(path, timeout=timeout, create=create)
+            self._idle = []
+            with self.reading() as connection:
+                assert_writable(connection, timeout)
+        _all.add(self)
+
+    def reading(self) -> _Loan:
+        """Lend a connection for reading; errors from below come out as ours.
+
+        Raises:
+            Closed: there are no connections any more.
+        """
+        return _Loan(self, in_turn=self.path is None)
+
+    def writing(self) -> _Loan:
+        """Lend a connection to the one thread of this process whose turn it is to write.
+
+        Raises:
+            Busy: its turn did not come within the timeout.
+            Closed: there are no connections any more.
+        """
+        return _Loan(self, in_turn=True)
+
+    def close(self) -> None:
+        """Close every connection: those lent out as soon as they come back."""
+        with self._guard:
+            self._why_closed = self._why_closed or "the ledger was closed"
+            idle, self._idle = self._idle, []
+            _dismiss(idle)
+
+    def await_turn(self) -> threading.Lock:
+        """Wait for this process's one turn to write; return what to release after it."""
+        turn = self._turn  # a child process gets another one
+        if not turn.acquire(timeout=min(self.timeout, threading.TIMEOUT_MAX)):
+            raise Busy(
+                f"{of_path(self.path)}: other threads keep writing to it;"
+                " nothing was written, try again"
+            )
+        return turn
+
+    def take(self) -> sqlite3.Connection:
+        """Return a connection that nobody else has."""
+        with self._guard:
+            if self._pid != os.getpid() and self.path is not None:
+                self._disown()
+            if self._why_closed is not None:
+                raise Closed(f"{of_path(self.path)}: {self._why_closed}")
+            self._lent += 1
+            if self._idle:
+                return self._idle.pop()
+        try:
+            assert self.path is not None, "the one connection in memory is lent in turn"  # noqa: S101
+            return connect(self.path, self.timeout)
+        except BaseException as error:
+            self._one_less()
+            if isinstance(error, KNOWN):
+                raise translated(error, self.path) from error
+            raise
+
+    def give_back(self, connection: sqlite3.Connection, *, sound: bool) -> None:
+        """Keep a connection for the next one, unless something went wrong with it."""
+        if not sound and self.path is None:
+            with suppress(Exception):  # what is in memory lives and dies with this connection
+                connection.rollback()
+            sound = True
+        with self._guard:
+            if sound and self._why_closed is None and len(self._idle) < _IDLE_AT_MOST:
+                self._idle.append(connection)
+                self._lent -= 1
+                self._guard.notify_all()
+                return
+        _dismiss([connection])  # which rolls back whatever was under way
+        self._one_less()  # only now: a fork waits for it
+
+    def _one_less(self) -> None:
+        with self._guard:
+            self._lent -= 1
+            self._guard.notify_all()
+
+    def _disown(self) -> None:
+        """Forget, without closing, what a fork that Python was not told of left here."""
+        _inherited.extend(self._idle)
+        self._idle = []
+        self._pid = os.getpid()
+        self._why_closed = _FORKED
+
+    def before_fork(self) -> None:
+        """Hold every thread off, and leave no connection for a child to inherit."""
+        wait = min(self.timeout, threading.TIMEOUT_MAX)
+        deadline = time.monotonic() + wait
+        # With a limit: a signal handler may fork in the middle of an operation of its own thread.
+        for lock in (self._turn, self._guard):
+            if lock.acquire(timeout=wait):
+                self._held.append(lock)
+        if self._guard in self._held:
+            while self._lent and self._guard.wait(max(0.0, deadline - time.monotonic())):
+                pass
+        if self.path is not None:
+            idle, self._idle = self._idle, []
+            _dismiss(idle)
+
+    def after_fork_in_parent(self) -> None:
+        """Let the threads go on."""
+        while self._held:
+            self._held.pop().release()
+
+    def after_fork_in_child(self) -> None:
+        """Begin anew; only the forking thread lives on here."""
+        if self._lent:
+            self._why_closed = _FORKED
+        self._renew()
+
+    def _renew(self) -> None:
+        self._pid = os.getpid()
+        self._lent = 0
+        self._guard = threading.Condition(threading.Lock())
+        self._turn = threading.Lock()
+        self._held: list[threading.Lock | threading.Condition] = []  # during a fork
+
+
+def _dismiss(connections: list[sqlite3.Connection]) -> None:
+    for connection in connections:
+        with suppress(Exception):  # it is being given up; what failed was reported already
+            connection.close()
+
+
+_all: weakref.WeakSet[Connections] = weakref.WeakSet()
+_forking: list[Connections] = []
+_inherited: list[sqlite3.Connection] = []  # closing them would meddle with the parent's locks
+
+
+def _before_fork() -> None:
+    for connections in list(_all):
+        connections.before_fork()
+        _forking.append(connections)
+
+
+def _after_fork_in_parent() -> None:
+    while _forking:
+        _forking.pop().after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    while _forking:
+        _forking.pop().after_fork_in_child()
+
+
+if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

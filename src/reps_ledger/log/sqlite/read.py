@@ -1,0 +1,403 @@
+"""Which entries a query means: by looking at them, or by walking the indexes.
+
+A read that streams: a page at a time, with no transaction open between pages.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from functools import cache
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
+
+from reps_ledger.errors import Damaged
+from reps_ledger.log.sqlite.file import HEAD
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from eventsourcing.dcb.api import DCBQueryItem
+
+    from reps_ledger.log.sqlite.pool import Connections
+
+__all__ = [
+    "FEW",
+    "QUICK",
+    "TAGS",
+    "SQLiteReadResponse",
+    "Scan",
+    "Span",
+    "damaged_tags",
+    "decoded_tags",
+    "first_match",
+    "matcher",
+    "quick_rows",
+    "scans_of",
+]
+
+_CHUNK: Final = 1_000
+_CHUNK_AT_LEAST: Final = 16
+_PROBE: Final = 64
+_PROBE_GROWTH: Final = 16
+
+_BY_TYPE: Final = (
+    "SELECT position FROM events WHERE type = ? AND position > ? AND position <= ?"
+    " ORDER BY position LIMIT ?"
+)
+_ALL: Final = (
+    "SELECT position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
+)
+# The index on tags goes by type next: to walk it in order of position takes one scan a type. This
+# hops from type to type, so that it costs a search for each of them, not a look at every row.
+_TYPES_OF_TAG: Final = (
+    "WITH RECURSIVE found (type) AS (SELECT min(type) FROM tags WHERE tag = :tag UNION ALL"
+    " SELECT (SELECT min(type) FROM tags WHERE tag = :tag AND type > found.type) FROM found"
+    " WHERE found.type IS NOT NULL) SELECT type FROM found WHERE type IS NOT NULL"
+)
+_PROBE_SIZE: Final = (
+    "SELECT count(*) FROM (SELECT 1 FROM tags WHERE tag = ? AND type = ? AND position > ?"
+    " AND position <= ? LIMIT ?)"
+)
+
+
+QUICK: Final = 1_000
+"""Up to so many entries are found and fetched at once; more are walked through in order."""
+
+# CROSS JOIN: in the order given, so that each tag (of each type) is one search in the index.
+_ENTRIES_OF_TAGS: Final = (
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?1) j"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.position > ?2 AND t.position <= ?3"
+    " CROSS JOIN events e ON e.position = t.position LIMIT ?4"
+)
+_ENTRIES_OF_TAGS_AND_TYPES: Final = (
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?1) j CROSS JOIN json_each(?5) k"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.type = k.value"
+    " AND t.position > ?2 AND t.position <= ?3"
+    " CROSS JOIN events e ON e.position = t.position LIMIT ?4"
+)
+_encode = msgspec.json.Encoder().encode
+
+
+class Span(NamedTuple):
+    """The positions that are asked about: past ``after``, up to and with ``upto``."""
+
+    after: int
+    upto: int
+
+
+class Scan(NamedTuple):
+    """A range of one index, in order of position: SQL that ends in after, upto and a limit."""
+
+    sql: str
+    arguments: tuple[str, ...] = ()
+
+
+def matcher(items: Sequence[DCBQueryItem]) -> Callable[[str, Iterable[str]], bool]:
+    """A predicate over an entry's type and tags: any item, each any type and all tags of it."""
+    wanted = [(frozenset(item.types), frozenset(item.tags)) for item in items]
+
+    def matches(kind: str, tags: Iterable[str]) -> bool:
+        return any(
+            (not types or kind in types) and needed.issubset(tags) for types, needed in wanted
+        )
+
+    return matches
+
+
+def scans_of(
+    connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span
+) -> Iterator[Scan]:
+    """The scans whose union is the answer to a query, each of them once.
+
+    Args:
+        connection: in the transaction that ``span`` was measured in.
+        items: at least one.
+        span: what is asked about.
+    """
+    seen = set()
+    for item in items:
+        for scan in _scans_of_item(connection, item, span):
+            if scan not in seen:
+                seen.add(scan)
+                yield scan
+
+
+def quick_rows(
+    connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span, most: int
+) -> list[Any] | None:
+    """The rows that match, in order of position, by one statement for each set of types.
+
+    Returns:
+        None if there are more than ``most``, or if an item has no tag or several: then the
+        indexes must be walked in order.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for item in items:
+        if len(item.tags) != 1:
+            return None
+        groups.setdefault(tuple(item.types), []).append(item.tags[0])
+    found: dict[int, Any] = {}
+    for types, tags in groups.items():
+        sql = _ENTRIES_OF_TAGS_AND_TYPES if types else _ENTRIES_OF_TAGS
+        given = (_encode(tags).decode(), *span, most + 1)
+        rows = connection.execute(sql, (*given, _encode(types).decode()) if types else given)
+        found.update((row[0], row) for row in rows)
+        if len(found) > most:
+            return None
+    return [found[position] for position in sorted(found)]
+
+
+def _scans_of_item(
+    connection: sqlite3.Connection, item: DCBQueryItem, span: Span
+) -> Iterator[Scan]:
+    tags = list(dict.fromkeys(item.tags))
+    types = list(dict.fromkeys(item.types))
+    if not tags:
+        yield from (Scan(_BY_TYPE, (kind,)) for kind in types) if types else (Scan(_ALL),)
+        return
+    if not types:
+        rows = connection.execute(_TYPES_OF_TAG, {"tag": tags[0]}).fetchall()
+        types = [kind for (kind,) in rows]
+    for kind in types:
+        ordered = _rarest_first(connection, tags, kind, span) if len(tags) > 1 else tags
+        yield Scan(_by_tags(len(tags)), (kind, *ordered))
+
+
+@cache
+def _by_tags(count: int) -> str:
+    """SQL that walks the first tag's range and looks each position up under the other tags."""
+    others = "".join(
+        " AND EXISTS (SELECT 1 FROM tags o"  # noqa: S608 - numbers of placeholders
+        f" WHERE o.tag = ?{number} AND o.type = ?1 AND o.position = t.position)"
+        for number in range(3, count + 2)
+    )
+    after, upto, limit = (f"?{count + extra}" for extra in (2, 3, 4))
+    return (
+        "SELECT t.position FROM tags t WHERE t.tag = ?2 AND t.type = ?1"  # noqa: S608 - see above
+        f" AND t.position > {after} AND t.position <= {upto}{others}"
+        f" ORDER BY t.position LIMIT {limit}"
+    )
+
+
+def _rarest_first(
+    connection: sqlite3.Connection, tags: list[str], kind: str, span: Span
+) -> list[str]:
+    """The tags, the one with the fewest entries first, found without counting the frequent ones.
+
+    So an entry of one member in one community is sought among the member's, not the community's.
+    """
+    limit = _PROBE
+    while True:
+        sizes = {
+            tag: connection.execute(_PROBE_SIZE, (tag, kind, *span, limit)).fetchone()[0]
+            for tag in tags
+        }
+        if min(sizes.values()) < limit:
+            return sorted(tags, key=lambda tag: sizes[tag])
+        limit *= _PROBE_GROWTH
+
+
+def first_match(connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span) -> bool:
+    """Whether anything in the span matches; stops at the first scan that finds something."""
+    quick = quick_rows(connection, items, span, 0)
+    if quick is not None:
+        return False
+    return any(
+        connection.execute(scan.sql, (*scan.arguments, *span, 1)).fetchone()
+        for scan in scans_of(connection, items, span)
+    )
+
+
+def merged(
+    scans: Sequence[Scan], span: Span, rows: Callable[[str, tuple[Any, ...]], list[tuple[int]]]
+) -> Iterator[int]:
+    """The positions that any of the scans finds, each once, ascending.
+
+    Each scan is read a chunk at a time, when its turn comes, so that memory is bounded.
+
+    Args:
+        scans: what to unite.
+        span: what is asked about.
+        rows: runs SQL; may use another connection each time, as positions never change.
+    """
+    chunk = max(_CHUNK_AT_LEAST, _CHUNK // max(1, len(scans)))
+
+    def walk(scan: Scan) -> Iterator[int]:
+        after = span.after
+        while True:
+            found = rows(scan.sql, (*scan.arguments, after, span.upto, chunk))
+            for (after,) in found:
+                yield after
+            if len(found) < chunk:
+                return
+
+    return (position for position, _ in groupby(heapq.merge(*map(walk, scans))))
+
+
+PAGE: Final = 1_000
+"""How many entries are fetched, and held, at a time."""
+
+FEW: Final = 64
+"""Up to so many entries it is quicker to look at each than to ask the indexes."""
+
+_SCAN: Final = (
+    "SELECT position, type, data, tags FROM events WHERE position > ? AND position <= ?"
+    " ORDER BY position LIMIT ?"
+)
+# CROSS JOIN: in the order given, which is that of position, and one search for each.
+_FETCH: Final = (
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?) j"
+    " CROSS JOIN events e ON e.position = j.value"
+)
+
+Row = tuple[int, str, bytes, str]
+TAGS: Final = msgspec.json.Decoder(tuple[str, ...])
+"""Reads the tags of a stored row; see `decoded_tags`."""
+
+
+def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
+    """The tags of a stored row.
+
+    Raises:
+        Damaged: they are not what this code ever writes.
+    """
+    try:
+        return TAGS.decode(tags)
+    except msgspec.DecodeError as error:
+        raise damaged_tags(position, error) from error
+
+
+def damaged_tags(position: int, error: Exception) -> Damaged:
+    """Say that the tags of a stored row cannot be read."""
+    return Damaged(f"position {position}: its tags cannot be read: {error}")
+
+
+class SQLiteReadResponse(DCBReadResponse):
+    """The entries that match, as of the moment of the read, and the head of the log then.
+
+    The first page is read when this is made, right after the head; entries recorded
+    after that are not returned, so that a read ends even while others append.
+
+    Args:
+        connections: where to read.
+        items: of the query; none means every entry.
+        after: return only entries past this position.
+        limit: return at most so many.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        items: Sequence[DCBQueryItem],
+        *,
+        after: int | None,
+        limit: int | None,
+    ) -> None:
+        self._connections = connections
+        self._connection: sqlite3.Connection | None = None
+        self._items = items
+        self._limit = None if limit is None else max(0, limit)
+        with connections.reading() as connection:
+            self._connection = connection
+            # No transaction: entries never change, and none is ever put below another, so that
+            # whatever is read after the head, up to the head, is as it was at the head.
+            (head,) = connection.execute(HEAD).fetchone()
+            # Clamped, as SQLite's integers have an end and Python's have none.
+            self._span = Span(min(max(0, after or 0), head), head)
+            self._pages = self._every_page()
+            first = next(self._pages, [])
+        self._connection = None
+        self._ends_at = self._known_end(first)
+        self._rows_left = self._all_rows(first)
+
+    @property
+    def head(self) -> int | None:
+        """The log's last position as of the read or, with a limit, that of the last entry here."""
+        if self._ends_at is None:
+            with self._connections.reading() as connection:
+                self._ends_at = self._end(connection)
+        return self._ends_at or None
+
+    def __next__(self) -> DCBSequencedEvent:
+        position, kind, data, tags = next(self._rows_left)
+        return DCBSequencedEvent(DCBEvent(kind, data, list(decoded_tags(position, tags))), position)
+
+    def rows(self) -> Iterator[Row]:
+        """The entries as plain rows, for who makes nothing of the library's events."""
+        return self._rows_left
+
+    def _all_rows(self, rows: list[Row]) -> Iterator[Row]:
+        while rows:
+            yield from rows
+            rows = self._next_page()
+
+    def _next_page(self) -> list[Row]:
+        with self._connections.reading() as connection:
+            self._connection = connection
+            page = next(self._pages, [])
+        self._connection = None
+        return page
+
+    def _rows(self, sql: str, arguments: tuple[Any, ...]) -> list[Any]:
+        assert self._connection is not None, "pages are read while a connection is lent"  # noqa: S101
+        return self._connection.execute(sql, arguments).fetchall()
+
+    def _every_page(self) -> Iterator[list[Row]]:
+        """The rows, a page at a time; runs on whatever connection is lent meanwhile."""
+        after, upto = self._span
+        if self._items and upto - after <= FEW:
+            matches = matcher(self._items)
+            rows = self._rows(_SCAN, (after, upto, FEW))
+            yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][
+                : self._limit
+            ]
+        elif (quick := self._quick()) is not None:
+            yield quick
+        elif self._items:
+            positions = islice(self._positions(), self._limit)
+            while chunk := list(islice(positions, PAGE)):
+                yield self._rows(_FETCH, (f"[{','.join(map(str, chunk))}]",))
+        else:
+            upto = upto if self._limit is None else min(upto, after + self._limit)
+            while after < upto:
+                rows = self._rows(_SCAN, (after, upto, PAGE))
+                yield rows
+                after = rows[-1][0] if rows else upto
+
+    def _quick(self) -> list[Row] | None:
+        """All rows at once where they are few, as they are for what a rule depends on."""
+        if not self._items:
+            return None
+        assert self._connection is not None, "see _rows"  # noqa: S101
+        rows = quick_rows(self._connection, self._items, self._span, QUICK)
+        return rows if rows is None else rows[: self._limit]
+
+    def _positions(self) -> Iterator[int]:
+        assert self._connection is not None, "see _rows"  # noqa: S101
+        scans = list(scans_of(self._connection, self._items, self._span))
+        return merged(scans, self._span, self._rows)
+
+    def _known_end(self, first: list[Row]) -> int | None:
+        """What ``head`` is, 0 for none; None where only counting on would tell."""
+        if self._limit is None:
+            return self._span.upto
+        if not first:
+            return 0
+        if len(first) < PAGE or self._limit <= PAGE:
+            return first[-1][0]
+        return None
+
+    def _end(self, connection: sqlite3.Connection) -> int:
+        """Where a long read with a limit will end: its positions, counted but not kept."""
+        assert self._limit is not None, "without a limit the end is known"  # noqa: S101
+        if not self._items:
+            return min(self._span.upto, self._span.after + self._limit)
+        self._connection = connection
+        ends = deque(islice(self._positions(), self._limit), maxlen=1)
+        self._connection = None
+        return ends[0]

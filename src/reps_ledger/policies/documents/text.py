@@ -1,0 +1,305 @@
+"""Documents: TOML or JSON text that people write, read into plain tables and nothing else.
+
+Texts: policies as TOML and JSON, in files and out of them; and their digests.
+
+Templates: documents of policies with parameters, to be tried with many values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import tomli_w
+
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
+from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
+from reps_ledger.policies.documents.read import at_place, read_policy
+from reps_ledger.policies.documents.write import policy_table
+from reps_ledger.policies.policy import Policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+__all__ = [
+    "canonical",
+    "digest",
+    "dumps",
+    "load",
+    "load_template",
+    "loads",
+    "read_table",
+    "read_template",
+    "read_text",
+    "save",
+    "text_of",
+    "write_document",
+]
+
+_WORD: Final = re.compile(r"[\w-]+|\.|\S")
+_TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
+
+
+def read_table(text: str) -> dict[str, Any]:
+    """Read a TOML document, or a JSON one if it begins with a brace.
+
+    Raises:
+        InvalidPolicy: it is neither, or no text, or names a key twice, or is empty.
+        TooLarge: it is longer than ``MAX_DOCUMENT`` or nested deeper than ``MAX_DEPTH``.
+    """
+    if not isinstance(text, str):
+        raise InvalidPolicy(f"a document is text, not {type(text).__name__}")
+    if len(text) > MAX_DOCUMENT:
+        raise TooLarge(f"it has {len(text):,} characters; at most {MAX_DOCUMENT:,}")
+    as_json = text.lstrip().startswith("{")
+    if not as_json and _has_deep_key(text):
+        raise TooLarge(_TOO_DEEP)
+    try:
+        if as_json:
+            value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        else:
+            value = tomllib.loads(text)
+    except RecursionError as error:
+        raise TooLarge(_TOO_DEEP) from error
+    except InvalidPolicy:
+        raise
+    except ValueError as error:
+        raise InvalidPolicy(str(error)) from error
+    if not isinstance(value, dict) or not value:
+        raise InvalidPolicy("it is empty")
+    if not _within(value, MAX_DEPTH):
+        raise TooLarge(_TOO_DEEP)
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise InvalidPolicy(f"the key {key!r} is there twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise InvalidPolicy(f"{name} is no number of JSON")
+
+
+def _has_deep_key(document: str) -> bool:
+    """Whether a dotted key of TOML is too deep; tomllib takes a minute to find that out."""
+    depth, last = 0, None
+    for word in _WORD.findall(document):
+        if word == ".":
+            depth = 0 if last == "." else depth + 1  # dots in a row, as in prose, are no key
+            if depth >= MAX_DEPTH:  # so many dots join one key more
+                return True
+        elif last != ".":  # two words in a row, as in prose, are no key
+            depth = 0
+        last = word
+    return False
+
+
+def _within(value: object, left: int) -> bool:
+    if isinstance(value, dict):
+        return left > 0 and all(_within(item, left - 1) for item in value.values())
+    if isinstance(value, list):
+        return left > 0 and all(_within(item, left - 1) for item in value)
+    return True
+
+
+_DEEP = "this is nested too deeply to be kept as a document"
+
+
+def canonical(table: dict[str, Any]) -> str:
+    """Return a table as JSON with sorted keys and no spaces: one text for one meaning.
+
+    Raises:
+        TooLarge: it is nested deeper than ``MAX_DEPTH``, or longer than ``MAX_DOCUMENT``.
+    """
+    text = json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if len(text) > MAX_DOCUMENT:
+        raise TooLarge(f"{len(text):,} characters as a document; at most {MAX_DOCUMENT:,}")
+    if _depth(table) > MAX_DEPTH:
+        raise TooLarge(f"{_DEEP}: at most {MAX_DEPTH} levels")
+    return text
+
+
+def _depth(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
+
+
+def digest(policy: Policy) -> str:
+    """Return the SHA-256 of a policy's canonical JSON, in hexadecimal."""
+    return hashlib.sha256(canonical(_table(policy)).encode()).hexdigest()
+
+
+def _table(policy: Policy) -> dict[str, Any]:
+    try:
+        return policy_table(policy)
+    except RecursionError as error:
+        raise TooLarge(f"{_DEEP}: at most {MAX_DEPTH} levels") from error
+
+
+def dumps(policy: Policy, form: str = "toml") -> str:
+    """Return a policy as a document.
+
+    Args:
+        policy: which policy.
+        form: "toml", or "json" for canonical JSON.
+
+    Raises:
+        TooLarge: it is nested too deeply, or too long.
+        InvalidPolicy: the form is neither.
+    """
+    return text_of(_table(policy), form)
+
+
+def text_of(table: dict[str, Any], form: str) -> str:
+    """Return a table as text; see `dumps`."""
+    text = canonical(table)
+    if form == "json":
+        return text
+    if form == "toml":
+        text = tomli_w.dumps(table)
+        if len(text) > MAX_DOCUMENT:
+            raise TooLarge(f"{len(text):,} characters as TOML; at most {MAX_DOCUMENT:,}")
+        return text
+    raise InvalidPolicy(f"a document is 'toml' or 'json', not {form!r:.40}")
+
+
+def loads(text: str) -> Policy:
+    """Read a policy from TOML or JSON text.
+
+    Raises:
+        InvalidPolicy: something in it makes no sense; it names the place.
+        TooLarge: it is too long, or nested too deeply.
+    """
+    return read_policy(read_table(text))
+
+
+def load(path: str | os.PathLike[str]) -> Policy:
+    """Read a policy from a TOML or JSON file.
+
+    Raises:
+        NotFound: there is no such file, or it cannot be read.
+        InvalidPolicy: something in it makes no sense; it names the place.
+    """
+    return loads(read_text(path))
+
+
+def save(policy: Policy, path: str | os.PathLike[str]) -> None:
+    """Write a policy to a file: ``.json`` for JSON, else TOML.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    write_document(path, _table(policy))
+
+
+def write_document(path: str | os.PathLike[str], table: dict[str, Any]) -> None:
+    """Write a table to a file, which is replaced only once all of it is written.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    target = Path(path)
+    text = text_of(table, "json" if target.suffix.lower() == ".json" else "toml")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(target)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return the text of a file of at most ``MAX_DOCUMENT`` characters.
+
+    Raises:
+        NotFound: it cannot be read.
+        InvalidPolicy: it is no text in UTF-8.
+        TooLarge: it is too long.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            text = file.read(MAX_DOCUMENT + 1)
+    except OSError as error:
+        raise NotFound(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InvalidPolicy(f"{path} is no text in UTF-8") from error
+    if len(text) > MAX_DOCUMENT:
+        raise TooLarge(f"{path} has more than {MAX_DOCUMENT:,} characters")
+    return text
+
+
+_NAME: Final = re.compile(r"\$([a-z][a-z0-9_]*)")
+
+
+def load_template(path: str | os.PathLike[str]) -> Callable[..., Policy]:
+    """Read a template from a file; see `read_template`.
+
+    Raises:
+        NotFound: there is no such file, or it cannot be read.
+        InvalidPolicy: it is neither TOML nor JSON.
+    """
+    return read_template(read_text(path))
+
+
+def read_template(text: str) -> Callable[..., Policy]:
+    """Read a document with parameters, and return what makes a policy of their values.
+
+    A parameter is a ``$name`` in any text of the document: ``within = "$weeks weeks"``. Where
+    it is the whole text, the value itself stands in its place: ``at_least = "$number"``.
+
+    Raises:
+        InvalidPolicy: it is neither TOML nor JSON.
+    """
+    with at_place(""):
+        table = read_table(text)
+
+    known = set(_named(table))
+
+    def make(**values: Any) -> Policy:
+        if unknown := sorted(values.keys() - known):
+            has = ", ".join(f"${name}" for name in sorted(known)) or "none"
+            raise InvalidPolicy(f"the document has no parameter ${unknown[0]}; it has {has}")
+        return read_policy(_filled(table, values))
+
+    return make
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Yield the name of each parameter."""
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _named(item)
+    elif isinstance(value, str):
+        yield from _NAME.findall(value)
+
+
+def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(item, values) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    if not isinstance(value, str):
+        return value
+    whole = _NAME.fullmatch(value)
+    if whole is not None:
+        return _value(whole[1], values)
+    return _NAME.sub(lambda found: str(_value(found[1], values)), value)
+
+
+def _value(name: str, values: Mapping[str, Any]) -> Any:
+    if name not in values:
+        told = ", ".join(values) or "none"
+        raise InvalidPolicy(f"the parameter ${name} has no value; those given are: {told}")
+    return values[name]

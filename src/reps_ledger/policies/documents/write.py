@@ -1,0 +1,113 @@
+"""Writing: a policy or a condition as plain tables, ready for TOML or JSON."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from attrs import fields
+
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.documents.kinds import name_of
+from reps_ledger.policies.language.conditions import AllOf, AnyOf, AtLeast, Condition, Leaf, Not
+from reps_ledger.policies.language.facts import Facts
+from reps_ledger.policies.language.measures import Compare, Measure
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.language.windows import (
+    Always,
+    Between,
+    Following,
+    Preceding,
+    Rolling,
+    SinceLast,
+    This,
+)
+from reps_ledger.policies.policy import Policy
+
+__all__ = ["FORMAT", "condition_table", "fields_table", "plain", "policy_table"]
+
+FORMAT = 1
+"""The version of the documents' format."""
+
+
+def policy_table(policy: Policy) -> dict[str, Any]:
+    """Return a policy as a table.
+
+    Raises:
+        InvalidPolicy: it is no policy.
+    """
+    if not isinstance(policy, Policy):
+        raise InvalidPolicy(f"a policy is kept as a document, not {policy!r:.60}")
+    table: dict[str, Any] = {"format": FORMAT, "policy": policy.name}
+    rest = fields_table(policy)
+    del rest["name"]
+    table |= {key: rest[key] for key in rest if key not in {"cases", "notices"}}
+    table["cases"] = [fields_table(case) for case in policy.cases]
+    if policy.notices:
+        table["notices"] = [fields_table(item) for item in policy.notices]
+    return table
+
+
+def condition_table(condition: Condition) -> dict[str, Any]:
+    """Return a condition as a table."""
+    match condition:
+        case AllOf(conditions):
+            return {"all": [condition_table(each) for each in conditions]}
+        case AnyOf(conditions):
+            return {"any": [condition_table(each) for each in conditions]}
+        case AtLeast(number, conditions):
+            return {"at_least": number, "of": [condition_table(each) for each in conditions]}
+        case Not(inner):
+            return {"not": condition_table(inner)}
+        case Compare(measure, operator, threshold):
+            return {**plain(measure), operator: plain(threshold)}
+        case Leaf():
+            return {name_of(condition): fields_table(condition)}
+    raise AssertionError  # pragma: no cover — there is no other kind
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind
+    """Return any part of an expression as plain values."""
+    match value:
+        case Condition():
+            return condition_table(value)
+        case Measure():
+            return {name_of(value): fields_table(value)}
+        case Width():
+            return str(value)
+        case date():
+            return value.isoformat()
+        case Facts():
+            return _facts(value)
+        case Rolling(width, None, False):
+            return str(width)
+        case Between() | Following() | Preceding() | Rolling() | SinceLast() | This():
+            return fields_table(value)
+        case tuple():
+            return [plain(item) for item in value]
+    return value
+
+
+def _facts(selection: Facts) -> Any:
+    table = fields_table(selection)
+    table["kinds"] = _one_or_more(selection.kinds)
+    if selection.where:
+        table["where"] = {item.name: _one_or_more(item.values) for item in selection.where}
+    if selection.who:
+        table["who"] = {item.name: condition_table(item.condition) for item in selection.who}
+    only_kind = len(table) == 1 and isinstance(table["kinds"], str)
+    return table["kinds"] if only_kind else table
+
+
+def _one_or_more(values: tuple[Any, ...]) -> Any:
+    return values[0] if len(values) == 1 else list(values)
+
+
+def fields_table(value: Any) -> dict[str, Any]:
+    """Return what of a value differs from the defaults."""
+    table: dict[str, Any] = {}
+    for attribute in fields(type(value)):
+        item = getattr(value, attribute.name)
+        if item != attribute.default and not isinstance(item, Always):
+            table[attribute.name] = plain(item)
+    return table

@@ -1,0 +1,457 @@
+"""Filters: what a fact's fields, and the people whom it names, must be for it to count.
+
+Selections: which facts count.
+
+Walking through the values that an expression is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import field, fields, frozen, has
+
+from reps_ledger.domain.facts import BUILT_IN, Registry
+from reps_ledger.domain.spans import BEGINNINGS, SHARED
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.conditions import Condition, holds
+from reps_ledger.policies.language.phrases import named, noun, quoted
+from reps_ledger.policies.language.validators import (
+    is_bool,
+    is_name,
+    is_names,
+    is_prose,
+    kept,
+    one_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from attrs import Attribute
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import FactType
+    from reps_ledger.domain.spans import Span
+    from reps_ledger.policies.language.widths import Bounds
+    from reps_ledger.policies.subject import Dossier, Subject
+
+__all__ = [
+    "BUILT_IN_FACTS",
+    "Facts",
+    "Filter",
+    "Scalar",
+    "WhoFilter",
+    "by_name",
+    "facts",
+    "is_list_of",
+    "parts",
+    "selections",
+    "values_of",
+]
+
+Scalar = str | int | float | bool
+
+_MOST: Final = 2**53
+
+
+def _is_scalars(_: object, __: Attribute[Any], value: Any) -> None:
+    if not isinstance(value, tuple) or not value:
+        raise InvalidPolicy("a filter needs a value, or several to choose from")
+    for item in value:
+        if type(item) not in {str, int, float, bool}:
+            raise InvalidPolicy(f"a filter compares with text, numbers or truth, not {item!r:.60}")
+        if isinstance(item, str):
+            is_prose(_, __, item)
+        elif not abs(item) <= _MOST:  # nor is it a number that is none
+            raise InvalidPolicy(f"a filter compares with numbers up to 2**53, not {item!r:.60}")
+
+
+def _plain(value: Any) -> Any:
+    # 2.0 and 2 are equal, so they must be written the same.
+    values = kept(value)
+    if not isinstance(values, tuple):
+        return values
+    return tuple(int(v) if isinstance(v, float) and v.is_integer() else v for v in values)
+
+
+def _told_apart(values: tuple[Scalar, ...]) -> tuple[tuple[type, Scalar], ...]:
+    # True == 1, and yet they are not the same value of a field.
+    return tuple((type(value), value) for value in values)
+
+
+@frozen(cache_hash=True)
+class Filter:
+    """A field that has one of these values; a list field, that holds one of them.
+
+    Attributes:
+        name: the field.
+        values: any of which will do.
+    """
+
+    name: str = field(validator=is_name)
+    values: tuple[Scalar, ...] = field(converter=_plain, validator=_is_scalars, eq=_told_apart)
+
+    def passes(self, entry: Entry) -> bool:
+        """Whether an entry's fact has it."""
+        return any(self.takes(value) for value in values_of(entry.fact, self.name))
+
+    def takes(self, value: object) -> bool:
+        """Whether a value of the field, or one of those in a list, is one of the values."""
+        found = value if isinstance(value, tuple) else (value,)
+        return any(_same(each, wanted) for each in found for wanted in self.values)
+
+    def words(self) -> str:
+        """Say it."""
+        if self.values[0] is True and len(self.values) == 1:
+            return f"marked {named(self.name)}"
+        if self.values[0] is False and len(self.values) == 1:
+            return f"not marked {named(self.name)}"
+        return f"with {named(self.name)} {quoted(self.values)}"
+
+
+def values_of(fact: object, name: str) -> tuple[Any, ...]:
+    """Return the values of a field: of a list, each; of nothing, none."""
+    value = getattr(fact, name, None)
+    return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def _same(value: object, wanted: object) -> bool:
+    return value == wanted and isinstance(value, bool) == isinstance(wanted, bool)
+
+
+@frozen(cache_hash=True)
+class WhoFilter:
+    """A field that names a person, or one among several, of whom a condition held then.
+
+    Attributes:
+        name: the field.
+        condition: what held of them.
+    """
+
+    name: str = field(validator=is_name)
+    condition: Condition = field()
+
+    @condition.validator
+    def _is_condition(self, _: object, value: Any) -> None:
+        if not isinstance(value, Condition):
+            raise InvalidPolicy(f"{self.name} needs a condition, not {value!r:.60}")
+
+    def passes(self, entry: Entry, subject: Subject) -> bool:
+        """Whether it held of the person named."""
+        return any(
+            holds(self.condition, subject.other(person, entry.occurred_at))
+            for person in values_of(entry.fact, self.name)
+        )
+
+    def words(self) -> str:
+        """Say it."""
+        return f"of whose {named(self.name)} it was so that {self.condition.words()}"
+
+
+def by_name(value: Any) -> Any:
+    """Put filters in one order: that in which they were given is no part of the meaning."""
+    if not isinstance(value, tuple | list):
+        return value
+    return tuple(sorted(value, key=lambda item: str(getattr(item, "name", ""))))
+
+
+def is_list_of(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
+    """Make a validator for a list of filters of a kind."""
+
+    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
+        if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
+            raise InvalidPolicy(f"{attribute.name} is a list of filters, not {value!r:.60}")
+
+    return check
+
+
+BUILT_IN_FACTS: Final = Registry(BUILT_IN)
+"""The facts that every ledger knows."""
+
+_KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+    {"text": (str,), "list": (str, int, float, bool), "bool": (bool,)}
+    | dict.fromkeys(("int", "float"), (int, float))
+)
+"""What a field may be compared with, by the shape in which it is stored."""
+
+
+@frozen(cache_hash=True)
+class Facts:
+    """Facts of some kinds, filtered.
+
+    What was only announced, and what a system made, never counts, unless a filter asks for it
+    by name: intent is no activity.
+
+    Attributes:
+        kinds: stored names, any of which will do.
+        where: filters on fields, all of which must pass.
+        who: filters on people named, all of which must pass.
+        sources: where the entries came from, any of which will do; none for anywhere.
+        recorded_by: who recorded them, any of which will do; none for anyone.
+        verified: only reports that somebody verified, or that nobody did.
+        lasting: only what began and has not ended: vouches that stand, roles held …
+        person: the field by which they are the member's: "member", "voucher", "mentor" …
+    """
+
+    kinds: tuple[str, ...] = field(converter=kept, validator=is_names)
+    where: tuple[Filter, ...] = field(default=(), converter=by_name, validator=is_list_of(Filter))
+    who: tuple[WhoFilter, ...] = field(
+        default=(), converter=by_name, validator=is_list_of(WhoFilter)
+    )
+    sources: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
+    recorded_by: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
+    verified: bool | None = field(default=None, validator=one_of(None, True, False))
+    lasting: bool = field(default=False, validator=is_bool)
+    person: str = field(default="member", validator=is_name)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.kinds:
+            raise InvalidPolicy("name the facts that count, such as report.filed")
+        names = [*(item.name for item in self.where), *(item.name for item in self.who)]
+        if len(set(names)) < len(names):
+            raise InvalidPolicy("a field is filtered twice; give all its values in one filter")
+        if self.lasting and not set(self.kinds) <= BEGINNINGS.keys():
+            wrong = ", ".join(sorted(set(self.kinds) - BEGINNINGS.keys()))
+            raise InvalidPolicy(f"{wrong} begins nothing that lasts")
+        if self.lasting and self.person != "member" and not set(self.kinds) <= SHARED:
+            raise InvalidPolicy(f"only the member's own history says what lasts: {self.person!r}")
+        self.check(BUILT_IN_FACTS, strict=False)
+
+    def check(self, registry: Registry, *, strict: bool = True) -> None:
+        """Refuse kinds and fields that a ledger does not know.
+
+        Args:
+            registry: the facts that it knows.
+            strict: whether a kind that it does not know is an error.
+
+        Raises:
+            InvalidPolicy: there is one.
+        """
+        for item in self.where:
+            self.check_field(item.name, registry, strict=strict, values=item.values)
+        for name in [*(item.name for item in self.who), self.person]:
+            self.check_person(name, registry, strict=strict)
+
+    def check_field(
+        self,
+        name: str,
+        registry: Registry,
+        *,
+        strict: bool = True,
+        shapes: Iterable[str] = (),
+        values: Iterable[Scalar] = (),
+    ) -> None:
+        """Refuse a field that none of the facts has, or that cannot be of some shapes or values.
+
+        Raises:
+            InvalidPolicy: it is one.
+        """
+        known = self._known(registry, strict=strict)
+        found = {described.shapes[name] for described in known if name in described.names}
+        kinds = " or ".join(self.kinds)
+        if known and not found:
+            raise InvalidPolicy(f"{kinds} has no field {name!r}")
+        if known and shapes and not found & {*shapes}:
+            raise InvalidPolicy(f"{name!r} of {kinds} is no number")
+        for value in values:
+            if known and not any(type(value) in _KINDS.get(shape, ()) for shape in found):
+                raise InvalidPolicy(f"{name!r} of {kinds} is never {value!r:.60}")
+
+    def check_person(self, name: str, registry: Registry, *, strict: bool) -> None:
+        """Refuse a field that names no person in any of the facts.
+
+        Raises:
+            InvalidPolicy: it is one.
+        """
+        known = self._known(registry, strict=strict)
+        if known and not any(_names(described, name) for described in known):
+            raise InvalidPolicy(f"{' or '.join(self.kinds)} names no person as {name!r}")
+
+    def _known(self, registry: Registry, *, strict: bool) -> list[FactType]:
+        """Return the types of its facts; none where a ledger may know more than we do."""
+        found = [registry.named(kind) for kind in self.kinds]
+        for kind, described in zip(self.kinds, found, strict=True):
+            if described is None and strict:
+                raise InvalidPolicy(f"this ledger knows no fact {kind}")
+        known = [described for described in found if described is not None]
+        return known if len(known) == len(found) else []
+
+    def all(self, dossier: Dossier) -> Sequence[Entry]:
+        """Return all that pass but for filters on people, whenever they happened."""
+        return dossier.once(self, lambda: [e for e in self._own(dossier) if self._passes(e)])
+
+    def _own(self, dossier: Dossier) -> Iterator[Entry]:
+        for entry in dossier.of_kind(*self.kinds):
+            if dossier.is_community or dossier.name in values_of(entry.fact, self.person):
+                yield entry
+
+    def _passes(self, entry: Entry) -> bool:
+        if self.sources and entry.source not in self.sources:
+            return False
+        if self.recorded_by and entry.by not in self.recorded_by:
+            return False
+        if getattr(entry.fact, "passive", False) and not self._asks_for("passive"):
+            return False
+        return all(item.passes(entry) for item in self.where)
+
+    def _asks_for(self, name: str) -> bool:
+        return any(item.name == name for item in self.where)
+
+    def seen(self, subject: Subject, bounds: Bounds | None = None) -> list[Entry]:
+        """Return those that happened by now, within bounds, in effective order."""
+        start = None if bounds is None else bounds.start
+        end = subject.at if bounds is None else bounds.end
+        ahead = None if bounds is None else bounds.ahead
+        lasting = self._lasting(subject) if self.lasting else None
+        verified = self._verified(subject) if self.verified is not None else {}
+        found = []
+        for entry in self.all(subject.dossier):
+            at = entry.occurred_at
+            if at > subject.at:
+                if ahead is None or at > ahead or not getattr(entry.fact, "announced", False):
+                    continue
+            elif (
+                (start is not None and at < start)
+                or at > end
+                or (getattr(entry.fact, "announced", False) and not self._asks_for("announced"))
+            ):
+                continue
+            if lasting is not None and entry.id not in lasting:
+                continue
+            if self.verified is not None:
+                verified_at = verified.get(entry.id)
+                if self.verified != (verified_at is not None and verified_at <= subject.at):
+                    continue
+            if all(item.passes(entry, subject) for item in self.who):
+                found.append(entry)
+        return found
+
+    def _verified(self, subject: Subject) -> Mapping[str, datetime]:
+        """Return the ids of reports that somebody verified, with when that was first."""
+        dossier = subject.dossier
+        if not dossier.is_community:
+            return dossier.verified
+        # A body's history need not hold what became of its members' reports: theirs does.
+        return dossier.once(("verified", self), lambda: dict(self._verified_of_members(subject)))
+
+    def _verified_of_members(self, subject: Subject) -> Iterator[tuple[str, datetime]]:
+        for entry in self.all(subject.dossier):
+            for name in values_of(entry.fact, "member"):
+                verified = subject.others.member(name).verified
+                if entry.id in verified:
+                    yield entry.id, verified[entry.id]
+
+    def _lasting(self, subject: Subject) -> set[str]:
+        return {span.entry.id for span in self._spans(subject) if span.holds(subject.at)}
+
+    def _spans(self, subject: Subject) -> Iterable[Span]:
+        dossier = subject.dossier
+        if not dossier.is_community:
+            return [span for kind in self.kinds for span in dossier.spans(kind)]
+        return dossier.once(
+            ("spans", self),
+            lambda: {
+                span.entry.id: span
+                for one in self._members(subject)
+                for kind in self.kinds
+                for span in one.spans(kind)
+            },
+        ).values()
+
+    def _members(self, subject: Subject) -> Iterator[Dossier]:
+        """Yield the members of whom a body's entries are."""
+        found = self.all(subject.dossier)
+        for name in dict.fromkeys(name for e in found for name in values_of(e.fact, "member")):
+            yield subject.others.member(name)
+
+    def edges(self, subject: Subject) -> Iterator[datetime]:
+        """Yield every instant at which one more, or one less, may have happened."""
+        for entry in self.all(subject.dossier):
+            yield entry.occurred_at
+        if self.verified is not None:
+            yield from self._verified(subject).values()
+        if self.lasting:
+            for span in self._spans(subject):
+                yield span.start
+                if span.end is not None:
+                    yield span.end
+
+    def words(self, number: int = 2) -> str:
+        """Say them, in the singular where there is one."""
+        said = [f"{' or '.join(noun(kind, number) for kind in self.kinds)}"]
+        if self.person != "member":
+            said.append(f"as {named(self.person)}")
+        said += [item.words() for item in self.where]
+        if self.verified is not None:
+            said.append("verified by somebody" if self.verified else "verified by nobody")
+        if self.sources:
+            said.append(f"from source {quoted(self.sources)}")
+        if self.recorded_by:
+            said.append(f"recorded by {quoted(self.recorded_by)}")
+        said += [f"({item.words()})" for item in self.who]
+        if self.lasting:
+            said.append("that still stands" if number == 1 else "that still stand")
+        return " ".join(said)
+
+
+def _names(described: FactType, name: str) -> bool:
+    return name == "member" or name in described.persons
+
+
+def facts(*kinds: str, where: Mapping[str, Any] | None = None, **options: Any) -> Facts:
+    """Select facts.
+
+    ::
+
+        facts("report.filed", activity=("event", "talk"), verified=True)
+        facts("vouch.given", voucher=holds("rep"), lasting=True)
+
+    Args:
+        kinds: stored names, any of which will do.
+        where: filters, as in ``options``, for fields whose names are options.
+        options: ``source``, ``recorded_by``, ``verified``, ``lasting`` and ``person``, as
+            attributes of `Facts`; any other is a field of the facts, with the value that it
+            must have, several to choose from, or a condition on the person whom it names.
+
+    Raises:
+        InvalidPolicy: they make no sense together.
+    """
+    known = {
+        "sources": options.pop("source", ()),
+        "recorded_by": options.pop("recorded_by", ()),
+        "verified": options.pop("verified", None),
+        "lasting": options.pop("lasting", False),
+        "person": options.pop("person", "member"),
+    }
+    filters = {**options, **(where or {})}
+    plain = {name: value for name, value in filters.items() if not isinstance(value, Condition)}
+    return Facts(
+        kinds=kinds,
+        where=tuple(Filter(name, _values(plain[name])) for name in sorted(plain)),
+        who=tuple(WhoFilter(name, filters[name]) for name in sorted(filters) if name not in plain),
+        **known,
+    )
+
+
+def _values(value: Any) -> Any:
+    return value if isinstance(value, tuple | list | set | frozenset) else (value,)
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """Yield an expression and every value of ours inside it."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from parts(item)
+    elif has(type(value)):
+        yield value
+        for attribute in fields(type(value)):
+            yield from parts(getattr(value, attribute.name))
+
+
+def selections(value: Any) -> Iterator[Facts]:
+    """Yield every selection of facts in an expression."""
+    return (part for part in parts(value) if isinstance(part, Facts))

@@ -1,0 +1,235 @@
+"""Conditions on what a member was told, and on what was decided before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from attrs import field, frozen
+
+from reps_ledger.domain.facts import acting
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.measures import ClockMeasure, Number, passing
+from reps_ledger.policies.language.phrases import named, policy_words, quoted
+from reps_ledger.policies.language.validators import (
+    is_bool,
+    is_name_or_none,
+    is_names,
+    kept,
+    of_type,
+    one_of,
+)
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.subject import Found, Measured, Previous
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.policies.subject import Subject
+
+__all__ = ["InOutcome", "Noticed", "Previously", "in_outcome", "noticed", "previously"]
+
+
+@frozen(cache_hash=True)
+class Noticed(Leaf):
+    """The last notice of a stage: sent, perhaps so long ago, and answered or not.
+
+    Attributes:
+        stage: of which stage: a nudge, a warning …; None for any.
+        policy: under which policy; None for the one that is evaluated.
+        ago: sent at least so long ago; None for any time.
+        overdue: whether its deadline must have passed. One without a deadline never is.
+        heard: False for "nothing was heard of them since": no answer, and no act of theirs;
+            True for "they answered it"; None for either.
+    """
+
+    stage: str | None = field(default=None, validator=is_name_or_none)
+    policy: str | None = field(default=None, validator=is_name_or_none)
+    ago: Width | None = field(default=None, validator=of_type(Width, "a width"))
+    overdue: bool = field(default=False, validator=is_bool)
+    heard: bool | None = field(default=None, validator=one_of(None, True, False))
+
+    def words(self) -> str:
+        if self._is_plain and self.heard:
+            return f"they answered {self._last()}"
+        said = f"{self._last()} was sent"
+        said += f" at least {self.ago} ago" if self.ago is not None else ""
+        also = ["its deadline has passed"] if self.overdue else []
+        if self.heard is not None:
+            also.append("they answered it" if self.heard else "nothing was heard since")
+        return f"{said} ({', and '.join(also)})" if also else said
+
+    def denial(self) -> str:
+        if self._is_plain and self.heard is None:
+            return f"{self._last().replace('their last', 'a', 1)} was never sent to them"
+        if self._is_plain and self.heard:
+            return f"they did not answer {self._last()}"
+        return f"it is not so that {self.words()}"
+
+    @property
+    def _is_plain(self) -> bool:
+        return self.ago is None and not self.overdue
+
+    def _last(self) -> str:
+        stage = "notice of any stage" if self.stage is None else named(self.stage)
+        return f"their last {stage} under {policy_words(self.policy)}"
+
+    def _all(self, subject: Subject) -> list[Entry]:
+        policy = self.policy or subject.policy
+        return [
+            entry
+            for entry in subject.dossier.own("notice.sent")
+            if entry.fact.policy == policy and self.stage in (None, entry.fact.stage)
+        ]
+
+    def find(self, subject: Subject) -> Found:
+        sent = subject.seen(self._all(subject))
+        if not sent:
+            return Found(holds=False)
+        notice = sent[-1]
+        heard = self._heard(notice, subject)
+        holds = (
+            (self.ago is None or notice.occurred_at <= self.ago.before(subject.at, subject.zone))
+            and (not self.overdue or self._passed(notice, subject))
+            and (self.heard is None or self.heard == bool(heard))
+        )
+        return Found(holds=holds, value=notice.occurred_at, entries=(notice.id, *heard))
+
+    @staticmethod
+    def _passed(notice: Entry, subject: Subject) -> bool:
+        deadline = notice.fact.deadline
+        return deadline is not None and deadline <= subject.at
+
+    def _heard(self, notice: Entry, subject: Subject) -> tuple[str, ...]:
+        """Return what was heard of them since: an answer to it, or any act of theirs."""
+        if self.heard:
+            return tuple(
+                [
+                    entry.id
+                    for entry in subject.seen(subject.dossier.own("notice.answered"))
+                    if entry.fact.notice == notice.fact.notice
+                ]
+            )
+        acts = (
+            entry.id
+            for entry in subject.seen(subject.dossier.entries)
+            if entry.order > notice.order and acting(entry.fact) == subject.dossier.name
+        )
+        return tuple(acts)[-1:]
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        sent = self._all(subject)
+        yield from (entry.occurred_at for entry in subject.dossier.entries)
+        yield from (entry.fact.deadline for entry in sent if entry.fact.deadline is not None)
+        if self.ago is not None:
+            yield from passing([entry.occurred_at for entry in sent], self.ago, subject)
+
+
+def decisions(subject: Subject) -> Sequence[Entry]:
+    """Return every decision of a review under the policy that is evaluated."""
+    opened: set[str] = set()
+    made: list[Entry] = []
+    for entry in subject.dossier.of_kind("review.opened", "review.decided"):
+        if entry.fact.member != subject.dossier.name:
+            continue
+        if entry.name == "review.decided":
+            made += [entry] if entry.fact.review in opened else []
+        elif entry.fact.policy == subject.policy:
+            opened.add(entry.fact.review)
+    return made
+
+
+def previous_of(subject: Subject) -> Previous | None:
+    """Return what the policy's outcome was before: as told, or else as people decided last."""
+    if subject.previous is not None:
+        return subject.previous if subject.previous.outcome else None
+    made = subject.seen(decisions(subject))
+    if not made:
+        return None
+    outcome = made[-1].fact.outcome
+    first = made[-1]
+    for entry in reversed(made):
+        if entry.fact.outcome != outcome:
+            break
+        first = entry
+    return Previous(outcome, first.occurred_at, tuple(dict.fromkeys((first.id, made[-1].id))))
+
+
+@frozen(cache_hash=True)
+class Previously(Leaf):
+    """This policy's outcome was one of these before.
+
+    It is what the review before found: as people decided, where it was recorded; in a
+    sequence of reviews that are only computed, as computed for the date before.
+
+    Attributes:
+        outcomes: any of which will do.
+    """
+
+    outcomes: tuple[str, ...] = field(converter=kept, validator=is_names)
+
+    @outcomes.validator
+    def _some(self, _: object, value: tuple[str, ...]) -> None:
+        if not value:
+            raise InvalidPolicy("previously what? Name an outcome")
+
+    def words(self) -> str:
+        return f"their previous outcome was {quoted(self.outcomes)}"
+
+    def denial(self) -> str:
+        return f"their previous outcome was not {quoted(self.outcomes)}"
+
+    def find(self, subject: Subject) -> Found:
+        previous = previous_of(subject)
+        if previous is None:
+            return Found(holds=False)
+        return Found(holds=previous.outcome in self.outcomes, entries=previous.entries)
+
+    def edges(self, subject: Subject) -> Iterable[datetime]:
+        return [entry.occurred_at for entry in decisions(subject)]
+
+
+def noticed(
+    stage: str | None = None,
+    *,
+    policy: str | None = None,
+    ago: Width | None = None,
+    overdue: bool = False,
+    heard: bool | None = None,
+) -> Noticed:
+    """Their last notice was sent: so long ago, overdue, answered or followed by silence.
+
+    ``noticed("nudge", ago=weeks(4), heard=False)``: nudged at least four weeks ago, and nothing
+    was heard of them since.
+    """
+    return Noticed(stage, policy, ago, overdue, heard)
+
+
+def previously(*outcomes: str) -> Previously:
+    """This policy's outcome was one of these before: to keep is easier than to gain."""
+    return Previously(outcomes)
+
+
+@frozen(eq=False)
+class InOutcome(ClockMeasure):
+    """The time since this policy's outcome last changed; none where there was none before."""
+
+    def words(self) -> str:
+        return "the time in their previous outcome"
+
+    def measure(self, subject: Subject) -> Measured:
+        previous = previous_of(subject)
+        return Measured(None) if previous is None else Measured(previous.since, previous.entries)
+
+    def edges(self, subject: Subject, threshold: Number | Width) -> Iterable[datetime]:
+        assert isinstance(threshold, Width)  # noqa: S101 — checked when it was built
+        starts = [entry.occurred_at for entry in decisions(subject)]
+        if subject.previous is not None:
+            starts.append(subject.previous.since)
+        yield from passing(starts, threshold, subject)
+
+
+def in_outcome() -> InOutcome:
+    """Measure the time since the policy's outcome last changed."""
+    return InOutcome()

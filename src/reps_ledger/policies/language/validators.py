@@ -1,0 +1,113 @@
+"""Validators that the parts of the language share. Each says what to write instead."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from reps_ledger.domain.validation import check_name, check_text
+from reps_ledger.errors import InvalidInput, InvalidPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from attrs import Attribute
+
+__all__ = [
+    "is_bool",
+    "is_date_or_none",
+    "is_name",
+    "is_name_or_none",
+    "is_names",
+    "is_place",
+    "is_prose",
+    "kept",
+    "of_type",
+    "one_of",
+]
+
+
+def is_name(_: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate an identifier."""
+    try:
+        check_name(value, attribute.name)
+    except InvalidInput as error:
+        raise InvalidPolicy(str(error)) from error
+
+
+def is_name_or_none(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate an identifier that may be absent."""
+    if value is not None:
+        is_name(instance, attribute, value)
+
+
+def is_names(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate a tuple of identifiers, each once."""
+    if not isinstance(value, tuple):
+        raise InvalidPolicy(f"{attribute.name} is a list of names, not {value!r:.60}")
+    for item in value:
+        is_name(instance, attribute, item)
+    if len(set(value)) < len(value):
+        raise InvalidPolicy(f"{attribute.name} names something twice")
+
+
+def is_prose(_: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate free text, which may be empty."""
+    try:
+        check_text(value, attribute.name)
+    except InvalidInput as error:
+        raise InvalidPolicy(str(error)) from error
+
+
+def is_place(instance: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate a community: a name, an empty text for the whole programme, None for any."""
+    if value is not None and value != "":
+        is_name(instance, attribute, value)
+
+
+def is_bool(_: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate a truth value."""
+    if not isinstance(value, bool):
+        raise InvalidPolicy(f"{attribute.name} is true or false, not {value!r:.60}")
+
+
+def is_date_or_none(_: object, attribute: Attribute[Any], value: Any) -> None:
+    """Validate a plain date that may be absent."""
+    if value is None:
+        return
+    if not isinstance(value, date) or isinstance(value, datetime):
+        raise InvalidPolicy(f"{attribute.name} is a date such as 2018-10-01, not {value!r:.60}")
+    if not date.min.year < value.year < date.max.year:  # in some zone it may not be an instant
+        raise InvalidPolicy(f"{attribute.name} is too near the end of the calendar: {value}")
+
+
+def one_of(*options: object) -> Callable[[object, Attribute[Any], Any], None]:
+    """Make a validator that takes one of these values."""
+
+    def is_one_of(_: object, attribute: Attribute[Any], value: Any) -> None:
+        if not any(type(value) is type(option) and value == option for option in options):
+            told = ", ".join(str(option) for option in options if option is not None)
+            raise InvalidPolicy(f"{attribute.name} is one of {told}; not {value!r:.60}")
+
+    return is_one_of
+
+
+def of_type(kind: type, what: str) -> Callable[[object, Attribute[Any], Any], None]:
+    """Make a validator for values of one of our own types, or None where that is the default."""
+
+    def is_of_type(_: object, attribute: Attribute[Any], value: Any) -> None:
+        if value is None and attribute.default is None:
+            return
+        if not isinstance(value, kind):
+            raise InvalidPolicy(f"{attribute.name} must be {what}, not {value!r:.60}")
+
+    return is_of_type
+
+
+def kept(value: Any) -> Any:
+    """Make a tuple of a list or a set, and of one word alone; leave the rest to the validator."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(value, key=str))
+    return tuple(value) if isinstance(value, list) else value

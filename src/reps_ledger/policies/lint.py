@@ -1,0 +1,204 @@
+"""Checking: cases that can never match, or that change nothing.
+
+A case is called dead only where that is certain: truths of different conditions are taken to be
+independent unless they compare the same measure, or count the same facts in windows of which
+one holds the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from itertools import pairwise
+from math import floor
+from typing import Any
+
+from attrs import frozen
+
+from reps_ledger.errors import TooLarge
+from reps_ledger.policies.language.conditions import Condition, Leaf
+from reps_ledger.policies.language.measures import Compare, Count, Measure, NumberMeasure, compare
+from reps_ledger.policies.language.shares import Share
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.language.windows import Always, Rolling
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.shortfalls import every
+
+__all__ = ["Warned", "warnings"]
+
+_World = frozenset[tuple[Leaf, bool]]
+
+
+@frozen
+class Warned:
+    """Something in a policy that has no effect.
+
+    Attributes:
+        case: the number of the case, from 0; None for the outcome where no case matches.
+        words: what is wrong with it.
+    """
+
+    case: int | None
+    words: str
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def warnings(policy: Policy) -> tuple[Warned, ...]:
+    """Return what in a policy can have no effect; nothing where it is too tangled to tell."""
+    cases = policy.cases
+    found = []
+    try:
+        for number, case in enumerate(cases):
+            before = [(each.when, False) for each in cases[:number]]
+            if not any(map(_possible, every([(case.when, True)]))):
+                words = f"case {number + 1} can never match: {case.when.words()}"
+                found.append(Warned(number, words))
+            elif not any(map(_possible, every([(case.when, True), *before]))):
+                words = (
+                    f"case {number + 1} can never match: the cases before it take all that would"
+                )
+                found.append(Warned(number, words))
+            elif not _matters(policy, number):
+                words = (
+                    f"case {number + 1} changes nothing: without it, "
+                    f'the outcome would be "{case.outcome}" too'
+                )
+                found.append(Warned(number, words))
+        if not any(map(_possible, every([(each.when, False) for each in cases]))):
+            words = (
+                f'the outcome "{policy.otherwise}" never comes by itself: some case always matches'
+            )
+            found.append(Warned(None, words))
+    except TooLarge:
+        return ()
+    return tuple(found)
+
+
+def _matters(policy: Policy, number: int) -> bool:
+    """Whether some history has another outcome without that case."""
+    case = policy.cases[number]
+    wanted = [(case.when, True), *((each.when, False) for each in policy.cases[:number])]
+    for later in policy.cases[number + 1 :]:
+        if later.outcome != case.outcome and _any_possible([*wanted, (later.when, True)]):
+            return True
+        wanted.append((later.when, False))
+    return policy.otherwise != case.outcome and _any_possible(wanted)
+
+
+def _any_possible(wanted: Sequence[tuple[Condition, bool]]) -> bool:
+    return any(map(_possible, every(wanted)))
+
+
+def _possible(world: _World) -> bool:
+    """Whether comparisons that are assumed can all be so."""
+    asked: dict[Measure, list[tuple[Compare, bool]]] = {}
+    for leaf, truth in world:
+        if isinstance(leaf, Compare):
+            asked.setdefault(leaf.measure, []).append((leaf, truth))
+    all_sizes = {
+        _size(leaf.threshold)
+        for measure, comparisons in asked.items()
+        for leaf, _ in comparisons
+        if isinstance(measure, Count)
+    }
+    values: dict[Measure, list[Fraction]] = {}
+    for measure, comparisons in asked.items():
+        for family in _families(comparisons):
+            counted = isinstance(measure, Count)
+            sizes = all_sizes if counted else {_size(leaf.threshold) for leaf, _ in family}
+            left = [
+                value
+                for most in _ceilings(measure, sizes)
+                for value in _candidates(sizes, whole=_is_whole(measure))
+                if _all_so(family, value, most)
+            ]
+            if not left:
+                return False
+            if counted:
+                values[measure] = left
+    return all(_rising([values[measure] for measure in chain]) for chain in _chains(values))
+
+
+def _families(comparisons: list[tuple[Compare, bool]]) -> Iterator[list[tuple[Compare, bool]]]:
+    """Yield comparisons that can be put in order: days with weeks, and months with years."""
+    fixed = [each for each in comparisons if _is_fixed(each[0].threshold)]
+    yield from filter(None, (fixed, [each for each in comparisons if each not in fixed]))
+
+
+def _is_fixed(threshold: object) -> bool:
+    return not isinstance(threshold, Width) or threshold.fixed is not None
+
+
+def _size(threshold: Any) -> Fraction:
+    if isinstance(threshold, Width):
+        fixed = threshold.fixed
+        return Fraction(threshold.months if fixed is None else fixed.days)
+    return Fraction(str(threshold))
+
+
+def _is_whole(measure: Measure) -> bool:
+    """Whether what is compared with thresholds is a whole number; a share is of any total."""
+    numbered = isinstance(measure, NumberMeasure) and measure.stepwise
+    return numbered and not isinstance(measure, Share)
+
+
+def _ceilings(measure: Measure, sizes: set[Fraction]) -> set[Fraction]:
+    """Return what thresholds may be lowered to, where they are more.
+
+    Every part of an empty total is 0, and all parts of a large one may be the share's cap.
+    """
+    if not isinstance(measure, Share):
+        return {max(sizes)}
+    return {Fraction(0), max(sizes)} if measure.at_most is None else sizes
+
+
+def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
+    """Return values from every stretch that thresholds part, in order.
+
+    Args:
+        sizes: the thresholds, of which there is one at least.
+        whole: whether values are whole numbers.
+    """
+    ordered = sorted(sizes)
+    between = [(low + high) / 2 for low, high in pairwise(ordered)]
+    if whole:
+        between = [Fraction(floor(middle)) for middle in between]
+    return sorted({Fraction(0), *ordered, *between, ordered[-1] + 1})
+
+
+def _all_so(family: list[tuple[Compare, bool]], value: Fraction, most: Fraction) -> bool:
+    return all(
+        compare(value, leaf.operator, min(_size(leaf.threshold), most)) == truth
+        for leaf, truth in family
+    )
+
+
+def _chains(values: Iterable[Measure]) -> Iterator[list[Count]]:
+    """Yield counts of the same facts, each in a window that the next one's holds."""
+    counts = [measure for measure in values if isinstance(measure, Count)]
+    for facts in dict.fromkeys(count.facts for count in counts):
+        same = [count for count in counts if count.facts == facts]
+        whole = [count for count in same if isinstance(count.within, Always)]
+        for fixed in (True, False):
+            rolling = [count for count in same if _is_plain(count, fixed=fixed)]
+            rolling.sort(key=lambda count: _size(count.within.width))  # type: ignore[attr-defined]
+            yield [*rolling, *whole]
+
+
+def _is_plain(count: Count, *, fixed: bool) -> bool:
+    within = count.within
+    plain = isinstance(within, Rolling) and within.ahead is None and not within.pausing
+    return plain and _is_fixed(within.width) == fixed  # type: ignore[attr-defined]
+
+
+def _rising(chain: list[list[Fraction]]) -> bool:
+    """Whether a value can be taken of each, none less than that before it."""
+    lowest = Fraction(0)
+    for values in chain:
+        high_enough = [value for value in values if value >= lowest]
+        if not high_enough:
+            return False
+        lowest = high_enough[0]
+    return True

@@ -1,0 +1,171 @@
+"""Sweeps: one policy with many parameters, and how its outcomes move with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from inspect import signature
+from itertools import product
+from math import prod
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from attrs import field, frozen
+
+from reps_ledger.errors import InvalidInput, TooLarge
+from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.backtest import write_table
+from reps_ledger.replay.kernel.points import Kernel
+from reps_ledger.replay.kernel.run import run
+from reps_ledger.replay.kernel.spans import Accounts, asks_for_accounts
+
+if TYPE_CHECKING:
+    import os
+
+    from reps_ledger.replay.columns import Columns
+
+__all__ = ["Sweep", "SweepRow", "sweep"]
+
+MAX_POLICIES: Final = 10_000
+
+
+@frozen(kw_only=True)
+class SweepRow:
+    """How many members have an outcome at a date, under some parameters.
+
+    Attributes:
+        parameters: the parameters' values, in order of their names' appearance.
+        at: the review date.
+        outcome: which outcome.
+        members: how many.
+    """
+
+    parameters: tuple[Any, ...]
+    at: datetime
+    outcome: str
+    members: int
+
+
+@frozen(kw_only=True)
+class Sweep:
+    """The outcomes of a policy under many parameters.
+
+    Attributes:
+        names: the parameters' names.
+        rows: by parameters, date and outcome.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[SweepRow, ...] = field(repr=lambda rows: f"<{len(rows)} rows>")
+
+    def curve(self, outcome: str) -> tuple[tuple[tuple[Any, ...], int], ...]:
+        """Return, for each combination of parameters, how many had an outcome at the last date."""
+        last = max((row.at for row in self.rows), default=None)
+        return tuple(
+            (row.parameters, row.members)
+            for row in self.rows
+            if row.at == last and row.outcome == outcome
+        )
+
+    @property
+    def table(self) -> pa.Table:
+        """The rows as Arrow: a column for each parameter, then date, outcome and members."""
+        columns: dict[str, Any] = {
+            name: _plain([row.parameters[i] for row in self.rows])
+            for i, name in enumerate(self.names)
+        }
+        columns["date"] = pa.array([row.at for row in self.rows], pa.timestamp("us", tz="UTC"))
+        columns["outcome"] = [row.outcome for row in self.rows]
+        columns["members"] = pa.array([row.members for row in self.rows], pa.int64())
+        return pa.table(columns)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Stream the rows as Arrow."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else Arrow.
+
+        A file is replaced only once all of it is written.
+        """
+        write_table(self.table.to_batches(), self.table.schema, path)
+
+
+def _plain(values: list[Any]) -> list[Any]:
+    """Return values as one column takes them: of one plain type, or as text."""
+    kinds = {type(value) for value in values}
+    return (
+        values if len(kinds) == 1 and kinds <= {bool, int, float, str} else list(map(str, values))
+    )
+
+
+def sweep(  # noqa: PLR0917 — what is tried, on what, when
+    make: Callable[..., Policy],
+    parameters: Mapping[str, Iterable[Any]],
+    columns: Columns,
+    dates: Sequence[datetime],
+    zone: tzinfo,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    check: Callable[[Policy], object] | None = None,
+    accounts: Callable[[], Accounts] | None = None,
+) -> Sweep:
+    """Run the policy that ``make`` makes of every combination of parameters.
+
+    What does not change from one to the next is worked out once.
+
+    Raises:
+        InvalidInput: there is no parameter, or ``make`` takes others, or makes no policy.
+        TooLarge: there are more than `MAX_POLICIES` combinations.
+    """
+    names = tuple(parameters)
+    combinations = _combinations(make, parameters)
+    kernel = Kernel(columns, zone)
+    rows: list[SweepRow] = []
+    for number, values in enumerate(combinations, 1):
+        policy = make(**dict(zip(names, values, strict=True)))
+        if not isinstance(policy, Policy):
+            raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
+        if check is not None:
+            check(policy)
+        if kernel.accounts is None and accounts is not None and asks_for_accounts(policy):
+            kernel.accounts = accounts()
+        total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
+        for part in run(policy, columns, dates, zone, kernel=kernel):
+            total += part.counts()
+        rows += [
+            SweepRow(parameters=values, at=date, outcome=outcome, members=int(total[i, j]))
+            for j, date in enumerate(dates)
+            for i, outcome in enumerate(policy.outcomes)
+        ]
+        if on_progress is not None:
+            on_progress(number, len(combinations))
+    return Sweep(names=names, rows=tuple(rows))
+
+
+def _combinations(
+    make: Callable[..., Policy], parameters: Mapping[str, Iterable[Any]]
+) -> list[tuple[Any, ...]]:
+    """Return every combination of the parameters' values, each of which ``make`` takes."""
+    if not callable(make):
+        raise InvalidInput(
+            "a sweep needs what makes a policy of the parameters: a function, or a template of "
+            f"load_template; not {make!r:.60}",
+            field="make",
+        )
+    for name, values in parameters.items():
+        if isinstance(values, str) or not isinstance(values, Iterable):
+            raise InvalidInput(f"the values of {name} are a list, not {values!r:.60}", field=name)
+    lists = [tuple(values) for values in parameters.values()]
+    if not lists or not all(lists):
+        raise InvalidInput("name a parameter, with the values to try", field="parameters")
+    if (number := prod(map(len, lists))) > MAX_POLICIES:
+        raise TooLarge(f"{number:,} policies; at most {MAX_POLICIES:,}")
+    try:
+        signature(make).bind(**dict.fromkeys(parameters))
+    except TypeError as error:
+        raise InvalidInput(f"the policy's parameters: {error}", field="parameters") from error
+    except ValueError:
+        pass  # some that are not written in Python tell no signature
+    return list(product(*lists))

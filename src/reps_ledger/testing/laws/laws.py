@@ -1,0 +1,757 @@
+"""What a law is: a name, a sentence, and a check of one situation.
+
+Laws about people: others do not matter, nobody is dropped, and promises to them are kept.
+
+Laws of steadiness: the same again, whatever comes later, in any order, at any date.
+
+Laws of truth: what a verdict says of itself, of its future, and of what was missing, is so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from importlib.util import find_spec
+from itertools import combinations
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, field, fields, frozen
+from msgspec.structs import replace
+
+from reps_ledger.domain.entries import people_in
+from reps_ledger.domain.facts import MemberRetired
+from reps_ledger.domain.time import LAST, day_start
+from reps_ledger.errors import InvalidPolicy, TooLarge
+from reps_ledger.policies import Policy, Subject, decide, digest, dumps, evaluate, is_member, loads
+from reps_ledger.policies import months as in_months
+from reps_ledger.policies.language.conditions import holds, truth
+from reps_ledger.policies.language.facts import Facts, parts
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.outcomes import outcome_of, outcomes_through
+from reps_ledger.projections import membership, project
+from reps_ledger.testing.history import Everybody, Recorded, Told, regression_test, tell_all
+from reps_ledger.testing.situations import Judge, Situation, judged, words_of
+from reps_ledger.testing.strategies.vocabulary import days_in, widths_in
+from reps_ledger.views.evaluator import Judging
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.ledger import Ledger
+    from reps_ledger.policies import Way
+    from reps_ledger.policies.language.conditions import Leaf
+
+__all__ = [
+    "NOTHING",
+    "Broken",
+    "Law",
+    "LawBroken",
+    "Promises",
+    "absence_never_helps",
+    "always_a_member",
+    "append_stability",
+    "determinism",
+    "document_round_trip",
+    "explanation_soundness",
+    "grandfathering",
+    "isolation",
+    "kernel_agreement",
+    "lapses_come_true",
+    "law",
+    "more_never_hurts",
+    "name_of",
+    "no_hindsight",
+    "order_independence",
+    "outcomes_of",
+    "shortfalls_suffice",
+    "timelessness",
+    "totality",
+]
+
+
+def _listed(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(names)
+
+
+@frozen(kw_only=True)
+class Promises:
+    """What a policy promises beside the laws that all policies obey.
+
+    Attributes:
+        more: stored names of facts of which another one never makes the outcome worse.
+        absence: whether another month without anything never makes it better.
+        keeps: grandfathering: whoever joined before the date never comes to an outcome worse
+            than this one.
+        outcomes: from best to worst, for a function that judges; a policy knows its own.
+    """
+
+    more: tuple[str, ...] = field(default=(), converter=_listed)
+    absence: bool = False
+    keeps: tuple[date, str] | None = None
+    outcomes: tuple[str, ...] = field(default=(), converter=_listed)
+
+
+NOTHING: Final = Promises()
+
+
+@frozen
+class Broken:
+    """How a law is broken.
+
+    Attributes:
+        words: in a sentence.
+        verdicts: what was compared, by what it is.
+    """
+
+    words: str
+    verdicts: Mapping[str, str] = field(factory=lambda: MappingProxyType({}))
+
+
+class LawBroken(AssertionError):
+    """A law does not hold; the message draws the smallest history on which it does not.
+
+    Attributes:
+        law: which.
+        judge: what broke it.
+        situation: on what; None where no history is to blame.
+        broken: how.
+        looked_at: how many situations were looked at before one broke it; 0 where nobody counted.
+    """
+
+    looked_at: int = 0
+
+    def __init__(self, law: Law, judge: Judge, situation: Situation | None, broken: Broken) -> None:
+        self.law = law
+        self.judge = judge
+        self.situation = situation
+        self.broken = broken
+        super().__init__("\n".join(self._lines()))
+
+    def _lines(self) -> Iterable[str]:
+        yield f"{name_of(self.judge)} breaks {self.law.name}: {self.broken.words}"
+        yield f"The law: {self.law.says}"
+        if self.situation is not None:
+            yield ""
+            yield self.situation.timeline()
+        for what, words in self.broken.verdicts.items():
+            yield ""
+            yield f"{what}: {words}"
+        if self.situation is not None:
+            yield ""
+            yield "To keep it as a test:"
+            yield ""
+            yield self.regression_test()
+
+    def regression_test(self) -> str:
+        """Return a test of this, ready to paste; `policy` is to be imported into it."""
+        code = "" if self.situation is None else self.situation.code()
+        call = f"{self.law.name}(policy, situation)"
+        return regression_test(self.law.name, self.law.says, name_of(self.judge), code, call)
+
+
+Check = Callable[[Judge, Situation, Promises], Broken | None]
+
+
+@frozen(eq=False)
+class Law:
+    """A law that every policy must obey, or every one that promises it.
+
+    Called with a policy and a situation it raises `LawBroken` where the law does not hold there.
+
+    Attributes:
+        name: its name.
+        says: it, in one sentence.
+        check: looks at one situation.
+        spared: says why it is not asked of a policy; empty where it is.
+    """
+
+    name: str
+    says: str
+    check: Check = field(repr=False)
+    spared: Callable[[Judge, Promises], str] = field(repr=False)
+
+    def __call__(self, judge: Judge, situation: Situation, promises: Promises = NOTHING) -> None:
+        """Ask it of one situation.
+
+        Raises:
+            LawBroken: it does not hold there.
+        """
+        broken = self.check(judge, situation, promises)
+        if broken is not None:
+            raise LawBroken(self, judge, situation, broken)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def law(
+    says: str, spared: Callable[[Judge, Promises], str] = lambda _judge, _promises: ""
+) -> Callable[[Check], Law]:
+    """Make a law of a function that looks at one situation; the law has the function's name."""
+
+    def make(check: Check) -> Law:
+        return Law(check.__name__, says, check, spared)
+
+    return make
+
+
+def name_of(judge: Judge) -> str:
+    """Return what a policy, or a function, is called."""
+    if isinstance(judge, Policy):
+        return judge.name
+    return str(getattr(judge, "__name__", judge))
+
+
+def outcomes_of(judge: Judge, promises: Promises) -> tuple[str, ...]:
+    """Return the outcomes from best to worst; none where that is not known."""
+    if promises.outcomes:
+        return promises.outcomes
+    return judge.outcomes if isinstance(judge, Policy) else ()
+
+
+_MONTH = in_months(1)
+_A_YEAR = 12
+
+
+def _of_members(judge: Judge, _promises: Promises) -> str:
+    whole = isinstance(judge, Policy) and judge.of == "community"
+    return "it is about communities" if whole else ""
+
+
+@law(
+    "What strangers do, who are never named together with the member, changes nothing.", _of_members
+)
+def isolation(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Judge with strangers' facts, and without."""
+    known = situation.known
+    named = [(entry, set(people_in(entry.fact, known.registry))) for entry in known.standing]
+    near = {situation.who}.union(*(people for _, people in named if situation.who in people))
+    kept = [entry for entry, people in named if not people or people & near]
+    if len(kept) == len(named):
+        return None
+    return _differs(
+        judge,
+        situation,
+        kept,
+        "what strangers did changes it",
+        ("with what strangers did", "without"),
+    )
+
+
+@law("Whoever joined is a member at every later instant, whatever is decided of them.", _of_members)
+def always_a_member(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Retire the member too, then judge: they are a member still, and there is an outcome."""
+    known = situation.known
+    joined = situation.subject(judge).dossier.joined
+    if joined is None or joined.occurred_at > situation.at:
+        return None
+    retired = tell_all(
+        Told(MemberRetired(member=situation.who, how="removed"), situation.at),
+        facts=known.facts,
+        zone=known.zone,
+    )
+    entries = [*known.standing, *retired.entries]
+    subject = situation.subject(judge, Everybody(entries, known.registry))
+    state = project(membership(situation.who, known.zone), subject.dossier.entries)
+    outcome = judged(judge, subject)
+    if (
+        state.joined_at is not None
+        and holds(is_member(), subject)
+        and isinstance(outcome, str)
+        and outcome
+    ):
+        return None
+    return Broken("a member is no member any more", {"once retired": words_of(judge, subject)})
+
+
+def _promises_more(judge: Judge, promises: Promises) -> str:
+    if not promises.more:
+        return "it does not promise that"
+    return "" if _scale(judge, promises) else "its outcomes have no order"
+
+
+@law("Another fact of a kind that it names never makes the outcome worse.", _promises_more)
+def more_never_hurts(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
+    """Leave out each such fact in turn: the outcome may not be better without it."""
+    scale = _scale(judge, promises)
+    known = situation.known
+    now = judged(judge, situation.subject(judge))
+    for entry in known.standing:
+        if entry.name not in promises.more or entry.occurred_at > situation.at:
+            continue
+        if getattr(entry.fact, "member", None) != situation.who:
+            continue
+        kept = [each for each in known.standing if each.id != entry.id]
+        without = situation.subject(judge, Everybody(kept, known.registry))
+        before = judged(judge, without)
+        if scale.index(now) > scale.index(before):
+            return Broken(
+                f"another {entry.name} makes it worse",
+                {
+                    f"with all of them: the {entry.name} of {entry.occurred_at.date()} too": (
+                        words_of(judge, situation.subject(judge))
+                    ),
+                    "without that one": words_of(judge, without),
+                },
+            )
+    return None
+
+
+def _promises_absence(judge: Judge, promises: Promises) -> str:
+    if not promises.absence:
+        return "it does not promise that"
+    return "" if _scale(judge, promises) else "its outcomes have no order"
+
+
+@law(
+    "Another month, or a year, without anything never makes the outcome better.", _promises_absence
+)
+def absence_never_helps(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
+    """Let months pass in which nothing happens, one after another for a year."""
+    scale = _scale(judge, promises)
+    known = situation.known
+    past = [entry for entry in known.standing if entry.occurred_at <= situation.at]
+    around = Everybody(past, known.registry, known.amendments.readings)
+    before = situation.subject(judge, around)
+    for _ in range(_A_YEAR):
+        after = before.moved(_MONTH.after(before.at, known.zone))
+        if scale.index(judged(judge, after)) < scale.index(judged(judge, before)):
+            return Broken(
+                "a month of absence makes it better",
+                {
+                    f"on {before.at.date()}": words_of(judge, before),
+                    "a month later": words_of(judge, after),
+                },
+            )
+        before = after
+    return None
+
+
+def _promises_to_keep(judge: Judge, promises: Promises) -> str:
+    if promises.keeps is None:
+        return "it grandfathers nobody"
+    return "" if _scale(judge, promises) else "its outcomes have no order"
+
+
+@law(
+    "Whoever joined before the date never comes to a worse outcome than promised.",
+    _promises_to_keep,
+)
+def grandfathering(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
+    """Judge whoever was there before the date."""
+    assert promises.keeps is not None, "it is not asked otherwise"  # noqa: S101
+    day, worst = promises.keeps
+    subject = situation.subject(judge)
+    joined = subject.dossier.joined
+    if joined is None or joined.occurred_at >= day_start(day, situation.zone):
+        return None
+    if joined.occurred_at > situation.at:
+        return None
+    scale = _scale(judge, promises)
+    if scale.index(judged(judge, subject)) <= scale.index(worst):
+        return None
+    return Broken(
+        f"whoever joined before {day} was promised {worst!r} at worst",
+        {"judged": words_of(judge, subject)},
+    )
+
+
+def _scale(judge: Judge, promises: Promises) -> tuple[str, ...]:
+    if promises.outcomes:
+        return promises.outcomes
+    return judge.scale if isinstance(judge, Policy) else ()
+
+
+def _differs(
+    judge: Judge,
+    situation: Situation,
+    kept: Iterable[Entry],
+    words: str,
+    called: tuple[str, str],
+) -> Broken | None:
+    known = situation.known
+    subject: Subject = situation.subject(judge)
+    other = situation.subject(judge, Everybody(kept, known.registry, known.amendments.readings))
+    if judged(judge, other) == judged(judge, subject):
+        return None
+    return Broken(words, {called[0]: words_of(judge, subject), called[1]: words_of(judge, other)})
+
+
+_TIMES: Final = 4
+_YEARS: Final = 28
+"""After so many years the calendar of this century repeats: days of the week, leap days."""
+
+_LATEST: Final = datetime(2070, 1, 1, tzinfo=UTC)
+
+
+@law("Judged again from the same history, the outcome is the same.")
+def determinism(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Judge several times, of copies of what is known."""
+    history = situation.known
+    said = [
+        judged(
+            judge,
+            situation.subject(
+                judge, Everybody(history.standing, history.registry, history.amendments.readings)
+            ),
+        )
+        for _ in range(_TIMES)
+    ]
+    if len(set(said)) == 1:
+        return None
+    return Broken("judged again, it says something else", {"one after another": ", ".join(said)})
+
+
+def _dated(judge: Judge, _promises: Promises) -> str:
+    if isinstance(judge, Policy) and days_in(judge):
+        return "it names dates of the calendar"
+    return ""
+
+
+@law("28 years later, when the calendar is the same, the outcome is the same.", _dated)
+def timelessness(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Move everything by 28 years: what reads a clock of its own is found out."""
+    known = evolve(situation.known.settled(), zone=UTC)  # other zones had other rules then
+    now = Situation(history=known, who=situation.who, at=situation.at)
+    later = situation.at, *(entry.occurred_at for entry in known)
+    if max(later) >= _LATEST:
+        return None
+    moved = known.of(replace(e, occurred_at=_moved(e.occurred_at), fact=_fact(e)) for e in known)
+    then = Situation(history=moved, who=situation.who, at=_moved(situation.at))
+    one, other = now.subject(judge), then.subject(judge)
+    if judged(judge, one) == judged(judge, other):
+        return None
+    return Broken(
+        f"moved by {_YEARS} years, the same history is judged otherwise",
+        {
+            "as it is": words_of(judge, one),
+            f"{_YEARS} years later": words_of(judge, other),
+        },
+    )
+
+
+def _moved(instant: datetime) -> datetime:
+    return instant.replace(year=instant.year + _YEARS)
+
+
+def _fact(entry: Entry) -> Any:
+    changes = {
+        attribute.name: _moved(value)
+        for attribute in fields(type(entry.fact))
+        if isinstance(value := getattr(entry.fact, attribute.name), datetime)
+    }
+    return evolve(entry.fact, **changes) if changes else entry.fact
+
+
+@law("What happens after the instant, or is recorded after the position, changes nothing.")
+def no_hindsight(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Judge with what came later, and without."""
+    known = situation.known
+    now = judged(judge, situation.subject(judge))
+    horizon = _horizon(judge, situation)
+    past = [entry for entry in known.standing if entry.occurred_at <= horizon]
+    if len(past) < len(known.standing):
+        without = situation.subject(
+            judge, Everybody(past, known.registry, known.amendments.readings)
+        )
+        if judged(judge, without) != now:
+            return Broken(
+                "what happened later changes it",
+                {
+                    "with what happened later": words_of(judge, situation.subject(judge)),
+                    "without": words_of(judge, without),
+                },
+            )
+    if situation.known_at >= len(situation.history):
+        return None
+    with situation.history.ledger() as ledger:
+        seen = _seen(ledger, judge, situation)
+        if judged(judge, seen) != now:
+            return Broken(
+                "what was recorded later changes it",
+                {
+                    "as known then, in a ledger that knows more": words_of(judge, seen),
+                    "in a ledger that knows no more": words_of(judge, situation.subject(judge)),
+                },
+            )
+    return None
+
+
+def _horizon(judge: Judge, situation: Situation) -> datetime:
+    """Return up to when things count: windows that look ahead say so."""
+    found = [situation.at]
+    for part in parts(judge.cases) if isinstance(judge, Policy) else ():
+        ahead = getattr(part, "ahead", None)
+        if isinstance(ahead, Width):
+            found.append(ahead.after(situation.at, situation.zone))
+        if isinstance(part, Facts) and any(item.name == "announced" for item in part.where):
+            found.append(LAST)
+    return max(found)
+
+
+def _seen(ledger: Ledger, judge: Judge, situation: Situation) -> Subject:
+    """Return who is judged, as a ledger shows them."""
+    view = ledger.as_of(situation.at, situation.known_at)
+    judging = Judging(view.reading, situation.zone)
+    if isinstance(judge, Policy) and judge.of == "community":
+        subject = judging.member(situation.who, situation.at)
+        return subject.of(subject.others.community(situation.who))
+    return judging.member(situation.who, situation.at)
+
+
+@law("What was said as known at a position stays so, however much is recorded after it.")
+def append_stability(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Ask a ledger, let it grow, and ask it again as of then."""
+    if situation.known_at >= len(situation.history):
+        return None
+    with situation.known.ledger() as before, situation.history.ledger() as after:
+        one, other = (_seen(each, judge, situation) for each in (before, after))
+        if judged(judge, one) == judged(judge, other):
+            return None
+        return Broken(
+            "recording more changed what it said as known before",
+            {"before": words_of(judge, one), "after": words_of(judge, other)},
+        )
+
+
+@law("The order in which things were recorded, and importing them twice, change nothing.")
+def order_independence(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Number the entries as they happened, and the other way around; those of one instant stay."""
+    known = situation.known.settled()
+    instants = sorted({entry.occurred_at for entry in known})
+    turned = [
+        known.of(e for at in order for e in known if e.occurred_at == at)
+        for order in (instants, instants[::-1])
+    ]
+    one, *others = (
+        Situation(history=each, who=situation.who, at=situation.at).subject(judge)
+        for each in (known, *turned)
+    )
+    for other in others:
+        if judged(judge, one) != judged(judge, other):
+            return Broken(
+                "recorded in another order, the same history is judged otherwise",
+                {"in this order": words_of(judge, one), "in another": words_of(judge, other)},
+            )
+    return _twice(judge, situation)
+
+
+def _twice(judge: Judge, situation: Situation) -> Broken | None:
+    """Import what is known, and import it again."""
+    known = situation.known
+    rows = known.rows()
+    with Recorded((), known.facts, known.zone).ledger() as ledger:
+        said = []
+        for _ in range(2):
+            report = ledger.import_history(rows)
+            if report.recorded + report.known < len(rows):
+                return None  # what rules refused once they may allow the next time
+            seen = evolve(situation, known_at=ledger.position)
+            said.append(judged(judge, _seen(ledger, judge, seen)))
+    if said[0] == said[1]:
+        return None
+    return Broken(
+        "imported twice, the same history is judged otherwise", {"once and twice": str(said)}
+    )
+
+
+_TICK: Final = timedelta(microseconds=1)
+_PROBES: Final = 80
+_NEEDS: Final = 4
+
+
+def _unless_policy(judge: Judge, _promises: Promises) -> str:
+    return "" if isinstance(judge, Policy) else "a function explains nothing"
+
+
+def _unless_known(judge: Judge, promises: Promises) -> str:
+    return "" if outcomes_of(judge, promises) else "nobody said which outcomes it has"
+
+
+@law(
+    "Of any history, however illegal, there is an outcome, and the scale has a place for it.",
+    _unless_known,
+)
+def totality(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
+    """Judge, and look the outcome up."""
+    expected = outcomes_of(judge, promises)
+    try:
+        outcome: Any = judged(judge, situation.subject(judge))
+    except Exception as error:  # noqa: BLE001 — whatever a function raises, it is no outcome
+        return Broken("it raises an error", {"the error": f"{type(error).__name__}: {error}"})
+    if outcome in expected:
+        return None
+    return Broken(f"{outcome!r} is none of its outcomes", {"those": ", ".join(expected)})
+
+
+@law("The findings of a verdict alone give its outcome.", _unless_policy)
+def explanation_soundness(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Decide again by the findings, as they are written down."""
+    policy = _policy(judge)
+    verdict = evaluate(policy, situation.subject(policy))
+    try:
+        outcome = decide(policy, verdict.findings)
+    except KeyError as error:
+        return Broken(f"a finding is missing: {error}", {"the verdict": verdict.words()})
+    known = {entry.id for entry in situation.known}
+    if outcome == verdict.outcome and set(verdict.evidence) <= known:
+        return None
+    return Broken(
+        "its findings do not explain it", {"the verdict": verdict.words(), "they give": outcome}
+    )
+
+
+@law("Nothing changes by itself before `lapses_at`; then it is `lapses_to`.", _unless_policy)
+def lapses_come_true(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Judge at instants before it, at it, and where there is none, at many later ones."""
+    policy = _policy(judge)
+    subject = situation.subject(policy)
+    verdict = evaluate(policy, subject)
+    change = verdict.change
+    said = "never" if change is None else f"{change.outcome!r} at {change.at.isoformat()}"
+    if change is not None and outcome_of(policy, subject.moved(change.at)) != change.outcome:
+        return Broken("it does not lapse as it says", {"the verdict": verdict.words()})
+    for instant in _probes(policy, subject, change.at if change is not None else LAST):
+        found = outcome_of(policy, subject.moved(instant))
+        if found != verdict.outcome:
+            return Broken(
+                f"it says that it will be {said}, and is {found!r} at {instant.isoformat()}",
+                {"the verdict": verdict.words()},
+            )
+    return None
+
+
+def _probes(policy: Policy, subject: Subject, end: datetime) -> list[datetime]:
+    """Return instants before an end at which things may change: of facts, a window later."""
+    bases = {subject.at}
+    for entry in subject.dossier.entries:
+        bases.add(entry.occurred_at)
+        for attribute in fields(type(entry.fact)):
+            value = getattr(entry.fact, attribute.name)
+            if isinstance(value, datetime):
+                bases.add(value)
+    zone = subject.zone
+    found = set(bases)
+    for base in bases:
+        found |= {width.after(base, zone) for width in widths_in(policy)}
+    found |= {day_start(day, zone) for day in days_in(policy)}
+    near = {edge + ticks * _TICK for edge in found for ticks in (-1, 0, 1)}
+    if end != LAST:
+        near.add(end - _TICK)
+    return sorted(instant for instant in near if subject.at < instant < end)[-_PROBES:]
+
+
+@law(
+    "Were all that a shortfall names otherwise, the outcome would be as good; less is not enough.",
+    _unless_policy,
+)
+def shortfalls_suffice(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Turn the conditions of each way, and decide by the truths that come out."""
+    policy = _policy(judge)
+    subject = situation.subject(policy)
+    verdict = evaluate(policy, subject)
+    held = {leaf: leaf.find(subject).holds for leaf in policy.leaves()}
+    for outcome in policy.outcomes:
+        good = policy.at_least_as_good(outcome)
+        with suppress(TooLarge):
+            for way in verdict.shortfalls(outcome):
+                wrong = _wrong(policy, subject, way, held, good)
+                if wrong:
+                    return Broken(
+                        f'for "{outcome}" it asks for "{way}", and {wrong}',
+                        {"the verdict": verdict.words()},
+                    )
+    return None
+
+
+def _wrong(
+    policy: Policy, subject: Subject, way: Way, held: dict[Leaf, bool], good: frozenset[str]
+) -> str:
+    needs = {need.condition: need.wanted for need in way.needs}
+    if any(held[leaf] == wanted for leaf, wanted in needs.items()):
+        return "some of that is so already"
+    if _outcome(policy, {**held, **needs}) not in good:
+        return "that is not enough"
+    for size in range(len(needs) if len(needs) <= _NEEDS else 0):
+        for some in combinations(needs.items(), size):
+            if _outcome(policy, {**held, **dict(some)}) in good:
+                return "less would do"
+    for need in way.needs:
+        if need.on is not None:
+            then = need.condition.find(subject.moved(need.on)).holds
+            if then != need.wanted:
+                return f"does not come by itself on {need.on.date()}"
+    return ""
+
+
+def _outcome(policy: Policy, truths: dict[Leaf, bool]) -> str:
+    for case, _ in policy.steps:
+        if truth(case.when, truths.__getitem__):
+            return case.outcome
+    return policy.otherwise
+
+
+def _unless_replayed(judge: Judge, promises: Promises) -> str:
+    if why := _unless_policy(judge, promises):
+        return why
+    if _policy(judge).of != "member":
+        return "it is about communities"
+    if find_spec("numpy") is None or find_spec("pyarrow") is None:
+        return "the extra `replay` is not installed"
+    return ""
+
+
+@law(
+    "The replay kernel says of everyone, at every date, what evaluating them one by one says.",
+    _unless_replayed,
+)
+def kernel_agreement(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+    """Backtest the situation, at its instant and at others around."""
+    from reps_ledger.testing.replayed import outcomes_by_kernel  # noqa: PLC0415
+
+    policy = _policy(judge)
+    known = situation.known
+    instants = {entry.occurred_at for entry in known.standing}
+    instants |= {situation.at, situation.at + timedelta(days=10), situation.at - timedelta(days=40)}
+    dates: Sequence[datetime] = sorted(instants)
+    try:
+        found = outcomes_by_kernel(policy, known, dates)
+    except InvalidPolicy:
+        return None  # it asks for what columns do not hold, and says so
+    around = known.everybody()
+    for dossier in around.everyone():
+        subject = Subject(dossier, dates[0], known.zone, around)
+        joined = dossier.joined
+        expected = [
+            outcome if joined is not None and joined.occurred_at <= date else None
+            for date, outcome in outcomes_through(policy, subject, dates)
+        ]
+        for instant, one, other in zip(dates, expected, found[dossier.name], strict=True):
+            if one != other:
+                return Broken(
+                    f"of {dossier.name} at {instant.isoformat()} the kernel says {other!r}",
+                    {"evaluated": words_of(policy, subject.moved(instant))},
+                )
+    return None
+
+
+@law(
+    "As a document, TOML or JSON, it reads back equal, with its digest and its sentence.",
+    _unless_policy,
+)
+def document_round_trip(judge: Judge, _situation: Situation, _promises: Promises) -> Broken | None:
+    """Write the policy and read it."""
+    policy = _policy(judge)
+    for form in ("toml", "json"):
+        again = loads(dumps(policy, form))
+        if (again, digest(again), again.words()) != (policy, digest(policy), policy.words()):
+            return Broken(f"as {form} it reads back otherwise", {"read back": again.words()})
+    return None
+
+
+def _policy(judge: Judge) -> Policy:
+    assert isinstance(judge, Policy), "a law of policies is not asked of functions"  # noqa: S101
+    return judge

@@ -1,0 +1,179 @@
+"""A desk: where facts are offered to the rules, with nothing behind it but a list.
+
+It is the real recording, judged by the real rules and a charter where one is in force; only the
+log is a list, so that thousands of small histories are made in a second.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from reps_ledger.domain.facts import BUILT_IN, Registry, kind_of
+from reps_ledger.domain.rules import Rulebook, World
+from reps_ledger.domain.rules.judge import Memory
+from reps_ledger.errors import Refused
+from reps_ledger.log import Codec, Recording, Upcaster
+from reps_ledger.log.append import make_draft
+from reps_ledger.policies.charter.enforce import governance
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Fact
+    from reps_ledger.domain.rules import Rule, Source
+
+__all__ = ["NOW", "Desk", "codec_of", "entry_id", "rules_of", "tags_of"]
+
+NOW: Final = datetime(2041, 1, 1, tzinfo=UTC)
+"""When the histories of tests are recorded: long after all that happens in them."""
+
+
+def entry_id(position: int) -> str:
+    """Return the id of what a story tells at a position, from 1: the same in every run."""
+    return f"00000000-0000-8000-8000-{position:012d}"
+
+
+@lru_cache(maxsize=64)
+def codec_of(facts: tuple[type[Fact], ...]) -> Codec:
+    """Return what reads and writes the built-in facts and some of a service's own.
+
+    What tests tell is of the present version; older ones are for the service's own upcasters.
+    """
+    steps = [
+        Upcaster(kind_of(cls).name, version, _as_it_is)
+        for cls in facts
+        for version in range(1, kind_of(cls).version)
+    ]
+    return Codec(Registry((*BUILT_IN, *facts)), steps)
+
+
+def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+    return fields
+
+
+@lru_cache(maxsize=64)
+def rules_of(facts: tuple[type[Fact], ...], rules: tuple[Rule, ...], zone: tzinfo) -> Rulebook:
+    """Return the rules of a ledger of those facts."""
+    registry = codec_of(facts).registry
+    return Rulebook(registry, rules, governance(registry, zone))
+
+
+def tags_of(fact: Fact, position: int, facts: tuple[type[Fact], ...] = ()) -> tuple[str, ...]:
+    """Return the tags under which a log is to find a fact, whatever the rules say of it."""
+    memory = Memory(codec_of(facts).registry)
+    return World(memory, rules_of(facts, (), UTC)).tags(fact, entry_id(position))
+
+
+class _Shelf:
+    """As much of an event log as recording asks for."""
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+        self.entries: list[Entry] = []
+        self._tagged: dict[str, list[Entry]] = {}
+
+    def head(self) -> int:
+        return len(self.entries)
+
+    def read_sources(
+        self, sources: Iterable[Source], *, upto: int | None = None
+    ) -> tuple[dict[Source, list[Entry]], int]:
+        found = {
+            source: [
+                entry
+                for entry in self._tagged.get(source.tag, ())
+                if source.types is None or entry.name in source.types
+            ]
+            for source in sources
+        }
+        return found, len(self.entries) if upto is None else upto
+
+    def append(
+        self, entries: Sequence[Entry], _depends_on: Iterable[Source], _after: int
+    ) -> list[int]:
+        for entry in entries:
+            self.entries.append(entry)
+            for tag in entry.tags:
+                self._tagged.setdefault(tag, []).append(entry)
+        return [entry.position for entry in entries]
+
+
+class Desk:
+    """Takes facts that the rules allow, and refuses others, as a ledger does.
+
+    Args:
+        facts: the service's own kinds of fact.
+        rules: its own rules.
+        zone: in which dates are read.
+    """
+
+    def __init__(
+        self,
+        facts: tuple[type[Fact], ...] = (),
+        rules: tuple[Rule, ...] = (),
+        zone: tzinfo = UTC,
+    ) -> None:
+        shelf = _Shelf(codec_of(facts))
+        log: Any = shelf
+        self._zone = zone
+        self._shelf = shelf
+        self._recording = Recording(
+            log=log,
+            rules=rules_of(facts, rules, zone),
+            clock=lambda: NOW + timedelta(seconds=len(shelf.entries)),
+        )
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """What was recorded, in order of position."""
+        return self._shelf.entries
+
+    def offer(
+        self,
+        fact: Fact,
+        at: date | None,
+        *,
+        by: str = "council",
+        on_behalf_of: str | None = None,
+        source: str | None = None,
+    ) -> Entry | None:
+        """Record a fact if the rules allow it; return its entry, or None."""
+        try:
+            more: Any = {"by": by, "on_behalf_of": on_behalf_of, "source": source}
+            return self.record([(fact, at)], **more)[0]
+        except Refused:
+            return None
+
+    def record(
+        self, facts: Iterable[tuple[Fact, date | None]], *, by: str = "council", **more: Any
+    ) -> Sequence[Entry]:
+        """Record facts in one batch; return their entries.
+
+        Args:
+            facts: pairs of a fact and when it happened.
+            by: who records them.
+            more: on whose behalf, and from where.
+
+        Raises:
+            Refused: rules say no, and nothing was recorded.
+        """
+        drafts = [
+            make_draft(
+                fact,
+                occurred_at=at,
+                by=by,
+                entry_id=entry_id(len(self.entries) + 1 + number),
+                codec=self._shelf.codec,
+                zone=self._zone,
+                **more,
+            )
+            for number, (fact, at) in enumerate(facts)
+        ]
+        return self._recording.record(drafts, None).entries
+
+    def recorded(self) -> tuple[Entry, ...]:
+        """Return all of it, as a value."""
+        return tuple(self._shelf.entries)

@@ -1,0 +1,152 @@
+"""Cases: situations kept as files, so that what was found once is looked at for ever after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from attrs import frozen
+from msgspec.structs import replace
+
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import Fact
+from reps_ledger.domain.time import day_start, instant_of, zone_of
+from reps_ledger.errors import InvalidInput, LedgerError
+from reps_ledger.importers.rows import read_row
+from reps_ledger.policies import Policy, dumps, loads
+from reps_ledger.testing.history import Recorded, Told, entry_of
+from reps_ledger.testing.laws import POLICY_LAWS, LawBroken
+from reps_ledger.testing.laws.laws import NOTHING, Promises
+from reps_ledger.testing.memory_log import codec_of
+from reps_ledger.testing.situations import Judge, Situation
+
+__all__ = ["Kept", "load_case", "save_case"]
+
+_WRITTEN: Final = 1
+"""The version of the format of cases."""
+
+
+@frozen(kw_only=True)
+class Kept:
+    """A case, as it was kept.
+
+    Attributes:
+        situation: the situation.
+        law: the name of the law that was broken there; None where none was.
+        policy: the policy that broke it, as it was then; None for a function.
+    """
+
+    situation: Situation
+    law: str | None = None
+    policy: Policy | None = None
+
+    def check(self, policy: Judge | None = None, promises: Promises = NOTHING) -> None:
+        """Ask the law again; every law where none is named.
+
+        Args:
+            policy: of which policy; of the one that was kept by default.
+            promises: what it promises.
+
+        Raises:
+            LawBroken: it is broken still.
+            InvalidInput: there is no policy to ask it of.
+        """
+        judge = policy if policy is not None else self.policy
+        if judge is None:
+            raise InvalidInput("this case keeps no policy: pass the one to check", field="policy")
+        for law in POLICY_LAWS:
+            if self.law in {None, law.name} and not law.spared(judge, promises):
+                law(judge, self.situation, promises)
+
+
+def save_case(case: LawBroken | Situation, path: str | os.PathLike[str]) -> None:
+    """Keep a case as JSON; its history is in the exchange format.
+
+    Args:
+        case: a broken law, as caught; or a situation.
+        path: where; what is there is replaced.
+
+    Raises:
+        InvalidInput: no history is to blame for the broken law.
+    """
+    broken = case if isinstance(case, LawBroken) else None
+    situation = case.situation if isinstance(case, LawBroken) else case
+    if situation is None:
+        raise InvalidInput(f"{case}: there is no history to keep", field="case")
+    history = situation.history
+    zone: Any = history.zone
+    written: dict[str, Any] = {
+        "case": _WRITTEN,
+        "who": situation.who,
+        "at": situation.at,
+        "known_at": situation.known_at,
+        "zone": getattr(zone, "key", "UTC"),
+    }
+    if broken is not None:
+        written["law"] = broken.law.name
+        if isinstance(broken.judge, Policy):
+            written["policy"] = msgspec.json.decode(dumps(broken.judge, "json"))
+    written["history"] = history.rows()
+    text = msgspec.json.format(msgspec.json.encode(written), indent=2)
+    Path(path).write_bytes(text + b"\n")
+
+
+def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ()) -> Kept:
+    """Read a case that was kept.
+
+    Args:
+        path: where.
+        facts: the service's own kinds of fact.
+
+    Raises:
+        InvalidInput: the file is no case, or holds a row that cannot be read.
+    """
+    own = tuple(facts)
+    try:
+        written = msgspec.json.decode(Path(path).read_bytes())
+    except (OSError, msgspec.DecodeError) as error:
+        raise InvalidInput(f"{path} cannot be read as a case: {error}", field="path") from error
+    if not isinstance(written, dict) or written.get("case") != _WRITTEN:
+        raise InvalidInput(f"{path} is no case that this version can read", field="path")
+    try:
+        zone = zone_of(written["zone"])
+        history = Recorded(
+            tuple(
+                _entry(row, position, own, zone)
+                for position, row in enumerate(written["history"], 1)
+            ),
+            own,
+            zone,
+        )
+        situation = Situation(
+            history=history,
+            who=written["who"],
+            at=instant_of(msgspec.convert(written["at"], type=datetime)),
+            known_at=written["known_at"],
+        )
+        policy = written.get("policy")
+        document = None if policy is None else loads(msgspec.json.encode(policy).decode())
+    except (KeyError, TypeError, msgspec.ValidationError, LedgerError) as error:
+        raise InvalidInput(f"{path}: {type(error).__name__}: {error}", field="path") from error
+    return Kept(situation=situation, law=written.get("law"), policy=document)
+
+
+def _entry(
+    row: Mapping[str, Any], position: int, own: tuple[type[Fact], ...], zone: tzinfo
+) -> Entry:
+    read = read_row(row, codec_of(own))
+    at = read.occurred_at
+    exact = at if isinstance(at, datetime) else None
+    told = Told(
+        read.fact,
+        day_start(at, zone) if exact is None else instant_of(exact),
+        read.by or "council",
+        read.on_behalf_of,
+        read.source,
+    )
+    entry = entry_of(told, position)
+    return replace(entry, id=read.id, day=at if exact is None else None, command_id=read.command_id)

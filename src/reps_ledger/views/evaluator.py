@@ -1,0 +1,292 @@
+"""Judging: policies, and the charter in force, on what a view knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from attrs import frozen
+
+from reps_ledger.domain.facts import ReviewOpened
+from reps_ledger.errors import InvalidInput, Malformed, NotFound
+from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force, readable
+from reps_ledger.policies.documents import digest, loads
+from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.language.people import InCommunity, IsMember
+from reps_ledger.policies.outcomes import edges_after
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.subject import Dossier, Previous, Subject
+from reps_ledger.policies.verdicts import Verdict, evaluate
+from reps_ledger.projections import Membership, OpenReview, Spell, membership, project
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.log.history import Reading
+    from reps_ledger.policies.charter.charter import Charter
+
+__all__ = ["Judging", "Stand"]
+
+T = TypeVar("T")
+
+_KEPT: Final = 1_000
+"""Other people's histories that are kept in memory while policies are evaluated."""
+
+
+@frozen
+class Stand:
+    """How a member stands.
+
+    Attributes:
+        outcome: "active", "inactive", or another outcome of the charter's standing policy.
+        active: whether that counts as active.
+    """
+
+    outcome: str
+    active: bool
+
+
+class _Others:
+    """Everybody else, as a log knows them at one position."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._people: dict[str, Dossier] = {}
+        self._made: dict[object, Any] = {}
+
+    @cached_property
+    def _readings(self) -> Mapping[str, str]:
+        return self._reading.amendments().readings
+
+    def member(self, member: str) -> Dossier:
+        found = self._people.get(member)
+        if found is None:
+            if len(self._people) >= _KEPT:
+                self._people.clear()
+            kept, entries = self._reading.member(member)
+            found = self._people[member] = Dossier(kept, entries, readings=self._readings)
+        return found
+
+    def everyone(self) -> Iterator[Dossier]:
+        for person, entries in self._reading.people():
+            yield Dossier(person, entries, readings=self._readings)
+
+    def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
+        def make() -> Dossier:
+            entries: Iterable[Entry]
+            if community is None:
+                entries = (entry for entry in self._reading.everyone() if entry.name in kinds)
+            else:
+                entries = self._reading.community(community)
+            return Dossier(community or "", entries, is_community=True, readings=self._readings)
+
+        return self.once(("community", community, None if community else tuple(kinds)), make)
+
+    def opportunities(self) -> Sequence[Entry]:
+        return self.once(
+            "opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held"))
+        )
+
+    def once(self, key: object, make: Callable[[], T]) -> T:
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
+
+
+class Judging:
+    """Evaluates policies and charters on one reading of a log."""
+
+    def __init__(self, reading: Reading, zone: tzinfo) -> None:
+        self._reading = reading
+        self.zone = zone
+        self._others = _Others(reading)
+        self._checked: set[Policy] = set()
+
+    @cached_property
+    def adopted(self) -> tuple[Entry, ...]:
+        """The adoptions of charters that are known, in effective order."""
+        return tuple(self._reading.ledger_wide("charter.adopted"))
+
+    def charter(self, at: datetime) -> Charter | None:
+        """Return the charter in force at an instant, or None.
+
+        Raises:
+            Malformed: there is one, and it cannot be read here.
+        """
+        adoption = in_force((e for e in self.adopted if e.occurred_at <= at), at)
+        return None if adoption is None else adopted_charter(adoption)
+
+    def policy(self, named: Policy | str, at: datetime) -> Policy:
+        """Return a policy, or the one of that name in the charter in force.
+
+        Raises:
+            NotFound: no charter in force has one of that name.
+            InvalidPolicy: it asks for facts that this ledger does not know.
+        """
+        if isinstance(named, str):
+            charter = self.charter(at)
+            found = None if charter is None else charter.policy(named)
+            if found is None:
+                raise NotFound(f"no charter in force on {at.date()} has a policy {named!r}")
+            named = found
+        elif not isinstance(named, Policy):
+            raise InvalidInput(f"a policy, or the name of one, not {named!r:.60}", field="policy")
+        if named not in self._checked:
+            named.check(self._reading.log.codec.registry)
+            self._checked.add(named)
+        return named
+
+    @cached_property
+    def _stated(self) -> Mapping[str, Policy]:
+        """The policies whose words are recorded, by digest: stated alone, or in a charter."""
+        found: dict[str, Policy] = {}
+        for charter in self._readable:
+            for policy in charter.policies:
+                found[digest(policy)] = policy
+        for entry in self._reading.ledger_wide("policy.stated"):
+            with suppress(InvalidInput):  # its words say nothing here
+                policy = loads(entry.fact.document)
+                found[digest(policy)] = policy  # by its own digest, whatever was said
+        return found
+
+    @cached_property
+    def _readable(self) -> tuple[Charter, ...]:
+        """The charters that were adopted and can be read here."""
+        found = (readable(entry) for entry in self.adopted)
+        return tuple(charter for charter in found if charter is not None)
+
+    def stated(self, wanted: str) -> Policy | None:
+        """Return the policy of a digest, where its words are recorded; else None."""
+        return self._stated.get(wanted)
+
+    def words_of(self, opened: ReviewOpened | OpenReview, at: datetime) -> Policy | None:
+        """Return the policy of an open review: by its digest, or else by its name."""
+        if opened.digest is not None:
+            return self.stated(opened.digest)
+        charter = self.charter(at)
+        return None if charter is None else charter.policy(opened.policy)
+
+    def verdict(self, policy: Policy, subject: Subject) -> Verdict:
+        """Evaluate a policy of somebody."""
+        return evaluate(policy, subject, self._reading.known_at)
+
+    def evaluate(
+        self, policy: Policy, name: str, at: datetime, previous: Previous | None = None
+    ) -> Verdict:
+        """Evaluate a policy of one member, or of one community if it is about communities."""
+        if policy.of == "community":
+            dossier = self._others.community(name)
+        else:
+            dossier = self._others.member(name)
+        subject = Subject(dossier, at, self.zone, self._others, policy.name, previous)
+        return self.verdict(policy, subject)
+
+    def evaluate_all(self, policy: Policy, at: datetime) -> Iterator[Verdict]:
+        """Yield the verdict of everyone who had joined, or of every community, by name."""
+        if policy.of == "community":
+            for name in self._communities(at):
+                yield self.evaluate(policy, name, at)
+            return
+        for subject in self.members(at):
+            yield self.verdict(policy, subject)
+
+    def members(self, at: datetime) -> Iterator[Subject]:
+        """Yield everyone who had joined by an instant."""
+        for dossier in self._others.everyone():
+            joined = dossier.joined
+            if joined is not None and joined.occurred_at <= at:
+                yield self.subject(dossier, at)
+
+    def member(self, member: str, at: datetime) -> Subject:
+        """Return one person at an instant."""
+        return self.subject(self._others.member(member), at)
+
+    def subject(self, dossier: Dossier, at: datetime) -> Subject:
+        """Return somebody at an instant."""
+        return Subject(dossier, at, self.zone, self._others)
+
+    def _communities(self, at: datetime) -> list[str]:
+        named = {
+            getattr(entry.fact, "community", None)
+            for entry in self._reading.standing()
+            if entry.occurred_at <= at
+        }
+        return sorted(name for name in named if isinstance(name, str))
+
+    def counts_as_member(self, subject: Subject, community: str | None = None) -> bool:
+        """Whether somebody counts as a member, of the programme or of a community.
+
+        As the charter in force defines it; else whoever joined it.
+        """
+        charter = self.charter(subject.at)
+        definition = None if charter is None else charter.definition(community)
+        if definition is None:
+            definition = IsMember() if community is None else InCommunity(community)
+        return holds(definition, subject)
+
+    def everyone(self) -> Iterator[Dossier]:
+        """Yield everybody of whom anything is known."""
+        yield from self._others.everyone()
+
+    @cached_property
+    def has_standing(self) -> bool:
+        """Whether any charter that is known says by which policy members stand."""
+        return any(charter.standing is not None for charter in self._readable)
+
+    def stand(
+        self, subject: Subject, state: Membership | None = None
+    ) -> tuple[Verdict | None, Stand]:
+        """Return how somebody stands: by the charter in force, or else by the default rule.
+
+        Args:
+            subject: who, and when.
+            state: their membership then, where it is at hand.
+        """
+        charter = self.charter(subject.at)
+        policy = None if charter is None else charter.standing_policy
+        if charter is None or charter.standing is None or policy is None:
+            if state is None:
+                seen = subject.seen(subject.dossier.entries)
+                state = project(membership(subject.dossier.name, self.zone), seen)
+            active = state.is_active(subject.at)
+            return None, Stand("active" if active else "inactive", active)
+        verdict = self.verdict(policy, subject)
+        return verdict, Stand(verdict.outcome, verdict.outcome in charter.standing.active)
+
+    def spells(self, subject: Subject, state: Membership) -> tuple[Spell, ...]:
+        """Return every spell of activity and absence up to now.
+
+        By the default rule they begin with the first act; by a charter's, with joining. While
+        a charter that cannot be read here was in force, they go on as they were.
+        """
+        if not self.has_standing:
+            return state.spells(subject.at)
+        joined = subject.dossier.joined
+        if joined is None or joined.occurred_at > subject.at:
+            return ()
+        found: list[Spell] = []
+        for edge in self._edges(subject, joined.occurred_at, state):
+            try:
+                _, stand = self.stand(subject.moved(edge))
+            except Malformed:
+                continue
+            if found and found[-1].active == stand.active:
+                continue
+            if found:
+                found[-1] = Spell(active=found[-1].active, start=found[-1].start, end=edge)
+            found.append(Spell(active=stand.active, start=edge, end=None))
+        return tuple(found)
+
+    def _edges(self, subject: Subject, start: datetime, state: Membership) -> list[datetime]:
+        """Return every instant up to now at which the standing may have changed."""
+        then = subject.moved(start)
+        edges = {start, *(effective_from(entry) for entry in self.adopted)}
+        for charter in self._readable:
+            policy = charter.standing_policy
+            if policy is not None:
+                edges.update(edges_after(policy.leaves(), then))
+        edges.update(moment for stretch in state.stretches for moment in stretch)
+        return sorted(edge for edge in edges if start <= edge <= subject.at)

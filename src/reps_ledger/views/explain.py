@@ -1,0 +1,625 @@
+"""Explanations as values: what is so, and the chain of entries that makes it so.
+
+Tracing: from what stands to what was recorded, under which rules, and what became of it.
+
+Explaining: why a member has a role, stands, is vouched for, counts as a member, or does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import evolve, field, frozen
+
+from reps_ledger.domain.amendments import resolve
+from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
+from reps_ledger.domain.facts import (
+    ApplicationDecided,
+    ApplicationFiled,
+    EntryCorrected,
+    Fact,
+    LeaveEnded,
+    LeaveStarted,
+    MemberJoined,
+    MemberRetired,
+    MemberReturned,
+    MembersMerged,
+    MembersUnmerged,
+    RoleAsserted,
+    RoleAssigned,
+    RoleEnded,
+    Vouched,
+    VouchWithdrawn,
+    acting,
+)
+from reps_ledger.domain.rules import Source
+from reps_ledger.domain.rules.phrases import place
+from reps_ledger.errors import InvalidInput
+from reps_ledger.policies.charter.clauses import role_clause, statements, vouch_clause
+from reps_ledger.policies.charter.enforce import effective_from, in_force, readable
+from reps_ledger.policies.language.conditions import Condition, holds
+from reps_ledger.policies.policy import Policy, when
+from reps_ledger.policies.verdicts import Verdict
+from reps_ledger.projections import words_for
+from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.member import MemberView
+
+if TYPE_CHECKING:
+    from reps_ledger.log.history import Reading
+    from reps_ledger.policies.charter.charter import Charter
+    from reps_ledger.policies.subject import Subject
+    from reps_ledger.projections import Holding
+
+__all__ = [
+    "ABOUT",
+    "Admission",
+    "CharterInForce",
+    "Explanation",
+    "Link",
+    "Tracing",
+    "amendments_by_root",
+    "asked_of",
+    "charter_in_force",
+    "explain",
+    "said_by",
+]
+
+
+def said_by(entry: Entry) -> str:
+    """Say who recorded an entry, and for whom."""
+    behalf = f" on behalf of {entry.on_behalf_of}" if entry.on_behalf_of is not None else ""
+    return f"{entry.by}{behalf}"
+
+
+def _recorded(entry: Entry, zone: tzinfo) -> str:
+    day = entry.recorded_at.astimezone(zone).date()
+    return f"recorded by {said_by(entry)} on {day}, position {entry.position}"
+
+
+def amendments_by_root(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
+    """Return, by the id of each entry that amends nothing, what amended it, in order.
+
+    A correction of a correction, and a retraction of one, is of the entry that was corrected
+    first. Amendments of what is not among the entries are left out.
+
+    Args:
+        entries: in order of position.
+    """
+    roots: dict[str, str] = {}
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if entry.name not in {"entry.corrected", "entry.retracted"}:
+            roots[entry.id] = entry.id
+            found[entry.id] = []
+        elif (root := roots.get(entry.fact.target)) is not None:
+            roots[entry.id] = root
+            found[root].append(entry)
+    return found
+
+
+@frozen(kw_only=True)
+class CharterInForce:
+    """The charter that governed an instant, as it was known.
+
+    Attributes:
+        name: of the programme; None where its document cannot be read here.
+        version: its version.
+        since: from when it governs.
+        adopted_in: id of the entry that adopted it.
+        adopted_by: who recorded that, and for whom.
+    """
+
+    name: str | None
+    version: str
+    since: datetime
+    adopted_in: str
+    adopted_by: str
+
+    def words(self, zone: tzinfo) -> str:
+        """Say which it is."""
+        day = self.since.astimezone(zone).date()
+        of = "a charter that cannot be read here" if self.name is None else self.name
+        return f"{of}, version {self.version} (in force from {day}, adopted by {self.adopted_by})"
+
+
+@frozen(kw_only=True)
+class Admission:
+    """How a charter let a fact be.
+
+    Attributes:
+        clause: the name of the clause: ``role mentor in indonesia``.
+        says: what the charter says of it, a statement each.
+        verdict: whether what it asks held, with findings, of what was known when the fact was
+            recorded; None where it asks nothing.
+        excepted: whether the clause asked nothing of this one: grandfathering.
+        waived_in: id of the exemption by which the clause was waived.
+        waiver: why it was waived, and by whom.
+    """
+
+    clause: str
+    says: tuple[str, ...] = ()
+    verdict: Verdict | None = field(default=None, repr=False)
+    excepted: bool = False
+    waived_in: str | None = None
+    waiver: str | None = None
+
+    @property
+    def held(self) -> bool | None:
+        """Whether what the clause asks held then; None where it asks nothing."""
+        return None if self.verdict is None else self.verdict.outcome == "yes"
+
+    def lines(self, zone: tzinfo) -> Iterator[str]:
+        """Say it, a line each."""
+        yield from self.says
+        if self.waived_in is not None:
+            yield f"the clause {self.clause} was waived: {self.waiver}"
+        if self.excepted:
+            yield "that was not asked here: the charter excepts whom it grandfathers"
+        if self.verdict is not None:
+            held = "it was so" if self.held else "it was not so"
+            yield f"{held}, by what was known then:"
+            yield from (f"  {found.words(zone)}" for found in self.verdict.findings)
+
+
+@frozen(kw_only=True)
+class Link:
+    """One entry of a chain: what it said, who said it, under which rules, and what became of it.
+
+    Attributes:
+        entry: the entry as it was recorded.
+        reads: as it is read now; None where it was retracted.
+        words: what it says now, or said.
+        said: what it said when it was recorded, where that was something else.
+        known: the position up to which was known when it was recorded.
+        charter: the charter in force when it happened, as known when it was recorded.
+        admission: how that charter let it be; None where it says nothing of such facts.
+        authority: what that charter says of who may record it; None for nothing.
+        amended: the corrections and retractions of it since, in order.
+    """
+
+    entry: Entry
+    reads: Entry | None
+    words: str
+    said: str | None = None
+    known: int
+    charter: CharterInForce | None = None
+    admission: Admission | None = None
+    authority: str | None = None
+    amended: tuple[Entry, ...] = ()
+
+    def lines(self, zone: tzinfo) -> Iterator[str]:
+        """Say it, a line each."""
+        shown = self.reads or self.entry
+        day = shown.day or shown.occurred_at.astimezone(zone).date()
+        gone = " (retracted)" if self.reads is None else ""
+        yield f"{day} {self.words}{gone}"
+        yield f"  {_recorded(self.entry, zone)}"
+        if self.said is not None:
+            yield f"  and said then: {self.said}"
+        if self.entry.source is not None:
+            yield f"  from {self.entry.source}"
+        if self.charter is not None:
+            yield f"  under the charter of {self.charter.words(zone)}"
+        if self.authority is not None:
+            yield f"  {self.authority}"
+        if self.admission is not None:
+            yield from (f"  {line}" for line in self.admission.lines(zone))
+        for each in self.amended:
+            kind = "corrected" if isinstance(each.fact, EntryCorrected) else "retracted"
+            yield f"  {kind} since: {_recorded(each, zone)}: {each.fact.reason}"
+
+
+@frozen(kw_only=True)
+class Explanation:
+    """Why something is so of a member, at an as-of.
+
+    Attributes:
+        member: of whom.
+        about: "role", "standing", "vouches" or "membership".
+        subject: the role, and where; or the community; None for the programme.
+        holds: whether they have the role, are active, are vouched for, count as a member.
+        statement: what is so, in words.
+        valid_at: when.
+        known_at: the position up to which was known.
+        charter: the charter in force then.
+        verdict: the policy or definition that says so; None where it goes by facts alone.
+        links: the entries that make it so, in effective order.
+        omitted: how many older ones of the same kind are left out.
+        zone: in which days are said.
+    """
+
+    member: str
+    about: str
+    subject: str | None
+    holds: bool
+    statement: str
+    valid_at: datetime
+    known_at: int
+    charter: CharterInForce | None
+    verdict: Verdict | None = field(repr=False)
+    links: tuple[Link, ...] = field(repr=False)
+    omitted: int = 0
+    zone: tzinfo = field(repr=False)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Ids of the entries of the chain, as they were recorded."""
+        return tuple(link.entry.id for link in self.links)
+
+    def words(self) -> str:
+        """Say it: what is so, by which rule, and each entry of the chain."""
+        day = self.valid_at.astimezone(self.zone).date()
+        lines = [f"{self.statement}, on {day}, by what was known at position {self.known_at}"]
+        if self.charter is not None:
+            lines.append(f"Charter in force: {self.charter.words(self.zone)}")
+        if self.verdict is not None:
+            lines += self.verdict.words().splitlines()
+        for link in self.links:
+            lines += link.lines(self.zone)
+        if self.omitted:
+            lines.append(f"({self.omitted:,} older entries are left out)")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.words()
+
+
+def charter_in_force(adoption: Entry | None) -> CharterInForce | None:
+    """Say which charter an entry adopted."""
+    if adoption is None:
+        return None
+    charter = readable(adoption)
+    return CharterInForce(
+        name=None if charter is None else charter.name,
+        version=adoption.fact.version,
+        since=effective_from(adoption),
+        adopted_in=adoption.id,
+        adopted_by=said_by(adoption),
+    )
+
+
+def asked_of(name: str, condition: Condition, subject: Subject, judging: Judging) -> Verdict:
+    """Ask whether a condition holds of somebody: the outcome is "yes" or "no"."""
+    policy = Policy(name, cases=[when(condition).then("yes")], otherwise="no", scale=["yes", "no"])
+    return judging.verdict(policy, subject)
+
+
+class Tracing:
+    """What was recorded of one member, and how it came to be.
+
+    Args:
+        reading: what is known.
+        zone: in which days are said.
+        member: of whom: the identifier that merges kept.
+        standing: what stands of their history.
+    """
+
+    def __init__(
+        self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]
+    ) -> None:
+        self._reading = reading
+        self._zone = zone
+        self._member = member
+        self._recorded = {entry.id: entry for entry in reading.recorded_of(member)}
+        self._reads = {entry.origin: entry for entry in standing}
+        self._chartered = bool(self._raw_charters())
+
+    def _raw_charters(self) -> list[Entry]:
+        source = Source(ledger_tag("charter.adopted"))
+        found, _ = self._reading.log.read_sources([source], upto=self._reading.known_at)
+        return found[source]
+
+    def add(self, ids: Iterable[str]) -> set[str]:
+        """Have entries of others traced too; return the ids under which they were recorded.
+
+        Args:
+            ids: of entries as they stand: one that was corrected has its correction's.
+        """
+        wanted = [each for each in dict.fromkeys(ids) if each not in self._recorded]
+        while wanted:
+            sources = [Source(entry_tag(each)) for each in wanted]
+            found, _ = self._reading.log.read_sources(sources, upto=self._reading.known_at)
+            near = {entry.id: entry for entries in found.values() for entry in entries}
+            targets = set()
+            for entry in near.values():
+                target = getattr(entry.fact, "target", None)
+                if entry.id in wanted or target in wanted:
+                    self._recorded[entry.id] = entry
+                    targets.add(target if entry.id in wanted else entry.id)
+            wanted = [each for each in targets if each and each not in self._recorded]
+        roots = {
+            each.id: root
+            for root, amended in self._amended().items()
+            for each in (self._recorded[root], *amended)
+        }
+        return {roots[each] for each in ids if each in roots}
+
+    def _amended(self) -> dict[str, list[Entry]]:
+        entries = sorted(self._recorded.values(), key=lambda entry: entry.position)
+        return amendments_by_root(entries)
+
+    def chains(self) -> Iterator[tuple[Entry, Entry | None, list[Entry]]]:
+        """Yield each entry as recorded, as it reads now, and what amended it."""
+        for root, amended in self._amended().items():
+            entry = self._recorded[root]
+            yield entry, self._reading_of(entry, amended), amended
+
+    def _reading_of(self, entry: Entry, amended: list[Entry]) -> Entry | None:
+        found = self._reads.get(entry.position)
+        if found is None:  # somebody else's, or retracted
+            registry = self._reading.log.codec.registry
+            found = next(iter(resolve([entry, *amended], registry)), None)
+        return found
+
+    def link(self, entry: Entry, reads: Entry | None, amended: Iterable[Entry]) -> Link:
+        """Say how an entry came to be, and what became of it."""
+        known = entry.position - 1
+        charter, admission, authority = None, None, None
+        if self._chartered:
+            judging = Judging(evolve(self._reading, known_at=known), self._zone)
+            adoption = in_force(judging.adopted, entry.occurred_at)
+            charter = charter_in_force(adoption)
+            rules = None if adoption is None else readable(adoption)
+            if rules is not None:
+                authority = statements(rules).get(f"who may record {entry.name}")
+                admission = _admission(entry, rules, judging)
+        said = words_for(entry, self._member, self._zone)
+        words = said if reads is None else words_for(reads, self._member, self._zone)
+        return Link(
+            entry=entry,
+            reads=reads,
+            words=words,
+            said=None if said == words else said,
+            known=known,
+            charter=charter,
+            admission=admission,
+            authority=authority,
+            amended=tuple(amended),
+        )
+
+
+def _admission(entry: Entry, charter: Charter, judging: Judging) -> Admission | None:
+    """Say how a charter let a fact be, by what was known before it was recorded."""
+    at = entry.occurred_at
+    fact: Fact = entry.fact
+    said = statements(charter)
+    match fact:
+        case RoleAssigned():
+            clause = charter.role(fact.role)
+            if clause is None:
+                return None
+            subject = judging.member(fact.member, at)
+            name = role_clause(fact)
+            asked = clause.asked
+            return Admission(
+                clause=name,
+                says=_said(said, fact.role, "admission", "courses", "exceptions", "term", "seats"),
+                verdict=None if asked is None else asked_of(name, asked, subject, judging),
+                excepted=clause.unless is not None and holds(clause.unless, subject),
+                **_waiver(name, subject),
+            )
+        case RoleEnded():
+            subject = judging.member(fact.member, at)
+            says = _said(said, fact.role, "endings")
+            name = role_clause(fact)
+            return Admission(clause=name, says=says, **_waiver(name, subject)) if says else None
+        case Vouched():
+            may = None if charter.vouching is None else charter.vouching.may
+            says = tuple(said[n] for n in ("who may vouch", "vouches received") if n in said)
+            if not says:
+                return None
+            name = vouch_clause(fact)
+            voucher = judging.member(fact.voucher, at)
+            return Admission(
+                clause=name,
+                says=says,
+                verdict=None if may is None else asked_of(name, may, voucher, judging),
+                **_waiver(name, judging.member(fact.member, at)),
+            )
+    return None
+
+
+def _said(said: dict[str, str], role: str, *about: str) -> tuple[str, ...]:
+    return tuple(said[f"{role}, {each}"] for each in about if f"{role}, {each}" in said)
+
+
+def _waiver(clause: str, subject: Subject) -> dict[str, Any]:
+    for span in subject.standing("exemption.granted"):
+        if span.entry.fact.policy == clause:
+            why = f"{span.entry.fact.reason} (by {said_by(span.entry)})"
+            return {"waived_in": span.entry.id, "waiver": why}
+    return {}
+
+
+ABOUT: Final = ("role", "standing", "vouches", "membership")
+"""What can be explained of a member."""
+
+MAX_LINKS: Final = 200
+"""Entries of a chain that are explained; older ones are counted."""
+
+_ABOUT_ROLES: Final = (RoleAssigned, RoleEnded, RoleAsserted, ApplicationFiled, ApplicationDecided)
+_LIFE: Final = (MemberJoined, MemberRetired, MemberReturned)
+_MERGES: Final = (MembersMerged, MembersUnmerged)
+
+
+@frozen
+class _Found:
+    """What is so, and which facts it rests on."""
+
+    subject: str | None
+    holds: bool
+    statement: str
+    rests_on: Callable[[Fact], bool]
+    evidence: tuple[str, ...] = ()
+    verdict: Verdict | None = None
+
+
+def explain(
+    judging: Judging,
+    reading: Reading,
+    member: str,
+    at: datetime,
+    about: str | None,
+    *,
+    role: str | None,
+    community: str | None,
+) -> Explanation:
+    """Explain something of a member; see ``View.explain``."""
+    about = _about(about, role)
+    subject = judging.member(member, at)
+    person = MemberView(subject, judging)
+    match about:
+        case "role":
+            found = _role(person, str(role), community, at, judging)
+        case "standing":
+            found = _standing(person, judging)
+        case "vouches":
+            found = _vouches(person)
+        case _:
+            found = _membership(person, community, judging, at)
+    adoption = in_force((e for e in judging.adopted if e.occurred_at <= at), at)
+    links, omitted = _links(judging, reading, person, found, at)
+    return Explanation(
+        member=person.member,
+        about=about,
+        subject=found.subject,
+        holds=found.holds,
+        statement=found.statement,
+        valid_at=at,
+        known_at=reading.known_at,
+        charter=charter_in_force(adoption),
+        verdict=found.verdict,
+        links=links,
+        omitted=omitted,
+        zone=judging.zone,
+    )
+
+
+def _about(about: str | None, role: str | None) -> str:
+    if about is None:
+        about = "standing" if role is None else "role"
+    if about not in ABOUT:
+        raise InvalidInput(f"explain {', '.join(ABOUT)}, not {about!r:.60}", field="about")
+    if (about == "role") != (role is not None):
+        raise InvalidInput("say which role, where a role is to be explained", field="role")
+    return about
+
+
+def _links(
+    judging: Judging, reading: Reading, person: MemberView, found: _Found, at: datetime
+) -> tuple[tuple[Link, ...], int]:
+    tracing = Tracing(reading, judging.zone, person.member, reading.member(person.member)[1])
+    rests_on = tracing.add(found.evidence)
+    chains = []
+    for entry, reads, amended in tracing.chains():
+        facts = [entry.fact, *(getattr(each.fact, "replacement", None) for each in amended)]
+        if (reads or entry).occurred_at <= at and (
+            entry.id in rests_on or any(isinstance(f, _MERGES) or found.rests_on(f) for f in facts)
+        ):
+            chains.append((entry, reads, amended))
+    chains.sort(key=_by_time)
+    links = tuple(tracing.link(*chain) for chain in chains[-MAX_LINKS:])
+    return links, len(chains) - len(links)
+
+
+def _by_time(chain: tuple[Entry, Entry | None, Any]) -> tuple[datetime, int]:
+    entry, reads, _ = chain
+    return (reads or entry).occurred_at, entry.position
+
+
+def _role(
+    person: MemberView, role: str, community: str | None, at: datetime, judging: Judging
+) -> _Found:
+    def rests_on(fact: Fact) -> bool:
+        return (
+            isinstance(fact, _ABOUT_ROLES)
+            and fact.role == role
+            and community in {None, fact.community}
+        )
+
+    ever = [h for h in person.roles.ever if h.role == role and community in {None, h.community}]
+    now = [holding for holding in ever if holding.held_at(at)]
+    what = place(role, community)
+
+    def day(moment: datetime | None) -> str:
+        return "" if moment is None else moment.astimezone(judging.zone).date().isoformat()
+
+    def until(holding: Holding) -> str:
+        how = f" ({holding.how})" if holding.how else ""
+        return f"{place(role, holding.community)} until {day(holding.end)}{how}"
+
+    if now:
+        held = " and ".join(f"{place(role, h.community)} since {day(h.start)}" for h in now)
+        statement = f"{person.member} is {held}"
+    elif ever:
+        statement = f"{person.member} is not {what}, and was {until(ever[-1])}"
+    else:
+        statement = f"{person.member} is not {what}, and never was"
+    ends = tuple(h.ended_in for h in ever if h.ended_in is not None)
+    return _Found(what, bool(now), statement, rests_on, ends)
+
+
+def _standing(person: MemberView, judging: Judging) -> _Found:
+    membership = person.membership
+    verdict = membership.verdict
+    acts = [entry.id for entry in person.history if acting(entry.fact) == person.member]
+    evidence = tuple(acts[-1:]) if verdict is None else verdict.evidence
+    kinds = (*_LIFE, LeaveStarted, LeaveEnded)
+
+    def rests_on(fact: Fact) -> bool:
+        return isinstance(fact, kinds) and fact.member == person.member
+
+    if not membership.is_member:
+        statement = f"{person.member} never joined"
+    else:
+        since = membership.since
+        from_when = "" if since is None else f" since {since.astimezone(judging.zone).date()}"
+        rule = "" if verdict is not None else ", by the default rule"
+        statement = f"{person.member} is {membership.standing}{from_when}{rule}"
+    return _Found(None, membership.active, statement, rests_on, evidence, verdict)
+
+
+def _vouches(person: MemberView) -> _Found:
+    number = person.vouches.level
+    named = person.vouch_level
+
+    def rests_on(fact: Fact) -> bool:
+        return isinstance(fact, Vouched | VouchWithdrawn) and fact.member == person.member
+
+    people = "nobody" if not number else "1 person" if number == 1 else f"{number} people"
+    level = f": level {named}" if named is not None else ""
+    statement = f"{person.member} is vouched for by {people}{level}"
+    return _Found(named, number > 0, statement, rests_on)
+
+
+def _membership(
+    person: MemberView, community: str | None, judging: Judging, at: datetime
+) -> _Found:
+    subject = judging.member(person.member, at)
+    charter = judging.charter(at)
+    definition = None if charter is None else charter.definition(community)
+    counts = judging.counts_as_member(subject, community)
+    verdict = None
+    if definition is not None:
+        verdict = asked_of(
+            f"member of {community or 'the programme'}", definition, subject, judging
+        )
+
+    def rests_on(fact: Fact) -> bool:
+        if getattr(fact, "member", None) != person.member:
+            return False
+        joins = community is not None and getattr(fact, "community", None) == community
+        return isinstance(fact, _LIFE) or joins
+
+    joined = person.membership.joined_at
+    what = "a member" if community is None else f"a member of {community}"
+    if joined is None:
+        statement = f"{person.member} never joined"
+    else:
+        day = joined.astimezone(judging.zone).date()
+        told = "counts as" if counts else "does not count as"
+        statement = f"{person.member} joined on {day}, for ever, and {told} {what}"
+    evidence = () if verdict is None else verdict.evidence
+    return _Found(community, counts, statement, rests_on, evidence, verdict)
