@@ -190,7 +190,7 @@ def test_parts_of_the_language_are_checked_as_they_say() -> None:
 def test_a_field_of_an_unknown_kind_is_checked_with_the_facts(measure: Any) -> None:
     """A kind that we do not know may be a service's; its ledger says whether it is."""
     known = Registry(BUILT_IN)
-    measure.check_field(known)
+    measure.check_known(known)
     with pytest.raises(InvalidPolicy, match=r"badge\.awarded"):
         measure.facts.check_field("badge", known)
     policy = Policy("p", cases=(when(measure >= 1).then("good"),), otherwise="bad")

@@ -14,7 +14,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
 
-__all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "Surroundings"]
+__all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "SubjectContext"]
 
 T = TypeVar("T")
 Value = int | float | Fraction | datetime | bool | None
@@ -100,7 +100,7 @@ class Dossier:
         return found
 
 
-class Surroundings(Protocol):
+class SubjectContext(Protocol):
     """Everybody else, for the few conditions that look beyond one history."""
 
     def member(self, member: str) -> Dossier:
@@ -154,7 +154,7 @@ class Subject:
     dossier: Dossier
     at: datetime
     zone: tzinfo
-    others: Surroundings = field(repr=False)
+    others: SubjectContext = field(repr=False)
     policy: str = ""
     previous: Previous | None = None
 

@@ -23,10 +23,7 @@ from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import Damaged, InvalidInput, InvalidPolicy
 from reps_ledger.policies.documents import dumps, loads
-from reps_ledger.policies.language.facts import WhoFilter, parts
-from reps_ledger.policies.language.measures import Distinct
-from reps_ledger.policies.language.people import WithAccount
-from reps_ledger.policies.language.shares import LargestShare, Members, Share
+from reps_ledger.policies.language.reads import readers
 from reps_ledger.replay.backtest import resolved
 from reps_ledger.replay.columns import Coded, Columns, Table
 from reps_ledger.replay.columns.store import FORMAT, keep_apart, open_apart
@@ -83,15 +80,13 @@ def must_be_isolated(policy: Policy) -> None:
     Raises:
         InvalidPolicy: it does, or at accounts, which columns do not hold.
     """
-    for case in policy.cases:
-        for each in parts(case.when):
-            others = isinstance(each, LargestShare | Members | Share | WhoFilter)
-            others = others or (isinstance(each, Distinct) and each.organisation_of is not None)
-            if others or isinstance(each, WithAccount):
-                raise InvalidPolicy(
-                    f"{policy.name} looks beyond a member's own facts ({each.words()}): "
-                    "run it on one machine"
-                )
+    for part in readers(policy):
+        reads = part.reads()
+        if reads.everyone or reads.people or reads.accounts:
+            raise InvalidPolicy(
+                f"{policy.name} looks beyond a member's own facts ({part.words()}): "
+                "run it on one machine"
+            )
 
 
 @frozen

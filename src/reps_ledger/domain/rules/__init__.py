@@ -7,7 +7,7 @@ from reps_ledger.domain.rules.charters import (
     CHARTERS,
     Act,
     Governance,
-    Surroundings,
+    GovernanceContext,
     history_part,
 )
 from reps_ledger.domain.rules.judge import Memory, World
@@ -18,13 +18,13 @@ __all__ = [
     "CHARTERS",
     "Act",
     "Governance",
+    "GovernanceContext",
     "Machine",
     "Memory",
     "Part",
     "Rule",
     "Rulebook",
     "Source",
-    "Surroundings",
     "World",
     "history_part",
     "seats",

@@ -18,7 +18,7 @@ from reps_ledger.domain.facts import CharterAdopted, Fact
 from reps_ledger.domain.rules.parts import Machine, Part, Parts
 from reps_ledger.errors import Refusal
 
-__all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "Surroundings", "history_part"]
+__all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "GovernanceContext", "history_part"]
 
 S = TypeVar("S")
 
@@ -48,7 +48,7 @@ class ActAsRead:
     on_behalf_of: str | None
 
 
-class Surroundings(Protocol):
+class GovernanceContext(Protocol):
     """What governance may ask of the parts of the log that it names."""
 
     def state(self, part: Part[S]) -> S | None:
@@ -83,8 +83,8 @@ class Governance:
     Both are shown corrections and retractions as such, where there is something to correct.
     """
 
-    parts: Callable[[Act, Surroundings], Parts]
-    judge: Callable[[Entry, Surroundings], Iterable[Refusal]]
+    parts: Callable[[Act, GovernanceContext], Parts]
+    judge: Callable[[Entry, GovernanceContext], Iterable[Refusal]]
 
 
 def _adopt(state: tuple[Entry, ...], entry: Entry, _key: str) -> tuple[Entry, ...]:

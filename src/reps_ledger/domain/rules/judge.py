@@ -597,7 +597,7 @@ class World:
 
 @frozen
 class _Place:
-    """What is known around an entry's place in effective order: see `Surroundings`."""
+    """What is known around an entry's place in effective order: see `GovernanceContext`."""
 
     world: World
     named: Parts  # what nobody may change until the entry is appended

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from attrs import field, fields, frozen
 
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.conditions import Leaf, shown_day
 from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, values_of
-from reps_ledger.policies.language.phrases import a_role, named
+from reps_ledger.policies.language.phrases import a_role, named, number_words
+from reps_ledger.policies.language.reads import NOTHING, Reader, Reads
 from reps_ledger.policies.language.validators import (
     is_bool,
     is_name,
@@ -33,6 +34,8 @@ from reps_ledger.policies.language.windows import PERIODS, Always, Window, as_wi
 from reps_ledger.policies.subject import Found, Measured
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.facts import Registry
     from reps_ledger.policies.subject import Subject
@@ -65,10 +68,23 @@ __all__ = [
 Number = int | float
 
 
-class Measure:
-    """Something measured of a member, or a community, at an instant. Compare it to use it."""
+class Measure(Reader):
+    """Something measured of a member, or a community, at an instant. Compare it to use it.
+
+    A kind of measure says all about itself in its class: its key in documents, what it reads,
+    how it is measured, compared and shown, and what may still come of it.
+    """
 
     __slots__ = ()
+
+    key: ClassVar[str]
+    """Its name in documents."""
+
+    whole: ClassVar[bool] = False
+    """Whether it is compared with whole numbers only."""
+
+    stepwise: ClassVar[bool] = False
+    """Whether its value is always a whole number."""
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, int | float | Width):
@@ -132,6 +148,49 @@ class Measure:
         """Return every instant at which the comparison may change."""
         raise AssertionError  # pragma: no cover — each measure knows its own
 
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        """Return whether its value may become more, or less, by what may still be recorded."""
+        raise AssertionError  # pragma: no cover — each kind of measure knows its own
+
+    def missing(
+        self, operator: str, threshold: Number | Width, subject: Subject
+    ) -> int | Fraction | None:
+        """Return how much is missing of a number for a comparison to hold.
+
+        Args:
+            operator: of `OPERATORS`, or "not exactly".
+            threshold: with what it would be compared.
+            subject: of whom.
+        """
+        return None
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        """Say what was measured."""
+        raise AssertionError  # pragma: no cover — each kind of measure shows its own
+
+    def counted(self, number: int) -> str:
+        """Say what is counted, in the singular where there is one."""
+        return self.words()
+
+    @property
+    def counted_facts(self) -> Facts | None:
+        """The facts of which it is the number, where it is that and nothing more."""
+        return None
+
+    @property
+    def within(self) -> Window:
+        """In which window it looks."""
+        return Always()
+
+    @property
+    def divides_a_total(self) -> bool:
+        """Whether it is compared with a part of some total, of any size."""
+        return False
+
+    def reachable_limits(self, sizes: set[Fraction]) -> set[Fraction]:
+        """Return what thresholds of these sizes may be lowered to, where they are more."""
+        return {max(sizes)}
+
     def __str__(self) -> str:
         return self.words()
 
@@ -167,10 +226,7 @@ class NumberMeasure(Measure):
     __slots__ = ()
 
     whole = True
-    """Whether it is compared with whole numbers only."""
-
     stepwise = True
-    """Whether its value is always a whole number."""
 
     def check(self, operator: str, threshold: object) -> None:
         if type(threshold) is int and 0 <= threshold <= 2**53:
@@ -191,6 +247,22 @@ class NumberMeasure(Measure):
         subject: Subject,
     ) -> bool:
         return compare(measured.value, operator, limit)
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return True
+
+    def missing(
+        self, operator: str, threshold: Number | Width, subject: Subject
+    ) -> int | Fraction | None:
+        if operator == "not exactly":
+            return None
+        value: Any = self.measure(subject).value
+        limit = Fraction(self.limit(threshold, subject))
+        return int(NEAREST[operator](limit) - value) if self.stepwise else limit - Fraction(value)
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        value: Any = found.value
+        return number_words(value)
 
 
 def compare(value: Any, operator: str, threshold: Any) -> bool:
@@ -237,6 +309,14 @@ class ClockMeasure(Measure):
         # The longer ago, the longer the time: the comparison of instants runs the other way.
         return compare(self.reach(limit, subject), operator, measured.value)
 
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return not more or self.measure(subject).value is None
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        if isinstance(found.value, datetime):
+            return shown_day("since", found.value, zone)
+        return "never" if self.endless else "not yet"
+
 
 def _is_measure(_: object, __: object, value: Any) -> None:
     if not isinstance(value, Measure):
@@ -272,6 +352,35 @@ class Compare(Leaf):
     def _fits(self, _: object, value: Any) -> None:
         self.measure.check(self.operator, value)
 
+    def reads(self) -> Reads:
+        return NOTHING  # its measure says what that reads
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        if self.operator != "exactly":
+            more = (self.operator in {"at_least", "more_than"}) == wanted
+            return self.measure.may_change(subject, more=more)
+        found = self.find(subject)
+        value: Any = found.value
+        ways = {value < found.threshold} if wanted else {True, False}
+        return any(self.measure.may_change(subject, more=more) for more in ways)
+
+    def missing(self, found: Found, subject: Subject) -> int | Fraction | None:
+        operator = _OPPOSITE[self.operator] if found.holds else self.operator
+        return self.measure.missing(operator, self.threshold, subject)
+
+    def missing_words(self, missing: int | Fraction | None, *, wanted: bool) -> str:
+        if not missing:
+            return super().missing_words(missing, wanted=wanted)
+        number = max(missing, -missing)
+        if isinstance(missing, Fraction):
+            more = "more" if missing > 0 else "less"
+            return f"{number_words(number)} {more} in {self.measure.words()}"
+        more = "more" if missing > 0 else "fewer"
+        return f"{number_words(number)} {more} {self.measure.counted(1 if number == 1 else 2)}"
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        return self.measure.shown(found, zone)
+
     def words(self) -> str:
         return self.measure.compared(self.operator, _written(self.threshold))
 
@@ -286,6 +395,16 @@ class Compare(Leaf):
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
         return self.measure.edges(subject, self.threshold)
+
+
+_OPPOSITE: Final = {
+    "at_least": "less_than",
+    "less_than": "at_least",
+    "more_than": "at_most",
+    "at_most": "more_than",
+    "exactly": "not exactly",
+}
+"""What it takes for a comparison not to hold."""
 
 
 def _written(threshold: object) -> str:
@@ -316,7 +435,14 @@ class TimeSince(ClockMeasure):
     which: str = field(default="last", validator=one_of("first", "last"))
     pausing: bool = field(default=False, validator=is_bool)
 
+    key = "time_since"
     endless = True
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"leave.started"} if self.pausing else ()))
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return not more and (self.which == "last" or self.measure(subject).value is None)
 
     def words(self) -> str:
         return f"the time since their {self.which} {self.facts.words(1)}"
@@ -369,6 +495,17 @@ class Tenure(ClockMeasure):
     def __attrs_post_init__(self) -> None:
         if self.role is None and self.community is not None:
             raise InvalidPolicy(f"their time in which role of {self.community!r}?")
+
+    key = "tenure"
+
+    def reads(self) -> Reads:
+        if self.role is None:
+            return Reads(facts=frozenset({"member.joined"}))
+        return Reads(spans=frozenset({"role.assigned"}))
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        # What began goes on: to end a role in order to begin it anew is no way.
+        return more and self.measure(subject).value is None
 
     def words(self) -> str:
         if self.role is None:
@@ -445,6 +582,11 @@ def selected_edges(selection: Facts, within: Window, subject: Subject) -> Iterab
     yield from selection.edges(subject)
 
 
+def _may_change(selection: Facts, within: Window, subject: Subject, *, more: bool) -> bool:
+    """Whether more, or fewer, of the facts may come to lie in the window."""
+    return within.is_open(subject) if more else selection.may_lessen or within.moves_on
+
+
 @frozen(eq=False)
 class Count(NumberMeasure):
     """How many facts.
@@ -457,11 +599,22 @@ class Count(NumberMeasure):
     facts: Facts = field(validator=_is_facts)
     within: Window = field(factory=Always, validator=_is_window)
 
+    key = "count"
+
+    def reads(self) -> Reads:
+        return NOTHING
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return _may_change(self.facts, self.within, subject, more=more)
+
+    @property
+    def counted_facts(self) -> Facts | None:
+        return self.facts
+
     def words(self) -> str:
         return self.counted(2)
 
     def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
         return f"{self.facts.words(number)} {self.within.words()}".rstrip()
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
@@ -520,10 +673,21 @@ class Distinct(NumberMeasure):
     def __attrs_post_init__(self) -> None:
         if sum(x is not None for x in (self.name, self.period, self.organisation_of)) != 1:
             raise InvalidPolicy("tell apart by a field, a period or an organisation: one of them")
-        self.check_field()
+        self.check_known(BUILT_IN_FACTS)
 
-    def check_field(self, registry: Registry = BUILT_IN_FACTS) -> None:
-        """Refuse a field that a ledger does not know; see `Facts.check`."""
+    key = "distinct"
+
+    def reads(self) -> Reads:
+        if self.organisation_of is None:
+            return NOTHING
+        return Reads(
+            people=frozenset({self.organisation_of}), spans=frozenset({"affiliation.started"})
+        )
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return _may_change(self.facts, self.within, subject, more=more)
+
+    def check_known(self, registry: Registry) -> None:
         if self.name is not None:
             self.facts.check_field(self.name, registry, strict=False)
         elif self.organisation_of is not None:
@@ -533,7 +697,6 @@ class Distinct(NumberMeasure):
         return self.counted(2)
 
     def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
         s = "" if number == 1 else "s"
         if self.period is not None:
             what = f"{self.period}{s} with"
@@ -587,14 +750,20 @@ class Total(NumberMeasure):
     facts: Facts = field(validator=_is_facts)
     within: Window = field(factory=Always, validator=_is_window)
 
+    key = "total"
     whole = False
     stepwise = False
 
-    def __attrs_post_init__(self) -> None:
-        self.check_field()
+    def reads(self) -> Reads:
+        return NOTHING
 
-    def check_field(self, registry: Registry = BUILT_IN_FACTS) -> None:
-        """Refuse a field that a ledger does not know as a number; see `Facts.check`."""
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return _may_change(self.facts, self.within, subject, more=more)
+
+    def __attrs_post_init__(self) -> None:
+        self.check_known(BUILT_IN_FACTS)
+
+    def check_known(self, registry: Registry) -> None:
         self.facts.check_field(self.name, registry, strict=False, shapes=("int", "float"))
 
     def words(self) -> str:

@@ -20,8 +20,7 @@ from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.domain.spans import spans_of as folded_spans
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.facts import parts
-from reps_ledger.policies.language.people import WithAccount
+from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.replay.columns import MISSING
 from reps_ledger.replay.kernel.arrays import END, Codes, Instants, Rows, Truths
 
@@ -185,4 +184,4 @@ def accounts_among(entries: Iterable[Entry], people: tuple[str, ...]) -> Account
 
 def asks_for_accounts(policy: Policy) -> bool:
     """Whether a policy asks who has an account."""
-    return any(isinstance(part, WithAccount) for case in policy.cases for part in parts(case.when))
+    return reads_of(policy).accounts

@@ -27,7 +27,8 @@ from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies import Policy, Subject, decide, digest, dumps, evaluate, is_member, loads
 from reps_ledger.policies import months as in_months
 from reps_ledger.policies.language.conditions import holds, truth
-from reps_ledger.policies.language.facts import Facts, parts
+from reps_ledger.policies.language.facts import Facts
+from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.outcomes import outcome_of, outcomes_through
 from reps_ledger.projections import membership, project
