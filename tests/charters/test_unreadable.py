@@ -35,7 +35,7 @@ def ledger() -> rl.Ledger:
 
 def adopt_unreadable(ledger: rl.Ledger) -> None:
     """Adopt, as later software may, what this one cannot read; and state such a policy."""
-    recording = ledger._recording
+    recording = ledger._core.recording
     book = Rulebook(recording.log.codec.registry, ())
     other = evolve(recording, rules=book, kept=KeptWorld())
     later = rl.Ledger(other, ledger.zone, lambda: None)

@@ -469,7 +469,7 @@ def test_histories_are_those_that_readers_see(told: list[Offer]) -> None:
     names = frozenset(one.kind.name for one in REGISTRY) - {"entry.retracted", "entry.corrected"}
     sets = (names, REPORTS | {"role.assigned", "member.joined"})
     ledger = open_ledger()
-    recording: Any = ledger._recording
+    recording: Any = ledger._core.recording
     checked = 0
 
     def judge(_: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
@@ -485,7 +485,7 @@ def test_histories_are_those_that_readers_see(told: list[Offer]) -> None:
     parts = tuple(history_part(person, types) for person in PEOPLE for types in sets)
     governance = Governance(parts=lambda *_: parts, judge=judge)
     rules = Rulebook(REGISTRY, governance=governance)
-    ledger._recording = attrs.evolve(recording, rules=rules)
+    ledger._core.recording = attrs.evolve(recording, rules=rules)
     receipts = fill(ledger, told)
     assert checked >= len(receipts) * len(parts)
 

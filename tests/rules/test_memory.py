@@ -49,7 +49,7 @@ PARTS: Final[tuple[Part[Any], ...]] = (
 
 def log_of(ledger: Any) -> list[Entry]:
     """Return all that a ledger holds, as recorded."""
-    return list(ledger._recording.log.read())
+    return list(ledger._core.recording.log.read())
 
 
 def recorded(told: list[Offer]) -> list[Entry]:
