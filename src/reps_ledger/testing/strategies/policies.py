@@ -306,7 +306,8 @@ def condition_strategies() -> Mapping[type[Leaf], SearchStrategy[Condition]]:
 
 @cache
 def _plain() -> SearchStrategy[Condition]:
-    return st.one_of(list(condition_strategies().values()))
+    # Not `one_of`, which a union around it would flatten: then few conditions would compare.
+    return st.sampled_from(list(condition_strategies().values())).flatmap(lambda kind: kind)
 
 
 @cache
