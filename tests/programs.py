@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -16,7 +18,7 @@ from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQue
 from eventsourcing.persistence import IntegrityError
 
 from reps_ledger.errors import StorageError
-from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite import SQLiteRecorder, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,9 +166,49 @@ def fork_unseen(path: str) -> None:
     say(recorder.append(batch("parent", 0)))
 
 
+def _dropping(path: str, fork: Callable[[], int]) -> None:
+    """Fork with the ledger open; the child drops it, and ends as programs do."""
+    recorder = SQLiteRecorder(path)
+    recorder.append(batch("before", 0))
+    connections = list(recorder._connections._idle.connections)
+    child = fork()
+    if child == 0:
+        if not pool._inherited and recorder._connections._idle.process == os.getpid():
+            recorder.append(batch("child", 0))
+            connections = list(recorder._connections._idle.connections)
+        del recorder
+        gc.collect()
+        say(f"{len(pool._inherited)} inherited")
+        try:
+            connections[0].execute("SELECT 1")
+            say("open")
+        except sqlite3.ProgrammingError:
+            say("closed")
+        return
+    say(f"child ended with {os.waitpid(child, 0)[1]}")
+    head = recorder.append(batch("parent", 0))
+    say("log is there" if os.path.getsize(f"{path}-wal") else "no log")  # noqa: PTH202 - text
+    say(head)
+    recorder.close()
+
+
+def drop_forked(path: str) -> None:
+    """Fork as Python does; the child drops what it opened itself."""
+    _dropping(path, os.fork)
+
+
+def drop_unseen(path: str) -> None:
+    """Fork behind Python's back; the child drops what it inherited."""
+    import ctypes
+
+    _dropping(path, ctypes.CDLL(None).fork)
+
+
 PROGRAMS: dict[str, Callable[..., None]] = {
     "append": append,
     "claim": claim,
+    "drop-forked": drop_forked,
+    "drop-unseen": drop_unseen,
     "fill": fill,
     "fork": fork,
     "fork-unseen": fork_unseen,

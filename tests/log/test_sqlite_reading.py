@@ -140,7 +140,7 @@ def test_the_head_of_a_long_limited_read_is_known_at_once(sqlite_recorder: SQLit
 def test_pages_are_fetched_as_they_are_needed(sqlite_recorder: SQLiteRecorder) -> None:
     """Nobody reads a page that is not asked for, and nothing is held open between pages."""
     sqlite_recorder.append([event("a", "x") for _ in range(5_000)])
-    (connection,) = sqlite_recorder._connections._idle
+    (connection,) = sqlite_recorder._connections._idle.connections
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     for response in (sqlite_recorder.read(), sqlite_recorder.read(query("x"))):
