@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import gc
 import os
 import random
 import resource
 import signal
 import sqlite3
-import subprocess
 import sys
 import time
 from contextlib import suppress
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQueryItem
 from eventsourcing.persistence import IntegrityError
 
+from processes import Program, limited
 from reps_ledger.errors import StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder, pool
 
@@ -27,14 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["start"]
 
 
-def start(name: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
+def start(name: str, path: Path, *arguments: object) -> Program:
     """Run one of the programs below in a process of its own; its output is for reading."""
-    return subprocess.Popen(
-        [sys.executable, __file__, name, str(path), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    return Program(__file__, name, path, *arguments)
 
 
 def say(words: object) -> None:
@@ -171,6 +167,7 @@ def _dropping(path: str, fork: Callable[[], int]) -> None:
     recorder = SQLiteRecorder(path)
     recorder.append(batch("before", 0))
     connections = list(recorder._connections._idle.connections)
+    faulthandler.cancel_dump_traceback_later()  # a child has no such thread, and waits for its end
     child = fork()
     if child == 0:
         if not pool._inherited and recorder._connections._idle.process == os.getpid():
@@ -217,4 +214,5 @@ PROGRAMS: dict[str, Callable[..., None]] = {
 }
 
 if __name__ == "__main__":
-    PROGRAMS[sys.argv[1]](*sys.argv[2:])
+    with limited():
+        PROGRAMS[sys.argv[1]](*sys.argv[2:])

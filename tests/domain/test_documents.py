@@ -93,7 +93,8 @@ def test_one_level_too_many_is_seen(text: str) -> None:
 
 def test_values_within_a_depth() -> None:
     """Containers of every kind are levels; what they hold, at the last of them, is none."""
-    for value in ([[1]], ([1],), {"a": {"b": 1}}, [{"a"}], [frozenset()], {"a": []}):
+    values: list[Any] = [[[1]], ([1],), {"a": {"b": 1}}, [{"a"}], [frozenset()], {"a": []}]
+    for value in values:
         assert within_depth(value, 2)
         assert not within_depth(value, 1)
     assert within_depth("text", 0)

@@ -198,7 +198,7 @@ def test_what_is_left_at_the_end_of_the_process(sqlite_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=30,
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["position 1", "position 1", "closed", "position 1"]
@@ -208,7 +208,7 @@ def test_what_is_left_at_the_end_of_the_process(sqlite_path: Path) -> None:
 def test_a_child_that_drops_what_it_inherited(sqlite_path: Path) -> None:
     """It closes nothing of its parent's, who goes on; both when it drops it and when it ends."""
     with start("drop-unseen", sqlite_path) as program:
-        said = program.communicate(timeout=60)[0].splitlines()
+        said = program.end().splitlines()
     assert said == ["1 inherited", "open", "child ended with 0", "log is there", "6"]
     with SQLiteRecorder(sqlite_path) as recorder:
         assert recorder.head() == 6
@@ -218,7 +218,7 @@ def test_a_child_that_drops_what_it_inherited(sqlite_path: Path) -> None:
 def test_a_child_that_drops_what_is_its_own(sqlite_path: Path) -> None:
     """After a fork that Python knows of there is nothing to inherit, and each closes its own."""
     with start("drop-forked", sqlite_path) as program:
-        said = program.communicate(timeout=60)[0].splitlines()
+        said = program.end().splitlines()
     assert said == ["0 inherited", "closed", "child ended with 0", "log is there", "9"]
     with SQLiteRecorder(sqlite_path) as recorder:
         assert recorder.head() == 9

@@ -82,7 +82,7 @@ def test_a_failure_in_memory_keeps_the_log(memory_recorder: SQLiteRecorder) -> N
 def test_a_full_disk(sqlite_path: Path) -> None:
     """A full disk is a typed error that says what to do; the same process goes on with room."""
     with start("fill", sqlite_path) as program:
-        kind, words, count, head, after = program.communicate(timeout=60)[0].splitlines()
+        kind, words, count, head, after = program.end().splitlines()
     assert kind == "StorageError"
     assert "nothing was written" in words
     assert int(count) * 50 == int(head)
@@ -186,7 +186,7 @@ def test_a_fork_waits_for_other_threads(sqlite_recorder: SQLiteRecorder) -> None
     pools._before_fork()
     assert (pool._lent, pool._idle.connections) == (0, [])
     pools._after_fork_in_parent()
-    thread.join()
+    thread.join(5)
     assert sqlite_recorder.append([event()]) == 1
 
 
