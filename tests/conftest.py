@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, Phase, settings
-
 from faults.harness import TRIED, tell
+from limits import (
+    pytest_configure,
+    pytest_enter_pdb,
+    pytest_timeout_cancel_timer,
+    pytest_timeout_set_timer,
+    pytest_unconfigure,
+)
 from recorders import memory_recorder, shared_target, sqlite_path, sqlite_recorder, targets
+from scale import load_profile
 from servers import postgres_dsn, postgres_server, umadb_url
 
 if TYPE_CHECKING:
@@ -18,6 +23,11 @@ __all__ = [
     "memory_recorder",
     "postgres_dsn",
     "postgres_server",
+    "pytest_configure",
+    "pytest_enter_pdb",
+    "pytest_timeout_cancel_timer",
+    "pytest_timeout_set_timer",
+    "pytest_unconfigure",
     "shared_target",
     "sqlite_path",
     "sqlite_recorder",
@@ -37,21 +47,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.line(str(words))
 
 
-# The first example builds tables of characters, which takes a second. Every run draws others, so
-# that few at a time do; `make test-deep` draws many.
-settings.register_profile(
-    "reps-ledger",
-    max_examples=50,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow],
-)
-settings.register_profile("deep", settings.get_profile("reps-ledger"), max_examples=1_000)
-# Thousands of mutants (see mutation) get fewer examples, the same for each, and no shrinking.
-settings.register_profile(
-    "mutants",
-    settings.get_profile("reps-ledger"),
-    max_examples=30,
-    derandomize=True,
-    phases=[Phase.explicit, Phase.generate],
-)
-settings.load_profile(os.environ.get("REPS_HYPOTHESIS", "reps-ledger"))
+load_profile()

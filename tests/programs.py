@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import os
 import random
 import resource
 import signal
-import subprocess
+import sqlite3
 import sys
 import time
 from contextlib import suppress
@@ -15,8 +17,9 @@ from typing import TYPE_CHECKING
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQueryItem
 from eventsourcing.persistence import IntegrityError
 
+from processes import Program, limited
 from reps_ledger.errors import StorageError
-from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite import SQLiteRecorder, pool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["start"]
 
 
-def start(name: str, path: Path, *arguments: object) -> subprocess.Popen[str]:
+def start(name: str, path: Path, *arguments: object) -> Program:
     """Run one of the programs below in a process of its own; its output is for reading."""
-    return subprocess.Popen(
-        [sys.executable, __file__, name, str(path), *map(str, arguments)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
+    return Program(__file__, name, path, *arguments)
 
 
 def say(words: object) -> None:
@@ -164,9 +162,50 @@ def fork_unseen(path: str) -> None:
     say(recorder.append(batch("parent", 0)))
 
 
+def _dropping(path: str, fork: Callable[[], int]) -> None:
+    """Fork with the ledger open; the child drops it, and ends as programs do."""
+    recorder = SQLiteRecorder(path)
+    recorder.append(batch("before", 0))
+    connections = list(recorder._connections._idle.connections)
+    faulthandler.cancel_dump_traceback_later()  # a child has no such thread, and waits for its end
+    child = fork()
+    if child == 0:
+        if not pool._inherited and recorder._connections._idle.process == os.getpid():
+            recorder.append(batch("child", 0))
+            connections = list(recorder._connections._idle.connections)
+        del recorder
+        gc.collect()
+        say(f"{len(pool._inherited)} inherited")
+        try:
+            connections[0].execute("SELECT 1")
+            say("open")
+        except sqlite3.ProgrammingError:
+            say("closed")
+        return
+    say(f"child ended with {os.waitpid(child, 0)[1]}")
+    head = recorder.append(batch("parent", 0))
+    say("log is there" if os.path.getsize(f"{path}-wal") else "no log")  # noqa: PTH202 - text
+    say(head)
+    recorder.close()
+
+
+def drop_forked(path: str) -> None:
+    """Fork as Python does; the child drops what it opened itself."""
+    _dropping(path, os.fork)
+
+
+def drop_unseen(path: str) -> None:
+    """Fork behind Python's back; the child drops what it inherited."""
+    import ctypes
+
+    _dropping(path, ctypes.CDLL(None).fork)
+
+
 PROGRAMS: dict[str, Callable[..., None]] = {
     "append": append,
     "claim": claim,
+    "drop-forked": drop_forked,
+    "drop-unseen": drop_unseen,
     "fill": fill,
     "fork": fork,
     "fork-unseen": fork_unseen,
@@ -175,4 +214,5 @@ PROGRAMS: dict[str, Callable[..., None]] = {
 }
 
 if __name__ == "__main__":
-    PROGRAMS[sys.argv[1]](*sys.argv[2:])
+    with limited():
+        PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -7,20 +7,24 @@ with one line. Threads call the same tasks directly, on a ledger that they share
 from __future__ import annotations
 
 import json
-import subprocess
+import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from threading import Barrier
+from contextlib import ExitStack, contextmanager
+from threading import Barrier, Timer
 from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
+from processes import PATIENCE, Program, limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["LEAD", "Racer", "attempt", "follow", "in_threads", "racers", "sit"]
+
+LONGEST: Final = PATIENCE * (20 if os.environ.get("REPS_FAULTS") == "long" else 1)
+"""Seconds that a task may take; of a long search for faults there are long ones."""
 
 LEAD: Final = rl.seats("lead", limit=1)
 """One lead at a time: the rule under which every racer records."""
@@ -52,7 +56,7 @@ def attempt(ledger: rl.Ledger, tasks: Sequence[dict[str, Any]], by: str) -> list
 def sit(ledger: rl.Ledger, member: str, times: int) -> list[str]:
     """Take the one seat of a lead so many times, and free it each time by retiring."""
     said: list[str] = []
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while said.count("sat") < times and time.monotonic() < deadline:
         try:
             ledger.record(rl.RoleAssigned(member=member, role="lead"), by=member)
@@ -69,13 +73,16 @@ def sit(ledger: rl.Ledger, member: str, times: int) -> list[str]:
 
 
 def follow(ledger: rl.Ledger, after: int, count: int) -> list[list[Any]]:
-    """Follow the log from a position until so many entries were seen."""
+    """Follow the log from a position until so many entries were seen, or for too long."""
     seen: list[list[Any]] = []
     with ledger.subscribe(after=after) as subscription:
+        timer = Timer(PATIENCE, subscription.stop)
+        timer.start()
         for entry in subscription:
             seen.append([entry.position, entry.id])
             if len(seen) == count:
                 break
+        timer.cancel()
     return seen
 
 
@@ -86,23 +93,15 @@ class Racer:
     """A process with a ledger of its own."""
 
     def __init__(self, target: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, __file__, target],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self.process = Program(__file__, target)
 
     def tell(self, task: str, **arguments: Any) -> None:
         """Give a task; the answer is for `heard`."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"task": task, **arguments}) + "\n")
-        self.process.stdin.flush()
+        self.process.tell(json.dumps({"task": task, **arguments}))
 
     def heard(self) -> Any:
         """Wait for the answer to a task."""
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        line = self.process.hear(LONGEST)
         assert line, f"a racer ended with {self.process.wait(10)}"
         return json.loads(line)
 
@@ -110,14 +109,13 @@ class Racer:
 @contextmanager
 def racers(target: str, count: int) -> Iterator[list[Racer]]:
     """So many processes, each with the ledger open; they end with the block."""
-    running = [Racer(target) for _ in range(count)]
-    try:
+    with ExitStack() as started:
+        running = [Racer(target) for _ in range(count)]
+        for racer in running:
+            started.enter_context(racer.process)
         for racer in running:
             assert racer.heard() == "open"
         yield running
-    finally:
-        for racer in running:
-            racer.process.communicate(timeout=60)
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -129,7 +127,7 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
         return work(number)
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count)))
+        return list(pool.map(run, range(count), timeout=LONGEST))
 
 
 def main(target: str) -> None:
@@ -143,7 +141,8 @@ def main(target: str) -> None:
             if not line:
                 return
             task = json.loads(line)
-            answer = TASKS[task.pop("task")](ledger, **task)
+            with limited(LONGEST):
+                answer = TASKS[task.pop("task")](ledger, **task)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,8 @@ __all__ = [
     "unprivileged",
 ]
 
-_PATIENCE = 60.0
+_PATIENCE = 30.0
+_ENDING = 10.0
 _ATTEMPTS = 5
 _numbers = itertools.count(1)
 
@@ -79,7 +80,9 @@ def reachable_folder() -> Iterator[Path]:
 def _succeeds(command: list[str], who: dict[str, Any]) -> bool:
     try:
         return (
-            subprocess.run(command, check=False, capture_output=True, cwd="/", **who).returncode
+            subprocess.run(
+                command, check=False, capture_output=True, cwd="/", timeout=_PATIENCE, **who
+            ).returncode
             == 0
         )
     except PermissionError:
@@ -108,7 +111,7 @@ def _process(command: list[str], log: Path, **options: Any) -> Iterator[subproce
         finally:
             process.send_signal(signal.SIGINT)
             try:
-                process.wait(_PATIENCE)
+                process.wait(_ENDING)
             except subprocess.TimeoutExpired:
                 process.kill()
 
@@ -172,6 +175,7 @@ def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[s
             ],
             check=True,
             capture_output=True,
+            timeout=_PATIENCE,
             cwd=folder,
             **who,
         )

@@ -9,11 +9,12 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.errors import LedgerError, NotALedger, StorageError
+from scale import examples
 
 SQLITE: Final = b"SQLite format 3\x00"
 
@@ -23,7 +24,7 @@ SQLITE: Final = b"SQLite format 3\x00"
     | st.binary(max_size=300).map(lambda rest: SQLITE + rest)
     | st.binary(min_size=84, max_size=84).map(lambda head: (SQLITE + head).ljust(4096, b"\0"))
 )
-@settings(max_examples=150)
+@examples(3)
 def test_other_files_are_left_alone(data: bytes) -> None:
     """A file that is no ledger is refused as such, and not a byte of it is changed."""
     with TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -28,6 +28,7 @@ from reps_ledger.errors import (
     NotProved,
 )
 from reps_ledger.policies import Policy, reports, weeks, when
+from scale import examples
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def test_its_limits_hold(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         verify_bundle(tmp_path / "missing", KEY.verifying)
 
 
-@settings(max_examples=100)
+@examples(2)
 @given(st.data())
 def test_any_change_is_refused(data: st.DataObject) -> None:
     """With any one character changed, nothing but the same statement is ever proved."""
@@ -262,7 +263,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@examples(3)
 @given(st.sampled_from(["about", "checkpoint", "entries", "format"]), json_values)
 def test_any_value_is_read_or_refused(field: str, value: Any) -> None:
     """Any JSON in the place of a part is a typed error."""
@@ -292,7 +293,12 @@ def test_it_is_verified_where_there_is_no_ledger(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
     arguments = ["verify-bundle", "ana.json", "--key", str(KEY.verifying)]
     done = subprocess.run(
-        [*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        [*command, *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
     )
     assert done.returncode == 0, done.stderr
     assert "3 entries about the member ana" in done.stdout

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import histories as hs
@@ -22,6 +22,7 @@ from reps_ledger.policies.charter import (
     Standing,
     Vouching,
 )
+from scale import examples
 
 VOUCHED: Final = (rl.Vouched(member="ana", voucher="ben", reason="we met"), date(2018, 4, 1))
 MENTOR: Final = rl.RoleAssigned(member="ana", role="mentor", community="asia", reason="elected")
@@ -295,7 +296,7 @@ def test_long_chains_are_cut_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
         assert "1 older entries are left out" in found.words()
 
 
-@settings(max_examples=60)
+@examples(1.2)
 @given(hs.histories(), st.sampled_from(hs.PEOPLE), st.data())
 def test_laws_of_explanations(told: list[Any], member: str, data: st.DataObject) -> None:
     """On any history: it agrees with the view, names all that stands, and never changes."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reference_trees as trees
@@ -24,6 +24,7 @@ from reps_ledger.audit.merkle import (
     verify_inclusion,
 )
 from reps_ledger.errors import InvalidProof
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -203,7 +204,7 @@ def test_every_small_tree_is_as_defined() -> None:
             frontier.push(leaf_hash(leaves[size]))
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @given(st.integers(1, 3_000), st.data())
 def test_larger_trees_are_as_defined(size: int, data: st.DataObject) -> None:
     """In a larger tree, roots and proofs are those of the definition, and hold."""
@@ -221,7 +222,7 @@ def test_larger_trees_are_as_defined(size: int, data: st.DataObject) -> None:
     verify_consistency(old, size, trees.root(leaves[:old]), root, steps)
 
 
-@settings(max_examples=200)
+@examples(4)
 @given(st.integers(1, 64), st.data())
 def test_whatever_is_altered_is_refused(size: int, data: st.DataObject) -> None:
     """A proof with another leaf, index, size, hash or root is refused."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -29,6 +29,7 @@ from reps_ledger.audit.checkpoints import (
 )
 from reps_ledger.audit.merkle import EMPTY
 from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +196,7 @@ def test_the_empty_tree_has_one_root() -> None:
     read_checkpoint(sign(text, [KEY])).verify(KEY.verifying)
 
 
-@settings(max_examples=100)
+@examples(2)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_any_text_is_read_or_refused(text: str) -> None:
     """Whatever is given for a key, a note or a checkpoint gets a typed error, or is one."""

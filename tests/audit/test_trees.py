@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reference_trees as trees
@@ -30,6 +30,7 @@ from reps_ledger.errors import (
     NotFound,
 )
 from reps_ledger.log import Codec, EventLog, SQLiteRecorder
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +97,7 @@ def test_different_entries_have_different_leaves(one: Any, other: Any) -> None:
     assert (entry_leaf(*one) == entry_leaf(*other)) == (one == other)
 
 
-@settings(max_examples=25)
+@examples(0.5)
 @given(st.lists(st.integers(0, 600), min_size=1, max_size=4), st.data())
 def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObject) -> None:
     """However often it is asked in between, roots and proofs are those of the definition."""
@@ -222,7 +223,7 @@ def test_what_is_damaged_is_made_again(file: Path, statement: str) -> None:
         assert asked(log, Shelf(kept)) == true
 
 
-@settings(max_examples=40)
+@examples(0.8)
 @given(st.data())
 def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> None:
     """Whatever bit of the file is flipped, or where it is cut, the root is the true one."""

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.audit import CODES, make_key, read_checkpoint, sign_checkpoint
 from reps_ledger.errors import Damaged, InvalidNote, LedgerError
+from scale import examples
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def test_an_empty_ledger_has_a_checkpoint() -> None:
         assert ledger.verify(ledger.checkpoint(KEY), KEY.verifying).ok
 
 
-@settings(max_examples=60)
+@examples(1.2)
 @given(st.integers(0, 2**32))
 def test_flipped_bits_are_found(seed: int) -> None:
     """A bit flipped anywhere in the file is found, or changed nothing that can be read."""

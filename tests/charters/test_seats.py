@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from charters.programmes import codes, programme
 from reps_ledger.policies.charter import RoleClause
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,7 +114,7 @@ SITTING: Final = st.tuples(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@examples(0.4)
 @given(seats=st.integers(1, 2), told=st.lists(SITTING, max_size=5))
 def test_never_do_more_sit_than_there_are_seats(
     seats: int, told: Sequence[tuple[str, str | None, int, int | None, bool]]

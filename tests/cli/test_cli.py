@@ -23,6 +23,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import reps_ledger as rl
+from processes import Program
 from reps_ledger.cli import main
 from reps_ledger.cli.app import app
 from reps_ledger.cli.output import reading
@@ -474,7 +475,7 @@ def test_a_real_process(ledger: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=30,
             encoding="utf-8",
         )
         here = run(*arguments, "-l", str(ledger))
@@ -489,7 +490,7 @@ def test_the_program_is_installed() -> None:
     """The package's program is there, under its name, and as a module."""
     program = Path(sys.executable).with_name("reps-ledger")
     for command in ([str(program)], [sys.executable, "-m", "reps_ledger.cli"]):
-        done = subprocess.run([*command, "--help"], capture_output=True, check=True, timeout=60)
+        done = subprocess.run([*command, "--help"], capture_output=True, check=True, timeout=30)
         assert b"immutable facts" in done.stdout
 
 
@@ -497,25 +498,22 @@ def test_a_reader_that_goes_away(ledger: Path) -> None:
     """Where the reader of a pipe has seen enough, there is no traceback."""
     with rl.open(ledger) as opened:
         opened.record_all([rl.MemberJoined(member=f"m{number}") for number in range(3000)], by="x")
-    with subprocess.Popen(
-        [*PROGRAM, "history", "-l", str(ledger)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        assert process.stdout.readline().startswith(b"2016-01-01")
-        process.stdout.close()
-        assert b"Traceback" not in process.stderr.read()
+    arguments = ["history", "-l", str(ledger)]
+    with Program(*PROGRAM[1:], *arguments, stderr=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        assert program.stderr is not None
+        assert program.hear().startswith("2016-01-01")
+        program.stdout.close()
+        assert "Traceback" not in program.stderr.read()
 
 
-def on_terminal(arguments: list[str]) -> tuple[bytes, bytes]:
+def on_terminal(arguments: list[str]) -> tuple[str, bytes]:
     """Run the program with its standard error on a terminal; give what it wrote to each."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
         env.pop(name, None)
-    with subprocess.Popen(
-        [*PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=theirs, env=env
-    ) as process:
+    with Program(*PROGRAM[1:], *arguments, stderr=theirs, env=env) as program:
         os.close(theirs)
         seen = b""
         while True:
@@ -526,9 +524,8 @@ def on_terminal(arguments: list[str]) -> tuple[bytes, bytes]:
             if not chunk:
                 break
             seen += chunk
-        assert process.stdout is not None
-        written = process.stdout.read()
-        assert process.wait(60) == 0
+        written = program.end()
+        assert program.returncode == 0
     os.close(ours)
     return written, seen
 
@@ -537,12 +534,12 @@ def test_progress_is_for_terminals(here: Path) -> None:
     """A bar is drawn on a terminal, on standard error, and nowhere else."""
     arguments = ["import", "-l", "new.db", "history.jsonl"]
     written, seen = on_terminal(arguments)
-    assert b"9 rows; 9 recorded" in written
-    assert b"\x1b[" not in written
+    assert "9 rows; 9 recorded" in written
+    assert "\x1b[" not in written
     assert b"history.jsonl" in seen
     assert b"%" in seen
     result = subprocess.run(
-        [*PROGRAM, *arguments], capture_output=True, check=True, timeout=60, cwd=here
+        [*PROGRAM, *arguments], capture_output=True, check=True, timeout=30, cwd=here
     )
     assert result.stderr == b""
 
@@ -563,7 +560,7 @@ def test_a_missing_extra(module: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=30,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.strip() == (
@@ -578,7 +575,7 @@ def test_another_missing_module_is_not_hidden() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=30,
     )
     assert done.returncode == 1
     assert "reps_ledger.views" in done.stderr

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -25,6 +25,7 @@ from reps_ledger.domain.facts import (
     Vouched,
 )
 from reps_ledger.domain.facts.reviews import ApplicationFiled
+from scale import examples
 from strategies import CUSTOM, custom_facts, facts, moments
 
 if TYPE_CHECKING:
@@ -507,7 +508,7 @@ def chains(draw: st.DrawFn) -> list[Entry]:
     return entries
 
 
-@settings(max_examples=150)
+@examples(3)
 @given(entries=chains())
 def test_every_original_has_at_most_one_reading(entries: list[Entry]) -> None:
     """However it was corrected, an entry is read once or not at all."""

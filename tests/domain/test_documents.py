@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
+from reps_ledger.domain.validation import (
+    MAX_DEPTH,
+    MAX_DOCUMENT,
+    text_within_depth,
+    within_depth,
+)
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies.documents.text import read_table
 
@@ -59,6 +64,40 @@ def nested(levels: int, kind: type[dict[str, Any] | list[Any]]) -> dict[str, Any
     for _ in range(levels - 2):
         inside = {"a": inside} if kind is dict else [inside]
     return {"a": inside}
+
+
+@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, 500, 5_000, 40_000])
+@pytest.mark.parametrize("text", ['{"a":%s}', "a = %s", 'a = """x"""\nb = %s'])
+def test_what_is_too_deep_is_too_deep_everywhere(text: str, levels: int) -> None:
+    """The limit is ours: it does not matter how deep some Python can follow, in what thread."""
+    with pytest.raises(TooLarge, match=f"more than {MAX_DEPTH} deep"):
+        read_table(text % ("[" * levels + "]" * levels))
+
+
+@pytest.mark.parametrize(
+    "text", ['["\\"[[[["]', '["[[[[\\\\"]', '"[[[[', "[[]][[]]", "[[" + "]][[" * 99, "{[}]"]
+)
+def test_brackets_in_texts_and_side_by_side_nest_nothing(text: str) -> None:
+    """Only what is inside of each other counts, in text and in bytes."""
+    assert text_within_depth(text, 2)
+    assert text_within_depth(text.encode(), 2)
+
+
+@pytest.mark.parametrize("text", ["[[[", "[[{}]]", '["\\"",[["]"]]]', '{"\u010b":["\u015b",{}]}'])
+def test_one_level_too_many_is_seen(text: str) -> None:
+    """Whatever texts are around the brackets, and whatever bytes their letters have."""
+    for form in (text, text.encode()):
+        assert text_within_depth(form, 3)
+        assert not text_within_depth(form, 2)
+
+
+def test_values_within_a_depth() -> None:
+    """Containers of every kind are levels; what they hold, at the last of them, is none."""
+    values: list[Any] = [[[1]], ([1],), {"a": {"b": 1}}, [{"a"}], [frozenset()], {"a": []}]
+    for value in values:
+        assert within_depth(value, 2)
+        assert not within_depth(value, 1)
+    assert within_depth("text", 0)
 
 
 @pytest.mark.parametrize("kind", [dict, list])

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import attrs
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger.domain.facts as module
@@ -35,6 +35,7 @@ from reps_ledger.domain.facts import (
 )
 from reps_ledger.domain.validation import MAX_NAME
 from reps_ledger.errors import InvalidFact, InvalidFactType, InvalidInput, InvalidTime
+from scale import examples
 from strategies import (
     CHOICES,
     CUSTOM,
@@ -574,7 +575,7 @@ def test_generated_facts_are_facts(value: Fact) -> None:
 
 
 @pytest.mark.parametrize("cls", [*PLAIN, *CUSTOM], ids=lambda cls: cls.__name__)
-@settings(max_examples=10)
+@examples(0.2)
 @given(data=st.data())
 def test_every_kind_is_generated(cls: type[Fact], data: st.DataObject) -> None:
     """Each kind can be made alone, by class; a built-in one by stored name too."""

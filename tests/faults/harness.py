@@ -1,9 +1,8 @@
-"""How long faults are looked for, and how each test tells what it tried and what it found."""
+"""How each search for faults is run, and tells what it tried and what it found."""
 
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,10 +11,10 @@ from typing import Any, Final
 
 import pytest
 
-__all__ = ["LONG", "TRIED", "Tell", "ran", "tell", "times"]
+from processes import PATIENCE
+from scale import LONG
 
-LONG: Final = os.environ.get("REPS_FAULTS") == "long"
-"""Whether this is the long run: ``make test-faults``."""
+__all__ = ["TRIED", "Tell", "ran", "tell"]
 
 TRIED: Final = "tried"
 """The property under which a test's report carries what it tried; told at the end of a run."""
@@ -23,11 +22,6 @@ TRIED: Final = "tried"
 Tell = Callable[[str], None]
 
 _TESTS: Final = Path(__file__).resolve().parents[1]
-
-
-def times(quick: int, long: int) -> int:
-    """Return how often to try: in the quick run, or in the long one."""
-    return long if LONG else quick
 
 
 @pytest.fixture
@@ -40,7 +34,7 @@ def tell(request: pytest.FixtureRequest) -> Tell:
     return said
 
 
-def ran(program: str, *arguments: object, timeout: float = 3_600) -> Any:
+def ran(program: str, *arguments: object) -> Any:
     """Run a program of this folder in a process of its own; return what it prints, as JSON."""
     done = subprocess.run(
         [sys.executable, "-m", f"faults.{program}", *map(str, arguments)],
@@ -48,7 +42,7 @@ def ran(program: str, *arguments: object, timeout: float = 3_600) -> Any:
         check=False,
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=7_200 if LONG else PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-4_000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -6,12 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, Final
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from faults.harness import times
 from histories import PEOPLE, Offer, fill, histories, open_ledger
+from scale import times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -53,9 +53,7 @@ def test_as_of_answers_do_not_move(tell: Tell) -> None:
     """What was true, as known at each position, is the same as under a steady clock."""
     entries = 0
 
-    @settings(
-        max_examples=times(40, 2_000), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-    )
+    @settings(max_examples=times(40, 2_000))
     @given(histories(80), st.lists(st.sampled_from(JUMPS), min_size=1, max_size=5))
     def search(told: list[Offer], jumps: list[int]) -> None:
         nonlocal entries

@@ -7,8 +7,8 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
-from faults.harness import times
 from racers import LEAD, attempt, racers
+from scale import times
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from faults.harness import ran, times
+from faults.harness import ran
+from scale import times
 
 if TYPE_CHECKING:
     from pathlib import Path

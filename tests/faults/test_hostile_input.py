@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from faults.harness import ran, times
+from faults.harness import ran
+from scale import times
 
 if TYPE_CHECKING:
     from faults.harness import Tell

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from faults.disk import available
-from faults.harness import ran, times
+from faults.harness import ran
+from scale import times
 
 if TYPE_CHECKING:
     from pathlib import Path

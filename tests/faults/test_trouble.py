@@ -11,13 +11,14 @@ import pytest
 
 import reps_ledger as rl
 from faults.disk import available
-from faults.harness import ran, times
+from faults.harness import ran
 from faults.proxy import Proxy
 from faulty import Faulty
 from programs import start
 from racers import in_threads
 from reps_ledger.log import connect
 from reps_ledger.log.sqlite import SQLiteRecorder
+from scale import times
 from servers import free_port, postgres_cluster
 
 if TYPE_CHECKING:
@@ -71,13 +72,12 @@ def test_a_lock_that_is_held_for_too_long(sqlite_path: Path) -> None:
     with SQLiteRecorder(sqlite_path, timeout=0.2) as recorder:
         ledger = rl.open(recorder)
         ledger.record(rl.MemberJoined(member="ana"), by="x")
-        holder = start("lock", sqlite_path)
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == "locked\n"
-        with pytest.raises(rl.Busy, match="nothing was written"):
-            ledger.record(rl.MemberJoined(member="ben"), by="x")
-        assert ledger.position == 1
-        holder.communicate("go\n")
+        with start("lock", sqlite_path) as holder:
+            assert holder.hear() == "locked"
+            with pytest.raises(rl.Busy, match="nothing was written"):
+                ledger.record(rl.MemberJoined(member="ben"), by="x")
+            assert ledger.position == 1
+            holder.end("go")
         assert ledger.record(rl.MemberJoined(member="ben"), by="x").position == 2
 
 

@@ -63,7 +63,8 @@ def small_disk(folder: Path, *, mounting: bool) -> Iterator[tuple[str, Callable[
     mount = ["mount", "-t", "tmpfs", "-o", f"size={LITTLE}", "tmpfs", str(folder)]
     try:
         mounted = (
-            mounting and not subprocess.run(mount, check=False, capture_output=True).returncode
+            mounting
+            and not subprocess.run(mount, check=False, capture_output=True, timeout=10).returncode
         )
     except OSError:
         mounted = False
@@ -71,12 +72,12 @@ def small_disk(folder: Path, *, mounting: bool) -> Iterator[tuple[str, Callable[
 
         def remount(size: int) -> None:
             again = ["mount", "-o", f"remount,size={size}", str(folder)]
-            subprocess.run(again, check=True)
+            subprocess.run(again, check=True, timeout=10)
 
         try:
             yield "tmpfs", remount
         finally:
-            subprocess.run(["umount", str(folder)], check=True)  # noqa: S607 — a system's own
+            subprocess.run(["umount", str(folder)], check=True, timeout=10)  # noqa: S607 — a system's own
         return
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 

@@ -14,6 +14,7 @@ import reps_ledger as rl
 from histories import open_ledger
 from reps_ledger.domain.validation import (
     MAX_BATCH,
+    MAX_DEPTH,
     MAX_DOCUMENT,
     MAX_ITEMS,
     MAX_NAME,
@@ -31,6 +32,7 @@ REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 AT: Final = date(2018, 2, 1)
 SURROGATE: Final = "\ud800"
 LONG: Final = "x" * (MAX_ROW_BYTES + 1)
+TOO_DEEP: Final = f"nested more than {MAX_DEPTH} deep"
 
 
 @pytest.fixture
@@ -52,6 +54,25 @@ def deep(levels: int) -> Any:
     for _ in range(levels):
         value = [value]
     return value
+
+
+ENDLESS: Final[list[Any]] = []
+ENDLESS.append(ENDLESS)
+
+
+@attrs.frozen
+class Link:
+    """An object of a service's own, which could be written as JSON."""
+
+    next: Link | None
+
+
+def linked(count: int) -> Link | None:
+    """Chain so many objects."""
+    first = None
+    for _ in range(count):
+        first = Link(first)
+    return first
 
 
 BAD_FACTS: Final[dict[str, tuple[Callable[[], Any], type[Exception], str]]] = {
@@ -320,9 +341,13 @@ BAD_ROWS: Final[dict[str, tuple[Any, str]]] = {
     "infinity": (row(amount=float("inf")), "finite"),
     "huge number": (row(amount=10**400), ""),
     "text for a list": (row(areas="a, b"), "list"),
-    "deep list": (row(areas=deep(200)), ""),
-    "very deep list": (row(areas=deep(50_000)), ""),
-    "deep unknown field": (row(colour=deep(50_000)), ""),
+    "a list as deep as may be": (row(areas=deep(MAX_DEPTH - 2)), "areas"),
+    "a list that is too deep": (row(areas=deep(MAX_DEPTH - 1)), TOO_DEEP),
+    "deep list": (row(areas=deep(200)), TOO_DEEP),
+    "very deep list": (row(areas=deep(50_000)), TOO_DEEP),
+    "deep unknown field": (row(colour=deep(50_000)), TOO_DEEP),
+    "a list within itself": (row(areas=ENDLESS), TOO_DEEP),
+    "objects that no parser could follow": (row(link=linked(50_000)), ""),
     "a value that no file holds": (row(link=object()), ""),
     "an object for a key": ({**row(), 5: "five"}, "must be a dict"),
     "no row": (None, "must be a dict"),
@@ -333,7 +358,10 @@ BAD_ROWS: Final[dict[str, tuple[Any, str]]] = {
     "text with NaN": ('{"fact": NaN}', "not JSON"),
     "a surrogate": (SURROGATE, "not JSON"),
     "bytes that are not UTF-8": (b'{"fact": "\xff"}', "not JSON"),
-    "deep JSON": ("[" * 100_000, "not JSON"),
+    "deep JSON": ("[" * 100_000, TOO_DEEP),
+    "JSON as deep as may be": (json.dumps(row(areas=deep(MAX_DEPTH - 2))), "areas"),
+    "JSON that is too deep": (json.dumps(row(areas=deep(MAX_DEPTH - 1))), TOO_DEEP),
+    "brackets in text": (json.dumps(row(link='"' + "[{" * 999, colour="red")), "no field colour"),
     "a long row": (json.dumps(row(link=LONG)), f"{MAX_ROW_BYTES:,}"),
     "a key twice": ('{"fact": "member.joined", "fact": "member.joined"}', "named twice: fact"),
     "a key twice, deep down": (
@@ -354,11 +382,15 @@ BAD_ROWS: Final[dict[str, tuple[Any, str]]] = {
         "no field x",
     ),
     "correction of a correction": (nested(2) | {"occurred_at": "2018-01-01"}, "correction"),
-    "many corrections": (nested(300) | {"occurred_at": "2018-01-01"}, "correction"),
-    "corrections without end": (nested(900) | {"occurred_at": "2018-01-01"}, "deep"),
+    "as many corrections as may be": (
+        nested(MAX_DEPTH - 1) | {"occurred_at": "2018-01-01"},
+        "correction",
+    ),
+    "one correction too many": (nested(MAX_DEPTH) | {"occurred_at": "2018-01-01"}, TOO_DEEP),
+    "corrections without end": (nested(900) | {"occurred_at": "2018-01-01"}, TOO_DEEP),
     "corrections as text without end": (
         json.dumps(nested(300) | {"occurred_at": "2018-01-01"}),
-        "correction",
+        TOO_DEEP,
     ),
 }
 
@@ -442,6 +474,12 @@ FILES: Final[dict[str, tuple[str, bytes, int, list[int]]]] = {
     "CSV, bad number": ("a.csv", f"{HEADER}{MORE.replace('1.5', '1,5x')}{CELLS}".encode(), 1, [2]),
     "CSV, not a number": ("a.csv", f"{HEADER}{MORE.replace('1.5', 'nan')}{CELLS}".encode(), 1, [2]),
     "CSV, bad list": ("a.csv", f"{HEADER}{MORE.replace('[', '(')}{CELLS}".encode(), 1, [2]),
+    "CSV, a list that is too deep": (
+        "a.csv",
+        (HEADER + MORE.replace('[""a""]', "[" * 500 + "]" * 500) + CELLS).encode(),
+        1,
+        [2],
+    ),
     "CSV, bad date": ("a.csv", f"{HEADER}{CELLS.replace('02-01', '02-30')}{MORE}".encode(), 1, [2]),
     "CSV, unknown fact": ("a.csv", f"{HEADER}{CELLS.replace('filed', 'x')}{MORE}".encode(), 1, [2]),
     "CSV, unknown column": ("a.csv", f"fact,x\nreport.filed,y\n".encode(), 0, [2]),  # noqa: F541

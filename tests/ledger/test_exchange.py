@@ -6,20 +6,17 @@ import csv
 import gzip
 import io
 import json
-import os
-import signal
-import subprocess
-import sys
 from datetime import UTC, date, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from histories import PEOPLE, Offer, fill, histories, open_ledger
+from processes import Program
 from reps_ledger.importers.files import cell_text, safe_cell
 from reps_ledger.importers.importing import _IN_MEMORY, Quarantine, RefusedRow
 from strategies import texts
@@ -95,7 +92,6 @@ def there_and_back(path: Path, told: list[Offer]) -> None:
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@settings(max_examples=50)
 @given(told=histories().map(without_merges))
 @example(told=EMPTY_LINK)
 def test_what_is_exported_is_imported_the_same(
@@ -123,7 +119,6 @@ MERGED: Final = [
 ]
 
 
-@settings(max_examples=50)
 @given(told=histories())
 @example(told=MERGED)
 def test_merges_are_exported_and_imported_too(
@@ -178,14 +173,10 @@ def test_a_killed_import_is_run_again(tmp_path: Path) -> None:
     source, path = tmp_path / "rows.jsonl", tmp_path / "ledger.db"
     rows = everybody(6_000)
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(path), str(source)], stdout=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        process.stdout.readline()  # by now the first batch is written, and others are not
-        os.kill(process.pid, signal.SIGKILL)
+    with Program("-c", KILLED, path, source) as program:
+        program.hear()
+        program.hear()  # by now the first batch is written, and others are not
+        program.kill()
     with rl.open(path) as ledger:
         before = ledger.position
         assert 1_000 <= before < len(rows)

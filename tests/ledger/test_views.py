@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import example, settings
+from hypothesis import example
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 
@@ -16,6 +16,7 @@ from reps_ledger.domain.entries import people_in
 from reps_ledger.policies import Dossier
 from reps_ledger.views import MemberView
 from reps_ledger.views.evaluator import Judging
+from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, NOON, correct, given, joined, merged, retract
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def told_by(view: rl.View) -> list[Any]:
     return [repr(one) for one in said]
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @for_all(told=histories(), later=histories(), day=st.dates(date(2018, 1, 1), date(2019, 3, 1)))
 def test_a_view_never_changes(told: list[Offer], later: list[Offer], day: date) -> None:
     """What was known at a position is the same for ever, whatever is recorded afterwards."""
@@ -258,7 +259,7 @@ def without_merges(told: list[Offer]) -> list[Offer]:
     return [one for one in told if not isinstance(one.fact, rl.MembersMerged)]
 
 
-@settings(max_examples=75)
+@examples(1.5)
 @for_all(told=histories(), instant=st.sampled_from([datetime(2018, 6, 1, tzinfo=UTC), END]))
 def test_a_members_view_is_their_part_of_everyones(told: list[Offer], instant: datetime) -> None:
     """A member's or community's history is that part of everyone's history, to the letter."""
@@ -275,7 +276,7 @@ MERGED: Final = [
 ]
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @for_all(told=histories())
 @example(told=MERGED)
 def test_a_members_view_is_their_part_of_everyones_after_merges(told: list[Offer]) -> None:

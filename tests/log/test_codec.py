@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -17,6 +17,7 @@ from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, R
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
 from reps_ledger.log import Codec, EventLog, Upcaster
+from scale import examples
 from strategies import (
     CUSTOM,
     PLAIN,
@@ -76,7 +77,7 @@ def exactly(fact: rl.Fact) -> str:
 
 
 @given(entries(), st.lists(names(), max_size=3).map(tuple))
-@settings(max_examples=150)
+@examples(3)
 def test_entries_read_back_equal(entry: rl.Entry, tags: tuple[str, ...]) -> None:
     """An entry is stored and read back equal, its fact of the same class and equally typed."""
     again = CODEC.decode(entry.name, CODEC.encode(entry), 7, tags)
@@ -86,7 +87,7 @@ def test_entries_read_back_equal(entry: rl.Entry, tags: tuple[str, ...]) -> None
 
 
 @given(entries())
-@settings(max_examples=150)
+@examples(3)
 def test_the_careful_way_agrees(entry: rl.Entry) -> None:
     """The way that is taken for older and broken entries reads whole ones alike."""
     data = CODEC.encode(entry)
@@ -101,7 +102,7 @@ def test_every_kind_takes_the_quick_way(cls: type[rl.Fact]) -> None:
     """Each kind of fact that nests none is decoded in a single step."""
 
     @given(facts(cls))
-    @settings(max_examples=10)
+    @examples(0.2)
     def holds(fact: rl.Fact) -> None:
         name = CODEC.registry.of(fact).kind.name
         found = CODEC._shapes[name].decode(CODEC.encode(entry_of(fact)))

@@ -249,7 +249,7 @@ def test_a_missing_extra(module: str, target: str, extra: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=30,
         env={**os.environ, "PYTHONPATH": ""},
     )
     named, words = done.stdout.strip().split("|")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -20,6 +20,7 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
 from reps_ledger.log import Codec, EventLog, Reading
 from reps_ledger.policies import Policy, digest, dumps, on_leave, when
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -236,7 +237,7 @@ def test_the_position_of_a_moment_where_positions_have_gaps(log: EventLog) -> No
     assert reading(gappy).position_of(NOON) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(1.2)
 @given(told=histories(), run=st.sampled_from([1, 3, 7, 1000]), cut=st.integers(0, 30))
 def test_people_are_each_as_alone(told: list[Offer], run: int, cut: int) -> None:
     """Everyone in one pass is what each is alone, in order; nobody named is left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -17,23 +17,24 @@ from recorders import condition, event
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Sequence
     from pathlib import Path
 
     from eventsourcing.dcb.api import DCBSequencedEvent
 
+    from processes import Program
 
-def run(programs: Sequence[subprocess.Popen[str]]) -> list[list[str]]:
+
+def run(programs: Sequence[Program]) -> list[list[str]]:
     """Let programs that said that they are open go, all at once, and return what they say."""
-    for program in programs:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "open\n"
-    for program in programs:
-        assert program.stdin is not None
-        program.stdin.write("go\n")
-        program.stdin.flush()
-    said = [program.communicate(timeout=60)[0].split() for program in programs]
+    with ExitStack() as started:
+        for program in programs:
+            started.enter_context(program)
+        for program in programs:
+            assert program.hear() == "open"
+        for program in programs:
+            program.tell("go")
+        said = [program.end().split() for program in programs]
     assert {0} == {program.returncode for program in programs}
     return said
 
@@ -120,7 +121,7 @@ def test_killed_writers(sqlite_path: Path) -> None:
     """After kill -9 in mid-append all that was acknowledged is there, and no batch is torn."""
     SQLiteRecorder(sqlite_path).close()
     with start("killed", sqlite_path, 25) as program:
-        acknowledged = [int(line) for line in program.communicate(timeout=60)[0].split()]
+        acknowledged = [int(line) for line in program.end().split()]
     assert len(acknowledged) == 25
     with SQLiteRecorder(sqlite_path) as recorder:
         found = list(recorder.read())
@@ -136,7 +137,7 @@ def test_a_fork_with_the_ledger_open(sqlite_path: Path) -> None:
     Without care the child would write to a log that the parent deletes as it closes.
     """
     with start("fork", sqlite_path) as program:
-        assert program.communicate(timeout=60)[0] == "0\n"
+        assert program.end() == "0\n"
     with SQLiteRecorder(sqlite_path) as recorder:
         found = list(recorder.read())
         check_batches(found)
@@ -147,7 +148,7 @@ def test_a_fork_with_the_ledger_open(sqlite_path: Path) -> None:
 def test_a_fork_that_python_does_not_know_of(sqlite_path: Path) -> None:
     """A child that inherited open connections does not use them, and says why."""
     with start("fork-unseen", sqlite_path) as program:
-        said = program.communicate(timeout=60)[0].splitlines()
+        said = program.end().splitlines()
     assert said[0] == "Closed"
     assert "forked" in said[1]
     assert said[2] == "6"

@@ -82,7 +82,7 @@ def test_a_failure_in_memory_keeps_the_log(memory_recorder: SQLiteRecorder) -> N
 def test_a_full_disk(sqlite_path: Path) -> None:
     """A full disk is a typed error that says what to do; the same process goes on with room."""
     with start("fill", sqlite_path) as program:
-        kind, words, count, head, after = program.communicate(timeout=60)[0].splitlines()
+        kind, words, count, head, after = program.end().splitlines()
     assert kind == "StorageError"
     assert "nothing was written" in words
     assert int(count) * 50 == int(head)
@@ -139,7 +139,7 @@ def test_the_pool_keeps_a_few(sqlite_recorder: SQLiteRecorder) -> None:
     with ExitStack() as stack:
         for _ in range(20):
             stack.enter_context(sqlite_recorder._connections.reading())
-    assert len(sqlite_recorder._connections._idle) == pools._IDLE_AT_MOST
+    assert len(sqlite_recorder._connections._idle.connections) == pools._IDLE_AT_MOST
 
 
 def test_a_fork_in_the_middle_of_an_operation(sqlite_path: Path) -> None:
@@ -160,8 +160,8 @@ def test_a_fork_in_the_middle_of_an_operation(sqlite_path: Path) -> None:
 def test_connections_of_another_process_are_let_be(sqlite_recorder: SQLiteRecorder) -> None:
     """What a fork behind Python's back left here is neither used nor closed."""
     pool = sqlite_recorder._connections
-    (inherited,) = pool._idle
-    pool._pid = -1
+    (inherited,) = pool._idle.connections
+    pool._idle.process = -1
     for _ in range(2):
         with pytest.raises(Closed, match="forked"):
             sqlite_recorder.head()
@@ -184,16 +184,16 @@ def test_a_fork_waits_for_other_threads(sqlite_recorder: SQLiteRecorder) -> None
     thread.start()
     assert lent.wait(5)
     pools._before_fork()
-    assert (pool._lent, pool._idle) == (0, [])
+    assert (pool._lent, pool._idle.connections) == (0, [])
     pools._after_fork_in_parent()
-    thread.join()
+    thread.join(5)
     assert sqlite_recorder.append([event()]) == 1
 
 
 def test_a_child_begins_anew(sqlite_recorder: SQLiteRecorder) -> None:
     """In a child every recorder goes on, with connections of its own."""
     pools._before_fork()
-    assert sqlite_recorder._connections._idle == []
+    assert sqlite_recorder._connections._idle.connections == []
     pools._after_fork_in_child()
     assert sqlite_recorder.append([event()]) == 1
 

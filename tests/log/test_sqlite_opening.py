@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -241,13 +241,12 @@ def test_a_folder_that_cannot_be_written(*, existing: bool) -> None:
 def test_a_locked_file_is_opened_and_busy(sqlite_path: Path) -> None:
     """Another process's lock keeps nobody from opening and reading; an append waits and says so."""
     with start("lock", sqlite_path) as program:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "locked\n"
+        assert program.hear() == "locked"
         with SQLiteRecorder(sqlite_path, timeout=0.1) as recorder:
             assert list(recorder.read()) == []
             with pytest.raises(Busy, match="nothing was written"):
                 recorder.append([event()])
-            program.communicate("done\n")
+            program.end("done")
             assert recorder.append([event()]) == 1
 
 
@@ -270,9 +269,12 @@ def test_many_open_the_same_new_file_at_once(sqlite_path: Path, *, empty: bool) 
 def test_processes_make_the_same_file_at_once(sqlite_path: Path) -> None:
     """Processes that find no file and make one at once all write to the same."""
     programs = [start("append", sqlite_path, name, 2) for name in "abcd"]
-    for program in programs:
-        program.communicate("go\n", timeout=60)
-        assert program.returncode == 0
+    with ExitStack() as started:
+        for program in programs:
+            started.enter_context(program)
+        for program in programs:
+            program.end("go")
+            assert program.returncode == 0
     with SQLiteRecorder(sqlite_path) as recorder:
         assert recorder.head() == 24
     assert {"ledger.db"} == set(files(sqlite_path.parent))
@@ -312,4 +314,4 @@ def test_switching_to_the_log_waits_for_others(sqlite_path: Path) -> None:
         with ThreadPoolExecutor() as pool:
             opened = pool.submit(SQLiteRecorder, sqlite_path)
             connection.execute("COMMIT")
-            opened.result().close()
+            opened.result(10).close()

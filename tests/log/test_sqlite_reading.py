@@ -11,13 +11,14 @@ import pytest
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQueryItem
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from eventsourcing.persistence import IntegrityError, ProgrammingError
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from recorders import condition, event, item, positions, query
 from reps_ledger.errors import Damaged, InvalidInput, TooLarge
 from reps_ledger.log.sqlite import SQLiteRecorder, read, recorder
 from reps_ledger.log.sqlite import read as queries
+from scale import examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +54,7 @@ def test_reads_and_conditions_agree_with_the_library(page: int, few: int) -> Non
         st.lists(st.tuples(st.lists(events, min_size=1, max_size=6), conditions), max_size=5),
         st.lists(st.tuples(wanted, afters, limits), min_size=1, max_size=6),
     )
-    @settings(max_examples=60, deadline=None)
+    @examples(1.2)
     def agree(
         appends: list[tuple[list[DCBEvent], DCBAppendCondition | None]],
         reads: list[tuple[DCBQuery | None, int | None, int | None]],
@@ -140,7 +141,7 @@ def test_the_head_of_a_long_limited_read_is_known_at_once(sqlite_recorder: SQLit
 def test_pages_are_fetched_as_they_are_needed(sqlite_recorder: SQLiteRecorder) -> None:
     """Nobody reads a page that is not asked for, and nothing is held open between pages."""
     sqlite_recorder.append([event("a", "x") for _ in range(5_000)])
-    (connection,) = sqlite_recorder._connections._idle
+    (connection,) = sqlite_recorder._connections._idle.connections
     statements: list[str] = []
     connection.set_trace_callback(statements.append)
     for response in (sqlite_recorder.read(), sqlite_recorder.read(query("x"))):

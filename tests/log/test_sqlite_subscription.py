@@ -50,7 +50,7 @@ def test_an_append_through_another_recorder_is_seen(
         other.append([event()])
         assert next(following).position == 1
         with start("append", sqlite_path, "writer", 3) as program:
-            program.communicate("go\n")
+            program.end("go")
         assert list(range(2, 11)) == [next(following).position for _ in range(9)]
 
 
@@ -76,7 +76,7 @@ def test_the_end_of_a_wait(sqlite_recorder: SQLiteRecorder, ending: str) -> None
         case _:
             following.__exit__()
     assert ended.wait(5)
-    thread.join()
+    thread.join(5)
     assert list(following) == []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
@@ -47,6 +47,7 @@ from reps_ledger.policies.documents.write import condition_table, policy_table
 from reps_ledger.policies.language.facts import Facts, Filter
 from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES
 from reps_ledger.testing.strategies import conditions, policies
+from scale import examples
 
 if TYPE_CHECKING:
     import random
@@ -74,7 +75,7 @@ def named_policies() -> st.SearchStrategy[Policy]:
 
 
 @given(policies() | named_policies(), st.sampled_from(["toml", "json"]))
-@settings(max_examples=100)
+@examples(2)
 def test_a_policy_comes_back_equal_from_its_document(policy: Policy, form: str) -> None:
     """Written and read again, in either form, it is the same policy with the same digest."""
     text = dumps(policy, form)
@@ -87,7 +88,7 @@ def test_a_policy_comes_back_equal_from_its_document(policy: Policy, form: str) 
 
 
 @given(conditions(), conditions())
-@settings(max_examples=100)
+@examples(2)
 def test_equal_conditions_have_equal_tables_and_others_do_not(a: Condition, b: Condition) -> None:
     """What is written tells conditions apart exactly as `==` does."""
     assert (condition_table(a) == condition_table(b)) == (a == b)
@@ -114,7 +115,6 @@ def dated(value: Any) -> Any:
 
 
 @given(policies(), st.randoms(use_true_random=False))
-@settings(max_examples=50)
 def test_a_digest_is_of_the_meaning(policy: Policy, random_: random.Random) -> None:
     """The order of keys, the form, and how days are written do not matter to it."""
     table = shuffled(policy_table(policy), random_)
@@ -123,7 +123,6 @@ def test_a_digest_is_of_the_meaning(policy: Policy, random_: random.Random) -> N
 
 
 @given(policies(), policies())
-@settings(max_examples=50)
 def test_different_policies_have_different_digests(a: Policy, b: Policy) -> None:
     """Digests agree exactly where policies do."""
     assert (digest(a) == digest(b)) == (a == b)
@@ -482,7 +481,7 @@ anything = st.recursive(
 
 
 @given(anything)
-@settings(max_examples=150)
+@examples(3)
 def test_anything_at_all_is_read_or_refused(value: Any) -> None:
     """No tables, however odd, raise anything but InvalidInput."""
     for read in (read_condition, read_policy, lambda it: read_policy(with_when(it))):
@@ -494,7 +493,7 @@ def test_anything_at_all_is_read_or_refused(value: Any) -> None:
 
 
 @given(policies(), st.data())
-@settings(max_examples=150)
+@examples(3)
 def test_a_document_with_a_mistake_is_read_or_refused(policy: Policy, data: st.DataObject) -> None:
     """A valid document with one part replaced by anything is refused, or is a policy again."""
     table = json.loads(dumps(policy, "json"))
@@ -524,7 +523,6 @@ def test_a_document_with_a_mistake_is_read_or_refused(policy: Policy, data: st.D
 
 
 @given(st.text(max_size=60) | st.binary(max_size=60).map(lambda raw: raw.decode("latin-1")))
-@settings(max_examples=50)
 def test_any_text_is_read_or_refused(text: str) -> None:
     """No text raises anything but InvalidInput."""
     with pytest.raises(InvalidInput):

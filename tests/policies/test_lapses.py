@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -33,6 +33,7 @@ from reps_ledger.policies.language.windows import PERIODS, period_end
 from reps_ledger.policies.outcomes import edges_after, outcome_of
 from reps_ledger.testing.strategies import policies, single_conditions
 from reps_ledger.testing.strategies.vocabulary import days_in, families_of, widths_in
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,7 +92,7 @@ def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
 
 
 @given(policies(max_cases=2, max_leaves=2), st.data())
-@settings(max_examples=100)
+@examples(2)
 def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObject) -> None:
     """Nothing changes before lapses_at; at lapses_at it is lapses_to; without one, never."""
     subject = data.draw(subjects(max_size=8, families=families_of(policy), of=widths_in(policy)))
@@ -115,7 +116,7 @@ def test_a_condition_changes_only_at_its_edges(condition: Condition) -> None:
     seen = subjects(max_size=7, families=families_of(condition), of=widths_in(condition))
 
     @given(seen)
-    @settings(max_examples=25)
+    @examples(0.5)
     def changes_only_at_edges(subject: Subject) -> None:
         edges = set(edges_after([leaf], subject))
         held_now = leaf.find(subject).holds
@@ -128,7 +129,6 @@ def test_a_condition_changes_only_at_its_edges(condition: Condition) -> None:
 
 
 @given(single_conditions(), st.data())
-@settings(max_examples=50)
 def test_any_condition_changes_only_at_its_edges(condition: Condition, data: st.DataObject) -> None:
     """So does any other condition that can be written."""
     subject = data.draw(subjects(max_size=7, families=families_of(condition)))

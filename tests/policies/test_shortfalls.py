@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from attrs import evolve
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -56,6 +56,7 @@ from reps_ledger.policies.outcomes import outcome_of
 from reps_ledger.policies.shortfalls import _open_ways, flips
 from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import policies, widths
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -102,7 +103,7 @@ def decided(policy: Policy, held_now: Mapping[Leaf, bool]) -> str:
 
 
 @given(free_policies(), st.sets(st.sampled_from(["good", "fair", "bad"]), min_size=1), st.data())
-@settings(max_examples=150)
+@examples(3)
 def test_flips_are_the_smallest_sets_of_all_assignments(
     policy: Policy, outcomes: set[str], data: st.DataObject
 ) -> None:
@@ -200,7 +201,7 @@ WINDOWS: Final[list[dict[str, Any]]] = [
     st.integers(0, 5),
     st.sampled_from(["count", "distinct", "share", "share of events", "capped"]),
 )
-@settings(max_examples=125)
+@examples(2.5)
 def test_what_is_missing_is_just_enough(
     subject: Subject, window: dict[str, Any], operator: str, number: int, kind: str
 ) -> None:
@@ -230,7 +231,7 @@ def test_what_is_missing_is_just_enough(
 
 
 @given(subjects(), st.sampled_from(WINDOWS), st.integers(1, 40))
-@settings(max_examples=30)
+@examples(0.6)
 def test_a_missing_total_is_just_enough(
     subject: Subject, window: dict[str, Any], quarters: int
 ) -> None:
@@ -314,7 +315,7 @@ def test_all_of_what_others_did_too_cannot_be_caught_up_with() -> None:
 
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7), st.sampled_from(["good", "fair"]))
-@settings(max_examples=40)
+@examples(0.8)
 def test_days_and_deadlines_of_ways_are_exact(
     policy: Policy, subject: Subject, outcome: str
 ) -> None:
@@ -344,7 +345,7 @@ def test_days_and_deadlines_of_ways_are_exact(
 
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7))
-@settings(max_examples=40)
+@examples(0.8)
 def test_what_is_good_enough_lacks_nothing(policy: Policy, subject: Subject) -> None:
     """There are no ways to an outcome that is had, or to a worse one on the scale."""
     verdict = evaluate(policy, subject)
@@ -495,7 +496,7 @@ def test_every_way_works_where_leaves_are_free() -> None:
 
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7))
-@settings(max_examples=20)
+@examples(0.4)
 def test_ways_are_told_in_words(policy: Policy, subject: Subject) -> None:
     """Every way has a sentence, and no sentence is empty."""
     verdict = evaluate(policy, subject)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from attrs import evolve
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -34,6 +34,7 @@ from reps_ledger.policies.language.conditions import holds, leaves
 from reps_ledger.policies.outcomes import outcome_of
 from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import conditions, policies, single_conditions
+from scale import examples
 
 if TYPE_CHECKING:
     import random
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTR
 
 
 @given(policies(), subjects())
-@settings(max_examples=100)
+@examples(2)
 def test_the_findings_alone_give_the_outcome(policy: Policy, subject: Subject) -> None:
     """Explanation is sound: whoever knows only the findings comes to the same outcome."""
     verdict = evaluate(policy, subject)
@@ -55,7 +56,6 @@ def test_the_findings_alone_give_the_outcome(policy: Policy, subject: Subject) -
 
 
 @given(policies(), subjects())
-@settings(max_examples=50)
 def test_the_deciding_case_is_the_first_that_holds(policy: Policy, subject: Subject) -> None:
     """No case before it matches, and without notices it says the outcome."""
     policy = evolve(policy, notices=())
@@ -70,7 +70,6 @@ def test_the_deciding_case_is_the_first_that_holds(policy: Policy, subject: Subj
 
 
 @given(policies(), subjects())
-@settings(max_examples=50)
 def test_evaluating_is_deterministic(policy: Policy, subject: Subject) -> None:
     """The same of the same, whatever was evaluated in between and however often."""
     first = evaluate(policy, subject)
@@ -85,7 +84,7 @@ def test_evaluating_is_deterministic(policy: Policy, subject: Subject) -> None:
 
 
 @given(policies(), subjects(), st.randoms(use_true_random=False))
-@settings(max_examples=30)
+@examples(0.6)
 def test_the_order_of_telling_does_not_matter(
     policy: Policy, subject: Subject, random_: random.Random
 ) -> None:
@@ -108,7 +107,7 @@ def is_announced(entry: Entry) -> bool:
 
 
 @given(policies(), subjects())
-@settings(max_examples=100)
+@examples(2)
 def test_what_comes_later_changes_nothing(policy: Policy, subject: Subject) -> None:
     """Facts after the instant, by a microsecond or more, do not count; announced ones may."""
     entries = everything(subject)
@@ -120,7 +119,6 @@ def test_what_comes_later_changes_nothing(policy: Policy, subject: Subject) -> N
 
 
 @given(single_conditions(), subjects())
-@settings(max_examples=50)
 def test_a_fact_a_microsecond_later_changes_nothing(condition: Condition, subject: Subject) -> None:
     """Whatever happens at the next microsecond is not known to happen now."""
     entries = list(everything(subject))
@@ -144,7 +142,7 @@ def test_a_fact_a_microsecond_later_changes_nothing(condition: Condition, subjec
 
 
 @given(conditions(max_leaves=3), subjects())
-@settings(max_examples=75)
+@examples(1.5)
 def test_evidence_is_what_the_subject_could_see(condition: Condition, subject: Subject) -> None:
     """Evidence names entries that exist and happened, or were announced."""
     entries = {entry.id: entry for entry in everything(subject)}
@@ -157,7 +155,7 @@ def test_evidence_is_what_the_subject_could_see(condition: Condition, subject: S
 
 
 @given(policies(), subjects())
-@settings(max_examples=30)
+@examples(0.6)
 def test_others_change_nothing_but_what_looks_at_them(policy: Policy, subject: Subject) -> None:
     """A policy that asks nothing about others does not depend on them."""
     if any(word in policy.words() for word in ("of all", "member", "whose", "organisation", "row")):

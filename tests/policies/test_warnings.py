@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -31,6 +31,7 @@ from reps_ledger.policies.language.conditions import AllOf, holds
 from reps_ledger.policies.language.measures import OPERATORS, Compare
 from reps_ledger.policies.lint import warnings
 from reps_ledger.testing.strategies.vocabulary import families_of
+from scale import examples
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition, Subject
@@ -202,7 +203,7 @@ COMPARISONS: Final = st.one_of(
 
 
 @given(subjects(max_size=8, families=families_of(PART > 0.5)), COMPARISONS)
-@settings(max_examples=75)
+@examples(1.5)
 def test_what_is_so_of_somebody_is_never_said_to_be_impossible(
     subject: Subject, asked: list[Compare]
 ) -> None:

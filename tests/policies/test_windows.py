@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -38,6 +38,7 @@ from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.policy import Policy
 from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import instants, reviews, widths, zones
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -122,7 +123,7 @@ def before(at: datetime, width: Width) -> datetime:
 
 
 @given(with_width(widths(), utc=True))
-@settings(max_examples=75)
+@examples(1.5)
 def test_a_rolling_window_is_open_at_its_start_and_closed_at_its_end(
     story: tuple[Subject, Width],
 ) -> None:
@@ -159,7 +160,7 @@ def period_key(day: date, period: str) -> object:
 
 
 @given(stories(), st.sampled_from(["day", "week", "month", "quarter", "year"]))
-@settings(max_examples=75)
+@examples(1.5)
 def test_this_period_is_the_one_of_the_same_local_date(subject: Subject, period: str) -> None:
     """A fact counts when its local date lies in the period of the review's local date."""
     now = period_key(subject.at.astimezone(subject.zone).date(), period)
@@ -170,7 +171,7 @@ def test_this_period_is_the_one_of_the_same_local_date(subject: Subject, period:
 
 
 @given(stories(), st.integers(-3, 3), st.integers(0, 40), st.sampled_from("sub"))
-@settings(max_examples=75)
+@examples(1.5)
 def test_dates_include_their_whole_days(
     subject: Subject, offset: int, length: int, kind: str
 ) -> None:
@@ -238,7 +239,7 @@ def test_preceding_is_open_at_its_start_and_closed_at_its_end(
 
 
 @given(with_width(FIXED, ANNOUNCED, ANNOUNCED), widths())
-@settings(max_examples=75)
+@examples(1.5)
 def test_looking_ahead_sees_announcements_alone(story: tuple[Subject, Width], width: Width) -> None:
     """Ahead count reports announced for ``(at, at + ahead]``; once past, none does."""
     subject, ahead = story
@@ -290,7 +291,7 @@ def running(
 
 
 @given(with_width(FIXED, LEAVE, BACK, LEAVE, BACK))
-@settings(max_examples=100)
+@examples(2)
 def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None:
     """A report counts while the clock has run for less than the width since; so for clocks."""
     subject, width = story

@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from attrs import evolve
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -61,6 +61,7 @@ from reps_ledger.policies import (
     years,
 )
 from reps_ledger.testing.strategies import conditions, policies, single_conditions
+from scale import examples
 
 _NAMES: Final = [
     "rep",
@@ -106,7 +107,7 @@ def named() -> st.SearchStrategy[Condition]:
 
 
 @given(st.one_of(conditions(), named()), st.one_of(conditions(), named()))
-@settings(max_examples=150)
+@examples(3)
 def test_different_conditions_read_differently(a: Condition, b: Condition) -> None:
     """No two conditions print the same words, nor does one print another's opposite."""
     assert (a.words() == b.words()) == (a == b)
@@ -115,7 +116,7 @@ def test_different_conditions_read_differently(a: Condition, b: Condition) -> No
 
 
 @given(st.lists(named(), min_size=2, max_size=14))
-@settings(max_examples=75)
+@examples(1.5)
 def test_names_are_never_taken_for_words(several: list[Condition]) -> None:
     """Whatever roles, courses and places are called, every condition reads as its own."""
     assert len({one.words() for one in several}) == len(set(several))
@@ -132,7 +133,6 @@ def test_how_conditions_are_combined_can_be_read(a: Condition, b: Condition) -> 
 
 
 @given(policies(), policies())
-@settings(max_examples=50)
 def test_different_policies_read_differently(a: Policy, b: Policy) -> None:
     """A policy's text tells it from any other, but for the scale, which changes no outcome."""
     same = evolve(a, scale=()) == evolve(b, scale=())
@@ -140,7 +140,7 @@ def test_different_policies_read_differently(a: Policy, b: Policy) -> None:
 
 
 @given(single_conditions())
-@settings(max_examples=100)
+@examples(2)
 def test_sentences_are_tidy(condition: Condition) -> None:
     """Single spaces, brackets and quotes closed, and one thing in the singular."""
     for said in (condition.words(), condition.denial()):

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from histories import fill, histories, open_ledger
 from reps_ledger.projections import DIMENSIONS
+from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, given, joined, merged
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def test_merged_members_are_counted_once() -> None:
 DAYS: Final = [date(2018, 1, 1) + timedelta(days=61 * n) for n in range(9)]
 
 
-@settings(max_examples=60)
+@examples(1.2)
 @for_all(told=histories(), by=st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=2))
 def test_the_census_through_time_is_that_of_each_day(told: list[Offer], by: list[str]) -> None:
     """Counting at many days in one pass gives what counting on each day alone gives."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -23,6 +23,7 @@ from reps_ledger.projections import (
     vouches,
 )
 from reps_ledger.projections.census import overviews
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ def test_a_projection_says_which_it_is(name: str) -> None:
 
 
 @every
-@settings(max_examples=20)
+@examples(0.4)
 @given(entries=RAW, cut=st.integers(0, 20))
 def test_a_fold_may_be_cut_anywhere(name: str, entries: list[rl.Entry], cut: int) -> None:
     """A history folded in two parts with a checkpoint between gives the state of the whole."""
@@ -84,7 +85,7 @@ def test_a_fold_may_be_cut_anywhere(name: str, entries: list[rl.Entry], cut: int
 
 
 @every
-@settings(max_examples=20)
+@examples(0.4)
 @given(entries=RAW)
 def test_states_never_change(name: str, entries: list[rl.Entry]) -> None:
     """Each state is a value: hashable, equal when folded again, and untouched by going on."""
@@ -99,7 +100,7 @@ def test_states_never_change(name: str, entries: list[rl.Entry]) -> None:
 
 
 @every
-@settings(max_examples=20)
+@examples(0.4)
 @given(entries=RAW)
 def test_what_concerns_others_changes_nothing(name: str, entries: list[rl.Entry]) -> None:
     """Entries that do not name a member give the very same state back (a timeline takes all)."""
@@ -109,7 +110,7 @@ def test_what_concerns_others_changes_nothing(name: str, entries: list[rl.Entry]
     assert state == projection.initial or (name == "timeline" and len(state) == len(others))
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @given(entries=RAW)
 def test_any_history_can_be_asked_anything(entries: list[rl.Entry]) -> None:
     """Of any history, however illegal, every question has an answer."""
@@ -127,7 +128,7 @@ def test_any_history_can_be_asked_anything(entries: list[rl.Entry]) -> None:
     )
 
 
-@settings(max_examples=20)
+@examples(0.4)
 @given(told=histories(), cut=st.integers(0, 25))
 def test_everyone_in_one_pass_is_each_alone(told: list[Offer], cut: int) -> None:
     """Folding everyone together, in one go or going on, gives what folding each one gives."""
@@ -144,7 +145,7 @@ def test_everyone_in_one_pass_is_each_alone(told: list[Offer], cut: int) -> None
                 assert together[member].ever == view.roles.ever
 
 
-@settings(max_examples=20)
+@examples(0.4)
 @given(told=histories())
 def test_overviews_at_many_instants_are_each_alone(told: list[Offer]) -> None:
     """Everyone's overviews through time, in one pass, are those of each instant alone."""

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 
 import reps_ledger as rl
 from histories import PEOPLE, fill, histories, open_ledger
+from scale import examples
 from scenarios import APR, FEB, JAN, JUL, JUN, MAR, MAY, Given, given, joined, merged
 
 if TYPE_CHECKING:
@@ -230,7 +230,7 @@ def test_merged_members_have_joined_once() -> None:
     assert spells(story, at(2019, 1, 15)) == [(True, at(2018), None)]
 
 
-@settings(max_examples=75)
+@examples(1.5)
 @for_all(told=histories())
 def test_spells_are_contiguous_and_alternate(told: list[Offer]) -> None:
     """Spells follow one another without gaps, in turn, and the last says how they stand now."""

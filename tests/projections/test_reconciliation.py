@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 
 import reps_ledger as rl
 from histories import fill, histories, open_ledger
+from scale import examples
 from scenarios import (
     APR,
     FEB,
@@ -217,7 +217,7 @@ def amends(one: Offer) -> bool:
     return one.target is not None or isinstance(one.fact, rl.MembersMerged | rl.RoleAsserted)
 
 
-@settings(max_examples=75)
+@examples(1.5)
 @for_all(told=histories())
 def test_a_record_that_was_never_amended_has_no_orphans(told: list[Offer]) -> None:
     """What the rules let in, in whatever order, adds up as long as nothing is put right."""
@@ -227,7 +227,7 @@ def test_a_record_that_was_never_amended_has_no_orphans(told: list[Offer]) -> No
         assert [one.words for one in left] == []
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @for_all(told=histories())
 def test_any_record_can_be_reconciled(told: list[Offer]) -> None:
     """Of any history, amended in any way, the discrepancies are listed, each of known entries."""

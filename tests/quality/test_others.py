@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import unittest
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from reps_ledger.log import SQLiteRecorder
 from reps_ledger.policies.charter import Charter, RoleClause
 from reps_ledger.testing import check_charter, check_codec, check_projection, ledger_machine
 from reps_ledger.testing.laws import components
+from scale import DEEP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 DEFAULT: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
-EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "0"))
 STEPS: Final = settings(DEFAULT, stateful_step_count=12, phases=[Phase.generate])
 
 
@@ -211,9 +210,7 @@ def test_a_bug_in_a_recorder_is_found(faulty: type[Faulty], words: str) -> None:
     assert words in found, found[-3_000:]
 
 
-@pytest.mark.skipif(
-    EXAMPLES < 1_000, reason="making these small takes minutes: make test-deep does it"
-)
+@pytest.mark.skipif(not DEEP, reason="making these small takes minutes: make test-deep does it")
 @pytest.mark.parametrize(("faulty", "turns"), [(Careless, 1), (Reusing, 3), (Forgetting, 1)])
 def test_a_bug_in_a_recorder_is_made_small(faulty: type[Faulty], turns: int) -> None:
     """What is left of each is a turn or three: as many as it takes for the bug to show."""

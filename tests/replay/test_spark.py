@@ -225,6 +225,7 @@ def test_an_executor_that_is_killed_changes_nothing(
                 capture_output=True,
                 text=True,
                 check=False,
+                timeout=10,
             )
             for pid in listed.stdout.split()[:1]:
                 time.sleep(1)
@@ -235,6 +236,6 @@ def test_an_executor_that_is_killed_changes_nothing(
     thread = threading.Thread(target=kill)
     thread.start()
     rows = backtest_on_spark(spark, POLICY, slow, DATES).toArrow().to_pylist()
-    thread.join()
+    thread.join(60)
     assert killed
     assert rows_of(rows) == expected

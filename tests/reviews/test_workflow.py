@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from hypothesis import given as using
-from hypothesis import settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -23,6 +22,7 @@ from reps_ledger.policies import (
     weeks,
     when,
 )
+from scale import examples
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:
@@ -320,7 +320,7 @@ LATER: Final = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(0.8)
 @using(later=LATER)
 def test_a_replay_is_exact_after_whatever_came_later(later: list[tuple[str, date]]) -> None:
     """Later facts, corrections, retractions and merges change no replayed recommendation."""

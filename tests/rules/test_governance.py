@@ -11,7 +11,6 @@ import pytest
 from attrs import define, field
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from hypothesis import given as property_of
-from hypothesis import settings
 
 import reps_ledger as rl
 from faulty import Faulty
@@ -32,6 +31,7 @@ from reps_ledger.domain.rules import (
 from reps_ledger.domain.rules.charters import ActAsRead
 from reps_ledger.domain.rules.folds import COMMUNITY, LIFE, MENTORING, NOTICE, TARGET
 from reps_ledger.log import Codec, EventLog, Reading, Recording
+from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, fixed_clock, joined
 
 if TYPE_CHECKING:
@@ -462,7 +462,7 @@ def test_one_machine_for_each_set_of_types() -> None:
     assert history_part("ana", REPORTS).source.tag == member_tag("ana")
 
 
-@settings(max_examples=60, deadline=None)
+@examples(1.2)
 @property_of(told=histories())
 def test_histories_are_those_that_readers_see(told: list[Offer]) -> None:
     """Whatever was recorded before, governance sees of everyone what `member` gives."""

@@ -1,16 +1,15 @@
 """Every rule of the catalogue obeys the laws of policies; what one rightly breaks is declared.
 
-``make test-deep`` asks them of thousands of histories: REPS_EXAMPLES says how many.
+``make test-deep`` asks them of thousands of histories: see `scale`.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 
 from policies.catalogue import stories_code, stories_mozilla, stories_others, stories_reps
 from policies.catalogue.own_facts import OWN_FACTS, PostMade
@@ -27,6 +26,7 @@ from reps_ledger.testing import (
     tell_all,
 )
 from reps_ledger.testing.laws import isolation
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
-EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "15"))
-FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+FEW: Final = examples(0.3, suppress_health_check=list(HealthCheck))
 DECLARED: Final[Mapping[str, Mapping[str, str]]] = {
     "discourse-trust-level-3": {
         "isolation": "it asks for a share of what everybody wrote",

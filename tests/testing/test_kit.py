@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -34,15 +34,18 @@ from reps_ledger.testing import (
     tell,
 )
 from reps_ledger.testing.laws import no_hindsight, totality
+from scale import examples
 from servers import new_database
 from strategies import CUSTOM, MentoringHeld
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FEW: Final = settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+SURE: Final[dict[str, Any]] = {
+    "suppress_health_check": list(HealthCheck),
+    "derandomize": True,
+}
+FEW: Final = examples(1.2, **SURE)
 STORY: Final = situated(
     (rl.MemberJoined(member="ana"), "2018-01-01"),
     tell(
@@ -145,9 +148,7 @@ def test_every_law_is_described(law: Any) -> None:
 def test_a_law_can_be_asked_alone(law: Any) -> None:
     """Laws serve to parametrise tests: each is asked of a policy by itself."""
     promises = Promises(more=["report.filed"], keeps=(date(2000, 1, 1), "active"))
-    checked = check_policy(
-        SOUND, laws=[law], promises=promises, settings=settings(FEW, max_examples=20)
-    )
+    checked = check_policy(SOUND, laws=[law], promises=promises, settings=examples(0.4, **SURE))
     assert {*checked.laws, *checked.spared} == {law.name}
 
 
@@ -190,12 +191,10 @@ def test_a_story_says_what_is_wrong() -> None:
         story.when(rl.ReportFiled(member="ana", activity="a")).then_refused("not_joined")
 
 
-def run(make: Callable[[], Callable[[], rl.Ledger]], examples: int) -> None:
-    """Run the machine on a store."""
+def run(make: Callable[[], Callable[[], rl.Ledger]], share: float) -> None:
+    """Run the machine on a store; the share is of the usual number of examples."""
     case = ledger_machine(make).TestCase
-    case.settings = settings(
-        FEW, max_examples=examples, stateful_step_count=12, phases=[Phase.generate]
-    )
+    case.settings = examples(share, stateful_step_count=12, phases=[Phase.generate], **SURE)
     result = unittest.TestResult()
     case("runTest").run(result)
     assert result.testsRun == 1
@@ -210,7 +209,7 @@ def test_the_machine_on_sqlite_files(tmp_path: Path) -> None:
         path = tmp_path / f"{next(numbers)}.db"
         return lambda: rl.open(path)
 
-    run(make, 8)
+    run(make, 0.16)
 
 
 def test_the_machine_on_postgres(postgres_server: Any) -> None:
@@ -221,4 +220,4 @@ def test_the_machine_on_postgres(postgres_server: Any) -> None:
             dsn = databases.enter_context(new_database(postgres_server))
             return lambda: rl.open(dsn)
 
-        run(make, 3)
+        run(make, 0.06)

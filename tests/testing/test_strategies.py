@@ -28,6 +28,7 @@ from reps_ledger.testing.strategies import (
     raw_histories,
     raw_rows,
 )
+from scale import examples
 from strategies import CUSTOM, MentoringHeld
 
 if TYPE_CHECKING:
@@ -36,9 +37,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FEW: Final = settings(
-    max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+FEW: Final = examples(1.2, suppress_health_check=list(HealthCheck), derandomize=True)
 MANY: Final = settings(FEW, max_examples=5_000, database=None)
 FIRST: Final = settings(FEW, max_examples=5, phases=[Phase.generate])
 
@@ -179,7 +178,7 @@ def _python(code: str, folder: Path, **more: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=30,
     )
 
 

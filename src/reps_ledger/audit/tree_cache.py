@@ -14,6 +14,7 @@ import contextlib
 import sqlite3
 import struct
 import threading
+import weakref
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -243,6 +244,7 @@ class Shelf:
                 raise Unusable(str(error)) from error
         if self._memory is None:
             self._memory = _raw(":memory:")
+            weakref.finalize(self, self._memory.close)  # of who does not close this
             _initialise(self._memory)
         return self._memory
 

@@ -6,6 +6,7 @@ Validators and metadata for the fields of facts. Each error names the class and 
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
@@ -48,6 +49,8 @@ __all__ = [
     "listed",
     "moment",
     "one_of",
+    "text_within_depth",
+    "within_depth",
 ]
 
 MAX_NAME: Final = 200
@@ -91,6 +94,44 @@ DAY_START: Final[Metadata] = MappingProxyType({"day": "start"})
 
 DAY_END: Final[Metadata] = MappingProxyType({"day": "end"})
 """A plain date in this field includes the day: it means the start of the next one."""
+
+_CONTAINERS: Final = (dict, list, tuple, set, frozenset)
+_BRACKET_OR_STRING: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+
+
+def within_depth(value: object, levels: int = MAX_DEPTH) -> bool:
+    """Whether containers are nested at most ``levels`` deep; the outermost is the first level."""
+    if not isinstance(value, _CONTAINERS):
+        return True
+    if levels == 0:
+        return False
+    for item in value.values() if isinstance(value, dict) else value:
+        if isinstance(item, _CONTAINERS) and not within_depth(item, levels - 1):
+            return False
+    return True
+
+
+def text_within_depth(text: str | bytes, levels: int = MAX_DEPTH) -> bool:
+    """Whether JSON is nested at most ``levels`` deep, told by its brackets.
+
+    To be asked before parsing: how deep a parser itself can go depends on the version of Python,
+    on the platform and on the caller. Text that is no JSON gets some answer.
+    """
+    if isinstance(text, bytes):
+        text = text.decode("latin-1")  # no byte of a longer character is a bracket or a quote
+    if text.count("[") + text.count("{") <= levels:  # nearly always, and at once
+        return True
+    depth = 0
+    for found in _BRACKET_OR_STRING.finditer(text):
+        mark = found[0]
+        if mark in "[{":
+            depth += 1
+            if depth > levels:
+                return False
+        elif mark in "]}":
+            depth -= 1
+    return True
+
 
 _JOINERS: Final = {0x200C: None, 0x200D: None}  # Persian and Indic names need them
 _TEXT_CONTROLS: Final = frozenset("\n\r\t")

@@ -12,7 +12,12 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from reps_ledger.domain.validation import MAX_ROW_BYTES
+from reps_ledger.domain.validation import (
+    MAX_DEPTH,
+    MAX_ROW_BYTES,
+    text_within_depth,
+    within_depth,
+)
 from reps_ledger.errors import InvalidInput, StorageError
 
 if TYPE_CHECKING:
@@ -40,6 +45,7 @@ _MARKS: Final = frozenset({"", "'"})
 _SHOWN: Final = reprlib.Repr()
 _SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxlist, _SHOWN.maxstring = 4, 40, 40, 500
 _DECODER: Final = msgspec.json.Decoder()
+_TOO_DEEP: Final = f"the row is nested more than {MAX_DEPTH} deep"
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -123,7 +129,10 @@ def value_rows(rows: Iterable[Any]) -> Iterator[Line]:
     """Yield rows given as values: dicts as they are, text as lines of JSON."""
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict) and all(isinstance(name, str) for name in row):
-            yield Line(number, row, None)
+            if within_depth(row):
+                yield Line(number, row, None)
+            else:
+                yield Line(number, shown(row), _TOO_DEEP)
         elif isinstance(row, str | bytes):
             text = row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass")
             if len(text) > MAX_ROW_BYTES:
@@ -166,9 +175,11 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, str | None]]:
 
 
 def _object(text: bytes) -> tuple[Any, str | None]:
+    if not text_within_depth(text):
+        return text.decode("utf-8", "backslashreplace"), _TOO_DEEP
     try:
         row = _DECODER.decode(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         return text.decode("utf-8", "backslashreplace"), f"not JSON: {error}"
     if not isinstance(row, dict):
         return text.decode("utf-8", "backslashreplace"), "not a JSON object"
@@ -188,7 +199,7 @@ def _repeated(text: bytes, row: dict[str, Any]) -> str | None:
     repeated: list[str] = []
     try:
         json.loads(text, object_pairs_hook=check)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return f"not JSON: {error}"
     return f"named twice: {', '.join(sorted(repeated))}" if repeated else None
 
@@ -239,6 +250,8 @@ def _boolean(text: str) -> bool:
 
 
 def _json(text: str) -> Any:
+    if not text_within_depth(text):
+        raise ValueError(_TOO_DEEP)
     return _DECODER.decode(text)
 
 
@@ -254,7 +267,7 @@ _VALUES: Final[dict[str, Any]] = {
 def _or_value_error(read: Any, text: str) -> Any:
     try:
         return read(text)
-    except (KeyError, msgspec.MsgspecError, RecursionError) as error:
+    except (KeyError, msgspec.MsgspecError) as error:
         raise ValueError(text) from error
 
 

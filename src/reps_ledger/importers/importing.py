@@ -29,6 +29,7 @@ from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import MemberJoined
 from reps_ledger.domain.rules import Source, World
 from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
 from reps_ledger.importers.rows import Row, read_row, row_id
@@ -107,6 +108,10 @@ class Quarantine:
         try:
             line = msgspec.json.encode(kept)
         except (TypeError, ValueError, RecursionError):  # a value that no file could hold
+            line = b""
+        if not line or not text_within_depth(
+            line, MAX_DEPTH + 1
+        ):  # or that could not be read again
             line = msgspec.json.encode({**kept, "row": shown(refused.row)[:_SHOWN]})
         self._file.seek(0, 2)
         self._file.write(line + b"\n")

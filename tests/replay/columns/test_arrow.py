@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import reps_ledger as rl
 from histories import Offer, fill, histories, open_ledger
 from replay.columns.tables import told
 from reps_ledger.replay.columns import build
+from scale import examples
 from strategies import MentoringHeld
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_types_do_not_hang_on_what_there_is(columns: Columns) -> None:
 
 
 @given(histories())
-@settings(max_examples=25)
+@examples(0.5)
 def test_all_kinds_as_one_table(offers: list[Offer]) -> None:
     """Streamed as one long table, each row is a fact, its member, its instant and its place."""
     with open_ledger() as ledger:

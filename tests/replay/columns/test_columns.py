@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -17,6 +17,7 @@ from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import MISSING, build, load_or_build
 from reps_ledger.replay.columns.builder import placed
+from scale import examples
 from strategies import MentoringHeld
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def filled(ledger: rl.Ledger, told: list[Offer]) -> None:
                 last = receipts[0].id
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @given(histories(), st.data())
 def test_columns_say_what_histories_say(offers: list[Offer], data: st.DataObject) -> None:
     """Row by row and field by field they agree with histories, at any position."""
@@ -73,7 +74,7 @@ def test_columns_say_what_histories_say(offers: list[Offer], data: st.DataObject
             assert told(build(reading)) == expected(reading)
 
 
-@settings(max_examples=20)
+@examples(0.4)
 @given(histories(), st.data())
 def test_what_comes_after_changes_nothing(offers: list[Offer], data: st.DataObject) -> None:
     """Columns at a position are the same to the last code, whatever was recorded after it."""
@@ -85,7 +86,7 @@ def test_what_comes_after_changes_nothing(offers: list[Offer], data: st.DataObje
         assert same(before, build(known(ledger, before.position)))
 
 
-@settings(max_examples=20)
+@examples(0.4)
 @given(offers=histories(), data=st.data())
 def test_any_steps_come_to_the_same(
     offers: list[Offer], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -114,7 +115,7 @@ def test_new_rows_find_their_places(data: st.DataObject) -> None:
 
 
 @given(st.data())
-@settings(max_examples=20)
+@examples(0.4)
 def test_order_is_by_member_instant_and_position(data: st.DataObject) -> None:
     """Rows are in order, and `sorted_by` puts them in that of any person, those of nobody first."""
     days = st.integers(1, 4).map(lambda day: date(2018, 1, day))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
@@ -22,6 +22,7 @@ from histories import open_ledger
 from replay.columns.tables import same
 from replay.columns.writer import start
 from reps_ledger.replay.columns import build, builder, load_or_build, store
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +165,7 @@ def damages(folder: Path) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@settings(max_examples=30)
+@examples(0.6)
 @given(data=st.data())
 def test_damage_is_seen(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A flipped bit, a lost end, a lost or an emptied file: the answer is right, and kept again."""
@@ -351,7 +352,7 @@ def test_a_writer_that_is_killed(tmp_path: Path) -> None:
         while True:
             join(ledger, f"m{step}")
             with start(path, str(step)) as process:
-                said, _ = process.communicate(timeout=60)
+                said = process.end()
             right = build(reading(ledger))
             assert same(load_or_build(reading(ledger, ledger.position), None), right)
             shutil.copytree(path.with_name("reps.db.columns"), tmp_path / f"copy{step}")
@@ -370,7 +371,7 @@ def test_many_at_once(tmp_path: Path) -> None:
         join(ledger, "ana")
         others = [start(path, name) for name in ("one", "two", "three")]
         for process in others:
-            said, _ = process.communicate(timeout=120)
-            assert said == "done\n"
+            with process:
+                assert process.end() == "done\n"
         assert same(ledger.columns(), build(reading(ledger)))
         assert len(ledger.columns().people) == 46

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import reps_ledger as rl
+from processes import Program, limited
 from reps_ledger.replay.columns import store
 
 __all__ = ["start"]
 
 
-def start(ledger: Path, how: str) -> subprocess.Popen[str]:
+def start(ledger: Path, how: str) -> Program:
     """Start this in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, __file__, str(ledger), how], stdout=subprocess.PIPE, text=True
-    )
+    return Program(__file__, ledger, how)
 
 
 def main(path: str, how: str) -> None:
@@ -63,4 +61,5 @@ def _die_at(step: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    with limited():
+        main(sys.argv[1], sys.argv[2])

@@ -1,11 +1,10 @@
 """The kernel agrees with the reference evaluator, on every history and policy that can be made.
 
-``make test-deep`` runs these with thousands of examples: REPS_EXAMPLES says how many.
+``make test-deep`` runs these with thousands of examples.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,6 +29,7 @@ from reps_ledger.testing.strategies import (
     zones,
 )
 from reps_ledger.testing.strategies.policies import NAME
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,8 +38,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
-EXAMPLES: Final = int(os.environ.get("REPS_EXAMPLES", "80"))
-FEW: Final = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+FEW: Final = examples(1.6, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
 
 

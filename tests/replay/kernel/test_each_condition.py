@@ -14,13 +14,13 @@ import msgspec
 import numpy as np
 import pytest
 from attrs import evolve
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.every import EVERY
 from policies.making import entries_of
-from replay.kernel.test_agreement import EXAMPLES, NEVER, expected_of
+from replay.kernel.test_agreement import NEVER, expected_of
 from reps_ledger.domain.time import microseconds
 from reps_ledger.policies import (
     Policy,
@@ -45,6 +45,7 @@ from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import raw_histories, reviews, zones
 from reps_ledger.testing.strategies.policies import NAME
 from reps_ledger.testing.strategies.vocabulary import widths_in
+from scale import examples
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition
@@ -101,11 +102,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
     (leaf,) = leaves(condition)
     measure: Any = getattr(leaf, "measure", None)
 
-    @settings(
-        max_examples=max(1, EXAMPLES // 4),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @examples(0.4, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def agrees(data: Any) -> None:
         zone, at = data.draw(zones()), data.draw(reviews())

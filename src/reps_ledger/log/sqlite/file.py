@@ -232,7 +232,7 @@ def prepare(path: Path, *, timeout: float, create: bool) -> None:
 
 
 def _prepare(path: Path, timeout: float, *, create: bool) -> None:
-    exists = path.exists()
+    exists = _exists(path)
     if exists and not path.is_file():
         raise StorageError(f"{path} is not a file; give the path of the ledger's own file")
     if not path.parent.is_dir():
@@ -248,6 +248,15 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         _initialise_at(path, timeout)
     else:
         _create(path, timeout)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is anything at the path; ``Path.exists`` hides other errors, from 3.14 on."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _is_blank(path: Path) -> bool:

@@ -4,6 +4,9 @@ SQLite's state must not cross a fork: a child that inherits an open connection b
 holds locks that it does not, so that its parent may delete the log that the child writes to, and
 committed entries are lost. Therefore everything is closed just before a fork, and parent and
 child each open connections of their own afterwards.
+
+A pool that nobody closed closes its connections itself when it is dropped, or at the end of the
+process; only in the process that opened them.
 """
 
 from __future__ import annotations
@@ -68,6 +71,41 @@ class _Loan:
             self._turn = None
 
 
+class _Idle:
+    """Connections that no operation uses now, and the process that opened them.
+
+    Apart from the pool, since what closes them once the pool is gone must not keep it alive.
+    """
+
+    def __init__(self, *, in_memory: bool) -> None:
+        self.connections: list[sqlite3.Connection] = []
+        self.process = os.getpid()
+        self.most = _IDLE_AT_MOST
+        self._in_memory = in_memory
+
+    @property
+    def foreign(self) -> bool:
+        """Whether they came with a fork that Python was not told of, so that none may be used.
+
+        A ledger in memory is copied whole by a fork, and has no locks that others could see.
+        """
+        return not self._in_memory and self.process != os.getpid()
+
+    def close(self) -> None:
+        """Close them all; forget, without closing, those that another process opened."""
+        connections, self.connections = self.connections, []
+        if self.foreign:
+            _inherited.extend(connections)
+            return
+        for connection in connections:
+            _dismiss(connection)
+
+    def end(self) -> None:
+        """Close them all, and keep none that is given back afterwards, as the process ends."""
+        self.most = 0
+        self.close()
+
+
 class Connections:
     """A small pool for a file, or the one connection that is a ledger in memory.
 
@@ -81,12 +119,13 @@ class Connections:
         self.path = path
         self.timeout = timeout
         self._why_closed: str | None = None
+        self._idle = _Idle(in_memory=path is None)
         self._renew()
+        weakref.finalize(self, self._idle.end)
         if path is None:
-            self._idle = [connect_in_memory(timeout)]
+            self._idle.connections.append(connect_in_memory(timeout))
         else:
             prepare(path, timeout=timeout, create=create)
-            self._idle = []
             with self.reading() as connection:
                 assert_writable(connection, timeout)
         _all.add(self)
@@ -112,8 +151,7 @@ class Connections:
         """Close every connection: those lent out as soon as they come back."""
         with self._guard:
             self._why_closed = self._why_closed or "the ledger was closed"
-            idle, self._idle = self._idle, []
-            _dismiss(idle)
+            self._idle.close()
 
     def await_turn(self) -> threading.Lock:
         """Wait for this process's one turn to write; return what to release after it."""
@@ -128,15 +166,17 @@ class Connections:
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else has."""
         with self._guard:
-            if self._pid != os.getpid() and self.path is not None:
+            if self._idle.foreign:
                 self._disown()
             if self._why_closed is not None:
                 raise Closed(f"{of_path(self.path)}: {self._why_closed}")
+            if self._idle.connections:
+                self._lent += 1
+                return self._idle.connections.pop()
+            if self.path is None:  # it is lent in turn: not idle, it was closed as Python ended
+                raise Closed(f"{of_path(None)}: it ended with the process")
             self._lent += 1
-            if self._idle:
-                return self._idle.pop()
         try:
-            assert self.path is not None, "the one connection in memory is lent in turn"  # noqa: S101
             return connect(self.path, self.timeout)
         except BaseException as error:
             self._one_less()
@@ -151,12 +191,12 @@ class Connections:
                 connection.rollback()
             sound = True
         with self._guard:
-            if sound and self._why_closed is None and len(self._idle) < _IDLE_AT_MOST:
-                self._idle.append(connection)
+            if sound and self._why_closed is None and len(self._idle.connections) < self._idle.most:
+                self._idle.connections.append(connection)
                 self._lent -= 1
                 self._guard.notify_all()
                 return
-        _dismiss([connection])  # which rolls back whatever was under way
+        _dismiss(connection)  # which rolls back whatever was under way
         self._one_less()  # only now: a fork waits for it
 
     def _one_less(self) -> None:
@@ -166,9 +206,8 @@ class Connections:
 
     def _disown(self) -> None:
         """Forget, without closing, what a fork that Python was not told of left here."""
-        _inherited.extend(self._idle)
-        self._idle = []
-        self._pid = os.getpid()
+        self._idle.close()
+        self._idle.process = os.getpid()
         self._why_closed = _FORKED
 
     def before_fork(self) -> None:
@@ -183,8 +222,7 @@ class Connections:
             while self._lent and self._guard.wait(max(0.0, deadline - time.monotonic())):
                 pass
         if self.path is not None:
-            idle, self._idle = self._idle, []
-            _dismiss(idle)
+            self._idle.close()
 
     def after_fork_in_parent(self) -> None:
         """Let the threads go on."""
@@ -198,17 +236,16 @@ class Connections:
         self._renew()
 
     def _renew(self) -> None:
-        self._pid = os.getpid()
+        self._idle.process = os.getpid()
         self._lent = 0
         self._guard = threading.Condition(threading.Lock())
         self._turn = threading.Lock()
         self._held: list[threading.Lock | threading.Condition] = []  # during a fork
 
 
-def _dismiss(connections: list[sqlite3.Connection]) -> None:
-    for connection in connections:
-        with suppress(Exception):  # it is being given up; what failed was reported already
-            connection.close()
+def _dismiss(connection: sqlite3.Connection) -> None:
+    with suppress(Exception):  # it is being given up; what failed was reported already
+        connection.close()
 
 
 _all: weakref.WeakSet[Connections] = weakref.WeakSet()

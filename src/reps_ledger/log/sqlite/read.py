@@ -70,15 +70,15 @@ QUICK: Final = 1_000
 
 # CROSS JOIN: in the order given, so that each tag (of each type) is one search in the index.
 _ENTRIES_OF_TAGS: Final = (
-    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?1) j"
-    " CROSS JOIN tags t ON t.tag = j.value AND t.position > ?2 AND t.position <= ?3"
-    " CROSS JOIN events e ON e.position = t.position LIMIT ?4"
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?) j"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.position > ? AND t.position <= ?"
+    " CROSS JOIN events e ON e.position = t.position LIMIT ?"
 )
 _ENTRIES_OF_TAGS_AND_TYPES: Final = (
-    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?1) j CROSS JOIN json_each(?5) k"
+    "SELECT e.position, e.type, e.data, e.tags FROM json_each(?) j CROSS JOIN json_each(?) k"
     " CROSS JOIN tags t ON t.tag = j.value AND t.type = k.value"
-    " AND t.position > ?2 AND t.position <= ?3"
-    " CROSS JOIN events e ON e.position = t.position LIMIT ?4"
+    " AND t.position > ? AND t.position <= ?"
+    " CROSS JOIN events e ON e.position = t.position LIMIT ?"
 )
 _encode = msgspec.json.Encoder().encode
 
@@ -144,8 +144,10 @@ def quick_rows(
     found: dict[int, Any] = {}
     for types, tags in groups.items():
         sql = _ENTRIES_OF_TAGS_AND_TYPES if types else _ENTRIES_OF_TAGS
-        given = (_encode(tags).decode(), *span, most + 1)
-        rows = connection.execute(sql, (*given, _encode(types).decode()) if types else given)
+        wanted = [_encode(tags).decode()]
+        if types:
+            wanted.append(_encode(types).decode())
+        rows = connection.execute(sql, (*wanted, *span, most + 1))
         found.update((row[0], row) for row in rows)
         if len(found) > most:
             return None
@@ -165,22 +167,23 @@ def _scans_of_item(
         types = [kind for (kind,) in rows]
     for kind in types:
         ordered = _rarest_first(connection, tags, kind, span) if len(tags) > 1 else tags
-        yield Scan(_by_tags(len(tags)), (kind, *ordered))
+        first, *others = ordered
+        yield Scan(_by_tags(len(tags)), (first, kind, *others))
 
 
 @cache
 def _by_tags(count: int) -> str:
-    """SQL that walks the first tag's range and looks each position up under the other tags."""
-    others = "".join(
-        " AND EXISTS (SELECT 1 FROM tags o"  # noqa: S608 - numbers of placeholders
-        f" WHERE o.tag = ?{number} AND o.type = ?1 AND o.position = t.position)"
-        for number in range(3, count + 2)
-    )
-    after, upto, limit = (f"?{count + extra}" for extra in (2, 3, 4))
+    """SQL that walks the first tag's range and looks each position up under the other tags.
+
+    Its arguments: the first tag, the type, the other tags, then those of every `Scan`.
+    """
+    others = (
+        " AND EXISTS (SELECT 1 FROM tags o"
+        " WHERE o.tag = ? AND o.type = t.type AND o.position = t.position)"
+    ) * (count - 1)
     return (
-        "SELECT t.position FROM tags t WHERE t.tag = ?2 AND t.type = ?1"  # noqa: S608 - see above
-        f" AND t.position > {after} AND t.position <= {upto}{others}"
-        f" ORDER BY t.position LIMIT {limit}"
+        f"SELECT t.position FROM tags t WHERE t.tag = ? AND t.type = ?{others}"  # noqa: S608 - no text from outside
+        " AND t.position > ? AND t.position <= ? ORDER BY t.position LIMIT ?"
     )
 
 

@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import tomli_w
 
-from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
+from reps_ledger.domain.validation import (
+    MAX_DEPTH,
+    MAX_DOCUMENT,
+    text_within_depth,
+    within_depth,
+)
 from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies.documents.read import at_place, read_policy
 from reps_ledger.policies.documents.write import policy_table
@@ -57,7 +62,7 @@ def read_table(text: str) -> dict[str, Any]:
     if len(text) > MAX_DOCUMENT:
         raise TooLarge(f"it has {len(text):,} characters; at most {MAX_DOCUMENT:,}")
     as_json = text.lstrip().startswith("{")
-    if not as_json and _has_deep_key(text):
+    if not text_within_depth(text) if as_json else _has_deep_key(text):
         raise TooLarge(_TOO_DEEP)
     try:
         if as_json:
@@ -72,7 +77,7 @@ def read_table(text: str) -> dict[str, Any]:
         raise InvalidPolicy(str(error)) from error
     if not isinstance(value, dict) or not value:
         raise InvalidPolicy("it is empty")
-    if not _within(value, MAX_DEPTH):
+    if not within_depth(value):
         raise TooLarge(_TOO_DEEP)
     return value
 
@@ -104,14 +109,6 @@ def _has_deep_key(document: str) -> bool:
     return False
 
 
-def _within(value: object, left: int) -> bool:
-    if isinstance(value, dict):
-        return left > 0 and all(_within(item, left - 1) for item in value.values())
-    if isinstance(value, list):
-        return left > 0 and all(_within(item, left - 1) for item in value)
-    return True
-
-
 _DEEP = "this is nested too deeply to be kept as a document"
 
 
@@ -121,18 +118,12 @@ def canonical(table: dict[str, Any]) -> str:
     Raises:
         TooLarge: it is nested deeper than ``MAX_DEPTH``, or longer than ``MAX_DOCUMENT``.
     """
+    if not within_depth(table):
+        raise TooLarge(f"{_DEEP}: at most {MAX_DEPTH} levels")
     text = json.dumps(table, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     if len(text) > MAX_DOCUMENT:
         raise TooLarge(f"{len(text):,} characters as a document; at most {MAX_DOCUMENT:,}")
-    if _depth(table) > MAX_DEPTH:
-        raise TooLarge(f"{_DEEP}: at most {MAX_DEPTH} levels")
     return text
-
-
-def _depth(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    return 1 + max(map(_depth, value), default=0) if isinstance(value, list) else 0
 
 
 def digest(policy: Policy) -> str:
