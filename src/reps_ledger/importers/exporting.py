@@ -93,7 +93,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _refuse_own_file(reading: Reading, path: Path) -> None:
-    own = getattr(reading.log.recorder, "path", None)
+    own = reading.log.path
     if own is None:
         return
     taken = {f"{own}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}

@@ -70,8 +70,8 @@ class Trees:
             return self._made[place]
 
     def _default(self) -> Path | None:
-        path = getattr(self._log.recorder, "path", None)
-        return path.with_name(path.name + ".tree") if isinstance(path, Path) else None
+        path = self._log.path
+        return None if path is None else path.with_name(path.name + ".tree")
 
     def close(self) -> None:
         """Give back what they hold."""

@@ -279,8 +279,8 @@ class _Kept:
 
 def folder_of(log: EventLog) -> Path | None:
     """Return where a log's columns are kept: beside its file; None where it is no file."""
-    path = getattr(log.recorder, "path", None)
-    return path.with_name(path.name + ".columns") if isinstance(path, Path) else None
+    path = log.path
+    return None if path is None else path.with_name(path.name + ".columns")
 
 
 def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Columns:
