@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, Offer, fill, histories, open_ledger
 from processes import Program
-from reps_ledger.importers.files import cell_text, safe_cell
 from reps_ledger.importers.importing import _IN_MEMORY, Quarantine, RefusedRow
+from reps_ledger.interchange import cell_text, safe_cell
 from strategies import texts
 
 if TYPE_CHECKING:

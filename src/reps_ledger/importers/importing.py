@@ -341,7 +341,7 @@ class Session:
             try:
                 positions: list[int] = []
                 if again.entries:
-                    sources = self.recording.sources(world, again.entries)
+                    sources = world.sources(again.entries)
                     sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
                     positions = self.recording.log.append(again.entries, sources, self._head)
                 self._written(again, positions)

@@ -356,7 +356,7 @@ class Recording:
         now = self.now()
         entries: list[Entry] = []
         refusals: list[Refusal] = []
-        world.leant.clear()
+        world.depended_on.clear()
         for index, draft in enumerate(drafts):
             if index and world.lacks(draft):
                 self.load(world, [draft], head, coming=entries)
@@ -412,7 +412,7 @@ class Recording:
         Raises:
             Conflict: it changed.
         """
-        sources = self.sources(world, entries)
+        sources = world.sources(entries)
         if command_id is not None:
             sources.add(Source(command_tag(command_id)))
         positions = self.log.append(entries, sources, head)
@@ -424,11 +424,6 @@ class Recording:
                 for entry, position in zip(entries, positions, strict=True)
             )
         )
-
-    def sources(self, world: World, entries: Iterable[Entry]) -> set[Source]:
-        """Return all that the judgement of these entries rests on."""
-        parts = {part for entry in entries for part in world.parts(entry)} | world.leant
-        return {source for part in parts for source in world.memory.sources(part)}
 
     def _before(
         self, drafts: Sequence[Draft], command_id: str | None

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
 
@@ -20,7 +21,7 @@ T = TypeVar("T")
 Value = int | float | Fraction | datetime | bool | None
 
 
-class Dossier:
+class Dossier(Memo):
     """All that is known of one member, or of one community, indexed for conditions.
 
     Attributes:
@@ -39,6 +40,7 @@ class Dossier:
         is_community: bool = False,
         readings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        super().__init__()
         self.name = name
         self.is_community = is_community
         self.entries = tuple(entries)
@@ -47,7 +49,6 @@ class Dossier:
         for entry in self.entries:
             self._by_kind.setdefault(entry.name, []).append(entry)
         self._spans: dict[str, tuple[Span, ...]] = {}
-        self._made: dict[Any, Any] = {}
 
     def of_kind(self, *names: str) -> Sequence[Entry]:
         """Return the entries of these stored names, in effective order."""
@@ -90,13 +91,6 @@ class Dossier:
         for entry in self.of_kind("report.verified"):
             report = entry.fact.report
             found.setdefault(self.readings.get(report, report), entry.occurred_at)
-        return found
-
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return something made of the entries, made once."""
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
         return found
 
 

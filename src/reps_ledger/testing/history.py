@@ -10,7 +10,7 @@ Histories as values: what was recorded, in order, and what stands of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, tzinfo
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -28,6 +28,7 @@ from reps_ledger.domain.facts import (
     Registry,
     kind_of,
 )
+from reps_ledger.domain.memo import Memo
 from reps_ledger.importers.rows import write_row
 from reps_ledger.ledger import Ledger
 from reps_ledger.log import EventLog, Recording, SQLiteRecorder
@@ -57,7 +58,7 @@ _KNOWN: Final = Registry(BUILT_IN)
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class Everybody:
+class Everybody(Memo):
     """Everybody of whom some entries speak, without a log: surroundings for evaluation.
 
     Args:
@@ -72,11 +73,11 @@ class Everybody:
         registry: Registry = _KNOWN,
         readings: Mapping[str, str] = _NONE,
     ) -> None:
+        super().__init__()
         self.entries = tuple(sorted(entries, key=lambda entry: entry.order))
         self.readings = readings
         self._by_person: dict[str, list[Entry]] = {}
         self._dossiers: dict[str, Dossier] = {}
-        self._made: dict[Any, Any] = {}
         for entry in self.entries:
             for person in dict.fromkeys(people_in(entry.fact, registry)):
                 self._by_person.setdefault(person, []).append(entry)
@@ -109,13 +110,6 @@ class Everybody:
     def opportunities(self) -> Sequence[Entry]:
         """Return every opportunity that was held."""
         return [entry for entry in self.entries if entry.name == "opportunity.held"]
-
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return something made of all that is known, made once."""
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
-        return found
 
     def subject(
         self,
@@ -365,7 +359,7 @@ class Recorded:
     entries: tuple[Entry, ...]
     facts: tuple[type[Fact], ...] = ()
     zone: tzinfo = field(default=UTC, eq=False)
-    _made: dict[Any, Any] = field(factory=dict, eq=False, init=False)
+    _memo: Memo = field(factory=Memo, eq=False, init=False)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -387,8 +381,7 @@ class Recorded:
     @property
     def people(self) -> tuple[str, ...]:
         """Everyone whom it names, in order of identifier."""
-        found: tuple[str, ...] = self._once("people", self._people)
-        return found
+        return self._memo.once("people", self._people)
 
     def _people(self) -> tuple[str, ...]:
         named = (name for each in self.standing for name in people_in(each.fact, self.registry))
@@ -397,24 +390,19 @@ class Recorded:
     @property
     def amendments(self) -> Amendments:
         """How its entries are to be read."""
-        found: Amendments = self._once("amendments", lambda: Amendments.among(self.entries))
-        return found
+        return self._memo.once("amendments", lambda: Amendments.among(self.entries))
 
     @property
     def standing(self) -> tuple[Entry, ...]:
         """What stands, corrections and merges applied, in effective order."""
-        found: tuple[Entry, ...] = self._once(
-            "standing", lambda: tuple(resolve(self.entries, self.registry))
-        )
-        return found
+        return self._memo.once("standing", lambda: tuple(resolve(self.entries, self.registry)))
 
     def everybody(self) -> Everybody:
         """Return those of whom it speaks, to evaluate policies on."""
-        found: Everybody = self._once(
+        return self._memo.once(
             "everybody",
             lambda: Everybody(self.standing, self.registry, self.amendments.readings),
         )
-        return found
 
     def known(self, position: int) -> Recorded:
         """Return what was known at a position."""
@@ -464,8 +452,3 @@ class Recorded:
             tags[entry.id] = own
             found.append(replace(entry, tags=own))
         return found
-
-    def _once(self, key: str, make: Any) -> Any:
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]

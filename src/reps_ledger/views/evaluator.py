@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from attrs import frozen
 
 from reps_ledger.domain.facts import ReviewOpened
+from reps_ledger.domain.memo import Memo
 from reps_ledger.errors import InvalidInput, Malformed, NotFound
 from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force, readable
 from reps_ledger.policies.documents import digest, loads
@@ -48,13 +49,13 @@ class Stand:
     active: bool
 
 
-class _Others:
+class _Others(Memo):
     """Everybody else, as a log knows them at one position."""
 
     def __init__(self, reading: Reading) -> None:
+        super().__init__()
         self._reading = reading
         self._people: dict[str, Dossier] = {}
-        self._made: dict[object, Any] = {}
 
     @cached_property
     def _readings(self) -> Mapping[str, str]:
@@ -88,12 +89,6 @@ class _Others:
         return self.once(
             "opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held"))
         )
-
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
-        return found
 
 
 class Judging:

@@ -102,11 +102,13 @@ class Memory:
         registry: the facts of the log.
         amendments: all that is known to amend other entries.
         size: entries and empty places held.
+        revision: how often more became known.
     """
 
     registry: Registry
     amendments: Amendments = field(factory=Amendments)
     size: int = 0
+    revision: int = 0
     _amending: dict[str, Entry] = field(factory=dict)
     _duplicates: dict[str, list[str]] = field(factory=dict)
     _raw: dict[Source, list[Entry]] = field(factory=dict)
@@ -142,6 +144,7 @@ class Memory:
 
     def load(self, read: dict[Source, list[Entry]]) -> None:
         """Take what was read from the log."""
+        self.revision += bool(read)
         amending: dict[str, Entry] = {}
         for source, entries in read.items():
             if source not in self._raw:
@@ -154,6 +157,7 @@ class Memory:
 
     def add(self, entry: Entry) -> None:
         """Take an entry that will be appended."""
+        self.revision += 1
         name = entry.name
         for tag in entry.tags:
             for source in self._tagged.get(tag, ()):
@@ -339,17 +343,29 @@ def _violations(
         replay.take(entry, parts)
 
 
-_PLANS = 2_000
+_CASES = 2_000
 _CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
 
 
-class _Plan(msgspec.Struct, frozen=True, gc=False):
-    """The rules that judge a fact, each with its parts; and all of these parts."""
+class _Case(msgspec.Struct, gc=False):
+    """What judging one fact takes, as its rules and governance last named it.
+
+    A recording asks for it many times over (to read, to tag, to judge, to append); the rules are
+    asked once, and again only where what they name depends on what has become known since.
+    """
 
     fact: Fact
-    steps: tuple[tuple[Rule, Parts], ...]
-    parts: Parts
+    read: Fact  # as it will be read: a correction may name somebody who was merged away
+    amendments: Amendments  # by which ``read`` was found
+    steps: tuple[tuple[Rule, Parts], ...]  # the rules that judge it, each with its parts
+    parts: Parts  # all that rules ask for; of a correction, also what its replacement's ask for
+    dynamic: bool  # whether the rules name parts by what is known
+    revision: int  # of the memory when they were asked
+    by: str = ""  # for whom governance was asked
+    on_behalf_of: str | None = None
+    governed: int = -1  # the memory's revision when it was asked; -1 for never
+    governing: Parts = ()
 
 
 @define
@@ -359,14 +375,14 @@ class World:
     Attributes:
         memory: what was read, and what is about to be appended.
         rules: the rules in force.
-        leant: parts that judgements rested on and that may not be named again once more is
-            known. Whoever records clears it.
+        depended_on: parts that earlier decisions in this batch read, as governance or a dynamic
+            rule named them then; they belong to the append condition. Whoever records clears it.
     """
 
     memory: Memory
     rules: Rulebook
-    leant: set[Part[Any]] = field(factory=set)
-    _plans: dict[int, _Plan] = field(factory=dict)
+    depended_on: set[Part[Any]] = field(factory=set)
+    _cases: dict[int, _Case] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all of a part, or None while it is not known."""
@@ -390,11 +406,28 @@ class World:
 
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
-        return (*self.asked(act.fact), *self._governing(act))
+        return (*self._case(act.fact).parts, *self._governing(act))
+
+    def asked(self, fact: Fact) -> Parts:
+        """Name what the rules ask for; governance may ask for more."""
+        return self._case(fact).parts
 
     def lacks(self, act: Act) -> bool:
         """Whether more must be read before an act is judged, by what became known since."""
         return self.rules.led and bool(self.memory.missing(self._led(act)))
+
+    def sources(self, entries: Iterable[Entry]) -> set[Source]:
+        """Return all that the judgement of these entries rests on: the append's condition.
+
+        Of parts that depend on what is known, those count that were named when the entry was
+        judged (see `depended_on`): what was learned later made no difference to it.
+        """
+        parts = set(self.depended_on)
+        for entry in entries:
+            case = self._cases.get(id(entry.fact))
+            known = case is not None and case.fact is entry.fact
+            parts.update(case.parts if case is not None and known else self.asked(entry.fact))
+        return {source for part in parts for source in self.memory.sources(part)}
 
     def _led(self, act: Act) -> Parts:
         """Name the parts that depend on what is known."""
@@ -405,24 +438,39 @@ class World:
         governance = self.rules.governance
         if governance is None:
             return ()
-        fact = self._as_read(act.fact)
-        if fact is not act.fact:
-            act = ActAsRead(fact, act.by, act.on_behalf_of)
-        return governance.parts(act, self)
+        case = self._case(act.fact)
+        known = (self.memory.revision, act.by, act.on_behalf_of)
+        if (case.governed, case.by, case.on_behalf_of) != known:
+            if case.read is not act.fact:
+                act = ActAsRead(case.read, act.by, act.on_behalf_of)
+            case.governing = governance.parts(act, self)
+            case.governed, case.by, case.on_behalf_of = known
+        return case.governing
 
-    def asked(self, fact: Fact) -> Parts:
-        """Name what the rules ask for; governance may ask for more."""
-        parts = self._plan(fact).parts
+    def _case(self, fact: Fact) -> _Case:
+        """Return what judging a fact takes, asked for again only where it may have changed."""
+        memory = self.memory
+        case = self._cases.get(id(fact))
+        if (
+            case is not None
+            and case.fact is fact
+            and case.amendments is memory.amendments
+            and (not case.dynamic or case.revision == memory.revision)
+        ):
+            return case
+        steps, parts, dynamic = self._steps(fact)
         read: Any = self._as_read(fact)
         if isinstance(read, EntryCorrected):
-            return (*parts, *self._plan(read.replacement).parts)
-        return parts
+            _, more, also_dynamic = self._steps(read.replacement)
+            parts, dynamic = (*parts, *more), dynamic or also_dynamic
+        case = _Case(fact, read, memory.amendments, steps, parts, dynamic, memory.revision)
+        if len(self._cases) >= _CASES:
+            self._cases.clear()
+        self._cases[id(fact)] = case
+        return case
 
-    def _plan(self, fact: Fact) -> _Plan:
-        """Return the rules that judge a fact, and their parts; asked several times a recording."""
-        kept = self._plans.get(id(fact))
-        if kept is not None and kept.fact is fact:
-            return kept
+    def _steps(self, fact: Fact) -> tuple[tuple[tuple[Rule, Parts], ...], Parts, bool]:
+        """Ask the rules that judge a fact for their parts; say whether these may change."""
         rules = self.rules.of(fact)
         steps = tuple([(rule, rule.parts(fact, self)) for rule in rules])
         parts: Parts = sum((parts for _, parts in steps), ())
@@ -430,12 +478,7 @@ class World:
         if others:
             steps = (*steps, (_NO_RULE, others))
             parts += others
-        plan = _Plan(fact, steps, parts)
-        if not any(rule.dynamic for rule in rules):
-            if len(self._plans) >= _PLANS:
-                self._plans.clear()
-            self._plans[id(fact)] = plan
-        return plan
+        return steps, parts, any(rule.dynamic for rule in rules)
 
     def _others(self, fact: Fact, asked: Parts) -> Parts:
         """Name the lives of those whom no rule asks for: they may have been merged away."""
@@ -472,7 +515,7 @@ class World:
         led: Parts = ()
         if self.rules.led:
             led = self._led(entry)
-            self.leant.update(led)
+            self.depended_on.update(led)
         if isinstance(fact, _CORRECTIONS):
             return self._judge_correction(entry, led)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
@@ -486,7 +529,7 @@ class World:
         refusals: list[Refusal] = []
         late = False
         order = entry.order
-        for rule, parts in self._plan(fact).steps:
+        for rule, parts in self._case(fact).steps:
             states = []
             for part in parts:
                 held = self.memory.held(part)
@@ -567,11 +610,10 @@ class World:
         governance = self.rules.governance
         if governance is None:
             return ()
-        asked = self.asked(entry.fact)
-        fact = self._as_read(entry.fact)
-        if fact is not entry.fact:
-            entry = replace(entry, fact=fact)
-        return governance.judge(entry, _Place(self, (*led, *asked), place))
+        case = self._case(entry.fact)
+        if case.read is not entry.fact:
+            entry = replace(entry, fact=case.read)
+        return governance.judge(entry, _Place(self, (*led, *case.parts), place))
 
     def _as_read(self, fact: Fact) -> Fact:
         """Return a fact as it will be read: what a correction says in its place may name anybody.
