@@ -30,7 +30,7 @@ from attrs import field, frozen
 from reps_ledger.domain.time import instant_of, last_of_day, microseconds
 from reps_ledger.errors import InvalidInput, StorageError, TooLarge
 from reps_ledger.policies.policy import Policy
-from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, PlaceCodes, place_type, run
+from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, OutcomeCodes, outcome_type, run
 from reps_ledger.replay.kernel.spans import Accounts
 
 if TYPE_CHECKING:
@@ -326,7 +326,7 @@ class Backtest:
     dates: tuple[datetime, ...] = field(repr=lambda dates: f"<{len(dates)} dates>")
     position: int
     people: tuple[str, ...] = field(repr=lambda people: f"<{len(people)} people>")
-    codes: PlaceCodes = field(repr=False)
+    codes: OutcomeCodes = field(repr=False)
     others: Any = field(default=None, repr=False)
     their_outcomes: tuple[str, ...] = field(default=(), repr=False)
     agreement: Agreement | None = field(default=None, repr=False)
@@ -524,7 +524,7 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
             parts.append(part.codes())
             if on_progress is not None:
                 on_progress(number * len(columns.people) + part.high, total)
-        nobody = np.zeros((0, len(dates)), place_type(len(each.outcomes)))
+        nobody = np.zeros((0, len(dates)), outcome_type(len(each.outcomes)))
         found.append(np.concatenate(parts) if parts else nobody)
     theirs: tuple[str, ...] = ()
     if isinstance(against, Policy):

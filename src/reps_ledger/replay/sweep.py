@@ -16,7 +16,7 @@ from attrs import field, frozen
 from reps_ledger.errors import InvalidInput, TooLarge
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import write_table
-from reps_ledger.replay.kernel.points import Kernel
+from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.run import run
 from reps_ledger.replay.kernel.spans import Accounts, asks_for_accounts
 
@@ -121,7 +121,7 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     """
     names = tuple(parameters)
     combinations = _combinations(make, parameters)
-    kernel = Kernel(columns, zone)
+    histories = Histories(columns, zone)
     rows: list[SweepRow] = []
     for number, values in enumerate(combinations, 1):
         policy = make(**dict(zip(names, values, strict=True)))
@@ -129,10 +129,10 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
             raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
         if check is not None:
             check(policy)
-        if kernel.accounts is None and accounts is not None and asks_for_accounts(policy):
-            kernel.accounts = accounts()
+        if histories.accounts is None and accounts is not None and asks_for_accounts(policy):
+            histories.accounts = accounts()
         total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
-        for part in run(policy, columns, dates, zone, kernel=kernel):
+        for part in run(policy, columns, dates, zone, histories=histories):
             total += part.counts()
         rows += [
             SweepRow(parameters=values, at=date, outcome=outcome, members=int(total[i, j]))

@@ -37,9 +37,9 @@ from reps_ledger.policies import (
 from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.measures import Count, Distinct
 from reps_ledger.policies.language.shares import Members, Missed
-from reps_ledger.replay.kernel import Kernel, Past, Points
-from reps_ledger.replay.kernel.points import counts
+from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
 from reps_ledger.replay.kernel.spans import accounts_among
+from reps_ledger.replay.kernel.values import Counts
 from reps_ledger.testing import Recorded
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import raw_histories, reviews, zones
@@ -117,7 +117,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
         columns = columns_of(history.standing, history.registry, history.amendments)
         known = sorted(history.standing, key=lambda entry: entry.position)
         accounts = accounts_among(known, columns.people)
-        kernel = Kernel(columns, zone, NAME, policy.outcomes, accounts)
+        kernel = Kernel(Histories(columns, zone, accounts), NAME, policy.outcomes)
         none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
         instants = np.array([microseconds(date) for date in dates])
         for number, person in enumerate(columns.people):
@@ -129,8 +129,9 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
             holds = kernel.holds(condition, points, none).tolist()
             assert holds == [each.holds for each in found], person
             if isinstance(measure, COUNTING):
-                values = counts(measure, points, kernel).tolist()
-                assert values == [each.value for each in found], person
+                measured = kernel.measured(measure, points)
+                assert isinstance(measured, Counts)
+                assert measured.values.tolist() == [each.value for each in found], person
 
     agrees()
 

@@ -186,7 +186,8 @@ class Reports:
         chosen = np.flatnonzero(verifications.order > after)
         said = verifications.fields["report"]
         used, which = np.unique(said.codes[chosen], return_inverse=True)
-        ids = [self._readings.get(name, name) for name in map(said.values.__getitem__, used)]
+        named = [str(said.values[code]) for code in used.tolist()]
+        ids = [self._readings.get(name, name) for name in named]
         origins, same = np.unique(self._found(ids, after), return_inverse=True)
         places = np.full(len(origins) + 1, -1, np.int64)
         near = np.searchsorted(origins, reports.order)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import pyarrow as pa
 from attrs import field, frozen
 
 from reps_ledger.domain.facts import Registry
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import InvalidInput, InvalidPolicy
 
 if TYPE_CHECKING:
     from reps_ledger.domain.facts import FactType
@@ -104,6 +104,9 @@ Codes = npt.NDArray[np.int32]
 Instants = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
+Value = str | int | float | date | tuple["Value", ...]
+"""What a field may hold, where columns hold it: truth is an ``int`` to Python."""
+
 T = TypeVar("T")
 
 
@@ -118,13 +121,18 @@ class Coded:
             first asked for: often the values are enough.
     """
 
-    values: tuple[Any, ...]
+    values: tuple[Value, ...]
     _codes: Codes | Callable[[], Codes]
 
     @cached_property
     def codes(self) -> Codes:
         """For each row, which of the values; -1 for None."""
         return self._codes() if callable(self._codes) else self._codes
+
+    def matching(self, passes: Callable[[Value], bool]) -> npt.NDArray[np.bool_]:
+        """Return which rows have a value that passes; rows without a value do not."""
+        passing = np.array([*map(passes, self.values), False], bool)
+        return passing[self.codes]  # the code of None is -1: the last
 
 
 class Lazily(Mapping[str, T]):
@@ -200,6 +208,19 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.at)
+
+    def coded(self, name: str) -> Coded:
+        """Return a field's values and codes.
+
+        Raises:
+            InvalidPolicy: columns do not hold it, as it is personal text.
+        """
+        if name not in self.fields:
+            raise InvalidPolicy(
+                f"{name!r} of {self.name} is personal text: columns do not hold it, and no "
+                "backtest can go by it; evaluate the policy at each date instead"
+            )
+        return self.fields[name]
 
     def sorted_by(self, person: str) -> Instants:
         """Return the places of rows in the order of ``(persons[person], at, order)``.
@@ -288,7 +309,8 @@ def _empty(parts: Parts) -> Table:
 
 def floats_of(coded: Coded) -> Floats:
     """Return a field's numbers as floats; NaN for None."""
-    numbers = np.array([*map(_as_float, coded.values), np.nan], np.float64)
+    values = cast("tuple[int | float, ...]", coded.values)  # it is a field of numbers
+    numbers = np.array([*map(_as_float, values), np.nan], np.float64)
     return numbers[coded.codes]  # -1 is the last
 
 
