@@ -180,7 +180,7 @@ def _save_many(kept: Path, members: int) -> dict[str, Any]:
     from attrs import evolve
 
     from reps_ledger.replay.columns import Columns
-    from reps_ledger.replay.columns.store import keep_apart
+    from reps_ledger.replay.columns.store import write_columns
     from reps_ledger.replay.partitions import export_parts, part_folder, part_of
 
     names: list[list[str]] = [[] for _ in range(PARTS)]
@@ -192,7 +192,7 @@ def _save_many(kept: Path, members: int) -> dict[str, Any]:
     for part, people in enumerate(names):
         columns = histories.make(tuple(people), seed=part)
         facts += columns.position
-        keep_apart(part_folder(kept, part), evolve(columns, position=0))
+        write_columns(part_folder(kept, part), evolve(columns, position=0))
     return {"facts": facts}
 
 

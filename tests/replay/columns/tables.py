@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reps_ledger.domain.entries import people_in
 from reps_ledger.domain.time import microseconds
 from reps_ledger.replay.columns import MISSING, Columns
-from reps_ledger.replay.columns.model import parts_of
+from reps_ledger.replay.columns.model import schema_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -69,17 +69,17 @@ def expected(reading: Reading) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
 
 
 def _row(entry: Entry, registry: Any, aliases: Any, verified: dict[str, int]) -> dict[str, Any]:
-    parts = parts_of(registry.of(entry.fact))
+    schema = schema_of(registry.of(entry.fact))
     row: dict[str, Any] = {"at": microseconds(entry.occurred_at), "order": entry.origin}
-    for name in parts.persons:
+    for name in schema.persons:
         person = getattr(entry.fact, name)
         row[f"person {name}"] = None if person in aliases else person
-    for name in parts.coded:
+    for name in schema.coded:
         row[name] = getattr(entry if name in {"by", "source"} else entry.fact, name)
-    for name in parts.instants:
+    for name in schema.instants:
         moment: datetime | None = getattr(entry.fact, name)
         row[name] = MISSING if moment is None else microseconds(moment)
-    if "verified" in parts.times:
+    if "verified" in schema.times:
         row["verified"] = verified.get(entry.id, MISSING)
     return row
 

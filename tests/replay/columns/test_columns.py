@@ -16,7 +16,7 @@ from replay.columns.tables import expected, same, told
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import MISSING, build, load_or_build
-from reps_ledger.replay.columns.builder import placed
+from reps_ledger.replay.columns.builder import sort_rows
 from strategies import MentoringHeld
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def test_new_rows_find_their_places(data: st.DataObject) -> None:
     keys = data.draw(st.lists(st.tuples(few, few, st.integers(0, 99)), unique_by=lambda k: k[2]))
     settled = data.draw(st.integers(0, len(keys)))
     rows = np.array([*sorted(keys[:settled]), *keys[settled:]], np.int64).reshape(-1, 3)
-    places = placed(rows[:, 0].astype(np.int32), rows[:, 1], rows[:, 2], settled=settled)
+    places = sort_rows(rows[:, 0].astype(np.int32), rows[:, 1], rows[:, 2], settled=settled)
     assert rows[places].tolist() == sorted(rows.tolist())
 
 
