@@ -1,9 +1,9 @@
 """Backtests at scale: the kernel, beside what else one might write for the same policy.
 
 Every contender goes from the same Parquet files to the same histogram by date and outcome, each in
-a process of its own, in turn, and all must agree. The naive fold is measured on a sample of
-members: it makes facts of their rows, folds these at each date, and is scaled by the number of
-facts.
+a process of its own and in turn, and all histograms must be equal. The naive fold is measured on a
+sample of members: it makes facts of their rows and folds them at each date, and its time is scaled
+by the number of facts.
 """
 
 from __future__ import annotations

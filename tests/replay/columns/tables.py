@@ -1,4 +1,4 @@
-"""What columns say, as plain rows, and what a reading says that they ought to say."""
+"""The rows of columns as plain values, and the rows that a reading's histories imply."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Rows = list[dict[str, Any]]
 
 
 def told(columns: Columns) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
-    """Everything that columns say: where they stand, of whom, and every row of every kind."""
+    """Everything in columns: their position, the people, and every row of every kind."""
     tables = {name: _rows(columns, table) for name, table in columns.tables.items()}
     return columns.position, columns.people, tables
 
@@ -44,7 +44,7 @@ def _rows(columns: Columns, table: Table) -> Rows:
 
 
 def expected(reading: Reading) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
-    """Say the same by the reference: histories one by one."""
+    """The same, derived from histories one by one."""
     registry = reading.log.codec.registry
     aliases = reading.amendments().aliases
     people: list[str] = []

@@ -98,7 +98,7 @@ def agreed(policy: Policy, data: Any) -> None:
     zone, at = data.draw(zones()), data.draw(reviews())
     history = data.draw(raw_histories(about=policy, at=at, zone=zone, odd=False))
     dates = dates_of(at, history)
-    if data.draw(st.integers(0, 9)) == 0:  # more than two words of dates
+    if data.draw(st.integers(0, 9)) == 0:  # more than two blocks of 64 dates
         dates = sorted({*dates, *(at + timedelta(days=3 * i) for i in range(-70, 70))})
     chunk = data.draw(st.sampled_from([1, 2, 1_000]))
     try:
@@ -118,7 +118,7 @@ def test_every_policy_at_all_dates(data: Any) -> None:
 @FEW
 @given(st.data())
 def test_every_condition_at_all_dates(data: Any) -> None:
-    """They agree on a policy of one condition, whose every edge shows in the outcome."""
+    """They agree on policies of one condition, where each of its changes shows in the outcome."""
     condition = data.draw(single_conditions())
     agreed(Policy(NAME, cases=[when(condition).then("good")], otherwise="bad"), data)
 

@@ -72,7 +72,7 @@ def dates_of(data: Any, at: datetime, history: Recorded, leaf: Leaf) -> list[dat
 
 
 def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
-    """Tell some things again, as long before or after others as the condition's widths are."""
+    """Repeat some entries exactly a width of the condition before or after others."""
     widths = sorted(widths_in(condition), key=str)
     if not history.entries or not widths:
         return history
@@ -96,7 +96,7 @@ def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
 
 @pytest.mark.parametrize("condition", EVERY, ids=str)
 def test_each_condition_on_its_edges(condition: Condition) -> None:
-    """By words over all dates, by the general lowering at each, and in what is counted."""
+    """Both lowerings give the reference's truths, and measures that count its values."""
     policy = Policy(NAME, cases=[when(condition).then("good")], otherwise="bad")
     (leaf,) = leaves(condition)
     measure: Any = getattr(leaf, "measure", None)

@@ -54,17 +54,17 @@ def kinds(base: type) -> set[type]:
 
 def test_each_kind_is_lowered_at_points() -> None:
     """The general lowering knows every condition, every measure and every window."""
-    assert set(points.CONDITIONS) == kinds(Leaf)
-    assert set(points.MEASURES) == kinds(Measure)
-    assert set(points.WINDOWS) == kinds(Window)
+    assert set(points.CONDITIONS_LOWERED) == kinds(Leaf)
+    assert set(points.MEASURES_LOWERED) == kinds(Measure)
+    assert set(points.WINDOWS_LOWERED) == kinds(Window)
 
 
 def test_each_kind_is_lowered_to_bitsets() -> None:
     """So does the other, but for what depends on the outcome before, which it is never asked."""
-    assert set(masks.CONDITIONS) == kinds(Leaf) - points.PATH_DEPENDENT
-    assert set(masks.MEASURES) == kinds(Measure) - points.PATH_DEPENDENT
+    assert set(masks.CONDITIONS_MASKED) == kinds(Leaf) - points.PATH_DEPENDENT
+    assert set(masks.MEASURES_MASKED) == kinds(Measure) - points.PATH_DEPENDENT
     assert kinds(Leaf) | kinds(Measure) >= points.PATH_DEPENDENT
-    assert set(masks.WINDOWED) <= set(masks.MEASURES)
+    assert set(masks.WINDOWED) <= set(masks.MEASURES_MASKED)
 
 
 def test_policies_of_a_sweep_do_not_share_what_their_names_change() -> None:

@@ -62,7 +62,7 @@ from reps_ledger.replay.kernel.points import INTERVALS, STARTS, Kernel, interval
 from reps_ledger.replay.kernel.selections import SelectedRows
 from reps_ledger.replay.kernel.values import as_number, as_width
 
-__all__ = ["CONDITIONS", "MEASURES", "Masks"]
+__all__ = ["CONDITIONS_MASKED", "MEASURES_MASKED", "Masks"]
 
 _SAME_FOR_ALL: Final = frozenset({Always, Between, Rolling, This})
 """The kinds of window that are the same for all members (a rolling one unless leave pauses it)."""
@@ -131,7 +131,7 @@ class Masks:
             leaf: which; one that depends on the outcome before is asked of points instead.
             members: whose, as their places among all people.
         """
-        return CONDITIONS[type(leaf)](self, leaf, members)
+        return CONDITIONS_MASKED[type(leaf)](self, leaf, members)
 
     def by_points(self, leaf: Leaf, members: range) -> Bitsets:
         """Ask the general lowering, of each member at each date."""
@@ -177,7 +177,7 @@ class Masks:
 
     def compare(self, leaf: Compare, members: range) -> Bitsets:
         """Lower a comparison, by its measure."""
-        return MEASURES[type(leaf.measure)](self, leaf, leaf.measure, members)
+        return MEASURES_MASKED[type(leaf.measure)](self, leaf, leaf.measure, members)
 
     def measure_by_points(self, leaf: Compare, _: Measure, members: range) -> Bitsets:
         """Ask the general lowering for a comparison."""
@@ -402,20 +402,22 @@ class Masks:
         return found
 
 
-CONDITIONS: Final[Mapping[type[Leaf], Callable[[Masks, Any, range], Bitsets]]] = MappingProxyType(
-    {
-        **dict.fromkeys(STARTS, Masks.has_started),
-        **dict.fromkeys(INTERVALS, Masks.lasts),
-        Compare: Masks.compare,
-        Held: Masks.has_held,
-        Noticed: Masks.by_points,
-        OnOrAfter: Masks.on_or_after,
-        WithAccount: Masks.by_points,
-    }
+CONDITIONS_MASKED: Final[Mapping[type[Leaf], Callable[[Masks, Any, range], Bitsets]]] = (
+    MappingProxyType(
+        {
+            **dict.fromkeys(STARTS, Masks.has_started),
+            **dict.fromkeys(INTERVALS, Masks.lasts),
+            Compare: Masks.compare,
+            Held: Masks.has_held,
+            Noticed: Masks.by_points,
+            OnOrAfter: Masks.on_or_after,
+            WithAccount: Masks.by_points,
+        }
+    )
 )
 """How each kind of condition is lowered to bitsets, but for those that depend on the past."""
 
-MEASURES: Final[Mapping[type[Measure], Callable[[Masks, Compare, Any, range], Bitsets]]] = (
+MEASURES_MASKED: Final[Mapping[type[Measure], Callable[[Masks, Compare, Any, range], Bitsets]]] = (
     MappingProxyType(
         {
             Count: Masks.count,

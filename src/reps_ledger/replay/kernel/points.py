@@ -87,11 +87,12 @@ from reps_ledger.replay.kernel.values import (
 )
 
 __all__ = [
-    "CONDITIONS",
+    "CONDITIONS_LOWERED",
     "INTERVALS",
-    "MEASURES",
+    "MEASURES_LOWERED",
+    "PATH_DEPENDENT",
     "STARTS",
-    "WINDOWS",
+    "WINDOWS_LOWERED",
     "Kernel",
     "Past",
     "Query",
@@ -148,7 +149,7 @@ class Kernel:
 
     def bounds(self, window: Window, points: Points) -> Bounds:
         """Return the window around each point."""
-        return WINDOWS[type(window)](window, points, self)
+        return WINDOWS_LOWERED[type(window)](window, points, self)
 
     def selected(self, facts: Facts) -> SelectedRows:
         """Return the rows of a selection."""
@@ -194,11 +195,11 @@ class Query:
 
     def holds(self, leaf: Leaf) -> Truths:
         """Return, for each point, whether a condition without conditions below it holds."""
-        return CONDITIONS[type(leaf)](leaf, self)
+        return CONDITIONS_LOWERED[type(leaf)](leaf, self)
 
     def measured(self, measure: Measure) -> Values:
         """Return the value of a measure at each point."""
-        return MEASURES[type(measure)](measure, self)
+        return MEASURES_LOWERED[type(measure)](measure, self)
 
     def known_past(self) -> Past:
         """Return what the policy said before.
@@ -678,7 +679,7 @@ def _lasts(leaf: Leaf, query: Query) -> Truths:
     return intervals(leaf, query.kernel).holds_at(query.points)
 
 
-CONDITIONS: Final[Mapping[type[Leaf], Callable[[Any, Query], Truths]]] = MappingProxyType(
+CONDITIONS_LOWERED: Final[Mapping[type[Leaf], Callable[[Any, Query], Truths]]] = MappingProxyType(
     {
         **dict.fromkeys(STARTS, _has_started),
         **dict.fromkeys(INTERVALS, _lasts),
@@ -692,7 +693,7 @@ CONDITIONS: Final[Mapping[type[Leaf], Callable[[Any, Query], Truths]]] = Mapping
 )
 """How each kind of condition is lowered at points."""
 
-MEASURES: Final[Mapping[type[Measure], Callable[[Any, Query], Values]]] = MappingProxyType(
+MEASURES_LOWERED: Final[Mapping[type[Measure], Callable[[Any, Query], Values]]] = MappingProxyType(
     {
         Count: _count,
         Distinct: _distinct,
@@ -708,16 +709,18 @@ MEASURES: Final[Mapping[type[Measure], Callable[[Any, Query], Values]]] = Mappin
 )
 """How each kind of measure is lowered at points."""
 
-WINDOWS: Final[Mapping[type[Window], Callable[[Any, Points, Kernel], Bounds]]] = MappingProxyType(
-    {
-        Always: _always,
-        Between: _between,
-        Following: _following,
-        Preceding: _preceding,
-        Rolling: _rolling,
-        SinceLast: _since_last,
-        This: _this,
-    }
+WINDOWS_LOWERED: Final[Mapping[type[Window], Callable[[Any, Points, Kernel], Bounds]]] = (
+    MappingProxyType(
+        {
+            Always: _always,
+            Between: _between,
+            Following: _following,
+            Preceding: _preceding,
+            Rolling: _rolling,
+            SinceLast: _since_last,
+            This: _this,
+        }
+    )
 )
 """How each kind of window is lowered at points."""
 
