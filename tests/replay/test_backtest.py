@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def activity(width: int = 4, name: str = "activity") -> Policy:
-    """Make a policy: active, or not, by a report in so many weeks."""
+    """A policy: active with a report in the last so many weeks."""
     return Policy(
         name,
         cases=[
@@ -260,7 +260,7 @@ def test_what_cannot_be_swept(ledger: rl.Ledger, make: Any, parameters: Any, wor
 
 
 def test_a_sweep_knows_its_ledgers_facts(ledger: rl.Ledger) -> None:
-    """A policy that asks for facts that there are not is refused, and not found to be of nobody."""
+    """A policy about an unknown kind of fact is refused; it does not just hold of nobody."""
 
     def unknown(n: int) -> Policy:
         return Policy("p", cases=[when(count("talk.given") >= n).then("x")], otherwise="y")
@@ -289,7 +289,7 @@ def test_agreement_with_decisions(ledger: rl.Ledger) -> None:
 
 
 def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
-    """Beside each outcome stands what people had decided last by then; nothing before they did."""
+    """Each outcome has beside it what people had last decided by that date, or nothing."""
     day, later = date(2018, 3, 31), date(2018, 5, 2)
     for when_, outcome in ((day, "active"), (later, "inactive")):
         docket = ledger.open_reviews(
@@ -318,7 +318,7 @@ def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
 
 
 def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
-    """Its verdicts come to what the flip says, also where the outcome before matters."""
+    """The verdicts have the outcomes of the flip, also where the previous outcome matters."""
     sticky = Policy(
         "sticky",
         cases=[
@@ -339,7 +339,7 @@ def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
 
 
 def test_a_run_that_is_interrupted_leaves_nothing_broken(ledger: rl.Ledger, tmp_path: Path) -> None:
-    """After Ctrl-C in the middle of it the same backtest, and what is kept for it, are whole."""
+    """After Ctrl-C in the middle, kept columns are whole and the backtest gives the same."""
 
     def interrupt(*_: int) -> None:
         raise KeyboardInterrupt
@@ -397,7 +397,7 @@ def test_an_empty_ledger() -> None:
 
 
 def test_many_dates(ledger: rl.Ledger) -> None:
-    """Three thousand dates are 47 words each, and right at every one of them."""
+    """Bitsets of three thousand dates, 47 words each, are right at every date."""
     days = daily(date(2015, 1, 1), date(2023, 3, 19))
     found = ledger.backtest(activity(), at=days)
     ana = found.codes[found.people.index("ana")].tolist()
@@ -451,7 +451,7 @@ def test_what_others_came_to_before_is_not_answered_wrongly(ledger: rl.Ledger, i
 
 
 def test_templates() -> None:
-    """A parameter that is all of a text becomes the value; within a text, its words."""
+    """A text that is only a parameter becomes its value; inside a longer text it is spelled out."""
     make = read_template(
         'policy = "p"\notherwise = "no"\n[[cases]]\noutcome = "yes"\n'
         'when = { count = { facts = "report.filed", within = "$weeks weeks" }, at_least = "$n" }'
@@ -465,7 +465,7 @@ def test_templates() -> None:
 
 
 def test_accounts_are_asked_of_the_log() -> None:
-    """Their names are in no column; who had one is told all the same."""
+    """Account names are in no column; who had an account, and when, is known all the same."""
     ledger = rl.open(clock=fixed_clock)
     day = date(2018, 1, 1)
     joined = rl.MemberJoined(member="ana", account="ana@site")

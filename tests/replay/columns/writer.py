@@ -22,7 +22,7 @@ def start(ledger: Path, how: str) -> Program:
 
 
 def main(path: str, how: str) -> None:
-    """Make columns: be killed at a step of keeping them, or go on and on."""
+    """Record and get columns again and again, or be killed at a step of writing them."""
     with rl.open(path) as ledger:
         if how.isdigit():
             _die_at(int(how))

@@ -37,9 +37,9 @@ from reps_ledger.policies import (
 from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.measures import Count, Distinct
 from reps_ledger.policies.language.shares import Members, Missed
-from reps_ledger.replay.kernel import Kernel, Past, Points
-from reps_ledger.replay.kernel.points import counts
+from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
 from reps_ledger.replay.kernel.spans import accounts_among
+from reps_ledger.replay.kernel.values import Counts
 from reps_ledger.testing import Recorded
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import raw_histories, reviews, zones
@@ -73,7 +73,7 @@ def dates_of(data: Any, at: datetime, history: Recorded, leaf: Leaf) -> list[dat
 
 
 def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
-    """Tell some things again, as long before or after others as the condition's widths are."""
+    """Repeat some entries exactly a width of the condition before or after others."""
     widths = sorted(widths_in(condition), key=str)
     if not history.entries or not widths:
         return history
@@ -97,7 +97,7 @@ def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
 
 @pytest.mark.parametrize("condition", EVERY, ids=str)
 def test_each_condition_on_its_edges(condition: Condition) -> None:
-    """By words over all dates, by the general lowering at each, and in what is counted."""
+    """Both lowerings give the reference's truths, and measures that count its values."""
     policy = Policy(NAME, cases=[when(condition).then("good")], otherwise="bad")
     (leaf,) = leaves(condition)
     measure: Any = getattr(leaf, "measure", None)
@@ -114,7 +114,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
         columns = columns_of(history.standing, history.registry, history.amendments)
         known = sorted(history.standing, key=lambda entry: entry.position)
         accounts = accounts_among(known, columns.people)
-        kernel = Kernel(columns, zone, NAME, policy.outcomes, accounts)
+        kernel = Kernel(Histories(columns, zone, accounts), NAME, policy.outcomes)
         none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
         instants = np.array([microseconds(date) for date in dates])
         for number, person in enumerate(columns.people):
@@ -126,8 +126,9 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
             holds = kernel.holds(condition, points, none).tolist()
             assert holds == [each.holds for each in found], person
             if isinstance(measure, COUNTING):
-                values = counts(measure, points, kernel).tolist()
-                assert values == [each.value for each in found], person
+                measured = kernel.measured(measure, points)
+                assert isinstance(measured, Counts)
+                assert measured.values.tolist() == [each.value for each in found], person
 
     agrees()
 
