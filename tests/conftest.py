@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
+
+import pytest
 
 from faults.harness import TRIED, tell
 from limits import (
@@ -12,14 +15,16 @@ from limits import (
     pytest_timeout_set_timer,
     pytest_unconfigure,
 )
+from racers import Crew
 from recorders import memory_recorder, shared_target, sqlite_path, sqlite_recorder, targets
 from scale import load_profile
 from servers import postgres_dsn, postgres_server, umadb_url
 
 if TYPE_CHECKING:
-    import pytest
+    from collections.abc import Iterator
 
 __all__ = [
+    "crew",
     "memory_recorder",
     "postgres_dsn",
     "postgres_server",
@@ -35,6 +40,13 @@ __all__ = [
     "tell",
     "umadb_url",
 ]
+
+
+@pytest.fixture(scope="session")
+def crew() -> Iterator[Crew]:
+    """Processes that race, one test after another."""
+    with closing(Crew()) as made:
+        yield made
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

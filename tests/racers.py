@@ -1,4 +1,4 @@
-"""What several threads or processes do to one ledger at once: ``python racers.py TARGET``.
+"""What several threads or processes do to one ledger at once: ``python racers.py``.
 
 A racer is a process with a ledger of its own. It takes one task a line, as JSON, and answers each
 with one line. Threads call the same tasks directly, on a ledger that they share.
@@ -21,7 +21,7 @@ from processes import PATIENCE, Program, limited
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["LEAD", "Racer", "attempt", "follow", "in_threads", "racers", "sit"]
+__all__ = ["LEAD", "Crew", "Racer", "attempt", "follow", "in_threads", "sit"]
 
 LONGEST: Final = PATIENCE * (20 if os.environ.get("REPS_FAULTS") == "long" else 1)
 """Seconds that a task may take; of a long search for faults there are long ones."""
@@ -92,8 +92,8 @@ TASKS: Final[dict[str, Callable[..., Any]]] = {"attempt": attempt, "follow": fol
 class Racer:
     """A process with a ledger of its own."""
 
-    def __init__(self, target: str) -> None:
-        self.process = Program(__file__, target)
+    def __init__(self) -> None:
+        self.process = Program(__file__)
 
     def tell(self, task: str, **arguments: Any) -> None:
         """Give a task; the answer is for `heard`."""
@@ -106,16 +106,41 @@ class Racer:
         return json.loads(line)
 
 
-@contextmanager
-def racers(target: str, count: int) -> Iterator[list[Racer]]:
-    """So many processes, each with the ledger open; they end with the block."""
-    with ExitStack() as started:
-        running = [Racer(target) for _ in range(count)]
-        for racer in running:
-            started.enter_context(racer.process)
-        for racer in running:
-            assert racer.heard() == "open"
-        yield running
+class Crew:
+    """Racers that serve one test after another, as starting one takes a second. Close it."""
+
+    def __init__(self) -> None:
+        self._started = ExitStack()
+        self._free: list[Racer] = []
+
+    @contextmanager
+    def on(self, target: str, count: int) -> Iterator[list[Racer]]:
+        """Have so many racers open a ledger; they close it at the end of the block."""
+        while len(self._free) < count:
+            racer = Racer()
+            self._started.enter_context(racer.process)
+            self._free.append(racer)
+        racing = [self._free.pop() for _ in range(count)]
+        try:
+            self._all(racing, "open", target=target)
+            yield racing
+            self._all(racing, "close")
+        except BaseException:
+            for racer in racing:  # which may be at it still
+                racer.process.kill()
+            raise
+        self._free += racing
+
+    @staticmethod
+    def _all(racing: Sequence[Racer], task: str, **arguments: Any) -> None:
+        for racer in racing:
+            racer.tell(task, **arguments)
+        for racer in racing:
+            assert racer.heard() == task
+
+    def close(self) -> None:
+        """End them all."""
+        self._started.close()
 
 
 def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
@@ -130,20 +155,25 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(run, range(count), timeout=LONGEST))
 
 
-def main(target: str) -> None:
+def main() -> None:
     """Take tasks until there are no more."""
-    with rl.open(target, rules=[LEAD]) as ledger:
-        answer: Any = "open"
-        while True:
-            sys.stdout.write(json.dumps(answer) + "\n")
-            sys.stdout.flush()
-            line = sys.stdin.readline()
-            if not line:
-                return
-            task = json.loads(line)
-            with limited(LONGEST):
-                answer = TASKS[task.pop("task")](ledger, **task)
+    ledger: rl.Ledger | None = None
+    while line := sys.stdin.readline():
+        task = json.loads(line)
+        name = task.pop("task")
+        answer: Any = name
+        with limited(LONGEST):
+            if name == "open":
+                ledger = rl.open(task["target"], rules=[LEAD])
+            else:
+                assert ledger is not None
+                if name == "close":
+                    ledger.close()
+                else:
+                    answer = TASKS[name](ledger, **task)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

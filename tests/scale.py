@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 if TYPE_CHECKING:
     from pytest import MarkDecorator  # noqa: PT013 - for its type only
 
-__all__ = ["DEEP", "LONG", "examples", "load_profile", "seconds", "times"]
+__all__ = ["CLUSTER", "DEEP", "LONG", "examples", "load_profile", "seconds", "times"]
 
 SCALE: Final = float(os.environ.get("REPS_SCALE", "1"))
 DEEP: Final = SCALE > 1
@@ -24,6 +24,9 @@ DEEP: Final = SCALE > 1
 
 LONG: Final = os.environ.get("REPS_FAULTS") == "long"
 """Whether this is the long search for faults: ``make test-faults``."""
+
+CLUSTER: Final = os.environ.get("REPS_SPARK") == "cluster"
+"""Whether Spark runs as a cluster of several processes: ``make test-spark``."""
 
 _USUAL: Final = 50
 _WITHOUT_LIMIT: Final = 0
@@ -71,4 +74,4 @@ def seconds(limit: float) -> MarkDecorator:
     Args:
         limit: in ``make test``; the longer runs, which try more, have none.
     """
-    return pytest.mark.timeout(_WITHOUT_LIMIT if DEEP or LONG else limit)
+    return pytest.mark.timeout(_WITHOUT_LIMIT if DEEP or LONG or CLUSTER else limit)

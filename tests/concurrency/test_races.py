@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import reps_ledger as rl
-from racers import LEAD, attempt, follow, in_threads, racers, sit
+from racers import LEAD, Crew, attempt, follow, in_threads, sit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def runners(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def race(
-    runners: str, ledger: rl.Ledger, shared_target: str
+    runners: str, ledger: rl.Ledger, shared_target: str, crew: Crew
 ) -> Iterator[Callable[[str, list[dict[str, Any]]], list[Any]]]:
     """Give every runner its arguments for a task at once; return all that they answer."""
     if runners == "threads":
@@ -49,7 +49,7 @@ def race(
 
         yield threads
         return
-    with racers(shared_target, PROCESSES) as running:
+    with crew.on(shared_target, PROCESSES) as running:
 
         def processes(task: str, arguments: list[dict[str, Any]]) -> list[Any]:
             used = running[: len(arguments)]
@@ -166,7 +166,7 @@ def test_one_command_is_recorded_once(race: Any, ledger: rl.Ledger) -> None:
 
 
 def test_a_reader_misses_nothing(
-    race: Any, runners: str, ledger: rl.Ledger, shared_target: str
+    race: Any, runners: str, ledger: rl.Ledger, shared_target: str, crew: Crew
 ) -> None:
     """Who follows, here or in another process, sees every entry once and in order."""
     count = 12
@@ -188,7 +188,7 @@ def test_a_reader_misses_nothing(
         )
         return count * len(answers)
 
-    with ThreadPoolExecutor(1) as pool, racers(shared_target, 1) as (reader,):
+    with ThreadPoolExecutor(1) as pool, crew.on(shared_target, 1) as (reader,):
         expected = count * (PROCESSES if runners == "processes" else THREADS)
         reader.tell("follow", after=start, count=expected)
         here = pool.submit(follow, ledger, start, expected)

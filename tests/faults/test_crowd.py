@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
-from racers import LEAD, attempt, racers
+from racers import LEAD, Crew, attempt
 from scale import times
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Follower:
 
 
 def crowded(
-    ledger: rl.Ledger, shared_target: str, number: int, seed: int
+    ledger: rl.Ledger, shared_target: str, crew: Crew, number: int, seed: int
 ) -> Iterator[dict[str, Any]]:
     """Have everybody record at once; yield what became of each fact."""
     answers: list[list[dict[str, Any]]] = [[] for _ in range(RUNNERS)]
@@ -80,7 +80,7 @@ def crowded(
     def record(runner: int) -> None:
         answers[runner] = attempt(ledger, tasks(seed + runner, number), f"thread {runner}")
 
-    with racers(shared_target, RUNNERS) as running:
+    with crew.on(shared_target, RUNNERS) as running:
         threads = [threading.Thread(target=record, args=[runner]) for runner in range(RUNNERS)]
         for runner, racer in enumerate(running):
             racer.tell(
@@ -98,7 +98,7 @@ def crowded(
         yield from each
 
 
-def test_a_crowd_and_a_follower(shared_target: str, tmp_path: Path, tell: Tell) -> None:
+def test_a_crowd_and_a_follower(shared_target: str, tmp_path: Path, tell: Tell, crew: Crew) -> None:
     """Invariants hold, nothing acknowledged is missing, and the follower sees all, in order."""
     number, rounds = times(6, 60), times(1, 5)
     recorded = refused = 0
@@ -107,7 +107,7 @@ def test_a_crowd_and_a_follower(shared_target: str, tmp_path: Path, tell: Tell) 
         follower = Follower(ledger)
         acknowledged: dict[int, str] = {}
         for round_ in range(rounds):
-            for told in crowded(ledger, shared_target, number, 1_000 * round_):
+            for told in crowded(ledger, shared_target, crew, number, 1_000 * round_):
                 if "refused" in told:
                     refused += 1
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime, timedelta
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
@@ -109,36 +110,46 @@ def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObje
             assert found == verdict.outcome, instant
 
 
-@pytest.mark.parametrize("condition", EVERY, ids=str)
-def test_a_condition_changes_only_at_its_edges(condition: Condition) -> None:
+def by_families() -> dict[str, list[Condition]]:
+    """Conditions by the families of facts that they look at: one history serves them all."""
+    found: defaultdict[str, list[Condition]] = defaultdict(list)
+    for condition in EVERY:
+        found[", ".join(sorted(families_of(condition)))].append(condition)
+    return found
+
+
+@pytest.mark.parametrize("conditions", by_families().values(), ids=by_families().keys())
+def test_a_condition_changes_only_at_its_edges(conditions: list[Condition]) -> None:
     """Whatever a condition measures, between two of its edges it stays as it is."""
-    (leaf,) = leaves(condition)
-    seen = subjects(max_size=7, families=families_of(condition), of=widths_in(condition))
+    widths = set().union(*map(widths_in, conditions))
+    seen = subjects(max_size=7, families=families_of(conditions[0]), of=widths)
 
+    # As many histories as a condition would have by itself, and more where many share them.
     @given(seen)
-    @examples(0.5)
-    def changes_only_at_edges(subject: Subject) -> None:
-        edges = set(edges_after([leaf], subject))
-        held_now = leaf.find(subject).holds
-        for instant in sorted({*dense(condition, subject, grid=False), *edges}):
-            found = leaf.find(subject.moved(instant)).holds
-            assert found == held_now or instant in edges, instant
-            held_now = found
+    @examples(max(0.5, len(conditions) / 10))
+    def change_only_at_edges(subject: Subject) -> None:
+        for condition in conditions:
+            changes_only_at_edges(condition, subject, grid=False)
 
-    changes_only_at_edges()
+    change_only_at_edges()
+
+
+def changes_only_at_edges(condition: Condition, subject: Subject, *, grid: bool) -> None:
+    """Assert that a condition stays as it is but at what it says are its edges."""
+    (leaf,) = leaves(condition)
+    edges = set(edges_after([leaf], subject))
+    held_now = leaf.find(subject).holds
+    for instant in sorted({*dense(condition, subject, grid=grid), *edges}):
+        found = leaf.find(subject.moved(instant)).holds
+        assert found == held_now or instant in edges, (str(condition), instant)
+        held_now = found
 
 
 @given(single_conditions(), st.data())
 def test_any_condition_changes_only_at_its_edges(condition: Condition, data: st.DataObject) -> None:
     """So does any other condition that can be written."""
     subject = data.draw(subjects(max_size=7, families=families_of(condition)))
-    (leaf,) = leaves(condition)
-    edges = set(edges_after([leaf], subject))
-    held_now = leaf.find(subject).holds
-    for instant in sorted({*dense(condition, subject), *edges}):
-        found = leaf.find(subject.moved(instant)).holds
-        assert found == held_now or instant in edges, instant
-        held_now = found
+    changes_only_at_edges(condition, subject, grid=True)
 
 
 SOONER: Final[list[tuple[Condition, rl.Fact, str, str]]] = [

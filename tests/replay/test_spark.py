@@ -32,6 +32,7 @@ from reps_ledger.policies import (
 from reps_ledger.replay import backtest_in_parts, backtest_on_spark, count_in_parts, export_parts
 from reps_ledger.replay.backtest import backtest, monthly, resolved
 from reps_ledger.replay.partitions import must_be_isolated, part_folder, part_of
+from scale import CLUSTER, seconds
 from scenarios import fixed_clock
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 needs_java = pytest.mark.skipif(shutil.which("java") is None, reason="needs a JVM")
+needs_cluster = pytest.mark.skipif(not CLUSTER, reason="takes a minute: make test-spark does it")
 PGREP: Final = shutil.which("pgrep") or "pgrep"
 
 POLICY: Final = Policy(
@@ -172,14 +174,14 @@ def test_a_policy_that_looks_at_others_is_refused(condition: Any) -> None:
 
 @pytest.fixture(scope="module")
 def spark() -> Iterator[Any]:
-    """A Spark cluster of two workers, processes of their own."""
+    """Spark in one process or, in ``make test-spark``, with two workers of their own."""
     pytest.importorskip("pyspark")
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     os.environ["PYSPARK_PYTHON"] = os.environ["PYSPARK_DRIVER_PYTHON"] = sys.executable
     session = (
-        SparkSession.builder.master("local-cluster[2,1,512]")
+        SparkSession.builder.master("local-cluster[2,1,512]" if CLUSTER else "local[1]")
         .appName("reps-ledger")
         .config("spark.ui.enabled", "false")
         .config("spark.driver.host", "127.0.0.1")
@@ -194,6 +196,7 @@ def spark() -> Iterator[Any]:
 
 
 @needs_java
+@seconds(120)
 def test_spark_says_what_one_machine_says(
     spark: Any, exported: tuple[Path, list[tuple[str, Any, str]]], tmp_path: Path
 ) -> None:
@@ -206,6 +209,7 @@ def test_spark_says_what_one_machine_says(
 
 
 @needs_java
+@needs_cluster
 def test_an_executor_that_is_killed_changes_nothing(
     spark: Any, exported: tuple[Path, list[tuple[str, Any, str]]]
 ) -> None:
