@@ -91,6 +91,20 @@ def test_every_kind_has_its_strategy() -> None:
     assert set(measure_strategies()) == set(MEASURES.values())
 
 
+def test_every_kind_is_lowered() -> None:
+    """The kernel of replay has a lowering of its own for each kind, written apart from it."""
+    pytest.importorskip("numpy")
+    from reps_ledger.replay.kernel.points import (
+        CONDITIONS_LOWERED,
+        MEASURES_LOWERED,
+        WINDOWS_LOWERED,
+    )
+
+    assert set(CONDITIONS_LOWERED) == {*CONDITIONS.values(), Compare}
+    assert set(MEASURES_LOWERED) == set(MEASURES.values())
+    assert set(WINDOWS_LOWERED) == {*WINDOWS.values(), Always}
+
+
 def test_every_kind_has_its_row_in_the_docs() -> None:
     """The page on policies names each in the words of documents."""
     rows = set(re.findall(r"^\|[^|]*`(\w+)`", PAGE, re.MULTILINE))
