@@ -205,7 +205,7 @@ class Told:
         if self.named is not None and part not in self.named:
             return None
         (member,) = part.names
-        return [e for e in self.world.member(member).entries if part.machine.takes(e.name)]
+        return [e for e in self.world.member(member).entries if part.fold.takes(e.name)]
 
     def state(self, part: Part[Any]) -> Any:
         """Say that nothing else is known."""

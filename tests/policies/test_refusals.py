@@ -31,8 +31,9 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.language.conditions import Not
+from reps_ledger.policies.language.counts import Count
 from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter, is_list_of
-from reps_ledger.policies.language.measures import Compare, Count
+from reps_ledger.policies.language.measures import Compare
 from reps_ledger.policies.language.validators import of_type, one_of
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from reps_ledger.domain.rules import (
     CHARTERS,
     Governance,
     GovernanceContext,
+    Judge,
     Memory,
     Part,
     Rulebook,
-    World,
     history_part,
 )
 from reps_ledger.domain.rules.charters import ActAsRead
@@ -446,7 +446,7 @@ def test_a_history_is_of_its_types_alone() -> None:
 def test_a_world_knows_nothing_at_first() -> None:
     """A world that was given nothing to read answers None, for entries as for states."""
     registry = Registry(BUILT_IN)
-    world = World(Memory(registry), Rulebook(registry, governance=QUIET))
+    world = Judge(Memory(registry), Rulebook(registry, governance=QUIET))
     act = ActAsRead(report(), "council", None)
     assert world.entries(ADOPTED) is None
     assert world.state(ADOPTED) is None
@@ -454,7 +454,7 @@ def test_a_world_knows_nothing_at_first() -> None:
     assert world.lacks(act)
 
 
-def test_one_machine_for_each_set_of_types() -> None:
+def test_one_fold_for_each_set_of_types() -> None:
     """The part of a history is the same wherever it is named."""
     assert history_part("ana", REPORTS) == history_part("ana", frozenset({"report.filed"}))
     assert history_part("ana", REPORTS) != history_part("ben", REPORTS)

@@ -13,7 +13,7 @@ from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import MissingExtra
 from reps_ledger.policies.outcomes import outcomes_through
 from reps_ledger.policies.subject import Previous
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.ledger.core import Core, Moment
@@ -82,14 +82,14 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
 
 def _explainer(view: View, dates: Sequence[datetime]) -> Callable[[Policy, str, datetime], Verdict]:
     """Return what evaluates a policy by the reference, at a review date among others."""
-    judging = Judging(view.reading, view.zone)
+    evaluator = PolicyEvaluator(view.reading, view.zone)
 
     def explain(policy: Policy, member: str, at: datetime) -> Verdict:
         previous = Previous("", FIRST)
         earlier = [date for date in dates if date < at]
-        for date_, outcome in outcomes_through(policy, judging.member(member, at), earlier):
+        for date_, outcome in outcomes_through(policy, evaluator.member(member, at), earlier):
             previous = previous.then(outcome, date_)
-        return judging.evaluate(policy, member, at, previous)
+        return evaluator.evaluate(policy, member, at, previous)
 
     return explain
 

@@ -32,8 +32,8 @@ __all__ = [
     "Way",
     "every",
     "first_time",
-    "flips",
     "may_become",
+    "minimal_changes",
     "shortfalls",
 ]
 
@@ -59,7 +59,7 @@ MAX_WAYS: Final = 2_000
 _Set = frozenset[tuple[Leaf, bool]]  # leaves, each with the truth that is assumed of it
 
 
-def flips(
+def minimal_changes(
     policy: Policy, outcomes: frozenset[str], held: Callable[[Leaf], bool]
 ) -> tuple[frozenset[Leaf], ...]:
     """Return every smallest set of leaves whose change would give one of the outcomes.
@@ -284,7 +284,7 @@ def _open_ways(policy: Policy, subject: Subject, good: frozenset[str]) -> list[f
     if outcome_of(policy, subject) in good:
         return []
     found = {leaf: leaf.find(subject) for leaf in policy.leaves()}
-    sets = flips(policy, good, lambda leaf: found[leaf].holds)
+    sets = minimal_changes(policy, good, lambda leaf: found[leaf].holds)
     return [
         frozenset((leaf, not found[leaf].holds, leaf.missing(found[leaf], subject)) for leaf in way)
         for way in sets

@@ -37,7 +37,7 @@ from reps_ledger.testing.memory_log import NOW, codec_of, entry_id, rules_of, ta
 
 __all__ = [
     "Everybody",
-    "Recorded",
+    "History",
     "Told",
     "entry_id",
     "entry_of",
@@ -218,7 +218,7 @@ def regression_test(law: str, says: str, subject: str, situation: str, call: str
     return f'def {name}() -> None:\n    """{says}"""\n    situation = {body}\n    {call}\n'
 
 
-def situation_code(history: Recorded, who: str, at: datetime, known_at: int) -> str:
+def situation_code(history: History, who: str, at: datetime, known_at: int) -> str:
     """Return a call of ``situated`` that makes a situation again."""
     lines = [f"    {_told(entry)}," for entry in history]
     lines.append(f"    who={_text(who)},")
@@ -315,7 +315,7 @@ def tell(
 
 def tell_all(
     *told: Told | tuple[Fact, str | date], facts: Iterable[type[Fact]] = (), zone: tzinfo = UTC
-) -> Recorded:
+) -> History:
     """Return a history of these, recorded in the order of telling. No rule is asked.
 
     The entry at position n, from 1, has the id ``entry_id(n)``.
@@ -327,7 +327,7 @@ def tell_all(
     """
     said = (one if isinstance(one, Told) else tell(*one) for one in told)
     entries = [entry_of(each, position) for position, each in enumerate(said, 1)]
-    return Recorded(tuple(entries), tuple(facts), zone)
+    return History(tuple(entries), tuple(facts), zone)
 
 
 def entry_of(told: Told, position: int) -> Entry:
@@ -347,7 +347,7 @@ def entry_of(told: Told, position: int) -> Entry:
 
 
 @frozen(repr=False)
-class Recorded:
+class History:
     """A whole history as a value: small enough to read, and printed as a timeline.
 
     Attributes:
@@ -404,22 +404,22 @@ class Recorded:
             lambda: Everybody(self.standing, self.registry, self.amendments.readings),
         )
 
-    def known(self, position: int) -> Recorded:
+    def known(self, position: int) -> History:
         """Return what was known at a position."""
         return evolve(self, entries=tuple(e for e in self.entries if e.position <= position))
 
-    def without(self, ids: Collection[str]) -> Recorded:
+    def without(self, ids: Collection[str]) -> History:
         """Return the same history as though some entries had never been recorded."""
         return evolve(self, entries=tuple(e for e in self.entries if e.id not in ids))
 
-    def of(self, entries: Iterable[Entry]) -> Recorded:
+    def of(self, entries: Iterable[Entry]) -> History:
         """Return a history of other entries, numbered anew in their order."""
         numbered = (
             replace(entry, position=place, origin=place) for place, entry in enumerate(entries, 1)
         )
         return evolve(self, entries=tuple(numbered))
 
-    def settled(self) -> Recorded:
+    def settled(self) -> History:
         """Return a history in which what stands was recorded so from the beginning."""
         return self.of(sorted(self.standing, key=lambda entry: entry.position))
 

@@ -1,4 +1,4 @@
-"""Judging: policies, and the charter in force, on what a view knows."""
+"""PolicyEvaluator: policies, and the charter in force, on what a view knows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from reps_ledger.log.history import Reading
     from reps_ledger.policies.charter.charter import Charter
 
-__all__ = ["Judging", "Stand"]
+__all__ = ["PolicyEvaluator", "Stand"]
 
 T = TypeVar("T")
 
@@ -91,7 +91,7 @@ class _Others(Memo):
         )
 
 
-class Judging:
+class PolicyEvaluator:
     """Evaluates policies and charters on one reading of a log."""
 
     def __init__(self, reading: Reading, zone: tzinfo) -> None:

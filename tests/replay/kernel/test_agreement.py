@@ -34,7 +34,7 @@ from scale import examples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reps_ledger.testing import Recorded
+    from reps_ledger.testing import History
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
@@ -42,7 +42,7 @@ FEW: Final = examples(1.6, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
 
 
-def dates_of(at: datetime, history: Recorded) -> list[datetime]:
+def dates_of(at: datetime, history: History) -> list[datetime]:
     """Dates at which facts happened, and around a review."""
     instants = {entry.occurred_at for entry in history.standing}
     return sorted({at, *instants, at + timedelta(days=10), at - timedelta(days=40)})
@@ -77,7 +77,7 @@ def test_every_condition_at_any_points(data: Any) -> None:
 
 
 def expected_of(
-    policy: Policy, history: Recorded, dates: Sequence[datetime]
+    policy: Policy, history: History, dates: Sequence[datetime]
 ) -> dict[str, list[str | None]]:
     """Return each person's outcomes by the reference."""
     world = history.everybody()

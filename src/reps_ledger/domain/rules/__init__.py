@@ -10,22 +10,22 @@ from reps_ledger.domain.rules.charters import (
     GovernanceContext,
     history_part,
 )
-from reps_ledger.domain.rules.judge import Memory, World
-from reps_ledger.domain.rules.parts import Machine, Part, Rule, Source
+from reps_ledger.domain.rules.judge import Judge, Memory
+from reps_ledger.domain.rules.parts import Fold, Part, Rule, Source
 
 __all__ = [
     "BUILT_IN_RULES",
     "CHARTERS",
     "Act",
+    "Fold",
     "Governance",
     "GovernanceContext",
-    "Machine",
+    "Judge",
     "Memory",
     "Part",
     "Rule",
     "Rulebook",
     "Source",
-    "World",
     "history_part",
     "seats",
 ]

@@ -15,7 +15,7 @@ from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import CharterAdopted, Fact
-from reps_ledger.domain.rules.parts import Machine, Part, Parts
+from reps_ledger.domain.rules.parts import Fold, Part, Parts
 from reps_ledger.errors import Refusal
 
 __all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "GovernanceContext", "history_part"]
@@ -91,7 +91,7 @@ def _adopt(state: tuple[Entry, ...], entry: Entry, _key: str) -> tuple[Entry, ..
     return (*state, entry) if isinstance(entry.fact, CharterAdopted) else state
 
 
-CHARTERS: Final[Machine[tuple[Entry, ...]]] = Machine(
+CHARTERS: Final[Fold[tuple[Entry, ...]]] = Fold(
     prefix="ledger",
     types=frozenset({"charter.adopted"}),
     initial=(),
@@ -104,9 +104,9 @@ def _unchanged(state: None, _entry: Entry, _key: str) -> None:
     return state
 
 
-@cache  # never forgotten: a part is found again by the very machine that it was named with
-def _history(types: frozenset[str]) -> Machine[None]:
-    return Machine(
+@cache  # never forgotten: a part is found again by the very fold that it was named with
+def _history(types: frozenset[str]) -> Fold[None]:
+    return Fold(
         prefix="member",
         types=types,
         initial=None,

@@ -53,7 +53,7 @@ from reps_ledger.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-__all__ = ["Held", "Memory", "Replay", "World", "contradictions"]
+__all__ = ["Held", "Judge", "Memory", "Replay", "contradictions"]
 
 S = TypeVar("S")
 _Order = tuple[Any, int]
@@ -73,7 +73,7 @@ class Held:
         if not self.plain or (self.entries and self.entries[-1].order > entry.order):
             return False
         self.entries.append(entry)
-        self.state = part.machine.evolve(self.state, entry, self.key)
+        self.state = part.fold.evolve(self.state, entry, self.key)
         return True
 
     def ends_by(self, order: _Order) -> bool:
@@ -82,15 +82,15 @@ class Held:
 
     def state_at(self, part: Part[Any], order: _Order) -> Any:
         """Return the state as it was at a place in effective order."""
-        return fold(part, self.key, (entry for entry in self.entries if entry.order <= order))
+        return folded(part, self.key, (entry for entry in self.entries if entry.order <= order))
 
 
-def fold(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
-    """Fold what a part's machine takes of entries in effective order."""
-    state = part.machine.initial
+def folded(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
+    """Fold what a part's fold takes of entries in effective order."""
+    state = part.fold.initial
     for entry in entries:
-        if part.machine.takes(entry.name):
-            state = part.machine.evolve(state, entry, key)
+        if part.fold.takes(entry.name):
+            state = part.fold.evolve(state, entry, key)
     return state
 
 
@@ -133,9 +133,9 @@ class Memory:
         if held is not None and held.plain:
             return [part.source]
         found = [part.source]
-        if part.machine.people and self._duplicates:
+        if part.fold.people and self._duplicates:
             names = ([name, *self._duplicates.get(name, ())] for name in part.names)
-            found = [part.machine.part(*each).source for each in product(*names)]
+            found = [part.fold.part(*each).source for each in product(*names)]
         for source in found:  # grows while it is walked
             raw = self._raw.get(source)
             if raw and self._amending:
@@ -201,7 +201,7 @@ class Memory:
             if plain
             else self._resolved(part, raw)
         )
-        held = self._held[part] = Held(entries, fold(part, key, entries), key, plain)
+        held = self._held[part] = Held(entries, folded(part, key, entries), key, plain)
         for source in sources:
             self._dependents.setdefault(source, {})[part] = None
         return held
@@ -236,7 +236,7 @@ class Memory:
 
     def _resolved(self, part: Part[Any], raw: dict[str, Entry]) -> list[Entry]:
         standing = resolve(raw.values(), self.registry, self.amendments)
-        if part.machine.retractions:
+        if part.fold.retractions:
             void = self.amendments.retracted
             standing += [
                 entry
@@ -272,7 +272,7 @@ class Replay:
 
     def state(self, part: Part[S]) -> S:
         """Return a part's state so far."""
-        found: S = self.states.get(part, part.machine.initial)
+        found: S = self.states.get(part, part.fold.initial)
         return found
 
     def judge(self, entry: Entry) -> Iterator[Refusal]:
@@ -285,9 +285,9 @@ class Replay:
     def take(self, entry: Entry, parts: Iterable[Part[Any]]) -> None:
         """Let parts take an entry."""
         for part in parts:
-            if part.machine.takes(entry.name):
+            if part.fold.takes(entry.name):
                 key = part.key_by(self.readings)
-                self.states[part] = part.machine.evolve(self.state(part), entry, key)
+                self.states[part] = part.fold.evolve(self.state(part), entry, key)
 
 
 def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) -> list[Refusal]:
@@ -300,7 +300,7 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
         rules: by which they are replayed.
     """
     # Each once: two rules may name the same part, which must take an entry only once.
-    parts = {p for p in asked if not p.machine.retractions}
+    parts = {p for p in asked if not p.fold.retractions}
     raw = memory.raw(source for p in parts for source in memory.sources(p))
     if isinstance(entry.fact, EntryCorrected):
         raw |= {target.id: target for target in _correction(entry.fact, memory)}
@@ -369,7 +369,7 @@ class _Case(msgspec.Struct, gc=False):
 
 
 @define
-class World:
+class Judge:
     """What is known of a log while recording in it.
 
     Attributes:
@@ -496,7 +496,7 @@ class World:
         name = registry.of(fact).kind.name
         found = subject_tags(fact, registry)
         # Not by what governance asks for: that it was looked at makes it no part of that.
-        found += [part.source.tag for part in self.asked(fact) if part.machine.takes(name)]
+        found += [part.source.tag for part in self.asked(fact) if part.fold.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if name in AMENDING or name in LEDGER_WIDE:
@@ -509,7 +509,7 @@ class World:
             found += self._tags(fact.replacement)
         return found
 
-    def judge(self, entry: Entry) -> list[Refusal]:
+    def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         fact = entry.fact
         led: Parts = ()
@@ -538,7 +538,7 @@ class World:
                     states.append(held.state)
                     continue
                 states.append(held.state_at(part, order))
-                late = late or part.machine.takes(entry.name)
+                late = late or part.fold.takes(entry.name)
             refusals += rule.judge(entry, *states)
         if isinstance(fact, MembersUnmerged):
             refusals += self._not_merged(fact)
@@ -628,9 +628,9 @@ class World:
 
     def _is_of(self, part: Part[Any], entry: Entry, held: Held) -> bool:
         """Whether an entry, as it is read now, is of a part under whose tag it was found."""
-        if not part.machine.takes(entry.name):
+        if not part.fold.takes(entry.name):
             return False
-        if part.machine.people:
+        if part.fold.people:
             named = {*people_in(entry.fact, self.memory.registry)}
             return named.difference(self.memory.amendments.aliases).issuperset(part.names)
         # A correction is found where its target was, also where it says something else now.
@@ -641,7 +641,7 @@ class World:
 class _Place:
     """What is known around an entry's place in effective order: see `GovernanceContext`."""
 
-    world: World
+    world: Judge
     named: Parts  # what nobody may change until the entry is appended
     place: tuple[Any, int]
 

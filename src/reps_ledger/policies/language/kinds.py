@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MappingProxyType, ModuleType
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from reps_ledger.policies.language import measures, people, reviews, shares, windows
+from reps_ledger.policies.language import counts, measures, people, reviews, shares, windows
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.measures import Measure
 from reps_ledger.policies.language.windows import Window
@@ -21,7 +21,7 @@ __all__ = ["CONDITIONS", "MEASURES", "WINDOWS"]
 
 K = TypeVar("K")
 
-_MODULES: Final = (measures, people, reviews, shares, windows)
+_MODULES: Final = (counts, measures, people, reviews, shares, windows)
 
 
 def _defined(base: type[K], mark: str) -> Iterator[type[K]]:

@@ -14,17 +14,14 @@ from reps_ledger.domain.spans import joined_spans
 from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, holds, leaves
+from reps_ledger.policies.language.counts import Count, Distinct, organisations, selection_of
 from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts
 from reps_ledger.policies.language.measures import (
     NEAREST,
     OPERATORS,
-    Count,
-    Distinct,
     Number,
     NumberMeasure,
     is_role,
-    organisations,
-    selection_of,
 )
 from reps_ledger.policies.language.people import InCommunity
 from reps_ledger.policies.language.phrases import a_role, named, noun, number_words, percent, quoted

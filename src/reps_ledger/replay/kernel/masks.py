@@ -29,16 +29,9 @@ import numpy as np
 from attrs import define, field, frozen
 
 from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.counts import Count, Distinct, Total
 from reps_ledger.policies.language.facts import Facts
-from reps_ledger.policies.language.measures import (
-    Compare,
-    Count,
-    Distinct,
-    Measure,
-    Tenure,
-    TimeSince,
-    Total,
-)
+from reps_ledger.policies.language.measures import Compare, Measure, Tenure, TimeSince
 from reps_ledger.policies.language.people import Held, OnOrAfter, WithAccount
 from reps_ledger.policies.language.reviews import Noticed
 from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share

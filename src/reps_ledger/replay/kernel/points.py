@@ -21,16 +21,9 @@ from attrs import frozen
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, Leaf, fold
+from reps_ledger.policies.language.counts import Count, Distinct, Total
 from reps_ledger.policies.language.facts import Facts
-from reps_ledger.policies.language.measures import (
-    Compare,
-    Count,
-    Distinct,
-    Measure,
-    Tenure,
-    TimeSince,
-    Total,
-)
+from reps_ledger.policies.language.measures import Compare, Measure, Tenure, TimeSince
 from reps_ledger.policies.language.people import (
     Accepted,
     Affiliated,

@@ -57,15 +57,13 @@ from reps_ledger.policies import (
 )
 from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.counts import Count, Distinct, Total
 from reps_ledger.policies.language.measures import (
     OPERATORS,
     Compare,
-    Count,
-    Distinct,
     NumberMeasure,
     Tenure,
     TimeSince,
-    Total,
 )
 from reps_ledger.policies.language.people import (
     Accepted,
