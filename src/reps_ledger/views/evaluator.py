@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.memo import Memo
@@ -99,6 +99,10 @@ class PolicyEvaluator:
         self.zone = zone
         self._others = _Others(reading)
         self._checked: set[Policy] = set()
+
+    def known(self, position: int) -> PolicyEvaluator:
+        """Return the evaluator of what was known at an earlier position, from the same reading."""
+        return PolicyEvaluator(evolve(self._reading, known_at=position), self.zone)
 
     @cached_property
     def adopted(self) -> tuple[Entry, ...]:

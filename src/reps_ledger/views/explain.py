@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.amendments import resolve
 from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
@@ -301,7 +301,8 @@ class Tracing:
     def __init__(
         self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]
     ) -> None:
-        self._reading = reading
+        self._reading = reading = reading.kept()  # links are judged as of many positions
+        self._evaluator = PolicyEvaluator(reading, zone)
         self._zone = zone
         self._member = member
         self._recorded = {entry.id: entry for entry in reading.recorded_of(member)}
@@ -360,7 +361,7 @@ class Tracing:
         known = entry.position - 1
         charter, admission, authority = None, None, None
         if self._chartered:
-            evaluator = PolicyEvaluator(evolve(self._reading, known_at=known), self._zone)
+            evaluator = self._evaluator.known(known)
             adoption = in_force(evaluator.adopted, entry.occurred_at)
             charter = charter_in_force(adoption)
             rules = None if adoption is None else readable(adoption)
