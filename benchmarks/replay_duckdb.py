@@ -2,8 +2,8 @@
 
 The best formulation found: dates as bits. A small table maps each day to the bitset of dates whose
 window it lies in; the bitset of the k-th report before comes from a streaming ``lag`` over rows as
-they are stored, in the order of members. Six months touch at most seven calendar months, which their
-remainder by 8 tells apart. ``bit_or`` by member makes the bitsets of members, and the rest is
+they are stored, in the order of members. Six months touch at most seven calendar months, which
+their remainder by 8 tells apart. ``bit_or`` by member makes the bitsets of members, and the rest is
 bitwise. Each 64 dates take a query of their own.
 """
 

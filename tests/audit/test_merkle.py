@@ -18,7 +18,7 @@ from reps_ledger.audit.merkle import (
     consistency_path,
     inclusion_path,
     leaf_hash,
-    reduced,
+    parents_of,
     subtree,
     verify_consistency,
     verify_inclusion,
@@ -270,10 +270,10 @@ def test_a_frontier_of_subtrees_is_that_of_leaves(blocks: int, level: int, rest:
     assert frontier.root([leaf_hash(x) for x in leaves[blocks * width :]]) == trees.root(leaves)
 
 
-def test_levels_are_reduced_in_pairs() -> None:
+def test_levels_are_parents_of_in_pairs() -> None:
     """One level up there are half as many, each the root of two."""
     leaves = made(8)
-    found = reduced([leaf_hash(leaf) for leaf in leaves])
+    found = parents_of([leaf_hash(leaf) for leaf in leaves])
     assert found == [trees.root(leaves[number : number + 2]) for number in range(0, 8, 2)]
     with pytest.raises(ValueError, match="argument"):
-        reduced(found[:3])
+        parents_of(found[:3])

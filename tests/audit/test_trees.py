@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import reference_trees as trees
 import reps_ledger as rl
 from recorders import event
-from reps_ledger.audit import Shelf, Tree, entry_hash, entry_leaf, make_key
+from reps_ledger.audit import Tree, TreeCache, entry_hash, entry_leaf, make_key
 from reps_ledger.audit.merkle import leaf_hash
 from reps_ledger.audit.tree_cache import BLOCK
 from reps_ledger.domain.facts import BUILT_IN, Registry
@@ -34,7 +34,7 @@ from reps_ledger.log import Codec, EventLog, SQLiteRecorder
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reps_ledger.audit.tree import Leaves
+    from reps_ledger.audit.tree import TreeSnapshot
 
 KEY: Final = make_key("example.org/reps")
 
@@ -72,9 +72,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def asked(log: EventLog, shelf: Shelf) -> tuple[int, bytes]:
+def asked(log: EventLog, cache: TreeCache) -> tuple[int, bytes]:
     """The size and the root of a log's tree."""
-    return Tree(log, shelf).ask(lambda leaves: (leaves.size, leaves.root()))
+    return Tree(log, cache).ask(lambda leaves: (leaves.size, leaves.root()))
 
 
 def test_a_leaf_says_all_that_is_stored() -> None:
@@ -100,10 +100,10 @@ def test_different_entries_have_different_leaves(one: Any, other: Any) -> None:
 @given(st.lists(st.integers(0, 600), min_size=1, max_size=4), st.data())
 def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObject) -> None:
     """However often it is asked in between, roots and proofs are those of the definition."""
-    log, shelf = filled(0), Shelf(None)
+    log, cache = filled(0), TreeCache(None)
     for step in steps:
         grow(log, step)
-        size, root = asked(log, shelf)
+        size, root = asked(log, cache)
         assert (size, root) == (log.head(), trees.root(leaves_of(log)))
     whole = leaves_of(log)
     if not whole:
@@ -112,10 +112,10 @@ def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObje
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(0, size))
 
-    def proofs(leaves: Leaves) -> tuple[Any, Any]:
+    def proofs(leaves: TreeSnapshot) -> tuple[Any, Any]:
         return leaves.inclusion(index + 1, size), leaves.consistency(old, size)
 
-    inclusion, consistency = Tree(log, shelf).ask(proofs)
+    inclusion, consistency = Tree(log, cache).ask(proofs)
     assert inclusion.index == index
     assert list(inclusion.path) == trees.path(index, whole[:size])
     assert inclusion.root == consistency.new_root == trees.root(whole[:size])
@@ -131,16 +131,16 @@ def test_every_entry_is_found_by_its_position(file: Path) -> None:
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
 
-        def indexes(leaves: Leaves) -> list[int]:
+        def indexes(leaves: TreeSnapshot) -> list[int]:
             return [leaves.index_of(position) for position in range(1, log.head() + 1)]
 
-        assert Tree(log, Shelf(None)).ask(indexes) == list(range(log.head()))
+        assert Tree(log, TreeCache(None)).ask(indexes) == list(range(log.head()))
         for position in (0, log.head() + 1, -1):
             with pytest.raises(NotFound):
-                Tree(log, Shelf(None)).ask(index_at(position))
+                Tree(log, TreeCache(None)).ask(index_at(position))
 
 
-def index_at(position: int) -> Callable[[Leaves], int]:
+def index_at(position: int) -> Callable[[TreeSnapshot], int]:
     """A question for the index of a position."""
     return lambda leaves: leaves.index_of(position)
 
@@ -148,7 +148,7 @@ def index_at(position: int) -> Callable[[Leaves], int]:
 def test_sizes_beyond_the_log_are_refused() -> None:
     """A tree that is larger than the log, or older than the newer one, cannot be proved."""
     log = filled(5)
-    tree = Tree(log, Shelf(None))
+    tree = Tree(log, TreeCache(None))
     with pytest.raises(InvalidInput, match="5 entries, not 6"):
         tree.ask(lambda leaves: leaves.root(6))
     with pytest.raises(InvalidInput, match="older tree has 4"):
@@ -161,8 +161,8 @@ def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
     """Asked again, no more than the last full block and what came after it is read."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
-        shelf = Shelf(file.with_suffix(".tree"))
-        first = asked(log, shelf)
+        cache = TreeCache(file.with_suffix(".tree"))
+        first = asked(log, cache)
         read: list[int] = []
         stored = EventLog.stored
 
@@ -172,7 +172,7 @@ def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
                 yield row
 
         monkeypatch.setattr(EventLog, "stored", counted)
-        assert asked(log, Shelf(file.with_suffix(".tree"))) == first
+        assert asked(log, TreeCache(file.with_suffix(".tree"))) == first
         assert len(read) <= BLOCK + 10
         assert min(read) == BLOCK + 1
 
@@ -181,12 +181,12 @@ def test_a_question_without_an_answer_costs_nothing_twice(file: Path) -> None:
     """What was made for a question stays, though the question was refused."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
-        shelf = Shelf(file.with_suffix(".tree"))
+        cache = TreeCache(file.with_suffix(".tree"))
         with pytest.raises(NotFound):
-            Tree(log, shelf).ask(index_at(9_999))
-        with shelf.opened() as table:
-            assert table.blocks == 2
-            assert table.prints(2) is not None
+            Tree(log, cache).ask(index_at(9_999))
+        with cache.transaction() as transaction:
+            assert transaction.blocks == 2
+            assert transaction.fingerprints(2) is not None
 
 
 def spoil(path: Path, statement: str) -> None:
@@ -216,10 +216,10 @@ def test_what_is_damaged_is_made_again(file: Path, statement: str) -> None:
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
         kept = file.with_suffix(".tree")
-        true = asked(log, Shelf(kept))
+        true = asked(log, TreeCache(kept))
         spoil(kept, statement)
-        assert asked(log, Shelf(kept)) == true
-        assert asked(log, Shelf(kept)) == true
+        assert asked(log, TreeCache(kept)) == true
+        assert asked(log, TreeCache(kept)) == true
 
 
 @settings(max_examples=40)
@@ -229,7 +229,7 @@ def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> N
     log = filled(3 * BLOCK)
     with TemporaryDirectory() as folder:
         kept = Path(folder) / "x.tree"
-        true = asked(log, Shelf(kept))
+        true = asked(log, TreeCache(kept))
         content = bytearray(kept.read_bytes())
         if data.draw(st.booleans()):
             content = content[: data.draw(st.integers(1, len(content) - 1))]
@@ -239,7 +239,7 @@ def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> N
             )
         kept.write_bytes(bytes(content))
         with suppress(InvalidInput):  # where it was the mark that says whose file it is
-            assert asked(log, Shelf(kept)) == true
+            assert asked(log, TreeCache(kept)) == true
 
 
 def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
@@ -248,28 +248,28 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
     spoil(other, "CREATE TABLE mine (x)")
     before = other.read_bytes()
     with pytest.raises(InvalidInput, match="another program"):
-        asked(filled(3), Shelf(other))
+        asked(filled(3), TreeCache(other))
     assert other.read_bytes() == before
 
 
 def test_where_nothing_can_be_kept_memory_serves(tmp_path: Path) -> None:
     """A folder that is not there costs time, and nothing else."""
     log = filled(BLOCK + 1)
-    shelf = Shelf(tmp_path / "missing" / "x.tree")
-    assert asked(log, shelf) == (BLOCK + 1, trees.root(leaves_of(log)))
+    cache = TreeCache(tmp_path / "missing" / "x.tree")
+    assert asked(log, cache) == (BLOCK + 1, trees.root(leaves_of(log)))
     assert not (tmp_path / "missing").exists()
 
 
 def test_no_tree_contradicts_an_earlier_one(tmp_path: Path) -> None:
     """A log that was changed or set back is not signed again; removing what is kept allows it."""
     kept = tmp_path / "x.tree"
-    asked(filled(3 * BLOCK), Shelf(kept))
+    asked(filled(3 * BLOCK), TreeCache(kept))
     for other in (filled(3 * BLOCK, salt="other"), filled(2 * BLOCK)):
         with pytest.raises(Inconsistent, match="between position 513 and 768"):
-            asked(other, Shelf(kept))
+            asked(other, TreeCache(kept))
     assert kept.exists()
     kept.unlink()
-    assert asked(filled(2 * BLOCK), Shelf(kept))[0] == 2 * BLOCK
+    assert asked(filled(2 * BLOCK), TreeCache(kept))[0] == 2 * BLOCK
 
 
 def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
@@ -277,10 +277,10 @@ def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     with SQLiteRecorder(path) as recorder:
         log = filled(BLOCK + 5, recorder)
-        shelf = Shelf(tmp_path / "x.tree")
-        asked(log, shelf)
+        cache = TreeCache(tmp_path / "x.tree")
+        asked(log, cache)
         grow(log, 2)
-        asked(log, shelf)
+        asked(log, cache)
         connection = sqlite3.connect(path)
         connection.execute("DROP TRIGGER events_keep")
         with connection:
@@ -288,25 +288,25 @@ def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
         connection.close()
         for _ in range(2):
             with pytest.raises(Inconsistent, match=f"at position {BLOCK + 3},"):
-                asked(log, shelf)
+                asked(log, cache)
     kept = tmp_path / "y.tree"
-    asked(filled(10), Shelf(kept))
+    asked(filled(10), TreeCache(kept))
     for other, position in ((filled(9), 10), (filled(12, salt="x"), 1), (filled(0), 1)):
         with pytest.raises(Inconsistent, match=f"at position {position},"):
-            asked(other, Shelf(kept))
-    assert asked(filled(12), Shelf(kept))[0] == 12
+            asked(other, TreeCache(kept))
+    assert asked(filled(12), TreeCache(kept))[0] == 12
 
 
 def test_many_ask_at_once(tmp_path: Path) -> None:
     """Threads that ask for the tree while others append get trees of the one log."""
     with SQLiteRecorder(tmp_path / "ledger.db") as recorder:
         log = filled(BLOCK, recorder)
-        shelf = Shelf(tmp_path / "x.tree")
-        other = Shelf(tmp_path / "x.tree")
+        cache = TreeCache(tmp_path / "x.tree")
+        other = TreeCache(tmp_path / "x.tree")
 
         def work(number: int) -> tuple[int, bytes]:
             grow(log, 40)
-            return asked(log, shelf if number % 2 else other)
+            return asked(log, cache if number % 2 else other)
 
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(work, range(12)))
@@ -321,24 +321,24 @@ def test_an_older_entry_is_not_proved_after_it_was_changed(tmp_path: Path) -> No
     path = tmp_path / "ledger.db"
     with SQLiteRecorder(path) as recorder:
         log = filled(3 * BLOCK, recorder)
-        shelf = Shelf(tmp_path / "x.tree")
-        asked(log, shelf)
+        cache = TreeCache(tmp_path / "x.tree")
+        asked(log, cache)
         connection = sqlite3.connect(path)
         connection.executescript(
             "DROP TRIGGER events_keep; UPDATE events SET data = x'00' WHERE position = 7"
         )
         connection.close()
         with pytest.raises(Inconsistent, match="between position 1 and 256"):
-            Tree(log, shelf).ask(lambda leaves: leaves.inclusion(8))
-        Tree(log, shelf).ask(lambda leaves: leaves.inclusion(300))
+            Tree(log, cache).ask(lambda leaves: leaves.inclusion(8))
+        Tree(log, cache).ask(lambda leaves: leaves.inclusion(300))
 
 
 def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
     """A node that was replaced, checksum and all, is noticed when a proof does not lead to it."""
     log = filled(4 * BLOCK)
     kept = tmp_path / "x.tree"
-    shelf = Shelf(kept)
-    true = asked(log, shelf)
+    cache = TreeCache(kept)
+    true = asked(log, cache)
     forged = bytes(32)
     last = BLOCK
     checksum = zlib.crc32(struct.pack(">QQQ32s", 0, 0, last, forged))
@@ -349,7 +349,7 @@ def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
             (forged, checksum),
         )
     connection.close()
-    proof = Tree(log, shelf).ask(lambda leaves: leaves.inclusion(BLOCK + 1))
+    proof = Tree(log, cache).ask(lambda leaves: leaves.inclusion(BLOCK + 1))
     assert proof.root == true[1]
     proof.verify()
 
@@ -363,7 +363,7 @@ def test_what_is_no_entry_is_damage() -> None:
 
     log.stored = rows  # type: ignore[method-assign]  # a fault
     with pytest.raises(Damaged, match="position 1"):
-        asked(log, Shelf(None))
+        asked(log, TreeCache(None))
 
 
 def test_a_ledger_proves_against_checkpoints() -> None:

@@ -131,7 +131,7 @@ class AuditedLedger(LedgerCore):
             InvalidNote: the checkpoint, or the key, cannot be read.
         """
         self._must_be_open()
-        return verify_log(self._log, checkpoint, key=key, shelf=self._trees.at(state).shelf)
+        return verify_log(self._log, checkpoint, key=key, cache=self._trees.at(state).cache)
 
     def audit_bundle(
         self,
