@@ -1,4 +1,4 @@
-"""The tree of a ledger: as defined, however it came to be, whatever became of what is kept."""
+"""The tree of a ledger: as RFC 9162 defines it, however it grew, whatever happened to its cache."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KEY: Final = make_key("example.org/reps")
 
 
 def filled(count: int, recorder: SQLiteRecorder | None = None, *, salt: str = "") -> EventLog:
-    """A log of so many entries of no meaning."""
+    """A log of so many meaningless entries."""
     recorder = SQLiteRecorder(":memory:") if recorder is None else recorder
     log = EventLog(recorder, Codec(Registry(BUILT_IN)))
     grow(log, count, salt=salt)
@@ -48,7 +48,7 @@ def filled(count: int, recorder: SQLiteRecorder | None = None, *, salt: str = ""
 
 
 def grow(log: EventLog, count: int, *, salt: str = "") -> None:
-    """Append so many entries of no meaning."""
+    """Append so many meaningless entries."""
     head = log.head()
     made = [
         event("happened", f"member:{number % 7}", data=f"{salt}{number}".encode())
@@ -99,7 +99,7 @@ def test_different_entries_have_different_leaves(one: Any, other: Any) -> None:
 @settings(max_examples=25)
 @given(st.lists(st.integers(0, 600), min_size=1, max_size=4), st.data())
 def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObject) -> None:
-    """However often it is asked in between, roots and proofs are those of the definition."""
+    """However often the tree is asked while it grows, its roots and proofs are those of the RFC."""
     log, cache = filled(0), TreeCache(None)
     for step in steps:
         grow(log, step)
@@ -127,7 +127,7 @@ def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObje
 
 
 def test_every_entry_is_found_by_its_position(file: Path) -> None:
-    """Each position has its leaf; what is not there has none."""
+    """Each position has its leaf; a position without an entry has none."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
 
@@ -141,7 +141,7 @@ def test_every_entry_is_found_by_its_position(file: Path) -> None:
 
 
 def index_at(position: int) -> Callable[[TreeSnapshot], int]:
-    """A question for the index of a position."""
+    """A question to the tree: the index of a position."""
     return lambda leaves: leaves.index_of(position)
 
 
@@ -158,7 +158,7 @@ def test_sizes_beyond_the_log_are_refused() -> None:
 
 
 def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked again, no more than the last full block and what came after it is read."""
+    """Asked again, the tree reads the last full block and what came after it, and no more."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
         cache = TreeCache(file.with_suffix(".tree"))
@@ -178,7 +178,7 @@ def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_question_without_an_answer_costs_nothing_twice(file: Path) -> None:
-    """What was made for a question stays, though the question was refused."""
+    """What was hashed to answer a question stays cached, though the question was refused."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
         cache = TreeCache(file.with_suffix(".tree"))
@@ -190,7 +190,7 @@ def test_a_question_without_an_answer_costs_nothing_twice(file: Path) -> None:
 
 
 def spoil(path: Path, statement: str) -> None:
-    """Change what is kept."""
+    """Change the cache."""
     connection = sqlite3.connect(path)
     with connection:
         connection.execute(statement)
@@ -212,7 +212,7 @@ def spoil(path: Path, statement: str) -> None:
     ],
 )
 def test_what_is_damaged_is_made_again(file: Path, statement: str) -> None:
-    """Damage to what is kept is noticed, and it is made again of the log."""
+    """Damage to the cache is noticed, and it is made again from the log."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
         kept = file.with_suffix(".tree")
@@ -225,7 +225,7 @@ def test_what_is_damaged_is_made_again(file: Path, statement: str) -> None:
 @settings(max_examples=40)
 @given(st.data())
 def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> None:
-    """Whatever bit of the file is flipped, or where it is cut, the root is the true one."""
+    """Whatever bit of the cache is flipped, or wherever it is cut, the root is right."""
     log = filled(3 * BLOCK)
     with TemporaryDirectory() as folder:
         kept = Path(folder) / "x.tree"
@@ -243,7 +243,7 @@ def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> N
 
 
 def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
-    """The database of another program is not taken for a place to keep hashes in."""
+    """The database of another program is not used as a cache."""
     other = tmp_path / "other.db"
     spoil(other, "CREATE TABLE mine (x)")
     before = other.read_bytes()
@@ -253,7 +253,7 @@ def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
 
 
 def test_where_nothing_can_be_kept_memory_serves(tmp_path: Path) -> None:
-    """A folder that is not there costs time, and nothing else."""
+    """Where the cache's folder is missing, the answer is the same and nothing is made."""
     log = filled(BLOCK + 1)
     cache = TreeCache(tmp_path / "missing" / "x.tree")
     assert asked(log, cache) == (BLOCK + 1, trees.root(leaves_of(log)))
@@ -261,7 +261,7 @@ def test_where_nothing_can_be_kept_memory_serves(tmp_path: Path) -> None:
 
 
 def test_no_tree_contradicts_an_earlier_one(tmp_path: Path) -> None:
-    """A log that was changed or set back is not signed again; removing what is kept allows it."""
+    """A log that was changed or set back is not signed again, unless its cache is removed."""
     kept = tmp_path / "x.tree"
     asked(filled(3 * BLOCK), TreeCache(kept))
     for other in (filled(3 * BLOCK, salt="other"), filled(2 * BLOCK)):
@@ -273,7 +273,7 @@ def test_no_tree_contradicts_an_earlier_one(tmp_path: Path) -> None:
 
 
 def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
-    """Also of a short log, and of what is past the last full block, a change is noticed."""
+    """A change past the last full block, or in a log without one, is noticed too."""
     path = tmp_path / "ledger.db"
     with SQLiteRecorder(path) as recorder:
         log = filled(BLOCK + 5, recorder)
@@ -298,7 +298,7 @@ def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
 
 
 def test_many_ask_at_once(tmp_path: Path) -> None:
-    """Threads that ask for the tree while others append get trees of the one log."""
+    """Threads that ask for the tree while others append get trees of that log."""
     with SQLiteRecorder(tmp_path / "ledger.db") as recorder:
         log = filled(BLOCK, recorder)
         cache = TreeCache(tmp_path / "x.tree")
@@ -317,7 +317,7 @@ def test_many_ask_at_once(tmp_path: Path) -> None:
 
 
 def test_an_older_entry_is_not_proved_after_it_was_changed(tmp_path: Path) -> None:
-    """A proof reads the block that it is of, which must be what it was."""
+    """A proof reads the block of its entry again, which must be unchanged."""
     path = tmp_path / "ledger.db"
     with SQLiteRecorder(path) as recorder:
         log = filled(3 * BLOCK, recorder)
@@ -334,7 +334,7 @@ def test_an_older_entry_is_not_proved_after_it_was_changed(tmp_path: Path) -> No
 
 
 def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
-    """A node that was replaced, checksum and all, is noticed when a proof does not lead to it."""
+    """A cached node that was forged, checksum and all, makes no proof that is given away."""
     log = filled(4 * BLOCK)
     kept = tmp_path / "x.tree"
     cache = TreeCache(kept)
@@ -355,7 +355,7 @@ def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
 
 
 def test_what_is_no_entry_is_damage() -> None:
-    """A stored row of other types than an entry has is an error that says where."""
+    """A stored row whose types are not those of an entry is an error that names its position."""
     log = filled(1)
 
     def rows(**_: object) -> Iterator[Any]:
@@ -394,7 +394,7 @@ def test_a_ledger_proves_against_checkpoints() -> None:
 
 
 def test_what_is_kept_lies_beside_the_ledger(tmp_path: Path) -> None:
-    """Beside a file, a small file with its name; where it is told to, elsewhere."""
+    """The cache lies beside the ledger's file under its name, or where it is told to."""
     with rl.open(tmp_path / "reps.db") as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         assert sorted(path.name for path in tmp_path.glob("*.tree")) == []
