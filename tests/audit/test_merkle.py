@@ -18,7 +18,7 @@ from reps_ledger.audit.merkle import (
     consistency_path,
     inclusion_path,
     leaf_hash,
-    reduced,
+    parents_of,
     subtree,
     verify_consistency,
     verify_inclusion,
@@ -47,7 +47,7 @@ def made(size: int) -> list[bytes]:
 
 
 def hashes(proof: list[str]) -> tuple[bytes, ...]:
-    """The hashes of a proof that is written in hexadecimal."""
+    """The hashes of a proof in hexadecimal."""
     return tuple(bytes.fromhex(each) for each in proof)
 
 
@@ -60,7 +60,7 @@ def test_roots_are_the_reference_roots(size: int) -> None:
 
 @pytest.mark.parametrize("case", VECTORS["inclusion"])
 def test_reference_inclusion_proofs(case: dict[str, Any]) -> None:
-    """The reference's inclusion proofs are made, and hold."""
+    """The reference's inclusion proofs are made here too, and verify."""
     index, size, path = case["index"], case["size"], hashes(case["proof"])
     assert inclusion_path(trees.lookup_of(LEAVES), index, size) == path
     verify_inclusion(index, size, leaf_hash(LEAVES[index]), path, ROOTS[size])
@@ -68,7 +68,7 @@ def test_reference_inclusion_proofs(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", VECTORS["consistency"])
 def test_reference_consistency_proofs(case: dict[str, Any]) -> None:
-    """The reference's consistency proofs are made, and hold."""
+    """The reference's consistency proofs are made here too, and verify."""
     old, new, path = case["old"], case["new"], hashes(case["proof"])
     assert consistency_path(trees.lookup_of(LEAVES), old, new) == path
     verify_consistency(old, new, ROOTS[old], ROOTS[new], path)
@@ -76,7 +76,7 @@ def test_reference_consistency_proofs(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", VECTORS["consistency_cases"])
 def test_reference_cases_of_consistency(case: dict[str, Any]) -> None:
-    """Sizes that need no proof, and sizes that go back, are as in the reference."""
+    """Sizes that need no proof, and sizes that shrink, are handled as in the reference."""
     arguments = (
         *(case["old"], case["new"]),
         *(bytes.fromhex(case["old_root"]), bytes.fromhex(case["new_root"])),
@@ -91,7 +91,7 @@ def test_reference_cases_of_consistency(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("tree", OTHERS["trees"], ids=lambda tree: str(tree["size"]))
 def test_roots_and_proofs_are_those_of_another_implementation(tree: dict[str, Any]) -> None:
-    """Roots and inclusion proofs that other software made are made here too, and hold."""
+    """Roots and inclusion proofs made by other software are the same here, and verify."""
     size, root = tree["size"], bytes.fromhex(tree["root"])
     leaves = made(size)
     lookup = trees.lookup_of(leaves)
@@ -103,7 +103,7 @@ def test_roots_and_proofs_are_those_of_another_implementation(tree: dict[str, An
 
 
 def inclusion_probes(case: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """What the reference changes in an inclusion proof, each by its name there."""
+    """The reference's ways to spoil an inclusion proof, by its names."""
     index, size, path = case["index"], case["size"], hashes(case["proof"])
     leaf, root = leaf_hash(LEAVES[index]), ROOTS[size]
     yield "leafIndex - 1", (index - 1, size, leaf, path, root)
@@ -127,7 +127,7 @@ def inclusion_probes(case: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...
 
 
 def consistency_probes(case: dict[str, Any]) -> Iterator[tuple[str, tuple[Any, ...]]]:
-    """What the reference changes in a consistency proof, each by its name there."""
+    """The reference's ways to spoil a consistency proof, by its names."""
     old, new, path = case["old"], case["new"], hashes(case["proof"])
     first, second = ROOTS[old], ROOTS[new]
     yield "size1 - 1", (old - 1, new, first, second, path)
@@ -156,7 +156,7 @@ def flipped(path: tuple[bytes, ...], number: int, bit: int) -> tuple[bytes, ...]
 
 
 def test_reference_probes_of_inclusion_are_refused() -> None:
-    """Each change that the reference makes to its inclusion proofs is refused."""
+    """Each inclusion proof that the reference spoils is refused."""
     probes = [probe for case in VECTORS["inclusion"] for probe in inclusion_probes(case)]
     assert len(probes) > 70
     accepted = []
@@ -170,7 +170,7 @@ def test_reference_probes_of_inclusion_are_refused() -> None:
 
 
 def test_reference_probes_of_consistency_are_refused() -> None:
-    """Each change that the reference makes to its consistency proofs is refused."""
+    """Each consistency proof that the reference spoils is refused."""
     cases = [case for case in VECTORS["consistency"] if case["proof"]]
     probes = [probe for case in cases for probe in consistency_probes(case)]
     assert len(probes) > 70
@@ -185,7 +185,7 @@ def test_reference_probes_of_consistency_are_refused() -> None:
 
 
 def test_every_small_tree_is_as_defined() -> None:
-    """Up to 70 leaves: every root, inclusion and consistency proof is that of the definition."""
+    """Up to 70 leaves, every root, inclusion and consistency proof is that of the RFC."""
     leaves = made(MOST)
     frontier = Frontier()
     roots = [trees.root(leaves[:size]) for size in range(MOST + 1)]
@@ -207,7 +207,7 @@ def test_every_small_tree_is_as_defined() -> None:
 @examples(0.6)
 @given(st.integers(1, 3_000), st.data())
 def test_larger_trees_are_as_defined(size: int, data: st.DataObject) -> None:
-    """In a larger tree, roots and proofs are those of the definition, and hold."""
+    """In a larger tree, roots and proofs are those of the RFC, and verify."""
     leaves = made(size)
     lookup = trees.lookup_of(leaves)
     index = data.draw(st.integers(0, size - 1))
@@ -249,7 +249,7 @@ def test_whatever_is_altered_is_refused(size: int, data: st.DataObject) -> None:
 
 @given(st.integers(2, 64), st.data())
 def test_another_history_is_not_consistent(size: int, data: st.DataObject) -> None:
-    """With one early leaf changed, no proof joins the older root to the newer one."""
+    """With one early leaf changed, no proof leads from the older root to the newer one."""
     leaves = made(size)
     old = data.draw(st.integers(1, size - 1))
     changed = data.draw(st.integers(0, old - 1))
@@ -262,7 +262,7 @@ def test_another_history_is_not_consistent(size: int, data: st.DataObject) -> No
 
 @given(st.integers(0, 40), st.integers(0, 3), st.integers(0, 7))
 def test_a_frontier_of_subtrees_is_that_of_leaves(blocks: int, level: int, rest: int) -> None:
-    """Whole subtrees may be pushed in place of their leaves, and a rest added for the root."""
+    """A frontier takes whole subtrees in place of leaves, and a rest of leaves for the root."""
     width = 1 << level
     leaves = made(blocks * width + rest % width)
     frontier = Frontier()
@@ -271,10 +271,10 @@ def test_a_frontier_of_subtrees_is_that_of_leaves(blocks: int, level: int, rest:
     assert frontier.root([leaf_hash(x) for x in leaves[blocks * width :]]) == trees.root(leaves)
 
 
-def test_levels_are_reduced_in_pairs() -> None:
-    """One level up there are half as many, each the root of two."""
+def test_levels_are_parents_of_in_pairs() -> None:
+    """The level above has half as many nodes, each the hash of two."""
     leaves = made(8)
-    found = reduced([leaf_hash(leaf) for leaf in leaves])
+    found = parents_of([leaf_hash(leaf) for leaf in leaves])
     assert found == [trees.root(leaves[number : number + 2]) for number in range(0, 8, 2)]
     with pytest.raises(ValueError, match="argument"):
-        reduced(found[:3])
+        parents_of(found[:3])

@@ -1,4 +1,4 @@
-"""Keys, signed notes and checkpoints: as C2SP says, and nothing else is taken for one."""
+"""Keys, signed notes and checkpoints are read as C2SP says, and nothing else is accepted."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ROOT: Final = bytes(range(32))
 
 
 def test_a_checkpoint_of_the_specification_is_read() -> None:
-    """The example of the specification reads as it says, and no other key has signed it."""
+    """The specification's example is read as it says, and verifies with its key alone."""
     note = f"{EXAMPLE['text']}\n{EXAMPLE['signatures']}"
     found = read_checkpoint(note)
     assert (found.origin, found.size) == ("example.com/behind-the-sofa", 20_852_163)
@@ -53,7 +53,7 @@ def test_a_checkpoint_of_the_specification_is_read() -> None:
 
 
 def test_the_id_of_a_key() -> None:
-    """A key's id is made as the specification makes it; one with another id is none."""
+    """A key's id is computed as the specification says; a key with another id is refused."""
     assert str(VerifyingKey.parse(EXAMPLE["key"])) == EXAMPLE["key"]
     with pytest.raises(InvalidNote):
         VerifyingKey.parse(EXAMPLE["key"].replace("530d903a", "530d903b"))
@@ -70,13 +70,13 @@ def test_keys_are_written_and_read() -> None:
 
 @pytest.mark.parametrize("name", ["", "a b", "a+b", "a\u2003b", "line\n", "x" * 2000])
 def test_names_of_keys(name: str) -> None:
-    """A key's name has no spaces and no plus, and there is one."""
+    """A key's name has no spaces and no plus, and is not empty."""
     with pytest.raises(InvalidNote):
         make_key(name)
 
 
 def corrupted_keys() -> list[str]:
-    """Keys that are none, each for another reason."""
+    """Texts that are no keys, each for another reason."""
     name, named, data = str(KEY.verifying).split("+", 2)
     other = b64encode(b"\2" + KEY.verifying.public).decode()
     return [
@@ -102,7 +102,7 @@ def test_what_is_no_key(text: str) -> None:
 
 
 def test_a_verifying_key_signs_nothing() -> None:
-    """The public key is not taken for the private one, nor a damaged private one for itself."""
+    """Neither a public key nor a damaged private key is accepted as a private key."""
     with pytest.raises(InvalidNote, match="PRIVATE"):
         SigningKey.parse(str(KEY.verifying))
     named = KEY.text.removesuffix(b64encode(b"\1" + KEY.seed).decode())
@@ -111,7 +111,7 @@ def test_a_verifying_key_signs_nothing() -> None:
 
 
 def test_several_sign_one_note() -> None:
-    """Each of several signatures verifies; unknown ones are ignored; one wrong one is not."""
+    """Each of several signatures verifies; unknown ones are ignored, a wrong one is not."""
     other = make_key("example.org/witness")
     note = read_note(sign("text\n", [KEY, other]))
     note.verify(KEY.verifying)
@@ -184,13 +184,13 @@ def test_a_checkpoint_is_as_the_standard_shows_it() -> None:
     ],
 )
 def test_what_is_no_checkpoint(text: str) -> None:
-    """A signed note that is no checkpoint is refused as one."""
+    """A signed note that is no checkpoint is refused."""
     with pytest.raises(InvalidNote):
         read_checkpoint(sign(text, [KEY]))
 
 
 def test_the_empty_tree_has_one_root() -> None:
-    """A checkpoint of nothing has the root of nothing; extension lines are let be."""
+    """A checkpoint of no entries has the root of the empty tree; extension lines are ignored."""
     assert sign_checkpoint(0, EMPTY, KEY).size == 0
     text = f"{KEY.name}\n1\n{b64encode(ROOT).decode()}\nextension\n"
     read_checkpoint(sign(text, [KEY])).verify(KEY.verifying)
@@ -199,7 +199,7 @@ def test_the_empty_tree_has_one_root() -> None:
 @examples(2)
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda b: b.decode("latin-1")))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Whatever is given for a key, a note or a checkpoint gets a typed error, or is one."""
+    """Any text given as a key, a note or a checkpoint is one, or gets a typed error."""
     for read in (VerifyingKey.parse, SigningKey.parse, read_note, read_checkpoint):
         try:
             read(text)
@@ -209,7 +209,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 @given(st.data())
 def test_any_changed_character_is_found(data: st.DataObject) -> None:
-    """A checkpoint with one character changed is refused, whatever it is."""
+    """A checkpoint with any one character changed is refused."""
     note = str(sign_checkpoint(12, ROOT, KEY))
     place = data.draw(st.integers(0, len(note) - 1))
     other = data.draw(st.characters().filter(lambda character: character != note[place]))
@@ -219,7 +219,7 @@ def test_any_changed_character_is_found(data: st.DataObject) -> None:
 
 @given(st.binary(min_size=1, max_size=60))
 def test_base64_has_one_form(data: bytes) -> None:
-    """What is decoded is written in that one way."""
+    """Whatever base64 is accepted encodes back to the same text."""
     text = b64encode(data).decode()
     assert canonical_base64(text, "it") == data
     for other in (text + "\n", text + "=", " " + text, text.rstrip("=") + "-"):
@@ -228,7 +228,7 @@ def test_base64_has_one_form(data: bytes) -> None:
 
 
 def test_without_the_extra_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Signing and verifying say which extra they need; all the rest does without it."""
+    """Signing and verifying name the extra that they need; everything else works without it."""
     note, own = sign_checkpoint(0, EMPTY, KEY), KEY.verifying
     monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
     tries: list[Callable[[], object]] = [

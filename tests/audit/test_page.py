@@ -32,7 +32,7 @@ POLICY: Final = Policy(
 
 
 def block(kind: str) -> str:
-    """The one block of a kind on the page."""
+    """The only block of a language on the page."""
     (found,) = re.findall(rf"```{kind}\n(.*?)```", PAGE, re.DOTALL)
     text: str = found
     return text
@@ -72,7 +72,7 @@ def test_it_lists_every_code() -> None:
 
 @pytest.fixture
 def served(postgres_dsn: str) -> Iterator[str]:
-    """A database that is left without the roles of the page."""
+    """A database from which the page's roles are removed afterwards."""
     yield postgres_dsn
     with psycopg.connect(postgres_dsn, autocommit=True) as connection:
         for name in ("app", "report", "reps_writer", "reps_reader"):

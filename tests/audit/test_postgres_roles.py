@@ -72,7 +72,7 @@ def connected(url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 def refused(connection: psycopg.Connection[Any], statement: str) -> bool:
-    """Whether the server refuses a statement for want of a right."""
+    """Whether the server refuses a statement for lack of a privilege."""
     try:
         connection.execute(statement)
     except psycopg.errors.InsufficientPrivilege:
@@ -205,7 +205,7 @@ def test_guards_come_with_the_tables(postgres_dsn: str) -> None:
 
 
 def test_tampering_is_found_on_postgres(postgres_dsn: str) -> None:
-    """Who may drop triggers may change rows; the tree and the check of the index tell."""
+    """Whoever may drop triggers may change rows; the tree and the index check find that."""
     with rl.open(postgres_dsn) as ledger:
         for number in range(300):
             facts = [rl.MemberJoined(member=f"m{number}")]
@@ -239,7 +239,7 @@ def test_tampering_is_found_on_postgres(postgres_dsn: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "a-b", 'a"b', "a'b", "A", "1a", "public", "x" * 64, "a b"])
 def test_names_of_roles(name: str) -> None:
-    """A name that would need care is refused before it is in any SQL."""
+    """A role name that would need quoting is refused before it reaches any SQL."""
     with pytest.raises(InvalidInput):
         roles_sql(name)
     with pytest.raises(InvalidInput):
@@ -247,7 +247,7 @@ def test_names_of_roles(name: str) -> None:
 
 
 def test_two_roles_are_two() -> None:
-    """The writer and the reader are not the same; the guards come first in what makes them."""
+    """Writer and reader must be different roles; the SQL makes the triggers before the roles."""
     with pytest.raises(InvalidInput):
         roles_sql("reps", "reps")
     assert roles_sql().startswith(guards_sql())

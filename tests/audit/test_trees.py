@@ -1,4 +1,4 @@
-"""The tree of a ledger: as defined, however it came to be, whatever became of what is kept."""
+"""The tree of a ledger: as RFC 9162 defines it, however it grew, whatever happened to its cache."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import reference_trees as trees
 import reps_ledger as rl
 from recorders import event
-from reps_ledger.audit import Shelf, Tree, entry_hash, entry_leaf, make_key
+from reps_ledger.audit import Tree, TreeCache, entry_hash, entry_leaf, make_key
 from reps_ledger.audit.merkle import leaf_hash
 from reps_ledger.audit.tree_cache import BLOCK
 from reps_ledger.domain.facts import BUILT_IN, Registry
@@ -35,13 +35,13 @@ from scale import examples
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from reps_ledger.audit.tree import Leaves
+    from reps_ledger.audit.tree import TreeSnapshot
 
 KEY: Final = make_key("example.org/reps")
 
 
 def filled(count: int, recorder: SQLiteRecorder | None = None, *, salt: str = "") -> EventLog:
-    """A log of so many entries of no meaning."""
+    """A log of so many meaningless entries."""
     recorder = SQLiteRecorder(":memory:") if recorder is None else recorder
     log = EventLog(recorder, Codec(Registry(BUILT_IN)))
     grow(log, count, salt=salt)
@@ -49,7 +49,7 @@ def filled(count: int, recorder: SQLiteRecorder | None = None, *, salt: str = ""
 
 
 def grow(log: EventLog, count: int, *, salt: str = "") -> None:
-    """Append so many entries of no meaning."""
+    """Append so many meaningless entries."""
     head = log.head()
     made = [
         event("happened", f"member:{number % 7}", data=f"{salt}{number}".encode())
@@ -73,9 +73,9 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def asked(log: EventLog, shelf: Shelf) -> tuple[int, bytes]:
+def asked(log: EventLog, cache: TreeCache) -> tuple[int, bytes]:
     """The size and the root of a log's tree."""
-    return Tree(log, shelf).ask(lambda leaves: (leaves.size, leaves.root()))
+    return Tree(log, cache).ask(lambda leaves: (leaves.size, leaves.root()))
 
 
 def test_a_leaf_says_all_that_is_stored() -> None:
@@ -100,11 +100,11 @@ def test_different_entries_have_different_leaves(one: Any, other: Any) -> None:
 @examples(0.5)
 @given(st.lists(st.integers(0, 600), min_size=1, max_size=4), st.data())
 def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObject) -> None:
-    """However often it is asked in between, roots and proofs are those of the definition."""
-    log, shelf = filled(0), Shelf(None)
+    """However often the tree is asked while it grows, its roots and proofs are those of the RFC."""
+    log, cache = filled(0), TreeCache(None)
     for step in steps:
         grow(log, step)
-        size, root = asked(log, shelf)
+        size, root = asked(log, cache)
         assert (size, root) == (log.head(), trees.root(leaves_of(log)))
     whole = leaves_of(log)
     if not whole:
@@ -113,10 +113,10 @@ def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObje
     index = data.draw(st.integers(0, size - 1))
     old = data.draw(st.integers(0, size))
 
-    def proofs(leaves: Leaves) -> tuple[Any, Any]:
+    def proofs(leaves: TreeSnapshot) -> tuple[Any, Any]:
         return leaves.inclusion(index + 1, size), leaves.consistency(old, size)
 
-    inclusion, consistency = Tree(log, shelf).ask(proofs)
+    inclusion, consistency = Tree(log, cache).ask(proofs)
     assert inclusion.index == index
     assert list(inclusion.path) == trees.path(index, whole[:size])
     assert inclusion.root == consistency.new_root == trees.root(whole[:size])
@@ -128,28 +128,28 @@ def test_grown_in_any_steps_it_is_as_defined(steps: list[int], data: st.DataObje
 
 
 def test_every_entry_is_found_by_its_position(file: Path) -> None:
-    """Each position has its leaf; what is not there has none."""
+    """Each position has its leaf; a position without an entry has none."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
 
-        def indexes(leaves: Leaves) -> list[int]:
+        def indexes(leaves: TreeSnapshot) -> list[int]:
             return [leaves.index_of(position) for position in range(1, log.head() + 1)]
 
-        assert Tree(log, Shelf(None)).ask(indexes) == list(range(log.head()))
+        assert Tree(log, TreeCache(None)).ask(indexes) == list(range(log.head()))
         for position in (0, log.head() + 1, -1):
             with pytest.raises(NotFound):
-                Tree(log, Shelf(None)).ask(index_at(position))
+                Tree(log, TreeCache(None)).ask(index_at(position))
 
 
-def index_at(position: int) -> Callable[[Leaves], int]:
-    """A question for the index of a position."""
+def index_at(position: int) -> Callable[[TreeSnapshot], int]:
+    """A question to the tree: the index of a position."""
     return lambda leaves: leaves.index_of(position)
 
 
 def test_sizes_beyond_the_log_are_refused() -> None:
     """A tree that is larger than the log, or older than the newer one, cannot be proved."""
     log = filled(5)
-    tree = Tree(log, Shelf(None))
+    tree = Tree(log, TreeCache(None))
     with pytest.raises(InvalidInput, match="5 entries, not 6"):
         tree.ask(lambda leaves: leaves.root(6))
     with pytest.raises(InvalidInput, match="older tree has 4"):
@@ -159,11 +159,11 @@ def test_sizes_beyond_the_log_are_refused() -> None:
 
 
 def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked again, no more than the last full block and what came after it is read."""
+    """Asked again, the tree reads the last full block and what came after it, and no more."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
-        shelf = Shelf(file.with_suffix(".tree"))
-        first = asked(log, shelf)
+        cache = TreeCache(file.with_suffix(".tree"))
+        first = asked(log, cache)
         read: list[int] = []
         stored = EventLog.stored
 
@@ -173,25 +173,25 @@ def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -
                 yield row
 
         monkeypatch.setattr(EventLog, "stored", counted)
-        assert asked(log, Shelf(file.with_suffix(".tree"))) == first
+        assert asked(log, TreeCache(file.with_suffix(".tree"))) == first
         assert len(read) <= BLOCK + 10
         assert min(read) == BLOCK + 1
 
 
 def test_a_question_without_an_answer_costs_nothing_twice(file: Path) -> None:
-    """What was made for a question stays, though the question was refused."""
+    """What was hashed to answer a question stays cached, though the question was refused."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
-        shelf = Shelf(file.with_suffix(".tree"))
+        cache = TreeCache(file.with_suffix(".tree"))
         with pytest.raises(NotFound):
-            Tree(log, shelf).ask(index_at(9_999))
-        with shelf.opened() as table:
-            assert table.blocks == 2
-            assert table.prints(2) is not None
+            Tree(log, cache).ask(index_at(9_999))
+        with cache.transaction() as transaction:
+            assert transaction.blocks == 2
+            assert transaction.fingerprints(2) is not None
 
 
 def spoil(path: Path, statement: str) -> None:
-    """Change what is kept."""
+    """Change the cache."""
     connection = sqlite3.connect(path)
     with connection:
         connection.execute(statement)
@@ -213,24 +213,24 @@ def spoil(path: Path, statement: str) -> None:
     ],
 )
 def test_what_is_damaged_is_made_again(file: Path, statement: str) -> None:
-    """Damage to what is kept is noticed, and it is made again of the log."""
+    """Damage to the cache is noticed, and it is made again from the log."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
         kept = file.with_suffix(".tree")
-        true = asked(log, Shelf(kept))
+        true = asked(log, TreeCache(kept))
         spoil(kept, statement)
-        assert asked(log, Shelf(kept)) == true
-        assert asked(log, Shelf(kept)) == true
+        assert asked(log, TreeCache(kept)) == true
+        assert asked(log, TreeCache(kept)) == true
 
 
 @examples(0.8)
 @given(st.data())
 def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> None:
-    """Whatever bit of the file is flipped, or where it is cut, the root is the true one."""
+    """Whatever bit of the cache is flipped, or wherever it is cut, the root is right."""
     log = filled(3 * BLOCK)
     with TemporaryDirectory() as folder:
         kept = Path(folder) / "x.tree"
-        true = asked(log, Shelf(kept))
+        true = asked(log, TreeCache(kept))
         content = bytearray(kept.read_bytes())
         if data.draw(st.booleans()):
             content = content[: data.draw(st.integers(1, len(content) - 1))]
@@ -240,48 +240,48 @@ def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> N
             )
         kept.write_bytes(bytes(content))
         with suppress(InvalidInput):  # where it was the mark that says whose file it is
-            assert asked(log, Shelf(kept)) == true
+            assert asked(log, TreeCache(kept)) == true
 
 
 def test_another_programs_file_is_left_alone(tmp_path: Path) -> None:
-    """The database of another program is not taken for a place to keep hashes in."""
+    """The database of another program is not used as a cache."""
     other = tmp_path / "other.db"
     spoil(other, "CREATE TABLE mine (x)")
     before = other.read_bytes()
     with pytest.raises(InvalidInput, match="another program"):
-        asked(filled(3), Shelf(other))
+        asked(filled(3), TreeCache(other))
     assert other.read_bytes() == before
 
 
 def test_where_nothing_can_be_kept_memory_serves(tmp_path: Path) -> None:
-    """A folder that is not there costs time, and nothing else."""
+    """Where the cache's folder is missing, the answer is the same and nothing is made."""
     log = filled(BLOCK + 1)
-    shelf = Shelf(tmp_path / "missing" / "x.tree")
-    assert asked(log, shelf) == (BLOCK + 1, trees.root(leaves_of(log)))
+    cache = TreeCache(tmp_path / "missing" / "x.tree")
+    assert asked(log, cache) == (BLOCK + 1, trees.root(leaves_of(log)))
     assert not (tmp_path / "missing").exists()
 
 
 def test_no_tree_contradicts_an_earlier_one(tmp_path: Path) -> None:
-    """A log that was changed or set back is not signed again; removing what is kept allows it."""
+    """A log that was changed or set back is not signed again, unless its cache is removed."""
     kept = tmp_path / "x.tree"
-    asked(filled(3 * BLOCK), Shelf(kept))
+    asked(filled(3 * BLOCK), TreeCache(kept))
     for other in (filled(3 * BLOCK, salt="other"), filled(2 * BLOCK)):
         with pytest.raises(Inconsistent, match="between position 513 and 768"):
-            asked(other, Shelf(kept))
+            asked(other, TreeCache(kept))
     assert kept.exists()
     kept.unlink()
-    assert asked(filled(2 * BLOCK), Shelf(kept))[0] == 2 * BLOCK
+    assert asked(filled(2 * BLOCK), TreeCache(kept))[0] == 2 * BLOCK
 
 
 def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
-    """Also of a short log, and of what is past the last full block, a change is noticed."""
+    """A change past the last full block, or in a log without one, is noticed too."""
     path = tmp_path / "ledger.db"
     with SQLiteRecorder(path) as recorder:
         log = filled(BLOCK + 5, recorder)
-        shelf = Shelf(tmp_path / "x.tree")
-        asked(log, shelf)
+        cache = TreeCache(tmp_path / "x.tree")
+        asked(log, cache)
         grow(log, 2)
-        asked(log, shelf)
+        asked(log, cache)
         connection = sqlite3.connect(path)
         connection.execute("DROP TRIGGER events_keep")
         with connection:
@@ -289,25 +289,25 @@ def test_the_newest_entries_are_looked_after_too(tmp_path: Path) -> None:
         connection.close()
         for _ in range(2):
             with pytest.raises(Inconsistent, match=f"at position {BLOCK + 3},"):
-                asked(log, shelf)
+                asked(log, cache)
     kept = tmp_path / "y.tree"
-    asked(filled(10), Shelf(kept))
+    asked(filled(10), TreeCache(kept))
     for other, position in ((filled(9), 10), (filled(12, salt="x"), 1), (filled(0), 1)):
         with pytest.raises(Inconsistent, match=f"at position {position},"):
-            asked(other, Shelf(kept))
-    assert asked(filled(12), Shelf(kept))[0] == 12
+            asked(other, TreeCache(kept))
+    assert asked(filled(12), TreeCache(kept))[0] == 12
 
 
 def test_many_ask_at_once(tmp_path: Path) -> None:
-    """Threads that ask for the tree while others append get trees of the one log."""
+    """Threads that ask for the tree while others append get trees of that log."""
     with SQLiteRecorder(tmp_path / "ledger.db") as recorder:
         log = filled(BLOCK, recorder)
-        shelf = Shelf(tmp_path / "x.tree")
-        other = Shelf(tmp_path / "x.tree")
+        cache = TreeCache(tmp_path / "x.tree")
+        other = TreeCache(tmp_path / "x.tree")
 
         def work(number: int) -> tuple[int, bytes]:
             grow(log, 40)
-            return asked(log, shelf if number % 2 else other)
+            return asked(log, cache if number % 2 else other)
 
         with ThreadPoolExecutor(4) as pool:
             found = list(pool.map(work, range(12)))
@@ -318,28 +318,28 @@ def test_many_ask_at_once(tmp_path: Path) -> None:
 
 
 def test_an_older_entry_is_not_proved_after_it_was_changed(tmp_path: Path) -> None:
-    """A proof reads the block that it is of, which must be what it was."""
+    """A proof reads the block of its entry again, which must be unchanged."""
     path = tmp_path / "ledger.db"
     with SQLiteRecorder(path) as recorder:
         log = filled(3 * BLOCK, recorder)
-        shelf = Shelf(tmp_path / "x.tree")
-        asked(log, shelf)
+        cache = TreeCache(tmp_path / "x.tree")
+        asked(log, cache)
         connection = sqlite3.connect(path)
         connection.executescript(
             "DROP TRIGGER events_keep; UPDATE events SET data = x'00' WHERE position = 7"
         )
         connection.close()
         with pytest.raises(Inconsistent, match="between position 1 and 256"):
-            Tree(log, shelf).ask(lambda leaves: leaves.inclusion(8))
-        Tree(log, shelf).ask(lambda leaves: leaves.inclusion(300))
+            Tree(log, cache).ask(lambda leaves: leaves.inclusion(8))
+        Tree(log, cache).ask(lambda leaves: leaves.inclusion(300))
 
 
 def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
-    """A node that was replaced, checksum and all, is noticed when a proof does not lead to it."""
+    """A cached node that was forged, checksum and all, makes no proof that is given away."""
     log = filled(4 * BLOCK)
     kept = tmp_path / "x.tree"
-    shelf = Shelf(kept)
-    true = asked(log, shelf)
+    cache = TreeCache(kept)
+    true = asked(log, cache)
     forged = bytes(32)
     last = BLOCK
     checksum = zlib.crc32(struct.pack(">QQQ32s", 0, 0, last, forged))
@@ -350,13 +350,13 @@ def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
             (forged, checksum),
         )
     connection.close()
-    proof = Tree(log, shelf).ask(lambda leaves: leaves.inclusion(BLOCK + 1))
+    proof = Tree(log, cache).ask(lambda leaves: leaves.inclusion(BLOCK + 1))
     assert proof.root == true[1]
     proof.verify()
 
 
 def test_what_is_no_entry_is_damage() -> None:
-    """A stored row of other types than an entry has is an error that says where."""
+    """A stored row whose types are not those of an entry is an error that names its position."""
     log = filled(1)
 
     def rows(**_: object) -> Iterator[Any]:
@@ -364,7 +364,7 @@ def test_what_is_no_entry_is_damage() -> None:
 
     log.stored = rows  # type: ignore[method-assign]  # a fault
     with pytest.raises(Damaged, match="position 1"):
-        asked(log, Shelf(None))
+        asked(log, TreeCache(None))
 
 
 def test_a_ledger_proves_against_checkpoints() -> None:
@@ -395,7 +395,7 @@ def test_a_ledger_proves_against_checkpoints() -> None:
 
 
 def test_what_is_kept_lies_beside_the_ledger(tmp_path: Path) -> None:
-    """Beside a file, a small file with its name; where it is told to, elsewhere."""
+    """The cache lies beside the ledger's file under its name, or where it is told to."""
     with rl.open(tmp_path / "reps.db") as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         assert sorted(path.name for path in tmp_path.glob("*.tree")) == []

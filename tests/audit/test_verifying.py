@@ -1,4 +1,4 @@
-"""Verifying a ledger: what was changed, removed or put in is found, and where."""
+"""Verifying a ledger finds what was changed, removed or inserted, and where."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def members(ledger: rl.Ledger, count: int) -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """A ledger's file, what is kept beside it, and a checkpoint of all but the last entries."""
+    """A ledger's file, its tree's cache, and a checkpoint of all but the last entries."""
     path = tmp_path_factory.mktemp("made") / "reps.db"
     with rl.open(path, clock=fixed_clock) as ledger:
         members(ledger, COUNT)
@@ -48,7 +48,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture
 def path(made: tuple[Path, str], tmp_path: Path) -> Path:
-    """A copy of that ledger, to be spoilt."""
+    """A copy of that ledger, to be tampered with."""
     for name in ("reps.db", "reps.db.tree"):
         shutil.copy(made[0].with_name(name), tmp_path / name)
     return tmp_path / "reps.db"
@@ -67,7 +67,7 @@ def verified(path: Path, kept: str, **options: Any) -> Verification:
 
 
 def tamper(path: Path, *statements: str) -> None:
-    """Drop the guards, do something, and put the guards back, as a careful intruder would."""
+    """Drop the triggers, do something, and put them back, as a careful intruder would."""
     connection = sqlite3.connect(path)
     guards = connection.execute(
         "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
@@ -83,7 +83,7 @@ def tamper(path: Path, *statements: str) -> None:
 
 
 def test_an_untouched_ledger_is_verified(path: Path, kept: str) -> None:
-    """All that was signed is there as it was, and what came later is no matter."""
+    """Everything that was signed is unchanged; later entries make no difference."""
     found = verified(path, kept)
     assert (found.ok, found.codes, found.signed, found.database) == (True, (), True, True)
     assert (found.checkpoint.size, found.entries) == (COUNT, COUNT + 10)
@@ -92,7 +92,7 @@ def test_an_untouched_ledger_is_verified(path: Path, kept: str) -> None:
 
 
 def test_what_was_not_checked_is_said(kept: str) -> None:
-    """Without a key and without a check of the database, nobody is led to believe otherwise."""
+    """Without a key, or without a database check, the result says so."""
     with rl.open(InMemoryDCBRecorder(), clock=fixed_clock) as ledger:
         members(ledger, 3)
         found = ledger.verify(ledger.checkpoint(KEY))
@@ -117,7 +117,7 @@ EDITS: Final = {
 
 @pytest.mark.parametrize("edit", EDITS)
 def test_a_changed_entry_is_found_and_named(edit: str, path: Path, kept: str) -> None:
-    """Whatever of an entry was changed, by somebody who put the guards back, it is found."""
+    """Whatever part of an entry was changed, it is found, though the triggers were put back."""
     tamper(path, EDITS[edit])
     found = verified(path, kept)
     assert found.codes[:2] == ("root_mismatch", "entry_differs")
@@ -128,7 +128,7 @@ def test_a_changed_entry_is_found_and_named(edit: str, path: Path, kept: str) ->
 
 
 def test_a_removed_entry_is_found(path: Path, kept: str) -> None:
-    """An entry that was removed is found, by its neighbour and by the gap."""
+    """A removed entry is found, by the change after it and by the gap."""
     tamper(path, "DELETE FROM tags WHERE position = 300", "DELETE FROM events WHERE position = 300")
     found = verified(path, kept)
     assert found.codes == ("root_mismatch", "entry_differs", "database")
@@ -136,7 +136,7 @@ def test_a_removed_entry_is_found(path: Path, kept: str) -> None:
 
 
 def test_a_removed_tail_is_found(path: Path, kept: str) -> None:
-    """A log that was cut is found to be shorter, whatever was cut with it."""
+    """A truncated log is found to be shorter, whatever else was cut with it."""
     tamper(path, "DELETE FROM tags WHERE position > 590", "DELETE FROM events WHERE position > 590")
     found = verified(path, kept)
     assert found.codes == ("truncated", "entry_differs")
@@ -145,7 +145,7 @@ def test_a_removed_tail_is_found(path: Path, kept: str) -> None:
 
 
 def test_a_hidden_entry_is_found(path: Path, kept: str) -> None:
-    """An entry whose index rows were removed would not be found by its member: that is told."""
+    """Index rows that were removed, so that a member's entry would not be found, are reported."""
     tamper(path, "DELETE FROM tags WHERE position = 300")
     found = verified(path, kept)
     assert found.codes[0] == "database"
@@ -154,7 +154,7 @@ def test_a_hidden_entry_is_found(path: Path, kept: str) -> None:
 
 
 def test_a_tampered_entry_after_the_checkpoint_is_beyond_it(path: Path, kept: str) -> None:
-    """What was recorded after the checkpoint it cannot speak of."""
+    """Changes to entries after the checkpoint are not noticed: it says nothing about them."""
     tamper(path, EDITS["data"].replace("300", "605"))
     assert verified(path, kept).ok
 
@@ -163,7 +163,7 @@ def test_a_tampered_entry_after_the_checkpoint_is_beyond_it(path: Path, kept: st
 def test_without_what_is_kept_it_is_found_all_the_same(
     spoilt: str, path: Path, kept: str, tmp_path: Path
 ) -> None:
-    """What is kept beside the log only helps to say where; nothing rests on it."""
+    """The cache only helps to say where; the result does not depend on it."""
     state = None
     if spoilt == "gone":
         path.with_name("reps.db.tree").unlink()
@@ -194,7 +194,7 @@ def test_whose_checkpoint_it_is(path: Path) -> None:
 
 
 def test_an_empty_ledger_has_a_checkpoint() -> None:
-    """Nothing can be signed and verified too, and is still true when there is more."""
+    """An empty log can be signed and verified, and stays verified when it grows."""
     with rl.open(clock=fixed_clock) as ledger:
         kept = ledger.checkpoint(KEY)
         assert (kept.size, ledger.verify(kept, KEY.verifying).ok) == (0, True)
@@ -223,7 +223,7 @@ def test_flipped_bits_are_found(seed: int) -> None:
 
 
 def test_appends_go_on_meanwhile(path: Path, kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a log is verified others append and sign; that is neither missed nor damage."""
+    """Others may append and sign while a log is verified: no false alarm, nothing missed."""
     from reps_ledger.log import EventLog
 
     stored = EventLog.stored
@@ -245,7 +245,7 @@ def test_appends_go_on_meanwhile(path: Path, kept: str, monkeypatch: pytest.Monk
 
 
 def test_damage_that_sqlite_cannot_even_tell(path: Path) -> None:
-    """Where SQLite's message quotes bytes that are no text, the file is said to be damaged."""
+    """A file is reported as damaged also where SQLite's message quotes bytes that are no text."""
     content = path.read_bytes()
     assert content.count(b"CREATE TABLE tags") == 1
     path.write_bytes(content.replace(b"CREATE TABLE tags", b"CREATE TABLE \xd5ags"))

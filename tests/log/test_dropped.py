@@ -93,7 +93,7 @@ def a_ledger_in_memory(_: Path) -> list[Any]:
     ledger.record(JOINED, by="council")
     ledger.checkpoint(KEY)
     (tree,) = ledger._core._trees._made.values()
-    kept = tree.shelf._memory
+    kept = tree.cache._memory
     assert kept is not None
     return [ledger, *connections_of(ledger._core.log.recorder), kept]
 

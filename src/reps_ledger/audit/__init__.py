@@ -1,4 +1,4 @@
-"""Audit: nobody rewrites history unseen. Checkpoints, proofs, verification, bundles."""
+"""Audit: nobody rewrites history unseen. Checkpoints, proofs, verification, and bundles."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reps_ledger.audit.merkle import (
     verify_inclusion,
 )
 from reps_ledger.audit.tree import Tree, make_bundle
-from reps_ledger.audit.tree_cache import Shelf
+from reps_ledger.audit.tree_cache import TreeCache
 from reps_ledger.audit.verifier import BundledEntry, VerifiedBundle, verify_between, verify_bundle
 from reps_ledger.audit.verify_log import CODES, AuditFinding, Verification, verify_log
 
@@ -29,10 +29,10 @@ __all__ = [
     "BundledEntry",
     "Consistency",
     "Inclusion",
-    "Shelf",
     "SignedCheckpoint",
     "SigningKey",
     "Tree",
+    "TreeCache",
     "Verification",
     "VerifiedBundle",
     "VerifyingKey",

@@ -1,8 +1,7 @@
-"""Checkpoints: the size and the root of a ledger's tree, signed (c2sp.org/tlog-checkpoint).
+"""Checkpoints: a ledger's size and the root of its tree, signed (c2sp.org/tlog-checkpoint).
 
-Signed notes and their keys, as C2SP says (c2sp.org/signed-note): text signed with Ed25519.
-
-Needs the extra ``audit`` for what signs and verifies.
+A checkpoint is a signed note (c2sp.org/signed-note): a text, an empty line, and Ed25519
+signatures, each on a line. Signing and verifying need the extra ``audit``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import binascii
 import re
 from base64 import b64decode, b64encode
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
 
@@ -20,6 +19,9 @@ from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import ModuleType
+
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 __all__ = [
     "MAX_NOTE",
@@ -56,7 +58,11 @@ _ID_BYTES: Final = 4
 
 
 def canonical_base64(text: str, what: str) -> bytes:
-    """Decode base64 of RFC 4648, section 4, written as it must be.
+    """Decode base64 (RFC 4648, section 4), which must be written in the one canonical way.
+
+    Args:
+        text: what to decode.
+        what: what it is, for error messages.
 
     Raises:
         InvalidNote: it is anything else, such as base64 with bits left over.
@@ -70,7 +76,7 @@ def canonical_base64(text: str, what: str) -> bytes:
     return found
 
 
-def _ed25519() -> Any:
+def _ed25519() -> ModuleType:
     try:
         from cryptography.hazmat.primitives.asymmetric import ed25519  # noqa: PLC0415 — an extra
     except ImportError as error:
@@ -88,7 +94,7 @@ def _key_id(name: str, public: bytes) -> bytes:
 
 
 def _parsed(text: str, what: str) -> tuple[str, str, bytes]:
-    """Split a key into its name, its id and its 32 bytes."""
+    """Split a written key into its name, its id in hexadecimal, and its 32 bytes."""
     name, _, rest = text.partition("+")
     named, _, encoded = rest.partition("+")
     if len(text) > MAX_KEY or not _is_name(name) or not _ID.match(named):
@@ -101,10 +107,10 @@ def _parsed(text: str, what: str) -> tuple[str, str, bytes]:
 
 @frozen
 class VerifyingKey:
-    """A public key: whoever has it can verify.
+    """A public key, with which signatures are verified.
 
     Attributes:
-        name: of whom; the origin of the checkpoints that it signs.
+        name: the name of the key, which is also the origin of the checkpoints that it signs.
         public: the 32 bytes of the Ed25519 key.
     """
 
@@ -116,7 +122,7 @@ class VerifyingKey:
         """Read a key written ``name+id+base64``.
 
         Raises:
-            InvalidNote: it is not one.
+            InvalidNote: it is not written so.
         """
         name, named, public = _parsed(text.strip(), "a verifying key")
         key = cls(name, public)
@@ -126,11 +132,11 @@ class VerifyingKey:
 
     @property
     def id(self) -> bytes:
-        """The four bytes that name the key in a signature."""
+        """The four bytes by which a signature names the key."""
         return _key_id(self.name, self.public)
 
     def verifies(self, text: str, signature: bytes) -> bool:
-        """Whether this key made a signature of a text.
+        """Whether a signature of a text was made with this key's private key.
 
         Raises:
             MissingExtra: the extra ``audit`` is not installed.
@@ -152,10 +158,10 @@ class VerifyingKey:
 
 @frozen
 class SigningKey:
-    """A private key: whoever has it can sign. It is never printed but by `text`.
+    """A private key, with which checkpoints are signed. Only `text` shows it.
 
     Attributes:
-        name: of whom.
+        name: the name of the key.
         seed: the 32 bytes of the Ed25519 key.
     """
 
@@ -167,7 +173,7 @@ class SigningKey:
         """Read a key written ``PRIVATE+KEY+name+id+base64``.
 
         Raises:
-            InvalidNote: it is not one.
+            InvalidNote: it is not written so.
         """
         text = text.strip()
         if not text.startswith(_PRIVATE):
@@ -179,8 +185,9 @@ class SigningKey:
         return key
 
     @property
-    def _private(self) -> Any:
-        return _ed25519().Ed25519PrivateKey.from_private_bytes(self.seed)
+    def _private(self) -> Ed25519PrivateKey:
+        key: Ed25519PrivateKey = _ed25519().Ed25519PrivateKey.from_private_bytes(self.seed)
+        return key
 
     @property
     def verifying(self) -> VerifyingKey:
@@ -189,22 +196,21 @@ class SigningKey:
 
     @property
     def text(self) -> str:
-        """The key as it is kept in a file that nobody else may read."""
+        """The key as text, to be kept in a file that nobody else may read."""
         data = b64encode(_ED25519 + self.seed).decode()
         return f"{_PRIVATE}{self.name}+{self.verifying.id.hex()}+{data}"
 
     def signature(self, text: str) -> bytes:
         """Sign a text."""
-        found: bytes = self._private.sign(text.encode())
-        return found
+        return self._private.sign(text.encode())
 
 
 def make_key(name: str) -> SigningKey:
     """Make a new key.
 
     Args:
-        name: of whom: without spaces and ``+``; best a URL without its scheme, such as
-            ``example.org/reps``.
+        name: the name of the key, without spaces and ``+``; best a URL without its scheme, such
+            as ``example.org/reps``.
 
     Raises:
         InvalidNote: a key may not have that name.
@@ -223,7 +229,7 @@ class Signature:
     Attributes:
         name: of the key.
         key_id: its four bytes.
-        signature: what it made of the text.
+        signature: the Ed25519 signature of the text.
     """
 
     name: str
@@ -233,11 +239,11 @@ class Signature:
 
 @frozen
 class Note:
-    """A note as it was read; nothing of it is to be believed before `verify`.
+    """A note as it was read. Nothing in it can be trusted before `verify`.
 
     Attributes:
         text: what was signed; it ends in a newline.
-        signatures: by whom, as the note says.
+        signatures: those that the note has.
     """
 
     text: str
@@ -258,7 +264,7 @@ class Note:
 
 
 def sign(text: str, keys: Iterable[SigningKey]) -> str:
-    """Return a note: a text that ends in a newline, signed."""
+    """Return a note: a text that ends in a newline, and its signatures by some keys."""
     lines = []
     for key in keys:
         data = b64encode(key.verifying.id + key.signature(text)).decode()
@@ -270,7 +276,7 @@ def read_note(note: str) -> Note:
     """Read a note.
 
     Raises:
-        InvalidNote: it is not one.
+        InvalidNote: it is not written as a note is.
     """
     if len(note) > MAX_NOTE:
         raise InvalidNote(f"a note has at most {MAX_NOTE:,} characters")
@@ -311,9 +317,9 @@ class SignedCheckpoint:
     """A checkpoint as it was read or made. ``str()`` gives the note, to be kept elsewhere.
 
     Attributes:
-        origin: whose log: the name of the key that signs for it.
+        origin: the name of the log, which is that of the key that signs for it.
         size: how many entries the tree has.
-        root: its root.
+        root: the root of the tree.
         note: the whole note, with its signatures.
     """
 
@@ -324,11 +330,11 @@ class SignedCheckpoint:
     _read: Note = field(repr=False, eq=False)
 
     def verify(self, key: VerifyingKey | str) -> None:
-        """Check that it is signed by a key, for that key's own log.
+        """Check that a key signed it, and that its origin is that key's name.
 
         Raises:
-            InvalidSignature: it is not.
-            InvalidNote: the key is none.
+            InvalidSignature: the key did not, or the origin is another.
+            InvalidNote: the key is not written as a key is.
         """
         key = VerifyingKey.parse(key) if isinstance(key, str) else key
         self._read.verify(key)
@@ -346,10 +352,10 @@ def sign_checkpoint(size: int, root: bytes, key: SigningKey) -> SignedCheckpoint
 
 
 def read_checkpoint(note: str | SignedCheckpoint) -> SignedCheckpoint:
-    """Read a checkpoint. Nothing of it is to be believed before it is verified.
+    """Read a checkpoint. Nothing in it can be trusted before it is verified.
 
     Raises:
-        InvalidNote: it is not one.
+        InvalidNote: it is not written as a checkpoint is.
     """
     if isinstance(note, SignedCheckpoint):
         return note

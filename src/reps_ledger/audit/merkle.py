@@ -1,15 +1,12 @@
-"""The Merkle tree of RFC 9162, section 2.1: roots, inclusion proofs, consistency proofs.
+"""The Merkle tree of RFC 9162, section 2.1: leaves of entries, roots, and proofs.
 
-Everything here is a pure function of hashes. A tree is asked through a *lookup*: the hash of the
-complete subtree at a level (0 for leaves) and a number (from 0, from the left).
+Everything here is a pure function of hashes. A tree is given as a *lookup*: a function that
+returns the hash of the complete subtree at a level (0 for leaves) with a number (from 0, from the
+left).
 
-Leaves: what of an entry is hashed.
-
-A leaf is, under a domain tag, the entry's position, stored name, stored bytes and stored tags,
-each with its length before it, so that no two different entries have the same leaf. The tags
-are hashed too, as by them an entry is found: with other tags it would be hidden.
-
-Proofs as values: that an entry is in a tree, and that a tree begins with an older one.
+The leaf of an entry is a domain tag, and then the entry's position, stored name, stored bytes and
+stored tags, each with its length before it, so that no two different entries have the same leaf.
+Tags are part of it because entries are found by them: with other tags an entry would be hidden.
 """
 
 from __future__ import annotations
@@ -42,7 +39,7 @@ __all__ = [
     "inclusion_path",
     "leaf_hash",
     "node_hash",
-    "reduced",
+    "parents_of",
     "subtree",
     "verify_consistency",
     "verify_inclusion",
@@ -52,13 +49,13 @@ HASH_BYTES: Final = 32
 """Bytes of a SHA-256 hash."""
 
 MAX_PATH: Final = 64
-"""Hashes that any inclusion proof has at most: sizes are below 2 to the power of 64."""
+"""Hashes that an inclusion proof has at most: sizes are below 2 to the power of 64."""
 
 EMPTY: Final = sha256().digest()
 """The root of the tree of no leaves."""
 
 Lookup = Callable[[int, int], bytes]
-"""From a level and a number to the hash of that complete subtree."""
+"""From a level and a number to the hash of the complete subtree there."""
 
 
 def leaf_hash(data: bytes) -> bytes:
@@ -71,8 +68,8 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(b"\1" + left + right).digest()
 
 
-def reduced(hashes: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes one level above complete subtrees: their number must be even."""
+def parents_of(hashes: Sequence[bytes]) -> list[bytes]:
+    """Return the hashes of the nodes above an even number of complete subtrees."""
     one, sha = b"\1", sha256
     return [
         sha(one + left + right).digest()
@@ -86,7 +83,14 @@ def _split(size: int) -> int:
 
 
 def subtree(lookup: Lookup, low: int, high: int) -> bytes:
-    """Return ``MTH(D[low:high])``; ``low`` is where the RFC's recursion would have cut."""
+    """Return the root of a range of leaves, ``MTH(D[low:high])`` in the RFC.
+
+    Args:
+        lookup: of the whole tree.
+        low: the first leaf; a multiple of the largest power of two up to the range's length, as
+            wherever the RFC's recursion cuts.
+        high: the leaf after the last.
+    """
     size = high - low
     if size == 0:
         return EMPTY
@@ -113,9 +117,9 @@ def inclusion_path(lookup: Lookup, index: int, size: int) -> tuple[bytes, ...]:
 
 
 def consistency_path(lookup: Lookup, old: int, new: int) -> tuple[bytes, ...]:
-    """Return ``PROOF(old, D[new])``: that the first leaves of a tree are an older one (2.1.4.1).
+    """Return ``PROOF(old, D[new])``: that a tree begins with all leaves of an older one (2.1.4.1).
 
-    Of an empty tree, or of the tree itself, it is empty.
+    It is empty where the older tree is empty, or the same.
     """
     if old in {0, new}:
         return ()
@@ -137,10 +141,10 @@ def consistency_path(lookup: Lookup, old: int, new: int) -> tuple[bytes, ...]:
 def verify_inclusion(
     index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes
 ) -> None:
-    """Check that a leaf is at an index of the tree of a size and a root (2.1.3.2).
+    """Check that the tree of a size and a root has a leaf at an index (2.1.3.2).
 
     Raises:
-        InvalidProof: it is not, or the proof does not show it.
+        InvalidProof: the proof does not show it.
     """
     _must_be_hashes(leaf, root, *path)
     if not 0 <= index < size:
@@ -158,7 +162,7 @@ def verify_consistency(
     """Check that a tree begins with all leaves of an older one (2.1.4.2).
 
     Raises:
-        InvalidProof: it does not, or the proof does not show it.
+        InvalidProof: the proof does not show it.
     """
     if not 0 <= old <= new:
         raise InvalidProof(f"a tree of {new:,} leaves has no older one of {old:,}")
@@ -196,12 +200,15 @@ def _must_need_no_proof(
 
 
 def _climb(fn: int, sn: int, path: Sequence[bytes]) -> Iterator[tuple[bytes, bool]]:
-    """Yield the siblings on the way up, each with whether it is on the left.
+    """Yield the siblings on the way up to the root, each with whether it is on the left.
 
     Args:
-        fn: the number of the node to begin with, at its level.
-        sn: the number of the last node at that level.
+        fn: the number of the node to begin with, at its level (``fn`` in the RFC).
+        sn: the number of the last node at that level (``sn`` in the RFC).
         path: the siblings.
+
+    Raises:
+        InvalidProof: there are too many siblings, or too few.
     """
     for sibling in path:
         if sn == 0:
@@ -222,10 +229,13 @@ def _must_be_hashes(*hashes: bytes) -> None:
 
 
 class Frontier:
-    """The right edge of a growing tree: one hash for each complete subtree, largest first.
+    """The right edge of a growing tree: the roots of its largest complete subtrees, from the left.
 
-    Leaves, or complete subtrees of one size, are pushed one by one; it takes the space of the
-    logarithm of their number.
+    Leaves, or the roots of complete subtrees of one size, are pushed one by one. The memory that
+    it takes is the logarithm of their number.
+
+    Attributes:
+        count: how many were pushed.
     """
 
     def __init__(self) -> None:
@@ -242,10 +252,10 @@ class Frontier:
         self.count += 1
 
     def root(self, rest: Sequence[bytes] = ()) -> bytes:
-        """Return the root.
+        """Return the root of what was pushed, and of some leaves to the right of it.
 
         Args:
-            rest: leaves to the right of what was pushed, fewer than one pushed subtree has.
+            rest: these leaves; fewer than each pushed subtree has.
         """
         tail = Frontier()
         for each in rest:
@@ -260,7 +270,7 @@ class Frontier:
 
 
 DOMAIN: Final = b"reps-ledger entry v1\n"
-"""With what every leaf begins: nothing else that is hashed anywhere can be taken for one."""
+"""What every leaf begins with, so that nothing else that is hashed can be taken for a leaf."""
 
 _LEAF: Final = b"\0" + DOMAIN + (8).to_bytes(4, "big")
 
@@ -275,7 +285,7 @@ def entry_leaf(position: int, name: str, data: bytes, tags: str) -> bytes:
     """Return the leaf of an entry.
 
     Args:
-        position: where it is in its log.
+        position: its position in its log.
         name: its stored name.
         data: its stored bytes.
         tags: its tags, as a JSON array without spaces.
@@ -290,7 +300,7 @@ def entry_hash(position: int, name: str, data: bytes, tags: str) -> bytes:
 
 
 def entry_hashes(rows: Iterable[tuple[int, str, bytes, str]]) -> list[bytes]:
-    """Return the hashes of many entries' leaves: in one loop, as a whole log goes through it."""
+    """Return the hashes of many entries' leaves, in one tight loop: whole logs go through it."""
     found = []
     for position, name, data, tags in rows:
         encoded = tags.encode()
@@ -309,7 +319,7 @@ def entry_hashes(rows: Iterable[tuple[int, str, bytes, str]]) -> list[bytes]:
 
 @frozen(kw_only=True)
 class Inclusion:
-    """A proof that an entry is in the tree of a size and a root.
+    """A proof that the tree of a size and a root has an entry.
 
     Attributes:
         position: the entry's position in its log.
@@ -338,14 +348,14 @@ class Inclusion:
 
 @frozen(kw_only=True)
 class Consistency:
-    """A proof that a tree begins with all that an older one had.
+    """A proof that a tree begins with all leaves of an older one.
 
     Attributes:
         old: the size of the older tree.
         new: the size of the newer one.
         old_root: the root of the older tree.
         new_root: the root of the newer one.
-        path: the hashes that lead to both.
+        path: the hashes that lead to both roots.
     """
 
     old: int

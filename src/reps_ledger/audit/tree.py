@@ -1,13 +1,9 @@
-"""The tree of a ledger: brought up to date with its log when it is asked, and never before.
+"""The Merkle tree of a ledger's log, and the audit bundles that are made from it.
 
-Nothing happens while entries are appended. When asked, the entries that are new since the last
-time are read and hashed; what is kept of the others is on a `Shelf`. The leaves are the
-entries in order of position: where positions have gaps, as on PostgreSQL, a leaf's index is how
-many entries have a smaller position.
-
-Blocks: the entries of a log as they are hashed, a few hundred at a time.
-
-Making audit bundles: entries with their proofs and a checkpoint, for whoever wants to verify.
+Nothing happens while entries are appended. The tree is brought up to date when it is asked:
+entries that are new since then are read and hashed in blocks, the hashes of the others come from
+a `TreeCache`. Leaves are the entries in order of position. Positions may have gaps, as on
+PostgreSQL: a leaf's index is how many entries have a smaller position.
 """
 
 from __future__ import annotations
@@ -23,22 +19,22 @@ from reps_ledger.audit.merkle import (
     consistency_path,
     entry_hashes,
     inclusion_path,
-    reduced,
+    parents_of,
     subtree,
 )
-from reps_ledger.audit.tree_cache import BLOCK, PRINT_BYTES, Shelf, Unusable
-from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, written
+from reps_ledger.audit.tree_cache import BLOCK, FINGERPRINT_BYTES, TreeCache, Unusable
+from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, bundle_bytes
 from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from reps_ledger.audit.checkpoints import SignedCheckpoint
-    from reps_ledger.audit.tree_cache import Worktable
+    from reps_ledger.audit.tree_cache import CacheTransaction
     from reps_ledger.log import EventLog
     from reps_ledger.log.storage import Stored
 
-__all__ = ["LEVEL", "Block", "Leaves", "Tree", "blocks_of", "make_bundle"]
+__all__ = ["LEVEL", "Block", "Tree", "TreeSnapshot", "blocks_of", "make_bundle"]
 
 LEVEL: Final = BLOCK.bit_length() - 1
 """The level of the root of a full block."""
@@ -47,11 +43,11 @@ _NO_ENTRY: Final = (AttributeError, OverflowError, TypeError, ValueError)
 
 
 class Block:
-    """Entries that are neighbours in the tree: at most `BLOCK` of them.
+    """At most `BLOCK` entries that follow one another in the tree.
 
     Attributes:
-        positions: of each.
-        hashes: of the leaf of each.
+        positions: of the entries.
+        hashes: of their leaves.
     """
 
     def __init__(self, positions: list[int], hashes: list[bytes]) -> None:
@@ -61,34 +57,37 @@ class Block:
 
     @property
     def full(self) -> bool:
-        """Whether it is a whole block."""
+        """Whether the block has all its entries."""
         return len(self.hashes) == BLOCK
 
     @property
     def root(self) -> bytes:
-        """The root of a whole block."""
+        """The root of a full block."""
         return self.node(LEVEL, 0)
 
-    def differs(self, kept: bytes, before: int) -> int | None:
-        """Return the first position that is not what was kept of it; None where there is none.
+    def first_change(self, cached: bytes, before: int) -> int | None:
+        """Return the first position whose entry is not as it was; None where all are.
+
+        Entries may have been added since. Where some were removed from the end, it is the
+        position after the last one that is left.
 
         Args:
-            kept: the prints of the entries that there were, in order.
+            cached: the fingerprints of the entries that the block had, joined.
             before: the last position before the block.
         """
-        prints = [found[:PRINT_BYTES] for found in self.hashes]
-        if b"".join(prints).startswith(kept):
+        now = [found[:FINGERPRINT_BYTES] for found in self.hashes]
+        if b"".join(now).startswith(cached):
             return None
-        for index, found in enumerate(prints):
-            if kept[index * PRINT_BYTES :][:PRINT_BYTES] != found:
+        for index, found in enumerate(now):
+            if cached[index * FINGERPRINT_BYTES :][:FINGERPRINT_BYTES] != found:
                 return self.positions[index]
         return (self.positions[-1] if self.positions else before) + 1
 
     def node(self, level: int, number: int) -> bytes:
-        """Return a complete subtree in it."""
+        """Return the hash of a complete subtree in the block, level 0 being leaves."""
         while len(self._levels) <= level:
             below = self._levels[-1]
-            self._levels.append(reduced(below[: len(below) & ~1]))
+            self._levels.append(parents_of(below[: len(below) & ~1]))
         return self._levels[level][number]
 
 
@@ -97,18 +96,18 @@ def blocks_of(
     *,
     after: int = 0,
     limit: int | None = None,
-    seen: Callable[[list[Stored]], None] | None = None,
+    on_block: Callable[[list[Stored]], None] | None = None,
 ) -> Iterator[Block]:
-    """Yield a log's entries in blocks; only the last may be short. It may be empty.
+    """Yield a log's entries in blocks; the last one is short, or even empty.
 
     Args:
         log: which.
-        after: only what has a greater position.
-        limit: at most so many.
-        seen: is shown each block's entries as they are stored.
+        after: only entries with a greater position.
+        limit: at most so many entries.
+        on_block: called with the entries of each block as they are stored.
 
     Raises:
-        Damaged: an entry is not of the types that a log has.
+        Damaged: what is stored at a position is not an entry.
     """
     rows = log.stored(after=after, limit=limit)
     while True:
@@ -116,16 +115,17 @@ def blocks_of(
         try:
             hashes = entry_hashes(block)
         except _NO_ENTRY as error:
-            raise Damaged(f"position {_odd(block)}: what is stored is no entry: {error}") from error
-        if seen is not None:
-            seen(block)
+            position = _first_unhashable(block)
+            raise Damaged(f"position {position}: what is stored is no entry: {error}") from error
+        if on_block is not None:
+            on_block(block)
         yield Block([row[0] for row in block], hashes)
         if len(block) < BLOCK:
             return
 
 
-def _odd(rows: list[Stored]) -> int:
-    """Return the first position of what cannot be hashed."""
+def _first_unhashable(rows: list[Stored]) -> int:
+    """Return the position of the first row that cannot be hashed."""
     for row in rows:
         try:
             entry_hashes([row])
@@ -140,25 +140,33 @@ P = TypeVar("P", bound="Inclusion | Consistency")
 _ATTEMPTS: Final = 3
 
 
-class Leaves:
-    """The tree as of one moment.
+class TreeSnapshot:
+    """The tree as of one moment. It is valid until the question to `Tree.ask` is answered.
+
+    Args:
+        log: whose entries the leaves are.
+        cache: with all full blocks.
+        edge: the entries past the last full block.
 
     Attributes:
-        log: of which log.
+        log: whose entries the leaves are.
         size: how many leaves there are.
-        last: the position of the last one, or 0.
+        last: the position of the last one; 0 where there is none.
     """
 
-    def __init__(self, log: EventLog, table: Worktable, edge: Block) -> None:
+    def __init__(self, log: EventLog, cache: CacheTransaction, edge: Block) -> None:
         self.log = log
-        self._table = table
-        self._edge = edge
-        self._looked: dict[int, Block] = {table.blocks: edge}
-        self.size = table.blocks * BLOCK + len(edge.hashes)
-        self.last = edge.positions[-1] if edge.positions else self._last_before(table.blocks)
+        self._cache = cache
+        self._blocks: dict[int, Block] = {cache.blocks: edge}
+        self.size = cache.blocks * BLOCK + len(edge.hashes)
+        self.last = edge.positions[-1] if edge.positions else _last_before(cache, cache.blocks)
 
     def root(self, size: int | None = None) -> bytes:
-        """Return the root of the tree of the first so many entries; None for all."""
+        """Return the root of the tree of the first so many entries; None for all.
+
+        Raises:
+            InvalidInput: the log has fewer.
+        """
         return subtree(self._lookup, 0, self._size(size))
 
     def index_of(self, position: int) -> int:
@@ -167,10 +175,10 @@ class Leaves:
         Raises:
             NotFound: no entry has that position.
         """
-        low, high = 0, self._table.blocks
+        low, high = 0, self._cache.blocks
         while low < high:
             middle = (low + high) // 2
-            if self._table.node(0, middle).last < position:
+            if self._cache.node(0, middle).last < position:
                 low = middle + 1
             else:
                 high = middle
@@ -181,9 +189,10 @@ class Leaves:
         return low * BLOCK + index
 
     def inclusion(self, position: int, size: int | None = None) -> Inclusion:
-        """Prove that an entry is in the tree of the first so many entries.
+        """Prove that an entry is in the tree of the first so many entries; None for all.
 
         Raises:
+            InvalidInput: the log has fewer.
             NotFound: no entry has that position, or it is not among them.
         """
         size, index = self._size(size), self.index_of(position)
@@ -202,7 +211,11 @@ class Leaves:
         return _checked(proof)
 
     def consistency(self, old: int, new: int | None = None) -> Consistency:
-        """Prove that the tree of a size begins with that of a smaller one."""
+        """Prove that the tree of a size begins with all leaves of the tree of a smaller size.
+
+        Raises:
+            InvalidInput: the log has fewer entries, or the older tree is the larger one.
+        """
         new = self._size(new)
         old = self._size(old)
         if old > new:
@@ -224,42 +237,43 @@ class Leaves:
 
     def _lookup(self, level: int, number: int) -> bytes:
         if level >= LEVEL:
-            return self._table.node(level - LEVEL, number).hash
+            return self._cache.node(level - LEVEL, number).hash
         inside = LEVEL - level
         return self._block(number >> inside).node(level, number & ((1 << inside) - 1))
 
     def _block(self, number: int) -> Block:
-        """Return a block as the log has it now, which must be as it was."""
-        found = self._looked.get(number)
+        """Return a block as the log has it now, which must be as it was.
+
+        Only the edge and the block that was asked for last are held.
+        """
+        found = self._blocks.get(number)
         if found is None:
-            found = _same(self.log, self._table, number)
-            while len(self._looked) > 1:
-                self._looked.pop(next(key for key in self._looked if key != self._table.blocks))
-            self._looked[number] = found
+            found = _unchanged_block(self.log, self._cache, number)
+            while len(self._blocks) > 1:
+                self._blocks.pop(next(key for key in self._blocks if key != self._cache.blocks))
+            self._blocks[number] = found
         return found
 
-    def _last_before(self, number: int) -> int:
-        return _last_before(self._table, number)
+
+def _last_before(cache: CacheTransaction, number: int) -> int:
+    """Return the position of the last entry before a block; 0 where there is none."""
+    return cache.node(0, number - 1).last if number else 0
 
 
-def _last_before(table: Worktable, number: int) -> int:
-    return table.node(0, number - 1).last if number else 0
-
-
-def _same(log: EventLog, table: Worktable, number: int) -> Block:
+def _unchanged_block(log: EventLog, cache: CacheTransaction, number: int) -> Block:
     """Return a full block as the log has it now.
 
     Raises:
-        _Changed: it is not what it was when it was put on the shelf.
+        _LogChanged: it is not what it was when it was cached.
     """
-    block = next(blocks_of(log, after=_last_before(table, number), limit=BLOCK))
-    if not block.full or block.root != table.node(0, number).hash:
-        raise _Changed(_last_before(table, number) + 1, table.node(0, number).last)
+    block = next(blocks_of(log, after=_last_before(cache, number), limit=BLOCK))
+    if not block.full or block.root != cache.node(0, number).hash:
+        raise _LogChanged(_last_before(cache, number) + 1, cache.node(0, number).last)
     return block
 
 
-class _Changed(Exception):
-    """What is kept is whole, and the log says something else between two positions."""
+class _LogChanged(Exception):
+    """The cache is sound, and the log is not what it was between two positions."""
 
     def __init__(self, first: int, last: int) -> None:
         self.first = first
@@ -267,10 +281,10 @@ class _Changed(Exception):
         super().__init__(first, last)
 
 
-def _inconsistent(changed: _Changed, shelf: Shelf) -> Inconsistent:
+def _inconsistent(changed: _LogChanged, cache: TreeCache) -> Inconsistent:
     first, last = changed.first, changed.last
     where = f"at position {first}" if first == last else f"between position {first} and {last}"
-    again = "open it anew" if shelf.path is None else f"remove {shelf.path}"
+    again = "open it anew" if cache.path is None else f"remove {cache.path}"
     return Inconsistent(
         f"the log is not what it was: {where}, something was changed or removed since its tree "
         "was last made. Verify a checkpoint that you kept. If you meant it (you restored a copy, "
@@ -279,7 +293,7 @@ def _inconsistent(changed: _Changed, shelf: Shelf) -> Inconsistent:
 
 
 def _checked(proof: P) -> P:
-    """Check a proof before it is given away."""
+    """Return a proof once it is checked: the nodes in the cache might have been forged."""
     try:
         proof.verify()
     except InvalidProof as error:
@@ -288,23 +302,26 @@ def _checked(proof: P) -> P:
 
 
 class Tree:
-    """The tree of a log.
+    """The Merkle tree of a log.
 
     Args:
-        log: whose.
-        shelf: where its inner hashes are kept.
+        log: whose entries are its leaves.
+        cache: where its inner hashes are kept.
     """
 
-    def __init__(self, log: EventLog, shelf: Shelf) -> None:
+    def __init__(self, log: EventLog, cache: TreeCache) -> None:
         self._log = log
-        self.shelf = shelf
+        self.cache = cache
 
-    def ask(self, question: Callable[[Leaves], T]) -> T:
-        """Bring the tree up to date, and ask it.
+    def ask(self, question: Callable[[TreeSnapshot], T]) -> T:
+        """Bring the tree up to date with its log, and return the answer to a question.
 
-        What is kept and damaged is made again of the log. What is whole, and says otherwise than
-        the log, is left: no tree is made, and so no checkpoint signed, that contradicts an
+        A damaged cache is made again from the log. A sound cache that contradicts the log is
+        left as it is, and nothing is answered: no checkpoint is signed that contradicts an
         earlier one (c2sp.org/tlog-checkpoint forbids it).
+
+        Args:
+            question: a function of the tree as it is now. It may be called more than once.
 
         Raises:
             Inconsistent: the log is not what it was.
@@ -312,46 +329,51 @@ class Tree:
         """
         for _ in range(_ATTEMPTS):
             try:
-                with self._current() as leaves:
-                    return question(leaves)
+                with self._current() as snapshot:
+                    return question(snapshot)
             except Unusable:
-                self.shelf.forget()
-            except _Changed as changed:
-                raise _inconsistent(changed, self.shelf) from changed
+                self.cache.discard()
+            except _LogChanged as changed:
+                raise _inconsistent(changed, self.cache) from changed
         raise Damaged("the tree cannot be made: what is kept of it is damaged each time")
 
     @contextmanager
-    def _current(self) -> Iterator[Leaves]:
-        with self.shelf.opened() as table:
-            if table.blocks:
-                _same(self._log, table, table.blocks - 1)
-            after = _last_before(table, table.blocks)
-            kept = table.prints(table.blocks)
+    def _current(self) -> Iterator[TreeSnapshot]:
+        with self.cache.transaction() as cache:
+            # Of what is cached, the last full block and what came after it are read again: a log
+            # that was set back, or replaced, differs there.
+            if cache.blocks:
+                _unchanged_block(self._log, cache, cache.blocks - 1)
+            after = _last_before(cache, cache.blocks)
+            cached = cache.fingerprints(cache.blocks)
             edge = Block([], [])
             for block in blocks_of(self._log, after=after):
-                if kept is not None and (changed := block.differs(kept, after)) is not None:
-                    raise _Changed(changed, changed)
-                kept = None
+                if (
+                    cached is not None
+                    and (changed := block.first_change(cached, after)) is not None
+                ):
+                    raise _LogChanged(changed, changed)
+                cached = None
                 if block.full:
-                    table.add(block.hashes, block.root, block.positions[-1])
+                    cache.add_block(block.hashes, block.root, block.positions[-1])
                 else:
                     edge = block
-                    table.keep(block.hashes)
-            yield Leaves(self._log, table, edge)
+                    cache.set_fingerprints(block.hashes)
+            yield TreeSnapshot(self._log, cache, edge)
 
 
 def make_bundle(
-    leaves: Leaves,
+    tree: TreeSnapshot,
     about: tuple[str, str],
     checkpoint: SignedCheckpoint,
     positions: Iterable[int],
 ) -> bytes:
-    """Return the bytes of a bundle.
+    """Make an audit bundle: entries, their proofs and a checkpoint, as the bytes of a JSON file.
 
     Args:
-        leaves: the tree of the log in which the entries are.
-        about: whom or what it is about: ``("member", "ana")``.
-        checkpoint: of which tree; what was recorded after it is left out.
+        tree: of the log that has the entries.
+        about: whom or what the bundle is about: ``("member", "ana")``.
+        checkpoint: what the proofs lead to; entries recorded after it are left out.
         positions: of the entries.
 
     Raises:
@@ -359,16 +381,16 @@ def make_bundle(
         NotFound: the checkpoint is older than every entry.
         TooLarge: there are too many entries.
     """
-    if leaves.root(checkpoint.size) != checkpoint.root:
+    if tree.root(checkpoint.size) != checkpoint.root:
         raise InvalidProof("this log is not the one that the checkpoint signed; verify it")
     entries: list[BundledEntry] = []
     for position in sorted(set(positions)):
-        if leaves.index_of(position) >= checkpoint.size:
+        if tree.index_of(position) >= checkpoint.size:
             break
         if len(entries) == MAX_ENTRIES:
             raise TooLarge(f"a bundle has at most {MAX_ENTRIES:,} entries")
-        proof = leaves.inclusion(position, checkpoint.size)
-        (_, name, data, tags), *_ = leaves.log.stored(after=position - 1, limit=1)
+        proof = tree.inclusion(position, checkpoint.size)
+        (_, name, data, tags), *_ = tree.log.stored(after=position - 1, limit=1)
         entries.append(
             BundledEntry(
                 index=proof.index,
@@ -383,4 +405,4 @@ def make_bundle(
         raise NotFound(
             f"nothing about the {about[0]} {about[1]} was recorded by the time of the checkpoint"
         )
-    return written(about, checkpoint, entries)
+    return bundle_bytes(about, checkpoint, entries)

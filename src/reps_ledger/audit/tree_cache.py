@@ -1,11 +1,12 @@
-"""The shelf: the inner hashes of a ledger's tree, kept beside the log so that proofs are quick.
+"""The tree's cache: inner hashes, kept beside the log so that a proof need not hash all of it.
 
-It is a cache. A block is 256 entries. Of each full block the shelf holds its hash and those of
-the larger complete subtrees that it completes, with the last position under each, and of every
-entry, also of the last block that is not full, a *print*: the first bytes of its hash, by which a
-changed entry is found. Every row has a checksum. It is a small SQLite database, so that a crash or
-another process leaves one state or the next; it is not made durable, as it can be made again of
-the log.
+Entries are grouped in blocks of 256. Of each full block the cache has its root and the roots of
+the larger complete subtrees that it completes, each with the position of its last entry. Of every
+entry, also of those past the last full block, it has a *fingerprint*: the first bytes of its leaf
+hash, by which a changed entry is found. Every row has a checksum.
+
+The cache is a small SQLite database, so that a crash, or another process, leaves one state or the
+next. It is not synced to disk, as it can be made again from the log.
 """
 
 from __future__ import annotations
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["BLOCK", "PRINT_BYTES", "Node", "Shelf", "Unusable", "Worktable"]
+__all__ = ["BLOCK", "FINGERPRINT_BYTES", "CacheTransaction", "Node", "TreeCache", "Unusable"]
 
 BLOCK: Final = 256
 """Entries in a block."""
 
-PRINT_BYTES: Final = 8
-"""Bytes of an entry's hash that are kept of it."""
+FINGERPRINT_BYTES: Final = 8
+"""Bytes of a fingerprint: the first of an entry's leaf hash."""
 
 APPLICATION_ID: Final = 0x52657454
-"""``RetT``: marks the file as a shelf."""
+"""``RetT``: marks the file as a tree's cache."""
 
 FORMAT: Final = 1
-"""The version of the tables, and of what is hashed; another one is made anew."""
+"""The version of the tables and of what is hashed; a cache of another one is made anew."""
 
 _TIMEOUT: Final = 60.0
 _TABLES: Final = (
@@ -53,7 +54,7 @@ _NODE: Final = struct.Struct(">QQQ32s")
 
 
 class Unusable(Exception):
-    """What is on the shelf cannot be used: it is to be made again."""
+    """The cache is damaged, incomplete or of another format: it is to be made again."""
 
 
 @frozen
@@ -69,8 +70,12 @@ class Node:
     hash: bytes
 
 
-class Worktable:
-    """The shelf, opened for one piece of work in one transaction."""
+class CacheTransaction:
+    """One transaction on the cache.
+
+    Attributes:
+        blocks: how many full blocks the cache has.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -79,10 +84,10 @@ class Worktable:
         ).fetchone()
 
     def node(self, level: int, number: int) -> Node:
-        """Return the subtree of ``2 ** level`` blocks with a number, from the left.
+        """Return the complete subtree of ``2 ** level`` blocks with a number, from the left.
 
         Raises:
-            Unusable: it is not there, or not as it was put there.
+            Unusable: it is missing or damaged.
         """
         row = self._connection.execute(
             "SELECT last, hash, checksum FROM nodes WHERE level = ? AND number = ?",
@@ -97,23 +102,23 @@ class Worktable:
             raise Unusable(f"node {level}/{number} is damaged")
         return Node(last, found)
 
-    def prints(self, block: int) -> bytes | None:
-        """Return the prints of a block's entries, one after the other; None where there is none.
+    def fingerprints(self, block: int) -> bytes | None:
+        """Return the fingerprints of a block's entries, joined; None if missing or damaged.
 
-        Of the block that is not full, those of the entries that there were.
+        Of the block past the full ones, those of the entries that it had.
         """
-        return _prints(self._connection, block)
+        return _fingerprints(self._connection, block)
 
-    def add(self, hashes: Sequence[bytes], root: bytes, last: int) -> None:
-        """Put the next full block on the shelf.
+    def add_block(self, hashes: Sequence[bytes], root: bytes, last: int) -> None:
+        """Add the next full block, and the larger subtrees that it completes.
 
         Args:
-            hashes: of its entries.
+            hashes: of its leaves.
             root: of its subtree.
             last: the position of its last entry.
         """
         block = self.blocks
-        self.keep(hashes)
+        self.set_fingerprints(hashes)
         level, number, found = 0, block, root
         self._put(level, number, last, found)
         while number & 1:
@@ -122,11 +127,11 @@ class Worktable:
             self._put(level, number, last, found)
         self.blocks += 1
 
-    def keep(self, hashes: Sequence[bytes]) -> None:
-        """Keep the prints of the block after the full ones, as far as it goes."""
+    def set_fingerprints(self, hashes: Sequence[bytes]) -> None:
+        """Set the fingerprints of the block past the full ones, of as many entries as it has."""
         block = self.blocks
-        data = b"".join(each[:PRINT_BYTES] for each in hashes)
-        if data != self.prints(block):
+        data = b"".join(each[:FINGERPRINT_BYTES] for each in hashes)
+        if data != self.fingerprints(block):
             self._connection.execute(
                 "INSERT OR REPLACE INTO prints VALUES (?, ?, ?)",
                 (block, data, zlib.crc32(data, block)),
@@ -139,12 +144,12 @@ class Worktable:
         )
 
 
-class Shelf:
-    """Where the inner hashes of one log are kept.
+class TreeCache:
+    """Where the inner hashes of one log's tree are cached.
 
     Args:
-        path: the file; None to keep them in memory. A file that cannot be made or written
-            changes nothing but what the next time costs: they are kept in memory then.
+        path: the file; None to keep them in memory. They are also kept in memory where the file
+            cannot be made or written, which costs time when the ledger is opened again.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -154,15 +159,15 @@ class Shelf:
 
     @property
     def exists(self) -> bool:
-        """Whether there is anything that was kept."""
+        """Whether anything was cached."""
         return self._memory is not None or (self.path is not None and self.path.exists())
 
     @contextlib.contextmanager
-    def looked_at(self) -> Iterator[Callable[[int], bytes | None]]:
-        """Look at the prints of blocks, one after the other, in nobody's way.
+    def fingerprints(self) -> Iterator[Callable[[int], bytes | None]]:
+        """Read fingerprints block by block, without a transaction that others would wait for.
 
         Yields:
-            What returns the prints of a block, as ``Worktable.prints`` does.
+            A function that returns those of a block, as `CacheTransaction.fingerprints` does.
 
         Raises:
             Unusable: it is damaged.
@@ -172,22 +177,22 @@ class Shelf:
             connection = self._connection()
         alone = connection is not self._memory
 
-        def look(block: int) -> bytes | None:
+        def read(block: int) -> bytes | None:
             with contextlib.nullcontext() if alone else self._guard:
-                return _prints(connection, block)
+                return _fingerprints(connection, block)
 
         try:
-            yield look
+            yield read
         finally:
             if alone:
                 connection.close()
 
     @contextlib.contextmanager
-    def opened(self) -> Iterator[Worktable]:
-        """Open the shelf: what is put on it stays there, unless it turns out to be unusable.
+    def transaction(self) -> Iterator[CacheTransaction]:
+        """Begin a transaction, which is committed unless the cache turns out to be unusable.
 
         Raises:
-            Unusable: it is damaged; `forget` it and begin again.
+            Unusable: it is damaged; `discard` it and begin again.
             Busy: another process works on it for too long.
             InvalidInput: the file is something else.
         """
@@ -196,8 +201,8 @@ class Shelf:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield Worktable(connection)
-                except LedgerError:  # what was asked cannot be; what was put there is true
+                    yield CacheTransaction(connection)
+                except LedgerError:  # the question has no answer; what was cached for it is right
                     connection.execute("COMMIT")
                     raise
                 connection.execute("COMMIT")
@@ -212,8 +217,8 @@ class Shelf:
                 if connection is not self._memory:
                     connection.close()
 
-    def forget(self) -> None:
-        """Remove what cannot be used."""
+    def discard(self) -> None:
+        """Remove all that was cached."""
         with self._guard:
             if self._memory is not None:
                 self._memory.close()
@@ -226,7 +231,7 @@ class Shelf:
                     self.path = None
 
     def close(self) -> None:
-        """Give back what is held."""
+        """Close the connection of a cache in memory."""
         with self._guard:
             if self._memory is not None:
                 self._memory.close()
@@ -252,7 +257,7 @@ class Shelf:
         existed = path.exists() and path.stat().st_size > 0
         connection = _raw(str(path))
         try:
-            connection.execute("PRAGMA synchronous = OFF")  # it can be made again of the log
+            connection.execute("PRAGMA synchronous = OFF")  # it can be made again from the log
             if existed:
                 self._check(connection, path)
             else:
@@ -276,7 +281,7 @@ def _raw(name: str) -> sqlite3.Connection:
     return sqlite3.connect(name, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
 
 
-def _prints(connection: sqlite3.Connection, block: int) -> bytes | None:
+def _fingerprints(connection: sqlite3.Connection, block: int) -> bytes | None:
     try:
         row = connection.execute(
             "SELECT data, checksum FROM prints WHERE block = ?", (block,)

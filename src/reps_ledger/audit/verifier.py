@@ -1,15 +1,13 @@
-"""The verifier of audit bundles: needs a bundle and a public key, and neither ledger nor database.
+"""The verifier of audit bundles and proofs. It needs a public key, and neither ledger nor database.
 
 A bundle is one JSON file: entries as they were stored, each with a proof that it is in the
-ledger's tree, and the signed checkpoint of that tree. It proves of every entry that it was
-recorded as it is, at its place. It does not prove that there are no others.
+ledger's tree, and the signed checkpoint of that tree. It proves that each of these entries was
+recorded as it is, at its position. It does not prove that there are no others.
 
-A bundle comes from anybody, so that nothing in it is believed: it is limited in size and depth,
-everything in it has one way only to be written, and the first thing wrong ends the reading.
+A consistency proof is one JSON file too, for whoever holds two checkpoints and nothing else.
 
-Reading JSON that comes from anybody: limited, and in one form only.
-
-Consistency proofs as files, for whoever holds two checkpoints and nothing else.
+Either may come from anybody, so nothing in it is believed: its size and depth are limited, there
+is only one way to write each value, and the first thing wrong ends the reading.
 """
 
 from __future__ import annotations
@@ -47,6 +45,7 @@ __all__ = [
     "BundledEntry",
     "VerifiedBundle",
     "base64_of",
+    "bundle_bytes",
     "consistency_values",
     "document_of",
     "fields_of",
@@ -54,33 +53,46 @@ __all__ = [
     "text_of",
     "verify_between",
     "verify_bundle",
-    "written",
 ]
 
 
-def document_of(data: bytes, most: int, what: str) -> Any:
-    """Read JSON without repeated names, fractions, and what is no number at all.
+def document_of(data: bytes, most: int, what: str) -> object:
+    """Read JSON strictly: no repeated names, no fractions, no NaN or infinity.
+
+    Args:
+        data: the file.
+        most: bytes at most.
+        what: what it is, for error messages.
 
     Raises:
-        InvalidBundle: it is none, too large, or nested too deep.
+        InvalidBundle: it is no such JSON, too large, or nested too deep.
     """
     if len(data) > most:
         raise InvalidBundle(f"{what} has at most {most:,} bytes")
     try:
-        return read_json(data, whole_numbers=True)
+        found: object = read_json(data, whole_numbers=True)
     except ValueError as error:
         raise InvalidBundle(f"{what} is JSON, in UTF-8: {error}") from error
+    return found
 
 
-def fields_of(row: Any, names: frozenset[str], where: str) -> dict[str, Any]:
-    """Return an object that has just these fields."""
+def fields_of(row: object, names: frozenset[str], where: str) -> dict[str, object]:
+    """Return an object, which must have exactly these fields.
+
+    Raises:
+        InvalidBundle: it has not.
+    """
     if not isinstance(row, dict) or row.keys() != names:
         raise InvalidBundle(f"{where}: has {', '.join(sorted(names))}, and nothing else")
     return row
 
 
-def text_of(value: Any, where: str, *, most: int = MAX_ENTRY_BYTES) -> str:
-    """Return a text that is not too long, and is Unicode."""
+def text_of(value: object, where: str, *, most: int = MAX_ENTRY_BYTES) -> str:
+    """Return a text, which must be valid Unicode and not too long.
+
+    Raises:
+        InvalidBundle: it is not.
+    """
     if not isinstance(value, str) or len(value) > most:
         raise InvalidBundle(f"{where}: a text of at most {most:,} characters", field=where)
     try:
@@ -90,20 +102,27 @@ def text_of(value: Any, where: str, *, most: int = MAX_ENTRY_BYTES) -> str:
     return value
 
 
-def number_of(value: Any, where: str) -> int:
-    """Return a whole number from 0."""
-    if type(value) is not int or not 0 <= value <= MAX_SIZE:
+def number_of(value: object, where: str) -> int:
+    """Return a whole number, which must be from 0 to `MAX_SIZE`.
+
+    Raises:
+        InvalidBundle: it is not.
+    """
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_SIZE:
         raise InvalidBundle(f"{where}: a whole number from 0", field=where)
     return value
 
 
-def base64_of(value: Any, where: str, *, most: int) -> bytes:
-    """Return the bytes of base64 that is written as it must be.
+def base64_of(value: object, where: str, *, most: int) -> bytes:
+    """Return the bytes of a base64 text, which must be written in the one canonical way.
 
     Args:
         value: the text.
-        where: what it is.
+        where: its place in the file, for error messages.
         most: bytes at most.
+
+    Raises:
+        InvalidBundle: it is no such text.
     """
     text = text_of(value, where, most=4 * most // 3 + 4)
     try:
@@ -118,7 +137,7 @@ def base64_of(value: Any, where: str, *, most: int) -> bytes:
 
 
 FORMAT: Final = "reps-ledger audit bundle 1"
-"""What a bundle says it is; a newer one says another number."""
+"""The format that a bundle names; a newer format has another number."""
 
 MAX_BUNDLE: Final = 256 * 1024 * 1024
 """Bytes of a bundle at most."""
@@ -142,7 +161,7 @@ class BundledEntry:
         name: its stored name.
         data: its stored bytes: JSON.
         tags: its tags, as a JSON array.
-        path: the proof that it is in the tree.
+        path: the hashes that prove that it is in the tree.
     """
 
     index: int
@@ -154,7 +173,7 @@ class BundledEntry:
 
     @property
     def says(self) -> Any:
-        """What the stored bytes say, as plain values; None where they are no JSON."""
+        """The stored bytes decoded from JSON; None where they are no JSON."""
         try:
             return json.loads(self.data)
         except (ValueError, RecursionError):
@@ -163,12 +182,12 @@ class BundledEntry:
 
 @frozen(kw_only=True)
 class VerifiedBundle:
-    """A bundle of which everything was proved.
+    """A bundle whose entries were all proved.
 
     Attributes:
-        about: whom or what it says it is about: ``("member", "ana")``. That is not proved.
-        checkpoint: of which tree.
-        entries: what was proved, in order of position.
+        about: whom or what the bundle says it is about: ``("member", "ana")``. This is not proved.
+        checkpoint: what the proofs lead to.
+        entries: the proved entries, in order of position.
     """
 
     about: tuple[str, str]
@@ -189,10 +208,10 @@ class VerifiedBundle:
         return self.words()
 
 
-def written(
+def bundle_bytes(
     about: tuple[str, str], checkpoint: SignedCheckpoint, entries: Sequence[BundledEntry]
 ) -> bytes:
-    """Return the bytes of a bundle."""
+    """Return a bundle as the bytes of its file; see `VerifiedBundle` for what each part is."""
     return json.dumps(
         {
             "format": FORMAT,
@@ -225,8 +244,8 @@ def verify_bundle(
         key: the public key that should have signed its checkpoint.
 
     Raises:
-        InvalidBundle: it cannot be read.
-        InvalidNote: its checkpoint, or the key, cannot be read.
+        InvalidBundle: it is not written as a bundle is.
+        InvalidNote: its checkpoint, or the key, is not written as such.
         InvalidSignature: the checkpoint is not signed by the key.
         InvalidProof: an entry is not what the checkpoint signed.
         OSError: the file cannot be read.
@@ -272,7 +291,7 @@ def _bytes_of(path: Path) -> bytes:
         return file.read(MAX_BUNDLE + 1)
 
 
-def _document(data: bytes) -> dict[str, Any]:
+def _document(data: bytes) -> dict[str, object]:
     found = document_of(data, MAX_BUNDLE, "a bundle")
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         told = found.get("format") if isinstance(found, dict) else None
@@ -280,7 +299,7 @@ def _document(data: bytes) -> dict[str, Any]:
     return fields_of(found, _FIELDS, "the bundle")
 
 
-def _about(value: Any) -> tuple[str, str]:
+def _about(value: object) -> tuple[str, str]:
     match value:
         case dict() if len(value) == 1:
             ((kind, name),) = value.items()
@@ -289,7 +308,7 @@ def _about(value: Any) -> tuple[str, str]:
     raise InvalidBundle("about: names a member or a review", field="about")
 
 
-def _entry(row: Any, where: str) -> BundledEntry:
+def _entry(row: object, where: str) -> BundledEntry:
     found = fields_of(row, _ENTRY, where)
     proof = found["proof"]
     if not isinstance(proof, list) or len(proof) > MAX_PATH:
@@ -312,8 +331,8 @@ MAX_PROOF = 64 * 1024
 _GROWTH_FIELDS = frozenset({"old", "new", "old_root", "new_root", "proof"})
 
 
-def consistency_values(proof: Consistency) -> dict[str, Any]:
-    """Return a proof as plain values: what its file says."""
+def consistency_values(proof: Consistency) -> dict[str, int | str | list[str]]:
+    """Return a proof as the plain values that its file has."""
     return {
         "old": proof.old,
         "new": proof.new,
@@ -329,10 +348,10 @@ def verify_between(
     proof: bytes,
     key: VerifyingKey | str,
 ) -> None:
-    """Check that a checkpoint begins with all that an older one signed.
+    """Check that a checkpoint's tree begins with all entries of an older checkpoint's.
 
-    Neither ledger nor database is needed. The sizes and the roots are those of the checkpoints,
-    whatever the proof's file says.
+    Neither ledger nor database is needed. Sizes and roots are taken from the checkpoints; those in
+    the proof's file are not looked at.
 
     Args:
         old: a checkpoint.
@@ -341,10 +360,10 @@ def verify_between(
         key: the public key that should have signed both.
 
     Raises:
-        InvalidNote: a checkpoint, or the key, cannot be read.
-        InvalidBundle: the proof's file cannot be read.
+        InvalidNote: a checkpoint, or the key, is not written as such.
+        InvalidBundle: the proof's file is not written as a proof is.
         InvalidSignature: the key did not sign both.
-        InvalidProof: the newer does not begin with the older, or the proof does not show it.
+        InvalidProof: the proof does not show it.
     """
     key = VerifyingKey.parse(key) if isinstance(key, str) else key
     older, newer = read_checkpoint(old), read_checkpoint(new)

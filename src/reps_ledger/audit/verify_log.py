@@ -1,7 +1,7 @@
-"""Verifying: is the log still what a checkpoint says it was?
+"""Verifying a log: is it still what a checkpoint signed?
 
-The whole log is read once, in bounded memory, and hashed anew: nothing that is kept beside it is
-believed. What is kept serves only to say where the first difference is.
+The whole log is read once, in bounded memory, and hashed anew: no cached hash is trusted. The
+tree's cache only helps to say where the first difference is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from reps_ledger.audit.tree import Block
-    from reps_ledger.audit.tree_cache import Shelf
+    from reps_ledger.audit.tree_cache import TreeCache
     from reps_ledger.log import EventLog
 
 __all__ = ["CODES", "AuditFinding", "Verification", "verify_log"]
@@ -33,11 +33,11 @@ CODES: Final = {
     "other_origin": "the checkpoint is of another log than the key signs for",
     "truncated": "the log has fewer entries than it had",
     "root_mismatch": "the entries are not those that the checkpoint was made of",
-    "entry_differs": "an entry is not what was kept of it",
+    "entry_differs": "an entry is not what the tree's cache says that it was",
     "unreadable": "the log cannot be read to its end",
     "database": "the database itself finds something wrong",
 }
-"""Codes of findings, and what they mean."""
+"""What each code of a finding means."""
 
 
 @frozen(kw_only=True)
@@ -46,8 +46,8 @@ class AuditFinding:
 
     Attributes:
         code: one of `CODES`.
-        words: what, for people.
-        position: the first position where it is so, where that can be told.
+        words: the same in words, with details.
+        position: the first position that is wrong, where that is known.
     """
 
     code: str
@@ -60,15 +60,16 @@ class AuditFinding:
 
 @frozen(kw_only=True)
 class Verification:
-    """What came of verifying a log against a checkpoint.
+    """The result of verifying a log against a checkpoint.
 
     Attributes:
-        checkpoint: which.
+        checkpoint: the checkpoint.
         entries: how many entries the log has.
-        root: the root of as many of them as the checkpoint has; None where there are not.
-        signed: whether the signature holds; None where no key was given, so that anybody may
+        root: the root of the first entries, as many as the checkpoint has; None if there are
+            fewer.
+        signed: whether the signature is right; None where no key was given, so that anybody may
             have made the checkpoint.
-        database: whether the database was asked, and found itself whole; None where it cannot.
+        database: whether the database's own check found nothing wrong; None where it has none.
         findings: all that is wrong.
     """
 
@@ -90,7 +91,7 @@ class Verification:
         return tuple(found.code for found in self.findings)
 
     def words(self) -> str:
-        """Say it, a line for each thing."""
+        """Say it in words, a line for each finding."""
         size = self.checkpoint.size
         if not self.ok:
             return "\n".join(str(found) for found in self.findings)
@@ -110,31 +111,32 @@ def verify_log(
     checkpoint: SignedCheckpoint | str,
     *,
     key: VerifyingKey | str | None = None,
-    shelf: Shelf | None = None,
+    cache: TreeCache | None = None,
 ) -> Verification:
     """Read and hash a whole log, and compare it with a checkpoint.
 
     Args:
-        log: which.
+        log: the log.
         checkpoint: one that was kept elsewhere.
         key: the public key that should have signed it.
-        shelf: where inner hashes are kept, to find the first difference.
+        cache: the cache of the log's tree, to find the first difference.
 
     Raises:
-        InvalidNote: the checkpoint, or the key, cannot be read.
-        Busy: others work on the log for too long.
+        InvalidNote: the checkpoint, or the key, is not written as such.
+        Busy: another process held the log for too long.
     """
     found = read_checkpoint(checkpoint)
     findings: list[AuditFinding] = []
     signed = None if key is None else _is_signed(found, key, findings)
     reading = _Reading(found)
-    said = TagFingerprint()
+    tags = TagFingerprint()
     with ThreadPoolExecutor(1) as aside:
-        # Only a file's connections are many: for another log's the two would wait in turn.
+        # The database checks itself while the log is read, where it has more than one connection:
+        # only a file has, and on others the two would wait for each other.
         alone = log.path is None
-        asked = None if alone else aside.submit(log.structure_problems)
+        checked = None if alone else aside.submit(log.structure_problems)
         try:
-            _read(log, reading, shelf, said)
+            _read(log, reading, cache, tags)
         except (Busy, Closed):
             raise
         except LedgerError as error:
@@ -143,8 +145,8 @@ def verify_log(
             findings.append(unread)
         else:
             findings += reading.compared()
-        structure = log.structure_problems if asked is None else asked.result
-        whole = _database([structure, lambda: log.index_problems(said)], findings)
+        structure = log.structure_problems if checked is None else checked.result
+        whole = _check_database([structure, lambda: log.index_problems(tags)], findings)
     return Verification(
         checkpoint=found,
         entries=reading.entries,
@@ -171,38 +173,38 @@ def _is_signed(
 
 @define
 class _Reading:
-    """A log as it is read, compared with a checkpoint and with what was kept.
+    """A log while it is read, compared with a checkpoint and with the tree's cache.
 
     Attributes:
-        checkpoint: with what.
-        entries: how many were read.
-        last: the last position.
-        root: the root of the entries of the checkpoint, once they were read.
-        differs: the first position that is not what was kept of it.
+        checkpoint: the checkpoint.
+        entries: how many entries were read so far.
+        last: the position of the last of them.
+        root: the root of as many entries as the checkpoint has, once they were read.
+        first_change: the first position whose entry is not what the cache says that it was.
     """
 
     checkpoint: SignedCheckpoint
     entries: int = 0
     last: int = 0
     root: bytes | None = None
-    differs: int | None = None
+    first_change: int | None = None
     _frontier: Frontier = field(factory=Frontier)
 
-    def add(self, block: Block, kept: bytes | None) -> None:
-        """Take the next block, and what was kept of it."""
+    def add(self, block: Block, cached: bytes | None) -> None:
+        """Take the next block, and its cached fingerprints."""
         if self.root is None and self.checkpoint.size < self.entries + BLOCK:
             rest = block.hashes[: self.checkpoint.size - self.entries]
             if self.entries + len(rest) == self.checkpoint.size:
                 self.root = self._frontier.root(rest)
-        if self.differs is None and kept is not None:
-            self.differs = block.differs(kept, self.last)
+        if self.first_change is None and cached is not None:
+            self.first_change = block.first_change(cached, self.last)
         if block.full:
             self._frontier.push(block.root)
         self.entries += len(block.hashes)
         self.last = block.positions[-1] if block.positions else self.last
 
     def compared(self) -> list[AuditFinding]:
-        """Say what is wrong, once all was read."""
+        """Return what is wrong, once all was read."""
         size = self.checkpoint.size
         if self.root == self.checkpoint.root:
             return []
@@ -214,34 +216,38 @@ class _Reading:
         else:
             words = f"the first {size:,} entries are not those that the checkpoint was made of"
             findings.append(AuditFinding(code="root_mismatch", words=words))
-        if self.differs is not None:
+        if self.first_change is not None:
             words = (
-                f"position {self.differs} is the first that is not what was kept of it: it was "
-                "changed, or something before it was put in or removed"
+                f"position {self.first_change} is the first whose entry is not what the tree's "
+                "cache says that it was: it was changed, or one before it was added or removed"
             )
-            found = AuditFinding(code="entry_differs", words=words, position=self.differs)
+            found = AuditFinding(code="entry_differs", words=words, position=self.first_change)
             findings.append(found)
         return findings
 
 
-def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: TagFingerprint) -> None:
+def _read(log: EventLog, reading: _Reading, cache: TreeCache | None, tags: TagFingerprint) -> None:
     with ExitStack() as stack:
-        kept: Callable[[int], bytes | None] = _nothing
-        if shelf is not None and shelf.exists:
+        cached: Callable[[int], bytes | None] = _nothing
+        if cache is not None and cache.exists:
             with suppress(Unusable, Busy, InvalidInput):
-                kept = stack.enter_context(shelf.looked_at())
-        for number, block in enumerate(blocks_of(log, seen=said.add)):
-            reading.add(block, kept(number))
+                cached = stack.enter_context(cache.fingerprints())
+        for number, block in enumerate(blocks_of(log, on_block=tags.add)):
+            reading.add(block, cached(number))
 
 
 def _nothing(_: int) -> None:
     return None
 
 
-def _database(
+def _check_database(
     checks: Iterable[Callable[[], list[str] | None]], findings: list[AuditFinding]
 ) -> bool | None:
-    """Ask the database; return whether it is whole, or None where it cannot be asked."""
+    """Run the database's own checks, and add what they find.
+
+    Returns:
+        Whether they found nothing wrong; None where no check could be run.
+    """
     whole: bool | None = None
     for check in checks:
         try:

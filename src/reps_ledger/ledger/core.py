@@ -11,7 +11,7 @@ from typing import Self
 
 from attrs import evolve, frozen
 
-from reps_ledger.audit import Shelf, Tree
+from reps_ledger.audit import Tree, TreeCache
 from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGranted, Fact
 from reps_ledger.domain.rules import Source
@@ -66,7 +66,7 @@ class Trees:
         place = self._default() if state is None else Path(os.path.abspath(state))  # noqa: PTH100 — links stay
         with self._guard:
             if place not in self._made:
-                self._made[place] = Tree(self._log, Shelf(place))
+                self._made[place] = Tree(self._log, TreeCache(place))
             return self._made[place]
 
     def _default(self) -> Path | None:
@@ -77,7 +77,7 @@ class Trees:
         """Give back what they hold."""
         with self._guard:
             for tree in self._made.values():
-                tree.shelf.close()
+                tree.cache.close()
             self._made.clear()
 
 

@@ -325,7 +325,7 @@ class Ledger:
         Raises:
             InvalidNote: the checkpoint, or the key, cannot be read.
         """
-        return verify_log(self._core.log, checkpoint, key=key, shelf=self._core.tree(state).shelf)
+        return verify_log(self._core.log, checkpoint, key=key, cache=self._core.tree(state).cache)
 
     def audit_bundle(
         self,

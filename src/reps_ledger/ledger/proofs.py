@@ -22,7 +22,7 @@ from reps_ledger.errors import InvalidInput, InvalidProof, NotFound
 
 if TYPE_CHECKING:
     from reps_ledger.audit import Tree
-    from reps_ledger.audit.tree import Leaves
+    from reps_ledger.audit.tree import TreeSnapshot
     from reps_ledger.ledger.core import Core
 
 __all__ = ["Held", "Place", "bundle", "checkpoint", "prove", "prove_consistency"]
@@ -101,7 +101,7 @@ def bundle(
         held = checkpoint(tree, key)
     signed = read_checkpoint(held or "")
 
-    def make(leaves: Leaves) -> bytes:
+    def make(leaves: TreeSnapshot) -> bytes:
         return make_bundle(leaves, about, signed, positions)
 
     return tree.ask(make)
