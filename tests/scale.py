@@ -60,7 +60,8 @@ def examples(share: float = 1, **options: Any) -> settings:
         share: times the usual number, which is 50 in `make test`.
         options: more of Hypothesis's settings.
     """
-    return settings(max_examples=max(1, round(settings.default.max_examples * share)), **options)
+    usual = settings().max_examples
+    return settings(max_examples=max(1, round(usual * share)), **options)
 
 
 def times(quick: int, long: int) -> int:
