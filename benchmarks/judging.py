@@ -29,7 +29,7 @@ from reps_ledger.policies import (
     when,
     years,
 )
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +72,7 @@ def run(folder: Path) -> list[str]:
             report = rl.ReportFiled(member="ana", activity="event")
             alone.record(report, by="ana", occurred_at=day)
         view = alone.as_of(AT)
-        judging = Judging(view.reading, UTC)
+        judging = PolicyEvaluator(view.reading, UTC)
         entries = tuple(view.history("ana"))
         others = judging.member("ana", AT).others
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from ratios import seconds
 
 from reps_ledger.policies import Policy, on_leave, reports, tenure, weeks, when
-from reps_ledger.testing import Recorded, check_policy
+from reps_ledger.testing import History, check_policy
 from reps_ledger.testing.strategies import histories, raw_histories
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ POLICY = Policy(
 )
 
 
-def drawn(strategy: SearchStrategy[Recorded]) -> float:
+def drawn(strategy: SearchStrategy[History]) -> float:
     """Draw histories; return how many of their facts come in a second."""
     entries = 0
 
@@ -42,7 +42,7 @@ def drawn(strategy: SearchStrategy[Recorded]) -> float:
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
-    def draw(history: Recorded) -> None:
+    def draw(history: History) -> None:
         nonlocal entries
         entries += len(history)
 

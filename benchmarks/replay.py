@@ -1,9 +1,9 @@
 """Backtests at scale: the kernel, beside what else one might write for the same policy.
 
 Every contender goes from the same Parquet files to the same histogram by date and outcome, each in
-a process of its own, in turn, and all must agree. The naive fold is measured on a sample of
-members: it makes facts of their rows, folds these at each date, and is scaled by the number of
-facts.
+a process of its own and in turn, and all histograms must be equal. The naive fold is measured on a
+sample of members: it makes facts of their rows and folds them at each date, and its time is scaled
+by the number of facts.
 """
 
 from __future__ import annotations
@@ -180,7 +180,7 @@ def _save_many(kept: Path, members: int) -> dict[str, Any]:
     from attrs import evolve
 
     from reps_ledger.replay.columns import Columns
-    from reps_ledger.replay.columns.store import keep_apart
+    from reps_ledger.replay.columns.store import write_columns
     from reps_ledger.replay.partitions import export_parts, part_folder, part_of
 
     names: list[list[str]] = [[] for _ in range(PARTS)]
@@ -192,7 +192,7 @@ def _save_many(kept: Path, members: int) -> dict[str, Any]:
     for part, people in enumerate(names):
         columns = histories.make(tuple(people), seed=part)
         facts += columns.position
-        keep_apart(part_folder(kept, part), evolve(columns, position=0))
+        write_columns(part_folder(kept, part), evolve(columns, position=0))
     return {"facts": facts}
 
 

@@ -1,10 +1,10 @@
 """The one policy of `replay_histories` in SQL for DuckDB, over the same Parquet files.
 
-The best formulation found: dates as bits. Days lead to words through a small table of days; the
-word of the k-th report before comes from a streaming ``lag`` over rows as they are stored, in the
-order of members; different months of six are at most seven in a row, and so told apart by their
-remainder by 8; a ``bit_or`` by member makes words of members, and the rest is bitwise. More than
-64 dates are a query for each 64.
+The best formulation found: dates as bits. A small table maps each day to the bitset of dates
+whose window it lies in; the bitset of the k-th report before comes from a streaming ``lag``
+over rows as they are stored, in the order of members. Six months touch at most seven calendar
+months, which their remainder by 8 tells apart. ``bit_or`` by member makes the bitsets of
+members, and the rest is bitwise. Each 64 dates take a query of their own.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from reps_ledger.policies import (
     when,
     years,
 )
-from reps_ledger.replay.columns.model import MISSING, Coded, Columns, Table, parts_of
+from reps_ledger.replay.columns.model import MISSING, Coded, Columns, Table, schema_of
 from reps_ledger.replay.columns.store import _save, load_or_build
 
 if TYPE_CHECKING:
@@ -162,14 +162,14 @@ def make(people: tuple[str, ...], seed: int = 20_240_601) -> Columns:
 def _table(name: str, found: dict[str, Any], order: Any, offset: int) -> Table:
     described = REGISTRY.named(name)
     assert described is not None
-    parts = parts_of(described)
+    schema = schema_of(described)
     place = np.lexsort((order, found["at"], found["member"]))
     none = np.full(len(place), -1, np.int32)
     fields = {}
-    for field in parts.coded:
+    for field in schema.coded:
         if field in found:
             fields[field] = Coded(VALUES[field], found[field][place].astype(np.int32))
-        elif parts.shapes[field] == "bool":
+        elif schema.shapes[field] == "bool":
             fields[field] = Coded((False,), np.zeros(len(place), np.int32))
         elif field in {"by", "how", "source"}:
             fields[field] = Coded(VALUES[field], np.zeros(len(place), np.int32))
@@ -181,15 +181,15 @@ def _table(name: str, found: dict[str, Any], order: Any, offset: int) -> Table:
         times={
             "at": found["at"][place] * 1_000_000 + offset,
             "order": order[place],
-            **({"verified": missing} if "verified" in parts.times else {}),
+            **({"verified": missing} if "verified" in schema.times else {}),
         },
         persons={
             field: found[field][place].astype(np.int32) if field in found else none
-            for field in parts.persons
+            for field in schema.persons
         },
         fields=fields,
         numbers={},
-        instants=dict.fromkeys(parts.instants, missing),
+        instants=dict.fromkeys(schema.instants, missing),
     )
 
 

@@ -60,8 +60,9 @@ def examples(share: float = 1, **options: Any) -> settings:
         share: times the usual number, which is 50 in `make test`.
         options: more of Hypothesis's settings.
     """
-    usual = settings().max_examples
-    return settings(max_examples=max(1, round(usual * share)), **options)
+    usual = settings.default
+    assert usual is not None
+    return settings(max_examples=max(1, round(usual.max_examples * share)), **options)
 
 
 def times(quick: int, long: int) -> int:

@@ -26,7 +26,8 @@ ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = Path(reps_ledger.__file__).parent
 
 LAYERS: Final = (
-    *("errors", "domain", "log", "projections", "policies", "replay", "audit", "privacy"),
+    *("errors", "domain", "files", "interchange", "log", "projections", "policies"),
+    *("replay", "audit", "privacy"),
     *("importers", "views", "ledger", "live", "reports", "testing", "cli"),
 )
 """The design's list: a layer imports itself and those before it."""

@@ -13,6 +13,7 @@ import histories as hs
 import reps_ledger as rl
 from charters.programmes import AFTER, programme, story
 from reps_ledger.errors import InvalidInput
+from reps_ledger.log import SQLiteRecorder
 from reps_ledger.policies import Policy, completed, is_member, reports, vouches, weeks, when
 from reps_ledger.policies.charter import (
     Authority,
@@ -23,6 +24,7 @@ from reps_ledger.policies.charter import (
     Vouching,
 )
 from scale import examples
+from scenarios import fixed_clock
 
 VOUCHED: Final = (rl.Vouched(member="ana", voucher="ben", reason="we met"), date(2018, 4, 1))
 MENTOR: Final = rl.RoleAssigned(member="ana", role="mentor", community="asia", reason="elected")
@@ -331,3 +333,38 @@ def test_laws_of_explanations(told: list[Any], member: str, data: st.DataObject)
         assert {vouch.given_in for vouch in person.vouches.received} <= given_in
         again = ledger.as_of(date(2018, 12, 31), known_at=known).explain(member, role="mentor")
         assert again == explained[0]
+
+
+def test_an_explanation_reads_each_part_of_the_log_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many entries are behind it, each judged by what was known before it."""
+    reads = []
+    for terms in (2, 10):
+        ledger = rl.open(clock=fixed_clock)
+        for member in ("ana", "ben"):
+            ledger.record(
+                rl.MemberJoined(member=member), by="council", occurred_at=date(2010, 1, 1)
+            )
+        admission = RoleClause(role="rep", admission=is_member())
+        charter = Charter(name="reps", version="1", roles=(admission,))
+        ledger.adopt(charter, by="council", occurred_at=date(2010, 2, 1))
+        for term in range(terms):
+            given = rl.RoleAssigned(member="ana", role="rep")
+            ledger.record(given, by="council", occurred_at=date(2011 + term, 1, 1))
+            ended = rl.RoleEnded(member="ana", role="rep", how="resigned")
+            ledger.record(ended, by="council", occurred_at=date(2011 + term, 6, 1))
+        view = ledger.as_of(date(2030, 1, 1))
+        count = 0
+        real = SQLiteRecorder.read_rows
+
+        def counted(*arguments: Any, real: Any = real, **options: Any) -> Any:
+            nonlocal count
+            count += 1
+            return real(*arguments, **options)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(SQLiteRecorder, "read_rows", counted)
+            explained = view.explain("ana", role="rep")
+        assert len(explained.links) == 2 * terms
+        assert all(link.admission is not None for link in explained.links[::2])
+        reads.append(count)
+    assert reads[0] == reads[1]

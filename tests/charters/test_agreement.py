@@ -16,6 +16,7 @@ import reps_ledger as rl
 from charters.programmes import AFTER, BEFORE, codes, programme
 from policies.every import EVERY, REPORTS
 from policies.making import entries_of, subjects
+from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Part
 from reps_ledger.policies import (
     Condition,
@@ -28,6 +29,7 @@ from reps_ledger.policies import (
     following,
     holds,
     joined,
+    noticed,
     on_leave,
     organisation_of,
     reports,
@@ -44,7 +46,8 @@ from reps_ledger.policies.charter.footprint import (
     types_read,
 )
 from reps_ledger.policies.language.conditions import holds as is_so
-from reps_ledger.policies.subject import Surroundings
+from reps_ledger.policies.language.facts import BUILT_IN_FACTS
+from reps_ledger.policies.subject import SubjectContext
 from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import conditions
 
@@ -186,14 +189,14 @@ def test_no_more_is_read_than_a_condition_looks_at(
     condition: Condition | None, read: set[str]
 ) -> None:
     """Beside when somebody joined, and what they are exempt from."""
-    assert types_read(condition) == read | {"member.joined", "exemption.granted"}
+    assert types_read(condition, BUILT_IN_FACTS) == read | {"member.joined", "exemption.granted"}
 
 
 @frozen
 class Told:
     """What is known while recording: of everybody, or only of the histories that were named."""
 
-    world: Surroundings
+    world: SubjectContext
     named: frozenset[Part[Any]] | None = None
     readings: Mapping[str, str] = field(default=MappingProxyType({}))
 
@@ -202,7 +205,7 @@ class Told:
         if self.named is not None and part not in self.named:
             return None
         (member,) = part.names
-        return [e for e in self.world.member(member).entries if part.machine.takes(e.name)]
+        return [e for e in self.world.member(member).entries if part.fold.takes(e.name)]
 
     def state(self, part: Part[Any]) -> Any:
         """Say that nothing else is known."""
@@ -213,8 +216,8 @@ class Told:
 
 def concerned(subject: Subject, condition: Condition) -> Subject:
     """Return a subject of whom is known what a charter would have read for a condition."""
-    named = frozenset(histories("ana", condition, Told(subject.others)))
-    others = Concerned(Told(subject.others, named), types_read(condition))
+    named = frozenset(histories("ana", condition, Told(subject.others), FACTS))
+    others = Concerned(Told(subject.others, named), types_read(condition, FACTS))
     return evolve(subject, dossier=others.member("ana"), others=others)
 
 
@@ -230,12 +233,39 @@ def is_enforceable(condition: Condition) -> bool:
 ENFORCED: Final = [each for each in EVERY if is_enforceable(each)]
 
 
+@rl.fact("pairing.held", act="member")
+@frozen(kw_only=True)
+class PairingHeld:
+    """A kind of a service's own: an act, which names several people at once."""
+
+    member: str
+    partners: tuple[str, ...] = field(default=(), metadata={"person": True})
+
+
+OWN: Final = (PairingHeld,)
+FACTS: Final = Registry((*BUILT_IN, *OWN))
+LISTS: Final = [
+    count(facts("application.filed", references=holds("mentor"))) >= 1,
+    count(facts("application.filed", references=reports() >= 1)) >= 1,
+    count(facts("pairing.held", partners=holds("rep"))) >= 1,
+    count(facts("pairing.held", partners=vouches(voucher=holds("rep")) >= 1)) >= 1,
+    distinct(organisation_of("references"), facts("application.filed")) >= 2,
+    distinct(organisation_of("partners"), facts("pairing.held")) >= 2,
+]
+"""Conditions on people whom a fact names in a list."""
+ACTS: Final = [noticed(heard=False), noticed("nudge", heard=False)]
+"""Conditions to which any act makes a difference, one of a service's own too."""
+
+
 @given(
-    subject=subjects(),
-    condition=st.sampled_from(ENFORCED) | conditions(max_leaves=2).filter(is_enforceable),
+    data=st.data(),
+    condition=st.sampled_from([*ENFORCED, *LISTS, *ACTS])
+    | conditions(max_leaves=2).filter(is_enforceable),
 )
-def test_what_is_read_is_enough(subject: Subject, condition: Condition) -> None:
+def test_what_is_read_is_enough(data: st.DataObject, condition: Condition) -> None:
     """The histories that are named tell of any condition what all that ever happened tells."""
+    about = data.draw(st.sampled_from([None, condition, condition]))
+    subject = data.draw(subjects(about=about, facts=OWN))
     assert is_so(condition, concerned(subject, condition)) == is_so(condition, subject)
 
 
@@ -247,7 +277,7 @@ def test_only_those_are_read_at_whom_a_condition_looks() -> None:
         (vouches(voucher=holds("rep")) >= 1, {"ana", "ben"}),
         (vouches() >= 1, {"ana"}),
     ):
-        read = [part.names for part in histories("ana", condition, Told(world))]
+        read = [part.names for part in histories("ana", condition, Told(world), BUILT_IN_FACTS)]
         assert sorted(read) == sorted((person,) for person in people)
 
 
@@ -257,3 +287,24 @@ def test_nobody_else_is_known() -> None:
     for ask in (others.everyone, others.opportunities, lambda: others.community("java")):
         with pytest.raises(AssertionError, match="whole body"):
             ask()
+
+
+def test_references_who_are_mentors_admit() -> None:
+    """A fact that names several people: a charter looks at each of them, as a policy does."""
+    condition = count(facts("application.filed", references=holds("mentor"))) >= 1
+    filed = rl.ApplicationFiled(member="ana", role="mentor", references=("cleo", "ben"))
+    told = [role("ben", "mentor"), (filed, date(2018, 5, 3))]
+    assert agree(ledger_of(condition, *told), condition)
+    assert not agree(ledger_of(condition, told[1]), condition)
+
+
+def test_an_act_of_a_service_s_own_is_heard() -> None:
+    """Whoever acted after a notice was heard of, whatever the act: a charter knows that too."""
+    condition = noticed("nudge", policy="p", heard=False)
+    told: list[Fact] = [
+        (rl.NoticeSent(member="ana", notice="n", stage="nudge", policy="p"), BEFORE),
+        (PairingHeld(member="ana"), date(2018, 5, 3)),
+    ]
+    clauses = [RoleClause(role="mentor", admission=condition)]
+    assert not agree(programme(*told, roles=clauses, kinds=OWN), condition)
+    assert agree(programme(told[0], roles=clauses, kinds=OWN), condition)

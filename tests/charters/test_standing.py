@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -36,7 +36,7 @@ BY_POLICY: Final = Standing(policy="standing", active=("active", "away"))
 JUNE_10: Final = date(2018, 6, 10)
 
 
-def reps(**clauses: object) -> rl.Ledger:
+def reps(**clauses: Any) -> rl.Ledger:
     """A programme whose charter, of June, says how members stand; ana reports on 10 June."""
     return programme((REPORT, JUNE_10), policies=[POLICY], standing=BY_POLICY, **clauses)
 

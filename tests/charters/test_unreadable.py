@@ -11,7 +11,7 @@ from attrs import evolve
 import reps_ledger as rl
 from charters.programmes import AFTER, codes, programme
 from reps_ledger.domain.rules import Rulebook
-from reps_ledger.log.append import KeptWorld
+from reps_ledger.log.append import KeptJudge
 from reps_ledger.policies import Policy, reports, weeks, when
 from reps_ledger.policies.charter import Charter, Standing, dump_charter
 
@@ -35,9 +35,9 @@ def ledger() -> rl.Ledger:
 
 def adopt_unreadable(ledger: rl.Ledger) -> None:
     """Adopt, as later software may, what this one cannot read; and state such a policy."""
-    recording = ledger._recording
+    recording = ledger._core.recording
     book = Rulebook(recording.log.codec.registry, ())
-    other = evolve(recording, rules=book, kept=KeptWorld())
+    other = evolve(recording, rules=book, kept=KeptJudge())
     later = rl.Ledger(other, ledger.zone, lambda: None)
     document = 'format = 9\ncharter = "reps"\nversion = "9"'
     fact = rl.CharterAdopted(document=document, version="9", effective_from=SINCE)

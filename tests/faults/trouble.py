@@ -45,7 +45,7 @@ def told(path: Path, acknowledged: dict[str, int]) -> dict[str, Any]:
         for entry in ledger.entries():
             found[str(entry.command_id)] += 1
             last[str(entry.command_id)] = entry.position
-        problems = ledger._log.recorder.integrity_check()  # type: ignore[attr-defined]
+        problems = ledger._core.log.recorder.integrity_check()  # type: ignore[attr-defined]
     return {
         "lost": [name for name, position in acknowledged.items() if last.get(name) != position],
         "torn": [name for name, count in found.items() if count != len(facts(0))],
@@ -179,8 +179,8 @@ def descriptors(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
     for round_ in range(rounds):
         taken: list[int] = []
         ledger = rl.open(path)
-        ledger._log.recorder._connections.before_fork()  # type: ignore[attr-defined]  # closes idle
-        ledger._log.recorder._connections.after_fork_in_parent()  # type: ignore[attr-defined]
+        ledger._core.log.recorder._connections.before_fork()  # type: ignore[attr-defined]  # closes idle
+        ledger._core.log.recorder._connections.after_fork_in_parent()  # type: ignore[attr-defined]
         try:
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, Offer, fill, histories, open_ledger
 from processes import Program
-from reps_ledger.importers.files import cell_text, safe_cell
 from reps_ledger.importers.importing import _IN_MEMORY, Quarantine, RefusedRow
+<<<<<<< HEAD
 from scale import examples
+=======
+from reps_ledger.interchange import cell_text, safe_cell
+>>>>>>> main
 from strategies import texts
 
 if TYPE_CHECKING:
@@ -330,7 +333,7 @@ def test_an_export_replaces_the_file_at_once(ledger: rl.Ledger, tmp_path: Path) 
     path = tmp_path / "out.jsonl"
     path.write_text("what was there", encoding="utf-8")
     ledger.import_history(everybody(5))
-    real = ledger._log.codec.registry.of
+    real = ledger._core.log.codec.registry.of
 
     def failing(fact: rl.Fact) -> Any:
         if isinstance(fact, rl.ReportFiled):
@@ -338,7 +341,7 @@ def test_an_export_replaces_the_file_at_once(ledger: rl.Ledger, tmp_path: Path) 
         return real(fact)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ledger._log.codec.registry, "of", failing)
+        patch.setattr(ledger._core.log.codec.registry, "of", failing)
         with pytest.raises(rl.StorageError, match="No space left"):
             ledger.export(path)
     assert path.read_text(encoding="utf-8") == "what was there"

@@ -15,7 +15,7 @@ from histories import PEOPLE, REGISTRY, Offer, fill, histories, open_ledger
 from reps_ledger.domain.entries import people_in
 from reps_ledger.policies import Dossier
 from reps_ledger.views import MemberView
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, NOON, correct, given, joined, merged, retract
 
@@ -239,7 +239,7 @@ def compare_members(told: list[Offer], instant: datetime) -> None:
             one = view.member(member)
             full = [e for e in everyone if one.member in people_in(e.fact, REGISTRY)]
             assert unrelated(list(one.history)) == unrelated(full)
-            judging = Judging(view.reading, UTC)
+            judging = PolicyEvaluator(view.reading, UTC)
             again = MemberView(judging.subject(Dossier(one.member, full), instant), judging)
             assert repr(one.membership) == repr(again.membership)
             assert (one.roles, one.vouches, one.belonging, one.timeline) == (

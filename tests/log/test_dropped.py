@@ -84,7 +84,7 @@ def a_ledger(path: Path) -> list[Any]:
     entries = ledger.entries()
     next(entries)
     ledger.checkpoint(KEY)
-    return [ledger, view, entries, *connections_of(ledger._log.recorder)]
+    return [ledger, view, entries, *connections_of(ledger._core.log.recorder)]
 
 
 def a_ledger_in_memory(_: Path) -> list[Any]:
@@ -92,17 +92,17 @@ def a_ledger_in_memory(_: Path) -> list[Any]:
     ledger = rl.open()
     ledger.record(JOINED, by="council")
     ledger.checkpoint(KEY)
-    (tree,) = ledger._trees._made.values()
+    (tree,) = ledger._core._trees._made.values()
     kept = tree.shelf._memory
     assert kept is not None
-    return [ledger, *connections_of(ledger._log.recorder), kept]
+    return [ledger, *connections_of(ledger._core.log.recorder), kept]
 
 
 def a_view(path: Path) -> list[Any]:
     """Leave a view, whose ledger nothing else refers to."""
     ledger = rl.open(path)
     ledger.record(JOINED, by="council")
-    return [ledger.as_of(date(2041, 1, 1)), *connections_of(ledger._log.recorder)]
+    return [ledger.as_of(date(2041, 1, 1)), *connections_of(ledger._core.log.recorder)]
 
 
 def an_application(path: Path) -> list[Any]:

@@ -243,7 +243,7 @@ def test_people_are_each_as_alone(told: list[Offer], run: int, cut: int) -> None
     """Everyone in one pass is what each is alone, in order; nobody named is left out."""
     ledger = open_ledger()
     fill(ledger, told)
-    log = ledger._log
+    log = ledger._core.log
     at = reading(log, min(cut, log.head()))
     found = list(at.people(run=run))
     assert [person for person, _ in found] == sorted({person for person, _ in found})

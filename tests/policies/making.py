@@ -141,12 +141,26 @@ def subjects(
     max_size: int = 12,
     families: Collection[str] = (),
     of: Collection[Width] = (),
+    about: object = None,
+    facts: Iterable[type[rl.Fact]] = (),
 ) -> Subject:
-    """Make ana at a review, with a history of hers and of others around it."""
+    """Make ana at a review, with a history of hers and of others around it.
+
+    The history is of what ``about`` looks at, or of ``families``; ``facts`` are a service's own.
+    """
     zone = draw(zones())
     at = draw(reviews())
     history = draw(
-        raw_histories(max_size=max_size, families=families, of=of, at=at, zone=zone, odd=False)
+        raw_histories(
+            max_size=max_size,
+            about=about,
+            facts=facts,
+            families=families,
+            of=of,
+            at=at,
+            zone=zone,
+            odd=False,
+        )
     )
     previous = None
     if draw(st.integers(0, 5)) == 0:

@@ -17,10 +17,10 @@ from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import *
 from reps_ledger.policies.charter import read_charter
-from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.documents.read import read_condition, read_policy
 from reps_ledger.policies.documents.write import condition_table, policy_table
 from reps_ledger.policies.language.facts import Facts, Filter
+from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES
 from reps_ledger.testing.strategies import conditions, policies
 from scale import examples
 

@@ -21,8 +21,8 @@ from reps_ledger.policies import (
     weeks,
 )
 from reps_ledger.policies.charter import read_charter
-from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.documents.read import read_condition, read_policy
+from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.language.measures import OPERATORS
 
 AWAY: Final[dict[str, Any]] = {"on_leave": {}}

@@ -12,8 +12,9 @@ from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import Not
+from reps_ledger.policies.language.counts import Count
 from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter, is_list_of
-from reps_ledger.policies.language.measures import Compare, Count
+from reps_ledger.policies.language.measures import Compare
 from reps_ledger.policies.language.validators import of_type, one_of
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ def test_parts_of_the_language_are_checked_as_they_say() -> None:
 def test_a_field_of_an_unknown_kind_is_checked_with_the_facts(measure: Any) -> None:
     """A kind that we do not know may be a service's; its ledger says whether it is."""
     known = Registry(BUILT_IN)
-    measure.check_field(known)
+    measure.check_known(known)
     with pytest.raises(InvalidPolicy, match=r"badge\.awarded"):
         measure.facts.check_field("badge", known)
     policy = Policy("p", cases=(when(measure >= 1).then("good"),), otherwise="bad")

@@ -22,7 +22,7 @@ from reps_ledger.policies.language.conditions import holds as is_so
 from reps_ledger.policies.language.measures import OPERATORS, Compare
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.outcomes import outcome_of
-from reps_ledger.policies.shortfalls import _open_ways, flips
+from reps_ledger.policies.shortfalls import _open_ways, minimal_changes
 from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import policies, widths
 from scale import examples
@@ -91,7 +91,7 @@ def test_flips_are_the_smallest_sets_of_all_assignments(
                 in outcomes
             ):
                 enough.append(changed)
-    found = flips(policy, frozenset(outcomes), now.__getitem__)
+    found = minimal_changes(policy, frozenset(outcomes), now.__getitem__)
     assert set(found) == set(enough)
     assert len(found) == len(enough)
 
@@ -459,7 +459,7 @@ def test_every_way_works_where_leaves_are_free() -> None:
     )
     for truths in product([False, True], repeat=3):
         now = dict(zip((a, b, c), truths, strict=True))
-        for changed in flips(policy, frozenset({"good"}), now.__getitem__):
+        for changed in minimal_changes(policy, frozenset({"good"}), now.__getitem__):
             then = {leaf: now[leaf] != (leaf in changed) for leaf in now}
             assert decided(policy, then) == "good"
 

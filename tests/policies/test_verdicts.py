@@ -242,7 +242,7 @@ def test_a_policy_asks_every_condition_up_to_the_deciding_case_and_none_after() 
 def test_a_community_named_like_a_member_is_not_that_member() -> None:
     """What is asked of a person is asked of the person, also in a community of that name."""
     from reps_ledger.policies import facts, is_member
-    from reps_ledger.policies.language.measures import Count
+    from reps_ledger.policies.language.counts import Count
 
     entries = entries_of(
         [

@@ -10,7 +10,7 @@ import pytest
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies import Policy, at_least, completed, when
 from reps_ledger.policies.language.conditions import AnyOf
-from reps_ledger.policies.shortfalls import MAX_WAYS, every, flips
+from reps_ledger.policies.shortfalls import MAX_WAYS, every, minimal_changes
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition
@@ -26,7 +26,9 @@ def ways(condition: Condition, to: str = "good", held: str = "") -> set[str]:
 
 def ways_of(policy: Policy, to: str, held: str = "") -> set[str]:
     """Return the ways of a policy to an outcome, as the names of the courses."""
-    found = flips(policy, frozenset({to}), lambda leaf: leaf in {completed(name) for name in held})
+    found = minimal_changes(
+        policy, frozenset({to}), lambda leaf: leaf in {completed(name) for name in held}
+    )
     said = ["".join(name for name in NAMES if completed(name) in way) for way in found]
     assert len(said) == len(set(said))
     return set(said)

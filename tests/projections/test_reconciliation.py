@@ -204,7 +204,7 @@ def test_custom_rules_find_orphans_too() -> None:
         return [rl.Refusal(code="closed", words="the programme is closed")]
 
     plain = given(PEOPLE)
-    recorder = plain.ledger._log.recorder
+    recorder = plain.ledger._core.log.recorder
     rules = [rl.Rule(name="member.joined", judge=closed)]
     with rl.open(recorder, rules=rules) as ledger:
         assert {one.words for one in ledger.reconcile()} == {

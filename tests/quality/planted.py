@@ -22,7 +22,7 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.testing import Promises
-from reps_ledger.testing.situations import Judge
+from reps_ledger.testing.situations import PolicyLike
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Subject
@@ -174,7 +174,7 @@ class Planted:
     """
 
     name: str
-    judge: Judge
+    judge: PolicyLike
     law: str
     size: int | None
     promises: Promises = field(factory=Promises)

@@ -87,12 +87,12 @@ def _edges_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _need_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = vars(shortfalls)["flips"]
+    true = vars(shortfalls)["minimal_changes"]
 
     def planted(*each: Any) -> Any:
         return tuple(frozenset(list(way)[:-1]) for way in true(*each))
 
-    monkeypatch.setattr(shortfalls, "flips", planted)
+    monkeypatch.setattr(shortfalls, "minimal_changes", planted)
 
 
 def _finding_lost(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def activity(width: int = 4, name: str = "activity") -> Policy:
-    """Make a policy: active, or not, by a report in so many weeks."""
+    """A policy: active with a report in the last so many weeks."""
     return Policy(
         name,
         cases=[
@@ -104,7 +104,7 @@ def test_transitions_count_each_step(ledger: rl.Ledger) -> None:
 def test_flips_are_where_two_policies_differ(ledger: rl.Ledger) -> None:
     """Each flip names member and date, and the reference explains both sides."""
     found = ledger.backtest(activity(4), at=DATES, against=activity(11, "longer"))
-    flips = found.flips()
+    flips = found.minimal_changes()
     assert [(flip.member, flip.at.month, flip.was, flip.now) for flip in flips] == [
         ("ben", 2, "active", "inactive"),
         ("ben", 3, "active", "inactive"),
@@ -113,8 +113,8 @@ def test_flips_are_where_two_policies_differ(ledger: rl.Ledger) -> None:
         view = ledger.as_of(flip.at)
         assert view.evaluate(activity(4), flip.member).outcome == flip.now
         assert view.evaluate(activity(11), flip.member).outcome == flip.was
-    assert len(found.flips(1)) == 1
-    assert ledger.backtest(activity(), at=DATES).flips() == ()
+    assert len(found.minimal_changes(1)) == 1
+    assert ledger.backtest(activity(), at=DATES).minimal_changes() == ()
 
 
 def test_survival_by_cohort(ledger: rl.Ledger) -> None:
@@ -260,7 +260,7 @@ def test_what_cannot_be_swept(ledger: rl.Ledger, make: Any, parameters: Any, wor
 
 
 def test_a_sweep_knows_its_ledgers_facts(ledger: rl.Ledger) -> None:
-    """A policy that asks for facts that there are not is refused, and not found to be of nobody."""
+    """A policy about an unknown kind of fact is refused; it does not just hold of nobody."""
 
     def unknown(n: int) -> Policy:
         return Policy("p", cases=[when(count("talk.given") >= n).then("x")], otherwise="y")
@@ -289,7 +289,7 @@ def test_agreement_with_decisions(ledger: rl.Ledger) -> None:
 
 
 def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
-    """Beside each outcome stands what people had decided last by then; nothing before they did."""
+    """Each outcome has beside it what people had last decided by that date, or nothing."""
     day, later = date(2018, 3, 31), date(2018, 5, 2)
     for when_, outcome in ((day, "active"), (later, "inactive")):
         docket = ledger.open_reviews(
@@ -312,13 +312,13 @@ def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
         "inactive",
     ]
     assert {r["against"] for r in rows if r["member"] != "ben"} == {None}
-    assert {flip.member for flip in found.flips()} <= {"ben"}
+    assert {flip.member for flip in found.minimal_changes()} <= {"ben"}
     assert found.agreement is not None
     assert found.agreement.compared == ledger.agreement(activity()).compared
 
 
 def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
-    """Its verdicts come to what the flip says, also where the outcome before matters."""
+    """The verdicts have the outcomes of the flip, also where the previous outcome matters."""
     sticky = Policy(
         "sticky",
         cases=[
@@ -328,7 +328,7 @@ def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
         otherwise="inactive",
     )
     found = ledger.backtest(activity(), at=DATES, against=sticky)
-    flips = found.flips()
+    flips = found.minimal_changes()
     assert flips
     for flip in flips:
         now, was = found.explain(flip)
@@ -339,7 +339,7 @@ def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
 
 
 def test_a_run_that_is_interrupted_leaves_nothing_broken(ledger: rl.Ledger, tmp_path: Path) -> None:
-    """After Ctrl-C in the middle of it the same backtest, and what is kept for it, are whole."""
+    """After Ctrl-C in the middle, kept columns are whole and the backtest gives the same."""
 
     def interrupt(*_: int) -> None:
         raise KeyboardInterrupt
@@ -397,7 +397,7 @@ def test_an_empty_ledger() -> None:
 
 
 def test_many_dates(ledger: rl.Ledger) -> None:
-    """Three thousand dates are 47 words each, and right at every one of them."""
+    """Bitsets of three thousand dates, 47 words each, are right at every date."""
     days = daily(date(2015, 1, 1), date(2023, 3, 19))
     found = ledger.backtest(activity(), at=days)
     ana = found.codes[found.people.index("ana")].tolist()
@@ -416,7 +416,7 @@ def test_many_outcomes(ledger: rl.Ledger, number: int) -> None:
     expected = {each.member: each.outcome for each in ledger.as_of(DATES[-1]).evaluate_all(many)}
     last = [row for row in found.table.to_pylist() if row["date"] == found.dates[-1]]
     assert {row["member"]: row["outcome"] for row in last} == expected
-    assert {flip.member for flip in found.flips()} == set(expected)
+    assert {flip.member for flip in found.minimal_changes()} == set(expected)
     assert found.counts()[-1]["none"] == list(expected.values()).count("none")
 
 
@@ -451,7 +451,7 @@ def test_what_others_came_to_before_is_not_answered_wrongly(ledger: rl.Ledger, i
 
 
 def test_templates() -> None:
-    """A parameter that is all of a text becomes the value; within a text, its words."""
+    """A text that is only a parameter becomes its value; inside a longer text it is spelled out."""
     make = read_template(
         'policy = "p"\notherwise = "no"\n[[cases]]\noutcome = "yes"\n'
         'when = { count = { facts = "report.filed", within = "$weeks weeks" }, at_least = "$n" }'
@@ -465,7 +465,7 @@ def test_templates() -> None:
 
 
 def test_accounts_are_asked_of_the_log() -> None:
-    """Their names are in no column; who had one is told all the same."""
+    """Account names are in no column; who had an account, and when, is known all the same."""
     ledger = rl.open(clock=fixed_clock)
     day = date(2018, 1, 1)
     joined = rl.MemberJoined(member="ana", account="ana@site")

@@ -61,7 +61,7 @@ PARTS: Final = 3
 
 
 def programme(members_: int = 40) -> rl.Ledger:
-    """Make a ledger in which people report, vouch, mentor, vote and rest, each otherwise."""
+    """Make a ledger in which people report, vouch, mentor, vote and rest at different paces."""
     ledger = rl.open(clock=fixed_clock)
     people = [f"m{number:03d}" for number in range(members_)]
     start = date(2018, 1, 1)
@@ -166,7 +166,7 @@ def test_a_number_of_parts_that_makes_no_sense(number: Any, tmp_path: Path) -> N
     ids=["body", "others"],
 )
 def test_a_policy_that_looks_at_others_is_refused(condition: Any) -> None:
-    """Its parts would not know enough: it says so, and runs on one machine."""
+    """A part lacks other people's facts: such a policy is refused, and told to use one machine."""
     policy = Policy("p", cases=[when(condition).then("a")], otherwise="b")
     with pytest.raises(rl.InvalidPolicy, match="one machine"):
         must_be_isolated(policy)
@@ -200,7 +200,7 @@ def spark() -> Iterator[Any]:
 def test_spark_says_what_one_machine_says(
     spark: Any, exported: tuple[Path, list[tuple[str, Any, str]]], tmp_path: Path
 ) -> None:
-    """Identical, row by row, also as Spark writes and reads it."""
+    """Spark's rows are those of one machine, also after it wrote and read them as Parquet."""
     folder, expected = exported
     found = backtest_on_spark(spark, POLICY, folder, DATES)
     found.write.parquet(str(tmp_path / "out"))
@@ -213,7 +213,7 @@ def test_spark_says_what_one_machine_says(
 def test_an_executor_that_is_killed_changes_nothing(
     spark: Any, exported: tuple[Path, list[tuple[str, Any, str]]]
 ) -> None:
-    """Killed while parts are run, its work is done again by another: the same rows."""
+    """When an executor is killed, another runs its parts again: the rows are the same."""
     folder, expected = exported
     many = 60
     slow = folder.parent / "many"

@@ -17,7 +17,7 @@ from strategies import BadgeAwarded
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reps_ledger.domain.rules.folds import Life
+    from reps_ledger.domain.rules.folds import MemberState
 
 BADGE: Final = BadgeAwarded(member="ana", badge="helper")
 
@@ -30,7 +30,7 @@ class FundOpened:
     fund: str
 
 
-def only_mentors(entry: rl.Entry, life: Life) -> Iterator[rl.Refusal]:
+def only_mentors(entry: rl.Entry, life: MemberState) -> Iterator[rl.Refusal]:
     """Refuse badges of those who are no mentors."""
     if life.held("mentor", None, entry.occurred_at) is None:
         yield rl.Refusal(code="no_mentor_no_badge", words=f"{entry.fact.member} is no mentor")

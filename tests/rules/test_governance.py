@@ -21,11 +21,11 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import (
     CHARTERS,
     Governance,
+    GovernanceContext,
+    Judge,
     Memory,
     Part,
     Rulebook,
-    Surroundings,
-    World,
     history_part,
 )
 from reps_ledger.domain.rules.charters import ActAsRead
@@ -79,10 +79,10 @@ def codes(ledger: rl.Ledger, *facts: Any, at: date | None = None) -> list[tuple[
 class Watch:
     """A governance that refuses nothing, and keeps what it was shown."""
 
-    parts: Callable[[Any, Surroundings], tuple[Part[Any], ...]]
+    parts: Callable[[Any, GovernanceContext], tuple[Part[Any], ...]]
     shown: list[tuple[rl.Entry, list[Any], list[Sequence[rl.Entry] | None]]] = field(factory=list)
 
-    def judge(self, entry: rl.Entry, around: Surroundings) -> Iterator[rl.Refusal]:
+    def judge(self, entry: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
         """Keep an entry, with the states and the entries of all parts."""
         parts = self.parts(entry, around)
         states = [around.state(part) for part in parts]
@@ -100,14 +100,14 @@ class Watch:
         return [entry.name for entry, _, _ in self.shown]
 
 
-def quiet(_fact: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+def quiet(_fact: Any, around: GovernanceContext) -> tuple[Part[Any], ...]:
     """Name the charters, and where there is one the reports of ana."""
     if not around.state(ADOPTED):
         return (ADOPTED,)
     return (ADOPTED, history_part("ana", REPORTS))
 
 
-def at_most_one(entry: rl.Entry, around: Surroundings) -> Iterator[rl.Refusal]:
+def at_most_one(entry: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
     """Refuse reports once there is a charter and a report of ana."""
     charters = around.state(ADOPTED)
     if entry.name == "report.filed" and charters:
@@ -140,7 +140,7 @@ def test_states_are_as_they_were_at_the_place() -> None:
 def test_it_is_asked_again_as_parts_become_known() -> None:
     """A part may lead to another, and that to a third; all are known when it judges."""
 
-    def upwards(act: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+    def upwards(act: Any, around: GovernanceContext) -> tuple[Part[Any], ...]:
         fact = act.fact
         found = [COMMUNITY.part(fact.community)] if getattr(fact, "community", None) else []
         for part in found:
@@ -167,7 +167,7 @@ def test_it_is_asked_again_as_parts_become_known() -> None:
 def test_a_part_that_is_empty_leads_on_too() -> None:
     """That nothing is there is known as well, and is not the same as nothing being known."""
 
-    def unless_chartered(_: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+    def unless_chartered(_: Any, around: GovernanceContext) -> tuple[Part[Any], ...]:
         adopted = around.state(ADOPTED)
         if adopted is not None and not adopted:
             return (ADOPTED, LIFE.part("ana"), history_part("ben", REPORTS))
@@ -212,7 +212,7 @@ def test_it_may_ask_only_for_what_it_named() -> None:
     """What was not named may change unseen: it is not told, even where it is known."""
     seen: list[Any] = []
 
-    def judge(entry: rl.Entry, around: Surroundings) -> Iterator[rl.Refusal]:
+    def judge(entry: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
         notice = NOTICE.part("n1")
         seen.append((around.state(LIFE.part("ana")), around.state(notice), around.entries(notice)))
         assert entry.fact.member == "ana"
@@ -301,7 +301,7 @@ def test_corrections_and_retractions_are_governed() -> None:
 def test_it_may_refuse_corrections_and_retractions() -> None:
     """A refused correction changes nothing."""
 
-    def never(entry: rl.Entry, _: Surroundings) -> Iterator[rl.Refusal]:
+    def never(entry: rl.Entry, _: GovernanceContext) -> Iterator[rl.Refusal]:
         if entry.name in AMENDING:
             yield rl.Refusal(code="final", words="what is recorded stays")
 
@@ -336,7 +336,7 @@ def test_what_governance_names_parts_of_is_an_act_as_it_reads() -> None:
     """Who was merged away is named as they are kept there too; who acts, and for whom, stays."""
     acts: list[Any] = []
 
-    def named(act: Any, _: Surroundings) -> tuple[Part[Any], ...]:
+    def named(act: Any, _: GovernanceContext) -> tuple[Part[Any], ...]:
         acts.append(act)
         return ()
 
@@ -357,7 +357,7 @@ def test_what_is_to_be_corrected_may_be_looked_at_to_name_parts() -> None:
     """Once it was read, an entry is known by its id as it was recorded."""
     found: list[str | None] = []
 
-    def named(act: Any, around: Surroundings) -> tuple[Part[Any], ...]:
+    def named(act: Any, around: GovernanceContext) -> tuple[Part[Any], ...]:
         entry = around.recorded(getattr(act.fact, "target", ""))
         found.append(None if entry is None else entry.id)
         return ()
@@ -446,7 +446,7 @@ def test_a_history_is_of_its_types_alone() -> None:
 def test_a_world_knows_nothing_at_first() -> None:
     """A world that was given nothing to read answers None, for entries as for states."""
     registry = Registry(BUILT_IN)
-    world = World(Memory(registry), Rulebook(registry, governance=QUIET))
+    world = Judge(Memory(registry), Rulebook(registry, governance=QUIET))
     act = ActAsRead(report(), "council", None)
     assert world.entries(ADOPTED) is None
     assert world.state(ADOPTED) is None
@@ -454,7 +454,7 @@ def test_a_world_knows_nothing_at_first() -> None:
     assert world.lacks(act)
 
 
-def test_one_machine_for_each_set_of_types() -> None:
+def test_one_fold_for_each_set_of_types() -> None:
     """The part of a history is the same wherever it is named."""
     assert history_part("ana", REPORTS) == history_part("ana", frozenset({"report.filed"}))
     assert history_part("ana", REPORTS) != history_part("ben", REPORTS)
@@ -469,10 +469,10 @@ def test_histories_are_those_that_readers_see(told: list[Offer]) -> None:
     names = frozenset(one.kind.name for one in REGISTRY) - {"entry.retracted", "entry.corrected"}
     sets = (names, REPORTS | {"role.assigned", "member.joined"})
     ledger = open_ledger()
-    recording: Any = ledger._recording
+    recording: Any = ledger._core.recording
     checked = 0
 
-    def judge(_: rl.Entry, around: Surroundings) -> Iterator[rl.Refusal]:
+    def judge(_: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
         nonlocal checked
         for person in PEOPLE:
             kept, whole = Reading(log=recording.log, known_at=recording.log.head()).member(person)
@@ -485,7 +485,7 @@ def test_histories_are_those_that_readers_see(told: list[Offer]) -> None:
     parts = tuple(history_part(person, types) for person in PEOPLE for types in sets)
     governance = Governance(parts=lambda *_: parts, judge=judge)
     rules = Rulebook(REGISTRY, governance=governance)
-    ledger._recording = attrs.evolve(recording, rules=rules)
+    ledger._core.recording = attrs.evolve(recording, rules=rules)
     receipts = fill(ledger, told)
     assert checked >= len(receipts) * len(parts)
 

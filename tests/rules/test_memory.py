@@ -26,7 +26,7 @@ from reps_ledger.domain.rules.folds import (
     TARGET,
     VOUCH,
 )
-from reps_ledger.domain.rules.judge import Memory, fold
+from reps_ledger.domain.rules.judge import Memory, folded
 from scenarios import APR, JAN, JUN, MAR
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ PARTS: Final[tuple[Part[Any], ...]] = (
 
 def log_of(ledger: Any) -> list[Entry]:
     """Return all that a ledger holds, as recorded."""
-    return list(ledger._recording.log.read())
+    return list(ledger._core.recording.log.read())
 
 
 def recorded(told: list[Offer]) -> list[Entry]:
@@ -72,17 +72,17 @@ def known(memory: Memory, parts: tuple[Part[Any], ...], log: list[Entry]) -> Non
 
 
 def expected(part: Part[Any], log: list[Entry]) -> tuple[list[Entry], str]:
-    """Return what stands of all that a machine takes, in effective order, and the key."""
+    """Return what stands of all that a fold takes, in effective order, and the key."""
     amendments = Amendments.among(log)
     standing = resolve(log, REGISTRY)
-    if part.machine.retractions:
+    if part.fold.retractions:
         standing += [
             entry
             for entry in log
             if isinstance(entry.fact, EntryRetracted) and entry.id not in amendments.retracted
         ]
-    key = amendments.readings.get(part.key, part.key) if part.machine.follows else part.key
-    taken = (entry for entry in standing if part.machine.takes(entry.name))
+    key = amendments.readings.get(part.key, part.key) if part.fold.follows else part.key
+    taken = (entry for entry in standing if part.fold.takes(entry.name))
     return sorted(taken, key=lambda entry: entry.order), key
 
 
@@ -96,7 +96,7 @@ def test_what_grows_is_what_is_read_anew(told: list[Offer], data: st.DataObject)
     for count in range(len(log) + 1):
         if count in stops:
             ids = [entry.id for entry in log[:count][-5:]]
-            more = [machine.part(each) for each in ids for machine in (TARGET, REPORT)]
+            more = [fold.part(each) for each in ids for fold in (TARGET, REPORT)]
             asked += tuple(data.draw(st.lists(st.sampled_from([*PARTS, *more]), max_size=9)))
             known(memory, asked, log[:count])
             for part in (*LIVES, *asked):
@@ -110,12 +110,12 @@ def check(memory: Memory, part: Part[Any], log: list[Entry]) -> None:
     held = memory.held(part)
     assert held is not None
     standing, key = expected(part, log)
-    assert held.state == fold(part, key, standing) == memory.state(part)
+    assert held.state == folded(part, key, standing) == memory.state(part)
     for at in standing:
         before = [entry for entry in standing if entry.order <= at.order]
-        assert held.state_at(part, at.order) == fold(part, key, before)
+        assert held.state_at(part, at.order) == folded(part, key, before)
         if held.ends_by(at.order):
-            assert held.state == fold(part, key, before)
+            assert held.state == folded(part, key, before)
     if held.entries:
         assert held.ends_by(max(entry.order for entry in held.entries))
 

@@ -33,7 +33,7 @@ from reps_ledger.domain.rules.judge import Memory
 from reps_ledger.domain.rules.parts import Source, pair_key
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.rules.parts import Machine, Part
+    from reps_ledger.domain.rules.parts import Fold, Part
 
 AT: Final = datetime(2018, 1, 1, tzinfo=UTC)
 OPENED: Final = rl.ReviewOpened(review="r1", member="ana", policy="p")
@@ -42,7 +42,7 @@ ASSIGNED: Final = rl.RoleAssigned(member="ana", role="rep", community="asia")
 
 
 @pytest.mark.parametrize(
-    ("machine", "fact", "key", "other"),
+    ("fold", "fact", "key", "other"),
     [
         (REVIEW, OPENED, "r1", "r2"),
         (REVIEW, DECIDED, "r1", "r2"),
@@ -51,20 +51,20 @@ ASSIGNED: Final = rl.RoleAssigned(member="ana", role="rep", community="asia")
     ],
     ids=["opened", "decided", "elsewhere", "another role"],
 )
-def test_a_machine_takes_what_is_of_its_key_alone(
-    machine: Machine[Any], fact: rl.Fact, key: str, other: str
+def test_a_fold_takes_what_is_of_its_key_alone(
+    fold: Fold[Any], fact: rl.Fact, key: str, other: str
 ) -> None:
     """A correction may lead to an entry that says something else by now: it is not taken."""
     (entry,) = entries_of([(fact, AT)])
-    assert machine.evolve(machine.initial, entry, key) != machine.initial
-    assert machine.evolve(machine.initial, entry, other) == machine.initial
+    assert fold.evolve(fold.initial, entry, key) != fold.initial
+    assert fold.evolve(fold.initial, entry, other) == fold.initial
 
 
-@pytest.mark.parametrize("machine", [CHARTERS, REVIEW, SEAT], ids=lambda machine: machine.prefix)
-def test_a_machine_leaves_what_does_not_concern_it(machine: Machine[Any]) -> None:
+@pytest.mark.parametrize("fold", [CHARTERS, REVIEW, SEAT], ids=lambda fold: fold.prefix)
+def test_a_fold_leaves_what_does_not_concern_it(fold: Fold[Any]) -> None:
     """Facts of any other kind leave its state as it is."""
     (entry,) = entries_of([(rl.MemberJoined(member="ana"), AT)])
-    assert machine.evolve(machine.initial, entry, "ana") == machine.initial
+    assert fold.evolve(fold.initial, entry, "ana") == fold.initial
 
 
 @pytest.mark.parametrize(

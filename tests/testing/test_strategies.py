@@ -18,7 +18,7 @@ import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN
 from reps_ledger.policies import Policy, Width, count, facts, reports, weeks, when
 from reps_ledger.policies.charter import Charter, RoleClause, dump_charter, read_charter
-from reps_ledger.testing import Recorded, situations
+from reps_ledger.testing import History, situations
 from reps_ledger.testing.registering import register
 from reps_ledger.testing.strategies import (
     as_ofs,
@@ -44,7 +44,7 @@ FIRST: Final = settings(FEW, max_examples=5, phases=[Phase.generate])
 
 @FEW
 @given(histories(min_size=3, max_size=9))
-def test_legal_histories_are_legal(history: Recorded) -> None:
+def test_legal_histories_are_legal(history: History) -> None:
     """A ledger records a legal history row by row, and refuses none; it is as long as asked."""
     assert 3 <= len(history) <= 9
     with rl.open(zone=history.zone) as ledger:
@@ -54,7 +54,7 @@ def test_legal_histories_are_legal(history: Recorded) -> None:
 
 @FEW
 @given(histories(facts=CUSTOM))
-def test_a_ledger_holds_a_history_as_it_is(history: Recorded) -> None:
+def test_a_ledger_holds_a_history_as_it_is(history: History) -> None:
     """The ledger of a history has its entries, positions and ids, and what stands of them."""
     with history.ledger() as ledger:
         assert tuple(ledger.entries()) == history.entries
@@ -65,7 +65,7 @@ def test_a_ledger_holds_a_history_as_it_is(history: Recorded) -> None:
 
 @FEW
 @given(raw_histories(facts=CUSTOM), st.data())
-def test_raw_histories_can_be_looked_at(history: Recorded, data: st.DataObject) -> None:
+def test_raw_histories_can_be_looked_at(history: History, data: st.DataObject) -> None:
     """Of any raw history, a ledger shows what it says that stands, as known at any position."""
     asof = data.draw(as_ofs(history))
     with history.ledger() as ledger:
@@ -95,7 +95,7 @@ CHARTER: Final = Charter(
 
 @FEW
 @given(histories(charter=CHARTER))
-def test_histories_under_a_charter_obey_it(history: Recorded) -> None:
+def test_histories_under_a_charter_obey_it(history: History) -> None:
     """Nobody is given a role without what the charter asks, and no seat is given twice."""
     known = history.everybody()
     for entry in history:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reps_ledger.audit.checkpoints import SignedCheckpoint
     from reps_ledger.audit.tree_cache import Worktable
     from reps_ledger.log import EventLog
-    from reps_ledger.log.event_log import Stored
+    from reps_ledger.log.storage import Stored
 
 __all__ = ["LEVEL", "Block", "Leaves", "Tree", "blocks_of", "make_bundle"]
 

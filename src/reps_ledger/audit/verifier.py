@@ -31,6 +31,7 @@ from reps_ledger.audit.merkle import (
 )
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
+from reps_ledger.interchange import read_json
 
 if TYPE_CHECKING:
     import os
@@ -66,27 +67,9 @@ def document_of(data: bytes, most: int, what: str) -> Any:
     if len(data) > most:
         raise InvalidBundle(f"{what} has at most {most:,} bytes")
     try:
-        return json.loads(
-            data.decode(),
-            object_pairs_hook=_once,
-            parse_constant=_no_number,
-            parse_float=_no_number,
-        )
-    except InvalidBundle:
-        raise
-    except (ValueError, RecursionError) as error:
+        return read_json(data, whole_numbers=True)
+    except ValueError as error:
         raise InvalidBundle(f"{what} is JSON, in UTF-8: {error}") from error
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise InvalidBundle("a name is there twice in one object")
-    return found
-
-
-def _no_number(text: str) -> Any:
-    raise InvalidBundle(f"numbers here are whole: {text:.20}")
 
 
 def fields_of(row: Any, names: frozenset[str], where: str) -> dict[str, Any]:

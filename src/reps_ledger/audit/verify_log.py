@@ -17,7 +17,7 @@ from reps_ledger.audit.merkle import Frontier
 from reps_ledger.audit.tree import blocks_of
 from reps_ledger.audit.tree_cache import BLOCK, Unusable
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
-from reps_ledger.log.tag_fingerprint import SaidTags
+from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -128,10 +128,10 @@ def verify_log(
     findings: list[AuditFinding] = []
     signed = None if key is None else _is_signed(found, key, findings)
     reading = _Reading(found)
-    said = SaidTags()
+    said = TagFingerprint()
     with ThreadPoolExecutor(1) as aside:
         # Only a file's connections are many: for another log's the two would wait in turn.
-        alone = getattr(log.recorder, "path", None) is None
+        alone = log.path is None
         asked = None if alone else aside.submit(log.structure_problems)
         try:
             _read(log, reading, shelf, said)
@@ -224,7 +224,7 @@ class _Reading:
         return findings
 
 
-def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: SaidTags) -> None:
+def _read(log: EventLog, reading: _Reading, shelf: Shelf | None, said: TagFingerprint) -> None:
     with ExitStack() as stack:
         kept: Callable[[int], bytes | None] = _nothing
         if shelf is not None and shelf.exists:

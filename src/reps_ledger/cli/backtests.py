@@ -114,7 +114,7 @@ def backtest(
 
 
 def _told(found: Backtest) -> dict[str, Any]:
-    flips = found.flips()
+    flips = found.minimal_changes()
     return {
         "policy": found.policy.name,
         "against": _name(found),
@@ -128,7 +128,7 @@ def _told(found: Backtest) -> dict[str, Any]:
             {"before": t.before, "after": t.after, "members": t.members}
             for t in found.transitions()
         ],
-        "flips": len(flips),
+        "minimal_changes": len(flips),
         "explained": [
             {"flip": flip, "verdicts": [verdict.words() for verdict in found.explain(flip)]}
             for flip in flips[:EXPLAINED]
@@ -174,7 +174,7 @@ def _show(found: Backtest, zone: str) -> None:
         [(t.before or "(new)", t.after, t.members) for t in found.transitions()],
     )
     if found.against is not None:
-        flips = found.flips()
+        flips = found.minimal_changes()
         counts = Counter((flip.was, flip.now) for flip in flips)
         show_table(
             f"{len(flips):,} times otherwise than {_name(found)}",

@@ -49,6 +49,11 @@ class _Kind:
     until: str | None = None
     retiring: bool = False  # whether retirement ends it too
 
+    def stored_names(self, beginning: str) -> frozenset[str]:
+        """Return the stored names of the facts that begin such a span, or end it."""
+        retiring = {"member.retired"} if self.retiring else set()
+        return self.ends | {beginning} | retiring
+
     def key(self, fact: Any) -> tuple[Any, ...]:
         """Return what tells a fact's span from any other; its first part is the member."""
         return tuple([getattr(fact, name) for name in self.fields])

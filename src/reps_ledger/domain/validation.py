@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DAY_END",
     "DAY_START",
+    "ENTRY",
     "MAX_BATCH",
     "MAX_DEPTH",
     "MAX_DOCUMENT",
@@ -78,6 +79,9 @@ MAX_BATCH: Final = 10_000
 
 
 Metadata = Mapping[str, Any]
+
+ENTRY: Final[Metadata] = MappingProxyType({"entry": True})
+"""Marks a field that holds the id of an entry, or several."""
 
 PERSON: Final[Metadata] = MappingProxyType({"person": True})
 """The field names a person, or several: the entry is part of their history."""

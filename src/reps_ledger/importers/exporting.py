@@ -15,8 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, Final
 import msgspec
 
 from reps_ledger.errors import StorageError
-from reps_ledger.importers.files import safe_cell
 from reps_ledger.importers.rows import write_row
+from reps_ledger.interchange import safe_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _refuse_own_file(reading: Reading, path: Path) -> None:
-    own = getattr(reading.log.recorder, "path", None)
+    own = reading.log.path
     if own is None:
         return
     taken = {f"{own}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}

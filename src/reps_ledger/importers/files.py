@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import gzip
-import json
 import reprlib
 import zlib
 from pathlib import Path
@@ -19,6 +18,7 @@ from reps_ledger.domain.validation import (
     within_depth,
 )
 from reps_ledger.errors import InvalidInput, StorageError
+from reps_ledger.interchange import RepeatedKey, cell_text, read_json
 
 if TYPE_CHECKING:
     import os
@@ -28,20 +28,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Line",
-    "cell_text",
     "csv_rows",
     "json_rows",
     "open_file",
-    "safe_cell",
     "shown",
     "value_rows",
 ]
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
-_FORMULA: Final = frozenset("=+-@\t\r")
-_GUARDED: Final = _FORMULA | {"'"}
-_MARKS: Final = frozenset({"", "'"})
 _SHOWN: Final = reprlib.Repr()
 _SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxlist, _SHOWN.maxstring = 4, 40, 40, 500
 _DECODER: Final = msgspec.json.Decoder()
@@ -191,17 +186,13 @@ def _repeated(text: bytes, row: dict[str, Any]) -> str | None:
     if len(msgspec.json.encode(row)) == len(text):
         return None  # written compactly, and nothing is missing: the common case, cheaply
 
-    def check(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        names = [name for name, _ in pairs]
-        repeated.extend(name for name in set(names) if names.count(name) > 1)
-        return dict(pairs)
-
-    repeated: list[str] = []
     try:
-        json.loads(text, object_pairs_hook=check)
+        read_json(text)
+    except RepeatedKey as error:
+        return f"named twice: {error.key}"
     except ValueError as error:
         return f"not JSON: {error}"
-    return f"named twice: {', '.join(sorted(repeated))}" if repeated else None
+    return None
 
 
 def _texts(file: IO[bytes], problems: list[tuple[int, str]]) -> Iterator[str]:
@@ -269,21 +260,3 @@ def _or_value_error(read: Any, text: str) -> Any:
         return read(text)
     except (KeyError, msgspec.MsgspecError) as error:
         raise ValueError(text) from error
-
-
-def safe_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula; `cell_text` gives the text back.
-
-    Empty text is a lone apostrophe, as it is in spreadsheets: an empty cell holds nothing.
-    """
-    first, second = text[:1], text[1:2]
-    if text in _MARKS or first in _FORMULA or (first == "'" and second in _GUARDED):
-        return f"'{text}"
-    return text
-
-
-def cell_text(cell: str) -> str:
-    """Return the text of a cell that `safe_cell` may have guarded."""
-    if cell == "'" or (cell[:1] == "'" and cell[1:2] in _GUARDED):
-        return cell[1:]
-    return cell

@@ -4,9 +4,9 @@ What an import did: how much was recorded, and every row that was not.
 
 One import under way: parse a batch of rows, judge it, write it while the next is parsed.
 
-The world that rows are judged in is kept from batch to batch. It stays true as long as nobody
+The judge that rows are judged in is kept from batch to batch. It stays true as long as nobody
 else records what the rows depend on: each append is on that condition, and when it fails, the
-world is read anew and the rows are judged again.
+judge is read anew and the rows are judged again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from msgspec.structs import replace
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import MemberJoined
-from reps_ledger.domain.rules import Source, World
+from reps_ledger.domain.rules import Judge, Source
 from reps_ledger.domain.rules.folds import LIFE
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError
@@ -192,9 +192,9 @@ class Session:
     _known: int = 0
     _joined: int = 0
     _quarantine: Quarantine = field(factory=Quarantine)
-    _world: World | None = None
+    _kept: Judge | None = None
     _head: int = 0  # the last position, once what is in flight has landed
-    _empty: bool = False  # the log held nothing when the world began: what is unknown is nothing
+    _empty: bool = False  # the log held nothing when the judge began: what is unknown is nothing
     _waiting: dict[str, _Pending] = field(factory=dict)  # with stop: every row of the file
     _unread: list[RefusedRow] = field(factory=list)  # with stop: those that are none
     _flight: _Flight | None = None
@@ -313,7 +313,7 @@ class Session:
         """Wait until the batch in flight is written.
 
         Returns:
-            Whether the world is still the one that later rows were judged in.
+            Whether the judge is still the one that later rows were judged in.
 
         Raises:
             Conflict: others kept recording what it depends on.
@@ -330,9 +330,9 @@ class Session:
     def _redo(self, judged: _Judged) -> None:
         pending = judged.pending
         for attempt in range(self.recording.retries):
-            self._world = None
+            self._kept = None
             self.recording.wait(attempt)
-            world = self._begin()
+            judge = self._begin()
             # The append may have succeeded, and only its reply been lost.
             there = self.recording.log.entries_of({one.draft.id for one in pending})
             self._recorded += len(there)
@@ -341,7 +341,7 @@ class Session:
             try:
                 positions: list[int] = []
                 if again.entries:
-                    sources = self.recording.sources(world, again.entries)
+                    sources = judge.sources(again.entries)
                     sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
                     positions = self.recording.log.append(again.entries, sources, self._head)
                 self._written(again, positions)
@@ -357,35 +357,35 @@ class Session:
             self._quarantine.add(row)
         alone = not positions or positions[0] == self._head + 1
         if not alone:
-            self._world = None  # others recorded too: what they did is read afresh
+            self._kept = None  # others recorded too: what they did is read afresh
         if positions:
             self._head = positions[-1]
         return alone
 
-    def _begin(self) -> World:
-        world = self._world
-        if world is None or (world.memory.size > WORLD and not self.stop):
+    def _begin(self) -> Judge:
+        judge = self._kept
+        if judge is None or (judge.memory.size > WORLD and not self.stop):
             self._settle()
-            world = self._world = self.recording.world()
+            judge = self._kept = self.recording.judge()
             self._head = self.recording.log.head()
             self._empty = self._head == 0
-        return world
+        return judge
 
     def _judged(self, pending: list[_Pending], before: list[RefusedRow]) -> _Judged:
-        world = self._begin()
+        judge = self._begin()
         place = self._head + len(self._flying()) + 1
         found = _Judged(pending, [], 0, before, [])
         now = self.recording.now()
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
-            self._load(world, [one.draft for one in part], found)
+            self._load(judge, [one.draft for one in part], found)
             for number, one in enumerate(part, 1):
-                if world.lacks(one.draft):
-                    self._load(world, [one.draft], found)
-                entry = self.recording.entry(world, one.draft, place + len(found.entries), now)
-                found = self._judge(world, one, entry, found)
+                if judge.lacks(one.draft):
+                    self._load(judge, [one.draft], found)
+                entry = self.recording.entry(judge, one.draft, place + len(found.entries), now)
+                found = self._judge(judge, one, entry, found)
                 if entry.name in AMENDING:  # what comes after it may depend on more than before
-                    self._load(world, [one.draft for one in part[number:]], found)
+                    self._load(judge, [one.draft for one in part[number:]], found)
         if self.stop:
             self._stop_at(found.unread + found.refused)
         return found
@@ -393,40 +393,40 @@ class Session:
     def _flying(self) -> list[Entry]:
         return [] if self._flight is None else self._flight.judged.entries
 
-    def _load(self, world: World, drafts: list[Draft], found: _Judged) -> None:
+    def _load(self, judge: Judge, drafts: list[Draft], found: _Judged) -> None:
         coming = [*self._flying(), *found.entries]
-        self.recording.load(world, drafts, upto=self._head, empty=self._empty, coming=coming)
+        self.recording.load(judge, drafts, upto=self._head, empty=self._empty, coming=coming)
 
-    def _judge(self, world: World, one: _Pending, entry: Entry, found: _Judged) -> _Judged:
-        refusals = world.judge(entry)
+    def _judge(self, judge: Judge, one: _Pending, entry: Entry, found: _Judged) -> _Judged:
+        refusals = judge.refusals(entry)
         if self.infer and refusals and all(r.code == "not_joined" for r in refusals):
-            joins = self._inferred(world, one, entry, found)
+            joins = self._inferred(judge, one, entry, found)
             found.entries.extend(joins)
             found = found._replace(joins=found.joins + len(joins))
-            if world.lacks(entry):
-                self._load(world, [one.draft], found)
+            if judge.lacks(entry):
+                self._load(judge, [one.draft], found)
             place = entry.position + len(joins)
             entry = replace(entry, position=place, origin=place)
-            refusals = world.judge(entry)
+            refusals = judge.refusals(entry)
         if refusals:
             codes = [refusal.code for refusal in refusals]
             words = [refusal.words for refusal in refusals]
             found.refused.append(_refused(one.line, codes, words))
         else:
-            world.add(entry)
+            judge.add(entry)
             found.entries.append(entry)
         return found
 
-    def _inferred(self, world: World, one: _Pending, entry: Entry, judged: _Judged) -> list[Entry]:
+    def _inferred(self, judge: Judge, one: _Pending, entry: Entry, judged: _Judged) -> list[Entry]:
         """Let everyone whom a row names, and whose life is in question, have joined with it.
 
         If one of them cannot have joined then, nobody does: the row will be refused.
         """
         found: list[Entry] = []
-        asked = world.parts(entry)
-        for person in dict.fromkeys(people_in(entry.fact, world.memory.registry)):
+        asked = judge.parts(entry)
+        for person in dict.fromkeys(people_in(entry.fact, judge.memory.registry)):
             life = LIFE.part(person)
-            known = world.state(life) if life in asked else None
+            known = judge.state(life) if life in asked else None
             if known is None or (known.joined and known.joined.order <= entry.order):
                 continue
             draft = replace(
@@ -434,14 +434,14 @@ class Session:
                 fact=MemberJoined(member=person, inferred=True),
                 id=row_id({"joined": person, "with": entry.id}),
             )
-            self._load(world, [draft], judged)  # a rule of joining may ask for more than lives
+            self._load(judge, [draft], judged)  # a rule of joining may ask for more than lives
             place = entry.position + len(found)
-            joining = self.recording.entry(world, draft, place, entry.recorded_at)
-            if world.judge(joining):
+            joining = self.recording.entry(judge, draft, place, entry.recorded_at)
+            if judge.refusals(joining):
                 return []
             found.append(joining)
         for joining in found:
-            world.add(joining)
+            judge.add(joining)
         return found
 
 

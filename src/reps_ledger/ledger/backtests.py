@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,29 +13,49 @@ from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import MissingExtra
 from reps_ledger.policies.outcomes import outcomes_through
 from reps_ledger.policies.subject import Previous
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
-    from reps_ledger.ledger.ledger import Ledger
+    from reps_ledger.ledger.core import Core, Moment
     from reps_ledger.policies.policy import Policy
     from reps_ledger.policies.verdicts import Verdict
     from reps_ledger.replay import Agreement, Backtest, Compared, Sweep
+    from reps_ledger.replay.columns import Columns
     from reps_ledger.views import View
 
-__all__ = ["agree", "backtest", "sweep"]
+__all__ = ["agree", "backtest", "columns", "sweep"]
 
 Progress = Callable[[int, int], None]
 
 
-def backtest(  # noqa: PLR0917 — as Ledger.backtest was given them
-    ledger: Ledger,
+def columns(core: Core, at: Moment = None, folder: str | os.PathLike[str] | None = None) -> Columns:
+    """Return all that stands as arrays, brought up to date from where they are kept.
+
+    Args:
+        core: the ledger.
+        at: what is known.
+        folder: where they are kept; None for beside the ledger's file.
+
+    Raises:
+        MissingExtra: the extra ``replay`` is not installed.
+    """
+    try:
+        from reps_ledger.replay.columns import folder_of, load_or_build  # noqa: PLC0415
+    except ImportError as error:
+        raise MissingExtra("replay", "columns of a ledger") from error
+    reading = core.reading(at)
+    return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
+
+
+def backtest(  # noqa: PLR0917 — all that a backtest is asked with
+    core: Core,
     policy: Policy | str,
     at: Iterable[date],
     against: Policy | str | None,
-    known_at: Any,
+    known_at: Moment,
     on_progress: Progress | None,
 ) -> Backtest:
-    """Run a backtest; see ``Ledger.backtest``."""
+    """Run a policy over columns at review dates, beside another one or beside decisions."""
     try:
         from reps_ledger.replay.backtest import backtest as run  # noqa: PLC0415
         from reps_ledger.replay.backtest import resolved  # noqa: PLC0415
@@ -44,76 +65,76 @@ def backtest(  # noqa: PLR0917 — as Ledger.backtest was given them
         )
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
-    view = ledger.as_of(known_at=known_at)
+    view = core.as_of(known_at=known_at)
     found = view.policy(policy)
     decisions = against == "decisions"
     other = None if against is None or decisions else view.policy(against)
-    columns = ledger.columns(view.known_at)
+    known = columns(core, view.known_at)
     accounts = None
     if asks_for_accounts(found) or (other is not None and asks_for_accounts(other)):
-        accounts = accounts_among(view.reading.standing(), columns.people)
-    dates = resolved(at, ledger.zone)
+        accounts = accounts_among(view.reading.standing(), known.people)
+    dates = resolved(at, core.zone)
     second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
-    done = run(found, columns, dates, ledger.zone, second, on_progress, accounts=accounts)
+    done = run(found, known, dates, core.zone, second, on_progress, accounts=accounts)
     done = evolve(done, explain=_explainer(view, dates))
-    return evolve(done, agreement=agree(ledger, found, view.known_at)) if decisions else done
+    return evolve(done, agreement=agree(core, found, view.known_at)) if decisions else done
 
 
 def _explainer(view: View, dates: Sequence[datetime]) -> Callable[[Policy, str, datetime], Verdict]:
     """Return what evaluates a policy by the reference, at a review date among others."""
-    judging = Judging(view.reading, view.zone)
+    evaluator = PolicyEvaluator(view.reading, view.zone)
 
     def explain(policy: Policy, member: str, at: datetime) -> Verdict:
         previous = Previous("", FIRST)
         earlier = [date for date in dates if date < at]
-        for date_, outcome in outcomes_through(policy, judging.member(member, at), earlier):
+        for date_, outcome in outcomes_through(policy, evaluator.member(member, at), earlier):
             previous = previous.then(outcome, date_)
-        return judging.evaluate(policy, member, at, previous)
+        return evaluator.evaluate(policy, member, at, previous)
 
     return explain
 
 
-def sweep(  # noqa: PLR0917 — as Ledger.sweep was given them
-    ledger: Ledger,
+def sweep(  # noqa: PLR0917 — all that a sweep is asked with
+    core: Core,
     make: Callable[..., Policy],
     parameters: Mapping[str, Iterable[Any]],
     at: Iterable[date],
-    known_at: Any,
+    known_at: Moment,
     on_progress: Progress | None,
 ) -> Sweep:
-    """Run a sweep; see ``Ledger.sweep``."""
+    """Run the policy that a function makes of each combination of parameters."""
     try:
         from reps_ledger.replay.backtest import resolved  # noqa: PLC0415
         from reps_ledger.replay.kernel.spans import accounts_among  # noqa: PLC0415
         from reps_ledger.replay.sweep import sweep as run  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
-    view = ledger.as_of(known_at=known_at)
-    dates = resolved(at, ledger.zone)
-    columns = ledger.columns(view.known_at)
+    view = core.as_of(known_at=known_at)
+    dates = resolved(at, core.zone)
+    known = columns(core, view.known_at)
     return run(
         make,
         parameters,
-        columns,
+        known,
         dates,
-        ledger.zone,
+        core.zone,
         on_progress,
         check=view.policy,
-        accounts=lambda: accounts_among(view.reading.standing(), columns.people),
+        accounts=lambda: accounts_among(view.reading.standing(), known.people),
     )
 
 
-def agree(ledger: Ledger, policy: Policy | str, known_at: Any) -> Agreement:
-    """Compare a policy with decisions; see ``Ledger.agreement``."""
+def agree(core: Core, policy: Policy | str, known_at: Moment) -> Agreement:
+    """Compare a policy with what people decided in reviews under its name."""
     try:
         from reps_ledger.replay.backtest import Agreement  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("replay", "an agreement") from error
-    view = ledger.as_of(known_at=known_at)
-    return Agreement(compared=tuple(_compared(ledger, view.policy(policy), view)))
+    view = core.as_of(known_at=known_at)
+    return Agreement(compared=tuple(_compared(core, view.policy(policy), view)))
 
 
-def _compared(ledger: Ledger, policy: Policy, view: View) -> Iterator[Compared]:
+def _compared(core: Core, policy: Policy, view: View) -> Iterator[Compared]:
     from reps_ledger.replay.backtest import Compared  # noqa: PLC0415
 
     opened: set[str] = set()
@@ -123,7 +144,7 @@ def _compared(ledger: Ledger, policy: Policy, view: View) -> Iterator[Compared]:
             opened.add(fact.review)
         elif entry.name == "review.decided" and fact.review in opened:
             when = fact.as_of or entry.occurred_at
-            then = ledger.as_of(when, known_at=view.known_at)
+            then = core.as_of(when, known_at=view.known_at)
             yield Compared(
                 review=fact.review,
                 member=fact.member,

@@ -1,16 +1,11 @@
-"""The ledger: the one object that a service embeds. It composes all of the others.
-
-A ledger that can be audited: checkpoints, proofs, verification, bundles.
-
-Opening a ledger.
-"""
+"""The ledger: the one object that a service embeds. It composes all of the others."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Self
 
 from reps_ledger.audit import (
     Consistency,
@@ -25,25 +20,228 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
 from reps_ledger.domain.time import Clock, system_clock, zone_of
-from reps_ledger.errors import MissingExtra
+from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
-from reps_ledger.ledger.core import LedgerCore, Moment
+from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaster, open_recorder
 from reps_ledger.policies.charter import Charter, dump_charter
 from reps_ledger.policies.charter.enforce import governance
 from reps_ledger.policies.policy import Policy
-from reps_ledger.views import DocketItem, DocketView
+from reps_ledger.projections import Discrepancy, reconcile
+from reps_ledger.views import DocketItem, DocketView, History, View
 
 if TYPE_CHECKING:
     from reps_ledger.replay import Agreement, Backtest, Sweep
     from reps_ledger.replay.columns import Columns
 
-__all__ = ["AuditedLedger", "Ledger", "open"]
+__all__ = ["Ledger", "open"]
 
 
-class AuditedLedger(LedgerCore):
-    """What a ledger can prove of itself: see `Ledger`."""
+class Ledger:
+    """A community's history, to record in and to ask. Made by `reps_ledger.open`.
+
+    Safe to share between threads. Use it as a context manager, or close it.
+    """
+
+    def __init__(self, recording: Recording, zone: tzinfo, close: Callable[[], None]) -> None:
+        self._core = Core(recording, zone, close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the log, if this ledger opened it."""
+        self._core.close()
+
+    @property
+    def zone(self) -> tzinfo:
+        """The time zone in which dates, months and years are read."""
+        return self._core.zone
+
+    def record(
+        self,
+        fact: Fact,
+        *,
+        by: str,
+        occurred_at: date | None = None,
+        on_behalf_of: str | None = None,
+        command_id: str | None = None,
+        source: str | None = None,
+        waiver: str | None = None,
+    ) -> Receipt:
+        """Record one fact.
+
+        Args:
+            fact: what happened.
+            by: who records it.
+            occurred_at: when it happened: an aware datetime, a date for the start of that
+                day, or None for now (for a correction: when its target happened).
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes this idempotent: recorded again, it returns the first receipt.
+            source: where the fact came from.
+            waiver: why the charter's clauses, should they refuse the fact, are to be waived
+                for it; recorded with it, as ``exemption.granted``. It lifts no rule, no
+                limit of seats, and no authority.
+
+        Raises:
+            Refused: rules say no; it carries every refusal.
+            InvalidInput: a value cannot be accepted.
+            Conflict: others kept recording what this depends on.
+        """
+        attribution = Attribution(
+            by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
+        )
+        if waiver is None:
+            return self._core.record([(fact, occurred_at)], attribution)
+        return self._core.record_waived(fact, occurred_at, waiver, attribution)
+
+    def record_all(
+        self,
+        facts: Iterable[Fact | tuple[Fact, date | None]],
+        *,
+        by: str,
+        occurred_at: date | None = None,
+        on_behalf_of: str | None = None,
+        command_id: str | None = None,
+        source: str | None = None,
+    ) -> Receipt:
+        """Record facts in one atomic batch, each judged after those before it.
+
+        Args:
+            facts: facts, or pairs of a fact and its own ``occurred_at``.
+            by: who records them.
+            occurred_at: when those without their own happened.
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes the batch idempotent.
+            source: where the facts came from.
+
+        Raises:
+            Refused: any of them is refused, and none was recorded.
+            InvalidInput: a value cannot be accepted, or there is no fact.
+            TooLarge: there are more than ``MAX_BATCH``.
+            Conflict: others kept recording what these depend on.
+        """
+        attribution = Attribution(
+            by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
+        )
+        pairs = (pair if isinstance(pair, tuple) else (pair, occurred_at) for pair in facts)
+        return self._core.record(pairs, attribution)
+
+    def as_of(self, valid_at: date | None = None, known_at: Moment = None) -> View:
+        """Return what was true at an instant, as known at a position.
+
+        Args:
+            valid_at: an aware datetime, or a date for the end of that day; None for now.
+            known_at: a position, a receipt, or a datetime (turned into the last position
+                recorded by then); None for everything.
+        """
+        return self._core.as_of(valid_at, known_at)
+
+    def history(self, member: str | None = None, *, community: str | None = None) -> History:
+        """Return the history of a member, a community or everyone, as known now."""
+        return self.as_of().history(member, community=community)
+
+    def entries(self, *, after: int = 0) -> Iterator[Entry]:
+        """Yield entries as they were recorded, in order of position, corrections among them."""
+        return self._core.log.read(after=after)
+
+    def entry(self, entry_id: str) -> Entry:
+        """Return an entry as it was recorded.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        return self._core.entry(entry_id)
+
+    @property
+    def position(self) -> int:
+        """The last position, or 0."""
+        return self._core.log.head()
+
+    def reconcile(
+        self, *, at: date | None = None, complete_rosters: bool = False
+    ) -> tuple[Discrepancy, ...]:
+        """List what does not add up: failed assertions, orphans, leave past its return.
+
+        Args:
+            at: up to when; None for now.
+            complete_rosters: take the assertions of one day for a complete roster of the
+                roles that they name, and list who holds one without being on it.
+        """
+        view = self.as_of(at)
+        found = reconcile(
+            view.history,
+            self._core.log.codec.registry,
+            self._core.recording.rules,
+            view.valid_at,
+            readings=view.reading.amendments().readings,
+            zone=self.zone,
+            complete_rosters=complete_rosters,
+        )
+        return tuple(found)
+
+    def subscribe(self, *, after: int | Receipt | None = None) -> Subscription:
+        """Follow the log: every entry after a position, then each new one as it is recorded.
+
+        Args:
+            after: a position or a receipt; None for from now on.
+        """
+        log = self._core.log
+        if after is None:
+            after = log.head()
+        elif isinstance(after, Receipt):
+            after = after.position
+        return Subscription(log, after)
+
+    def export(self, target: str | os.PathLike[str] | IO[bytes], *, known_at: Moment = None) -> int:
+        """Write every entry as known at a position in the exchange format; return how many.
+
+        Args:
+            target: a path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
+                which is replaced only once all is written; or a binary file for JSON lines.
+            known_at: as for `as_of`.
+        """
+        return export_history(self._core.reading(known_at), target)
+
+    def import_history(
+        self,
+        source: str | os.PathLike[str] | Iterable[Any],
+        *,
+        by: str = "import",
+        on_refused: str = "quarantine",
+        on_unknown_member: str = "refuse",
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> ImportReport:
+        """Import rows of the exchange format. Run again, it records nothing twice.
+
+        Args:
+            source: a path (JSON lines or ``.csv``, plain or gzip), or rows as dicts.
+            by: who recorded the rows that do not say it.
+            on_refused: "quarantine" lists refused rows in the report; "stop" raises at the
+                first, and leaves nothing behind (it holds all rows in memory until then).
+            on_unknown_member: "refuse" rows that name people who have not joined, or "join":
+                they joined at first sight, marked as inferred.
+            on_progress: called now and then with the rows and the bytes read so far.
+
+        Raises:
+            ImportStopped: on_refused is "stop" and a row was refused.
+            InvalidInput: an option is none of those, or the file cannot be read at all.
+            Conflict: others kept recording what the rows depend on; import again to go on.
+        """
+        self._core.must_be_open()
+        return import_history(
+            self._core.recording,
+            self.zone,
+            source,
+            by=by,
+            on_refused=on_refused,
+            on_unknown_member=on_unknown_member,
+            on_progress=on_progress,
+        )
 
     def checkpoint(self, key: SigningKey | str, *, state: proofs.Place = None) -> SignedCheckpoint:
         """Sign how many entries there are, and the root of their Merkle tree.
@@ -61,8 +259,7 @@ class AuditedLedger(LedgerCore):
             InvalidNote: the key is none.
             MissingExtra: the extra ``audit`` is not installed.
         """
-        self._must_be_open()
-        return proofs.checkpoint(self._trees.at(state), key)
+        return proofs.checkpoint(self._core.tree(state), key)
 
     def prove(
         self,
@@ -83,9 +280,8 @@ class AuditedLedger(LedgerCore):
             InvalidProof: the log is not the one of the checkpoint.
             Inconsistent: entries are not what they were.
         """
-        self._must_be_open()
         wanted = position.position if isinstance(position, Receipt) else position
-        return proofs.prove(self._trees.at(state), wanted, at)
+        return proofs.prove(self._core.tree(state), wanted, at)
 
     def prove_consistency(
         self,
@@ -106,8 +302,7 @@ class AuditedLedger(LedgerCore):
             InvalidInput: the log has fewer entries.
             Inconsistent: entries are not what they were.
         """
-        self._must_be_open()
-        return proofs.prove_consistency(self._trees.at(state), old, new)
+        return proofs.prove_consistency(self._core.tree(state), old, new)
 
     def verify(
         self,
@@ -130,8 +325,7 @@ class AuditedLedger(LedgerCore):
         Raises:
             InvalidNote: the checkpoint, or the key, cannot be read.
         """
-        self._must_be_open()
-        return verify_log(self._log, checkpoint, key=key, shelf=self._trees.at(state).shelf)
+        return verify_log(self._core.log, checkpoint, key=key, shelf=self._core.tree(state).shelf)
 
     def audit_bundle(
         self,
@@ -158,16 +352,10 @@ class AuditedLedger(LedgerCore):
             NotFound: there is nothing about them.
             InvalidProof: the log is not the one of the checkpoint.
         """
-        self._must_be_open()
-        tree = self._trees.at(state)
-        return proofs.bundle(self, tree, member=member, review=review, held=checkpoint, key=key)
-
-
-class Ledger(AuditedLedger):
-    """A community's history, to record in and to ask. Made by `reps_ledger.open`.
-
-    Safe to share between threads. Use it as a context manager, or close it.
-    """
+        tree = self._core.tree(state)
+        return proofs.bundle(
+            self._core, tree, member=member, review=review, held=checkpoint, key=key
+        )
 
     def adopt(
         self,
@@ -232,7 +420,7 @@ class Ledger(AuditedLedger):
             The docket of the policy at the review date, with what it recommends.
         """
         return reviews.open_reviews(
-            self, policy, by=by, at=at, due=due, outcomes=outcomes, occurred_at=occurred_at
+            self._core, policy, by=by, at=at, due=due, outcomes=outcomes, occurred_at=occurred_at
         )
 
     def send_notices(
@@ -258,7 +446,7 @@ class Ledger(AuditedLedger):
             occurred_at: when they are sent; None for now. Deadlines count from then.
         """
         return reviews.send_notices(
-            self, policy, by=by, at=at, channel=channel, occurred_at=occurred_at
+            self._core, policy, by=by, at=at, channel=channel, occurred_at=occurred_at
         )
 
     def decide(
@@ -288,7 +476,7 @@ class Ledger(AuditedLedger):
             Refused: the review is not open.
         """
         return reviews.decide(
-            self,
+            self._core,
             review,
             outcome,
             reason,
@@ -303,7 +491,7 @@ class Ledger(AuditedLedger):
         Raises:
             NotFound: there is no such decision, or its policy's words are not recorded.
         """
-        return reviews.replay_decision(self, review)
+        return reviews.replay_decision(self._core, review)
 
     def audit_decision(self, review: str) -> DecisionAudit:
         """Say what a decision went by, as it stood then, and what is known now.
@@ -314,7 +502,7 @@ class Ledger(AuditedLedger):
         Raises:
             NotFound: no such review was decided.
         """
-        return audit_decision(self, review)
+        return audit_decision(self._core, review)
 
     def columns(
         self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None
@@ -332,12 +520,7 @@ class Ledger(AuditedLedger):
         Raises:
             MissingExtra: the extra ``replay`` is not installed.
         """
-        try:
-            from reps_ledger.replay.columns import folder_of, load_or_build  # noqa: PLC0415
-        except ImportError as error:
-            raise MissingExtra("replay", "columns of a ledger") from error
-        reading = self.as_of(known_at=at).reading
-        return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
+        return backtests.columns(self._core, at, folder)
 
     def backtest(
         self,
@@ -364,7 +547,7 @@ class Ledger(AuditedLedger):
             InvalidPolicy: the policy is about communities, or asks for what columns do not
                 hold: personal text.
         """
-        return backtests.backtest(self, policy, at, against, known_at, on_progress)
+        return backtests.backtest(self._core, policy, at, against, known_at, on_progress)
 
     def sweep(
         self,
@@ -381,11 +564,11 @@ class Ledger(AuditedLedger):
 
         Raises as `backtest` does.
         """
-        return backtests.sweep(self, make, parameters, at, known_at, on_progress)
+        return backtests.sweep(self._core, make, parameters, at, known_at, on_progress)
 
     def agreement(self, policy: Policy | str, *, known_at: Moment = None) -> Agreement:
         """Compare a policy with what people decided in reviews under its name."""
-        return backtests.agree(self, policy, known_at)
+        return backtests.agree(self._core, policy, known_at)
 
 
 def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open

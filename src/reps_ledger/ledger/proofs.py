@@ -23,7 +23,7 @@ from reps_ledger.errors import InvalidInput, InvalidProof, NotFound
 if TYPE_CHECKING:
     from reps_ledger.audit import Tree
     from reps_ledger.audit.tree import Leaves
-    from reps_ledger.ledger.core import LedgerCore
+    from reps_ledger.ledger.core import Core
 
 __all__ = ["Held", "Place", "bundle", "checkpoint", "prove", "prove_consistency"]
 
@@ -35,14 +35,14 @@ Place = str | os.PathLike[str] | None
 
 
 def checkpoint(tree: Tree, key: SigningKey | str) -> SignedCheckpoint:
-    """Sign the tree as it is; see ``Ledger.checkpoint``."""
+    """Sign the size and the root of the tree as it is."""
     signer = SigningKey.parse(key) if isinstance(key, str) else key
     size, root = tree.ask(lambda leaves: (leaves.size, leaves.root()))
     return sign_checkpoint(size, root, signer)
 
 
 def prove(tree: Tree, position: int, at: Held | None) -> Inclusion:
-    """Prove that an entry is there; see ``Ledger.prove``."""
+    """Prove that an entry is in the tree, now or as of a tree that somebody holds."""
     held = _held(at)
     size = held.size if isinstance(held, SignedCheckpoint) else held
     proof = tree.ask(lambda leaves: leaves.inclusion(position, size))
@@ -51,7 +51,7 @@ def prove(tree: Tree, position: int, at: Held | None) -> Inclusion:
 
 
 def prove_consistency(tree: Tree, old: Held, new: Held | None) -> Consistency:
-    """Prove that a tree begins with an older one; see ``Ledger.prove_consistency``."""
+    """Prove that a tree begins with all that an older one had."""
     older, newer = _held(old), _held(new)
     proof = tree.ask(lambda leaves: leaves.consistency(_size(older) or 0, _size(newer)))
     _must_be(older, proof.old_root)
@@ -75,7 +75,7 @@ def _must_be(held: SignedCheckpoint | int | None, root: bytes) -> None:
 
 
 def bundle(
-    ledger: LedgerCore,
+    core: Core,
     tree: Tree,
     *,
     member: str | None,
@@ -83,17 +83,17 @@ def bundle(
     held: SignedCheckpoint | str | None,
     key: SigningKey | str | None,
 ) -> bytes:
-    """Make an audit bundle; see ``Ledger.audit_bundle``."""
+    """Return the entries about a member or a decision, with proofs, as one file."""
     if (member is None) == (review is None):
         raise InvalidInput("a bundle is about a member or a review: name one of them")
     if (held is None) == (key is None):
         raise InvalidInput("give a checkpoint, or a key to make one, not both")
     if member is not None:
         about = ("member", member)
-        entries: Iterable[Entry] = ledger.as_of().reading.recorded_of(member)
+        entries: Iterable[Entry] = core.as_of().reading.recorded_of(member)
     else:
         about = ("review", str(review))
-        entries = _of_decision(ledger, str(review))
+        entries = _of_decision(core, str(review))
     positions = [entry.position for entry in entries]
     if not positions:
         raise NotFound(f"nothing is known of the {about[0]} {about[1]}")
@@ -107,24 +107,24 @@ def bundle(
     return tree.ask(make)
 
 
-def _of_decision(ledger: LedgerCore, review: str) -> list[Entry]:
+def _of_decision(core: Core, review: str) -> list[Entry]:
     """Return all that a decision rests on, and what amended any of it."""
-    own = ledger.found(Source(f"review:{review}"))
+    own = core.found(Source(f"review:{review}"))
     decided = [entry for entry in own if entry.name == "review.decided"]
     ids = {entry_id for entry in decided for entry_id in entry.fact.evidence}
     digests = {entry.fact.digest for entry in own if hasattr(entry.fact, "digest")} - {None}
     found = {entry.position: entry for entry in own}
     members = {entry.fact.member for entry in own if hasattr(entry.fact, "member")}
-    reading = ledger.as_of().reading
+    reading = core.as_of().reading
     for member in sorted(members):
         recorded = reading.recorded_of(member)
         amended = _with_amendments(ids | {entry.id for entry in own}, recorded)
         found.update({entry.position: entry for entry in recorded if entry.id in amended})
     found.update({e.position: e for e in reading.log.entries_of(sorted(ids)).values()})
-    for entry in ledger.found(Source(ledger_tag("policy.stated"))):
+    for entry in core.found(Source(ledger_tag("policy.stated"))):
         if getattr(entry.fact, "digest", None) in digests:
             found[entry.position] = entry
-    for entry in ledger.found(Source(ledger_tag("charter.adopted"))) if own else ():
+    for entry in core.found(Source(ledger_tag("charter.adopted"))) if own else ():
         found[entry.position] = entry
     return [found[position] for position in sorted(found)]
 

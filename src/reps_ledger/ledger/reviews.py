@@ -1,7 +1,4 @@
-"""Reviews as a workflow: open them, send notices, decide, and replay decisions years later.
-
-Auditing a decision: what it went by, as it stood then, and what is known now.
-"""
+"""Reviews as a workflow: open, notify, decide; then replay and audit decisions years later."""
 
 from __future__ import annotations
 
@@ -25,6 +22,7 @@ from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
 from reps_ledger.errors import InvalidInput, NotFound, Refused
+from reps_ledger.ledger.core import Attribution, Core
 from reps_ledger.policies.documents import digest, dumps
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
@@ -32,7 +30,6 @@ from reps_ledger.views import DocketItem, DocketView, View
 from reps_ledger.views.explain import Link, Tracing, said_by
 
 if TYPE_CHECKING:
-    from reps_ledger.ledger.core import LedgerCore
     from reps_ledger.log import Receipt
 
 __all__ = [
@@ -52,7 +49,7 @@ _DONE: Final = frozenset({"review_exists", "already_stated"})
 
 
 def open_reviews(
-    ledger: LedgerCore,
+    core: Core,
     policy: Policy | str,
     *,
     by: str,
@@ -61,18 +58,18 @@ def open_reviews(
     outcomes: Iterable[str] | None,
     occurred_at: date | None,
 ) -> DocketView:
-    """Open reviews; see ``Ledger.open_reviews``."""
-    view = ledger.as_of(at)
+    """Open a review of each member with an outcome to review, and state the policy once."""
+    view = core.as_of(at)
     found = view.policy(policy)
     flagged = _flagged(found, outcomes)
-    opened_at = ledger.instant(occurred_at)
-    waiting = {item.member for item in ledger.as_of(opened_at).docket(found.name)}
+    opened_at = core.instant(occurred_at)
+    waiting = {item.member for item in core.as_of(opened_at).docket(found.name)}
     named = digest(found)
-    if ledger.as_of().stated_policy(named) is None:
+    if core.as_of().stated_policy(named) is None:
         stated = PolicyStated(
             policy=found.name, version=found.version, document=dumps(found, "json"), digest=named
         )
-        _record(ledger, [stated], by, opened_at)
+        _record(core, [stated], by, opened_at)
     facts = (
         ReviewOpened(
             member=verdict.member,
@@ -85,8 +82,8 @@ def open_reviews(
         if verdict.outcome in flagged and verdict.member not in waiting
     )
     for batch in _batches(facts):
-        _record(ledger, batch, by, opened_at)
-    return ledger.as_of(opened_at).docket(found.name, evaluated_at=view.valid_at)
+        _record(core, batch, by, opened_at)
+    return core.as_of(opened_at).docket(found.name, evaluated_at=view.valid_at)
 
 
 def _flagged(policy: Policy, outcomes: Iterable[str] | None) -> frozenset[str]:
@@ -112,11 +109,11 @@ def _batches(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
         yield batch
 
 
-def _record(ledger: LedgerCore, facts: list[Fact], by: str, occurred_at: date) -> tuple[Entry, ...]:
+def _record(core: Core, facts: list[Fact], by: str, occurred_at: date) -> tuple[Entry, ...]:
     """Record facts; those that somebody recorded meanwhile are there already."""
     while facts:
         try:
-            return ledger.record_all(facts, by=by, occurred_at=occurred_at).entries
+            return core.record([(fact, occurred_at) for fact in facts], Attribution(by=by)).entries
         except Refused as refused:
             done = {r.index for r in refused.refusals if r.code in _DONE}
             if {r.index for r in refused.refusals} != done:
@@ -136,7 +133,7 @@ def _identifier(*parts: str) -> str:
 
 
 def send_notices(
-    ledger: LedgerCore,
+    core: Core,
     policy: Policy | str,
     *,
     by: str,
@@ -144,11 +141,11 @@ def send_notices(
     channel: str | None,
     occurred_at: date | None,
 ) -> tuple[Entry, ...]:
-    """Record notices; see ``Ledger.send_notices``."""
-    view = ledger.as_of(at)
+    """Record the notices that a policy plans for the outcomes that members have."""
+    view = core.as_of(at)
     found = view.policy(policy)
-    sent_at = ledger.instant(occurred_at)
-    waiting = {(n.member, n.stage) for n in ledger.as_of().docket(found.name).notices}
+    sent_at = core.instant(occurred_at)
+    waiting = {(n.member, n.stage) for n in core.as_of().docket(found.name).notices}
     day = _day(view)
     facts: list[Fact] = []
     for verdict in view.evaluate_all(found):
@@ -156,7 +153,7 @@ def send_notices(
         if plan is None or (verdict.member, plan.stage) in waiting:
             continue
         name = _identifier(found.name, plan.stage, day, verdict.member)
-        if _was_sent(ledger, name):
+        if _was_sent(core, name):
             continue
         width = plan.answer_within
         facts.append(
@@ -166,21 +163,21 @@ def send_notices(
                 stage=plan.stage,
                 policy=found.name,
                 channel=channel,
-                deadline=None if width is None else width.after(sent_at, ledger.zone),
+                deadline=None if width is None else width.after(sent_at, core.zone),
             )
         )
     recorded: list[Entry] = []
     for batch in _batches(facts):
-        recorded += ledger.record_all(batch, by=by, occurred_at=sent_at).entries
+        recorded += core.record([(fact, sent_at) for fact in batch], Attribution(by=by)).entries
     return tuple(recorded)
 
 
-def _was_sent(ledger: LedgerCore, notice: str) -> bool:
-    return bool(ledger.found(Source(f"notice:{notice}", frozenset({"notice.sent"}))))
+def _was_sent(core: Core, notice: str) -> bool:
+    return bool(core.found(Source(f"notice:{notice}", frozenset({"notice.sent"}))))
 
 
 def decide(
-    ledger: LedgerCore,
+    core: Core,
     review: str | DocketItem,
     outcome: str,
     reason: str,
@@ -189,15 +186,15 @@ def decide(
     occurred_at: date | None,
     on_behalf_of: str | None,
 ) -> Receipt:
-    """Decide a review; see ``Ledger.decide``."""
-    at = ledger.instant(occurred_at)
+    """Record a decision, with what the policy recommended and on what evidence."""
+    at = core.instant(occurred_at)
     if isinstance(review, DocketItem):
         name, member, verdict = review.review, review.member, review.verdict
     else:
         name = review
-        opened = standing_entry(ledger, name, ReviewOpened)
+        opened = standing_entry(core, name, ReviewOpened)
         member = opened.fact.member
-        view = ledger.as_of(at)
+        view = core.as_of(at)
         policy = view.words_of(opened.fact)
         verdict = None if policy is None else view.evaluate(policy, member)
     if not reason.strip():
@@ -219,9 +216,9 @@ def decide(
             recommended=verdict.outcome,
             evidence=verdict.evidence[-MAX_ITEMS:],
             as_of=verdict.at,
-            zone=_name_of(ledger.zone),
+            zone=_name_of(core.zone),
         )
-    return ledger.record(fact, by=by, occurred_at=at, on_behalf_of=on_behalf_of)
+    return core.record([(fact, at)], Attribution(by=by, on_behalf_of=on_behalf_of))
 
 
 def _name_of(zone: tzinfo) -> str | None:
@@ -229,11 +226,11 @@ def _name_of(zone: tzinfo) -> str | None:
     return zone.key if isinstance(zone, ZoneInfo) else "UTC" if str(zone) == "UTC" else None
 
 
-def standing_entry(ledger: LedgerCore, review: str, kind: type[Fact]) -> Entry:
+def standing_entry(core: Core, review: str, kind: type[Fact]) -> Entry:
     """Return the entry that opened or decided a review, as it stands and is read now."""
     source = Source(f"review:{review}", frozenset({"review.opened", "review.decided"}))
-    reading = ledger.as_of().reading
-    for raw in ledger.found(source):
+    reading = core.as_of().reading
+    for raw in core.found(source):
         for entry in reading.member(raw.fact.member)[1]:
             if isinstance(entry.fact, kind) and entry.fact.review == review:  # type: ignore[attr-defined]
                 return entry
@@ -286,23 +283,23 @@ class Replayed:
         return self.words()
 
 
-def replay_decision(ledger: LedgerCore, review: str) -> Replayed:
-    """Replay a decision; see ``Ledger.replay_decision``."""
-    entry = standing_entry(ledger, review, ReviewDecided)
-    recorded = ledger.entry(entry.id).fact
+def replay_decision(core: Core, review: str) -> Replayed:
+    """Evaluate again what a decision went by: the same policy, at what was known then."""
+    entry = standing_entry(core, review, ReviewDecided)
+    recorded = core.entry(entry.id).fact
     # Of whom it was said then: a merge that came later is not of its basis.
     fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
     if fact.basis is None or fact.digest is None:
         raise NotFound(f"the decision of {review} does not say by which policy it was made")
-    policy = ledger.as_of().stated_policy(fact.digest)
+    policy = core.as_of().stated_policy(fact.digest)
     if policy is None:
         raise NotFound(
             f"the words of the policy with digest {fact.digest} are not recorded; "
             "record them as policy.stated"
         )
     at: datetime = fact.as_of if fact.as_of is not None else entry.occurred_at
-    zone = ledger.zone if fact.zone is None else zone_of(fact.zone)
-    verdict = ledger.as_of(at, known_at=fact.basis).in_zone(zone).evaluate(policy, fact.member)
+    zone = core.zone if fact.zone is None else zone_of(fact.zone)
+    verdict = core.as_of(at, known_at=fact.basis).in_zone(zone).evaluate(policy, fact.member)
     same = verdict.outcome == fact.recommended
     return Replayed(
         review=review,
@@ -406,19 +403,19 @@ class DecisionAudit:
         return self.words()
 
 
-def audit_decision(ledger: LedgerCore, review: str) -> DecisionAudit:
-    """Audit a decision; see ``Ledger.audit_decision``."""
-    standing = standing_entry(ledger, review, ReviewDecided)
-    decision = ledger.entry(standing.id)
+def audit_decision(core: Core, review: str) -> DecisionAudit:
+    """Say what a decision went by, as it stood then, and what is known now."""
+    standing = standing_entry(core, review, ReviewDecided)
+    decision = core.entry(standing.id)
     recorded: Any = decision.fact
     fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
     at: datetime = fact.as_of if fact.as_of is not None else standing.occurred_at
-    zone = ledger.zone if fact.zone is None else zone_of(fact.zone)
+    zone = core.zone if fact.zone is None else zone_of(fact.zone)
     try:
-        replayed: Replayed | None = replay_decision(ledger, review)
+        replayed: Replayed | None = replay_decision(core, review)
     except NotFound:
         replayed = None
-    now = ledger.as_of(at).in_zone(zone)
+    now = core.as_of(at).in_zone(zone)
     basis = fact.basis
     return DecisionAudit(
         review=review,
@@ -429,7 +426,7 @@ def audit_decision(ledger: LedgerCore, review: str) -> DecisionAudit:
         decision=decision,
         at=at,
         basis=basis,
-        evidence=() if basis is None else _evidence(ledger, fact, at, zone, now),
+        evidence=() if basis is None else _evidence(core, fact, at, zone, now),
         replayed=replayed,
         learned=() if basis is None else _learned(now, review, standing.fact.member, basis),
         now=None if replayed is None else now.evaluate(replayed.verdict.policy, fact.member),
@@ -438,9 +435,9 @@ def audit_decision(ledger: LedgerCore, review: str) -> DecisionAudit:
 
 
 def _evidence(
-    ledger: LedgerCore, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View
+    core: Core, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View
 ) -> tuple[Evidence, ...]:
-    then = ledger.as_of(at, known_at=fact.basis).in_zone(zone)
+    then = core.as_of(at, known_at=fact.basis).in_zone(zone)
     tracing, later = _tracing(then, fact.member), _tracing(now, fact.member)
     roots = tracing.add(fact.evidence)
     later.add(roots)

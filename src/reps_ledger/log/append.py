@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType
-from reps_ledger.domain.rules import Memory, Rulebook, Source, World
+from reps_ledger.domain.rules import Judge, Memory, Rulebook, Source
 from reps_ledger.domain.time import Clock, day_end, day_start, instant_of
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, check_name
 from reps_ledger.errors import (
@@ -212,8 +212,8 @@ _FIRST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.1
 
 
-class KeptWorld:
-    """The world of the last recording, ready for the next one in the same ledger.
+class KeptJudge:
+    """The judge of the last recording, ready for the next one in the same ledger.
 
     It is complete up to a position. That others recorded since is found out by the next
     append's condition, which asks for all that the judgement rests on.
@@ -221,19 +221,19 @@ class KeptWorld:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: tuple[World, int] | None = None
+        self._kept: tuple[Judge, int] | None = None
 
-    def take(self) -> tuple[World, int] | None:
+    def take(self) -> tuple[Judge, int] | None:
         """Take it, so that no other thread can; None where there is none."""
         with self._lock:
             kept, self._kept = self._kept, None
             return kept
 
-    def give(self, world: World, head: int) -> None:
-        """Keep a world that is complete up to a position, unless it grew large."""
-        if world.memory.size <= KEPT:
+    def give(self, judge: Judge, head: int) -> None:
+        """Keep a judge that is complete up to a position, unless it grew large."""
+        if judge.memory.size <= KEPT:
             with self._lock:
-                self._kept = world, head
+                self._kept = judge, head
 
 
 @frozen(kw_only=True)
@@ -254,7 +254,7 @@ class Recording:
     clock: Clock
     retries: int = RETRIES
     pause: Callable[[float], None] = time.sleep
-    kept: KeptWorld = field(factory=KeptWorld, eq=False, repr=False)
+    kept: KeptJudge = field(factory=KeptJudge, eq=False, repr=False)
 
     def record(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt:
         """Record all drafts in one append, or none.
@@ -271,12 +271,12 @@ class Recording:
                 before, seen = self._before(drafts, command_id)
                 if before is not None:
                     return before
-            world, head = kept or (self.world(), seen)
+            judge, head = kept or (self.judge(), seen)
             # Up to the same head, so that nothing goes unseen between the two looks.
-            head = self.load(world, drafts, head)
+            head = self.load(judge, drafts, head)
             try:
-                entries = self.judged(world, drafts, head)
-                receipt = self.append(world, entries, head, command_id)
+                entries = self.judged(judge, drafts, head)
+                receipt = self.append(judge, entries, head, command_id)
             except Refused:
                 if kept is None or self.log.head() == head:
                     raise
@@ -286,7 +286,7 @@ class Recording:
                     self.wait(attempt)
                 continue
             if receipt.entry.position == head + 1:
-                self.kept.give(world, receipt.position)
+                self.kept.give(judge, receipt.position)
             return receipt
         raise Conflict(
             f"others kept recording what this depends on; gave up after {self.retries} retries. "
@@ -298,30 +298,30 @@ class Recording:
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
         self.pause(random.uniform(0, longest))  # noqa: S311 — not a secret
 
-    def world(self) -> World:
-        """Return a world that knows nothing yet."""
-        return World(Memory(self.log.codec.registry), self.rules)
+    def judge(self) -> Judge:
+        """Return a judge that knows nothing yet."""
+        return Judge(Memory(self.log.codec.registry), self.rules)
 
     def load(
         self,
-        world: World,
+        judge: Judge,
         drafts: Iterable[Draft],
         upto: int | None = None,
         *,
         empty: bool = False,
         coming: Sequence[Entry] = (),
     ) -> int:
-        """Read into a world all that judging these drafts takes.
+        """Read into a judge all that judging these drafts takes.
 
         Args:
-            world: what to read into.
+            judge: what to read into.
             drafts: what will be judged.
-            upto: the position up to which the world is complete; None for a new one.
-            empty: the log held nothing when the world began, and the world has seen all
+            upto: the position up to which the judge is complete; None for a new one.
+            empty: the log held nothing when the judge began, and the judge has seen all
                 since, so that what it does not know is nothing. (An entry looked up by its
                 id, and what only governance asks for, are the exceptions: they may have been
                 appended without being asked for.)
-            coming: entries that were judged in this world, but may not be in the log yet.
+            coming: entries that were judged in this judge, but may not be in the log yet.
 
         Returns:
             The position up to which it is complete.
@@ -329,13 +329,13 @@ class Recording:
         drafts = list(drafts)
         head = upto
         while True:
-            missing = world.memory.missing(
-                {part for draft in drafts for part in world.parts(draft)}
+            missing = judge.memory.missing(
+                {part for draft in drafts for part in judge.parts(draft)}
             )
             if empty:
-                asked = world.memory.missing({p for d in drafts for p in world.asked(d.fact)})
+                asked = judge.memory.missing({p for d in drafts for p in judge.asked(d.fact)})
                 nothing = {s for s in missing & asked if s.types is not None}
-                world.memory.load({source: [] for source in nothing})
+                judge.memory.load({source: [] for source in nothing})
                 missing -= nothing
             if not missing and head is not None:
                 return head
@@ -343,11 +343,11 @@ class Recording:
             head = position if head is None else head
             if coming and found:
                 _add_coming(found, coming)
-            world.memory.load(found)
-            if not (any(found.values()) or world.rules.led):
+            judge.memory.load(found)
+            if not (any(found.values()) or judge.rules.led):
                 return head  # nothing new is known, so that nothing more can be asked for
 
-    def judged(self, world: World, drafts: Sequence[Draft], head: int) -> list[Entry]:
+    def judged(self, judge: Judge, drafts: Sequence[Draft], head: int) -> list[Entry]:
         """Return the entries to append, each judged after those before it.
 
         Raises:
@@ -356,19 +356,19 @@ class Recording:
         now = self.now()
         entries: list[Entry] = []
         refusals: list[Refusal] = []
-        world.leant.clear()
+        judge.depended_on.clear()
         for index, draft in enumerate(drafts):
-            if index and world.lacks(draft):
-                self.load(world, [draft], head, coming=entries)
-            entry = self.entry(world, draft, head + 1 + index, now)
-            found = world.judge(entry)
+            if index and judge.lacks(draft):
+                self.load(judge, [draft], head, coming=entries)
+            entry = self.entry(judge, draft, head + 1 + index, now)
+            found = judge.refusals(entry)
             refusals += [evolve(refusal, index=index) for refusal in found]
             if found:
                 continue
             entries.append(entry)
-            world.add(entry)
+            judge.add(entry)
             if entry.name in AMENDING:  # what comes after it may depend on more than before
-                self.load(world, drafts[index + 1 :], head, coming=entries)
+                self.load(judge, drafts[index + 1 :], head, coming=entries)
         if refusals:
             raise Refused(refusals)
         return entries
@@ -377,15 +377,15 @@ class Recording:
         """Return what time it is, in UTC."""
         return instant_of(self.clock(), "clock")
 
-    def entry(self, world: World, draft: Draft, position: int, now: datetime) -> Entry:
+    def entry(self, judge: Judge, draft: Draft, position: int, now: datetime) -> Entry:
         """Return the entry of a draft, at a position that it will have if nobody comes between."""
         at, day = draft.occurred_at, draft.day
         fact: Any = draft.fact
         if at is None and isinstance(fact, EntryRetracted | EntryCorrected):
-            target = world.memory.target(fact.target)
+            target = judge.memory.target(fact.target)
             if target is not None:
                 at, day = target.occurred_at, target.day
-        tags = world.tags(draft.fact, draft.id)
+        tags = judge.tags(draft.fact, draft.id)
         if draft.command_id is not None:
             tags = (*tags, command_tag(draft.command_id))
         return Entry(
@@ -405,14 +405,14 @@ class Recording:
         )
 
     def append(
-        self, world: World, entries: Sequence[Entry], head: int, command_id: str | None = None
+        self, judge: Judge, entries: Sequence[Entry], head: int, command_id: str | None = None
     ) -> Receipt:
         """Append judged entries unless what they depend on changed since.
 
         Raises:
             Conflict: it changed.
         """
-        sources = self.sources(world, entries)
+        sources = judge.sources(entries)
         if command_id is not None:
             sources.add(Source(command_tag(command_id)))
         positions = self.log.append(entries, sources, head)
@@ -424,11 +424,6 @@ class Recording:
                 for entry, position in zip(entries, positions, strict=True)
             )
         )
-
-    def sources(self, world: World, entries: Iterable[Entry]) -> set[Source]:
-        """Return all that the judgement of these entries rests on."""
-        parts = {part for entry in entries for part in world.parts(entry)} | world.leant
-        return {source for part in parts for source in world.memory.sources(part)}
 
     def _before(
         self, drafts: Sequence[Draft], command_id: str | None

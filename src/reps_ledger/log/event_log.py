@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
     DCBEvent,
@@ -15,30 +15,26 @@ from eventsourcing.dcb.api import (
     DCBSequencedEvent,
 )
 from eventsourcing.persistence import IntegrityError, PersistenceError
-from msgspec import DecodeError
 
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
-from reps_ledger.log.sqlite.read import TAGS, SQLiteReadResponse, damaged_tags
+from reps_ledger.log.storage import SelfChecking, storage_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from reps_ledger.log.codec import Codec
-    from reps_ledger.log.tag_fingerprint import SaidTags
+    from reps_ledger.log.storage import Rows, Stored
+    from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 __all__ = ["EventLog"]
 
 PAGE: Final = 1_000
 """Entries read at a time."""
 
-Stored = tuple[int, str, bytes, str]
-"""An entry as it is stored: position, name, bytes, and tags as JSON."""
-
 _NOT_ALLOWED: Final = "42501"  # PostgreSQL's insufficient_privilege
-
-_encode_tags = msgspec.json.Encoder().encode
 
 
 class EventLog:
@@ -51,16 +47,18 @@ class EventLog:
 
     def __init__(self, recorder: DCBRecorder, codec: Codec) -> None:
         self.recorder = recorder
+        self.storage = storage_of(recorder)
         self.codec = codec
 
     def head(self) -> int:
         """Return the last position, or 0."""
-        quick = getattr(self.recorder, "head", None)
-        if quick is not None:
-            return int(quick())
-        response = self._read(DCBQuery([DCBQueryItem(tags=["ledger:head"])]), None, None)
-        list(response)
-        return response.head or 0
+        with _translated():
+            return self.storage.head()
+
+    @property
+    def path(self) -> Path | None:
+        """The file in which it is kept; None where it is no file."""
+        return self.storage.path
 
     def read(
         self,
@@ -173,16 +171,10 @@ class EventLog:
             page = PAGE if left is None else min(PAGE, left)
             response = self._read(DCBQuery(), after, page)
             count = 0
-            if isinstance(response, SQLiteReadResponse):
-                for row in response.rows():
-                    count += 1
-                    after = row[0]
-                    yield row
-            else:
-                for event in response:
-                    count += 1
-                    after, inner = event.position, event.event
-                    yield after, inner.type, inner.data, _encode_tags(inner.tags).decode()
+            for row in response.rows():
+                count += 1
+                after = row[0]
+                yield row
             if count < page:
                 return
             if left is not None:
@@ -193,19 +185,17 @@ class EventLog:
 
         Takes time in proportion to the log. A damaged database may also raise while it is read.
         """
-        check = getattr(self.recorder, "structure_check", None)
-        found: list[str] | None = None if check is None else check()
-        return found
+        checked = self.recorder
+        return checked.structure_check() if isinstance(checked, SelfChecking) else None
 
-    def index_problems(self, said: SaidTags) -> list[str] | None:
-        """Return where the index of tags does not say what the entries say; see above.
+    def index_problems(self, fingerprint: TagFingerprint) -> list[str] | None:
+        """Return where the index of tags differs from the entries; None as `structure_problems`.
 
         Args:
-            said: what they say.
+            fingerprint: of the tags that the entries say.
         """
-        check = getattr(self.recorder, "index_check", None)
-        found: list[str] | None = None if check is None else check(said)
-        return found
+        checked = self.recorder
+        return checked.index_check(fingerprint) if isinstance(checked, SelfChecking) else None
 
     def follow(self, *, after: int) -> Any:
         """Return the recorder's subscription: it blocks for what is appended from now on."""
@@ -216,30 +206,27 @@ class EventLog:
         inner = event.event
         return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
 
-    def _entries(self, response: Any, upto: int | None = None) -> Iterator[Entry]:
+    def _entries(self, response: Rows, upto: int | None = None) -> Iterator[Entry]:
         """Decode what was read, up to a position: what came later need not even be readable."""
         decode = self.codec.decode
         last = sys.maxsize if upto is None else upto
-        if isinstance(response, SQLiteReadResponse):  # our own, which need not make events first
-            position = 0
-            try:
-                for position, kind, data, tags in response.rows():
-                    if position > last:
-                        return
-                    yield decode(kind, data, position, TAGS.decode(tags))
-            except DecodeError as error:
-                raise damaged_tags(position, error) from error
-        else:
-            for event in response:
-                if event.position > last:
-                    return
-                yield self.entry(event)
+        for position, kind, data, tags in response.parsed():
+            if position > last:
+                return
+            yield decode(kind, data, position, tuple(tags))
 
-    def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Any:
-        try:
-            return self.recorder.read(query, after=after, limit=limit)
-        except PersistenceError as error:
-            raise StorageError(f"the log could not be read: {error}") from error
+    def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Rows:
+        with _translated():
+            return self.storage.read_rows(query, after=after, limit=limit)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the library's errors of reading into ours."""
+    try:
+        yield
+    except PersistenceError as error:
+        raise StorageError(f"the log could not be read: {error}") from error
 
 
 def _query(sources: Iterable[Source]) -> DCBQuery:

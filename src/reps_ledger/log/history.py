@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.facts import Fact
 
-__all__ = ["RUN", "Reading", "in_effective_order", "in_order"]
+__all__ = ["RUN", "KeptSources", "Reading", "in_effective_order", "in_order"]
 
 RUN: Final = 50_000
 """Entries sorted in memory at a time."""
@@ -90,6 +90,35 @@ def _blocks(offsets: list[int], file: IO[bytes]) -> Iterator[Any]:
 
 _MERGES: Final = MERGES | CORRECTIONS
 _AMENDMENTS: Final = tuple(Source(ledger_tag(name), frozenset({name})) for name in sorted(AMENDING))
+
+
+class KeptSources(EventLog):
+    """A log of which each source is read once, for who asks as of many positions.
+
+    Args:
+        log: which log.
+        upto: nothing after this position will be asked for.
+    """
+
+    def __init__(self, log: EventLog, upto: int) -> None:
+        super().__init__(log.recorder, log.codec)
+        self._upto = upto
+        self._kept: dict[Source, list[Entry]] = {}
+
+    def read_sources(
+        self, sources: Iterable[Source], *, upto: int | None = None
+    ) -> tuple[dict[Source, list[Entry]], int]:
+        """Return the entries of each source, as `EventLog.read_sources` does."""
+        wanted = list(sources)
+        missing = [source for source in wanted if source not in self._kept]
+        if missing:
+            found, _ = super().read_sources(missing, upto=self._upto)
+            self._kept.update(found)
+        last = self._upto if upto is None else min(upto, self._upto)
+        return {
+            source: [entry for entry in self._kept[source] if entry.position <= last]
+            for source in wanted
+        }, last
 
 
 @frozen(kw_only=True)
@@ -147,8 +176,8 @@ class Reading:
     def community(self, community: str) -> list[Entry]:
         """Return what stands of a community's history, in effective order."""
         raw = self._closure(Source(community_tag(community)))
-        merges = {e.id: e for e in self.log.read(_AMENDMENTS, upto=self.known_at)}
-        standing = resolve({**raw, **merges}.values(), self.log.codec.registry)
+        amending = {entry.id: entry for entry in self._amending()}
+        standing = resolve({**raw, **amending}.values(), self.log.codec.registry)
         return [e for e in standing if getattr(e.fact, "community", None) == community]
 
     def ledger_wide(self, name: str) -> list[Entry]:
@@ -197,7 +226,16 @@ class Reading:
 
     def amendments(self) -> Amendments:
         """Return how entries are to be read, by all that was known."""
-        return Amendments.among(self.log.read(_AMENDMENTS, upto=self.known_at))
+        return Amendments.among(self._amending())
+
+    def _amending(self) -> list[Entry]:
+        found, _ = self.log.read_sources(_AMENDMENTS, upto=self.known_at)
+        entries = {entry.id: entry for each in found.values() for entry in each}
+        return sorted(entries.values(), key=lambda entry: entry.position)
+
+    def kept(self) -> Reading:
+        """Return the same, of a log that reads each source once: see `KeptSources`."""
+        return evolve(self, log=KeptSources(self.log, self.known_at))
 
     def recorded(self) -> Iterator[Entry]:
         """Yield every entry as it was recorded, in order of position."""

@@ -1,4 +1,4 @@
-"""Said tags: a sum of what entries say their tags are, to compare an index of tags with."""
+"""A fingerprint of all tags, to compare the index of tags with the entries."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["SaidTags"]
+__all__ = ["TagFingerprint"]
 
 _decode = msgspec.json.Decoder(set[str]).decode
 
 
-class SaidTags:
-    """A sum over tags, each as a hash that nobody can foresee.
+class TagFingerprint:
+    """Order-independent keyed fingerprint of all tags.
 
-    An index that says the same has the same sum; one that does not has it once in 2 ** 60
-    times. So no join is needed, which would take several times as long.
+    It is the sum of a hash of each tag of each entry, keyed by a secret, so that nobody can make
+    another index with the same sum. An index that differs has the same sum once in 2 ** 60 times:
+    comparing sums takes the place of a join, which would take several times as long.
 
     Attributes:
         secret: what every hash begins with.

@@ -66,7 +66,7 @@ from reps_ledger.policies.language import (
 from reps_ledger.policies.lint import Warned, warnings
 from reps_ledger.policies.policy import Case, Notice, Policy, notice, when
 from reps_ledger.policies.shortfalls import Shortfall, Way
-from reps_ledger.policies.subject import Dossier, Previous, Subject, Surroundings
+from reps_ledger.policies.subject import Dossier, Previous, Subject, SubjectContext
 from reps_ledger.policies.verdicts import Finding, Verdict, decide, evaluate
 
 __all__ = [
@@ -81,7 +81,7 @@ __all__ = [
     "Previous",
     "Shortfall",
     "Subject",
-    "Surroundings",
+    "SubjectContext",
     "Verdict",
     "Warned",
     "Way",

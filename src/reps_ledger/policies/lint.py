@@ -17,10 +17,8 @@ from attrs import frozen
 
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies.language.conditions import Condition, Leaf
-from reps_ledger.policies.language.measures import Compare, Count, Measure, NumberMeasure, compare
-from reps_ledger.policies.language.shares import Share
+from reps_ledger.policies.language.measures import Compare, Measure, compare
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.language.windows import Always, Rolling
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import every
 
@@ -101,17 +99,18 @@ def _possible(world: _World) -> bool:
         _size(leaf.threshold)
         for measure, comparisons in asked.items()
         for leaf, _ in comparisons
-        if isinstance(measure, Count)
+        if measure.counted_facts is not None
     }
     values: dict[Measure, list[Fraction]] = {}
     for measure, comparisons in asked.items():
         for family in _families(comparisons):
-            counted = isinstance(measure, Count)
+            counted = measure.counted_facts is not None
             sizes = all_sizes if counted else {_size(leaf.threshold) for leaf, _ in family}
+            whole = measure.stepwise and not measure.divides_a_total
             left = [
                 value
-                for most in _ceilings(measure, sizes)
-                for value in _candidates(sizes, whole=_is_whole(measure))
+                for most in measure.reachable_limits(sizes)
+                for value in _candidates(sizes, whole=whole)
                 if _all_so(family, value, most)
             ]
             if not left:
@@ -138,22 +137,6 @@ def _size(threshold: Any) -> Fraction:
     return Fraction(str(threshold))
 
 
-def _is_whole(measure: Measure) -> bool:
-    """Whether what is compared with thresholds is a whole number; a share is of any total."""
-    numbered = isinstance(measure, NumberMeasure) and measure.stepwise
-    return numbered and not isinstance(measure, Share)
-
-
-def _ceilings(measure: Measure, sizes: set[Fraction]) -> set[Fraction]:
-    """Return what thresholds may be lowered to, where they are more.
-
-    Every part of an empty total is 0, and all parts of a large one may be the share's cap.
-    """
-    if not isinstance(measure, Share):
-        return {max(sizes)}
-    return {Fraction(0), max(sizes)} if measure.at_most is None else sizes
-
-
 def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
     """Return values from every stretch that thresholds part, in order.
 
@@ -175,22 +158,17 @@ def _all_so(family: list[tuple[Compare, bool]], value: Fraction, most: Fraction)
     )
 
 
-def _chains(values: Iterable[Measure]) -> Iterator[list[Count]]:
+def _chains(values: Iterable[Measure]) -> Iterator[list[Measure]]:
     """Yield counts of the same facts, each in a window that the next one's holds."""
-    counts = [measure for measure in values if isinstance(measure, Count)]
-    for facts in dict.fromkeys(count.facts for count in counts):
-        same = [count for count in counts if count.facts == facts]
-        whole = [count for count in same if isinstance(count.within, Always)]
+    counts = [measure for measure in values if measure.counted_facts is not None]
+    for facts in dict.fromkeys(count.counted_facts for count in counts):
+        same = [count for count in counts if count.counted_facts == facts]
+        whole = [count for count in same if count.within.unbounded]
+        widths = {count: width for count in same if (width := count.within.plain_width) is not None}
         for fixed in (True, False):
-            rolling = [count for count in same if _is_plain(count, fixed=fixed)]
-            rolling.sort(key=lambda count: _size(count.within.width))  # type: ignore[attr-defined]
+            rolling = [count for count, width in widths.items() if _is_fixed(width) == fixed]
+            rolling.sort(key=lambda count: _size(widths[count]))
             yield [*rolling, *whole]
-
-
-def _is_plain(count: Count, *, fixed: bool) -> bool:
-    within = count.within
-    plain = isinstance(within, Rolling) and within.ahead is None and not within.pausing
-    return plain and _is_fixed(within.width) == fixed  # type: ignore[attr-defined]
 
 
 def _rising(chain: list[list[Fraction]]) -> bool:

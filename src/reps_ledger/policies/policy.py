@@ -9,8 +9,7 @@ from attrs import evolve, field, frozen
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
-from reps_ledger.policies.language.facts import Facts, parts
-from reps_ledger.policies.language.measures import Distinct, Total
+from reps_ledger.policies.language.reads import NOTHING, Reader, Reads, readers, reads_of
 from reps_ledger.policies.language.reviews import Noticed
 from reps_ledger.policies.language.validators import (
     is_name,
@@ -67,7 +66,7 @@ def when(condition: Condition) -> When:
 
 
 @frozen(cache_hash=True)
-class Notice:
+class Notice(Reader):
     """What a member is told when a policy comes to an outcome.
 
     Attributes:
@@ -85,6 +84,16 @@ class Notice:
     def __attrs_post_init__(self) -> None:
         if self.unanswered is not None and self.answer_within is None:
             raise InvalidPolicy("unanswered by when? Give answer_within too", key="unanswered")
+
+    @property
+    def silence(self) -> Condition | None:
+        """What must be so for silence to count as an answer; None where none is waited for."""
+        if self.unanswered is None:
+            return None
+        return Noticed(stage=self.stage, overdue=True, heard=False)
+
+    def reads(self) -> Reads:
+        return NOTHING if self.silence is None else reads_of(self.silence)
 
     def words(self) -> str:
         """Say it."""
@@ -196,10 +205,9 @@ class Policy:
 
     def _silence(self, outcome: str) -> Case | None:
         plan = self.notice_for(outcome)
-        if plan is None or plan.unanswered is None:
+        if plan is None or plan.unanswered is None or plan.silence is None:
             return None
-        unheard = Noticed(stage=plan.stage, overdue=True, heard=False)
-        return Case(unheard, plan.unanswered, f"nothing was heard after the {plan.stage}")
+        return Case(plan.silence, plan.unanswered, f"nothing was heard after the {plan.stage}")
 
     def notice_for(self, outcome: str) -> Notice | None:
         """Return what members with an outcome are told, or None."""
@@ -230,11 +238,8 @@ class Policy:
             InvalidPolicy: it asks for one.
         """
         for case in self.cases:
-            for part in parts(case.when):
-                if isinstance(part, Facts):
-                    part.check(registry)
-                elif isinstance(part, Distinct | Total):
-                    part.check_field(registry)
+            for part in readers(case.when):
+                part.check_known(registry)
 
     def words(self) -> str:
         """Say the whole policy, a case a line."""

@@ -1,65 +1,30 @@
 """Shortfalls: what was missing for a better outcome, as data and in words.
 
-Needs: whether a condition may still become otherwise, and how to say what is missing.
-
-Ways: the smallest sets of conditions that would have to be otherwise.
-
-A condition is turned into the sets of its leaves that would have to change for it to hold, or
-not to hold: the disjunctive normal form of the difference, with every set dropped that holds
-another. Worked out over all assignments of truth to leaves, the same sets come out.
+A condition is turned into the sets of its leaves that would have to be otherwise for it to hold,
+or not to hold: the disjunctive normal form of the difference, with every set dropped that
+contains another. Going over all assignments of truth to leaves would give the same sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, time, tzinfo
 from fractions import Fraction
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve, field, frozen
 
 from reps_ledger.errors import TooLarge
-from reps_ledger.policies.language.conditions import AllOf, AnyOf, AtLeast, Condition, Leaf, Not
-from reps_ledger.policies.language.measures import (
-    NEAREST,
-    ClockMeasure,
-    Compare,
-    Count,
-    Distinct,
-    Measure,
-    NumberMeasure,
-    Tenure,
-    TimeSince,
-    Total,
-)
-from reps_ledger.policies.language.people import (
-    Completed,
-    Held,
-    IsMember,
-    Joined,
-    OnOrAfter,
-    WithAccount,
-)
-from reps_ledger.policies.language.phrases import number_words
-from reps_ledger.policies.language.shares import Share
-from reps_ledger.policies.language.windows import (
-    Between,
-    Following,
-    Preceding,
-    SinceLast,
-    day_after,
-)
+from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
 from reps_ledger.policies.outcomes import edges_after, outcome_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator
 
-    from reps_ledger.policies.language.facts import Facts
-    from reps_ledger.policies.language.windows import Window
     from reps_ledger.policies.policy import Policy
-    from reps_ledger.policies.subject import Found, Subject
+    from reps_ledger.policies.subject import Subject
 
 __all__ = [
     "MAX_WAYS",
@@ -67,103 +32,17 @@ __all__ = [
     "Way",
     "every",
     "first_time",
-    "flips",
     "may_become",
-    "missing_words",
+    "minimal_changes",
     "shortfalls",
 ]
 
-_MORE = frozenset({"at_least", "more_than"})
-
 
 def may_become(leaf: Leaf, subject: Subject, *, wanted: bool) -> bool:
-    """Return whether a condition may become so: by time alone, or by what may be recorded.
-
-    What began cannot have begun otherwise: nobody joins before a day that has passed, and
-    nobody who completed a course has not.
-    """
-    if _by_recording(leaf, subject, wanted=wanted):
+    """Return whether a condition may become so: by what may be recorded, or by time alone."""
+    if leaf.may_become(subject, wanted=wanted):
         return True
     return first_time(leaf, subject, wanted=wanted) is not None
-
-
-def _by_recording(leaf: Leaf, subject: Subject, *, wanted: bool) -> bool:  # noqa: PLR0911 — one a kind
-    joined = subject.dossier.joined
-    match leaf:
-        case Compare(measure, "exactly"):
-            found = leaf.find(subject)
-            value: Any = found.value
-            ways = {value < found.threshold} if wanted else {True, False}
-            return any(_number_may_become(measure, subject, more=more) for more in ways)
-        case Compare(measure, operator):
-            more = (operator in _MORE) == wanted
-            if isinstance(measure, ClockMeasure):
-                return _clock(measure, subject, longer=more)
-            return _number_may_become(measure, subject, more=more)
-        case IsMember() | Held() | Completed():
-            return wanted
-        case WithAccount(provider=None):
-            return wanted or joined is None or joined.fact.account is None
-        case Joined(before=before):
-            late = before is not None and subject.at.astimezone(subject.zone).date() >= before
-            return wanted and joined is None and not late
-        case OnOrAfter():
-            return False
-    return True
-
-
-def _clock(measure: ClockMeasure, subject: Subject, *, longer: bool) -> bool:
-    begun = measure.measure(subject).value is not None
-    match measure:
-        case TimeSince(which=which):
-            return not longer and (which == "last" or not begun)
-        case Tenure():  # what began goes on: to end a role in order to begin it anew is no way
-            return longer and not begun
-    return not begun or not longer
-
-
-def _number_may_become(measure: Measure, subject: Subject, *, more: bool) -> bool:
-    match measure:
-        case Count(facts=facts, within=within) | Distinct(facts=facts, within=within):
-            return _open(within, subject) if more else _may_lessen(facts, within)
-        case Total(facts=facts, within=within):
-            return _open(within, subject) if more else _may_lessen(facts, within)
-        case Share(own=own):
-            lessens = not more and _may_lessen(own.facts, own.within)
-            return lessens or _open(own.within, subject)  # others may add to the total
-    return True
-
-
-def _open(within: Window, subject: Subject) -> bool:
-    """Whether what happens from now on may count."""
-    match within:
-        case Between(until=until):
-            return until is None or subject.at < day_after(until, subject.zone)
-        case Following(which="first") | Preceding(which="first"):
-            bounds = within.bounds(subject)
-            return bounds is None or bounds.end == subject.at
-    return True
-
-
-def _may_lessen(facts: Facts, within: Window) -> bool:
-    """Whether what counts may come to count no longer: it ends, is verified, or left behind."""
-    anchored = isinstance(within, SinceLast) or (
-        isinstance(within, Following | Preceding) and within.which == "last"
-    )
-    return facts.lasting or facts.verified is False or anchored
-
-
-def missing_words(leaf: Leaf, missing: int | Fraction | None, *, wanted: bool) -> str:
-    """Say what would have to be otherwise."""
-    if isinstance(leaf, Compare) and missing is not None and missing != 0:
-        number: Any = abs(missing)
-        measure: Any = leaf.measure
-        if isinstance(missing, Fraction):
-            more = "more" if missing > 0 else "less"
-            return f"{number_words(number)} {more} in {measure.words()}"
-        more = "more" if missing > 0 else "fewer"
-        return f"{number_words(number)} {more} {measure.counted(1 if number == 1 else 2)}"
-    return leaf.words() if wanted else leaf.denial()
 
 
 def first_time(leaf: Leaf, subject: Subject, *, wanted: bool) -> datetime | None:
@@ -180,7 +59,7 @@ MAX_WAYS: Final = 2_000
 _Set = frozenset[tuple[Leaf, bool]]  # leaves, each with the truth that is assumed of it
 
 
-def flips(
+def minimal_changes(
     policy: Policy, outcomes: frozenset[str], held: Callable[[Leaf], bool]
 ) -> tuple[frozenset[Leaf], ...]:
     """Return every smallest set of leaves whose change would give one of the outcomes.
@@ -213,10 +92,15 @@ def every(wanted: Iterable[tuple[Condition, bool]]) -> list[_Set]:
     Raises:
         TooLarge: there are more than `MAX_WAYS`.
     """
-    ways: list[_Set] = [frozenset()]
-    for condition, truth in wanted:
-        ways = _product(ways, _listed(_ways(condition, truth=truth)))
-    return ways
+    return _together(fold(condition, _WAYS)(truth) for condition, truth in wanted)
+
+
+def _together(several: Iterable[Iterable[_Set]]) -> list[_Set]:
+    """Return every way that is one of each: none contradicts itself."""
+    found: list[_Set] = [frozenset()]
+    for ways in several:
+        found = _product(found, _listed(ways))
+    return found
 
 
 def _listed(ways: Iterable[_Set]) -> list[_Set]:
@@ -235,26 +119,40 @@ def _check(number: int) -> None:
         )
 
 
-def _ways(condition: Condition, *, truth: bool) -> Iterator[_Set]:
-    match condition:
-        case Not(inner):
-            yield from _ways(inner, truth=not truth)
-        case AllOf(conditions):
-            yield from _number(conditions, len(conditions) if truth else 1, truth=truth)
-        case AnyOf(conditions):
-            yield from _number(conditions, 1 if truth else len(conditions), truth=truth)
-        case AtLeast(number, conditions):
-            needed = number if truth else len(conditions) - number + 1
-            yield from _number(conditions, needed, truth=truth)
-        case Leaf():
-            yield frozenset({(condition, truth)})
+_Ways = Callable[[bool], Iterable[_Set]]
+"""The ways in which a condition has a truth, worked out only for the truth that is asked for."""
 
 
-def _number(conditions: Sequence[Condition], number: int, *, truth: bool) -> Iterator[_Set]:
-    """Yield the ways in which so many of the conditions have a truth."""
-    _check(comb(len(conditions), number))
-    for chosen in combinations(conditions, number):
-        yield from every((each, truth) for each in chosen)
+def _several(number: int, needed: Callable[[bool], int], conditions: list[_Ways]) -> _Ways:
+    """Return the ways in which so many of the conditions have the truth that is asked for.
+
+    Args:
+        number: how many conditions there are.
+        needed: how many of them must have a truth, for the whole to have it.
+        conditions: of which.
+    """
+
+    def ways(truth: bool) -> Iterator[_Set]:
+        _check(comb(number, needed(truth)))
+        for chosen in combinations(conditions, needed(truth)):
+            yield from _together(each(truth) for each in chosen)
+
+    return ways
+
+
+def _leaf_ways(leaf: Leaf) -> _Ways:
+    return lambda truth: [frozenset({(leaf, truth)})]
+
+
+_WAYS: Final[Algebra[_Ways]] = Algebra(
+    leaf=_leaf_ways,
+    all_of=lambda ways: _several(len(ways), lambda truth: len(ways) if truth else 1, ways),
+    any_of=lambda ways: _several(len(ways), lambda truth: 1 if truth else len(ways), ways),
+    at_least=lambda number, ways: _several(
+        len(ways), lambda truth: number if truth else len(ways) - number + 1, ways
+    ),
+    negated=lambda ways: lambda truth: ways(not truth),
+)
 
 
 def _product(ways: list[_Set], others: list[_Set]) -> list[_Set]:
@@ -293,7 +191,7 @@ class Shortfall:
 
     def words(self, zone: tzinfo | None = None) -> str:
         """Say what is needed."""
-        said = missing_words(self.condition, self.missing, wanted=self.wanted)
+        said = self.condition.missing_words(self.missing, wanted=self.wanted)
         if self.on is None:
             return said
         return f"{said} (by itself on {self.on.astimezone(zone or self.on.tzinfo).date()})"
@@ -386,36 +284,9 @@ def _open_ways(policy: Policy, subject: Subject, good: frozenset[str]) -> list[f
     if outcome_of(policy, subject) in good:
         return []
     found = {leaf: leaf.find(subject) for leaf in policy.leaves()}
-    sets = flips(policy, good, lambda leaf: found[leaf].holds)
+    sets = minimal_changes(policy, good, lambda leaf: found[leaf].holds)
     return [
-        frozenset(
-            (leaf, not found[leaf].holds, _missing(leaf, found[leaf], subject)) for leaf in way
-        )
+        frozenset((leaf, not found[leaf].holds, leaf.missing(found[leaf], subject)) for leaf in way)
         for way in sets
         if all(may_become(leaf, subject, wanted=not found[leaf].holds) for leaf in way)
     ]
-
-
-def _missing(leaf: Leaf, found: Found, subject: Subject) -> int | Fraction | None:
-    """Return how much is missing of a number for the comparison to be otherwise."""
-    if not isinstance(leaf, Compare) or not isinstance(leaf.measure, NumberMeasure):
-        return None
-    operator = _OPPOSITE[leaf.operator] if found.holds else leaf.operator
-    if operator == "not exactly":
-        return None
-    if isinstance(leaf.measure, Share):
-        return leaf.measure.missing(operator, leaf.threshold, subject)  # type: ignore[arg-type]
-    value: Any = found.value
-    limit = Fraction(found.threshold)  # type: ignore[arg-type]  # a number, as it measures one
-    if not leaf.measure.stepwise:
-        return Fraction(limit - value)
-    return int(NEAREST[operator](limit) - value)
-
-
-_OPPOSITE: Final = {
-    "at_least": "less_than",
-    "less_than": "at_least",
-    "more_than": "at_most",
-    "at_most": "more_than",
-    "exactly": "not exactly",
-}

@@ -6,21 +6,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
 
-__all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "Surroundings"]
+__all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "SubjectContext"]
 
 T = TypeVar("T")
 Value = int | float | Fraction | datetime | bool | None
 
 
-class Dossier:
+class Dossier(Memo):
     """All that is known of one member, or of one community, indexed for conditions.
 
     Attributes:
@@ -39,6 +40,7 @@ class Dossier:
         is_community: bool = False,
         readings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
+        super().__init__()
         self.name = name
         self.is_community = is_community
         self.entries = tuple(entries)
@@ -47,7 +49,6 @@ class Dossier:
         for entry in self.entries:
             self._by_kind.setdefault(entry.name, []).append(entry)
         self._spans: dict[str, tuple[Span, ...]] = {}
-        self._made: dict[Any, Any] = {}
 
     def of_kind(self, *names: str) -> Sequence[Entry]:
         """Return the entries of these stored names, in effective order."""
@@ -92,15 +93,8 @@ class Dossier:
             found.setdefault(self.readings.get(report, report), entry.occurred_at)
         return found
 
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return something made of the entries, made once."""
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
-        return found
 
-
-class Surroundings(Protocol):
+class SubjectContext(Protocol):
     """Everybody else, for the few conditions that look beyond one history."""
 
     def member(self, member: str) -> Dossier:
@@ -154,7 +148,7 @@ class Subject:
     dossier: Dossier
     at: datetime
     zone: tzinfo
-    others: Surroundings = field(repr=False)
+    others: SubjectContext = field(repr=False)
     policy: str = ""
     previous: Previous | None = None
 

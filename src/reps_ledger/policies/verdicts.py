@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 from attrs import evolve, field, frozen
 
 from reps_ledger.policies.language.conditions import Leaf, truth
-from reps_ledger.policies.language.measures import ClockMeasure, Compare
-from reps_ledger.policies.language.phrases import number_words
-from reps_ledger.policies.language.shares import LargestShare, Share
 from reps_ledger.policies.outcomes import Change, next_change
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
-from reps_ledger.policies.subject import Subject
+from reps_ledger.policies.subject import Found, Subject
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -43,19 +40,13 @@ class Finding:
     def words(self, zone: tzinfo | None = None) -> str:
         """Say it: yes or no, the condition, and what was measured."""
         said = f"{'yes' if self.holds else 'no'}: {self.condition.words()}"
-        value = self.value
-        if isinstance(value, datetime):
-            day = value.astimezone(zone or value.tzinfo).date()
-            return f"{said} ({'since' if isinstance(self.condition, Compare) else 'on'} {day})"
-        if not isinstance(self.condition, Compare):
-            return said
-        measure = self.condition.measure
-        if isinstance(measure, ClockMeasure):
-            return f"{said} ({'never' if measure.endless else 'not yet'})"
-        if isinstance(measure, LargestShare):
-            return f"{said} ({number_words(value * 100)} %)"
-        of = f" of {number_words(self.threshold)} asked for" if isinstance(measure, Share) else ""
-        return f"{said} ({number_words(value)}{of})"
+        shown = self.condition.shown(self.found, zone)
+        return f"{said} ({shown})" if shown else said
+
+    @property
+    def found(self) -> Found:
+        """What was found, without the condition."""
+        return Found(self.holds, self.value, self.threshold, self.entries)
 
     def __str__(self) -> str:
         return self.words()

@@ -21,7 +21,7 @@ from reps_ledger.domain.facts import (
     ReportVerified,
     RoleAsserted,
 )
-from reps_ledger.domain.rules.folds import LIFE, REPORT, Life
+from reps_ledger.domain.rules.folds import LIFE, REPORT, MemberState
 from reps_ledger.domain.rules.judge import Replay
 from reps_ledger.domain.rules.phrases import day_of, place
 
@@ -98,7 +98,7 @@ def reconcile(
 
 @define
 class _Check:
-    """The states of every machine that rules depend on, as a history goes by."""
+    """The states of every fold that rules depend on, as a history goes by."""
 
     registry: Registry
     replay: Replay
@@ -126,9 +126,9 @@ class _Check:
         for report in self.referred.get(entry.id, ()):
             replay.states[REPORT.part(report)] = entry
 
-    def lives(self) -> Iterator[tuple[str, Life]]:
+    def lives(self) -> Iterator[tuple[str, MemberState]]:
         for part, state in self.replay.states.items():
-            if isinstance(state, Life):
+            if isinstance(state, MemberState):
                 yield part.key, state
 
 

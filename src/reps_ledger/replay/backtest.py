@@ -1,12 +1,8 @@
-"""Backtests: what a policy would have come to, of everyone, at every review date.
+"""Backtests: the outcomes that a policy would have given everyone, at every review date.
 
-Agreement: a policy beside what people decided.
-
-Review dates: the last days of quarters and months, and every day. A date means its end.
-
-What people had decided by each date, in reviews under a policy's name.
-
-Writing results: Parquet, Arrow, and CSV whose cells no spreadsheet takes for a formula.
+A run may be compared with another policy, or with what people decided in reviews under the
+policy's name. Its results are Arrow, and are written as Parquet, Arrow, or CSV whose cells no
+spreadsheet takes for a formula.
 """
 
 from __future__ import annotations
@@ -18,9 +14,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import IO, TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pcsv
@@ -29,13 +26,14 @@ from attrs import field, frozen
 
 from reps_ledger.domain.time import instant_of, last_of_day, microseconds
 from reps_ledger.errors import InvalidInput, StorageError, TooLarge
+from reps_ledger.files import atomic_write
 from reps_ledger.policies.policy import Policy
-from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, PlaceCodes, place_type, run
+from reps_ledger.replay.columns.model import Codes, Columns
+from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, OutcomeCodes, outcome_type, run
 from reps_ledger.replay.kernel.spans import Accounts
 
 if TYPE_CHECKING:
     from reps_ledger.policies.verdicts import Verdict
-    from reps_ledger.replay.columns import Columns
 
 __all__ = [
     "Agreement",
@@ -53,60 +51,6 @@ __all__ = [
     "write_table",
     "yearly",
 ]
-
-
-@frozen(kw_only=True)
-class Compared:
-    """A decision, and what a policy comes to of the same member at the same instant.
-
-    Attributes:
-        review: which review was decided.
-        member: of whom.
-        at: the instant of which it was decided.
-        decided: what people decided.
-        outcome: what the policy comes to.
-    """
-
-    review: str
-    member: str
-    at: datetime
-    decided: str
-    outcome: str
-
-
-@frozen(kw_only=True)
-class Agreement:
-    """How a policy agrees with decisions.
-
-    Attributes:
-        compared: every decision, in the order of deciding.
-    """
-
-    compared: tuple[Compared, ...]
-
-    @property
-    def agreed(self) -> int:
-        """How many decisions the policy comes to as well."""
-        return sum(each.decided == each.outcome for each in self.compared)
-
-    @property
-    def disagreements(self) -> tuple[Compared, ...]:
-        """The decisions that the policy does not come to."""
-        return tuple(each for each in self.compared if each.decided != each.outcome)
-
-    def precision(self, outcome: str) -> float | None:
-        """Return which part of those of whom the policy says so, people decided so; or None."""
-        said = [each for each in self.compared if each.outcome == outcome]
-        return sum(each.decided == outcome for each in said) / len(said) if said else None
-
-    def recall(self, outcome: str) -> float | None:
-        """Return which part of those decided so, the policy says so of; or None."""
-        decided = [each for each in self.compared if each.decided == outcome]
-        return sum(each.outcome == outcome for each in decided) / len(decided) if decided else None
-
-    def counts(self) -> Counter[tuple[str, str]]:
-        """Return how often each decision met each outcome."""
-        return Counter((each.decided, each.outcome) for each in self.compared)
 
 
 def quarterly(first: int, last: int) -> list[date]:
@@ -148,7 +92,8 @@ def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
     """Return review dates as instants, sorted, each once: a date is the end of its day.
 
     Raises:
-        InvalidInput: it is no list, there is none, or one is neither a date nor an aware datetime.
+        InvalidInput: this is no list or an empty one, or one of them is neither a date nor an
+            aware datetime.
         TooLarge: there are more than ``MAX_DATES``.
     """
     if not isinstance(dates, Iterable):
@@ -170,10 +115,70 @@ def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
     return sorted(found)
 
 
+@frozen(kw_only=True)
+class Compared:
+    """A decision of a review, beside the outcome that a policy gives the same member then.
+
+    Attributes:
+        review: which review was decided.
+        member: of whom.
+        at: as of when.
+        decided: the outcome that people decided.
+        outcome: the outcome that the policy gives.
+    """
+
+    review: str
+    member: str
+    at: datetime
+    decided: str
+    outcome: str
+
+
+@frozen(kw_only=True)
+class Agreement:
+    """How well a policy agrees with what people decided.
+
+    Attributes:
+        compared: every decision, in the order in which they were made.
+    """
+
+    compared: tuple[Compared, ...]
+
+    @property
+    def agreed(self) -> int:
+        """How many decisions have the outcome that the policy gives."""
+        return sum(each.decided == each.outcome for each in self.compared)
+
+    @property
+    def disagreements(self) -> tuple[Compared, ...]:
+        """The decisions that have another outcome than the policy gives."""
+        return tuple(each for each in self.compared if each.decided != each.outcome)
+
+    def precision(self, outcome: str) -> float | None:
+        """Precision: the share of members given `outcome` by the policy whom reviewers gave it too.
+
+        None where the policy gives it to nobody.
+        """
+        said = [each for each in self.compared if each.outcome == outcome]
+        return sum(each.decided == outcome for each in said) / len(said) if said else None
+
+    def recall(self, outcome: str) -> float | None:
+        """Recall: the share of members given `outcome` by reviewers whom the policy gives it too.
+
+        None where reviewers gave it to nobody.
+        """
+        decided = [each for each in self.compared if each.decided == outcome]
+        return sum(each.outcome == outcome for each in decided) / len(decided) if decided else None
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        """Return how often each pair of decided outcome and policy's outcome occurs."""
+        return Counter((each.decided, each.outcome) for each in self.compared)
+
+
 def decided_by(
     columns: Columns, policy: str, dates: Sequence[datetime]
-) -> tuple[tuple[str, ...], Any]:
-    """Return what was decided last of each person, by each date.
+) -> tuple[tuple[str, ...], Codes]:
+    """Return what reviews had decided last of each person, by each date.
 
     Args:
         columns: what is known.
@@ -181,12 +186,11 @@ def decided_by(
         dates: sorted.
 
     Returns:
-        The outcomes that were ever decided, and for each person and date the place of the last
-        one among these; -1 where nothing had been decided yet.
+        The outcomes that were ever decided, and the place of the last one among these, with a
+        row for each person and a column for each date; -1 where nothing had been decided yet.
     """
     opened, decided = columns.table("review.opened"), columns.table("review.decided")
-    of_policy = [value == policy for value in opened.fields["policy"].values]
-    under = np.array([*of_policy, False], bool)[opened.fields["policy"].codes]
+    under = opened.fields["policy"].matching(lambda value: value == policy)
     reviews = opened.fields["review"]
     mine = {reviews.values[code] for code in np.unique(reviews.codes[under]).tolist()}
     coded = decided.fields["outcome"]
@@ -198,67 +202,12 @@ def decided_by(
         if member >= 0 and asked.values[asked.codes[row]] in mine:
             first = int(np.searchsorted(at, decided.at[row], "left"))
             found[member, first:] = coded.codes[row]
-    return coded.values, found
-
-
-_FORMULA: Final = r"^[=+\-@\t\r]"
-
-
-def write_table(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str]
-) -> None:
-    """Write batches to a file, which is replaced only once all of it is written.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
-    target = Path(path)
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        _write(batches, schema, partial, target.suffix.lower())
-        partial.replace(target)
-    except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _write(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, partial: Path, suffix: str
-) -> None:
-    if suffix == ".csv":
-        plain = pa.schema([pa.field(each.name, _plain(each.type)) for each in schema])
-        with pcsv.CSVWriter(partial, plain) as writer:
-            for batch in batches:
-                columns = [_safe(column, plain.field(i).type) for i, column in enumerate(batch)]
-                writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=plain))
-        return
-    opened: Any = pq.ParquetWriter if suffix == ".parquet" else pa.ipc.new_file
-    with opened(str(partial), schema) as writer:
-        for batch in batches:
-            writer.write_batch(batch)
-
-
-def _plain(kind: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(kind):
-        return kind.value_type
-    return pa.string() if pa.types.is_timestamp(kind) else kind
-
-
-def _safe(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """Return a column as CSV takes it: text that looks like a formula begins with a quote."""
-    if pa.types.is_timestamp(column.type):
-        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
-    found = column.cast(kind)
-    if not pa.types.is_string(kind):
-        return found
-    guarded = pc.binary_join_element_wise(pa.scalar("'"), found, "")
-    return pc.if_else(pc.match_substring_regex(found, _FORMULA), guarded, found)
+    return tuple(map(str, coded.values)), found
 
 
 @frozen(kw_only=True)
 class Transition:
-    """How often members went from one outcome to another, from a date to the next.
+    """How often members went from one outcome to another between one date and the next.
 
     Attributes:
         before: the outcome at one date; None for those who had not joined.
@@ -273,13 +222,13 @@ class Transition:
 
 @frozen(kw_only=True)
 class Flip:
-    """A member for whom two policies come to different outcomes at a date.
+    """A member to whom two policies give different outcomes at a date.
 
     Attributes:
         member: who.
-        at: when.
-        was: what the policy that was compared with comes to, or what people had decided.
-        now: what this policy comes to.
+        at: the review date.
+        was: the outcome that the other policy gives, or that people had decided.
+        now: the outcome that this policy gives.
     """
 
     member: str
@@ -290,13 +239,13 @@ class Flip:
 
 @frozen(kw_only=True)
 class Survival:
-    """How many of a cohort still have what they began with.
+    """How many of a cohort never lost the outcome that they once had.
 
     Attributes:
-        cohort: the year in which they first had it.
-        since: how many dates ago that was.
-        members: how many there were, of whom that many dates are known.
-        surviving: how many of them had it at every date since.
+        cohort: the year in which its members first had the outcome.
+        since: how many review dates after that.
+        members: how many members have that many dates after it.
+        surviving: how many of these had the outcome at every date until then.
     """
 
     cohort: int
@@ -315,10 +264,12 @@ class Backtest:
         dates: the review dates, sorted.
         position: what was known.
         people: all members, in order of identifier.
-        codes: the place of each one's outcome among the policy's, by date; -1 before they joined.
-        others: the same of what it is compared with; -1 where nobody had decided yet.
+        codes: the place of each outcome among the policy's, with a row for each member and a
+            column for each date; -1 before they joined.
+        others: the same of what it is compared with, -1 where nothing had been decided yet; None
+            where it is compared with nothing.
         their_outcomes: the outcomes that ``others`` are places among.
-        agreement: each decision beside what the policy comes to, where it is compared with them.
+        agreement: each decision beside the policy's outcome, where it is compared with decisions.
     """
 
     policy: Policy = field(repr=lambda policy: repr(policy.name))
@@ -326,8 +277,8 @@ class Backtest:
     dates: tuple[datetime, ...] = field(repr=lambda dates: f"<{len(dates)} dates>")
     position: int
     people: tuple[str, ...] = field(repr=lambda people: f"<{len(people)} people>")
-    codes: PlaceCodes = field(repr=False)
-    others: Any = field(default=None, repr=False)
+    codes: OutcomeCodes = field(repr=False)
+    others: OutcomeCodes | Codes | None = field(default=None, repr=False)
     their_outcomes: tuple[str, ...] = field(default=(), repr=False)
     agreement: Agreement | None = field(default=None, repr=False)
     _explain: Callable[[Policy, str, datetime], Verdict] | None = field(default=None, repr=False)
@@ -336,8 +287,9 @@ class Backtest:
     def table(self) -> pa.Table:
         """A row for each member and date, as Arrow: member, date, outcome, changed.
 
-        ``changed`` says whether the outcome is another than at the date before; with something
-        to compare with there is its outcome too, as ``against``; null where nothing was decided.
+        ``changed`` says whether the outcome is another than at the date before. A run that is
+        compared with something has its outcome too, as ``against``; null where nothing had been
+        decided.
         """
         return pa.Table.from_batches(self.batches(), schema=self._schema)
 
@@ -399,7 +351,7 @@ class Backtest:
         return len(self.policy.outcomes)
 
     def transitions(self) -> tuple[Transition, ...]:
-        """Return how often each outcome followed each, the most frequent first."""
+        """Return how often each outcome followed each other one, the most frequent first."""
         counts: Counter[tuple[int, int]] = Counter()
         for index in range(1, len(self.dates)):
             before, after = self.codes[:, index - 1], self.codes[:, index]
@@ -416,10 +368,10 @@ class Backtest:
         return tuple(sorted(found, key=lambda t: (-t.members, str(t.before), t.after)))
 
     def survival(self, outcomes: Collection[str]) -> tuple[Survival, ...]:
-        """Return, by cohort, how many never lost an outcome since they first had one of these.
+        """Return, by cohort, how many always had one of some outcomes since they first had one.
 
         A cohort is everyone who first had one of the outcomes in the same calendar year, in UTC.
-        Who had too few dates since is counted in neither number.
+        Whoever has too few dates after that counts in neither number.
 
         Raises:
             InvalidInput: the policy has no such outcome.
@@ -451,10 +403,10 @@ class Backtest:
                 )
         return tuple(found)
 
-    def flips(self, limit: int | None = None) -> tuple[Flip, ...]:
-        """Return where the two differ, by date and then by member.
+    def minimal_changes(self, limit: int | None = None) -> tuple[Flip, ...]:
+        """Return where the policy and what it is compared with differ, by date, then by member.
 
-        `explain` says why, of each.
+        `explain` says why. At most ``limit`` of them, if given.
         """
         if self.others is None:
             return ()
@@ -474,10 +426,10 @@ class Backtest:
         )
 
     def explain(self, flip: Flip) -> tuple[Verdict, ...]:
-        """Return the verdicts of the reference evaluator behind a flip.
+        """Return the reference evaluator's verdicts behind a flip.
 
-        Of this policy, and of the one that it is compared with; the outcome before is that of
-        the review date before, as in the run.
+        One of this policy, and one of the policy that it is compared with, if it is one. Each has
+        that policy's outcome at the review date before as its previous outcome, as in the run.
 
         Raises:
             InvalidInput: this run was not made by a ledger, or has no such date.
@@ -488,7 +440,7 @@ class Backtest:
         return tuple(self._explain(each, flip.member, flip.at) for each in asked)
 
 
-def _coded(codes: Any, values: pa.Array) -> pa.Array:
+def _coded(codes: npt.NDArray[np.integer[Any]], values: pa.Array) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32(), mask=codes < 0), values)
 
 
@@ -503,43 +455,108 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
     chunk: int = CHUNK,
     accounts: Accounts | None = None,
 ) -> Backtest:
-    """Run a policy over review dates, and perhaps something to compare it with.
+    """Run a policy over review dates, and what it is compared with, if anything.
 
     Args:
         policy: which policy.
         columns: what is known.
         dates: the review dates, sorted, each once.
         zone: in which dates, months and years are read.
-        against: another policy, or "decisions" for what people had decided last.
-        on_progress: called now and then with the members that are done, and all.
+        against: another policy, or "decisions" for what people had decided last by each date.
+        on_progress: called now and then with how many members are done, and how many there are.
         chunk: members that are evaluated at once.
         accounts: who had an account when, for policies that ask.
     """
-    joined = [policy, against] if isinstance(against, Policy) else [policy]
-    total = len(columns.people) * len(joined)
-    found = []
-    for number, each in enumerate(joined):
-        parts = []
+    policies = [policy, against] if isinstance(against, Policy) else [policy]
+    total = len(columns.people) * len(policies)
+    found: list[OutcomeCodes] = []
+    for number, each in enumerate(policies):
+        chunks = [np.zeros((0, len(dates)), outcome_type(len(each.outcomes)))]
         for part in run(each, columns, dates, zone, chunk=chunk, accounts=accounts):
-            parts.append(part.codes())
+            chunks.append(part.codes())
             if on_progress is not None:
                 on_progress(number * len(columns.people) + part.high, total)
-        nobody = np.zeros((0, len(dates)), place_type(len(each.outcomes)))
-        found.append(np.concatenate(parts) if parts else nobody)
+        found.append(np.concatenate(chunks))
+    codes = found[0]
+    others: OutcomeCodes | Codes | None = None
     theirs: tuple[str, ...] = ()
     if isinstance(against, Policy):
-        theirs = against.outcomes
+        others, theirs = found[1], against.outcomes
     elif against is not None:
-        theirs, decided = decided_by(columns, policy.name, dates)
-        found.append(decided)
-    ever = (found[0] >= 0).any(axis=1) if found[0].size else np.zeros(len(found[0]), bool)
+        theirs, others = decided_by(columns, policy.name, dates)
+    joined = (codes >= 0).any(axis=1)
     return Backtest(
         policy=policy,
         against=against,
         dates=tuple(dates),
         position=columns.position,
-        people=tuple(np.array(columns.people, object)[ever].tolist()),
-        codes=found[0][ever],
-        others=found[1][ever] if against is not None else None,
+        people=tuple(np.array(columns.people, object)[joined].tolist()),
+        codes=codes[joined],
+        others=None if others is None else others[joined],
         their_outcomes=theirs,
     )
+
+
+_FORMULA: Final = r"^[=+\-@\t\r]"
+
+
+def write_table(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str]
+) -> None:
+    """Write batches to a file, which is replaced only once all of it is written.
+
+    Args:
+        batches: what to write.
+        schema: of each of them.
+        path: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else an Arrow file.
+
+    Raises:
+        StorageError: the file cannot be written.
+    """
+    target = Path(path)
+    write = _WRITERS.get(target.suffix.lower(), _write_arrow)
+    try:
+        with atomic_write(target) as file:
+            write(batches, schema, file)
+    except OSError as error:
+        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
+
+
+def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: IO[bytes]) -> None:
+    with pq.ParquetWriter(file, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _write_arrow(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: IO[bytes]) -> None:
+    with pa.ipc.new_file(file, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: IO[bytes]) -> None:
+    plain = pa.schema([pa.field(each.name, _plain(each.type)) for each in schema])
+    with pcsv.CSVWriter(file, plain) as writer:
+        for batch in batches:
+            columns = [_safe(column, plain.field(i).type) for i, column in enumerate(batch)]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=plain))
+
+
+_WRITERS: Final = {".csv": _write_csv, ".parquet": _write_parquet}
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return kind.value_type
+    return pa.string() if pa.types.is_timestamp(kind) else kind
+
+
+def _safe(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return a column as CSV takes it: text that looks like a formula begins with a quote."""
+    if pa.types.is_timestamp(column.type):
+        return pc.strftime(column, format="%Y-%m-%dT%H:%M:%SZ")
+    found = column.cast(kind)
+    if not pa.types.is_string(kind):
+        return found
+    guarded = pc.binary_join_element_wise(pa.scalar("'"), found, "")
+    return pc.if_else(pc.match_substring_regex(found, _FORMULA), guarded, found)

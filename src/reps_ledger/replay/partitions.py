@@ -1,9 +1,10 @@
-"""Parting: columns divided by member, so that each part can be run by itself.
+"""Partitions ("parts"): columns divided by member, and backtests that run a part at a time.
 
-A part holds all facts that name its members, and what is of the whole programme. Policies that
-look at other people cannot be run on parts, and are refused.
-
-A backtest part by part: what a worker does on any engine, and one machine with little memory.
+Members are independent of one another for most policies, so that each part can be run by itself:
+by a worker of any distributed engine, or one after the other on a machine with little memory. A
+part holds every fact that names one of its members, and every fact that names nobody. It also
+knows of the other people whom these facts name, without their own facts, so that their outcomes
+there mean nothing and are dropped. A policy that looks at other people's facts is refused.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import msgspec
@@ -22,14 +23,13 @@ from attrs import evolve, frozen
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import Damaged, InvalidInput, InvalidPolicy
+from reps_ledger.files import atomic_write
 from reps_ledger.policies.documents import dumps, loads
-from reps_ledger.policies.language.facts import WhoFilter, parts
-from reps_ledger.policies.language.measures import Distinct
-from reps_ledger.policies.language.people import WithAccount
-from reps_ledger.policies.language.shares import LargestShare, Members, Share
+from reps_ledger.policies.language.reads import readers
 from reps_ledger.replay.backtest import resolved
-from reps_ledger.replay.columns import Coded, Columns, Table
-from reps_ledger.replay.columns.store import FORMAT, keep_apart, open_apart
+from reps_ledger.replay.columns.model import Coded, Codes, Columns, Table
+from reps_ledger.replay.columns.store import FORMAT, read_columns, write_columns
+from reps_ledger.replay.kernel.arrays import Integers, Truths
 from reps_ledger.replay.kernel.run import Chunk, run
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MAX_PARTS",
-    "Parted",
+    "PartsExport",
     "Task",
     "backtest_in_parts",
+    "columns_of_people",
     "count_in_parts",
     "export_parts",
     "must_be_isolated",
     "open_parts",
     "part_folder",
     "part_of",
-    "restricted",
     "run_part",
     "task_of",
 ]
@@ -60,7 +60,7 @@ _SEAL: Final = "parts.json"
 
 
 class _Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What says that an export is whole."""
+    """What is written last, and says that the export is whole."""
 
     format: int
     number: int
@@ -68,12 +68,12 @@ class _Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def part_of(member: str, number: int) -> int:
-    """Return in which of so many parts a member is: the same on every machine."""
+    """Return the number of a member's part, from 0: the same on every machine."""
     return crc32(member.encode()) % number
 
 
 def part_folder(folder: str | os.PathLike[str], part: int) -> Path:
-    """Return the folder of a part."""
+    """Return the folder of a part, named as Hive-style partitions are."""
     return Path(folder) / f"part={part:05d}"
 
 
@@ -83,25 +83,23 @@ def must_be_isolated(policy: Policy) -> None:
     Raises:
         InvalidPolicy: it does, or at accounts, which columns do not hold.
     """
-    for case in policy.cases:
-        for each in parts(case.when):
-            others = isinstance(each, LargestShare | Members | Share | WhoFilter)
-            others = others or (isinstance(each, Distinct) and each.organisation_of is not None)
-            if others or isinstance(each, WithAccount):
-                raise InvalidPolicy(
-                    f"{policy.name} looks beyond a member's own facts ({each.words()}): "
-                    "run it on one machine"
-                )
+    for part in readers(policy):
+        reads = part.reads()
+        if reads.everyone or reads.people or reads.accounts:
+            raise InvalidPolicy(
+                f"{policy.name} looks beyond a member's own facts ({part.words()}): "
+                "run it on one machine"
+            )
 
 
 @frozen
-class Parted:
-    """An export in parts.
+class PartsExport:
+    """Columns that were exported in parts.
 
     Attributes:
         folder: where; every worker must see it.
         number: how many parts there are.
-        position: what was known.
+        position: what was known: entries up to this position.
     """
 
     folder: str
@@ -109,11 +107,11 @@ class Parted:
     position: int
 
 
-def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) -> Parted:
+def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) -> PartsExport:
     """Write columns as Parquet, divided into so many parts by member.
 
-    What says that they are all there is written last; an earlier export in the folder is gone
-    from the moment at which this one begins.
+    An earlier export in the folder can no longer be read once this one begins, and this one only
+    once all of it is there.
 
     Raises:
         InvalidInput: the number is not from 1 to `MAX_PARTS`.
@@ -126,14 +124,13 @@ def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) 
     (place / _SEAL).unlink(missing_ok=True)
     places = np.array([part_of(person, number) for person in columns.people], np.int64)
     for part in range(number):
-        keep_apart(part_folder(folder, part), restricted(columns, places == part))
-    rough = place / f"{_SEAL}.tmp"
-    rough.write_bytes(msgspec.json.encode(_Seal(FORMAT, number, columns.position)))
-    rough.replace(place / _SEAL)
-    return Parted(str(place), number, columns.position)
+        write_columns(part_folder(folder, part), columns_of_people(columns, places == part))
+    with atomic_write(place / _SEAL) as file:
+        file.write(msgspec.json.encode(_Seal(FORMAT, number, columns.position)))
+    return PartsExport(str(place), number, columns.position)
 
 
-def open_parts(folder: str | os.PathLike[str]) -> Parted:
+def open_parts(folder: str | os.PathLike[str]) -> PartsExport:
     """Return the export in a folder.
 
     Raises:
@@ -145,25 +142,25 @@ def open_parts(folder: str | os.PathLike[str]) -> Parted:
         seal = None
     if seal is None or seal.format != FORMAT:
         raise Damaged(f"{folder} holds no whole export of parts; export them anew")
-    return Parted(str(folder), seal.number, seal.position)
+    return PartsExport(str(folder), seal.number, seal.position)
 
 
-def restricted(columns: Columns, own: Any) -> Columns:
-    """Return the facts that name some people, and those that name nobody.
+def columns_of_people(columns: Columns, chosen: Truths) -> Columns:
+    """Return columns of the facts that name some people, and of those that name nobody.
 
     Args:
         columns: of everyone.
-        own: for each of the people, whether they are meant.
+        chosen: for each of the people, whether they are among them.
     """
-    rows = {name: _rows(table, own) for name, table in columns.tables.items()}
+    rows = {name: _rows_of(table, chosen) for name, table in columns.tables.items()}
     named = np.zeros(len(columns.people), bool)
     for name, table in columns.tables.items():
         for codes in table.persons.values():
-            chosen = codes[rows[name]]
-            named[chosen[chosen >= 0]] = True
-    turned = np.append(np.cumsum(named) - 1, -1).astype(np.int32)
+            mine = codes[rows[name]]
+            named[mine[mine >= 0]] = True
+    renumbered = np.append(np.cumsum(named) - 1, -1).astype(np.int32)
     tables = {
-        name: _taken(table, rows[name], turned)
+        name: _taken(table, rows[name], renumbered)
         for name, table in columns.tables.items()
         if len(rows[name])
     }
@@ -171,35 +168,38 @@ def restricted(columns: Columns, own: Any) -> Columns:
     return Columns(columns.position, people, tables, columns.registry)
 
 
-def _rows(table: Table, own: Any) -> Any:
+def _rows_of(table: Table, chosen: Truths) -> Integers:
+    """Return the rows that name some people, or all rows of facts that never name anybody."""
     if not table.persons:
-        return np.arange(len(table.at))
-    kept = np.zeros(len(table.at), bool)
+        return np.arange(len(table))
+    kept = np.zeros(len(table), bool)
     for codes in table.persons.values():
-        kept |= (codes >= 0) & np.append(own, False)[codes]
+        kept |= np.append(chosen, False)[codes]  # the code of nobody is -1: the last
     return np.flatnonzero(kept)
 
 
-def _taken(table: Table, rows: Any, turned: Any) -> Table:
+def _taken(table: Table, rows: Integers, people: Codes) -> Table:
+    """Return some rows of a table, with people renumbered."""
     return evolve(
         table,
         times={name: found[rows] for name, found in table.times.items()},
-        persons={name: turned[codes[rows]] for name, codes in table.persons.items()},
+        persons={name: people[codes[rows]] for name, codes in table.persons.items()},
         fields={name: _coded(coded, rows) for name, coded in table.fields.items()},
         numbers={name: found[rows] for name, found in table.numbers.items()},
         instants={name: found[rows] for name, found in table.instants.items()},
     )
 
 
-def _coded(coded: Coded, rows: Any) -> Coded:
+def _coded(coded: Coded, rows: Integers) -> Coded:
+    """Return some rows of a field, with the values that are used there alone."""
     codes = coded.codes[rows]
     used = np.unique(codes[codes >= 0])
-    turned = np.full(len(coded.values) + 1, -1, np.int32)
-    turned[used] = np.arange(len(used), dtype=np.int32)
-    return Coded(tuple(coded.values[code] for code in used.tolist()), turned[codes])
+    renumbered = np.full(len(coded.values) + 1, -1, np.int32)
+    renumbered[used] = np.arange(len(used), dtype=np.int32)
+    return Coded(tuple(coded.values[code] for code in used.tolist()), renumbered[codes])
 
 
-_ARROW: Final = pa.schema(
+_RESULT: Final = pa.schema(
     [
         pa.field("member", pa.string()),
         pa.field("date", pa.timestamp("us", tz="UTC")),
@@ -210,18 +210,18 @@ _ARROW: Final = pa.schema(
 
 @frozen(kw_only=True)
 class Task:
-    """What workers do with each part.
+    """What a worker needs to run any part; it can be pickled.
 
     Attributes:
         document: the policy, as JSON.
-        parted: where the parts are.
+        export: where the parts are.
         dates: the review dates, sorted.
         zone: the IANA name of the zone in which dates, months and years are read.
         facts: the service's own kinds of fact.
     """
 
     document: str
-    parted: Parted
+    export: PartsExport
     dates: tuple[datetime, ...]
     zone: str = "UTC"
     facts: tuple[type[Fact], ...] = ()
@@ -234,7 +234,7 @@ def task_of(
     zone: str,
     facts: Sequence[type[Fact]],
 ) -> Task:
-    """Return what is to be done with each part of an export.
+    """Return what workers need to run a policy on the parts of an export.
 
     Raises:
         Damaged: the folder holds no whole export.
@@ -243,7 +243,7 @@ def task_of(
     must_be_isolated(policy)
     return Task(
         document=dumps(policy, "json"),
-        parted=open_parts(folder),
+        export=open_parts(folder),
         dates=tuple(resolved(at, zone_of(zone))),
         zone=zone,
         facts=tuple(facts),
@@ -251,7 +251,7 @@ def task_of(
 
 
 def run_part(task: Task, part: int) -> Iterator[pa.RecordBatch]:
-    """Yield the outcomes of the members of one part: member, date, outcome.
+    """Yield the outcomes of the members of one part as Arrow: member, date, outcome.
 
     Raises:
         Damaged: the part is not as it was written.
@@ -271,7 +271,7 @@ def run_part(task: Task, part: int) -> Iterator[pa.RecordBatch]:
                 instants.take(pa.array(column)),
                 pa.array(outcomes[codes[row, column]], pa.string()),
             ],
-            schema=_ARROW,
+            schema=_RESULT,
         )
 
 
@@ -297,7 +297,7 @@ def backtest_in_parts(
         InvalidPolicy: the policy looks at other people.
     """
     task = task_of(policy, folder, at, zone, facts)
-    for part in range(task.parted.number):
+    for part in range(task.export.number):
         yield from run_part(task, part)
 
 
@@ -312,7 +312,7 @@ def count_in_parts(
     """Return, for each date, how many members have each outcome; see `backtest_in_parts`."""
     task = task_of(policy, folder, at, zone, facts)
     found = np.zeros((len(policy.outcomes), len(task.dates)), np.int64)
-    for part in range(task.parted.number):
+    for part in range(task.export.number):
         columns, own = _opened(task, part)
         for chunk in _chunks(policy, columns, task):
             found += chunk.of(own[chunk.low : chunk.high]).counts()
@@ -322,13 +322,13 @@ def count_in_parts(
     )
 
 
-def _opened(task: Task, part: int) -> tuple[Columns, Any]:
-    """Return the columns of a part, and which of their people are its own."""
-    folder = part_folder(task.parted.folder, part)
-    columns = open_apart(folder, Registry((*BUILT_IN, *task.facts)))
-    if columns.position != task.parted.position:
-        raise Damaged(f"{folder} is of another export than {task.parted.folder}; export anew")
-    number = task.parted.number
+def _opened(task: Task, part: int) -> tuple[Columns, Truths]:
+    """Return the columns of a part, and which of their people are members of that part."""
+    folder = part_folder(task.export.folder, part)
+    columns = read_columns(folder, Registry((*BUILT_IN, *task.facts)))
+    if columns.position != task.export.position:
+        raise Damaged(f"{folder} is of another export than {task.export.folder}; export anew")
+    number = task.export.number
     return columns, np.array([part_of(each, number) == part for each in columns.people], bool)
 
 

@@ -1,13 +1,13 @@
-"""Replay on Spark: the same kernel, on parts of members, wherever Spark runs them.
+"""Replay on Spark: the same kernel, run on each part of an export by Spark's workers.
 
-The parts are read by the workers from a folder that all of them see. Needs the extra ``spark``.
+Workers read the parts from a folder that all of them see. Needs the extra ``spark``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import MissingExtra
@@ -16,6 +16,7 @@ from reps_ledger.replay.partitions import run_part, task_of
 if TYPE_CHECKING:
     import os
 
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
     from reps_ledger.policies.policy import Policy
@@ -37,8 +38,8 @@ def backtest_on_spark(
 ) -> DataFrame:
     """Return the outcomes of every member at every date, as a Spark data frame.
 
-    The workers run `mapInArrow` over the parts: each reads its part and runs the kernel on it.
-    A part that is lost with its worker is run again by another.
+    Each task of `mapInArrow` reads one part and runs the kernel on it. Where a worker is lost,
+    Spark runs its parts again on another.
 
     Args:
         spark: a session; its workers' Python has reps-ledger with the extra ``spark``.
@@ -60,10 +61,10 @@ def backtest_on_spark(
         raise MissingExtra("spark", "a backtest on Spark") from error
     task = task_of(policy, folder, at, zone, facts)
 
-    def work(batches: Iterator[Any]) -> Iterator[Any]:
+    def work(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for part in batch.column(0).to_pylist():
                 yield from run_part(task, part)
 
-    number = task.parted.number
+    number = task.export.number
     return spark.range(number, numPartitions=number).mapInArrow(work, SCHEMA)

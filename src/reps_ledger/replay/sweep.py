@@ -1,4 +1,4 @@
-"""Sweeps: one policy with many parameters, and how its outcomes move with them."""
+"""Sweeps: a policy under every combination of some parameters, and what outcomes each gives."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from attrs import field, frozen
 from reps_ledger.errors import InvalidInput, TooLarge
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import write_table
-from reps_ledger.replay.kernel.points import Kernel
+from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.run import run
 from reps_ledger.replay.kernel.spans import Accounts, asks_for_accounts
 
@@ -32,10 +32,10 @@ MAX_POLICIES: Final = 10_000
 
 @frozen(kw_only=True)
 class SweepRow:
-    """How many members have an outcome at a date, under some parameters.
+    """How many members have an outcome at a date, under one combination of parameters.
 
     Attributes:
-        parameters: the parameters' values, in order of their names' appearance.
+        parameters: their values, in the order of `Sweep.names`.
         at: the review date.
         outcome: which outcome.
         members: how many.
@@ -49,18 +49,18 @@ class SweepRow:
 
 @frozen(kw_only=True)
 class Sweep:
-    """The outcomes of a policy under many parameters.
+    """The outcomes of a policy under every combination of some parameters.
 
     Attributes:
-        names: the parameters' names.
-        rows: by parameters, date and outcome.
+        names: of the parameters.
+        rows: a row for each combination, date and outcome.
     """
 
     names: tuple[str, ...]
     rows: tuple[SweepRow, ...] = field(repr=lambda rows: f"<{len(rows)} rows>")
 
     def curve(self, outcome: str) -> tuple[tuple[tuple[Any, ...], int], ...]:
-        """Return, for each combination of parameters, how many had an outcome at the last date."""
+        """Return, for each combination, how many members had an outcome at the last date."""
         last = max((row.at for row in self.rows), default=None)
         return tuple(
             (row.parameters, row.members)
@@ -71,7 +71,7 @@ class Sweep:
     @property
     def table(self) -> pa.Table:
         """The rows as Arrow: a column for each parameter, then date, outcome and members."""
-        columns: dict[str, Any] = {
+        columns: dict[str, pa.Array | list[object] | list[str]] = {
             name: _plain([row.parameters[i] for row in self.rows])
             for i, name in enumerate(self.names)
         }
@@ -92,8 +92,8 @@ class Sweep:
         write_table(self.table.to_batches(), self.table.schema, path)
 
 
-def _plain(values: list[Any]) -> list[Any]:
-    """Return values as one column takes them: of one plain type, or as text."""
+def _plain(values: list[object]) -> list[object]:
+    """Return values as a column of Arrow takes them: of one plain type, or all as text."""
     kinds = {type(value) for value in values}
     return (
         values if len(kinds) == 1 and kinds <= {bool, int, float, str} else list(map(str, values))
@@ -102,7 +102,7 @@ def _plain(values: list[Any]) -> list[Any]:
 
 def sweep(  # noqa: PLR0917 — what is tried, on what, when
     make: Callable[..., Policy],
-    parameters: Mapping[str, Iterable[Any]],
+    parameters: Mapping[str, Iterable[object]],
     columns: Columns,
     dates: Sequence[datetime],
     zone: tzinfo,
@@ -111,9 +111,19 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     check: Callable[[Policy], object] | None = None,
     accounts: Callable[[], Accounts] | None = None,
 ) -> Sweep:
-    """Run the policy that ``make`` makes of every combination of parameters.
+    """Run the policy that ``make`` makes of each combination of parameters.
 
-    What does not change from one to the next is worked out once.
+    Whatever does not depend on the policy is worked out once for all of them.
+
+    Args:
+        make: makes a policy of parameters, given by name.
+        parameters: the values to try of each.
+        columns: what is known.
+        dates: the review dates, sorted, each once.
+        zone: in which dates, months and years are read.
+        on_progress: called after each policy with how many are done, and how many there are.
+        check: refuses a policy by raising.
+        accounts: reads who had an account when; called if a policy asks for that.
 
     Raises:
         InvalidInput: there is no parameter, or ``make`` takes others, or makes no policy.
@@ -121,7 +131,7 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     """
     names = tuple(parameters)
     combinations = _combinations(make, parameters)
-    kernel = Kernel(columns, zone)
+    histories = Histories(columns, zone)
     rows: list[SweepRow] = []
     for number, values in enumerate(combinations, 1):
         policy = make(**dict(zip(names, values, strict=True)))
@@ -129,10 +139,10 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
             raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
         if check is not None:
             check(policy)
-        if kernel.accounts is None and accounts is not None and asks_for_accounts(policy):
-            kernel.accounts = accounts()
+        if histories.accounts is None and accounts is not None and asks_for_accounts(policy):
+            histories.accounts = accounts()
         total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
-        for part in run(policy, columns, dates, zone, kernel=kernel):
+        for part in run(policy, columns, dates, zone, histories=histories):
             total += part.counts()
         rows += [
             SweepRow(parameters=values, at=date, outcome=outcome, members=int(total[i, j]))
@@ -145,9 +155,9 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
 
 
 def _combinations(
-    make: Callable[..., Policy], parameters: Mapping[str, Iterable[Any]]
-) -> list[tuple[Any, ...]]:
-    """Return every combination of the parameters' values, each of which ``make`` takes."""
+    make: Callable[..., Policy], parameters: Mapping[str, Iterable[object]]
+) -> list[tuple[object, ...]]:
+    """Return every combination of values, once it is sure that ``make`` takes such parameters."""
     if not callable(make):
         raise InvalidInput(
             "a sweep needs what makes a policy of the parameters: a function, or a template of "
@@ -167,5 +177,5 @@ def _combinations(
     except TypeError as error:
         raise InvalidInput(f"the policy's parameters: {error}", field="parameters") from error
     except ValueError:
-        pass  # some that are not written in Python tell no signature
+        pass  # some callables that are not written in Python have no signature to look at
     return list(product(*lists))

@@ -27,7 +27,7 @@ from reps_ledger.testing.differential import (
     find_disagreement,
 )
 from reps_ledger.testing.history import (
-    Recorded,
+    History,
     Told,
     entry_id,
     moment,
@@ -47,7 +47,7 @@ from reps_ledger.testing.laws import (
     find_broken,
 )
 from reps_ledger.testing.machine import ledger_machine
-from reps_ledger.testing.regressions import Kept, load_case, save_case
+from reps_ledger.testing.regressions import SavedCase, load_case, save_case
 from reps_ledger.testing.scenarios import Given, When, given
 from reps_ledger.testing.situations import (
     Situation,
@@ -62,11 +62,11 @@ __all__ = [
     "Disagreed",
     "Disagreement",
     "Given",
-    "Kept",
+    "History",
     "Law",
     "LawBroken",
     "Promises",
-    "Recorded",
+    "SavedCase",
     "Situation",
     "Told",
     "When",

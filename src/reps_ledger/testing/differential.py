@@ -13,13 +13,20 @@ from hypothesis.errors import NoSuchExample
 from reps_ledger.policies import Policy
 from reps_ledger.testing.history import regression_test
 from reps_ledger.testing.laws.laws import name_of
-from reps_ledger.testing.situations import Judge, Situation, judged, situations, whittled, words_of
+from reps_ledger.testing.situations import (
+    PolicyLike,
+    Situation,
+    judged,
+    minimised,
+    situations,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from reps_ledger.domain.facts import Fact
-    from reps_ledger.testing.history import Recorded
+    from reps_ledger.testing.history import History
 
 __all__ = ["Disagreed", "Disagreement", "assert_agree", "find_disagreement"]
 
@@ -35,8 +42,8 @@ class Disagreement:
         outcomes: what each comes to.
     """
 
-    one: Judge
-    other: Judge
+    one: PolicyLike
+    other: PolicyLike
     situation: Situation
     outcomes: tuple[str, str]
 
@@ -79,11 +86,11 @@ class Disagreed(AssertionError):
 
 
 def find_disagreement(
-    one: Judge,
-    other: Judge,
+    one: PolicyLike,
+    other: PolicyLike,
     *,
     about: object = None,
-    histories: SearchStrategy[Recorded] | None = None,
+    histories: SearchStrategy[History] | None = None,
     settings: Settings | None = None,
     facts: Iterable[type[Fact]] = (),
 ) -> Disagreement | None:
@@ -115,17 +122,17 @@ def find_disagreement(
         found = find(strategy, differ, settings=Settings(chosen, database=None))
     except NoSuchExample:
         return None
-    found = whittled(found, differ)
+    found = minimised(found, differ)
     first, second = (judged(each, found.subject(each)) for each in (one, other))
     return Disagreement(one=one, other=other, situation=found, outcomes=(first, second))
 
 
 def assert_agree(
-    one: Judge,
-    other: Judge,
+    one: PolicyLike,
+    other: PolicyLike,
     *,
     about: object = None,
-    histories: SearchStrategy[Recorded] | None = None,
+    histories: SearchStrategy[History] | None = None,
     settings: Settings | None = None,
     facts: Iterable[type[Fact]] = (),
 ) -> None:
@@ -141,5 +148,5 @@ def assert_agree(
         raise Disagreed(found)
 
 
-def _called(judge: Judge) -> str:
+def _called(judge: PolicyLike) -> str:
     return f"{judge.name} {judge.version}" if isinstance(judge, Policy) else name_of(judge)

@@ -10,7 +10,7 @@ Histories as values: what was recorded, in order, and what stands of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, tzinfo
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -28,6 +28,7 @@ from reps_ledger.domain.facts import (
     Registry,
     kind_of,
 )
+from reps_ledger.domain.memo import Memo
 from reps_ledger.importers.rows import write_row
 from reps_ledger.ledger import Ledger
 from reps_ledger.log import EventLog, Recording, SQLiteRecorder
@@ -36,7 +37,7 @@ from reps_ledger.testing.memory_log import NOW, codec_of, entry_id, rules_of, ta
 
 __all__ = [
     "Everybody",
-    "Recorded",
+    "History",
     "Told",
     "entry_id",
     "entry_of",
@@ -57,7 +58,7 @@ _KNOWN: Final = Registry(BUILT_IN)
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-class Everybody:
+class Everybody(Memo):
     """Everybody of whom some entries speak, without a log: surroundings for evaluation.
 
     Args:
@@ -72,11 +73,11 @@ class Everybody:
         registry: Registry = _KNOWN,
         readings: Mapping[str, str] = _NONE,
     ) -> None:
+        super().__init__()
         self.entries = tuple(sorted(entries, key=lambda entry: entry.order))
         self.readings = readings
         self._by_person: dict[str, list[Entry]] = {}
         self._dossiers: dict[str, Dossier] = {}
-        self._made: dict[Any, Any] = {}
         for entry in self.entries:
             for person in dict.fromkeys(people_in(entry.fact, registry)):
                 self._by_person.setdefault(person, []).append(entry)
@@ -109,13 +110,6 @@ class Everybody:
     def opportunities(self) -> Sequence[Entry]:
         """Return every opportunity that was held."""
         return [entry for entry in self.entries if entry.name == "opportunity.held"]
-
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return something made of all that is known, made once."""
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
-        return found
 
     def subject(
         self,
@@ -224,7 +218,7 @@ def regression_test(law: str, says: str, subject: str, situation: str, call: str
     return f'def {name}() -> None:\n    """{says}"""\n    situation = {body}\n    {call}\n'
 
 
-def situation_code(history: Recorded, who: str, at: datetime, known_at: int) -> str:
+def situation_code(history: History, who: str, at: datetime, known_at: int) -> str:
     """Return a call of ``situated`` that makes a situation again."""
     lines = [f"    {_told(entry)}," for entry in history]
     lines.append(f"    who={_text(who)},")
@@ -321,7 +315,7 @@ def tell(
 
 def tell_all(
     *told: Told | tuple[Fact, str | date], facts: Iterable[type[Fact]] = (), zone: tzinfo = UTC
-) -> Recorded:
+) -> History:
     """Return a history of these, recorded in the order of telling. No rule is asked.
 
     The entry at position n, from 1, has the id ``entry_id(n)``.
@@ -333,7 +327,7 @@ def tell_all(
     """
     said = (one if isinstance(one, Told) else tell(*one) for one in told)
     entries = [entry_of(each, position) for position, each in enumerate(said, 1)]
-    return Recorded(tuple(entries), tuple(facts), zone)
+    return History(tuple(entries), tuple(facts), zone)
 
 
 def entry_of(told: Told, position: int) -> Entry:
@@ -353,7 +347,7 @@ def entry_of(told: Told, position: int) -> Entry:
 
 
 @frozen(repr=False)
-class Recorded:
+class History:
     """A whole history as a value: small enough to read, and printed as a timeline.
 
     Attributes:
@@ -365,7 +359,7 @@ class Recorded:
     entries: tuple[Entry, ...]
     facts: tuple[type[Fact], ...] = ()
     zone: tzinfo = field(default=UTC, eq=False)
-    _made: dict[Any, Any] = field(factory=dict, eq=False, init=False)
+    _memo: Memo = field(factory=Memo, eq=False, init=False)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -387,8 +381,7 @@ class Recorded:
     @property
     def people(self) -> tuple[str, ...]:
         """Everyone whom it names, in order of identifier."""
-        found: tuple[str, ...] = self._once("people", self._people)
-        return found
+        return self._memo.once("people", self._people)
 
     def _people(self) -> tuple[str, ...]:
         named = (name for each in self.standing for name in people_in(each.fact, self.registry))
@@ -397,41 +390,36 @@ class Recorded:
     @property
     def amendments(self) -> Amendments:
         """How its entries are to be read."""
-        found: Amendments = self._once("amendments", lambda: Amendments.among(self.entries))
-        return found
+        return self._memo.once("amendments", lambda: Amendments.among(self.entries))
 
     @property
     def standing(self) -> tuple[Entry, ...]:
         """What stands, corrections and merges applied, in effective order."""
-        found: tuple[Entry, ...] = self._once(
-            "standing", lambda: tuple(resolve(self.entries, self.registry))
-        )
-        return found
+        return self._memo.once("standing", lambda: tuple(resolve(self.entries, self.registry)))
 
     def everybody(self) -> Everybody:
         """Return those of whom it speaks, to evaluate policies on."""
-        found: Everybody = self._once(
+        return self._memo.once(
             "everybody",
             lambda: Everybody(self.standing, self.registry, self.amendments.readings),
         )
-        return found
 
-    def known(self, position: int) -> Recorded:
+    def known(self, position: int) -> History:
         """Return what was known at a position."""
         return evolve(self, entries=tuple(e for e in self.entries if e.position <= position))
 
-    def without(self, ids: Collection[str]) -> Recorded:
+    def without(self, ids: Collection[str]) -> History:
         """Return the same history as though some entries had never been recorded."""
         return evolve(self, entries=tuple(e for e in self.entries if e.id not in ids))
 
-    def of(self, entries: Iterable[Entry]) -> Recorded:
+    def of(self, entries: Iterable[Entry]) -> History:
         """Return a history of other entries, numbered anew in their order."""
         numbered = (
             replace(entry, position=place, origin=place) for place, entry in enumerate(entries, 1)
         )
         return evolve(self, entries=tuple(numbered))
 
-    def settled(self) -> Recorded:
+    def settled(self) -> History:
         """Return a history in which what stands was recorded so from the beginning."""
         return self.of(sorted(self.standing, key=lambda entry: entry.position))
 
@@ -464,8 +452,3 @@ class Recorded:
             tags[entry.id] = own
             found.append(replace(entry, tags=own))
         return found
-
-    def _once(self, key: str, make: Any) -> Any:
-        if key not in self._made:
-            self._made[key] = make()
-        return self._made[key]

@@ -21,8 +21,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, kind_of
 from reps_ledger.errors import Conflict, Refused
-from reps_ledger.testing.history import Recorded, moment, timeline
-from reps_ledger.testing.memory_log import Desk, entry_id
+from reps_ledger.testing.history import History, moment, timeline
+from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.facts import PEOPLE
 from reps_ledger.testing.strategies.offers import Context, Offer, told
 from reps_ledger.testing.strategies.vocabulary import FAMILIES, matched, vocabulary_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.rules import Rule
     from reps_ledger.ledger import Ledger
 
-__all__ = ["Answer", "Beside", "Pairs", "ledger_machine", "place_of", "recorded_in"]
+__all__ = ["Answer", "Pairs", "ReferenceModel", "ledger_machine", "place_of", "recorded_in"]
 
 Pairs = Sequence[tuple[Fact, date | None]]
 
@@ -47,8 +47,8 @@ class Answer:
     conflict: bool = False
 
 
-class Beside:
-    """The model that stands beside a ledger, and how entries are named in each.
+class ReferenceModel:
+    """The model that stands model a ledger, and how entries are named in each.
 
     Args:
         facts: the service's own kinds of fact.
@@ -58,7 +58,7 @@ class Beside:
     def __init__(self, facts: tuple[type[Fact], ...], rules: tuple[Rule, ...]) -> None:
         self.facts = facts
         self.rules = rules
-        self.desk = Desk(facts, rules, UTC)
+        self.in_memory = InMemoryLedger(facts, rules, UTC)
         self.ids: list[str] = []
         self.last: Pairs = []
 
@@ -70,7 +70,7 @@ class Beside:
         for offer in offers:
             fact = offer.fact(context)
             if fact is not None:
-                found = matched(fact, self.desk.entries, PEOPLE[:3]) or fact
+                found = matched(fact, self.in_memory.entries, PEOPLE[:3]) or fact
                 pairs.append((found, offer.at.of(AT, UTC)))
         return pairs
 
@@ -121,7 +121,7 @@ class Beside:
     def follow(self, pairs: Pairs, answer: Answer) -> None:
         """Record in the model what was tried in the ledger."""
         try:
-            self.desk.record(pairs)
+            self.in_memory.record(pairs)
         except Refused as refused:
             words = f"the rules refuse it ({', '.join(refused.codes)}): {pairs}"
             self.must(
@@ -134,15 +134,15 @@ class Beside:
 
     def refused_after(self, state: list[Entry], pair: tuple[Fact, date | None]) -> bool:
         """Whether the rules refuse a fact after some entries."""
-        desk = Desk(self.facts, self.rules, UTC)
+        in_memory = InMemoryLedger(self.facts, self.rules, UTC)
         for entry in state:
-            desk.offer(entry.fact, entry.occurred_at, by=entry.by)
-        return desk.offer(*pair) is None
+            in_memory.offer(entry.fact, entry.occurred_at, by=entry.by)
+        return in_memory.offer(*pair) is None
 
     def must(self, so: bool, words: str) -> None:
         """Fail, and draw all that was recorded."""
         if not so:
-            raise AssertionError(f"{words}\n\n{timeline(self.desk.entries)}")
+            raise AssertionError(f"{words}\n\n{timeline(self.in_memory.entries)}")
 
 
 def recorded_in(ledger: Ledger, pairs: Pairs, command: str | None) -> Answer:
@@ -216,7 +216,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             super().__init__()
             self.open = make_ledger()
             self.ledgers = [self.open() for _ in range(_HANDLES)]
-            self.beside = Beside(own, laws)
+            self.model = ReferenceModel(own, laws)
             self.commands: list[tuple[str, Pairs, tuple[Entry, ...]]] = []
 
         @initialize(chosen=st.lists(st.sampled_from(sorted(several)), min_size=1, max_size=2))
@@ -232,21 +232,21 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         def record(self, data: st.DataObject, by: int) -> None:
             """Record one fact after another."""
             for offer in self.offers(data):
-                for pair in self.beside.meant([offer]):
-                    self.beside.attempt(self.ledgers[by], [pair])
+                for pair in self.model.meant([offer]):
+                    self.model.attempt(self.ledgers[by], [pair])
 
         @rule(data=st.data(), by=handles)
         def record_all(self, data: st.DataObject, by: int) -> None:
             """Record a batch: all of it, or nothing."""
-            if pairs := self.beside.meant(self.offers(data)):
-                self.beside.attempt(self.ledgers[by], pairs)
+            if pairs := self.model.meant(self.offers(data)):
+                self.model.attempt(self.ledgers[by], pairs)
 
         @rule(data=st.data(), by=handles)
         def command(self, data: st.DataObject, by: int) -> None:
             """Record a batch as a command."""
-            pairs = self.beside.meant(self.offers(data))
-            name = f"command {len(self.beside.ids)}"
-            if pairs and (answer := self.beside.attempt(self.ledgers[by], pairs, name)).entries:
+            pairs = self.model.meant(self.offers(data))
+            name = f"command {len(self.model.ids)}"
+            if pairs and (answer := self.model.attempt(self.ledgers[by], pairs, name)).entries:
                 self.commands.append((name, pairs, answer.entries))
 
         @rule(number=st.integers(0, 9), by=handles)
@@ -256,28 +256,28 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
                 return
             name, pairs, entries = self.commands[number % len(self.commands)]
             receipt = self.ledgers[by].record_all(
-                self.beside.named(pairs), by="council", command_id=name
+                self.model.named(pairs), by="council", command_id=name
             )
-            self.beside.must(receipt.repeated, f"{name} was recorded twice")
-            self.beside.must(
+            self.model.must(receipt.repeated, f"{name} was recorded twice")
+            self.model.must(
                 receipt.entries == entries, f"{name} answers otherwise: {receipt.entries}"
             )
 
         @rule(by=handles)
         def echo(self, by: int) -> None:
             """Record what was recorded last once more, perhaps in the other ledger."""
-            if self.beside.last:
-                self.beside.attempt(self.ledgers[by], self.beside.last)
+            if self.model.last:
+                self.model.attempt(self.ledgers[by], self.model.last)
 
         @rule(data=st.data())
         def take_turns(self, data: st.DataObject) -> None:
             """Record in one ledger, then in the other, then the same in the first again."""
             offers = self.offers(data)
             for by, offer in ((0, offers[0]), (1, offers[-1])):
-                for pair in self.beside.meant([offer]):
-                    self.beside.attempt(self.ledgers[by], [pair])
-            if self.beside.last:
-                self.beside.attempt(self.ledgers[0], self.beside.last)
+                for pair in self.model.meant([offer]):
+                    self.model.attempt(self.ledgers[by], [pair])
+            if self.model.last:
+                self.model.attempt(self.ledgers[0], self.model.last)
 
         @rule(by=handles)
         def reopen(self, by: int) -> None:
@@ -288,7 +288,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         @rule(data=st.data())
         def race(self, data: st.DataObject) -> None:
             """Record in threads at once: it is as if they had come in some order."""
-            pairs = self.beside.meant(self.offers(data))[:_RACERS]
+            pairs = self.model.meant(self.offers(data))[:_RACERS]
             if not (races and pairs):
                 return
             before = self.ledgers[0].position
@@ -297,25 +297,25 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             def one(number: int) -> Answer:
                 barrier.wait(30)
                 ledger = self.ledgers[number % _HANDLES]
-                return recorded_in(ledger, self.beside.named([pairs[number]]), None)
+                return recorded_in(ledger, self.model.named([pairs[number]]), None)
 
             with ThreadPoolExecutor(len(pairs)) as pool:
                 answers = list(pool.map(one, range(len(pairs))))
             landed = list(self.ledgers[0].entries(after=before))
             expected = sorted((e for a in answers for e in a.entries), key=lambda e: e.position)
-            self.beside.must(
+            self.model.must(
                 landed == expected, f"threads were told of {expected}; there is {landed}"
             )
-            states = [list(self.beside.desk.entries)]
+            states = [list(self.model.in_memory.entries)]
             for entry in landed:
                 number = next(n for n, a in enumerate(answers) if entry in a.entries)
-                self.beside.follow([pairs[number]], Answer((entry,)))
-                states.append(list(self.beside.desk.entries))
+                self.model.follow([pairs[number]], Answer((entry,)))
+                states.append(list(self.model.in_memory.entries))
             for number, answer in enumerate(answers):
                 if answer.codes:
-                    found = [self.beside.refused_after(state, pairs[number]) for state in states]
+                    found = [self.model.refused_after(state, pairs[number]) for state in states]
                     words = f"refused in a race ({', '.join(answer.codes)}), and never refused"
-                    self.beside.must(any(found), f"{words}: {pairs[number]}")
+                    self.model.must(any(found), f"{words}: {pairs[number]}")
 
         @invariant()
         def reads_back(self) -> None:
@@ -323,37 +323,37 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             for ledger in self.ledgers:
                 entries = list(ledger.entries())
                 positions = [entry.position for entry in entries]
-                self.beside.must(
+                self.model.must(
                     positions == sorted(set(positions)), f"positions do not grow: {positions}"
                 )
-                self.beside.must(
-                    [entry.id for entry in entries] == self.beside.ids, "entries are not as told"
+                self.model.must(
+                    [entry.id for entry in entries] == self.model.ids, "entries are not as told"
                 )
-                for entry, other in zip(entries, self.beside.desk.entries, strict=True):
-                    same = self.beside.named_fact(other.fact) == entry.fact
+                for entry, other in zip(entries, self.model.in_memory.entries, strict=True):
+                    same = self.model.named_fact(other.fact) == entry.fact
                     at = (entry.occurred_at, entry.day) == (other.occurred_at, other.day)
-                    self.beside.must(same and at, f"recorded {other}, read {entry}")
+                    self.model.must(same and at, f"recorded {other}, read {entry}")
 
         @rule(number=st.integers(0, 40), by=handles)
         def look_back(self, number: int, by: int) -> None:
             """What was known at a position is what the model says, whatever came after it."""
-            if not self.beside.ids:
+            if not self.model.ids:
                 return
-            known = number % len(self.beside.ids) + 1
+            known = number % len(self.model.ids) + 1
             ledger = self.ledgers[by]
             position = [entry.position for entry in ledger.entries()][known - 1]
-            history = Recorded(tuple(self.beside.desk.entries), own).known(known)
-            expected = [self.beside.ids[place_of(entry.id)] for entry in history.standing]
+            history = History(tuple(self.model.in_memory.entries), own).known(known)
+            expected = [self.model.ids[place_of(entry.id)] for entry in history.standing]
             view = ledger.as_of(datetime.max.replace(tzinfo=UTC), known_at=position)
             found = [entry.id for entry in view.history()]
-            self.beside.must(found == expected, f"as known at #{known}: {found}, not {expected}")
+            self.model.must(found == expected, f"as known at #{known}: {found}, not {expected}")
             for person in PEOPLE[:3]:
                 mine = [entry.id for entry in view.history(person)]
                 theirs = [
-                    self.beside.ids[place_of(entry.id)]
+                    self.model.ids[place_of(entry.id)]
                     for entry in history.everybody().member(person).entries
                 ]
-                self.beside.must(
+                self.model.must(
                     mine == theirs or person not in history.people, f"of {person}: {mine}"
                 )
 

@@ -1,4 +1,4 @@
-"""A desk: where facts are offered to the rules, with nothing behind it but a list.
+"""A ledger in memory: facts are offered to the rules, with nothing behind it but a list.
 
 It is the real recording, judged by the real rules and a charter where one is in force; only the
 log is a list, so that thousands of small histories are made in a second.
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reps_ledger.domain.facts import BUILT_IN, Registry, kind_of
-from reps_ledger.domain.rules import Rulebook, World
+from reps_ledger.domain.rules import Judge, Rulebook
 from reps_ledger.domain.rules.judge import Memory
 from reps_ledger.errors import Refused
 from reps_ledger.log import Codec, Recording, Upcaster
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.facts import Fact
     from reps_ledger.domain.rules import Rule, Source
 
-__all__ = ["NOW", "Desk", "codec_of", "entry_id", "rules_of", "tags_of"]
+__all__ = ["NOW", "InMemoryLedger", "codec_of", "entry_id", "rules_of", "tags_of"]
 
 NOW: Final = datetime(2041, 1, 1, tzinfo=UTC)
 """When the histories of tests are recorded: long after all that happens in them."""
@@ -64,7 +64,7 @@ def rules_of(facts: tuple[type[Fact], ...], rules: tuple[Rule, ...], zone: tzinf
 def tags_of(fact: Fact, position: int, facts: tuple[type[Fact], ...] = ()) -> tuple[str, ...]:
     """Return the tags under which a log is to find a fact, whatever the rules say of it."""
     memory = Memory(codec_of(facts).registry)
-    return World(memory, rules_of(facts, (), UTC)).tags(fact, entry_id(position))
+    return Judge(memory, rules_of(facts, (), UTC)).tags(fact, entry_id(position))
 
 
 class _Shelf:
@@ -101,7 +101,7 @@ class _Shelf:
         return [entry.position for entry in entries]
 
 
-class Desk:
+class InMemoryLedger:
     """Takes facts that the rules allow, and refuses others, as a ledger does.
 
     Args:

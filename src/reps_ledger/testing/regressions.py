@@ -18,20 +18,20 @@ from reps_ledger.domain.time import day_start, instant_of, zone_of
 from reps_ledger.errors import InvalidInput, LedgerError
 from reps_ledger.importers.rows import read_row
 from reps_ledger.policies import Policy, dumps, loads
-from reps_ledger.testing.history import Recorded, Told, entry_of
+from reps_ledger.testing.history import History, Told, entry_of
 from reps_ledger.testing.laws import POLICY_LAWS, LawBroken
 from reps_ledger.testing.laws.laws import NOTHING, Promises
 from reps_ledger.testing.memory_log import codec_of
-from reps_ledger.testing.situations import Judge, Situation
+from reps_ledger.testing.situations import PolicyLike, Situation
 
-__all__ = ["Kept", "load_case", "save_case"]
+__all__ = ["SavedCase", "load_case", "save_case"]
 
 _WRITTEN: Final = 1
 """The version of the format of cases."""
 
 
 @frozen(kw_only=True)
-class Kept:
+class SavedCase:
     """A case, as it was kept.
 
     Attributes:
@@ -44,7 +44,7 @@ class Kept:
     law: str | None = None
     policy: Policy | None = None
 
-    def check(self, policy: Judge | None = None, promises: Promises = NOTHING) -> None:
+    def check(self, policy: PolicyLike | None = None, promises: Promises = NOTHING) -> None:
         """Ask the law again; every law where none is named.
 
         Args:
@@ -95,7 +95,7 @@ def save_case(case: LawBroken | Situation, path: str | os.PathLike[str]) -> None
     Path(path).write_bytes(text + b"\n")
 
 
-def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ()) -> Kept:
+def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ()) -> SavedCase:
     """Read a case that was kept.
 
     Args:
@@ -114,7 +114,7 @@ def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ())
         raise InvalidInput(f"{path} is no case that this version can read", field="path")
     try:
         zone = zone_of(written["zone"])
-        history = Recorded(
+        history = History(
             tuple(
                 _entry(row, position, own, zone)
                 for position, row in enumerate(written["history"], 1)
@@ -132,7 +132,7 @@ def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ())
         document = None if policy is None else loads(msgspec.json.encode(policy).decode())
     except (KeyError, TypeError, msgspec.ValidationError, LedgerError) as error:
         raise InvalidInput(f"{path}: {type(error).__name__}: {error}", field="path") from error
-    return Kept(situation=situation, law=written.get("law"), policy=document)
+    return SavedCase(situation=situation, law=written.get("law"), policy=document)
 
 
 def _entry(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
     from reps_ledger.policies import Policy
     from reps_ledger.replay.columns import Columns
-    from reps_ledger.testing.history import Recorded
+    from reps_ledger.testing.history import History
 
 __all__ = ["columns_of", "outcomes_by_kernel"]
 
@@ -45,7 +45,7 @@ def columns_of(
 
 
 def outcomes_by_kernel(
-    policy: Policy, history: Recorded, dates: Sequence[datetime], *, chunk: int = 1_000
+    policy: Policy, history: History, dates: Sequence[datetime], *, chunk: int = 1_000
 ) -> Mapping[str, list[str | None]]:
     """Return everyone's outcomes at some dates, as the kernel finds them; None before joining.
 

@@ -20,8 +20,8 @@ from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Policy, Subject, evaluate
 from reps_ledger.policies.outcomes import outcome_of
-from reps_ledger.testing.history import Recorded, Told, moment, situation_code, tell_all, timeline
-from reps_ledger.testing.memory_log import Desk, entry_id
+from reps_ledger.testing.history import History, Told, moment, situation_code, tell_all, timeline
+from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.edges import reviews, zones
 from reps_ledger.testing.strategies.facts import PEOPLE
 from reps_ledger.testing.strategies.histories import as_ofs, legal_drawer, raw_drawer
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
     from reps_ledger.testing.history import Everybody
 
-__all__ = ["Judge", "Situation", "judged", "situated", "situations", "whittled", "words_of"]
+__all__ = ["PolicyLike", "Situation", "judged", "minimised", "situated", "situations", "words_of"]
 
-Judge = Policy | Callable[[Subject], str]
+PolicyLike = Policy | Callable[[Subject], str]
 """What comes to an outcome: a policy, or any function of a subject."""
 
 
@@ -50,7 +50,7 @@ class Situation:
         known_at: the position; what was recorded after it is not known.
     """
 
-    history: Recorded
+    history: History
     who: str
     at: datetime
     known_at: int = field()
@@ -65,11 +65,11 @@ class Situation:
         return self.history.zone
 
     @property
-    def known(self) -> Recorded:
+    def known(self) -> History:
         """What was known."""
         return self.history.known(self.known_at)
 
-    def subject(self, judge: Judge, others: Everybody | None = None) -> Subject:
+    def subject(self, judge: PolicyLike, others: Everybody | None = None) -> Subject:
         """Return who is judged, as known; or among others."""
         around = self.known.everybody() if others is None else others
         policy = judge.name if isinstance(judge, Policy) else ""
@@ -123,12 +123,12 @@ def situated(
     return Situation(history=history, who=who, at=instant, known_at=seen)
 
 
-def judged(judge: Judge, subject: Subject) -> str:
+def judged(judge: PolicyLike, subject: Subject) -> str:
     """Return what a policy, or a function, comes to."""
     return outcome_of(judge, subject) if isinstance(judge, Policy) else judge(subject)
 
 
-def words_of(judge: Judge, subject: Subject) -> str:
+def words_of(judge: PolicyLike, subject: Subject) -> str:
     """Say what a policy comes to, with its findings; or what a function does."""
     if not isinstance(judge, Policy):
         return f'"{judge(subject)}"'
@@ -140,10 +140,10 @@ def words_of(judge: Judge, subject: Subject) -> str:
 
 
 def situations(
-    judge: Judge | None = None,
+    judge: PolicyLike | None = None,
     *,
     about: object = None,
-    histories: SearchStrategy[Recorded] | None = None,
+    histories: SearchStrategy[History] | None = None,
     facts: Iterable[type[Fact]] = (),
     max_size: int = 10,
     zone: tzinfo | None = None,
@@ -204,7 +204,7 @@ def _reviews_of(value: object) -> SearchStrategy[Any]:
 
 
 def _looking_at(
-    history: Recorded, value: object, who: list[str], *, fixed: bool
+    history: History, value: object, who: list[str], *, fixed: bool
 ) -> SearchStrategy[Situation]:
     people = who if fixed else (history.people or who)
     return st.builds(
@@ -219,7 +219,7 @@ def _looking_at(
 _AT_ONCE = 2
 
 
-def whittled(situation: Situation, shows: Callable[[Situation], bool]) -> Situation:
+def minimised(situation: Situation, shows: Callable[[Situation], bool]) -> Situation:
     """Return a situation without the entries that it does not take; the same where it takes all.
 
     What rules allowed they allow still.
@@ -250,7 +250,7 @@ def _with_less(situation: Situation) -> Iterable[Situation]:
             yield evolve(situation, history=history, known_at=known)
 
 
-def _told_again(entries: list[Entry], history: Recorded) -> Recorded:
+def _told_again(entries: list[Entry], history: History) -> History:
     """Return a history of some entries, with ids that say their new places."""
     places = {entry.id: entry_id(place) for place, entry in enumerate(entries, 1)}
     told = (
@@ -271,8 +271,9 @@ def _renamed(fact: Fact, places: dict[str, str]) -> Any:
     return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
 
 
-def _is_legal(history: Recorded) -> bool:
-    desk = Desk(history.facts, (), history.zone)
+def _is_legal(history: History) -> bool:
+    in_memory = InMemoryLedger(history.facts, (), history.zone)
     return all(
-        desk.offer(e.fact, e.occurred_at, by=e.by, source=e.source) is not None for e in history
+        in_memory.offer(e.fact, e.occurred_at, by=e.by, source=e.source) is not None
+        for e in history
     )

@@ -13,7 +13,7 @@ from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import OpenReview, OutstandingNotice, docket, project
 
 if TYPE_CHECKING:
-    from reps_ledger.views.evaluator import Judging
+    from reps_ledger.views.evaluator import PolicyEvaluator
 
 __all__ = ["DocketItem", "DocketView", "make_docket"]
 
@@ -88,27 +88,27 @@ class DocketView:
 
 
 def make_docket(
-    judging: Judging, at: datetime, policy: str | None, *, evaluated_at: datetime
+    evaluator: PolicyEvaluator, at: datetime, policy: str | None, *, evaluated_at: datetime
 ) -> DocketView:
     """Gather what waits at an instant, of one policy or of all; see `DocketView`."""
     items: list[DocketItem] = []
     outstanding: list[OutstandingNotice] = []
-    for dossier in judging.everyone():
-        subject = judging.subject(dossier, at)
+    for dossier in evaluator.everyone():
+        subject = evaluator.subject(dossier, at)
         then = subject.moved(evaluated_at)
         state = project(docket(), subject.seen(dossier.entries))
         notices = [n for n in state.notices.values() if policy in (None, n.policy)]
         outstanding += notices
         for opened in state.reviews.values():
             if policy in (None, opened.policy):
-                words = judging.words_of(opened, at)
+                words = evaluator.words_of(opened, at)
                 items.append(
                     DocketItem(
                         review=opened.review,
                         member=opened.member,
                         opened=opened,
                         overdue=opened.is_overdue(at),
-                        verdict=None if words is None else judging.verdict(words, then),
+                        verdict=None if words is None else evaluator.verdict(words, then),
                         notices=tuple(n for n in notices if n.policy == opened.policy),
                     )
                 )

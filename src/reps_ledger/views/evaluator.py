@@ -1,16 +1,17 @@
-"""Judging: policies, and the charter in force, on what a view knows."""
+"""PolicyEvaluator: policies, and the charter in force, on what a view knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from reps_ledger.domain.facts import ReviewOpened
+from reps_ledger.domain.memo import Memo
 from reps_ledger.errors import InvalidInput, Malformed, NotFound
 from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force, readable
 from reps_ledger.policies.documents import digest, loads
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from reps_ledger.log.history import Reading
     from reps_ledger.policies.charter.charter import Charter
 
-__all__ = ["Judging", "Stand"]
+__all__ = ["PolicyEvaluator", "Stand"]
 
 T = TypeVar("T")
 
@@ -48,13 +49,13 @@ class Stand:
     active: bool
 
 
-class _Others:
+class _Others(Memo):
     """Everybody else, as a log knows them at one position."""
 
     def __init__(self, reading: Reading) -> None:
+        super().__init__()
         self._reading = reading
         self._people: dict[str, Dossier] = {}
-        self._made: dict[object, Any] = {}
 
     @cached_property
     def _readings(self) -> Mapping[str, str]:
@@ -89,14 +90,8 @@ class _Others:
             "opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held"))
         )
 
-    def once(self, key: object, make: Callable[[], T]) -> T:
-        if key not in self._made:
-            self._made[key] = make()
-        found: T = self._made[key]
-        return found
 
-
-class Judging:
+class PolicyEvaluator:
     """Evaluates policies and charters on one reading of a log."""
 
     def __init__(self, reading: Reading, zone: tzinfo) -> None:
@@ -104,6 +99,10 @@ class Judging:
         self.zone = zone
         self._others = _Others(reading)
         self._checked: set[Policy] = set()
+
+    def known(self, position: int) -> PolicyEvaluator:
+        """Return the evaluator of what was known at an earlier position, from the same reading."""
+        return PolicyEvaluator(evolve(self._reading, known_at=position), self.zone)
 
     @cached_property
     def adopted(self) -> tuple[Entry, ...]:

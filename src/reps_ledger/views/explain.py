@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.amendments import resolve
 from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
@@ -43,7 +43,7 @@ from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.policy import Policy, when
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import words_for
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.member import MemberView
 
 if TYPE_CHECKING:
@@ -280,10 +280,12 @@ def charter_in_force(adoption: Entry | None) -> CharterInForce | None:
     )
 
 
-def asked_of(name: str, condition: Condition, subject: Subject, judging: Judging) -> Verdict:
+def asked_of(
+    name: str, condition: Condition, subject: Subject, evaluator: PolicyEvaluator
+) -> Verdict:
     """Ask whether a condition holds of somebody: the outcome is "yes" or "no"."""
     policy = Policy(name, cases=[when(condition).then("yes")], otherwise="no", scale=["yes", "no"])
-    return judging.verdict(policy, subject)
+    return evaluator.verdict(policy, subject)
 
 
 class Tracing:
@@ -299,7 +301,8 @@ class Tracing:
     def __init__(
         self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]
     ) -> None:
-        self._reading = reading
+        self._reading = reading = reading.kept()  # links are judged as of many positions
+        self._evaluator = PolicyEvaluator(reading, zone)
         self._zone = zone
         self._member = member
         self._recorded = {entry.id: entry for entry in reading.recorded_of(member)}
@@ -358,13 +361,13 @@ class Tracing:
         known = entry.position - 1
         charter, admission, authority = None, None, None
         if self._chartered:
-            judging = Judging(evolve(self._reading, known_at=known), self._zone)
-            adoption = in_force(judging.adopted, entry.occurred_at)
+            evaluator = self._evaluator.known(known)
+            adoption = in_force(evaluator.adopted, entry.occurred_at)
             charter = charter_in_force(adoption)
             rules = None if adoption is None else readable(adoption)
             if rules is not None:
                 authority = statements(rules).get(f"who may record {entry.name}")
-                admission = _admission(entry, rules, judging)
+                admission = _admission(entry, rules, evaluator)
         said = words_for(entry, self._member, self._zone)
         words = said if reads is None else words_for(reads, self._member, self._zone)
         return Link(
@@ -380,7 +383,7 @@ class Tracing:
         )
 
 
-def _admission(entry: Entry, charter: Charter, judging: Judging) -> Admission | None:
+def _admission(entry: Entry, charter: Charter, evaluator: PolicyEvaluator) -> Admission | None:
     """Say how a charter let a fact be, by what was known before it was recorded."""
     at = entry.occurred_at
     fact: Fact = entry.fact
@@ -390,18 +393,18 @@ def _admission(entry: Entry, charter: Charter, judging: Judging) -> Admission | 
             clause = charter.role(fact.role)
             if clause is None:
                 return None
-            subject = judging.member(fact.member, at)
+            subject = evaluator.member(fact.member, at)
             name = role_clause(fact)
             asked = clause.asked
             return Admission(
                 clause=name,
                 says=_said(said, fact.role, "admission", "courses", "exceptions", "term", "seats"),
-                verdict=None if asked is None else asked_of(name, asked, subject, judging),
+                verdict=None if asked is None else asked_of(name, asked, subject, evaluator),
                 excepted=clause.unless is not None and holds(clause.unless, subject),
                 **_waiver(name, subject),
             )
         case RoleEnded():
-            subject = judging.member(fact.member, at)
+            subject = evaluator.member(fact.member, at)
             says = _said(said, fact.role, "endings")
             name = role_clause(fact)
             return Admission(clause=name, says=says, **_waiver(name, subject)) if says else None
@@ -411,12 +414,12 @@ def _admission(entry: Entry, charter: Charter, judging: Judging) -> Admission | 
             if not says:
                 return None
             name = vouch_clause(fact)
-            voucher = judging.member(fact.voucher, at)
+            voucher = evaluator.member(fact.voucher, at)
             return Admission(
                 clause=name,
                 says=says,
-                verdict=None if may is None else asked_of(name, may, voucher, judging),
-                **_waiver(name, judging.member(fact.member, at)),
+                verdict=None if may is None else asked_of(name, may, voucher, evaluator),
+                **_waiver(name, evaluator.member(fact.member, at)),
             )
     return None
 
@@ -457,7 +460,7 @@ class _Found:
 
 
 def explain(
-    judging: Judging,
+    evaluator: PolicyEvaluator,
     reading: Reading,
     member: str,
     at: datetime,
@@ -468,19 +471,19 @@ def explain(
 ) -> Explanation:
     """Explain something of a member; see ``View.explain``."""
     about = _about(about, role)
-    subject = judging.member(member, at)
-    person = MemberView(subject, judging)
+    subject = evaluator.member(member, at)
+    person = MemberView(subject, evaluator)
     match about:
         case "role":
-            found = _role(person, str(role), community, at, judging)
+            found = _role(person, str(role), community, at, evaluator)
         case "standing":
-            found = _standing(person, judging)
+            found = _standing(person, evaluator)
         case "vouches":
             found = _vouches(person)
         case _:
-            found = _membership(person, community, judging, at)
-    adoption = in_force((e for e in judging.adopted if e.occurred_at <= at), at)
-    links, omitted = _links(judging, reading, person, found, at)
+            found = _membership(person, community, evaluator, at)
+    adoption = in_force((e for e in evaluator.adopted if e.occurred_at <= at), at)
+    links, omitted = _links(evaluator, reading, person, found, at)
     return Explanation(
         member=person.member,
         about=about,
@@ -493,7 +496,7 @@ def explain(
         verdict=found.verdict,
         links=links,
         omitted=omitted,
-        zone=judging.zone,
+        zone=evaluator.zone,
     )
 
 
@@ -508,9 +511,9 @@ def _about(about: str | None, role: str | None) -> str:
 
 
 def _links(
-    judging: Judging, reading: Reading, person: MemberView, found: _Found, at: datetime
+    evaluator: PolicyEvaluator, reading: Reading, person: MemberView, found: _Found, at: datetime
 ) -> tuple[tuple[Link, ...], int]:
-    tracing = Tracing(reading, judging.zone, person.member, reading.member(person.member)[1])
+    tracing = Tracing(reading, evaluator.zone, person.member, reading.member(person.member)[1])
     rests_on = tracing.add(found.evidence)
     chains = []
     for entry, reads, amended in tracing.chains():
@@ -530,7 +533,7 @@ def _by_time(chain: tuple[Entry, Entry | None, Any]) -> tuple[datetime, int]:
 
 
 def _role(
-    person: MemberView, role: str, community: str | None, at: datetime, judging: Judging
+    person: MemberView, role: str, community: str | None, at: datetime, evaluator: PolicyEvaluator
 ) -> _Found:
     def rests_on(fact: Fact) -> bool:
         return (
@@ -544,7 +547,7 @@ def _role(
     what = place(role, community)
 
     def day(moment: datetime | None) -> str:
-        return "" if moment is None else moment.astimezone(judging.zone).date().isoformat()
+        return "" if moment is None else moment.astimezone(evaluator.zone).date().isoformat()
 
     def until(holding: Holding) -> str:
         how = f" ({holding.how})" if holding.how else ""
@@ -561,7 +564,7 @@ def _role(
     return _Found(what, bool(now), statement, rests_on, ends)
 
 
-def _standing(person: MemberView, judging: Judging) -> _Found:
+def _standing(person: MemberView, evaluator: PolicyEvaluator) -> _Found:
     membership = person.membership
     verdict = membership.verdict
     acts = [entry.id for entry in person.history if acting(entry.fact) == person.member]
@@ -575,7 +578,7 @@ def _standing(person: MemberView, judging: Judging) -> _Found:
         statement = f"{person.member} never joined"
     else:
         since = membership.since
-        from_when = "" if since is None else f" since {since.astimezone(judging.zone).date()}"
+        from_when = "" if since is None else f" since {since.astimezone(evaluator.zone).date()}"
         rule = "" if verdict is not None else ", by the default rule"
         statement = f"{person.member} is {membership.standing}{from_when}{rule}"
     return _Found(None, membership.active, statement, rests_on, evidence, verdict)
@@ -595,16 +598,16 @@ def _vouches(person: MemberView) -> _Found:
 
 
 def _membership(
-    person: MemberView, community: str | None, judging: Judging, at: datetime
+    person: MemberView, community: str | None, evaluator: PolicyEvaluator, at: datetime
 ) -> _Found:
-    subject = judging.member(person.member, at)
-    charter = judging.charter(at)
+    subject = evaluator.member(person.member, at)
+    charter = evaluator.charter(at)
     definition = None if charter is None else charter.definition(community)
-    counts = judging.counts_as_member(subject, community)
+    counts = evaluator.counts_as_member(subject, community)
     verdict = None
     if definition is not None:
         verdict = asked_of(
-            f"member of {community or 'the programme'}", definition, subject, judging
+            f"member of {community or 'the programme'}", definition, subject, evaluator
         )
 
     def rests_on(fact: Fact) -> bool:
@@ -618,7 +621,7 @@ def _membership(
     if joined is None:
         statement = f"{person.member} never joined"
     else:
-        day = joined.astimezone(judging.zone).date()
+        day = joined.astimezone(evaluator.zone).date()
         told = "counts as" if counts else "does not count as"
         statement = f"{person.member} joined on {day}, for ever, and {told} {what}"
     evidence = () if verdict is None else verdict.evidence

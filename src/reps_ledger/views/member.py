@@ -27,7 +27,7 @@ from reps_ledger.projections import (
 
 if TYPE_CHECKING:
     from reps_ledger.policies.subject import Subject
-    from reps_ledger.views.evaluator import Judging
+    from reps_ledger.views.evaluator import PolicyEvaluator
 
 __all__ = ["MemberView", "MembershipView", "RolesView"]
 
@@ -105,11 +105,11 @@ class MemberView:
         history: their entries, in effective order.
     """
 
-    def __init__(self, subject: Subject, judging: Judging) -> None:
+    def __init__(self, subject: Subject, evaluator: PolicyEvaluator) -> None:
         self.member = subject.dossier.name
         self.history = tuple(subject.seen(subject.dossier.entries))
         self._subject = subject
-        self._judging = judging
+        self._evaluator = evaluator
         self._at = subject.at
         self._zone = subject.zone
 
@@ -127,8 +127,8 @@ class MemberView:
         """Their membership: for ever; with its standing and spells."""
         state = project(membership(self.member, self._zone), self.history)
         joined = state.joined_at is not None
-        verdict, stand = self._judging.stand(self._subject, state)
-        spells = self._judging.spells(self._subject, state)
+        verdict, stand = self._evaluator.stand(self._subject, state)
+        spells = self._evaluator.spells(self._subject, state)
         return MembershipView(
             member=self.member,
             is_member=joined,
@@ -146,7 +146,7 @@ class MemberView:
     @property
     def vouch_level(self) -> str | None:
         """The level that the charter in force gives so many vouches; None without one."""
-        charter = self._judging.charter(self._at)
+        charter = self._evaluator.charter(self._at)
         if charter is None or charter.vouching is None:
             return None
         return charter.vouching.level(self.vouches.level)

@@ -34,7 +34,7 @@ from reps_ledger.projections import (
     roster,
 )
 from reps_ledger.views.docket import DocketView, make_docket
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.explain import Explanation, explain
 from reps_ledger.views.member import MemberView
 
@@ -50,21 +50,21 @@ class Counting:
     """What counting everyone takes, beside what was folded of them.
 
     Attributes:
-        judging: evaluates the charter in force.
+        evaluator: evaluates the charter in force.
         at: when.
     """
 
-    judging: Judging
+    evaluator: PolicyEvaluator
     at: datetime
 
     def standing(self) -> Standings | None:
         """Return how each member stands by the charter in force; None for the default rule."""
-        charter = self.judging.charter(self.at)
+        charter = self.evaluator.charter(self.at)
         if charter is None or charter.standing is None:
             return None
         found: Standings = {}
-        for subject in self.judging.members(self.at):
-            _, stand = self.judging.stand(subject)
+        for subject in self.evaluator.members(self.at):
+            _, stand = self.evaluator.stand(subject)
             found[subject.dossier.name] = (stand.outcome, stand.active)
         return found
 
@@ -90,15 +90,15 @@ class Counting:
                     f"members are defined by a condition or by 'charter', not {definition!r:.60}",
                     field="definition",
                 )
-            charter = self.judging.charter(self.at)
+            charter = self.evaluator.charter(self.at)
             programme = None if charter is None else charter.member
         else:
             programme = definition
         local = dict(charter.communities) if charter is not None and named else {}
         members: set[str] = set()
         communities: dict[str, set[str]] = {name: set() for name in local}
-        for dossier in self.judging.everyone():
-            subject = self.judging.subject(dossier, self.at)
+        for dossier in self.evaluator.everyone():
+            subject = self.evaluator.subject(dossier, self.at)
             name = dossier.name
             if programme is None:
                 person = people.get(name)
@@ -169,14 +169,14 @@ class View:
         self.zone = zone
         self.valid_at = valid_at
         self.known_at = reading.known_at
-        self._judging = Judging(reading, zone)
+        self._evaluator = PolicyEvaluator(reading, zone)
 
     def __repr__(self) -> str:
         return f"View(valid_at={self.valid_at.isoformat()}, known_at={self.known_at})"
 
     def member(self, member: str) -> MemberView:
         """Return one person; somebody unknown has an empty history."""
-        return MemberView(self._judging.member(member, self.valid_at), self._judging)
+        return MemberView(self._evaluator.member(member, self.valid_at), self._evaluator)
 
     def explain(
         self,
@@ -203,7 +203,7 @@ class View:
             InvalidInput: there is nothing of that name to explain.
         """
         return explain(
-            self._judging,
+            self._evaluator,
             self.reading,
             member,
             self.valid_at,
@@ -233,7 +233,7 @@ class View:
         self, *, role: str | None = None, community: str | None = None
     ) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
-        standing = Counting(self._judging, self.valid_at).standing()
+        standing = Counting(self._evaluator, self.valid_at).standing()
         people = self._people()
         return roster(people, self.valid_at, role=role, community=community, standing=standing)
 
@@ -265,7 +265,7 @@ class View:
         rows: list[CensusRow] = []
         counted = overviews(self.reading.everyone(), instants, registry, self.zone)
         for when, people in counted:
-            counting = Counting(self._judging, when)
+            counting = Counting(self._evaluator, when)
             rows += census(
                 people.values(),
                 when,
@@ -278,7 +278,7 @@ class View:
     @property
     def charter(self) -> Charter | None:
         """The charter in force, as known; None without one."""
-        return self._judging.charter(self.valid_at)
+        return self._evaluator.charter(self.valid_at)
 
     def in_zone(self, zone: tzinfo) -> View:
         """Return the same view with dates, months and years read in another zone."""
@@ -291,7 +291,7 @@ class View:
             NotFound: no charter in force has a policy of that name.
             InvalidPolicy: it asks for facts that this ledger does not know.
         """
-        return self._judging.policy(policy, self.valid_at)
+        return self._evaluator.policy(policy, self.valid_at)
 
     def evaluate(self, policy: Policy | str, name: str) -> Verdict:
         """Evaluate a policy of one member, or of one community if it is about communities.
@@ -304,14 +304,14 @@ class View:
             NotFound: no charter in force has a policy of that name.
             InvalidPolicy: it asks for facts that this ledger does not know.
         """
-        return self._judging.evaluate(self.policy(policy), name, self.valid_at)
+        return self._evaluator.evaluate(self.policy(policy), name, self.valid_at)
 
     def evaluate_all(self, policy: Policy | str) -> Iterator[Verdict]:
         """Yield the verdict of every member, or of every community, in order of identifier.
 
         In bounded memory: one history at a time. Raises as `evaluate` does.
         """
-        return self._judging.evaluate_all(self.policy(policy), self.valid_at)
+        return self._evaluator.evaluate_all(self.policy(policy), self.valid_at)
 
     def docket(self, policy: str | None = None, *, evaluated_at: date | None = None) -> DocketView:
         """Return what waits: open reviews with recommendations, and notices outstanding.
@@ -324,23 +324,23 @@ class View:
         at = self.valid_at
         if evaluated_at is not None:
             at = as_instant(evaluated_at, self.zone, "evaluated_at")
-        return make_docket(self._judging, self.valid_at, policy, evaluated_at=at)
+        return make_docket(self._evaluator, self.valid_at, policy, evaluated_at=at)
 
     def stated_policy(self, digest: str) -> Policy | None:
         """Return the policy of a digest, where its words are recorded; else None."""
-        return self._judging.stated(digest)
+        return self._evaluator.stated(digest)
 
     def words_of(self, review: ReviewOpened | OpenReview) -> Policy | None:
         """Return the policy by which a review was opened, where its words are known."""
-        return self._judging.words_of(review, self.valid_at)
+        return self._evaluator.words_of(review, self.valid_at)
 
     def is_member(self, member: str, *, community: str | None = None) -> bool:
         """Whether somebody counts as a member, of the programme or of a community.
 
         As the charter in force defines it; without its definition, whoever joined.
         """
-        subject = self._judging.member(member, self.valid_at)
-        return self._judging.counts_as_member(subject, community)
+        subject = self._evaluator.member(member, self.valid_at)
+        return self._evaluator.counts_as_member(subject, community)
 
     def vouch_graph(self) -> tuple[Vouch, ...]:
         """Return every standing vouch, by whom and for whom: the edges of the graph."""

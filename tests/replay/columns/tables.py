@@ -1,4 +1,4 @@
-"""What columns say, as plain rows, and what a reading says that they ought to say."""
+"""The rows of columns as plain values, and the rows that a reading's histories imply."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from reps_ledger.domain.entries import people_in
 from reps_ledger.domain.time import microseconds
 from reps_ledger.replay.columns import MISSING, Columns
-from reps_ledger.replay.columns.model import parts_of
+from reps_ledger.replay.columns.model import schema_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ Rows = list[dict[str, Any]]
 
 
 def told(columns: Columns) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
-    """Everything that columns say: where they stand, of whom, and every row of every kind."""
+    """Everything in columns: their position, the people, and every row of every kind."""
     tables = {name: _rows(columns, table) for name, table in columns.tables.items()}
     return columns.position, columns.people, tables
 
@@ -44,7 +44,7 @@ def _rows(columns: Columns, table: Table) -> Rows:
 
 
 def expected(reading: Reading) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
-    """Say the same by the reference: histories one by one."""
+    """The same, derived from histories one by one."""
     registry = reading.log.codec.registry
     aliases = reading.amendments().aliases
     people: list[str] = []
@@ -69,17 +69,17 @@ def expected(reading: Reading) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
 
 
 def _row(entry: Entry, registry: Any, aliases: Any, verified: dict[str, int]) -> dict[str, Any]:
-    parts = parts_of(registry.of(entry.fact))
+    schema = schema_of(registry.of(entry.fact))
     row: dict[str, Any] = {"at": microseconds(entry.occurred_at), "order": entry.origin}
-    for name in parts.persons:
+    for name in schema.persons:
         person = getattr(entry.fact, name)
         row[f"person {name}"] = None if person in aliases else person
-    for name in parts.coded:
+    for name in schema.coded:
         row[name] = getattr(entry if name in {"by", "source"} else entry.fact, name)
-    for name in parts.instants:
+    for name in schema.instants:
         moment: datetime | None = getattr(entry.fact, name)
         row[name] = MISSING if moment is None else microseconds(moment)
-    if "verified" in parts.times:
+    if "verified" in schema.times:
         row["verified"] = verified.get(entry.id, MISSING)
     return row
 

@@ -103,7 +103,7 @@ def test_all_kinds_as_one_table(offers: list[Offer]) -> None:
 
 
 def test_a_schema_may_be_asked_for(columns: Columns) -> None:
-    """Who wants plain strings asks for them."""
+    """A reader may ask for plain strings."""
     wanted = pa.schema(
         [
             ("fact", pa.string()),

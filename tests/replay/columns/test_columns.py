@@ -1,4 +1,4 @@
-"""Columns say what histories say, whatever was corrected, and in whatever steps they are made."""
+"""Columns agree with histories, whatever was corrected and however often they are updated."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from replay.columns.tables import expected, same, told
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import MISSING, build, load_or_build
-from reps_ledger.replay.columns.builder import placed
+from reps_ledger.replay.columns.builder import sort_rows
 from scale import examples
 from strategies import MentoringHeld
 
@@ -29,7 +29,7 @@ MANY = 12
 
 
 def known(ledger: rl.Ledger, at: int | None = None) -> Reading:
-    """What a ledger knows at a position, or by now."""
+    """What a ledger knows at a position, or now."""
     return ledger.as_of(known_at=at).reading
 
 
@@ -91,7 +91,7 @@ def test_what_comes_after_changes_nothing(offers: list[Offer], data: st.DataObje
 def test_any_steps_come_to_the_same(
     offers: list[Offer], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Made at once, in any steps, or loaded, they are the same to the last code."""
+    """Built at once, in steps, or loaded: the same to the last code."""
     folder = tmp_path_factory.mktemp("steps")
     with open_ledger() as ledger:
         filled(ledger, verifying(offers))
@@ -105,12 +105,12 @@ def test_any_steps_come_to_the_same(
 
 @given(st.data())
 def test_new_rows_find_their_places(data: st.DataObject) -> None:
-    """Put among rows that are in order already, new ones come where sorting all would put them."""
+    """New rows merged into sorted ones end up where sorting all would put them."""
     few = st.integers(-1, 2)
     keys = data.draw(st.lists(st.tuples(few, few, st.integers(0, 99)), unique_by=lambda k: k[2]))
     settled = data.draw(st.integers(0, len(keys)))
     rows = np.array([*sorted(keys[:settled]), *keys[settled:]], np.int64).reshape(-1, 3)
-    places = placed(rows[:, 0].astype(np.int32), rows[:, 1], rows[:, 2], settled=settled)
+    places = sort_rows(rows[:, 0].astype(np.int32), rows[:, 1], rows[:, 2], settled=settled)
     assert rows[places].tolist() == sorted(rows.tolist())
 
 
@@ -147,7 +147,7 @@ def _by(table: Any, *names: str) -> list[tuple[str, Any]]:
 
 
 def test_an_empty_ledger() -> None:
-    """Of nothing there are empty tables of every kind that the ledger knows, and of no other."""
+    """An empty ledger has an empty table of every kind that it knows, and of no other."""
     with open_ledger() as ledger:
         columns = ledger.columns()
         assert (columns.position, columns.people, dict(columns.tables)) == (0, (), {})
@@ -194,7 +194,7 @@ def test_a_services_own_facts() -> None:
 
 
 def test_who_was_merged_is_nobody_and_yet_told() -> None:
-    """A duplicate has no code, as it is nobody's identifier; what a merge said is kept in words."""
+    """A duplicate has no code, as it is nobody's identifier; the merge's own text is kept."""
     with open_ledger() as ledger:
         for who in ("ana", "ann", "ben"):
             ledger.record(rl.MemberJoined(member=who), by="x", occurred_at=date(2017, 1, 1))

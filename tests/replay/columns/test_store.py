@@ -1,4 +1,4 @@
-"""Kept columns: brought up to date, never trusted when damaged, whole whoever dies meanwhile."""
+"""Kept columns: brought up to date, never trusted when damaged, never half-written by a crash."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DAY = date(2018, 1, 1)
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[rl.Ledger]:
-    """A ledger in a file, of which columns are kept."""
+    """A ledger in a file, whose columns are kept."""
     with open_ledger(tmp_path / "reps.db") as ledger:
         join(ledger, "ana", "ben")
         report = rl.ReportFiled(member="ana", activity="talk", areas=("a", "b"), amount=1.5)
@@ -48,7 +48,7 @@ def ledger(tmp_path: Path) -> Iterator[rl.Ledger]:
 
 @pytest.fixture
 def folder(ledger: rl.Ledger, tmp_path: Path) -> Path:
-    """Where they are kept."""
+    """The folder of its columns."""
     assert ledger.position
     return tmp_path / "reps.db.columns"
 
@@ -82,7 +82,7 @@ class Read:
         monkeypatch.setattr(builder.Builder, "take", counted)
 
     def of(self, ledger: rl.Ledger) -> int:
-        """Make columns, which must be right; return how many entries that took."""
+        """Get the columns, check them, and return how many entries were read for that."""
         self.count = 0
         made = ledger.columns()
         count, whole = self.count, build(reading(ledger))
@@ -97,7 +97,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 def test_only_what_is_new_is_read(ledger: rl.Ledger, read: Read) -> None:
-    """Nothing is read of what is kept; of what is new, that alone; after an amendment, all."""
+    """Only new entries are read; after an amendment, all are."""
     assert read.of(ledger) == 0
     join(ledger, "aaa", "zzz")
     assert read.of(ledger) == 2
@@ -133,7 +133,7 @@ def test_whatever_amends_is_applied(ledger: rl.Ledger, read: Read, name: str) ->
 
 
 def test_an_earlier_position_is_not_kept(ledger: rl.Ledger, folder: Path, read: Read) -> None:
-    """Columns of the past are made apart, and what is kept stays as it is."""
+    """Columns at an earlier position are built and not kept; those that are kept stay."""
     before = content(folder)
     assert ledger.columns(2).people == ("ana", "ben")
     assert content(folder) == before
@@ -146,7 +146,7 @@ def content(folder: Path) -> dict[str, bytes]:
 
 
 def test_what_is_unchanged_is_not_written_again(ledger: rl.Ledger, folder: Path) -> None:
-    """Files stay of kinds of which there is nothing new; what is no longer used is removed."""
+    """Files of kinds with nothing new stay; files that are no longer used are removed."""
     before = set(content(folder))
     fact = rl.RoleAssigned(member="ana", role="mentor", community="asia")
     ledger.record(fact, by="x", occurred_at=DAY)
@@ -234,7 +234,7 @@ def test_a_manifest_of_something_else(
 
 
 def test_a_manifest_that_was_altered(ledger: rl.Ledger, folder: Path, read: Read) -> None:
-    """A manifest that makes sense but is not as it was written is not believed."""
+    """A well-formed manifest whose checksum does not match is not believed."""
     path = folder / "manifest.json"
     sealed = json.loads(path.read_bytes())
     ids = [entry.id for entry in ledger.entries()]
@@ -245,7 +245,7 @@ def test_a_manifest_that_was_altered(ledger: rl.Ledger, folder: Path, read: Read
 
 
 def test_files_that_are_swapped(ledger: rl.Ledger, folder: Path, read: Read) -> None:
-    """Sound files under the names of others are seen not to fit."""
+    """Intact files swapped between tables are noticed."""
     tables = json.loads((folder / "manifest.json").read_bytes())["manifest"]["tables"]
     swapped = {**tables, "member.joined": tables["report.filed"]}
     resealed(folder, tables=swapped)
@@ -256,7 +256,7 @@ def test_files_that_are_swapped(ledger: rl.Ledger, folder: Path, read: Read) -> 
 
 
 def test_another_ledger_in_its_place(tmp_path: Path) -> None:
-    """The columns of a ledger that is gone are not taken for those of the next of its name."""
+    """Columns of a deleted ledger are not used for a new one of the same name."""
     for names in (["ana", "ben"], ["cleo", "dev"], ["eve"]):
         with open_ledger(tmp_path / "reps.db") as ledger:
             join(ledger, *names)
@@ -291,7 +291,7 @@ def test_columns_outlive_their_files(ledger: rl.Ledger, folder: Path) -> None:
 def test_a_folder_that_cannot_be_written(
     ledger: rl.Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch, fault: int
 ) -> None:
-    """Without room or right to write the answer is the same, and what was kept stays."""
+    """Without space or permission to write, the answer is the same and kept columns stay."""
     join(ledger, "cleo")
     before = content(folder)
 
@@ -311,7 +311,7 @@ def test_a_folder_that_cannot_be_written(
 def test_what_is_later_stays(
     ledger: rl.Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who is slow to keep an earlier position does not put it in the place of a later one."""
+    """A slow writer of an earlier position does not overwrite a later one."""
     earlier = reading(ledger)
     shutil.rmtree(folder)
     join(ledger, "cleo")
@@ -329,7 +329,7 @@ def test_what_is_later_stays(
 
 
 def test_leftovers_are_cleared(ledger: rl.Ledger, folder: Path) -> None:
-    """What a crash left long ago is removed; what may be another's work stays."""
+    """Files left by an old crash are removed; recent ones may be another process's and stay."""
     old, new = folder / "old.parquet", folder / ".new.tmp"
     for path in (old, new):
         path.write_bytes(b"?")
@@ -342,7 +342,7 @@ def test_leftovers_are_cleared(ledger: rl.Ledger, folder: Path) -> None:
 
 
 def test_a_writer_that_is_killed(tmp_path: Path) -> None:
-    """Killed at any step of keeping columns, a process leaves what the next one can go on from."""
+    """Whatever step of writing a process is killed at, the next one can go on."""
     path = tmp_path / "reps.db"
     step = 0
     with rl.open(path) as ledger, start(path, "killed") as program:
@@ -364,7 +364,7 @@ def test_a_writer_that_is_killed(tmp_path: Path) -> None:
 
 
 def test_many_at_once(tmp_path: Path) -> None:
-    """Processes that record and keep columns at the same time get and leave right ones."""
+    """Processes that record and write columns at the same time get, and leave, correct ones."""
     path = tmp_path / "reps.db"
     with rl.open(path) as ledger:
         join(ledger, "ana")

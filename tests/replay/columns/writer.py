@@ -22,7 +22,7 @@ def start(ledger: Path, how: str) -> Program:
 
 
 def main(path: str, how: str) -> None:
-    """Make columns: be killed at each step of keeping them that is asked for, or go on and on."""
+    """Record and get columns again and again, or be killed at steps of writing them."""
     if how == "killed":
         while step := sys.stdin.readline():
             _say(_killed_at(int(step), path))

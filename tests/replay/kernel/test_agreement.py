@@ -18,7 +18,7 @@ from reps_ledger.domain.time import FIRST, microseconds
 from reps_ledger.policies import Policy, Previous, Subject, when
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.outcomes import outcomes_through
-from reps_ledger.replay.kernel import Kernel, Past, Points
+from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
 from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import (
@@ -34,7 +34,7 @@ from scale import examples
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from reps_ledger.testing import Recorded
+    from reps_ledger.testing import History
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
@@ -42,7 +42,7 @@ FEW: Final = examples(1.6, suppress_health_check=list(HealthCheck))
 NEVER: Final = Previous("", FIRST)
 
 
-def dates_of(at: datetime, history: Recorded) -> list[datetime]:
+def dates_of(at: datetime, history: History) -> list[datetime]:
     """Dates at which facts happened, and around a review."""
     instants = {entry.occurred_at for entry in history.standing}
     return sorted({at, *instants, at + timedelta(days=10), at - timedelta(days=40)})
@@ -60,7 +60,7 @@ def test_every_condition_at_any_points(data: Any) -> None:
     dates = dates_of(at, history)
     known = sorted(history.standing, key=lambda entry: entry.position)
     accounts = accounts_among(known, columns.people)
-    kernel = Kernel(columns, zone, NAME, ("good", "fair", "bad"), accounts)
+    kernel = Kernel(Histories(columns, zone, accounts), NAME, ("good", "fair", "bad"))
     none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
     for number, person in enumerate(columns.people):
         instants = np.array([microseconds(date) for date in dates])
@@ -77,7 +77,7 @@ def test_every_condition_at_any_points(data: Any) -> None:
 
 
 def expected_of(
-    policy: Policy, history: Recorded, dates: Sequence[datetime]
+    policy: Policy, history: History, dates: Sequence[datetime]
 ) -> dict[str, list[str | None]]:
     """Return each person's outcomes by the reference."""
     world = history.everybody()
@@ -97,7 +97,7 @@ def agreed(policy: Policy, data: Any) -> None:
     zone, at = data.draw(zones()), data.draw(reviews())
     history = data.draw(raw_histories(about=policy, at=at, zone=zone, odd=False))
     dates = dates_of(at, history)
-    if data.draw(st.integers(0, 9)) == 0:  # more than two words of dates
+    if data.draw(st.integers(0, 9)) == 0:  # more than two blocks of 64 dates
         dates = sorted({*dates, *(at + timedelta(days=3 * i) for i in range(-70, 70))})
     chunk = data.draw(st.sampled_from([1, 2, 1_000]))
     try:
@@ -117,7 +117,7 @@ def test_every_policy_at_all_dates(data: Any) -> None:
 @FEW
 @given(st.data())
 def test_every_condition_at_all_dates(data: Any) -> None:
-    """They agree on a policy of one condition, whose every edge shows in the outcome."""
+    """They agree on policies of one condition, where each of its changes shows in the outcome."""
     condition = data.draw(single_conditions())
     agreed(Policy(NAME, cases=[when(condition).then("good")], otherwise="bad"), data)
 
@@ -137,15 +137,15 @@ def _window_edge(monkeypatch: pytest.MonkeyPatch) -> None:
 def _lost_carry(monkeypatch: pytest.MonkeyPatch) -> None:
     from reps_ledger.replay.kernel import bitsets
 
-    true = bitsets.between
+    true = bitsets.bits_between
 
     def planted(first: Any, last: Any, dates: int) -> Any:
         found = true(first, last, dates)
         found[1:] = 0
         return found
 
-    monkeypatch.setattr(bitsets, "between", planted)
-    monkeypatch.setattr("reps_ledger.replay.kernel.masks.between", planted)
+    monkeypatch.setattr(bitsets, "bits_between", planted)
+    monkeypatch.setattr("reps_ledger.replay.kernel.masks.bits_between", planted)
 
 
 def _wrong_tie(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,12 +35,12 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.language.conditions import leaves
-from reps_ledger.policies.language.measures import Count, Distinct
+from reps_ledger.policies.language.counts import Count, Distinct
 from reps_ledger.policies.language.shares import Members, Missed
-from reps_ledger.replay.kernel import Kernel, Past, Points
-from reps_ledger.replay.kernel.points import counts
+from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
 from reps_ledger.replay.kernel.spans import accounts_among
-from reps_ledger.testing import Recorded
+from reps_ledger.replay.kernel.values import Counts
+from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import raw_histories, reviews, zones
 from reps_ledger.testing.strategies.policies import NAME
@@ -57,7 +57,7 @@ LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
 COUNTING: Final = (Count, Distinct, Members, Missed)
 
 
-def dates_of(data: Any, at: datetime, history: Recorded, leaf: Leaf) -> list[datetime]:
+def dates_of(data: Any, at: datetime, history: History, leaf: Leaf) -> list[datetime]:
     """Dates at which facts happened, a review, and both sides of some edges of a condition."""
     instants = {entry.occurred_at for entry in history.standing}
     everybody = history.everybody()
@@ -72,8 +72,8 @@ def dates_of(data: Any, at: datetime, history: Recorded, leaf: Leaf) -> list[dat
     return sorted({at, *instants, *chosen, *(edge - TICK for edge in chosen)})
 
 
-def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
-    """Tell some things again, as long before or after others as the condition's widths are."""
+def on_edges(data: Any, history: History, condition: Condition) -> History:
+    """Repeat some entries exactly a width of the condition before or after others."""
     widths = sorted(widths_in(condition), key=str)
     if not history.entries or not widths:
         return history
@@ -97,7 +97,7 @@ def on_edges(data: Any, history: Recorded, condition: Condition) -> Recorded:
 
 @pytest.mark.parametrize("condition", EVERY, ids=str)
 def test_each_condition_on_its_edges(condition: Condition) -> None:
-    """By words over all dates, by the general lowering at each, and in what is counted."""
+    """Both lowerings give the reference's truths, and measures that count its values."""
     policy = Policy(NAME, cases=[when(condition).then("good")], otherwise="bad")
     (leaf,) = leaves(condition)
     measure: Any = getattr(leaf, "measure", None)
@@ -114,7 +114,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
         columns = columns_of(history.standing, history.registry, history.amendments)
         known = sorted(history.standing, key=lambda entry: entry.position)
         accounts = accounts_among(known, columns.people)
-        kernel = Kernel(columns, zone, NAME, policy.outcomes, accounts)
+        kernel = Kernel(Histories(columns, zone, accounts), NAME, policy.outcomes)
         none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
         instants = np.array([microseconds(date) for date in dates])
         for number, person in enumerate(columns.people):
@@ -126,8 +126,9 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
             holds = kernel.holds(condition, points, none).tolist()
             assert holds == [each.holds for each in found], person
             if isinstance(measure, COUNTING):
-                values = counts(measure, points, kernel).tolist()
-                assert values == [each.value for each in found], person
+                measured = kernel.measured(measure, points)
+                assert isinstance(measured, Counts)
+                assert measured.values.tolist() == [each.value for each in found], person
 
     agrees()
 
@@ -157,7 +158,7 @@ def test_a_report_on_each_edge_of_a_window(window: Any) -> None:
             at = move(start, UTC) + tick
             report: Any = (rl.ReportFiled(member="ana", activity="talk"), at)
             told = entries_of([joined, course, report])
-            history = Recorded(entries=tuple(sorted(told, key=lambda entry: entry.position)))
+            history = History(entries=tuple(sorted(told, key=lambda entry: entry.position)))
             ends = {width.after(at, UTC), width.after(start, UTC), at, start}
             dates = sorted({end + n * TICK for end in ends for n in (-1, 0, 1)})
             found = outcomes_by_kernel(policy, history, dates)

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.facts.registry import Fact, fact, kind_of
 from reps_ledger.domain.validation import (
+    ENTRY,
     PERSON,
     PERSONAL,
     is_amount,
@@ -66,7 +67,7 @@ class CommunityJoined:
     community: str = field(validator=is_name)
 
 
-@fact("community.left")
+@fact("community.left", follows="community.joined", shared=("member", "community"))
 @frozen(kw_only=True)
 class CommunityLeft:
     """A member is no longer part of a community."""
@@ -101,7 +102,7 @@ class ReportFiled:
     announced: bool = field(default=False, validator=is_flag)
 
 
-@fact("report.verified", act="verifier")
+@fact("report.verified", act="verifier", follows="report.filed", shared=("member",))
 @frozen(kw_only=True)
 class ReportVerified:
     """Somebody else confirmed a report.
@@ -113,7 +114,7 @@ class ReportVerified:
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
-    report: str = field(validator=is_name)
+    report: str = field(validator=is_name, metadata=ENTRY)
     verifier: str = field(validator=is_name, metadata=PERSON)
 
 
@@ -133,7 +134,7 @@ class OpportunityHeld:
     community: str | None = field(default=None, validator=is_name_or_none)
 
 
-@fact("opportunity.taken", act="member")
+@fact("opportunity.taken", act="member", follows="opportunity.held", shared=("opportunity",))
 @frozen(kw_only=True)
 class OpportunityTaken:
     """A member took part."""
@@ -170,7 +171,7 @@ class AgreementAccepted:
     version: str | None = field(default=None, validator=is_name_or_none)
 
 
-@fact("agreement.revoked")
+@fact("agreement.revoked", follows="agreement.accepted", shared=("member", "agreement", "version"))
 @frozen(kw_only=True)
 class AgreementRevoked:
     """An acceptance was taken back, or declared void."""
@@ -196,7 +197,7 @@ class Vouched:
     reason: str = field(default="", validator=is_text, metadata=PERSONAL)
 
 
-@fact("vouch.withdrawn")
+@fact("vouch.withdrawn", follows="vouch.given", shared=("member", "voucher"))
 @frozen(kw_only=True)
 class VouchWithdrawn:
     """A voucher took a vouch back."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import field, frozen
 
 from reps_ledger.domain.facts.registry import Fact, Kind, fact
-from reps_ledger.domain.validation import PERSONAL, is_name, is_reason
+from reps_ledger.domain.validation import ENTRY, PERSONAL, is_name, is_reason
 from reps_ledger.errors import InvalidFact
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class EntryRetracted:
         reason: what was wrong.
     """
 
-    target: str = field(validator=is_name)
+    target: str = field(validator=is_name, metadata=ENTRY)
     reason: str = field(validator=is_reason, metadata=PERSONAL)
 
 
@@ -54,6 +54,6 @@ class EntryCorrected:
         reason: what was wrong.
     """
 
-    target: str = field(validator=is_name)
+    target: str = field(validator=is_name, metadata=ENTRY)
     replacement: Fact = field(validator=_is_fact)
     reason: str = field(validator=is_reason, metadata=PERSONAL)

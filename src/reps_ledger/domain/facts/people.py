@@ -67,7 +67,7 @@ class MemberRetired:
     reason: str = field(default="", validator=is_text, metadata=PERSONAL)
 
 
-@fact("member.returned", act="member")
+@fact("member.returned", act="member", follows="member.retired", shared=("member",))
 @frozen(kw_only=True)
 class MemberReturned:
     """A retired member came back."""
@@ -92,7 +92,7 @@ class AccountLinked:
     account: str = field(validator=is_name, metadata=PERSONAL)
 
 
-@fact("account.unlinked")
+@fact("account.unlinked", follows="account.linked", shared=("member", "provider", "account"))
 @frozen(kw_only=True)
 class AccountUnlinked:
     """An account elsewhere is no longer this member's."""
@@ -118,7 +118,7 @@ class MembersMerged:
     reason: str = field(default="", validator=is_text, metadata=PERSONAL)
 
 
-@fact("members.unmerged")
+@fact("members.unmerged", follows="members.merged", shared=("member", "duplicate"))
 @frozen(kw_only=True)
 class MembersUnmerged:
     """A merge was a mistake: the two are different people again, each with their own history."""
@@ -144,7 +144,7 @@ class AffiliationStarted:
     kind: str | None = field(default=None, validator=is_name_or_none)
 
 
-@fact("affiliation.ended")
+@fact("affiliation.ended", follows="affiliation.started", shared=("member", "organisation", "kind"))
 @frozen(kw_only=True)
 class AffiliationEnded:
     """A member's affiliation with an organisation ended."""

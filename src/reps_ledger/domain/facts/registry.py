@@ -55,14 +55,26 @@ class Kind:
         version: the schema version that the class has now, from 1.
         act: the field that names the person who acted, if the fact is somebody's act: acts
             are what keeps a member active.
+        follows: the stored name of the kind of fact that it is said of: what it ends, answers,
+            verifies or decides; None for none.
+        shared: the fields by which it belongs to the one that it follows.
     """
 
     name: str
     version: int = 1
     act: str | None = None
+    follows: str | None = None
+    shared: tuple[str, ...] = ()
 
 
-def fact(name: str, *, version: int = 1, act: str | None = None) -> Callable[[T], T]:
+def fact(
+    name: str,
+    *,
+    version: int = 1,
+    act: str | None = None,
+    follows: str | None = None,
+    shared: tuple[str, ...] = (),
+) -> Callable[[T], T]:
     """Mark a frozen attrs class as a kind of fact.
 
     ::
@@ -77,6 +89,9 @@ def fact(name: str, *, version: int = 1, act: str | None = None) -> Callable[[T]
         name: the stored name: lower case words joined by dots, at least two.
         version: the schema version; raise it when the fields change, with an upcaster.
         act: the field naming the person whose act this is, if it is one.
+        follows: the stored name of the kind of fact that it ends, answers, verifies or decides.
+        shared: the fields by which it belongs to that one. Strategies of the testing kit make
+            facts that belong together.
 
     Raises:
         InvalidFactType: the class is not a frozen attrs class, or a name may not be used.
@@ -101,8 +116,13 @@ def fact(name: str, *, version: int = 1, act: str | None = None) -> Callable[[T]
             raise InvalidFactType(f"{name}: reserved as field names: {', '.join(taken)}")
         if act is not None and act not in names:
             raise InvalidFactType(f"{name}: act={act!r} is not one of its fields")
+        if lacking := sorted(set(shared) - names):
+            raise InvalidFactType(f"{name}: shared= names no field of it: {', '.join(lacking)}")
+        if bool(shared) != (follows is not None):
+            raise InvalidFactType(f"{name}: give follows= and shared= together")
+        kind = Kind(name=name, version=version, act=act, follows=follows, shared=shared)
         # A class attribute of its own: setattr, as mypy knows the class only as some type.
-        setattr(cls, "__fact__", Kind(name=name, version=version, act=act))  # noqa: B010
+        setattr(cls, "__fact__", kind)  # noqa: B010
         return cls
 
     return mark
@@ -142,6 +162,7 @@ class FactType:
         personal: those that hold personal text.
         days: those that take a plain date, with "start" or "end" of that day.
         instants: those of type datetime.
+        entries: those that hold the id of an entry, or several.
         shapes: what each holds: text, int, float, bool, date, instant, list or fact.
         nested: those that hold another fact.
         tagged: whether it has a ``community``.
@@ -155,6 +176,7 @@ class FactType:
     personal: frozenset[str]
     days: tuple[tuple[str, str], ...]
     instants: frozenset[str]
+    entries: frozenset[str]
     shapes: Mapping[str, str]
     nested: frozenset[str]
     tagged: bool
@@ -186,6 +208,7 @@ def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
         personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
         days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
         instants=frozenset(name for name, shape in shapes.items() if shape == "instant"),
+        entries=frozenset(name for name, data in metadata.items() if data.get("entry")),
         shapes=shapes,
         nested=frozenset(name for name, shape in shapes.items() if shape == "fact"),
         tagged="community" in shapes,

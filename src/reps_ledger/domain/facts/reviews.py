@@ -10,6 +10,7 @@ from reps_ledger.domain.facts.registry import fact
 from reps_ledger.domain.validation import (
     DAY_END,
     DAY_START,
+    ENTRY,
     PERSON,
     PERSONAL,
     is_count,
@@ -54,7 +55,7 @@ class LeaveStarted:
     covered_by: str | None = field(default=None, validator=is_name_or_none, metadata=PERSON)
 
 
-@fact("leave.ended")
+@fact("leave.ended", follows="leave.started", shared=("member",))
 @frozen(kw_only=True)
 class LeaveEnded:
     """A member came back from leave."""
@@ -86,7 +87,7 @@ class NoticeSent:
     )
 
 
-@fact("notice.answered", act="member")
+@fact("notice.answered", act="member", follows="notice.sent", shared=("member", "notice"))
 @frozen(kw_only=True)
 class NoticeAnswered:
     """A member answered a notice."""
@@ -116,7 +117,7 @@ class ApplicationFiled:
     )
 
 
-@fact("application.decided")
+@fact("application.decided", follows="application.filed", shared=("member", "role", "community"))
 @frozen(kw_only=True)
 class ApplicationDecided:
     """An application was decided."""
@@ -150,7 +151,7 @@ class ReviewOpened:
     digest: str | None = field(default=None, validator=is_name_or_none)
 
 
-@fact("review.decided")
+@fact("review.decided", follows="review.opened", shared=("member", "review"))
 @frozen(kw_only=True)
 class ReviewDecided:
     """People decided a review.
@@ -177,7 +178,9 @@ class ReviewDecided:
     policy_version: str | None = field(default=None, validator=is_name_or_none)
     digest: str | None = field(default=None, validator=is_name_or_none)
     recommended: str | None = field(default=None, validator=is_name_or_none)
-    evidence: tuple[str, ...] = field(default=(), converter=listed, validator=is_names)
+    evidence: tuple[str, ...] = field(
+        default=(), converter=listed, validator=is_names, metadata=ENTRY
+    )
     as_of: datetime | None = field(
         default=None, converter=moment, validator=is_moment, metadata=DAY_END
     )

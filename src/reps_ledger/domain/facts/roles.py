@@ -55,7 +55,7 @@ class RoleAssigned:
     reason: str = field(default="", validator=is_text, metadata=PERSONAL)
 
 
-@fact("role.ended")
+@fact("role.ended", follows="role.assigned", shared=("member", "role", "community"))
 @frozen(kw_only=True)
 class RoleEnded:
     """A member no longer holds a role.
@@ -102,7 +102,7 @@ class MentorAssigned:
     mentor: str = field(validator=is_name, metadata=PERSON)
 
 
-@fact("mentor.released")
+@fact("mentor.released", follows="mentor.assigned", shared=("member", "mentor"))
 @frozen(kw_only=True)
 class MentorReleased:
     """A mentor no longer guides a member."""

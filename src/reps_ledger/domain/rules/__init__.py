@@ -7,25 +7,25 @@ from reps_ledger.domain.rules.charters import (
     CHARTERS,
     Act,
     Governance,
-    Surroundings,
+    GovernanceContext,
     history_part,
 )
-from reps_ledger.domain.rules.judge import Memory, World
-from reps_ledger.domain.rules.parts import Machine, Part, Rule, Source
+from reps_ledger.domain.rules.judge import Judge, Memory
+from reps_ledger.domain.rules.parts import Fold, Part, Rule, Source
 
 __all__ = [
     "BUILT_IN_RULES",
     "CHARTERS",
     "Act",
+    "Fold",
     "Governance",
-    "Machine",
+    "GovernanceContext",
+    "Judge",
     "Memory",
     "Part",
     "Rule",
     "Rulebook",
     "Source",
-    "Surroundings",
-    "World",
     "history_part",
     "seats",
 ]

@@ -38,10 +38,10 @@ from reps_ledger.domain.rules.folds import (
     REVIEW,
     TARGET,
     VOUCH,
-    Life,
+    MemberState,
     account_names,
 )
-from reps_ledger.domain.rules.parts import Known, Machine, Parts, Rule, pair_key
+from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_of, must_be_member, place, refuse
 from reps_ledger.errors import ConfigurationError
 
@@ -72,7 +72,7 @@ def life_of(fact: Any, _known: Known) -> Parts:
     return (LIFE.part(fact.member),)
 
 
-def member_only(entry: Entry, life: Life) -> Iterator[Refusal]:
+def member_only(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     """Refuse what is said of somebody who is not a member."""
     fact: Any = entry.fact
     return must_be_member(life, fact.member, entry)
@@ -85,7 +85,7 @@ def _parts_of_joining(fact: Any, _known: Known) -> Parts:
     return (life, ACCOUNT.part(*account_names(fact)))
 
 
-def _joining(entry: Entry, life: Life, account: Entry | None = None) -> Iterator[Refusal]:
+def _joining(entry: Entry, life: MemberState, account: Entry | None = None) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if life.joined is not None:
         yield refuse(
@@ -105,7 +105,7 @@ def _not_taken(member: str, account: str, link: Entry) -> Iterator[Refusal]:
         yield refuse("account_taken", f"{account} is the account of {holder.member}", link)
 
 
-def _retiring(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _retiring(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if life.retired is not None:
@@ -114,7 +114,7 @@ def _retiring(entry: Entry, life: Life) -> Iterator[Refusal]:
         )
 
 
-def _returning(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _returning(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if life.joined is not None and life.retired is None:
@@ -125,14 +125,14 @@ def _parts_of_account(fact: Any, _known: Known) -> Parts:
     return (LIFE.part(fact.member), ACCOUNT.part(*account_names(fact)))
 
 
-def _linking(entry: Entry, life: Life, account: Entry | None) -> Iterator[Refusal]:
+def _linking(entry: Entry, life: MemberState, account: Entry | None) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if account is not None:
         yield from _not_taken(fact.member, f"{fact.account} at {fact.provider}", account)
 
 
-def _unlinking(entry: Entry, life: Life, account: Entry | None) -> Iterator[Refusal]:
+def _unlinking(entry: Entry, life: MemberState, account: Entry | None) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     holder: Any = None if account is None else account.fact
@@ -146,7 +146,7 @@ def _both_lives(fact: Any, _known: Known) -> Parts:
     return (LIFE.part(fact.member), LIFE.part(fact.duplicate))
 
 
-def _merging(entry: Entry, member: Life, duplicate: Life) -> Iterator[Refusal]:
+def _merging(entry: Entry, member: MemberState, duplicate: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if fact.member == fact.duplicate:
         yield refuse("same_person", f"{fact.member} cannot be merged with themselves")
@@ -160,7 +160,7 @@ def _life_if_a_person(fact: Fact, _known: Known) -> Parts:
     return (LIFE.part(member),) if isinstance(member, str) else ()
 
 
-def _member_if_a_person(entry: Entry, *lives: Life) -> Iterator[Refusal]:
+def _member_if_a_person(entry: Entry, *lives: MemberState) -> Iterator[Refusal]:
     for life in lives:
         yield from member_only(entry, life)
 
@@ -202,7 +202,7 @@ def _founding(entry: Entry, own: Entry | None, *parents: Entry | None) -> Iterat
         )
 
 
-def _entering(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _entering(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     since = life.communities.get(fact.community)
@@ -214,13 +214,13 @@ def _entering(entry: Entry, life: Life) -> Iterator[Refusal]:
         )
 
 
-def _leaving(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _leaving(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if fact.community not in life.communities:
         yield refuse("not_in_community", f"{fact.member} was not in {fact.community}")
 
 
-def _reporting(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _reporting(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if entry.occurred_at > entry.recorded_at and not fact.announced:
@@ -251,14 +251,14 @@ def _taking_parts(fact: Any, _known: Known) -> Parts:
     return (LIFE.part(fact.member), OPPORTUNITY.part(fact.opportunity))
 
 
-def _taking(entry: Entry, life: Life, held: Entry | None) -> Iterator[Refusal]:
+def _taking(entry: Entry, life: MemberState, held: Entry | None) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if held is None:
         yield refuse("no_opportunity", f"{fact.opportunity} had not been held on {day_of(entry)}")
 
 
-def _completing(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _completing(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     before = life.courses.get((fact.course, fact.version))
@@ -270,7 +270,7 @@ def _completing(entry: Entry, life: Life) -> Iterator[Refusal]:
         )
 
 
-def _revoking(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _revoking(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if (fact.agreement, fact.version) not in life.agreements:
         yield refuse("not_accepted", f"{fact.member} has not accepted {fact.agreement}")
@@ -295,7 +295,7 @@ _THAT_DAY: Final = timedelta(days=1)
 """The day of its adoption will do as a charter's effective date; it governs from its adoption."""
 
 
-def _going(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _going(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if fact.expected_return is not None and fact.expected_return <= entry.occurred_at:
@@ -307,7 +307,7 @@ def _going(entry: Entry, life: Life) -> Iterator[Refusal]:
         yield refuse("on_leave", f"{fact.member} is on leave since {day_of(since)}", since)
 
 
-def _coming_back(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _coming_back(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     # A leave that lapsed may still be closed: that is how reconciliation is satisfied.
     fact: Any = entry.fact
     if life.leave is None:
@@ -344,7 +344,7 @@ def _review_parts(fact: Any, _known: Known) -> Parts:
     return (LIFE.part(fact.member), REVIEW.part(fact.review))
 
 
-def _opening(entry: Entry, life: Life, review: tuple[Entry, ...]) -> Iterator[Refusal]:
+def _opening(entry: Entry, life: MemberState, review: tuple[Entry, ...]) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if review:
@@ -353,7 +353,7 @@ def _opening(entry: Entry, life: Life, review: tuple[Entry, ...]) -> Iterator[Re
         )
 
 
-def _deciding(entry: Entry, _life: Life, review: tuple[Entry, ...]) -> Iterator[Refusal]:
+def _deciding(entry: Entry, _life: MemberState, review: tuple[Entry, ...]) -> Iterator[Refusal]:
     fact: Any = entry.fact
     opened = [e for e in review if isinstance(e.fact, ReviewOpened)]
     if not any(e.fact.member == fact.member for e in opened if isinstance(e.fact, ReviewOpened)):
@@ -421,7 +421,7 @@ def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, 
     return state
 
 
-SEAT: Final[Machine[Mapping[str, Entry]]] = Machine(
+SEAT: Final[Fold[Mapping[str, Entry]]] = Fold(
     prefix="role",
     types=frozenset({"role.assigned"}),
     initial=MappingProxyType({}),
@@ -457,7 +457,7 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
 
     def judge(entry: Entry, *states: Any) -> Iterator[Refusal]:
         fact: Any = entry.fact
-        lives: tuple[Life, ...] = states[1:]
+        lives: tuple[MemberState, ...] = states[1:]
         holding = [
             held
             for life in lives
@@ -480,7 +480,7 @@ def _vouch_parts(fact: Any, _known: Known) -> Parts:
 
 
 def _vouching(
-    entry: Entry, member: Life, voucher: Life, standing: Entry | None
+    entry: Entry, member: MemberState, voucher: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if fact.member == fact.voucher:
@@ -497,14 +497,14 @@ def _vouching(
 
 
 def _withdrawing(
-    _entry: Entry, _member: Life, _voucher: Life, standing: Entry | None
+    _entry: Entry, _member: MemberState, _voucher: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact: Any = _entry.fact
     if standing is None:
         yield refuse("no_vouch", f"{fact.voucher} has no standing vouch for {fact.member}")
 
 
-def _assigning(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _assigning(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     yield from must_be_member(life, fact.member, entry)
     if fact.until is not None and fact.until <= entry.occurred_at:
@@ -520,7 +520,7 @@ def _assigning(entry: Entry, life: Life) -> Iterator[Refusal]:
         )
 
 
-def _ending(entry: Entry, life: Life) -> Iterator[Refusal]:
+def _ending(entry: Entry, life: MemberState) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if life.held(fact.role, fact.community, entry.occurred_at) is None:
         yield refuse(
@@ -536,7 +536,7 @@ def _mentor_parts(fact: Any, _known: Known) -> Parts:
 
 
 def _mentoring(
-    entry: Entry, member: Life, mentor: Life, standing: Entry | None
+    entry: Entry, member: MemberState, mentor: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if fact.member == fact.mentor:
@@ -553,7 +553,7 @@ def _mentoring(
 
 
 def _releasing(
-    entry: Entry, _member: Life, _mentor: Life, standing: Entry | None
+    entry: Entry, _member: MemberState, _mentor: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact: Any = entry.fact
     if standing is None:

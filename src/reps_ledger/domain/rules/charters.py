@@ -15,10 +15,10 @@ from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import CharterAdopted, Fact
-from reps_ledger.domain.rules.parts import Machine, Part, Parts
+from reps_ledger.domain.rules.parts import Fold, Part, Parts
 from reps_ledger.errors import Refusal
 
-__all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "Surroundings", "history_part"]
+__all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "GovernanceContext", "history_part"]
 
 S = TypeVar("S")
 
@@ -48,7 +48,7 @@ class ActAsRead:
     on_behalf_of: str | None
 
 
-class Surroundings(Protocol):
+class GovernanceContext(Protocol):
     """What governance may ask of the parts of the log that it names."""
 
     def state(self, part: Part[S]) -> S | None:
@@ -83,15 +83,15 @@ class Governance:
     Both are shown corrections and retractions as such, where there is something to correct.
     """
 
-    parts: Callable[[Act, Surroundings], Parts]
-    judge: Callable[[Entry, Surroundings], Iterable[Refusal]]
+    parts: Callable[[Act, GovernanceContext], Parts]
+    judge: Callable[[Entry, GovernanceContext], Iterable[Refusal]]
 
 
 def _adopt(state: tuple[Entry, ...], entry: Entry, _key: str) -> tuple[Entry, ...]:
     return (*state, entry) if isinstance(entry.fact, CharterAdopted) else state
 
 
-CHARTERS: Final[Machine[tuple[Entry, ...]]] = Machine(
+CHARTERS: Final[Fold[tuple[Entry, ...]]] = Fold(
     prefix="ledger",
     types=frozenset({"charter.adopted"}),
     initial=(),
@@ -104,9 +104,9 @@ def _unchanged(state: None, _entry: Entry, _key: str) -> None:
     return state
 
 
-@cache  # never forgotten: a part is found again by the very machine that it was named with
-def _history(types: frozenset[str]) -> Machine[None]:
-    return Machine(
+@cache  # never forgotten: a part is found again by the very fold that it was named with
+def _history(types: frozenset[str]) -> Fold[None]:
+    return Fold(
         prefix="member",
         types=types,
         initial=None,

@@ -1,4 +1,4 @@
-"""The machines: what rules need to remember of the past, folded from entries."""
+"""The folds: what rules need to remember of the past, folded from entries."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from reps_ledger.domain.facts import (
     VouchWithdrawn,
     kind_of,
 )
-from reps_ledger.domain.rules.parts import Machine, pair_key
+from reps_ledger.domain.rules.parts import Fold, pair_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,7 +56,7 @@ __all__ = [
     "REVIEW",
     "TARGET",
     "VOUCH",
-    "Life",
+    "MemberState",
     "account_names",
 ]
 
@@ -64,7 +64,7 @@ _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
-class Life:
+class MemberState:
     """A member's life in the programme, as far as rules need it: the entries that hold now.
 
     Attributes:
@@ -111,9 +111,9 @@ def _without(mapping: Mapping[Any, Entry], key: Any) -> Mapping[Any, Entry]:
     return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
 
 
-def _copy(life: Life, entry: Entry, **changes: Any) -> Life:
+def _copy(life: MemberState, entry: Entry, **changes: Any) -> MemberState:
     # attrs.evolve, without looking the fields up each time: this runs once per imported row.
-    return Life(
+    return MemberState(
         member=entry.fact.member,
         joined=changes.get("joined", life.joined),
         retired=changes.get("retired", life.retired),
@@ -125,7 +125,7 @@ def _copy(life: Life, entry: Entry, **changes: Any) -> Life:
     )
 
 
-_STEPS: Final[Mapping[type, Callable[[Life, Entry, Any], Life]]] = {
+_STEPS: Final[Mapping[type, Callable[[MemberState, Entry, Any], MemberState]]] = {
     MemberJoined: lambda life, entry, _: _copy(life, entry, joined=life.joined or entry),
     MemberRetired: lambda life, entry, _: _copy(life, entry, retired=entry, roles=_NOTHING),
     MemberReturned: lambda life, entry, _: _copy(life, entry, retired=None),
@@ -155,16 +155,16 @@ _STEPS: Final[Mapping[type, Callable[[Life, Entry, Any], Life]]] = {
 }
 
 
-def _live(life: Life, entry: Entry, member: str) -> Life:
+def _live(life: MemberState, entry: Entry, member: str) -> MemberState:
     fact: Any = entry.fact
     step = _STEPS.get(type(fact))
     return life if step is None or fact.member != member else step(life, entry, fact)
 
 
-LIFE: Final[Machine[Life]] = Machine(
+LIFE: Final[Fold[MemberState]] = Fold(
     prefix="member",
     types=frozenset(kind_of(kind).name for kind in _STEPS),
-    initial=Life(),
+    initial=MemberState(),
     evolve=_live,
     people=True,
     merges=True,
@@ -178,8 +178,8 @@ def _standing(
     ends: type[Fact] | None = None,
     *,
     people: bool = False,
-) -> Machine[Entry | None]:
-    """Make a machine whose state is the entry that stands for a key, or None."""
+) -> Fold[Entry | None]:
+    """Make a fold whose state is the entry that stands for a key, or None."""
 
     def step(state: Entry | None, entry: Entry, wanted: str) -> Entry | None:
         if key(entry.fact) != wanted:
@@ -187,7 +187,7 @@ def _standing(
         return entry if isinstance(entry.fact, begins) else None
 
     kinds = [begins] if ends is None else [begins, ends]
-    return Machine(
+    return Fold(
         prefix=prefix,
         types=frozenset(kind_of(kind).name for kind in kinds),
         initial=None,
@@ -241,7 +241,7 @@ def _link(state: Entry | None, entry: Entry, key: str) -> Entry | None:
     return None if isinstance(fact, AccountUnlinked) else entry
 
 
-ACCOUNT: Final[Machine[Entry | None]] = Machine(
+ACCOUNT: Final[Fold[Entry | None]] = Fold(
     prefix="account",
     types=frozenset({"member.joined", "account.linked", "account.unlinked"}),
     initial=None,
@@ -256,7 +256,7 @@ def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ..
     return (*state, entry) if about else state
 
 
-REVIEW: Final[Machine[tuple[Entry, ...]]] = Machine(
+REVIEW: Final[Fold[tuple[Entry, ...]]] = Fold(
     prefix="review",
     types=frozenset({"review.opened", "review.decided"}),
     initial=(),
@@ -276,7 +276,7 @@ def _apply(
     return state
 
 
-APPLICATIONS: Final[Machine[Mapping[tuple[str, str | None], Entry]]] = Machine(
+APPLICATIONS: Final[Fold[Mapping[tuple[str, str | None], Entry]]] = Fold(
     prefix="member",
     types=frozenset({"application.filed", "application.decided"}),
     initial=_NOTHING,
@@ -290,7 +290,7 @@ def _target(state: Entry | None, entry: Entry, key: str) -> Entry | None:
     return entry if entry.id == key else state
 
 
-TARGET: Final[Machine[Entry | None]] = Machine(
+TARGET: Final[Fold[Entry | None]] = Fold(
     prefix="entry",
     types=None,
     initial=None,
@@ -299,5 +299,5 @@ TARGET: Final[Machine[Entry | None]] = Machine(
 )
 """An entry by its id, as long as it stands."""
 
-REPORT: Final[Machine[Entry | None]] = evolve(TARGET, retractions=False, follows=True)
+REPORT: Final[Fold[Entry | None]] = evolve(TARGET, retractions=False, follows=True)
 """What an entry's id means now: the entry itself, or the correction that stands in its place."""

@@ -53,7 +53,7 @@ from reps_ledger.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-__all__ = ["Held", "Memory", "Replay", "World", "contradictions"]
+__all__ = ["Held", "Judge", "Memory", "Replay", "contradictions"]
 
 S = TypeVar("S")
 _Order = tuple[Any, int]
@@ -73,7 +73,7 @@ class Held:
         if not self.plain or (self.entries and self.entries[-1].order > entry.order):
             return False
         self.entries.append(entry)
-        self.state = part.machine.evolve(self.state, entry, self.key)
+        self.state = part.fold.evolve(self.state, entry, self.key)
         return True
 
     def ends_by(self, order: _Order) -> bool:
@@ -82,15 +82,15 @@ class Held:
 
     def state_at(self, part: Part[Any], order: _Order) -> Any:
         """Return the state as it was at a place in effective order."""
-        return fold(part, self.key, (entry for entry in self.entries if entry.order <= order))
+        return folded(part, self.key, (entry for entry in self.entries if entry.order <= order))
 
 
-def fold(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
-    """Fold what a part's machine takes of entries in effective order."""
-    state = part.machine.initial
+def folded(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
+    """Fold what a part's fold takes of entries in effective order."""
+    state = part.fold.initial
     for entry in entries:
-        if part.machine.takes(entry.name):
-            state = part.machine.evolve(state, entry, key)
+        if part.fold.takes(entry.name):
+            state = part.fold.evolve(state, entry, key)
     return state
 
 
@@ -102,11 +102,13 @@ class Memory:
         registry: the facts of the log.
         amendments: all that is known to amend other entries.
         size: entries and empty places held.
+        revision: how often more became known.
     """
 
     registry: Registry
     amendments: Amendments = field(factory=Amendments)
     size: int = 0
+    revision: int = 0
     _amending: dict[str, Entry] = field(factory=dict)
     _duplicates: dict[str, list[str]] = field(factory=dict)
     _raw: dict[Source, list[Entry]] = field(factory=dict)
@@ -131,9 +133,9 @@ class Memory:
         if held is not None and held.plain:
             return [part.source]
         found = [part.source]
-        if part.machine.people and self._duplicates:
+        if part.fold.people and self._duplicates:
             names = ([name, *self._duplicates.get(name, ())] for name in part.names)
-            found = [part.machine.part(*each).source for each in product(*names)]
+            found = [part.fold.part(*each).source for each in product(*names)]
         for source in found:  # grows while it is walked
             raw = self._raw.get(source)
             if raw and self._amending:
@@ -142,6 +144,7 @@ class Memory:
 
     def load(self, read: dict[Source, list[Entry]]) -> None:
         """Take what was read from the log."""
+        self.revision += bool(read)
         amending: dict[str, Entry] = {}
         for source, entries in read.items():
             if source not in self._raw:
@@ -154,6 +157,7 @@ class Memory:
 
     def add(self, entry: Entry) -> None:
         """Take an entry that will be appended."""
+        self.revision += 1
         name = entry.name
         for tag in entry.tags:
             for source in self._tagged.get(tag, ()):
@@ -197,7 +201,7 @@ class Memory:
             if plain
             else self._resolved(part, raw)
         )
-        held = self._held[part] = Held(entries, fold(part, key, entries), key, plain)
+        held = self._held[part] = Held(entries, folded(part, key, entries), key, plain)
         for source in sources:
             self._dependents.setdefault(source, {})[part] = None
         return held
@@ -232,7 +236,7 @@ class Memory:
 
     def _resolved(self, part: Part[Any], raw: dict[str, Entry]) -> list[Entry]:
         standing = resolve(raw.values(), self.registry, self.amendments)
-        if part.machine.retractions:
+        if part.fold.retractions:
             void = self.amendments.retracted
             standing += [
                 entry
@@ -268,7 +272,7 @@ class Replay:
 
     def state(self, part: Part[S]) -> S:
         """Return a part's state so far."""
-        found: S = self.states.get(part, part.machine.initial)
+        found: S = self.states.get(part, part.fold.initial)
         return found
 
     def judge(self, entry: Entry) -> Iterator[Refusal]:
@@ -281,9 +285,9 @@ class Replay:
     def take(self, entry: Entry, parts: Iterable[Part[Any]]) -> None:
         """Let parts take an entry."""
         for part in parts:
-            if part.machine.takes(entry.name):
+            if part.fold.takes(entry.name):
                 key = part.key_by(self.readings)
-                self.states[part] = part.machine.evolve(self.state(part), entry, key)
+                self.states[part] = part.fold.evolve(self.state(part), entry, key)
 
 
 def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) -> list[Refusal]:
@@ -296,7 +300,7 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
         rules: by which they are replayed.
     """
     # Each once: two rules may name the same part, which must take an entry only once.
-    parts = {p for p in asked if not p.machine.retractions}
+    parts = {p for p in asked if not p.fold.retractions}
     raw = memory.raw(source for p in parts for source in memory.sources(p))
     if isinstance(entry.fact, EntryCorrected):
         raw |= {target.id: target for target in _correction(entry.fact, memory)}
@@ -339,34 +343,46 @@ def _violations(
         replay.take(entry, parts)
 
 
-_PLANS = 2_000
+_CASES = 2_000
 _CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
 
 
-class _Plan(msgspec.Struct, frozen=True, gc=False):
-    """The rules that judge a fact, each with its parts; and all of these parts."""
+class _Case(msgspec.Struct, gc=False):
+    """What judging one fact takes, as its rules and governance last named it.
+
+    A recording asks for it many times over (to read, to tag, to judge, to append); the rules are
+    asked once, and again only where what they name depends on what has become known since.
+    """
 
     fact: Fact
-    steps: tuple[tuple[Rule, Parts], ...]
-    parts: Parts
+    read: Fact  # as it will be read: a correction may name somebody who was merged away
+    amendments: Amendments  # by which ``read`` was found
+    steps: tuple[tuple[Rule, Parts], ...]  # the rules that judge it, each with its parts
+    parts: Parts  # all that rules ask for; of a correction, also what its replacement's ask for
+    dynamic: bool  # whether the rules name parts by what is known
+    revision: int  # of the memory when they were asked
+    by: str = ""  # for whom governance was asked
+    on_behalf_of: str | None = None
+    governed: int = -1  # the memory's revision when it was asked; -1 for never
+    governing: Parts = ()
 
 
 @define
-class World:
+class Judge:
     """What is known of a log while recording in it.
 
     Attributes:
         memory: what was read, and what is about to be appended.
         rules: the rules in force.
-        leant: parts that judgements rested on and that may not be named again once more is
-            known. Whoever records clears it.
+        depended_on: parts that earlier decisions in this batch read, as governance or a dynamic
+            rule named them then; they belong to the append condition. Whoever records clears it.
     """
 
     memory: Memory
     rules: Rulebook
-    leant: set[Part[Any]] = field(factory=set)
-    _plans: dict[int, _Plan] = field(factory=dict)
+    depended_on: set[Part[Any]] = field(factory=set)
+    _cases: dict[int, _Case] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all of a part, or None while it is not known."""
@@ -390,11 +406,28 @@ class World:
 
     def parts(self, act: Act) -> Parts:
         """Name what recording an act depends on, as far as what is known tells."""
-        return (*self.asked(act.fact), *self._governing(act))
+        return (*self._case(act.fact).parts, *self._governing(act))
+
+    def asked(self, fact: Fact) -> Parts:
+        """Name what the rules ask for; governance may ask for more."""
+        return self._case(fact).parts
 
     def lacks(self, act: Act) -> bool:
         """Whether more must be read before an act is judged, by what became known since."""
         return self.rules.led and bool(self.memory.missing(self._led(act)))
+
+    def sources(self, entries: Iterable[Entry]) -> set[Source]:
+        """Return all that the judgement of these entries rests on: the append's condition.
+
+        Of parts that depend on what is known, those count that were named when the entry was
+        judged (see `depended_on`): what was learned later made no difference to it.
+        """
+        parts = set(self.depended_on)
+        for entry in entries:
+            case = self._cases.get(id(entry.fact))
+            known = case is not None and case.fact is entry.fact
+            parts.update(case.parts if case is not None and known else self.asked(entry.fact))
+        return {source for part in parts for source in self.memory.sources(part)}
 
     def _led(self, act: Act) -> Parts:
         """Name the parts that depend on what is known."""
@@ -405,24 +438,39 @@ class World:
         governance = self.rules.governance
         if governance is None:
             return ()
-        fact = self._as_read(act.fact)
-        if fact is not act.fact:
-            act = ActAsRead(fact, act.by, act.on_behalf_of)
-        return governance.parts(act, self)
+        case = self._case(act.fact)
+        known = (self.memory.revision, act.by, act.on_behalf_of)
+        if (case.governed, case.by, case.on_behalf_of) != known:
+            if case.read is not act.fact:
+                act = ActAsRead(case.read, act.by, act.on_behalf_of)
+            case.governing = governance.parts(act, self)
+            case.governed, case.by, case.on_behalf_of = known
+        return case.governing
 
-    def asked(self, fact: Fact) -> Parts:
-        """Name what the rules ask for; governance may ask for more."""
-        parts = self._plan(fact).parts
+    def _case(self, fact: Fact) -> _Case:
+        """Return what judging a fact takes, asked for again only where it may have changed."""
+        memory = self.memory
+        case = self._cases.get(id(fact))
+        if (
+            case is not None
+            and case.fact is fact
+            and case.amendments is memory.amendments
+            and (not case.dynamic or case.revision == memory.revision)
+        ):
+            return case
+        steps, parts, dynamic = self._steps(fact)
         read: Any = self._as_read(fact)
         if isinstance(read, EntryCorrected):
-            return (*parts, *self._plan(read.replacement).parts)
-        return parts
+            _, more, also_dynamic = self._steps(read.replacement)
+            parts, dynamic = (*parts, *more), dynamic or also_dynamic
+        case = _Case(fact, read, memory.amendments, steps, parts, dynamic, memory.revision)
+        if len(self._cases) >= _CASES:
+            self._cases.clear()
+        self._cases[id(fact)] = case
+        return case
 
-    def _plan(self, fact: Fact) -> _Plan:
-        """Return the rules that judge a fact, and their parts; asked several times a recording."""
-        kept = self._plans.get(id(fact))
-        if kept is not None and kept.fact is fact:
-            return kept
+    def _steps(self, fact: Fact) -> tuple[tuple[tuple[Rule, Parts], ...], Parts, bool]:
+        """Ask the rules that judge a fact for their parts; say whether these may change."""
         rules = self.rules.of(fact)
         steps = tuple([(rule, rule.parts(fact, self)) for rule in rules])
         parts: Parts = sum((parts for _, parts in steps), ())
@@ -430,12 +478,7 @@ class World:
         if others:
             steps = (*steps, (_NO_RULE, others))
             parts += others
-        plan = _Plan(fact, steps, parts)
-        if not any(rule.dynamic for rule in rules):
-            if len(self._plans) >= _PLANS:
-                self._plans.clear()
-            self._plans[id(fact)] = plan
-        return plan
+        return steps, parts, any(rule.dynamic for rule in rules)
 
     def _others(self, fact: Fact, asked: Parts) -> Parts:
         """Name the lives of those whom no rule asks for: they may have been merged away."""
@@ -453,7 +496,7 @@ class World:
         name = registry.of(fact).kind.name
         found = subject_tags(fact, registry)
         # Not by what governance asks for: that it was looked at makes it no part of that.
-        found += [part.source.tag for part in self.asked(fact) if part.machine.takes(name)]
+        found += [part.source.tag for part in self.asked(fact) if part.fold.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if name in AMENDING or name in LEDGER_WIDE:
@@ -466,13 +509,13 @@ class World:
             found += self._tags(fact.replacement)
         return found
 
-    def judge(self, entry: Entry) -> list[Refusal]:
+    def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         fact = entry.fact
         led: Parts = ()
         if self.rules.led:
             led = self._led(entry)
-            self.leant.update(led)
+            self.depended_on.update(led)
         if isinstance(fact, _CORRECTIONS):
             return self._judge_correction(entry, led)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
@@ -486,7 +529,7 @@ class World:
         refusals: list[Refusal] = []
         late = False
         order = entry.order
-        for rule, parts in self._plan(fact).steps:
+        for rule, parts in self._case(fact).steps:
             states = []
             for part in parts:
                 held = self.memory.held(part)
@@ -495,7 +538,7 @@ class World:
                     states.append(held.state)
                     continue
                 states.append(held.state_at(part, order))
-                late = late or part.machine.takes(entry.name)
+                late = late or part.fold.takes(entry.name)
             refusals += rule.judge(entry, *states)
         if isinstance(fact, MembersUnmerged):
             refusals += self._not_merged(fact)
@@ -567,11 +610,10 @@ class World:
         governance = self.rules.governance
         if governance is None:
             return ()
-        asked = self.asked(entry.fact)
-        fact = self._as_read(entry.fact)
-        if fact is not entry.fact:
-            entry = replace(entry, fact=fact)
-        return governance.judge(entry, _Place(self, (*led, *asked), place))
+        case = self._case(entry.fact)
+        if case.read is not entry.fact:
+            entry = replace(entry, fact=case.read)
+        return governance.judge(entry, _Place(self, (*led, *case.parts), place))
 
     def _as_read(self, fact: Fact) -> Fact:
         """Return a fact as it will be read: what a correction says in its place may name anybody.
@@ -586,9 +628,9 @@ class World:
 
     def _is_of(self, part: Part[Any], entry: Entry, held: Held) -> bool:
         """Whether an entry, as it is read now, is of a part under whose tag it was found."""
-        if not part.machine.takes(entry.name):
+        if not part.fold.takes(entry.name):
             return False
-        if part.machine.people:
+        if part.fold.people:
             named = {*people_in(entry.fact, self.memory.registry)}
             return named.difference(self.memory.amendments.aliases).issuperset(part.names)
         # A correction is found where its target was, also where it says something else now.
@@ -597,9 +639,9 @@ class World:
 
 @frozen
 class _Place:
-    """What is known around an entry's place in effective order: see `Surroundings`."""
+    """What is known around an entry's place in effective order: see `GovernanceContext`."""
 
-    world: World
+    world: Judge
     named: Parts  # what nobody may change until the entry is appended
     place: tuple[Any, int]
 

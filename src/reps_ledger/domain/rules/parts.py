@@ -1,6 +1,6 @@
 """The parts of the log that rules depend on.
 
-A rule never looks at the whole log. It names *parts*: a `Machine`, which folds entries of
+A rule never looks at the whole log. It names *parts*: a `Fold`, which folds entries of
 some types into a small state, and a key. The part's entries are found in the log under a
 tag; a `Source` is such a tag with the types. Whoever records on condition that nothing
 matching its sources came since, records under the rule (Dynamic Consistency Boundaries,
@@ -19,7 +19,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import Refusal
 
-__all__ = ["CORRECTIONS", "Known", "Machine", "Part", "Parts", "Rule", "Source", "pair_key"]
+__all__ = ["CORRECTIONS", "Fold", "Known", "Part", "Parts", "Rule", "Source", "pair_key"]
 
 S = TypeVar("S")
 
@@ -47,7 +47,7 @@ class Source:
 
 
 @frozen(kw_only=True, eq=False)
-class Machine(Generic[S]):
+class Fold(Generic[S]):
     """A small pure fold over one part of a history.
 
     Attributes:
@@ -87,16 +87,16 @@ class Machine(Generic[S]):
 
 @frozen(cache_hash=True)
 class Part(Generic[S]):
-    """A machine and a key: what one rule needs to know of the log."""
+    """A fold and a key: what one rule needs to know of the log."""
 
-    machine: Machine[S]
+    fold: Fold[S]
     names: tuple[str, ...]
     key: str = field(eq=False)
     source: Source = field(eq=False)
 
     def key_by(self, readings: Mapping[str, str]) -> str:
-        """Return its key, or where its machine follows, the correction that the key means now."""
-        return readings.get(self.key, self.key) if self.machine.follows else self.key
+        """Return its key, or where its fold follows, the correction that the key means now."""
+        return readings.get(self.key, self.key) if self.fold.follows else self.key
 
 
 Parts = tuple[Part[Any], ...]
@@ -113,10 +113,10 @@ def _listed(types: frozenset[str]) -> list[str]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _part(machine: Machine[S], names: tuple[str, ...]) -> Part[S]:
+def _part(fold: Fold[S], names: tuple[str, ...]) -> Part[S]:
     # The same few parts are named over and over while recording.
     key = pair_key(*names)
-    return Part(machine, names, key, Source(f"{machine.prefix}:{key}", machine.reads))
+    return Part(fold, names, key, Source(f"{fold.prefix}:{key}", fold.reads))
 
 
 class Known(Protocol):

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.rules.folds import Life
+    from reps_ledger.domain.rules.folds import MemberState
 
 __all__ = ["day_of", "must_be_member", "place", "refuse"]
 
@@ -30,7 +30,7 @@ def place(role: str, community: str | None) -> str:
     return f"{role} in {community}" if community is not None else role
 
 
-def must_be_member(life: Life, member: str, entry: Entry) -> Iterator[Refusal]:
+def must_be_member(life: MemberState, member: str, entry: Entry) -> Iterator[Refusal]:
     """Refuse what names a person who had not joined then."""
     if life.joined is None:
         yield refuse(

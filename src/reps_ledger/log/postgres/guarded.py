@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent
     from eventsourcing.postgres import PostgresDatastore
 
-    from reps_ledger.log.tag_fingerprint import SaidTags
+    from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 __all__ = ["GuardedRecorder", "open_guarded"]
 
@@ -104,13 +104,13 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         found += [f"the index {row['relname']} is not valid" for row in self._rows(_INVALID)]
         return found
 
-    def index_check(self, said: SaidTags) -> list[str]:
+    def index_check(self, fingerprint: TagFingerprint) -> list[str]:
         """What is wrong with the index of tags, in words.
 
         Args:
-            said: what the entries say.
+            fingerprint: of what the entries say.
         """
-        if said.agrees(self._index(said)):
+        if fingerprint.agrees(self._index(fingerprint)):
             return []
         missing = self._rows(_UNINDEXED)
         untrue = self._rows(_UNTRUE)
@@ -122,10 +122,11 @@ class GuardedRecorder(PostgresDCBRecorderTT):
             ),
         ]
 
-    def _index(self, said: SaidTags) -> Iterator[tuple[int, str, str, int]]:
+    def _index(self, fingerprint: TagFingerprint) -> Iterator[tuple[int, str, str, int]]:
         with self._told(), self.datastore.transaction(commit=False) as cursor:
             cursor.execute(
-                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}", (said.secret, said.last)
+                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}",
+                (fingerprint.secret, fingerprint.last),
             )
             while True:
                 cursor.execute(f"FETCH {_PAGE} FROM reps_index")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
-from reps_ledger.log.tag_fingerprint import SaidTags
+from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,19 +176,22 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
         yield str(error)
 
 
-def index_problems(connection: sqlite3.Connection, said: SaidTags | None = None) -> Iterator[str]:
+def index_problems(
+    connection: sqlite3.Connection, fingerprint: TagFingerprint | None = None
+) -> Iterator[str]:
     """What is wrong with the tag index, in words; nothing if it says what the entries say.
 
     Args:
         connection: whose reads should be in one transaction.
-        said: what the entries say, if they were read already; of later ones nothing is asked.
+        fingerprint: of what the entries say, if they were read already; later ones are not
+            compared.
     """
     try:
-        if said is None:
-            said = SaidTags()
-            said.add(connection.execute(_SAID))
-        index = connection.execute(_INDEXED, (said.secret, said.last))
-        if said.agrees(index):
+        if fingerprint is None:
+            fingerprint = TagFingerprint()
+            fingerprint.add(connection.execute(_SAID))
+        index = connection.execute(_INDEXED, (fingerprint.secret, fingerprint.last))
+        if fingerprint.agrees(index):
             return
         for position, tag in connection.execute(_UNINDEXED):
             yield f"position {position}: the tag {tag!r} is not in the index"

@@ -331,8 +331,22 @@ class SQLiteReadResponse(DCBReadResponse):
         return DCBSequencedEvent(DCBEvent(kind, data, list(decoded_tags(position, tags))), position)
 
     def rows(self) -> Iterator[Row]:
-        """The entries as plain rows, for who makes nothing of the library's events."""
+        """Yield the entries as they are stored, for who makes no events of them."""
         return self._rows_left
+
+    def parsed(self) -> Iterator[tuple[int, str, bytes, tuple[str, ...]]]:
+        """Yield the entries with their tags read.
+
+        Raises:
+            Damaged: tags are not what this software writes.
+        """
+        position = 0
+        decode = TAGS.decode
+        try:
+            for position, kind, data, tags in self._rows_left:
+                yield position, kind, data, decode(tags)
+        except msgspec.DecodeError as error:
+            raise damaged_tags(position, error) from error
 
     def _all_rows(self, rows: list[Row]) -> Iterator[Row]:
         while rows:

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         DCBSequencedEvent,
     )
 
-    from reps_ledger.log.tag_fingerprint import SaidTags
+    from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 __all__ = ["MEMORY", "SQLiteRecorder", "SQLiteSubscription"]
 
@@ -210,6 +210,12 @@ class SQLiteRecorder(DCBRecorder):
         items = query.items if query else []
         return SQLiteReadResponse(self._connections, items, after=after, limit=limit)
 
+    def read_rows(
+        self, query: DCBQuery, *, after: int | None, limit: int | None
+    ) -> SQLiteReadResponse:
+        """Return what matches as plain rows; see `read`."""
+        return self.read(query, after=after, limit=limit)
+
     def subscribe(
         self, query: DCBQuery | None = None, *, after: int | None = None
     ) -> SQLiteSubscription:
@@ -242,13 +248,13 @@ class SQLiteRecorder(DCBRecorder):
         """What `integrity_check` says, but for the tag index."""
         return self._check(problems)
 
-    def index_check(self, said: SaidTags | None = None) -> list[str]:
+    def index_check(self, fingerprint: TagFingerprint | None = None) -> list[str]:
         """What `integrity_check` says of the tag index.
 
         Args:
-            said: what the entries say, if they were read already.
+            fingerprint: of what the entries say, if they were read already.
         """
-        return self._check(lambda connection: index_problems(connection, said))
+        return self._check(lambda connection: index_problems(connection, fingerprint))
 
     def _check(self, search: Callable[[sqlite3.Connection], Iterator[str]]) -> list[str]:
         with self._connections.reading() as connection:

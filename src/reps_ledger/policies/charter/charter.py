@@ -12,8 +12,8 @@ from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.footprint import must_be_enforceable
 from reps_ledger.policies.language.conditions import AllOf, AnyOf, Condition
-from reps_ledger.policies.language.facts import selections
 from reps_ledger.policies.language.people import Completed
+from reps_ledger.policies.language.reads import readers
 from reps_ledger.policies.language.validators import (
     is_bool,
     is_name,
@@ -291,8 +291,8 @@ class Charter:
             if registry.named(authority.fact) is None:
                 raise InvalidPolicy(f"authorities: this ledger knows no fact {authority.fact}")
         for part in self._conditions():
-            for selection in selections(part):
-                selection.check(registry)
+            for reader in readers(part):
+                reader.check_known(registry)
 
     def _conditions(self) -> Iterator[Any]:
         yield self.member

@@ -13,11 +13,9 @@ from attrs import evolve
 from reps_ledger.domain.facts import RoleAssigned, RoleEnded, Vouched
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.errors import Refusal
-from reps_ledger.policies.language.conditions import Leaf, holds
-from reps_ledger.policies.language.people import Accepted, Completed, Holds
+from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.language.phrases import quoted
 from reps_ledger.policies.policy import Policy, when
-from reps_ledger.policies.shortfalls import missing_words
 from reps_ledger.policies.verdicts import evaluate
 
 if TYPE_CHECKING:
@@ -159,15 +157,10 @@ def lacking(need: Shortfall, subject: Subject) -> str:
 
 
 def _lacking(need: Shortfall) -> str:
-    leaf: Leaf = need.condition
-    match leaf:
-        case Completed(course) if need.wanted:
-            return f"needs the {course} course; has none"
-        case Accepted(agreement) if need.wanted:
-            return f"needs to accept the {agreement} agreement"
-        case Holds() if need.wanted:
-            return f"needs to be {leaf.words().removeprefix('they are ')}"
-    said = missing_words(leaf, need.missing, wanted=need.wanted)
+    leaf = need.condition
+    if need.wanted and (lacked := leaf.lacked()) is not None:
+        return lacked
+    said = leaf.missing_words(need.missing, wanted=need.wanted)
     return f"needs {said}" if need.missing else f"it must be so that {said}"
 
 

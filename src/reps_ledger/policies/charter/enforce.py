@@ -1,12 +1,8 @@
-"""Amending under a charter: what a correction or a retraction is about.
+"""Charters as judges of what is recorded.
 
-To correct or retract what only some may record, one must be of them, whatever date is given.
-
-Seats under a charter: counted when somebody sits down, and when others did so later.
-
-Governing: charters as the judges of what is recorded.
-
-The charter in force at a fact's ``occurred_at`` judges it, when it is recorded and never again.
+The charter in force at a fact's ``occurred_at`` judges it when it is recorded, and never again.
+Whoever corrects or retracts what only some may record must be one of them, whatever date is
+given. Seats are counted when somebody takes one, and at every later instant at which others did.
 """
 
 from __future__ import annotations
@@ -50,14 +46,14 @@ from reps_ledger.policies.charter.clauses import (
 from reps_ledger.policies.charter.documents import read_charter
 from reps_ledger.policies.charter.footprint import Concerned, histories, types_read
 from reps_ledger.policies.documents import digest, loads
-from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.subject import Subject
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.rules.charters import Act, Surroundings
+    from reps_ledger.domain.rules.charters import Act, GovernanceContext
     from reps_ledger.domain.rules.parts import Parts
 
 __all__ = [
@@ -83,7 +79,7 @@ def said(fact: Fact) -> Fact:
     return fact.replacement if isinstance(fact, EntryCorrected) else fact
 
 
-def _targets(fact: Fact, known: Surroundings) -> list[Entry]:
+def _targets(fact: Fact, known: GovernanceContext) -> list[Entry]:
     """Return the entries that a correction is about, as far as they are known.
 
     A retraction is also about what its target amended, which stands again.
@@ -101,7 +97,7 @@ def _targets(fact: Fact, known: Surroundings) -> list[Entry]:
     return found
 
 
-def targeting(fact: Fact, known: Surroundings) -> Iterator[Any]:
+def targeting(fact: Fact, known: GovernanceContext) -> Iterator[Any]:
     """Name where the entries are found that a retraction makes stand again."""
     if isinstance(fact, EntryRetracted):
         for target in _targets(fact, known):
@@ -109,7 +105,7 @@ def targeting(fact: Fact, known: Surroundings) -> Iterator[Any]:
                 yield TARGET.part(target.fact.target)
 
 
-def other_moments(entry: Entry, known: Surroundings) -> Iterator[datetime]:
+def other_moments(entry: Entry, known: GovernanceContext) -> Iterator[datetime]:
     """Yield when else a charter is asked who may record an entry, whatever its own date.
 
     When that happened which it amends; and when a charter begins to govern that it adopts or
@@ -123,14 +119,14 @@ def other_moments(entry: Entry, known: Surroundings) -> Iterator[datetime]:
             yield max(adopted.effective_from, each.occurred_at)
 
 
-def kinds(fact: Fact, known: Surroundings) -> list[str]:
+def kinds(fact: Fact, known: GovernanceContext) -> list[str]:
     """Return the stored names that somebody must be allowed to record, to record a fact."""
     targets = [said(target.fact) for target in _targets(fact, known)]
     told = [fact, said(fact), *targets]
     return list(dict.fromkeys(kind_of(each).name for each in told))
 
 
-def changes_something(entry: Entry, known: Surroundings) -> bool:
+def changes_something(entry: Entry, known: GovernanceContext) -> bool:
     """Whether a fact says more than it corrects: another reason for the same role is no news."""
     if not isinstance(entry.fact, EntryCorrected):
         return True
@@ -145,7 +141,9 @@ def changes_something(entry: Entry, known: Surroundings) -> bool:
     )
 
 
-def seating(entry: Entry, fact: RoleAssigned, limit: int, known: Surroundings) -> Iterator[Refusal]:
+def seating(
+    entry: Entry, fact: RoleAssigned, limit: int, known: GovernanceContext
+) -> Iterator[Refusal]:
     """Refuse to seat one more than there are seats.
 
     Args:
@@ -168,7 +166,7 @@ def seating(entry: Entry, fact: RoleAssigned, limit: int, known: Surroundings) -
     yield from found
 
 
-def _life(member: str, at: datetime, known: Surroundings, *more: Entry) -> Any:
+def _life(member: str, at: datetime, known: GovernanceContext, *more: Entry) -> Any:
     """Return somebody's life up to an instant, with entries that would be recorded."""
     part = LIFE.part(member)
     state = LIFE.initial
@@ -238,7 +236,7 @@ class _Court:
     registry: Registry
     zone: tzinfo
 
-    def parts(self, act: Act, known: Surroundings) -> Parts:
+    def parts(self, act: Act, known: GovernanceContext) -> Parts:
         """Name what judging depends on, under any of the charters adopted so far."""
         adopted = known.state(_CHARTERS)
         if not adopted:
@@ -247,11 +245,37 @@ class _Court:
         for entry in adopted:
             charter = readable(entry)
             if charter is not None:
-                found += _authorising(act, charter, known)
-                found += _deciding(said(act.fact), charter, known)
+                found += self._authorising(act, charter, known)
+                found += self._deciding(said(act.fact), charter, known)
         return tuple(dict.fromkeys(found))
 
-    def judge(self, entry: Entry, known: Surroundings) -> Iterator[Refusal]:
+    def _authorising(self, act: Act, charter: Charter, known: GovernanceContext) -> Iterator[Any]:
+        """Name what tells whether somebody may record an act."""
+        for kind in kinds(act.fact, known):
+            authority = charter.authority(kind)
+            if authority is not None and authority.when is not None:
+                for actor in (act.by, act.on_behalf_of):
+                    if actor is not None:
+                        yield from histories(actor, authority.when, known, self.registry)
+
+    def _deciding(self, fact: Fact, charter: Charter, known: GovernanceContext) -> Iterator[Any]:
+        """Name what tells whether a charter lets a fact be."""
+        match fact:
+            case RoleAssigned(member=member, role=role, community=community):
+                clause = charter.role(role)
+                if clause is not None:
+                    yield from histories(member, clause.looked_at, known, self.registry)
+                    if clause.seats is not None:
+                        yield from seats(role, community, limit=clause.seats).parts(fact, known)
+            case RoleEnded(member=member, role=role):
+                if charter.role(role) is not None:
+                    yield from histories(member, None, known, self.registry)
+            case Vouched(member=member, voucher=voucher):
+                if charter.vouching is not None:
+                    yield from histories(voucher, charter.vouching.may, known, self.registry)
+                    yield history_part(member, _VOUCHES)
+
+    def judge(self, entry: Entry, known: GovernanceContext) -> Iterator[Refusal]:
         """Yield what the charter in force refuses."""
         fact = said(entry.fact)
         if isinstance(fact, CharterAdopted):
@@ -273,7 +297,7 @@ class _Court:
                 yield _because_of(refusal, other)
 
     def _under(
-        self, adoption: Entry, entry: Entry, fact: Fact, known: Surroundings
+        self, adoption: Entry, entry: Entry, fact: Fact, known: GovernanceContext
     ) -> Iterator[Refusal]:
         charter = readable(adoption)
         if charter is None:
@@ -289,7 +313,7 @@ class _Court:
             yield _because_of(refusal, adoption)
 
     def _judge(
-        self, entry: Entry, fact: Fact, charter: Charter, known: Surroundings
+        self, entry: Entry, fact: Fact, charter: Charter, known: GovernanceContext
     ) -> Iterator[Refusal]:
         yield from self._authority(entry, entry.occurred_at, charter, known)
         if not changes_something(entry, known):
@@ -300,19 +324,19 @@ class _Court:
             case RoleEnded(member=member, role=role):
                 clause = charter.role(role)
                 if clause is not None:
-                    subject = self._subject(member, types_read(None), entry.occurred_at, known)
+                    subject = self._subject(member, self._read(None), entry.occurred_at, known)
                     if not is_waived(role_clause(fact), subject):
                         yield from ending(fact, clause, charter)
             case Vouched():
                 yield from self._vouched(entry, fact, charter, known)
 
     def _assigned(
-        self, entry: Entry, fact: RoleAssigned, charter: Charter, known: Surroundings
+        self, entry: Entry, fact: RoleAssigned, charter: Charter, known: GovernanceContext
     ) -> Iterator[Refusal]:
         clause = charter.role(fact.role)
         if clause is None:
             return
-        read = types_read(clause.looked_at)
+        read = self._read(clause.looked_at)
         subject = self._subject(fact.member, read, entry.occurred_at, known)
         if not is_waived(role_clause(fact), subject):
             yield from admitting(entry, fact, clause, charter, subject)
@@ -320,7 +344,7 @@ class _Court:
             yield from seating(replace(entry, fact=fact), fact, clause.seats, known)
 
     def _vouched(
-        self, entry: Entry, fact: Vouched, charter: Charter, known: Surroundings
+        self, entry: Entry, fact: Vouched, charter: Charter, known: GovernanceContext
     ) -> Iterator[Refusal]:
         if charter.vouching is None:
             return
@@ -328,12 +352,12 @@ class _Court:
         member = self._subject(fact.member, _VOUCHES, at, known)
         if is_waived(vouch_clause(fact), member):
             return
-        voucher = self._subject(fact.voucher, types_read(charter.vouching.may), at, known)
+        voucher = self._subject(fact.voucher, self._read(charter.vouching.may), at, known)
         yield from voucher_may(fact, charter.vouching, charter, voucher)
         yield from room_for_vouch(fact, charter.vouching, charter, member)
 
     def _authority(
-        self, entry: Entry, at: datetime, charter: Charter, known: Surroundings
+        self, entry: Entry, at: datetime, charter: Charter, known: GovernanceContext
     ) -> Iterator[Refusal]:
         for kind in kinds(entry.fact, known):
             authority = charter.authority(kind)
@@ -349,7 +373,7 @@ class _Court:
                     return True
                 if authority.when is None:
                     return False
-                subject = self._subject(actor, types_read(authority.when), at, known)
+                subject = self._subject(actor, self._read(authority.when), at, known)
                 return holds(authority.when, subject)
 
             if may(entry.by) or (entry.by in authority.agents and may(entry.on_behalf_of)):
@@ -391,42 +415,17 @@ class _Court:
                 f"{fact.digest}",
             )
 
+    def _read(self, condition: Condition | None) -> frozenset[str]:
+        return types_read(condition, self.registry)
+
     def _subject(
-        self, member: str, types: frozenset[str], at: datetime, known: Surroundings
+        self, member: str, types: frozenset[str], at: datetime, known: GovernanceContext
     ) -> Subject:
         others = Concerned(known, types)
         return Subject(others.member(member), at, self.zone, others)
 
 
 _VOUCHES: Final = frozenset({"vouch.given", "vouch.withdrawn", "exemption.granted"})
-
-
-def _authorising(act: Act, charter: Charter, known: Surroundings) -> Iterator[Any]:
-    """Name what tells whether somebody may record an act."""
-    for kind in kinds(act.fact, known):
-        authority = charter.authority(kind)
-        if authority is not None and authority.when is not None:
-            for actor in (act.by, act.on_behalf_of):
-                if actor is not None:
-                    yield from histories(actor, authority.when, known)
-
-
-def _deciding(fact: Fact, charter: Charter, known: Surroundings) -> Iterator[Any]:
-    """Name what tells whether a charter lets a fact be."""
-    match fact:
-        case RoleAssigned(member=member, role=role, community=community):
-            clause = charter.role(role)
-            if clause is not None:
-                yield from histories(member, clause.looked_at, known)
-                if clause.seats is not None:
-                    yield from seats(role, community, limit=clause.seats).parts(fact, known)
-        case RoleEnded(member=member, role=role):
-            if charter.role(role) is not None:
-                yield from histories(member, None, known)
-        case Vouched(member=member, voucher=voucher):
-            if charter.vouching is not None:
-                yield from histories(voucher, charter.vouching.may, known)
-                yield history_part(member, _VOUCHES)
 
 
 def readable(adoption: Entry) -> Charter | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES
 from reps_ledger.policies.documents.text import (
     digest,
     dumps,
@@ -12,6 +11,7 @@ from reps_ledger.policies.documents.text import (
     read_template,
     save,
 )
+from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES
 
 __all__ = [
     "CONDITIONS",

@@ -1,6 +1,7 @@
 """Reading: plain tables as a policy or a condition. Every error names its place.
 
-Names are looked up in `kinds`, and nowhere else: nothing in a document can run code.
+Names are looked up among the kinds of the language, and nowhere else: nothing in a document can
+run code.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from attrs import NOTHING, fields
 
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidInput, InvalidPolicy
-from reps_ledger.policies.documents.kinds import CONDITIONS, MEASURES, WINDOWS
 from reps_ledger.policies.documents.write import FORMAT
 from reps_ledger.policies.language.conditions import AllOf, AnyOf, AtLeast, Condition, Not
 from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter
-from reps_ledger.policies.language.measures import OPERATORS, Compare, Count, Distinct, Measure
+from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES, WINDOWS
+from reps_ledger.policies.language.measures import OPERATORS, Compare, Measure
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import Rolling, Window
 from reps_ledger.policies.policy import Case, Notice, Policy
@@ -157,6 +158,8 @@ def _value(hint: Any, value: object, place: str) -> Any:
     for option in options:
         if option in _READERS:
             return _READERS[option](value, place)
+        if isinstance(option, type) and issubclass(option, Measure):
+            return _measure(value, place)
     return tuple(value) if isinstance(value, list) else value
 
 
@@ -224,8 +227,6 @@ _READERS: Final[dict[Any, Callable[[object, str], Any]]] = {
     date: _date,
     Facts: _facts,
     Condition: read_condition,
-    Count: _measure,
-    Distinct: _measure,
 }
 
 

@@ -13,7 +13,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import tomli_w
 
@@ -24,6 +24,7 @@ from reps_ledger.domain.validation import (
     within_depth,
 )
 from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
+from reps_ledger.interchange import read_json
 from reps_ledger.policies.documents.read import at_place, read_policy
 from reps_ledger.policies.documents.write import policy_table
 from reps_ledger.policies.policy import Policy
@@ -65,14 +66,9 @@ def read_table(text: str) -> dict[str, Any]:
     if not text_within_depth(text) if as_json else _has_deep_key(text):
         raise TooLarge(_TOO_DEEP)
     try:
-        if as_json:
-            value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
-        else:
-            value = tomllib.loads(text)
+        value = read_json(text) if as_json else tomllib.loads(text)
     except RecursionError as error:
         raise TooLarge(_TOO_DEEP) from error
-    except InvalidPolicy:
-        raise
     except ValueError as error:
         raise InvalidPolicy(str(error)) from error
     if not isinstance(value, dict) or not value:
@@ -80,19 +76,6 @@ def read_table(text: str) -> dict[str, Any]:
     if not within_depth(value):
         raise TooLarge(_TOO_DEEP)
     return value
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise InvalidPolicy(f"the key {key!r} is there twice")
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise InvalidPolicy(f"{name} is no number of JSON")
 
 
 def _has_deep_key(document: str) -> bool:

@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 from attrs import fields
 
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.documents.kinds import name_of
-from reps_ledger.policies.language.conditions import AllOf, AnyOf, AtLeast, Condition, Leaf, Not
+from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
 from reps_ledger.policies.language.facts import Facts
 from reps_ledger.policies.language.measures import Compare, Measure
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.language.windows import (
-    Always,
-    Between,
-    Following,
-    Preceding,
-    Rolling,
-    SinceLast,
-    This,
-)
+from reps_ledger.policies.language.windows import Window
 from reps_ledger.policies.policy import Policy
 
 __all__ = ["FORMAT", "condition_table", "fields_table", "plain", "policy_table"]
@@ -50,39 +41,41 @@ def policy_table(policy: Policy) -> dict[str, Any]:
 
 def condition_table(condition: Condition) -> dict[str, Any]:
     """Return a condition as a table."""
-    match condition:
-        case AllOf(conditions):
-            return {"all": [condition_table(each) for each in conditions]}
-        case AnyOf(conditions):
-            return {"any": [condition_table(each) for each in conditions]}
-        case AtLeast(number, conditions):
-            return {"at_least": number, "of": [condition_table(each) for each in conditions]}
-        case Not(inner):
-            return {"not": condition_table(inner)}
+    return fold(condition, _TABLE)
+
+
+def _leaf_table(leaf: Leaf) -> dict[str, Any]:
+    match leaf:
         case Compare(measure, operator, threshold):
             return {**plain(measure), operator: plain(threshold)}
-        case Leaf():
-            return {name_of(condition): fields_table(condition)}
-    raise AssertionError  # pragma: no cover — there is no other kind
+    return {leaf.key: fields_table(leaf)}
 
 
-def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind
+_TABLE: Final[Algebra[dict[str, Any]]] = Algebra(
+    leaf=_leaf_table,
+    all_of=lambda tables: {"all": tables},
+    any_of=lambda tables: {"any": tables},
+    at_least=lambda number, tables: {"at_least": number, "of": tables},
+    negated=lambda table: {"not": table},
+)
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind of value
     """Return any part of an expression as plain values."""
     match value:
         case Condition():
             return condition_table(value)
         case Measure():
-            return {name_of(value): fields_table(value)}
+            return {value.key: fields_table(value)}
         case Width():
             return str(value)
         case date():
             return value.isoformat()
         case Facts():
             return _facts(value)
-        case Rolling(width, None, False):
-            return str(width)
-        case Between() | Following() | Preceding() | Rolling() | SinceLast() | This():
-            return fields_table(value)
+        case Window():
+            width = value.plain_width
+            return fields_table(value) if width is None else str(width)
         case tuple():
             return [plain(item) for item in value]
     return value
@@ -108,6 +101,6 @@ def fields_table(value: Any) -> dict[str, Any]:
     table: dict[str, Any] = {}
     for attribute in fields(type(value)):
         item = getattr(value, attribute.name)
-        if item != attribute.default and not isinstance(item, Always):
+        if item != attribute.default and not (isinstance(item, Window) and item.unbounded):
             table[attribute.name] = plain(item)
     return table

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from reps_ledger.policies.language.conditions import Condition, at_least
-from reps_ledger.policies.language.facts import Facts, facts
-from reps_ledger.policies.language.measures import (
-    Measure,
+from reps_ledger.policies.language.counts import (
     count,
     distinct,
     organisation_of,
     reports,
-    tenure,
-    time_since,
     total,
     vouches,
 )
+from reps_ledger.policies.language.facts import Facts, facts
+from reps_ledger.policies.language.measures import Measure, tenure, time_since
 from reps_ledger.policies.language.people import (
     accepted,
     affiliated,

@@ -7,20 +7,25 @@ cannot build one, and raise.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
 from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.reads import Reader
 from reps_ledger.policies.subject import Found
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
+    from collections.abc import Iterable
+    from datetime import tzinfo
+    from fractions import Fraction
 
     from reps_ledger.policies.subject import Subject
 
 __all__ = [
+    "Algebra",
     "AllOf",
     "AnyOf",
     "AtLeast",
@@ -28,6 +33,7 @@ __all__ = [
     "Leaf",
     "Not",
     "at_least",
+    "fold",
     "holds",
     "leaves",
     "truth",
@@ -66,10 +72,17 @@ class Condition:
         return self.words()
 
 
-class Leaf(Condition):
-    """A condition without conditions below it: what a finding is about."""
+class Leaf(Condition, Reader):
+    """A condition without conditions below it: what a finding is about.
+
+    A kind of leaf says all about itself in its class: its key in documents, what it reads, how
+    it is found and shown, and what may still come of it.
+    """
 
     __slots__ = ()
+
+    key: ClassVar[str]
+    """Its name in documents."""
 
     def find(self, subject: Subject) -> Found:
         """Return whether it holds, and what made it so."""
@@ -78,6 +91,43 @@ class Leaf(Condition):
     def edges(self, subject: Subject) -> Iterable[datetime]:
         """Return every instant at which it may change, if nothing more were recorded."""
         raise AssertionError  # pragma: no cover — each kind of leaf knows its own
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        """Return whether it may hold, or not hold, by what may still be recorded.
+
+        What began cannot have begun otherwise: nobody joins before a day that has passed, and
+        nobody who completed a course has not.
+        """
+        return True
+
+    def lacked(self) -> str | None:
+        """Say of whom it does not hold that they lack it: "needs …"; None where `words` will do."""
+        return None
+
+    def missing(self, found: Found, subject: Subject) -> int | Fraction | None:
+        """Return how much is missing of a number for it to be otherwise.
+
+        Below 0, how much is too much; None where no number is measured.
+        """
+        return None
+
+    def missing_words(self, missing: int | Fraction | None, *, wanted: bool) -> str:
+        """Say what would have to be otherwise.
+
+        Args:
+            missing: as `missing` says.
+            wanted: whether it would have to hold.
+        """
+        return self.words() if wanted else self.denial()
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        """Say what was measured; nothing where nothing was."""
+        return shown_day("on", found.value, zone) if isinstance(found.value, datetime) else ""
+
+
+def shown_day(word: str, instant: datetime, zone: tzinfo | None) -> str:
+    """Say the day of an instant: in a zone, or in its own."""
+    return f"{word} {instant.astimezone(zone or instant.tzinfo).date()}"
 
 
 def _parts(condition: Condition, kind: type[AllOf | AnyOf]) -> tuple[Condition, ...]:
@@ -169,32 +219,73 @@ def _inner(condition: Condition) -> str:
     return f"({condition.words()})" if compound else condition.words()
 
 
-def leaves(condition: Condition) -> Iterator[Leaf]:
-    """Yield the leaves of a condition, from left to right, repeats included."""
+T = TypeVar("T")
+
+
+@frozen
+class Algebra(Generic[T]):
+    """What to make of a condition: of its leaves, and of what was made of the conditions inside.
+
+    Attributes:
+        leaf: makes something of a leaf.
+        all_of: of what was made of several, all of which must hold.
+        any_of: of several, one of which must.
+        at_least: of a number, and several of which so many must.
+        negated: of one that must not.
+    """
+
+    leaf: Callable[[Leaf], T]
+    all_of: Callable[[list[T]], T]
+    any_of: Callable[[list[T]], T]
+    at_least: Callable[[int, list[T]], T]
+    negated: Callable[[T], T]
+
+
+def fold(condition: Condition, algebra: Algebra[T]) -> T:
+    """Walk a condition from its leaves up, from left to right: the one walk that there is."""
     match condition:
-        case AllOf(conditions) | AnyOf(conditions) | AtLeast(_, conditions):
-            for each in conditions:
-                yield from leaves(each)
+        case AllOf(conditions):
+            return algebra.all_of([fold(each, algebra) for each in conditions])
+        case AnyOf(conditions):
+            return algebra.any_of([fold(each, algebra) for each in conditions])
+        case AtLeast(number, conditions):
+            return algebra.at_least(number, [fold(each, algebra) for each in conditions])
         case Not(inner):
-            yield from leaves(inner)
+            return algebra.negated(fold(inner, algebra))
         case Leaf():
-            yield condition
+            return algebra.leaf(condition)
+    raise AssertionError(condition)  # pragma: no cover — there is no other kind
+
+
+def _concatenated(lists: list[list[Leaf]]) -> list[Leaf]:
+    return [leaf for each in lists for leaf in each]
+
+
+_LEAVES: Final[Algebra[list[Leaf]]] = Algebra(
+    leaf=lambda leaf: [leaf],
+    all_of=_concatenated,
+    any_of=_concatenated,
+    at_least=lambda _, lists: _concatenated(lists),
+    negated=lambda inner: inner,
+)
+
+
+def leaves(condition: Condition) -> list[Leaf]:
+    """Return the leaves of a condition, from left to right, repeats included."""
+    return fold(condition, _LEAVES)
 
 
 def truth(condition: Condition, of_leaf: Callable[[Leaf], bool]) -> bool:
     """Return whether a condition holds, where its leaves hold as told; every leaf is asked."""
-    match condition:
-        case AllOf(conditions):
-            return all([truth(each, of_leaf) for each in conditions])
-        case AnyOf(conditions):
-            return any([truth(each, of_leaf) for each in conditions])
-        case AtLeast(number, conditions):
-            return sum([truth(each, of_leaf) for each in conditions]) >= number
-        case Not(inner):
-            return not truth(inner, of_leaf)
-        case Leaf():
-            return of_leaf(condition)
-    raise AssertionError  # pragma: no cover — there is no other kind
+    return fold(condition, Algebra(of_leaf, all, any, _enough, _negated))
+
+
+def _enough(number: int, held: list[bool]) -> bool:
+    return sum(held) >= number
+
+
+def _negated(held: bool) -> bool:
+    return not held
 
 
 def holds(condition: Condition, subject: Subject) -> bool:

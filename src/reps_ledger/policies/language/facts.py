@@ -1,9 +1,4 @@
-"""Filters: what a fact's fields, and the people whom it names, must be for it to count.
-
-Selections: which facts count.
-
-Walking through the values that an expression is made of.
-"""
+"""Selections: which facts count, by their kinds, their fields and the people whom they name."""
 
 from __future__ import annotations
 
@@ -11,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import field, fields, frozen, has
+from attrs import field, frozen
 
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.spans import BEGINNINGS, SHARED
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.language.phrases import named, noun, quoted
+from reps_ledger.policies.language.reads import Reader, Reads
 from reps_ledger.policies.language.validators import (
     is_bool,
     is_name,
@@ -48,8 +44,6 @@ __all__ = [
     "by_name",
     "facts",
     "is_list_of",
-    "parts",
-    "selections",
     "values_of",
 ]
 
@@ -124,7 +118,7 @@ def _same(value: object, wanted: object) -> bool:
 
 
 @frozen(cache_hash=True)
-class WhoFilter:
+class WhoFilter(Reader):
     """A field that names a person, or one among several, of whom a condition held then.
 
     Attributes:
@@ -139,6 +133,9 @@ class WhoFilter:
     def _is_condition(self, _: object, value: Any) -> None:
         if not isinstance(value, Condition):
             raise InvalidPolicy(f"{self.name} needs a condition, not {value!r:.60}")
+
+    def reads(self) -> Reads:
+        return Reads(people=frozenset({self.name}))
 
     def passes(self, entry: Entry, subject: Subject) -> bool:
         """Whether it held of the person named."""
@@ -180,7 +177,7 @@ _KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
 
 
 @frozen(cache_hash=True)
-class Facts:
+class Facts(Reader):
     """Facts of some kinds, filtered.
 
     What was only announced, and what a system made, never counts, unless a filter asks for it
@@ -220,6 +217,19 @@ class Facts:
         if self.lasting and self.person != "member" and not set(self.kinds) <= SHARED:
             raise InvalidPolicy(f"only the member's own history says what lasts: {self.person!r}")
         self.check(BUILT_IN_FACTS, strict=False)
+
+    def reads(self) -> Reads:
+        verified = frozenset({"report.verified"} if self.verified is not None else ())
+        spans = frozenset(self.kinds if self.lasting else ())
+        return Reads(facts=frozenset(self.kinds) | verified, spans=spans)
+
+    @property
+    def may_lessen(self) -> bool:
+        """Whether what counts may come to count no longer: it ends, or somebody verifies it."""
+        return self.lasting or self.verified is False
+
+    def check_known(self, registry: Registry) -> None:
+        self.check(registry)
 
     def check(self, registry: Registry, *, strict: bool = True) -> None:
         """Refuse kinds and fields that a ledger does not know.
@@ -439,19 +449,3 @@ def facts(*kinds: str, where: Mapping[str, Any] | None = None, **options: Any) -
 
 def _values(value: Any) -> Any:
     return value if isinstance(value, tuple | list | set | frozenset) else (value,)
-
-
-def parts(value: Any) -> Iterator[Any]:
-    """Yield an expression and every value of ours inside it."""
-    if isinstance(value, tuple):
-        for item in value:
-            yield from parts(item)
-    elif has(type(value)):
-        yield value
-        for attribute in fields(type(value)):
-            yield from parts(getattr(value, attribute.name))
-
-
-def selections(value: Any) -> Iterator[Facts]:
-    """Yield every selection of facts in an expression."""
-    return (part for part in parts(value) if isinstance(part, Facts))

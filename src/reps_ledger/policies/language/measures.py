@@ -1,8 +1,6 @@
 """Measures: something measured of a member, or a community, and how it is compared.
 
-Measures of time: since something happened, in the programme, in a role.
-
-Measures that count facts: how many, how many different, how much in all.
+Those of time are here too: since something happened, in the programme, in a role.
 """
 
 from __future__ import annotations
@@ -12,29 +10,29 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from attrs import field, fields, frozen
 
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, values_of
-from reps_ledger.policies.language.phrases import a_role, named
+from reps_ledger.policies.language.conditions import Leaf, shown_day
+from reps_ledger.policies.language.facts import Facts, facts
+from reps_ledger.policies.language.phrases import a_role, named, number_words
+from reps_ledger.policies.language.reads import NOTHING, Reader, Reads
 from reps_ledger.policies.language.validators import (
     is_bool,
-    is_name,
     is_name_or_none,
     is_place,
     of_type,
     one_of,
 )
 from reps_ledger.policies.language.widths import TICK, Width, paused_before, paused_leaving
-from reps_ledger.policies.language.windows import PERIODS, Always, Window, as_window, period_of
+from reps_ledger.policies.language.windows import Always, Window
 from reps_ledger.policies.subject import Found, Measured
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Registry
+    from datetime import tzinfo
+
     from reps_ledger.policies.subject import Subject
 
 __all__ = [
@@ -42,33 +40,36 @@ __all__ = [
     "OPERATORS",
     "ClockMeasure",
     "Compare",
-    "Count",
-    "Distinct",
     "Measure",
     "Number",
     "NumberMeasure",
-    "OrganisationOf",
     "Tenure",
     "TimeSince",
-    "Total",
     "compare",
-    "count",
-    "distinct",
-    "organisation_of",
-    "reports",
     "tenure",
     "time_since",
-    "total",
-    "vouches",
 ]
 
 Number = int | float
 
 
-class Measure:
-    """Something measured of a member, or a community, at an instant. Compare it to use it."""
+class Measure(Reader):
+    """Something measured of a member, or a community, at an instant. Compare it to use it.
+
+    A kind of measure says all about itself in its class: its key in documents, what it reads,
+    how it is measured, compared and shown, and what may still come of it.
+    """
 
     __slots__ = ()
+
+    key: ClassVar[str]
+    """Its name in documents."""
+
+    whole: ClassVar[bool] = False
+    """Whether it is compared with whole numbers only."""
+
+    stepwise: ClassVar[bool] = False
+    """Whether its value is always a whole number."""
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, int | float | Width):
@@ -132,6 +133,49 @@ class Measure:
         """Return every instant at which the comparison may change."""
         raise AssertionError  # pragma: no cover — each measure knows its own
 
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        """Return whether its value may become more, or less, by what may still be recorded."""
+        raise AssertionError  # pragma: no cover — each kind of measure knows its own
+
+    def missing(
+        self, operator: str, threshold: Number | Width, subject: Subject
+    ) -> int | Fraction | None:
+        """Return how much is missing of a number for a comparison to hold.
+
+        Args:
+            operator: of `OPERATORS`, or "not exactly".
+            threshold: with what it would be compared.
+            subject: of whom.
+        """
+        return None
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        """Say what was measured."""
+        raise AssertionError  # pragma: no cover — each kind of measure shows its own
+
+    def counted(self, number: int) -> str:
+        """Say what is counted, in the singular where there is one."""
+        return self.words()
+
+    @property
+    def counted_facts(self) -> Facts | None:
+        """The facts of which it is the number, where it is that and nothing more."""
+        return None
+
+    @property
+    def within(self) -> Window:
+        """In which window it looks."""
+        return Always()
+
+    @property
+    def divides_a_total(self) -> bool:
+        """Whether it is compared with a part of some total, of any size."""
+        return False
+
+    def reachable_limits(self, sizes: set[Fraction]) -> set[Fraction]:
+        """Return what thresholds of these sizes may be lowered to, where they are more."""
+        return {max(sizes)}
+
     def __str__(self) -> str:
         return self.words()
 
@@ -167,10 +211,7 @@ class NumberMeasure(Measure):
     __slots__ = ()
 
     whole = True
-    """Whether it is compared with whole numbers only."""
-
     stepwise = True
-    """Whether its value is always a whole number."""
 
     def check(self, operator: str, threshold: object) -> None:
         if type(threshold) is int and 0 <= threshold <= 2**53:
@@ -191,6 +232,22 @@ class NumberMeasure(Measure):
         subject: Subject,
     ) -> bool:
         return compare(measured.value, operator, limit)
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return True
+
+    def missing(
+        self, operator: str, threshold: Number | Width, subject: Subject
+    ) -> int | Fraction | None:
+        if operator == "not exactly":
+            return None
+        value: Any = self.measure(subject).value
+        limit = Fraction(self.limit(threshold, subject))
+        return int(NEAREST[operator](limit) - value) if self.stepwise else limit - Fraction(value)
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        value: Any = found.value
+        return number_words(value)
 
 
 def compare(value: Any, operator: str, threshold: Any) -> bool:
@@ -237,6 +294,14 @@ class ClockMeasure(Measure):
         # The longer ago, the longer the time: the comparison of instants runs the other way.
         return compare(self.reach(limit, subject), operator, measured.value)
 
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return not more or self.measure(subject).value is None
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        if isinstance(found.value, datetime):
+            return shown_day("since", found.value, zone)
+        return "never" if self.endless else "not yet"
+
 
 def _is_measure(_: object, __: object, value: Any) -> None:
     if not isinstance(value, Measure):
@@ -272,6 +337,35 @@ class Compare(Leaf):
     def _fits(self, _: object, value: Any) -> None:
         self.measure.check(self.operator, value)
 
+    def reads(self) -> Reads:
+        return NOTHING  # its measure says what that reads
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        if self.operator != "exactly":
+            more = (self.operator in {"at_least", "more_than"}) == wanted
+            return self.measure.may_change(subject, more=more)
+        found = self.find(subject)
+        value: Any = found.value
+        ways = {value < found.threshold} if wanted else {True, False}
+        return any(self.measure.may_change(subject, more=more) for more in ways)
+
+    def missing(self, found: Found, subject: Subject) -> int | Fraction | None:
+        operator = _OPPOSITE[self.operator] if found.holds else self.operator
+        return self.measure.missing(operator, self.threshold, subject)
+
+    def missing_words(self, missing: int | Fraction | None, *, wanted: bool) -> str:
+        if not missing:
+            return super().missing_words(missing, wanted=wanted)
+        number = max(missing, -missing)
+        if isinstance(missing, Fraction):
+            more = "more" if missing > 0 else "less"
+            return f"{number_words(number)} {more} in {self.measure.words()}"
+        more = "more" if missing > 0 else "fewer"
+        return f"{number_words(number)} {more} {self.measure.counted(1 if number == 1 else 2)}"
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        return self.measure.shown(found, zone)
+
     def words(self) -> str:
         return self.measure.compared(self.operator, _written(self.threshold))
 
@@ -286,6 +380,16 @@ class Compare(Leaf):
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
         return self.measure.edges(subject, self.threshold)
+
+
+_OPPOSITE: Final = {
+    "at_least": "less_than",
+    "less_than": "at_least",
+    "more_than": "at_most",
+    "at_most": "more_than",
+    "exactly": "not exactly",
+}
+"""What it takes for a comparison not to hold."""
 
 
 def _written(threshold: object) -> str:
@@ -316,7 +420,14 @@ class TimeSince(ClockMeasure):
     which: str = field(default="last", validator=one_of("first", "last"))
     pausing: bool = field(default=False, validator=is_bool)
 
+    key = "time_since"
     endless = True
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"leave.started"} if self.pausing else ()))
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return not more and (self.which == "last" or self.measure(subject).value is None)
 
     def words(self) -> str:
         return f"the time since their {self.which} {self.facts.words(1)}"
@@ -369,6 +480,17 @@ class Tenure(ClockMeasure):
     def __attrs_post_init__(self) -> None:
         if self.role is None and self.community is not None:
             raise InvalidPolicy(f"their time in which role of {self.community!r}?")
+
+    key = "tenure"
+
+    def reads(self) -> Reads:
+        if self.role is None:
+            return Reads(facts=frozenset({"member.joined"}))
+        return Reads(spans=frozenset({"role.assigned"}))
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        # What began goes on: to end a role in order to begin it anew is no way.
+        return more and self.measure(subject).value is None
 
     def words(self) -> str:
         if self.role is None:
@@ -424,278 +546,3 @@ def time_since(selection: Facts | str, *, which: str = "last", pausing: bool = F
 def tenure(role: str | None = None, *, community: str | None = None) -> Tenure:
     """Measure the time in the programme, or in a role that they hold."""
     return Tenure(role, community)
-
-
-_is_facts = of_type(Facts, "facts(…)")
-
-
-def _is_window(_: object, __: object, value: Any) -> None:
-    as_window(value)
-
-
-def selected(selection: Facts, within: Window, subject: Subject) -> list[Entry]:
-    """Return the entries that count."""
-    bounds = within.bounds(subject)
-    return [] if bounds is None else selection.seen(subject, bounds)
-
-
-def selected_edges(selection: Facts, within: Window, subject: Subject) -> Iterable[datetime]:
-    """Yield every instant at which other entries may count."""
-    yield from within.edges(selection.all(subject.dossier), subject)
-    yield from selection.edges(subject)
-
-
-@frozen(eq=False)
-class Count(NumberMeasure):
-    """How many facts.
-
-    Attributes:
-        facts: of which.
-        within: the window.
-    """
-
-    facts: Facts = field(validator=_is_facts)
-    within: Window = field(factory=Always, validator=_is_window)
-
-    def words(self) -> str:
-        return self.counted(2)
-
-    def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
-        return f"{self.facts.words(number)} {self.within.words()}".rstrip()
-
-    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        return _have(self, operator, threshold, denied=denied)
-
-    def measure(self, subject: Subject) -> Measured:
-        found = selected(self.facts, self.within, subject)
-        return Measured(len(found), tuple([entry.id for entry in found]))
-
-    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
-        return selected_edges(self.facts, self.within, subject)
-
-
-def _have(measure: Count | Distinct, operator: str, threshold: str, *, denied: bool) -> str:
-    if (operator, threshold) == ("less_than", "1"):
-        return f"{'it is not so that ' if denied else ''}they have no {measure.counted(2)}"
-    have = "they do not have" if denied else "they have"
-    many = "fewer than" if operator == "less_than" else OPERATORS[operator]
-    return f"{have} {many} {threshold} {measure.counted(1 if threshold == '1' else 2)}"
-
-
-@frozen(cache_hash=True)
-class OrganisationOf:
-    """The organisation of a person whom a fact names, when it happened.
-
-    Attributes:
-        name: the field that names the person.
-    """
-
-    name: str = field(validator=is_name)
-
-
-def organisation_of(name: str) -> OrganisationOf:
-    """Count organisations of the people in a field. Whoever has none counts as one of their own."""
-    return OrganisationOf(name)
-
-
-@frozen(eq=False)
-class Distinct(NumberMeasure):
-    """How many different values.
-
-    Attributes:
-        facts: of which.
-        within: the window.
-        name: the field that is told apart; or
-        period: the calendar period in which they happened; or
-        organisation_of: the field whose people's organisations are told apart.
-    """
-
-    facts: Facts = field(validator=_is_facts)
-    within: Window = field(factory=Always, validator=_is_window)
-    name: str | None = field(default=None, validator=is_name_or_none)
-    period: str | None = field(default=None, validator=one_of(None, *PERIODS))
-    organisation_of: str | None = field(default=None, validator=is_name_or_none)
-
-    def __attrs_post_init__(self) -> None:
-        if sum(x is not None for x in (self.name, self.period, self.organisation_of)) != 1:
-            raise InvalidPolicy("tell apart by a field, a period or an organisation: one of them")
-        self.check_field()
-
-    def check_field(self, registry: Registry = BUILT_IN_FACTS) -> None:
-        """Refuse a field that a ledger does not know; see `Facts.check`."""
-        if self.name is not None:
-            self.facts.check_field(self.name, registry, strict=False)
-        elif self.organisation_of is not None:
-            self.facts.check_person(self.organisation_of, registry, strict=False)
-
-    def words(self) -> str:
-        return self.counted(2)
-
-    def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
-        s = "" if number == 1 else "s"
-        if self.period is not None:
-            what = f"{self.period}{s} with"
-        elif self.name is not None:
-            what = f"value{s} of {named(self.name)} among"
-        else:
-            what = f"organisation{s} of the {named(self.organisation_of or '')} among"
-        return f"different {what} {self.facts.words()} {self.within.words()}".rstrip()
-
-    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        return _have(self, operator, threshold, denied=denied)
-
-    def measure(self, subject: Subject) -> Measured:
-        found = selected(self.facts, self.within, subject)
-        values = {value for entry in found for value in self._values(entry, subject)}
-        return Measured(len(values), tuple([entry.id for entry in found]))
-
-    def _values(self, entry: Entry, subject: Subject) -> Iterable[Any]:
-        if self.period is not None:
-            return [period_of(entry.occurred_at, self.period, subject.zone)]
-        values = values_of(entry.fact, self.name or self.organisation_of or "")
-        if self.name is not None:
-            return values
-        return [
-            organisation
-            for person in values
-            for organisation in organisations(subject.other(person, entry.occurred_at))
-            or [(person,)]  # no text, so that it is nobody's organisation
-        ]
-
-    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
-        return selected_edges(self.facts, self.within, subject)
-
-
-def organisations(subject: Subject) -> list[Any]:
-    """Return the organisations that somebody belongs to."""
-    return [span.entry.fact.organisation for span in subject.standing("affiliation.started")]
-
-
-@frozen(eq=False)
-class Total(NumberMeasure):
-    """The sum of a numeric field.
-
-    Attributes:
-        name: the field; facts without a value count as 0.
-        facts: of which facts.
-        within: the window.
-    """
-
-    name: str = field(validator=is_name)
-    facts: Facts = field(validator=_is_facts)
-    within: Window = field(factory=Always, validator=_is_window)
-
-    whole = False
-    stepwise = False
-
-    def __attrs_post_init__(self) -> None:
-        self.check_field()
-
-    def check_field(self, registry: Registry = BUILT_IN_FACTS) -> None:
-        """Refuse a field that a ledger does not know as a number; see `Facts.check`."""
-        self.facts.check_field(self.name, registry, strict=False, shapes=("int", "float"))
-
-    def words(self) -> str:
-        said = f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}"
-        return said.rstrip()
-
-    def measure(self, subject: Subject) -> Measured:
-        found = selected(self.facts, self.within, subject)
-        told = [entry for entry in found if _is_number(getattr(entry.fact, self.name, None))]
-        amounts = [Fraction(getattr(entry.fact, self.name)) for entry in told]
-        return Measured(sum(amounts, Fraction()), tuple([entry.id for entry in told]))
-
-    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
-        return selected_edges(self.facts, self.within, subject)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def selection_of(selection: Facts | str) -> Facts:
-    """Return what a stored name, or a selection, selects."""
-    return facts(selection) if isinstance(selection, str) else selection
-
-
-def count(
-    selection: Facts | str,
-    *,
-    within: Width | Window | None = None,
-    ahead: Width | None = None,
-    pausing: bool = False,
-) -> Count:
-    """Count facts: of a stored name, or as selected by ``facts(…)``.
-
-    Args:
-        selection: which facts.
-        within: a width such as ``weeks(4)``, or ``since(…)``, ``this(…)``, ``since_last(…)``,
-            ``following(…)``; None for all there ever were.
-        ahead: how far to look ahead for what was announced.
-        pausing: whether the clock stands still during leave.
-    """
-    return Count(selection_of(selection), as_window(within, ahead=ahead, pausing=pausing))
-
-
-def reports(
-    *,
-    within: Width | Window | None = None,
-    ahead: Width | None = None,
-    pausing: bool = False,
-    where: Mapping[str, Any] | None = None,
-    **filters: Any,
-) -> Count:
-    """Count reports of what they did; filters as for ``facts``, windows as for ``count``."""
-    selection = facts("report.filed", where=where, **filters)
-    return count(selection, within=within, ahead=ahead, pausing=pausing)
-
-
-def vouches(*, given: bool = False, within: Width | Window | None = None, **filters: Any) -> Count:
-    """Count the vouches that stand for them, or that they gave.
-
-    Args:
-        given: whether to count those that they gave.
-        within: the window in which they were given.
-        filters: as for ``facts``; ``voucher=holds("rep")`` counts those from such people.
-    """
-    person = "voucher" if given else "member"
-    options = {"lasting": True, "person": person, **filters}
-    return count(facts("vouch.given", **options), within=within)
-
-
-def distinct(
-    what: str | OrganisationOf,
-    selection: Facts | str,
-    *,
-    within: Width | Window | None = None,
-    pausing: bool = False,
-) -> Distinct:
-    """Count different values.
-
-    Args:
-        what: "day", "week", "month", "quarter" or "year" in which the facts happened; a field;
-            or ``organisation_of(field)``.
-        selection: of which facts.
-        within: the window, as for ``count``.
-        pausing: whether the clock stands still during leave.
-    """
-    window = as_window(within, pausing=pausing)
-    chosen = selection_of(selection)
-    if isinstance(what, OrganisationOf):
-        return Distinct(chosen, window, organisation_of=what.name)
-    if what in PERIODS:
-        return Distinct(chosen, window, period=what)
-    return Distinct(chosen, window, name=what)
-
-
-def total(
-    name: str,
-    selection: Facts | str,
-    *,
-    within: Width | Window | None = None,
-    pausing: bool = False,
-) -> Total:
-    """Sum up a numeric field, such as the ``amount`` of reports; windows as for ``count``."""
-    return Total(name, selection_of(selection), as_window(within, pausing=pausing))

@@ -1,8 +1,6 @@
-"""Conditions on who somebody is: member, roles, communities, affiliations, leave.
+"""Conditions on people: membership, roles, leave, where they belong, what they agreed to.
 
-Conditions on where somebody belongs: communities, organisations, accounts.
-
-Conditions on what was learned, agreed and exempted; and on the date.
+Also whether they are exempt from a policy, and the date, which is the same for everybody.
 """
 
 from __future__ import annotations
@@ -19,6 +17,7 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.measures import is_role, role_words
 from reps_ledger.policies.language.phrases import named, policy_words
+from reps_ledger.policies.language.reads import NOTHING, Reads
 from reps_ledger.policies.language.validators import (
     is_date_or_none,
     is_name,
@@ -73,6 +72,14 @@ def from_spans(spans: Iterable[Span]) -> Found:
 class IsMember(Leaf):
     """They joined: true once, true for ever."""
 
+    key = "is_member"
+
+    def reads(self) -> Reads:
+        return Reads(facts=frozenset({"member.joined"}))
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        return wanted
+
     def words(self) -> str:
         return "they are a member"
 
@@ -102,6 +109,17 @@ class Joined(Leaf):
     before: date | None = field(default=None, validator=is_date_or_none)
     since: date | None = field(default=None, validator=is_date_or_none)
     kind: str | None = field(default=None, validator=is_name_or_none)
+
+    key = "joined"
+
+    def reads(self) -> Reads:
+        return Reads(facts=frozenset({"member.joined"}))
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        too_late = (
+            self.before is not None and subject.at.astimezone(subject.zone).date() >= self.before
+        )
+        return wanted and subject.dossier.joined is None and not too_late
 
     def __attrs_post_init__(self) -> None:
         if self.before is None and self.since is None and self.kind is None:
@@ -150,11 +168,19 @@ class Holds(Leaf):
     role: str = field(validator=is_name)
     community: str | None = field(default=None, validator=is_place)
 
+    key = "holds"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"role.assigned"}))
+
     def words(self) -> str:
         return f"they are {role_words(self.role, self.community)}"
 
     def denial(self) -> str:
         return f"they are not {role_words(self.role, self.community)}"
+
+    def lacked(self) -> str | None:
+        return f"needs to be {role_words(self.role, self.community)}"
 
     def find(self, subject: Subject) -> Found:
         return from_spans(
@@ -179,6 +205,14 @@ class Held(Leaf):
     role: str = field(validator=is_name)
     community: str | None = field(default=None, validator=is_place)
 
+    key = "held"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"role.assigned"}))
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        return wanted
+
     def words(self) -> str:
         return f"they are or once were {role_words(self.role, self.community)}"
 
@@ -199,6 +233,11 @@ class Held(Leaf):
 @frozen(cache_hash=True)
 class OnLeave(Leaf):
     """They are on declared leave that has neither ended nor lapsed."""
+
+    key = "on_leave"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"leave.started"}))
 
     def words(self) -> str:
         return "they are on leave"
@@ -222,6 +261,11 @@ class Retired(Leaf):
     """
 
     how: str | None = field(default=None, validator=one_of(None, *RETIREMENTS))
+
+    key = "retired"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"member.retired"}))
 
     def words(self) -> str:
         return "they are retired" if self.how is None else f"they are retired ({self.how})"
@@ -282,6 +326,11 @@ class InCommunity(Leaf):
 
     community: str | None = field(default=None, validator=is_name_or_none)
 
+    key = "in_community"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"community.joined", "role.assigned"}))
+
     def words(self) -> str:
         return f"they are in {named(self.community) if self.community else 'a community'}"
 
@@ -316,6 +365,11 @@ class Affiliated(Leaf):
     organisation: str | None = field(default=None, validator=is_name_or_none)
     kind: str | None = field(default=None, validator=is_name_or_none)
 
+    key = "affiliated"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"affiliation.started"}))
+
     def words(self) -> str:
         return f"they belong to {self._what()}"
 
@@ -347,6 +401,19 @@ class WithAccount(Leaf):
     """
 
     provider: str | None = field(default=None, validator=is_name_or_none)
+
+    key = "has_account"
+
+    def reads(self) -> Reads:
+        return Reads(
+            facts=frozenset({"member.joined"}), spans=frozenset({"account.linked"}), accounts=True
+        )
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        if self.provider is not None:
+            return True
+        joined = subject.dossier.joined  # an account told when they joined is never unlinked
+        return wanted or joined is None or joined.fact.account is None
 
     def words(self) -> str:
         return f"they have an account{self._where()}"
@@ -400,11 +467,22 @@ class Completed(Leaf):
     course: str = field(validator=is_name)
     version: str | None = field(default=None, validator=is_name_or_none)
 
+    key = "completed"
+
+    def reads(self) -> Reads:
+        return Reads(facts=frozenset({"course.completed"}))
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        return wanted
+
     def words(self) -> str:
         return f"they completed the {self._what()}"
 
     def denial(self) -> str:
         return f"they have not completed the {self._what()}"
+
+    def lacked(self) -> str | None:
+        return f"needs the {self.course} course; has none"
 
     def _what(self) -> str:
         return f"{named(self.course)} course{_edition(self.version)}"
@@ -436,11 +514,19 @@ class Accepted(Leaf):
     agreement: str = field(validator=is_name)
     version: str | None = field(default=None, validator=is_name_or_none)
 
+    key = "accepted"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"agreement.accepted"}))
+
     def words(self) -> str:
         return f"they accepted the {self._what()}"
 
     def denial(self) -> str:
         return f"they have not accepted the {self._what()}"
+
+    def lacked(self) -> str | None:
+        return f"needs to accept the {self.agreement} agreement"
 
     def _what(self) -> str:
         return f"{named(self.agreement)} agreement{_edition(self.version)}"
@@ -466,6 +552,11 @@ class Exempt(Leaf):
     """
 
     policy: str | None = field(default=None, validator=is_name_or_none)
+
+    key = "exempt"
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"exemption.granted"}))
 
     def words(self) -> str:
         return f"they are exempt from {policy_words(self.policy)}"
@@ -494,6 +585,14 @@ class OnOrAfter(Leaf):
     """
 
     day: date = field(validator=is_date_or_none)
+
+    key = "on_or_after"
+
+    def reads(self) -> Reads:
+        return NOTHING
+
+    def may_become(self, subject: Subject, *, wanted: bool) -> bool:
+        return False
 
     def __attrs_post_init__(self) -> None:
         if self.day is None:

@@ -13,6 +13,7 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.measures import ClockMeasure, Number, passing
 from reps_ledger.policies.language.phrases import named, policy_words, quoted
+from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import (
     is_bool,
     is_name_or_none,
@@ -49,6 +50,14 @@ class Noticed(Leaf):
     ago: Width | None = field(default=None, validator=of_type(Width, "a width"))
     overdue: bool = field(default=False, validator=is_bool)
     heard: bool | None = field(default=None, validator=one_of(None, True, False))
+
+    key = "noticed"
+
+    def reads(self) -> Reads:
+        return Reads(
+            facts=frozenset({"notice.sent", "notice.answered"} if self.heard else {"notice.sent"}),
+            acts=self.heard is False,
+        )
 
     def words(self) -> str:
         if self._is_plain and self.heard:
@@ -169,6 +178,11 @@ class Previously(Leaf):
 
     outcomes: tuple[str, ...] = field(converter=kept, validator=is_names)
 
+    key = "previously"
+
+    def reads(self) -> Reads:
+        return Reads(facts=frozenset({"review.opened", "review.decided"}))
+
     @outcomes.validator
     def _some(self, _: object, value: tuple[str, ...]) -> None:
         if not value:
@@ -214,6 +228,11 @@ def previously(*outcomes: str) -> Previously:
 @frozen(eq=False)
 class InOutcome(ClockMeasure):
     """The time since this policy's outcome last changed; none where there was none before."""
+
+    key = "in_outcome"
+
+    def reads(self) -> Reads:
+        return Reads(facts=frozenset({"review.opened", "review.decided"}))
 
     def words(self) -> str:
         return "the time in their previous outcome"

@@ -1,7 +1,4 @@
-"""Measures against what all did: opportunities missed in a row, and shares of a total.
-
-Measures of a body: how many it has, and how much of it one organisation is.
-"""
+"""Measures against what others did, and measures of a whole body of members."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
@@ -17,27 +14,27 @@ from reps_ledger.domain.spans import joined_spans
 from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, holds, leaves
+from reps_ledger.policies.language.counts import Count, Distinct, organisations, selection_of
 from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts
 from reps_ledger.policies.language.measures import (
     NEAREST,
     OPERATORS,
-    Count,
-    Distinct,
     Number,
     NumberMeasure,
     is_role,
-    organisations,
-    selection_of,
 )
 from reps_ledger.policies.language.people import InCommunity
-from reps_ledger.policies.language.phrases import a_role, named, noun, percent, quoted
+from reps_ledger.policies.language.phrases import a_role, named, noun, number_words, percent, quoted
+from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import is_name, is_name_or_none, of_type
 from reps_ledger.policies.subject import Measured
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from reps_ledger.domain.entries import Entry
     from reps_ledger.policies.language.widths import Width
-    from reps_ledger.policies.subject import Subject
+    from reps_ledger.policies.subject import Found, Subject
 
 __all__ = [
     "LargestShare",
@@ -68,11 +65,21 @@ class Missed(NumberMeasure):
     community: str | None = field(default=None, validator=is_name_or_none)
     role: str | None = field(default=None, validator=is_name_or_none)
 
+    key = "missed"
+
+    def reads(self) -> Reads:
+        return Reads(
+            facts=frozenset({"member.joined", "opportunity.held", "opportunity.taken"}),
+            spans=frozenset(
+                {"leave.started", *(["role.assigned"] if self.role is not None else [])}
+            ),
+            programme=True,
+        )
+
     def words(self) -> str:
         return self.counted(2)
 
     def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
         return f"{self._what(number)} missed in a row{self._when()}"
 
     def _what(self, number: int) -> str:
@@ -111,12 +118,12 @@ class Missed(NumberMeasure):
 
     def _since(self, subject: Subject) -> datetime:
         """Return since when they hold the role, or last held it: what was before is past."""
+        if self.role is None:
+            return FIRST
         spans = [
             span
             for span in subject.dossier.spans("role.assigned")
-            if self.role is not None
-            and span.start <= subject.at
-            and is_role(span.entry.fact, self.role, None)
+            if span.start <= subject.at and is_role(span.entry.fact, self.role, None)
         ]
         stretches = joined_spans(spans)
         return stretches[-1][0] if stretches else FIRST
@@ -156,7 +163,28 @@ class Share(NumberMeasure):
     community: str | None = field(default=None, validator=is_name_or_none)
     at_most: int | None = field(default=None)
 
+    key = "share"
     whole = False
+
+    def reads(self) -> Reads:
+        return Reads(everyone=True)
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        # Others may add to the total, so that a share may always become less.
+        lessens = self.own.facts.may_lessen or self.own.within.moves_on
+        return (not more and lessens) or self.own.within.is_open(subject)
+
+    @property
+    def divides_a_total(self) -> bool:
+        return True
+
+    def reachable_limits(self, sizes: set[Fraction]) -> set[Fraction]:
+        # Every part of an empty total is 0, and all parts of a large one may be the cap.
+        return {Fraction(0), max(sizes)} if self.at_most is None else sizes
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        limit: Any = found.threshold
+        return f"{super().shown(found, zone)} of {number_words(limit)} asked for"
 
     @at_most.validator
     def _is_cap(self, _: object, value: Any) -> None:
@@ -167,7 +195,6 @@ class Share(NumberMeasure):
         return self.counted(2)
 
     def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
         return f"{self.own.counted(number)}, as a part of all {self._all()}"
 
     def _all(self) -> str:
@@ -193,12 +220,9 @@ class Share(NumberMeasure):
     def measure(self, subject: Subject) -> Measured:
         return self.own.measure(subject)
 
-    def missing(self, operator: str, threshold: Number, subject: Subject) -> int | None:
-        """Return how many more of their own would do; below 0, how many fewer; None for none.
-
-        What they do adds to the total too, where it is of what the total is made of.
-        """
-        if operator == "exactly":
+    def missing(self, operator: str, threshold: Number | Width, subject: Subject) -> int | None:
+        # What they do adds to the total too, where it is of what the total is made of.
+        if operator in {"exactly", "not exactly"}:
             return None
         own: Any = self.own.measure(subject).value
         part = Fraction(str(threshold))
@@ -315,6 +339,14 @@ def counted_edges(among: Condition | None, subject: Subject) -> Iterable[datetim
                 yield from leaf.edges(one)
 
 
+_BODY: Final = Reads(
+    facts=frozenset({"member.joined"}),
+    spans=frozenset({"community.joined", "role.assigned"}),  # of who is in a community
+    everyone=True,
+)
+"""What tells who makes a body."""
+
+
 @frozen(eq=False)
 class Members(NumberMeasure):
     """How many members there are; of a community, how many are in it.
@@ -325,11 +357,15 @@ class Members(NumberMeasure):
 
     among: Condition | None = field(default=None, validator=_is_condition)
 
+    key = "members"
+
+    def reads(self) -> Reads:
+        return _BODY
+
     def words(self) -> str:
         return self.counted(2)
 
     def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
         return f"{'member' if number == 1 else 'members'}{_of_whom(self.among)}"
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
@@ -358,8 +394,16 @@ class LargestShare(NumberMeasure):
 
     among: Condition | None = field(default=None, validator=_is_condition)
 
+    key = "largest_share"
     whole = False
     stepwise = False
+
+    def reads(self) -> Reads:
+        return _BODY | Reads(spans=frozenset({"affiliation.started"}))
+
+    def shown(self, found: Found, zone: tzinfo | None = None) -> str:
+        value: Any = found.value
+        return f"{number_words(value * 100)} %"
 
     def words(self) -> str:
         return f"the largest part from one organisation among members{_of_whom(self.among)}"

@@ -6,13 +6,14 @@ Windows anchored to an event of the member's own: since it, following it, up to 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from attrs import field, frozen
 
 from reps_ledger.domain.time import FIRST, LAST, day_start
 from reps_ledger.errors import InvalidPolicy, InvalidTime
 from reps_ledger.policies.language.facts import Facts
+from reps_ledger.policies.language.reads import NOTHING, Reader, Reads
 from reps_ledger.policies.language.validators import is_bool, is_date_or_none, of_type, one_of
 from reps_ledger.policies.language.widths import TICK, Bounds, Width, paused_before, paused_leaving
 
@@ -46,10 +47,33 @@ PERIODS: Final = ("day", "week", "month", "quarter", "year")
 """Calendar periods, in the ledger's zone; weeks begin on Monday."""
 
 
-class Window:
+class Window(Reader):
     """Which time counts."""
 
     __slots__ = ()
+
+    keys: ClassVar[tuple[frozenset[str], ...]]
+    """The fields by which documents know it, where all of one set are given."""
+
+    unbounded: ClassVar[bool] = False
+    """Whether it holds every other window."""
+
+    def reads(self) -> Reads:
+        return NOTHING
+
+    @property
+    def plain_width(self) -> Width | None:
+        """How long it is, where it is nothing but the last so long; None for any other window."""
+        return None
+
+    @property
+    def moves_on(self) -> bool:
+        """Whether what happens again may leave behind what counts now."""
+        return False
+
+    def is_open(self, subject: Subject) -> bool:
+        """Whether what happens from now on may lie in it."""
+        return True
 
     def bounds(self, subject: Subject) -> Bounds | None:
         """Return the window around the subject's instant; None for an empty one."""
@@ -67,6 +91,9 @@ class Window:
 @frozen(cache_hash=True)
 class Always(Window):
     """All that ever happened."""
+
+    keys = ()
+    unbounded = True
 
     def bounds(self, subject: Subject) -> Bounds | None:
         return Bounds(FIRST, subject.at)
@@ -93,6 +120,15 @@ class Rolling(Window):
     width: Width = field(validator=of_type(Width, "a width such as weeks(4)"))
     ahead: Width | None = field(default=None, validator=of_type(Width, "a width"))
     pausing: bool = field(default=False, validator=is_bool)
+
+    keys = (frozenset({"width"}),)
+
+    def reads(self) -> Reads:
+        return Reads(spans=frozenset({"leave.started"} if self.pausing else ()))
+
+    @property
+    def plain_width(self) -> Width | None:
+        return self.width if self.ahead is None and not self.pausing else None
 
     def bounds(self, subject: Subject) -> Bounds | None:
         at, zone = subject.at, subject.zone
@@ -135,11 +171,16 @@ class Between(Window):
     since: date | None = field(default=None, validator=is_date_or_none)
     until: date | None = field(default=None, validator=is_date_or_none)
 
+    keys = (frozenset({"since"}), frozenset({"until"}))
+
     def __attrs_post_init__(self) -> None:
         if self.since is None and self.until is None:
             raise InvalidPolicy("give a first day, a last day or both")
         if self.since is not None and self.until is not None and self.until < self.since:
             raise InvalidPolicy(f"{self.until} comes before {self.since}: nothing lies between")
+
+    def is_open(self, subject: Subject) -> bool:
+        return self.until is None or subject.at < day_after(self.until, subject.zone)
 
     def bounds(self, subject: Subject) -> Bounds | None:
         start = FIRST if self.since is None else day_start(self.since, subject.zone)
@@ -169,6 +210,8 @@ class This(Window):
     """
 
     period: str = field(validator=one_of(*PERIODS))
+
+    keys = (frozenset({"period"}),)
 
     def bounds(self, subject: Subject) -> Bounds | None:
         return Bounds(period_start(subject.at, self.period, subject.zone), subject.at)
@@ -263,6 +306,9 @@ class SinceLast(Window):
 
     facts: Facts = field(validator=of_type(Facts, "facts(…)"))
 
+    keys = (frozenset({"facts"}),)
+    moves_on = True
+
     def bounds(self, subject: Subject) -> Bounds | None:
         found = self.facts.seen(subject)
         return Bounds(found[-1].occurred_at, subject.at) if found else None
@@ -289,6 +335,15 @@ class Following(Window):
     facts: Facts = field(validator=of_type(Facts, "facts(…)"))
     width: Width = field(validator=of_type(Width, "a width such as days(90)"))
     which: str = field(default="first", validator=one_of("first", "last"))
+
+    keys = (frozenset({"facts", "width"}),)
+
+    @property
+    def moves_on(self) -> bool:
+        return self.which == "last"
+
+    def is_open(self, subject: Subject) -> bool:
+        return _anchored_is_open(self, subject)
 
     def bounds(self, subject: Subject) -> Bounds | None:
         found = self.facts.seen(subject)
@@ -322,6 +377,15 @@ class Preceding(Window):
     width: Width = field(validator=of_type(Width, "a width such as years(1)"))
     which: str = field(default="last", validator=one_of("first", "last"))
 
+    keys = (frozenset({"before", "width"}),)
+
+    @property
+    def moves_on(self) -> bool:
+        return self.which == "last"
+
+    def is_open(self, subject: Subject) -> bool:
+        return _anchored_is_open(self, subject)
+
     def bounds(self, subject: Subject) -> Bounds | None:
         if not (found := self.before.seen(subject)):
             return None
@@ -337,6 +401,14 @@ class Preceding(Window):
 
     def words(self) -> str:
         return f"in the {self.width.span} up to their {self.which} {self.before.words(1)}"
+
+
+def _anchored_is_open(window: Following | Preceding, subject: Subject) -> bool:
+    """Whether what happens from now on may count: what happened first stays first for ever."""
+    if window.which == "last":
+        return True
+    bounds = window.bounds(subject)
+    return bounds is None or bounds.end == subject.at
 
 
 def since_last(facts: Facts) -> SinceLast:

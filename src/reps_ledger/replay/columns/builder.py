@@ -1,18 +1,18 @@
-"""From values to codes: numbers in the order of first sight, and later in that of the values.
+"""Building columns, in one pass over what stands; or on top of columns of an earlier position.
 
-Order: where each row belongs, in the order of member, instant and position.
-
-When reports were verified: the first time that somebody confirmed what now stands.
-
-Building columns: a pass over what stands, and again from where an earlier pass ended.
+Values become codes in the order in which they are first seen. When all is seen they are sorted,
+so that equal histories give equal columns, and the codes are renumbered. With columns of an
+earlier position to begin with, only what came after is read: the new values are merged into the
+sorted old ones and the new rows into the sorted old ones, which costs a copy and no sort.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -27,66 +27,79 @@ from reps_ledger.replay.columns.model import (
     Codes,
     Columns,
     Instants,
-    Lazily,
-    Parts,
+    LazyMapping,
     Table,
+    TableSchema,
+    Value,
     floats_of,
-    parts_of,
+    schema_of,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from reps_ledger.domain.amendments import Amendments
     from reps_ledger.domain.entries import Entry
     from reps_ledger.log import EventLog, Reading
 
-__all__ = ["Builder", "Coder", "Reports", "United", "build", "placed", "united"]
+__all__ = [
+    "Builder",
+    "Coder",
+    "MergedValues",
+    "VerifiedReports",
+    "build",
+    "merge_values",
+    "sort_rows",
+]
+
+V = TypeVar("V", bound=Hashable)
 
 
-class Coder(dict[Any, int]):
-    """A code for each value, as they are first seen; -1 for None, and for some others.
+class Coder(dict[V | None, int]):
+    """Gives each value a code when it is first asked for; -1 for None, and for some others.
 
     Args:
-        others: what has no code.
+        others: values that get no code either.
     """
 
-    def __init__(self, others: Iterable[Any] = ()) -> None:
+    def __init__(self, others: Iterable[V] = ()) -> None:
         super().__init__(dict.fromkeys([None, *others], -1))
         self._next = 0
 
-    def __missing__(self, value: Any) -> int:
+    def __missing__(self, value: V) -> int:
         code = self[value] = self._next
         self._next += 1
         return code
 
     @property
-    def seen(self) -> list[Any]:
+    def seen(self) -> list[V]:
         """The values that have a code, in its order."""
-        return [value for value, code in self.items() if code >= 0]
+        return [value for value, code in self.items() if value is not None and code >= 0]
 
 
 @frozen(eq=False)
-class United:
-    """Earlier values and later ones, in one order.
+class MergedValues(Generic[V]):
+    """Earlier and later values in one sorted list, and how their codes are renumbered.
 
     Attributes:
         values: all of them, each once.
-        earlier: what turns a code of an earlier value into its place; None where all stay.
-        later: what turns a code of a later value into its place.
+        earlier: from the code of an earlier value to its place; None where all stay.
+        later: from the code of a later value to its place. The last item of both is -1, so that
+            the code of None stays -1.
     """
 
-    values: tuple[Any, ...]
+    values: tuple[V, ...]
     earlier: Codes | None
     later: Codes
 
 
-def united(earlier: tuple[Any, ...], later: Sequence[Any], key: Callable[[Any], str]) -> United:
-    """Put values into the order of a key; what the earlier ones cost is a copy of them.
+def merge_values(
+    earlier: tuple[V, ...], later: Sequence[V], key: Callable[[V], str]
+) -> MergedValues[V]:
+    """Merge later values into earlier ones, by binary search: the earlier ones are only copied.
 
     Args:
-        earlier: values in that order.
+        earlier: values in the order of ``key``.
         later: values as they were first seen.
         key: no two different values have the same.
     """
@@ -97,8 +110,8 @@ def united(earlier: tuple[Any, ...], later: Sequence[Any], key: Callable[[Any], 
     if values and not earlier:
         places[in_order] = np.arange(len(values), dtype=np.int32)
         none = np.full(1, -1, np.int32)
-        return United(tuple([values[code] for code in in_order]), none, places)
-    merged: list[Any] = []
+        return MergedValues(tuple([values[code] for code in in_order]), none, places)
+    merged: list[V] = []
     done = 0
     inserted: list[int] = []
     for code in in_order:
@@ -111,19 +124,20 @@ def united(earlier: tuple[Any, ...], later: Sequence[Any], key: Callable[[Any], 
         done = place
         inserted.append(place)
     if not inserted:
-        return United(earlier, None, places)
-    before = np.arange(len(earlier) + 1, dtype=np.int32)
-    before += np.searchsorted(np.array(inserted), before, side="right").astype(np.int32)
-    before[-1] = -1
-    return United((*merged, *earlier[done:]), before, places)
+        return MergedValues(earlier, None, places)
+    renumbered = np.arange(len(earlier) + 1, dtype=np.int32)
+    moved = np.searchsorted(np.array(inserted), renumbered, side="right")
+    renumbered += moved.astype(np.int32)
+    renumbered[-1] = -1
+    return MergedValues((*merged, *earlier[done:]), renumbered, places)
 
 
 _PLAIN: Final = frozenset({str, bool, int})
-"""Types of values of which no two that are equal are told apart otherwise."""
+"""Types of which no two equal values look different."""
 
 
 def _plain(value: Any) -> Any:
-    # -0.0 equals 0.0, and which of them came first is nobody's concern
+    # -0.0 equals 0.0, so they share a code; which came first must not show, so it is 0.0.
     if isinstance(value, float):
         return value + 0.0
     if isinstance(value, tuple):
@@ -131,14 +145,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def placed(member: Codes, at: Instants, order: Instants, *, settled: int = 0) -> Instants:
-    """Return the places of rows in the order of ``(member, at, order)``.
+def sort_rows(member: Codes, at: Instants, order: Instants, *, settled: int = 0) -> Instants:
+    """Return row numbers in the order of ``(member, at, order)``.
 
     Args:
         member: the first key.
         at: the second.
         order: the third, which is never the same twice.
-        settled: how many of the first rows are in order already.
+        settled: how many of the first rows are in order already; the others are put among them.
     """
     new = settled + np.lexsort((order[settled:], at[settled:], member[settled:]))
     if not settled:
@@ -159,12 +173,16 @@ _AT_ONCE: Final = 500
 _NEVER: Final = np.iinfo(np.int64).max
 
 
-class Reports:
-    """Finds the rows of reports by the ids under which they were verified.
+class VerifiedReports:
+    """Finds when reports were first verified, by the ids under which verifications name them.
+
+    A verification may name the report by the id of any entry that it has had: it may have been
+    corrected before or since. What stays the same is its origin, the position of its first entry,
+    which is the table's ``order``.
 
     Args:
-        log: where those are found that were not among the reports taken.
-        readings: id of a corrected entry to that of the correction in its place.
+        log: where those are looked up that were not among the reports taken.
+        readings: from the id of a corrected entry to that of the correction in its place.
     """
 
     def __init__(self, log: EventLog, readings: Mapping[str, str]) -> None:
@@ -179,15 +197,22 @@ class Reports:
         self._origins.append(np.array([entry.origin for entry in reports], np.int64))
 
     def verified(self, reports: Table, verifications: Table, after: int) -> Instants:
-        """Return when each report was verified first, by verifications after a position too.
+        """Return when each report was first verified.
 
-        As in a member's own history: by those that name whose report it is.
+        As in a member's own history, a verification counts if it names the person whose report
+        it is, as its member or as its verifier.
+
+        Args:
+            reports: with what is known of verifications up to a position.
+            verifications: all that stand.
+            after: that position.
         """
         chosen = np.flatnonzero(verifications.order > after)
         said = verifications.fields["report"]
         used, which = np.unique(said.codes[chosen], return_inverse=True)
-        ids = [self._readings.get(name, name) for name in map(said.values.__getitem__, used)]
-        origins, same = np.unique(self._found(ids, after), return_inverse=True)
+        named = [str(said.values[code]) for code in used.tolist()]
+        ids = [self._readings.get(name, name) for name in named]
+        origins, same = np.unique(self._origins_of(ids, after), return_inverse=True)
         places = np.full(len(origins) + 1, -1, np.int64)
         near = np.searchsorted(origins, reports.order)
         there = np.flatnonzero(np.append(origins, -1)[near] == reports.order)
@@ -197,13 +222,13 @@ class Reports:
         owned = (verifications.persons["member"][chosen] == owners) | (
             verifications.persons["verifier"][chosen] == owners
         )
-        assert reports.verified is not None  # noqa: S101 — of these facts it is not
+        assert reports.verified is not None  # noqa: S101 — reports can be verified
         first = np.where(reports.verified == MISSING, _NEVER, reports.verified)
         np.minimum.at(first, rows[owned], verifications.at[chosen[owned]])
         return np.where(first == _NEVER, MISSING, first)
 
-    def _found(self, ids: list[str], after: int) -> Instants:
-        """Return the origins of entries, taken or up to a position; 0 for none."""
+    def _origins_of(self, ids: list[str], after: int) -> Instants:
+        """Return the origins of entries, of those taken or up to a position; 0 for none."""
         found = np.zeros(len(ids), np.int64)
         if self._ids:
             taken = pc.index_in(
@@ -223,7 +248,7 @@ class Reports:
         return found
 
     def _corrected(self) -> Mapping[str, list[str]]:
-        """What each correction that stands is a reading of."""
+        """Return the entries that each correction took the place of."""
         found: dict[str, list[str]] = {}
         for name, reading in self._readings.items():
             found.setdefault(reading, []).append(name)
@@ -231,7 +256,7 @@ class Reports:
 
 
 _REPORT: Final = "report.filed"
-_VERIFIED: Final = "report.verified"
+_VERIFICATION: Final = "report.verified"
 _PENDING: Final = 500
 """Entries of a kind that wait to become arrays; no more than a processor's cache holds."""
 
@@ -251,8 +276,8 @@ class Builder:
 
     Args:
         reading: what is known.
-        amendments: how its entries are read.
-        earlier: columns to begin with; what is taken came after them, and amends nothing.
+        amendments: corrections, retractions and merges, as they are applied to its entries.
+        earlier: columns to begin with; whatever is taken came after them, and amends nothing.
     """
 
     def __init__(
@@ -261,9 +286,9 @@ class Builder:
         self.registry = reading.log.codec.registry
         self._reading = reading
         self._earlier = earlier or Columns(0, (), {}, self.registry)
-        self._who = Coder(amendments.aliases)
-        self._kinds: dict[str, _Kind] = {}
-        self._reports = Reports(reading.log, amendments.readings)
+        self._people = Coder(amendments.aliases)
+        self._kinds: dict[str, _TableBuilder] = {}
+        self._reports = VerifiedReports(reading.log, amendments.readings)
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Take entries that stand, in order of position."""
@@ -288,20 +313,21 @@ class Builder:
         described = self.registry.of(entries[0].fact)
         name = described.kind.name
         if name not in self._kinds:
-            self._kinds[name] = _Kind(parts_of(described), self._who, self._earlier.table(name))
+            earlier = self._earlier.table(name)
+            self._kinds[name] = _TableBuilder(schema_of(described), self._people, earlier)
         self._kinds[name].take(entries)
         if name == _REPORT:
             self._reports.take(entries)
 
     def columns(self) -> Columns:
-        """Return the columns of all that was taken, and of those that it began with."""
-        people = united(self._earlier.people, self._who.seen, str)
+        """Return the columns of all that was taken, and of the earlier ones."""
+        people = merge_values(self._earlier.people, self._people.seen, str)
         tables = {name: _renumbered(t, people) for name, t in self._earlier.tables.items()}
         for name, kind in self._kinds.items():
             tables[name] = kind.table(people)
-        if _REPORT in tables and _VERIFIED in self._kinds:
+        if _REPORT in tables and _VERIFICATION in self._kinds:
             found = self._reports.verified(
-                tables[_REPORT], tables[_VERIFIED], self._earlier.position
+                tables[_REPORT], tables[_VERIFICATION], self._earlier.position
             )
             tables[_REPORT] = evolve(
                 tables[_REPORT], times={**tables[_REPORT].times, "verified": found}
@@ -314,86 +340,91 @@ class Builder:
         )
 
 
-def _renumbered(table: Table, people: United) -> Table:
-    """Return a table with people renumbered; it stays in order, as their order stays."""
-    before, turned = table.persons, people.earlier
-    if turned is None:
+def _renumbered(table: Table, people: MergedValues[str]) -> Table:
+    """Return a table with people renumbered; rows stay in order, as the order of people does."""
+    before, renumber = table.persons, people.earlier
+    if renumber is None:
         return table
-    return evolve(table, persons=Lazily(tuple(before), lambda name: turned[before[name]]))
+    return evolve(table, persons=LazyMapping(tuple(before), lambda name: renumber[before[name]]))
 
 
-class _Kind:
-    """The columns of one kind of fact in the making."""
+class _TableBuilder:
+    """Makes the table of one kind of fact.
 
-    def __init__(self, parts: Parts, who: Coder, earlier: Table) -> None:
-        self._parts = parts
-        self._who = who
+    Args:
+        schema: which columns it has.
+        people: the codes of people, shared by all kinds.
+        earlier: the table to begin with.
+    """
+
+    def __init__(self, schema: TableSchema, people: Coder[str], earlier: Table) -> None:
+        self._schema = schema
+        self._people = people
         self._earlier = earlier
-        self._coders = {name: Coder() for name in parts.coded}
+        self._coders: dict[str, Coder[Value]] = {name: Coder() for name in schema.coded}
         self._at: list[Instants] = [earlier.at]
         self._order: list[Instants] = [earlier.order]
-        self._persons: dict[str, list[Codes]] = {name: [] for name in parts.persons}
-        self._coded: dict[str, list[Codes]] = {name: [] for name in parts.coded}
-        self._instants = {name: [earlier.instants[name]] for name in parts.instants}
+        self._persons: dict[str, list[Codes]] = {name: [] for name in schema.persons}
+        self._coded: dict[str, list[Codes]] = {name: [] for name in schema.coded}
+        self._instants = {name: [earlier.instants[name]] for name in schema.instants}
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Take entries of this kind."""
         facts = [entry.fact for entry in entries]
         self._at.append(_instants([entry.occurred_at for entry in entries]))
         self._order.append(np.array([entry.origin for entry in entries], np.int64))
-        for name in self._parts.persons:
-            self._persons[name].append(_codes(self._who, name, facts))
-        for name in self._parts.several:
+        for name in self._schema.persons:
+            self._persons[name].append(_codes(self._people, name, facts))
+        for name in self._schema.person_lists:
             for people in {getattr(fact, name) for fact in facts}:
                 for person in people or ():
-                    self._who[person]  # which gives them a code
-        for name in self._parts.coded:
-            bearers = entries if name in ENVELOPE else facts
-            self._coded[name].append(_codes(self._coders[name], name, bearers))
-        for name in self._parts.instants:
+                    self._people[person]  # asking gives them a code
+        for name in self._schema.coded:
+            owners = entries if name in ENVELOPE else facts
+            self._coded[name].append(_codes(self._coders[name], name, owners))
+        for name in self._schema.instants:
             self._instants[name].append(_instants([getattr(fact, name) for fact in facts]))
 
-    def table(self, people: United) -> Table:
-        """Return the table; codes of people are places among these."""
+    def table(self, people: MergedValues[str]) -> Table:
+        """Return the table, with people renumbered."""
         at, order = np.concatenate(self._at), np.concatenate(self._order)
         persons = {
-            name: _turned(people, self._earlier.persons[name], self._persons.pop(name))
-            for name in self._parts.persons
+            name: _renumber(people, self._earlier.persons[name], self._persons.pop(name))
+            for name in self._schema.persons
         }
         member = persons.get("member")
         settled = len(self._earlier)
         if member is None:
             member = np.zeros(len(at), np.int32)
-        rows = placed(member, at, order, settled=settled)
-        fields = {name: self._field(name, rows) for name in self._parts.coded}
+        rows = sort_rows(member, at, order, settled=settled)
+        fields = {name: self._field(name, rows) for name in self._schema.coded}
         times = {"at": at[rows], "order": order[rows]}
         if self._earlier.verified is not None:
             rest = np.full(len(at) - settled, MISSING, np.int64)
             times["verified"] = np.concatenate([self._earlier.verified, rest])[rows]
         return Table(
-            name=self._parts.name,
+            name=self._schema.name,
             times=times,
             persons={name: codes[rows] for name, codes in persons.items()},
             fields=fields,
-            numbers=Lazily(self._parts.numbers, lambda name: floats_of(fields[name])),
+            numbers=LazyMapping(self._schema.numbers, lambda name: floats_of(fields[name])),
             instants={name: np.concatenate(found)[rows] for name, found in self._instants.items()},
         )
 
     def _field(self, name: str, rows: Instants) -> Coded:
         earlier = self._earlier.fields[name]
-        values = united(earlier.values, self._coders.pop(name).seen, repr)
-        return Coded(values.values, _turned(values, earlier.codes, self._coded.pop(name))[rows])
+        merged = merge_values(earlier.values, self._coders.pop(name).seen, repr)
+        codes = _renumber(merged, earlier.codes, self._coded.pop(name))
+        return Coded(merged.values, codes[rows])
 
 
-def _turned(values: United, earlier: Codes, later: Sequence[Codes]) -> Codes:
+def _renumber(values: MergedValues[V], earlier: Codes, later: Sequence[Codes]) -> Codes:
     before = earlier if values.earlier is None else values.earlier[earlier]
     return np.concatenate([before, values.later[np.concatenate(later)]])
 
 
-def _codes(coder: Coder, name: str, bearers: Sequence[Any]) -> Codes:
-    return np.fromiter(
-        map(coder.__getitem__, map(attrgetter(name), bearers)), np.int32, len(bearers)
-    )
+def _codes(coder: Coder[V], name: str, owners: Sequence[object]) -> Codes:
+    return np.fromiter(map(coder.__getitem__, map(attrgetter(name), owners)), np.int32, len(owners))
 
 
 def _instants(moments: Sequence[datetime | None]) -> Instants:

@@ -1,8 +1,10 @@
-"""What columns are: per kind of fact, arrays of all that stands, in order of member and time.
+"""Columns: all that stands of everyone's history, an array for each field of each kind of fact.
 
-Which column each field of a kind of fact becomes.
-
-Columns as Arrow, for pandas, Polars, DuckDB and whatever else reads it.
+A kind of fact is one `Table`. People, text and other values are kept as codes into a list of the
+different values; instants as microseconds. Rows are in the order of member and time, as nearly
+every question is about one member's facts in order. `TableSchema` says which fields of a kind
+become which arrays, and the end of this file gives columns to Arrow, for pandas, Polars, DuckDB
+and whatever else reads that.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +22,7 @@ import pyarrow as pa
 from attrs import field, frozen
 
 from reps_ledger.domain.facts import Registry
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import InvalidInput, InvalidPolicy
 
 if TYPE_CHECKING:
     from reps_ledger.domain.facts import FactType
@@ -33,39 +35,55 @@ __all__ = [
     "Columns",
     "Floats",
     "Instants",
-    "Lazily",
-    "Parts",
+    "LazyMapping",
     "Table",
-    "every_kind",
-    "one_kind",
-    "parts_of",
+    "TableSchema",
+    "Value",
+    "floats_of",
+    "schema_of",
 ]
 
 ENVELOPE: Final = ("by", "source")
-"""What of an entry itself is a column, beside when it happened and its place."""
+"""What of an entry itself is a column, beside when it happened and its position."""
 
-_AS_SAID: Final = frozenset({"members.merged", "members.unmerged"})
+_NAMES_DUPLICATES: Final = frozenset({"members.merged", "members.unmerged"})
+
+MISSING: Final[int] = int(np.iinfo(np.int64).min)
+"""No instant."""
+
+Codes = npt.NDArray[np.int32]
+"""Places in a list of different values; -1 for None."""
+
+Instants = npt.NDArray[np.int64]
+"""Microseconds since 1970, in UTC."""
+
+Floats = npt.NDArray[np.float64]
+
+Value = str | int | float | date | tuple["Value", ...]
+"""What a field may hold that is kept as codes (``bool`` is an ``int``)."""
+
+T = TypeVar("T")
 
 
 @frozen(kw_only=True)
-class Parts:
-    """The columns of one kind of fact.
+class TableSchema:
+    """Which columns a kind of fact has.
 
     Attributes:
         name: the stored name.
         persons: fields that name one person.
-        several: fields that name several; they are among ``coded``.
-        coded: fields kept as codes into their values, with `ENVELOPE`.
-        shapes: what each of these holds, as `FactType` says.
-        hints: of what type each is.
-        numbers: those of them that hold numbers.
+        person_lists: fields that name several people; they are among ``coded``.
+        coded: fields kept as codes into their values, and `ENVELOPE`.
+        shapes: what each coded field holds, as `FactType` says.
+        hints: the type of each field.
+        numbers: the coded fields that hold numbers.
         instants: fields that hold an instant.
         times: when each happened, its order, and when it was verified, where it can be.
     """
 
     name: str
     persons: tuple[str, ...]
-    several: tuple[str, ...]
+    person_lists: tuple[str, ...]
     coded: tuple[str, ...]
     shapes: dict[str, str]
     hints: dict[str, Any]
@@ -74,20 +92,24 @@ class Parts:
     times: tuple[str, ...]
 
 
-def parts_of(described: FactType) -> Parts:
-    """Say which columns a kind of fact has. Personal text has none: there is nothing to erase."""
+def schema_of(described: FactType) -> TableSchema:
+    """Return which columns a kind of fact has.
+
+    Personal text has none, so that nothing need be erased from columns.
+    """
     name = described.kind.name
     shapes = described.shapes
     persons = tuple(sorted(p for p in described.persons if shapes[p] == "text"))
-    several = tuple(sorted(set(described.persons) - set(persons)))
+    person_lists = tuple(sorted(set(described.persons) - set(persons)))
     rest = sorted(described.names - set(persons) - described.personal - described.nested)
     coded = [field for field in rest if shapes[field] != "instant"]
-    if name in _AS_SAID:
-        coded += persons  # a duplicate is nobody any more, and yet it is what was said
-    return Parts(
+    if name in _NAMES_DUPLICATES:
+        # A duplicate is nobody once it is merged, so it has no code; what was said is kept here.
+        coded += persons
+    return TableSchema(
         name=name,
         persons=persons,
-        several=several,
+        person_lists=person_lists,
         coded=(*coded, *ENVELOPE),
         shapes={**{field: shapes[field] for field in coded}, **dict.fromkeys(ENVELOPE, "text")},
         hints={**typing.get_type_hints(described.cls), **dict.fromkeys(ENVELOPE, str)},
@@ -97,38 +119,38 @@ def parts_of(described: FactType) -> Parts:
     )
 
 
-MISSING: Final[int] = int(np.iinfo(np.int64).min)
-"""No instant."""
-
-Codes = npt.NDArray[np.int32]
-Instants = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-
-T = TypeVar("T")
-
-
 @frozen(eq=False)
 class Coded:
     """A field, as codes into its different values.
 
     Attributes:
-        values: the different values, sorted by ``repr``: text, truth, numbers, dates, and tuples
-            of them for a field that holds a list. None is not among them.
-        codes: for each row, which of them; -1 for None. Or what makes these when they are
-            first asked for: often the values are enough.
+        values: the different values, sorted by ``repr``. None is not among them.
+        codes: for each row, the place of its value among these; -1 for None. It may be given as
+            a function that makes the codes when they are first asked for: often the values are
+            enough.
     """
 
-    values: tuple[Any, ...]
+    values: tuple[Value, ...]
     _codes: Codes | Callable[[], Codes]
 
     @cached_property
     def codes(self) -> Codes:
-        """For each row, which of the values; -1 for None."""
+        """For each row, the place of its value; -1 for None."""
         return self._codes() if callable(self._codes) else self._codes
 
+    def matching(self, passes: Callable[[Value], bool]) -> npt.NDArray[np.bool_]:
+        """Return which rows have a value that passes; rows without a value do not."""
+        passing = np.array([*map(passes, self.values), False], bool)
+        return passing[self.codes]  # the code of None is -1: the last
 
-class Lazily(Mapping[str, T]):
-    """What is made of each of some names when it is first asked for; safe between threads."""
+
+class LazyMapping(Mapping[str, T]):
+    """A mapping of some names, whose values are made when first asked for; safe between threads.
+
+    Args:
+        names: its keys.
+        make: from a key to its value.
+    """
 
     def __init__(self, names: tuple[str, ...], make: Callable[[str], T]) -> None:
         self._names = dict.fromkeys(names)
@@ -156,7 +178,7 @@ class Lazily(Mapping[str, T]):
 
 @frozen(eq=False)
 class Table:
-    """What stands of all facts of one stored name, known at a position.
+    """All facts of one stored name that stand, as known at a position.
 
     Rows are in the order of ``(persons["member"], at, order)``, where the facts have a member.
     Arrays are made or read when they are first asked for, and must not be written to.
@@ -164,10 +186,10 @@ class Table:
     Attributes:
         name: the stored name.
         times: `at`, `order`, and `verified` where facts of this kind can be.
-        persons: per field that names one person, codes into `Columns.people`; -1 for None, and
-            for a duplicate that a merge names.
-        fields: every other field that is no instant and holds no personal text; what a merge
-            says, word for word; and ``by`` and ``source`` of the entries.
+        persons: for each field that names one person, codes into `Columns.people`; -1 for None,
+            and for a duplicate that a merge names.
+        fields: every other field, but for instants and personal text; what a merge says, word
+            for word; and ``by`` and ``source`` of the entries.
         numbers: the fields that hold numbers, as floats; NaN for None.
         instants: the fields that hold instants, in microseconds; `MISSING` for None.
     """
@@ -187,7 +209,7 @@ class Table:
 
     @property
     def order(self) -> Instants:
-        """The position of the entry that each is, or that it corrects: it breaks ties of `at`."""
+        """The position of each row's first entry, whatever corrected it: it breaks ties of `at`."""
         return self.times["order"]
 
     @property
@@ -201,8 +223,21 @@ class Table:
     def __len__(self) -> int:
         return len(self.at)
 
+    def coded(self, name: str) -> Coded:
+        """Return a field's values and codes.
+
+        Raises:
+            InvalidPolicy: columns do not hold it, as it is personal text.
+        """
+        if name not in self.fields:
+            raise InvalidPolicy(
+                f"{name!r} of {self.name} is personal text: columns do not hold it, and no "
+                "backtest can go by it; evaluate the policy at each date instead"
+            )
+        return self.fields[name]
+
     def sorted_by(self, person: str) -> Instants:
-        """Return the places of rows in the order of ``(persons[person], at, order)``.
+        """Return the row numbers in the order of ``(persons[person], at, order)``.
 
         Raises:
             KeyError: no field of that name names one person.
@@ -246,50 +281,48 @@ class Columns:
             InvalidInput: no fact has that stored name here.
         """
         found = self.tables.get(name)
-        return _empty(self._parts(name)) if found is None else found
+        return _empty(self._schema(name)) if found is None else found
 
     def arrow(self, name: str) -> pa.Table:
-        """Return one kind of fact as an Arrow table.
+        """Return one kind of fact as an Arrow table, with all its fields.
 
         People are strings in a dictionary, instants are timestamps of microseconds in UTC.
 
         Raises:
             InvalidInput: no fact has that stored name here.
         """
-        from reps_ledger.replay.columns.model import one_kind  # noqa: PLC0415 — only here
-
-        return one_kind(self.table(name), self._parts(name), self.people)
+        return _arrow_of_kind(self.table(name), self._schema(name), self.people)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Stream all kinds as Arrow: ``fact, member, occurred_at, position``."""
-        from reps_ledger.replay.columns.model import every_kind  # noqa: PLC0415 — only here
+        found = _arrow_of_all(self.tables, self.people)
+        return found.__arrow_c_stream__(requested_schema)
 
-        return every_kind(self.tables, self.people).__arrow_c_stream__(requested_schema)
-
-    def _parts(self, name: str) -> Parts:
+    def _schema(self, name: str) -> TableSchema:
         described = self.registry.named(name)
         if described is None:
             raise InvalidInput(f"this ledger knows no fact {name!r:.60}", field="name")
-        return parts_of(described)
+        return schema_of(described)
 
 
-def _empty(parts: Parts) -> Table:
+def _empty(schema: TableSchema) -> Table:
     none = np.empty(0, np.int64)
     codes = np.empty(0, np.int32)
     return Table(
-        name=parts.name,
-        times=dict.fromkeys(parts.times, none),
-        persons=dict.fromkeys(parts.persons, codes),
-        fields=dict.fromkeys(parts.coded, Coded((), codes)),
-        numbers=dict.fromkeys(parts.numbers, np.empty(0, np.float64)),
-        instants=dict.fromkeys(parts.instants, none),
+        name=schema.name,
+        times=dict.fromkeys(schema.times, none),
+        persons=dict.fromkeys(schema.persons, codes),
+        fields=dict.fromkeys(schema.coded, Coded((), codes)),
+        numbers=dict.fromkeys(schema.numbers, np.empty(0, np.float64)),
+        instants=dict.fromkeys(schema.instants, none),
     )
 
 
 def floats_of(coded: Coded) -> Floats:
     """Return a field's numbers as floats; NaN for None."""
-    numbers = np.array([*map(_as_float, coded.values), np.nan], np.float64)
-    return numbers[coded.codes]  # -1 is the last
+    values = cast("tuple[int | float, ...]", coded.values)  # it is a field of numbers
+    numbers = np.array([*map(_as_float, values), np.nan], np.float64)
+    return numbers[coded.codes]  # the code of None is -1: the last
 
 
 def _as_float(value: float) -> float:
@@ -300,14 +333,14 @@ def _as_float(value: float) -> float:
 
 
 _INSTANT: Final = pa.timestamp("us", tz="UTC")
-_TYPES: Final[dict[type, pa.DataType]] = {
+_ARROW_TYPES: Final[dict[type, pa.DataType]] = {
     bool: pa.bool_(),
     int: pa.int64(),
     float: pa.float64(),
     str: pa.string(),
     date: pa.date32(),
 }
-_LONG: Final = pa.schema(
+_OF_ALL_KINDS: Final = pa.schema(
     [
         ("fact", pa.dictionary(pa.int32(), pa.string())),
         ("member", pa.dictionary(pa.int32(), pa.string())),
@@ -317,26 +350,24 @@ _LONG: Final = pa.schema(
 )
 
 
-def one_kind(table: Table, parts: Parts, people: tuple[str, ...]) -> pa.Table:
-    """Return one kind of fact with all its columns; its rows stay in their order."""
+def _arrow_of_kind(table: Table, schema: TableSchema, people: tuple[str, ...]) -> pa.Table:
     names = pa.array(people, pa.string())
     columns: dict[str, pa.Array] = {
         name: _dictionary(codes, names) for name, codes in table.persons.items()
     }
-    columns["occurred_at"] = _moments(table.at)
+    columns["occurred_at"] = _timestamps(table.at)
     columns["position"] = pa.array(table.order)
     for name, found in table.fields.items():
         if name not in columns:
-            columns[name] = _values(found, name, parts)
+            columns[name] = _values(found, name, schema)
     for name, moments in table.instants.items():
-        columns[name] = _moments(moments)
+        columns[name] = _timestamps(moments)
     if table.verified is not None:
-        columns["verified_at"] = _moments(table.verified)
+        columns["verified_at"] = _timestamps(table.verified)
     return pa.table(columns)
 
 
-def every_kind(tables: Mapping[str, Table], people: tuple[str, ...]) -> pa.Table:
-    """Return all kinds as one long table: ``fact, member, occurred_at, position``."""
+def _arrow_of_all(tables: Mapping[str, Table], people: tuple[str, ...]) -> pa.Table:
     names = pa.array(people, pa.string())
     kinds = pa.array([*tables], pa.string())
     batches = []
@@ -345,25 +376,25 @@ def every_kind(tables: Mapping[str, Table], people: tuple[str, ...]) -> pa.Table
         columns = [
             _dictionary(np.full(len(table), number, np.int32), kinds),
             _dictionary(table.persons.get("member", nobody), names),
-            _moments(table.at),
+            _timestamps(table.at),
             pa.array(table.order),
         ]
-        batches.append(pa.record_batch(columns, schema=_LONG))
-    return pa.Table.from_batches(batches, schema=_LONG)
+        batches.append(pa.record_batch(columns, schema=_OF_ALL_KINDS))
+    return pa.Table.from_batches(batches, schema=_OF_ALL_KINDS)
 
 
 def _dictionary(codes: Codes, values: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), values)
 
 
-def _moments(instants: Instants) -> pa.Array:
+def _timestamps(instants: Instants) -> pa.Array:
     return pa.array(instants, mask=instants == MISSING).cast(_INSTANT)
 
 
-def _values(found: Coded, name: str, parts: Parts) -> pa.Array:
-    if parts.shapes[name] == "text":
+def _values(found: Coded, name: str, schema: TableSchema) -> pa.Array:
+    if schema.shapes[name] == "text":
         return _dictionary(found.codes, pa.array(found.values, pa.string()))
-    kind = _type_of(parts.hints[name])
+    kind = _arrow_type(schema.hints[name])
     try:
         values = pa.array(found.values, kind)
     except OverflowError:  # whole numbers beyond 64 bits
@@ -371,9 +402,10 @@ def _values(found: Coded, name: str, parts: Parts) -> pa.Array:
     return values.take(pa.array(found.codes, mask=found.codes < 0))
 
 
-def _type_of(hint: Any) -> pa.DataType:
-    if hint in _TYPES:
-        return _TYPES[hint]
+def _arrow_type(hint: Any) -> pa.DataType:
+    """Return the Arrow type of a field's type hint: of ``int | None`` that of ``int``."""
+    if hint in _ARROW_TYPES:
+        return _ARROW_TYPES[hint]
     inner = [option for option in typing.get_args(hint) if option is not type(None)]
-    kind = _type_of(inner[0])
+    kind = _arrow_type(inner[0])
     return pa.list_(kind) if typing.get_origin(hint) is tuple else kind

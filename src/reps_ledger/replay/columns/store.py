@@ -1,11 +1,12 @@
-"""Keeping columns: beside the log, brought up to date, and made anew when in any doubt.
+"""Columns on disk, beside the log: brought up to date, and made anew when in any doubt.
 
-A folder holds files of columns and a manifest that says which of them belong together, what
-position they are of, and the checksum of each. Files are written whole under names of their own
-and then the manifest is replaced, so that a crash, or another process that does the same, leaves
-the one state or the other. Nothing here is needed: what cannot be read is made again of the log.
+A folder holds Parquet files and a manifest. Each table is two files, one of arrays and one of the
+lists of values that its codes mean; everyone's names are another. A file is named by its content
+and never changes. The manifest says which files belong together, at what position, and the
+checksum of each; it has a checksum of its own, and replacing it is what makes a new state
+visible. A crash, or another process that does the same, leaves one state or the other.
 
-Files of columns: Parquet, each under a name of its own content, checked whole before use.
+Nothing here is needed: whatever cannot be read, or does not fit, is made again from the log.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
-import secrets
 import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -22,46 +23,57 @@ from typing import IO, TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from attrs import frozen
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.errors import Damaged
+from reps_ledger.files import atomic_write, sync_folder
 from reps_ledger.replay.columns.builder import Builder, build
-from reps_ledger.replay.columns.model import Coded, Columns, Lazily, Table, floats_of, parts_of
+from reps_ledger.replay.columns.model import (
+    Coded,
+    Codes,
+    Columns,
+    Instants,
+    LazyMapping,
+    Table,
+    TableSchema,
+    Value,
+    floats_of,
+    schema_of,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from io import BufferedRandom
 
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.facts import Registry
     from reps_ledger.log import EventLog, Reading
-    from reps_ledger.replay.columns.model import Parts
 
-__all__ = [
-    "FORMAT",
-    "Stored",
-    "folder_of",
-    "keep",
-    "keep_apart",
-    "load_or_build",
-    "map_file",
-    "open_apart",
-    "opened",
-    "sync_folder",
-    "table_of",
-    "write_table",
-]
+__all__ = ["FORMAT", "folder_of", "load_or_build", "read_columns", "write_columns"]
+
+FORMAT: Final = 1
+"""The version of the folder's format; a folder of another one is made anew."""
+
+MANIFEST: Final = "manifest.json"
 
 _PERSON: Final = "person:"
 _CODE: Final = "code:"
 _INSTANT: Final = "instant:"
+_PEOPLE: Final = "people"
 _STEP: Final = 1 << 23
+"""Bytes that are hashed at once."""
 _ROWS: Final = 1 << 18
+"""Rows that are decoded at once."""
+_ABANDONED: Final = 3600.0
+"""Seconds after which a file that no manifest names was left by a crash."""
+
+_UNUSABLE: Final = (OSError, ValueError, KeyError, msgspec.MsgspecError, pa.ArrowException)
 
 
-class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class _StoredFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A file of columns.
 
     Attributes:
@@ -71,166 +83,6 @@ class Stored(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     file: str
     sha256: str
-
-
-def write_table(folder: Path, table: Table) -> tuple[Stored, Stored]:
-    """Write a table's arrays and its values, each to a file; return which."""
-    arrays: dict[str, np.ndarray[Any, Any]] = {**table.times}
-    arrays |= {_INSTANT + name: found for name, found in table.instants.items()}
-    wide = [*arrays]
-    arrays |= {_PERSON + name: found for name, found in table.persons.items()}
-    codes = {_CODE + name: found.codes for name, found in table.fields.items()}
-    encoding = {
-        name: "BYTE_STREAM_SPLIT" if name in wide else "DELTA_BINARY_PACKED" for name in arrays
-    }
-
-    def write(file: IO[bytes]) -> None:
-        pq.write_table(
-            pa.table({**arrays, **codes}),
-            file,
-            compression="zstd",
-            use_dictionary=[*codes],
-            column_encoding=encoding,
-            write_statistics=False,
-            row_group_size=max(1, len(table)),
-        )
-
-    values = {name: found.values for name, found in table.fields.items()}
-    return keep(folder, table.name, write), write_values(folder, f"{table.name}.values", values)
-
-
-def write_values(folder: Path, stem: str, values: Mapping[str, tuple[Any, ...]]) -> Stored:
-    """Write lists of values to a file, each as JSON; return which."""
-    written = {name: msgspec.json.encode(listed) for name, listed in values.items()}
-
-    def write(file: IO[bytes]) -> None:
-        columns = {name: pa.array([text], pa.large_binary()) for name, text in written.items()}
-        pq.write_table(pa.table(columns), file, compression="zstd", use_dictionary=False)
-
-    return keep(folder, stem, write)
-
-
-def keep(folder: Path, stem: str, write: Callable[[IO[bytes]], None]) -> Stored:
-    """Write a file that is there whole or not at all, under a name made of its content."""
-    rough = folder / f".{secrets.token_hex(8)}.tmp"
-    try:
-        with rough.open("xb+") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        stored = Stored(f"{stem}.{digest[:16]}.parquet", digest)
-        rough.replace(folder / stored.file)
-    except BaseException:
-        with suppress(OSError):
-            rough.unlink()
-        raise
-    return stored
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def map_file(folder: Path, stored: Stored) -> mmap.mmap:
-    """Return a file's content, checked; it stays readable when the file is removed.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is not what was written.
-    """
-    if Path(stored.file).name != stored.file:
-        raise ValueError(f"{stored.file!r} is no name of a file")
-    with (folder / stored.file).open("rb") as file:
-        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    digest = hashlib.sha256()
-    with memoryview(content) as view:
-        for begin in range(0, len(view), _STEP):
-            digest.update(view[begin : begin + _STEP])
-            _let_go(content)
-    if digest.hexdigest() != stored.sha256:
-        raise ValueError(f"{stored.file} is damaged")
-    return content
-
-
-def _let_go(content: mmap.mmap) -> None:
-    """Have what was read of a file count as memory no longer, where the system can."""
-    if hasattr(mmap, "MADV_DONTNEED"):
-        content.madvise(mmap.MADV_DONTNEED)
-
-
-def _column(content: mmap.mmap, name: str) -> Any:
-    """Return a column of numbers as one array, with little more than that in memory."""
-    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content)))
-    dtype = file.schema_arrow.field(name).type.to_pandas_dtype()
-    found = np.empty(file.metadata.num_rows, dtype)
-    done = 0
-    for batch in file.iter_batches(_ROWS, columns=[name], use_threads=False):
-        found[done : done + len(batch)] = batch.column(0).to_numpy()
-        done += len(batch)
-    _let_go(content)
-    found.setflags(write=False)
-    return found
-
-
-def _names(content: mmap.mmap) -> set[str]:
-    return {*pq.read_schema(pa.BufferReader(pa.py_buffer(content))).names}
-
-
-def opened(values: mmap.mmap, name: str, hint: Any) -> tuple[Any, ...]:
-    """Return a list of values out of a file of them."""
-    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(values)))
-    text = file.read(columns=[name])[name][0].as_buffer()
-    listed: list[Any] = msgspec.json.decode(memoryview(text), type=list[hint])
-    return tuple(listed)
-
-
-def table_of(content: mmap.mmap, values: mmap.mmap, parts: Parts) -> Table:
-    """Return a table of its two files; what is not needed at once is read when asked for.
-
-    Raises:
-        KeyError: they are not of that kind of fact.
-    """
-
-    def read(name: str) -> Any:
-        return _column(content, name)
-
-    def field(name: str) -> Coded:
-        return Coded(opened(values, name, parts.hints[name]), lambda: read(_CODE + name))
-
-    wanted = {*parts.times}
-    wanted |= {_PERSON + name for name in parts.persons} | {_CODE + name for name in parts.coded}
-    wanted |= {_INSTANT + name for name in parts.instants}
-    if (_names(content), _names(values)) != (wanted, {*parts.coded}):
-        raise KeyError(parts.name)
-    fields = Lazily(parts.coded, field)
-    return Table(
-        name=parts.name,
-        times=Lazily(parts.times, read),
-        persons=Lazily(parts.persons, lambda name: read(_PERSON + name)),
-        fields=fields,
-        numbers=Lazily(parts.numbers, lambda name: floats_of(fields[name])),
-        instants=Lazily(parts.instants, lambda name: read(_INSTANT + name)),
-    )
-
-
-FORMAT: Final = 1
-"""The version of the folder's format; another one is made anew."""
-
-MANIFEST: Final = "manifest.json"
-
-_PEOPLE: Final = "people"
-_ABANDONED: Final = 3600.0
-"""Seconds after which a file that no manifest names was left by a crash."""
-
-_UNUSABLE: Final = (OSError, ValueError, KeyError, msgspec.MsgspecError, pa.ArrowException)
 
 
 class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -249,8 +101,8 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     registry: str
     position: int
     last: str | None
-    people: Stored
-    tables: dict[str, tuple[Stored, Stored]]
+    people: _StoredFile
+    tables: dict[str, tuple[_StoredFile, _StoredFile]]
 
     @property
     def files(self) -> set[str]:
@@ -265,32 +117,176 @@ class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     manifest: msgspec.Raw
 
 
-class _Amended(Exception):
-    """Among what is new, something changes how earlier entries are read."""
+class _AmendedError(Exception):
+    """Among new entries, one changes how earlier entries are read."""
 
 
 @frozen
-class _Kept:
-    """What a folder held."""
+class _Loaded:
+    """What a folder holds, and its manifest."""
 
     manifest: _Manifest
     columns: Columns
 
 
+# Files of arrays and of values
+
+
+def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
+    """Write a table's arrays and its values, each to a file."""
+    times = {**table.times, **{_INSTANT + name: found for name, found in table.instants.items()}}
+    persons = {_PERSON + name: found for name, found in table.persons.items()}
+    codes = {_CODE + name: found.codes for name, found in table.fields.items()}
+    # Instants differ in their low bytes only; persons are sorted or nearly so. Codes of fields
+    # repeat, and take a dictionary.
+    encoding = {
+        **dict.fromkeys(times, "BYTE_STREAM_SPLIT"),
+        **dict.fromkeys(persons, "DELTA_BINARY_PACKED"),
+    }
+
+    def write(file: IO[bytes]) -> None:
+        pq.write_table(
+            pa.table({**times, **persons, **codes}),
+            file,
+            compression="zstd",
+            use_dictionary=[*codes],
+            column_encoding=encoding,
+            write_statistics=False,
+            row_group_size=max(1, len(table)),
+        )
+
+    values = {name: found.values for name, found in table.fields.items()}
+    arrays = _write_file(folder, table.name, write)
+    return arrays, _write_values(folder, f"{table.name}.values", values)
+
+
+def _write_values(folder: Path, stem: str, values: Mapping[str, tuple[Value, ...]]) -> _StoredFile:
+    """Write lists of values to a file, each as JSON."""
+    written = {name: msgspec.json.encode(listed) for name, listed in values.items()}
+
+    def write(file: IO[bytes]) -> None:
+        columns = {name: pa.array([text], pa.large_binary()) for name, text in written.items()}
+        pq.write_table(pa.table(columns), file, compression="zstd", use_dictionary=False)
+
+    return _write_file(folder, stem, write)
+
+
+def _write_file(folder: Path, stem: str, write: Callable[[IO[bytes]], None]) -> _StoredFile:
+    """Write a file under a name made of its content; the folder is synced once, by `_seal`."""
+    digest = ""
+
+    def name_of(file: BufferedRandom) -> str:
+        nonlocal digest
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return f"{stem}.{digest[:16]}.parquet"
+
+    with atomic_write(folder / stem, name_of=name_of, sync=False) as file:
+        write(file)
+    return _StoredFile(f"{stem}.{digest[:16]}.parquet", digest)
+
+
+def _map_file(folder: Path, stored: _StoredFile) -> mmap.mmap:
+    """Return a file's content, checked; it stays readable when the file is removed.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not what was written.
+    """
+    if Path(stored.file).name != stored.file:
+        raise ValueError(f"{stored.file!r} is no name of a file")
+    with (folder / stored.file).open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    digest = hashlib.sha256()
+    with memoryview(content) as view:
+        for begin in range(0, len(view), _STEP):
+            digest.update(view[begin : begin + _STEP])
+            _release(content)
+    if digest.hexdigest() != stored.sha256:
+        raise ValueError(f"{stored.file} is damaged")
+    return content
+
+
+def _release(content: mmap.mmap) -> None:
+    """Have pages of a file that were read count as memory no longer, where the system can."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+        content.madvise(mmap.MADV_DONTNEED)
+
+
+def _read_column(content: mmap.mmap, name: str) -> npt.NDArray[Any]:
+    """Return a column of numbers as one array, with little more than that in memory."""
+    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(content)))
+    dtype = file.schema_arrow.field(name).type.to_pandas_dtype()
+    found = np.empty(file.metadata.num_rows, dtype)
+    done = 0
+    for batch in file.iter_batches(_ROWS, columns=[name], use_threads=False):
+        found[done : done + len(batch)] = batch.column(0).to_numpy()
+        done += len(batch)
+    _release(content)
+    found.setflags(write=False)
+    return found
+
+
+def _column_names(content: mmap.mmap) -> set[str]:
+    return {*pq.read_schema(pa.BufferReader(pa.py_buffer(content))).names}
+
+
+def _read_values(values: mmap.mmap, name: str, hint: type) -> tuple[Any, ...]:
+    """Return a list of values of a type out of a file of them."""
+    file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(values)))
+    text = file.read(columns=[name])[name][0].as_buffer()
+    return tuple(msgspec.json.decode(memoryview(text), type=list[hint]))  # type: ignore[valid-type]  # made here
+
+
+def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> Table:
+    """Return a table of its two files; each array is read when it is first asked for.
+
+    Raises:
+        KeyError: they are not of that kind of fact.
+    """
+
+    def codes(name: str) -> Codes:
+        return _read_column(content, name)
+
+    def instants(name: str) -> Instants:
+        return _read_column(content, name)
+
+    def field(name: str) -> Coded:
+        listed = _read_values(values, name, schema.hints[name])
+        return Coded(listed, lambda: codes(_CODE + name))
+
+    wanted = {*schema.times}
+    wanted |= {_PERSON + name for name in schema.persons} | {_CODE + name for name in schema.coded}
+    wanted |= {_INSTANT + name for name in schema.instants}
+    if (_column_names(content), _column_names(values)) != (wanted, {*schema.coded}):
+        raise KeyError(schema.name)
+    fields = LazyMapping(schema.coded, field)
+    return Table(
+        name=schema.name,
+        times=LazyMapping(schema.times, instants),
+        persons=LazyMapping(schema.persons, lambda name: codes(_PERSON + name)),
+        fields=fields,
+        numbers=LazyMapping(schema.numbers, lambda name: floats_of(fields[name])),
+        instants=LazyMapping(schema.instants, lambda name: instants(_INSTANT + name)),
+    )
+
+
+# The folder
+
+
 def folder_of(log: EventLog) -> Path | None:
     """Return where a log's columns are kept: beside its file; None where it is no file."""
-    path = getattr(log.recorder, "path", None)
-    return path.with_name(path.name + ".columns") if isinstance(path, Path) else None
+    path = log.path
+    return None if path is None else path.with_name(path.name + ".columns")
 
 
 def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Columns:
-    """Return the columns of a reading, from a folder as far as they are there.
+    """Return the columns of a reading, loaded from a folder as far as it has them.
 
-    What is new since they were kept is read and added, and the folder brought up to date. They
-    are made anew where anything new amends what came before (corrections, retractions, merges),
-    and where the folder is damaged, of another version, of other kinds of fact or of another
-    log. A reading of an earlier position than the folder's is built apart, and not kept. A
-    folder that cannot be written to changes nothing but what the next time costs.
+    What was recorded since is read and added, and the folder brought up to date. Columns are made
+    anew where anything new amends what came before (corrections, retractions, merges), and where
+    the folder is damaged, of another version, of other kinds of fact or of another log. Columns
+    of an earlier position than the folder's are built apart and not kept. Where the folder cannot
+    be written to, the answer is the same, and the next time costs as much.
 
     Args:
         reading: what is known.
@@ -300,26 +296,27 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
         return build(reading)
     place = Path(folder)
     manifest = _read_manifest(place)
-    if manifest is not None and not _of_this(manifest, reading):
+    if manifest is not None and not _fits(manifest, reading):
         manifest = None
     if manifest is not None and manifest.position > reading.known_at:
         return build(reading)
-    kept = None if manifest is None else _load(place, manifest, reading.log.codec.registry)
-    if kept is not None and kept.columns.position == reading.known_at:
-        return kept.columns
-    columns = build(reading) if kept is None else _extended(kept.columns, reading)
+    loaded = None if manifest is None else _load(place, manifest, reading.log.codec.registry)
+    if loaded is not None and loaded.columns.position == reading.known_at:
+        return loaded.columns
+    columns = build(reading) if loaded is None else _extended(loaded.columns, reading)
     with suppress(OSError):
-        _save(place, columns, reading, kept)
+        _save(place, columns, reading, loaded)
     return columns
 
 
 def _extended(earlier: Columns, reading: Reading) -> Columns:
+    """Return columns with what was recorded since; all anew where that amends what came before."""
     amendments = reading.amendments()
     builder = Builder(reading, amendments, earlier)
     new = reading.log.read(after=earlier.position, upto=reading.known_at)
     try:
         builder.take(amendments.apply(_unamended(new), builder.registry))
-    except _Amended:
+    except _AmendedError:
         return build(reading)
     return builder.columns()
 
@@ -327,7 +324,7 @@ def _extended(earlier: Columns, reading: Reading) -> Columns:
 def _unamended(entries: Iterable[Entry]) -> Iterator[Entry]:
     for entry in entries:
         if entry.name in AMENDING:
-            raise _Amended
+            raise _AmendedError
         yield entry
 
 
@@ -341,7 +338,7 @@ def _read_manifest(folder: Path) -> _Manifest | None:
         return None
 
 
-def _of_this(manifest: _Manifest, reading: Reading) -> bool:
+def _fits(manifest: _Manifest, reading: Reading) -> bool:
     """Whether a manifest is of this format, these kinds of fact, and this log."""
     return (
         manifest.format == FORMAT
@@ -371,41 +368,42 @@ def _digest(registry: Registry) -> str:
     return hashlib.sha256(msgspec.json.encode(sorted(shapes))).hexdigest()
 
 
-def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Kept | None:
+def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | None:
+    """Return the columns that a manifest names; None where its files cannot be used."""
     try:
         every = [manifest.people, *(file for both in manifest.tables.values() for file in both)]
         with ThreadPoolExecutor() as pool:
             contents = dict(
-                zip(every, pool.map(lambda file: map_file(folder, file), every), strict=True)
+                zip(every, pool.map(lambda file: _map_file(folder, file), every), strict=True)
             )
         tables = {}
         for name, (arrays, values) in manifest.tables.items():
             described = registry.named(name)
             if described is None:
                 return None
-            tables[name] = table_of(contents[arrays], contents[values], parts_of(described))
+            tables[name] = _read_table(contents[arrays], contents[values], schema_of(described))
         columns = Columns(
             position=manifest.position,
-            people=opened(contents[manifest.people], _PEOPLE, str),
+            people=_read_values(contents[manifest.people], _PEOPLE, str),
             tables=tables,
             registry=registry,
         )
     except _UNUSABLE:
         return None
-    return _Kept(manifest, columns)
+    return _Loaded(manifest, columns)
 
 
-def _save(folder: Path, columns: Columns, reading: Reading, kept: _Kept | None) -> None:
+def _save(folder: Path, columns: Columns, reading: Reading, loaded: _Loaded | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
-    manifest = _write(folder, columns, _id_at(reading.log, columns.position), kept)
+    manifest = _write(folder, columns, _id_at(reading.log, columns.position), loaded)
     before = _read_manifest(folder)
-    if before is not None and _of_this(before, reading) and before.position > manifest.position:
+    if before is not None and _fits(before, reading) and before.position > manifest.position:
         return
     _seal(folder, manifest, before)
 
 
-def keep_apart(folder: str | os.PathLike[str], columns: Columns) -> None:
-    """Put columns in a folder of their own, from which `open_apart` takes them.
+def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
+    """Write columns to a folder of their own, of no log; see `read_columns`.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -414,50 +412,48 @@ def keep_apart(folder: str | os.PathLike[str], columns: Columns) -> None:
     _seal(place, _write(place, columns, None, None), _read_manifest(place))
 
 
-def open_apart(folder: str | os.PathLike[str], registry: Registry) -> Columns:
-    """Return the columns that `keep_apart` put in a folder.
+def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
+    """Return the columns that `write_columns` wrote to a folder.
 
     Raises:
         Damaged: they are not there, or not as they were written, or of other kinds of fact.
     """
     place = Path(folder)
     manifest = _read_manifest(place)
-    kept = None
-    if manifest is not None and manifest.format == FORMAT:
-        kept = _load(place, manifest, registry) if manifest.registry == _digest(registry) else None
-    if kept is None:
+    found = None
+    if manifest is not None and (manifest.format, manifest.registry) == (FORMAT, _digest(registry)):
+        found = _load(place, manifest, registry)
+    if found is None:
         raise Damaged(f"{place} holds no columns that can be trusted; export them anew")
-    return kept.columns
+    return found.columns
 
 
-def _write(folder: Path, columns: Columns, last: str | None, kept: _Kept | None) -> _Manifest:
+def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None) -> _Manifest:
+    """Write the tables that are not as they were loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
     for name, table in columns.tables.items():
-        same = kept is not None and kept.columns.tables.get(name) is table
-        written = kept.manifest.tables[name] if same and kept else write_table(folder, table)
-        tables[name] = written
+        if loaded is not None and loaded.columns.tables.get(name) is table:
+            tables[name] = loaded.manifest.tables[name]
+        else:
+            tables[name] = _write_table(folder, table)
     return _Manifest(
         format=FORMAT,
         registry=_digest(columns.registry),
         position=columns.position,
         last=last,
-        people=write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),
+        people=_write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),
         tables=tables,
     )
 
 
 def _seal(folder: Path, manifest: _Manifest, before: _Manifest | None) -> None:
+    """Replace the manifest, and remove the files that only the one before named."""
     body = msgspec.json.encode(manifest)
     sealed = _Sealed(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))
-    rough = folder / f".{secrets.token_hex(8)}.tmp"
-    with rough.open("xb") as file:
+    sync_folder(folder)  # a manifest on disk must not name files that are not
+    with atomic_write(folder / MANIFEST) as file:
         file.write(msgspec.json.encode(sealed))
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(folder)  # the manifest must not last longer than what it names
-    rough.replace(folder / MANIFEST)
-    sync_folder(folder)
     _clear(folder, manifest.files, set() if before is None else before.files)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reps_ledger.replay.kernel.arrays import Points
+from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel, Past
 
-__all__ = ["Kernel", "Past", "Points"]
+__all__ = ["Histories", "Kernel", "Past", "Points"]

@@ -1,13 +1,8 @@
-"""Placing instants among sorted cuts, by a table of buckets: most need no search at all.
+"""What the kernel computes on: sorted cuts, the calendar, rows of facts, and intervals.
 
-Instants as integers: microseconds since 1970, and what widths and periods make of them.
-
-Months, years and zones are resolved here, once for each different instant; everything else
-in the kernel sees integers.
-
-Rows: facts of members in effective order, found by member and time with binary search.
-
-Stretches: what members hold for a while, asked of points.
+All instants are integers: microseconds since 1970 in UTC. Months, years and time zones are
+resolved by `Calendar` alone, once for each different instant; everything else in the kernel only
+compares integers. Members are integers too: their place among all people.
 """
 
 from __future__ import annotations
@@ -15,50 +10,67 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, tzinfo
 from functools import cached_property
-from typing import Any, Final
+from typing import Final, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from attrs import define, field, frozen
 
 from reps_ledger.domain.time import EPOCH, FIRST, LAST, day_start, microseconds
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import day_after, period_end, period_start
+from reps_ledger.replay.columns.model import Codes, Instants
 
 __all__ = [
     "BEGINNING",
     "END",
+    "FOREVER",
     "Calendar",
-    "Codes",
-    "Instants",
-    "Placer",
+    "CutSearch",
+    "Integers",
+    "Intervals",
     "Points",
     "Rows",
-    "Stretches",
     "Truths",
-    "moment",
-    "places",
-    "ragged",
+    "expand_ranges",
+    "next_after",
+    "search",
+    "to_datetime",
 ]
 
-Instants = np.ndarray[Any, np.dtype[np.int64]]
-"""Microseconds since 1970, in UTC."""
+Integers = npt.NDArray[np.int64]
+"""Row numbers, members (as their place among all people), and counts."""
+
+Truths = npt.NDArray[np.bool_]
+
+T = TypeVar("T", bound=np.generic)
+
+BEGINNING: Final = microseconds(FIRST)
+"""The first instant of the calendar."""
+
+END: Final = microseconds(LAST)
+"""The last instant of the calendar."""
+
+FOREVER: Final = END + 1
+"""After every instant: the end of what has not ended, and when what never happens does."""
 
 _BUCKETS: Final = 1 << 16
 _FEW: Final = 1 << 10
 
 
 @frozen(eq=False)
-class Placer:
-    """Places instants among cuts, time after time.
+class CutSearch:
+    """Sorted cuts, prepared to be searched for many instants.
 
-    Time between two instants is divided into equal buckets, and only instants in buckets in
-    which a cut lies are searched for. Those outside are searched for too, unless all cuts are
-    inside.
+    The answers are those of ``np.searchsorted(cuts, instants, "right")``: for each instant, how
+    many cuts lie at or before it. That costs a binary search for each instant. Here the time from
+    ``low`` to ``high`` is divided into equal buckets; for an instant in a bucket without a cut
+    one look-up is enough, and with a few dozen cuts in 65,536 buckets that is nearly every one.
 
     Attributes:
         cuts: sorted.
-        low: where the buckets begin.
-        high: what they reach.
+        low: where the first bucket begins.
+        high: an instant in the last bucket.
     """
 
     cuts: Instants
@@ -66,108 +78,103 @@ class Placer:
     high: int
 
     @classmethod
-    def of(cls, cuts: Instants) -> Placer:
-        """Return one with buckets from the first cut to the last."""
+    def spanning(cls, cuts: Instants) -> CutSearch:
+        """Prepare a search whose buckets reach from the first cut to the last."""
         return cls(cuts, int(cuts[0]), int(cuts[-1])) if len(cuts) else cls(cuts, 0, 0)
 
     @cached_property
-    def _buckets(self) -> tuple[int, int, Any]:
-        """Return the width of buckets as a shift, where they end, and what each holds.
+    def _buckets(self) -> tuple[int, int, Integers]:
+        """The width of a bucket (as a shift), the end of the last one, and a table of counts.
 
-        That is how many cuts lie at or before all of a bucket; -1 where that differs. The first
-        is all time before the buckets, the last all time after them.
+        The table says of each bucket how many cuts lie at or before all of it; -1 where a cut
+        lies inside, so that instants there must be searched for. Its first row is for all time
+        before the buckets, its last row for all time after them.
         """
         shift = max(0, (self.high - self.low).bit_length() - _BUCKETS.bit_length() + 1)
         count = ((self.high - self.low) >> shift) + 1
         begins = self.low + (np.arange(count + 1, dtype=np.int64) << shift)
         before = np.searchsorted(self.cuts, begins, "right")
         mixed = before[1:] != before[:-1]
-        found = np.full(count + 2, -1, np.int64)
-        found[1:-1] = np.where(mixed, -1, before[:-1])
+        table = np.full(count + 2, -1, np.int64)
+        table[1:-1] = np.where(mixed, -1, before[:-1])
         if not len(self.cuts) or self.cuts[0] >= self.low:
-            found[0] = 0
+            table[0] = 0
         if not len(self.cuts) or self.cuts[-1] <= begins[-1]:
-            found[-1] = len(self.cuts)
-        return shift, int(begins[-1]), found
+            table[-1] = len(self.cuts)
+        return shift, int(begins[-1]), table
 
-    def places(self, instants: Instants) -> Any:
-        """Return, for each instant, how many cuts lie at or before it.
-
-        The same as ``np.searchsorted(cuts, instants, "right")``.
-        """
+    def search(self, instants: Instants) -> Integers:
+        """Return, for each instant, how many cuts lie at or before it."""
         if len(instants) < _FEW:
             return np.searchsorted(self.cuts, instants, "right")
-        shift, end, before = self._buckets
+        shift, end, table = self._buckets
         bucket = np.clip(instants, self.low - 1, end)
         bucket -= self.low
         bucket >>= shift
         bucket += 1
-        found = np.take(before, bucket)
+        found = np.take(table, bucket)
         missing = np.flatnonzero(found < 0)
         if len(missing):
             found[missing] = np.searchsorted(self.cuts, instants[missing], "right")
         return found
 
 
-def places(cuts: Instants, instants: Instants) -> Any:
-    """Return, for each instant, how many cuts lie at or before it."""
+def search(cuts: Instants, instants: Instants) -> Integers:
+    """Return, for each instant, how many of the sorted cuts lie at or before it."""
     if len(instants) < _BUCKETS:
         return np.searchsorted(cuts, instants, "right")
-    return Placer(cuts, int(instants.min()), int(instants.max())).places(instants)
+    return CutSearch(cuts, int(instants.min()), int(instants.max())).search(instants)
 
 
-BEGINNING: Final = microseconds(FIRST)
-END: Final = microseconds(LAST)
-
-
-def moment(instant: int) -> datetime:
-    """Return an instant as a datetime."""
+def to_datetime(instant: int) -> datetime:
+    """Return an instant as a datetime in UTC."""
     return EPOCH + timedelta(microseconds=int(instant))
 
 
 @define
 class Calendar:
-    """What the calendar of a zone makes of instants; each different question is asked once.
+    """Calendar arithmetic on arrays of instants, in one time zone.
+
+    Fixed widths are subtracted at once. Months, years and periods are worked out by the same
+    Python functions that the reference evaluator uses, once for each different instant.
 
     Attributes:
         zone: in which dates, months and years are read.
     """
 
     zone: tzinfo
-    _known: dict[Any, int] = field(factory=dict)
+    _known: dict[tuple[str, Width | str, int], int] = field(factory=dict)
 
     def before(self, instants: Instants, width: Width) -> Instants:
-        """Return the instants so long before."""
+        """Return the instants a width earlier, but none before the calendar begins."""
         fixed = width.fixed
         if fixed is not None:
             by = int(fixed / timedelta(microseconds=1))
             return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
-        return self._each(instants, ("before", width), lambda at: width.before(at, self.zone))
+        return self._each(instants, "before", width, lambda at: width.before(at, self.zone))
 
     def after(self, instants: Instants, width: Width) -> Instants:
-        """Return the instants so long after."""
+        """Return the instants a width later, but none after the calendar ends."""
         fixed = width.fixed
         if fixed is not None:
             by = int(fixed / timedelta(microseconds=1))
             return np.where(END - instants > by, instants + by, END)
-        return self._each(instants, ("after", width), lambda at: width.after(at, self.zone))
+        return self._each(instants, "after", width, lambda at: width.after(at, self.zone))
 
     def period_start(self, instants: Instants, period: str) -> Instants:
-        """Return the first instants of their calendar periods."""
-        return self._each(
-            instants, ("period", period), lambda at: period_start(at, period, self.zone)
-        )
+        """Return the first instant of the calendar period of each instant."""
+        return self._each(instants, "start", period, lambda at: period_start(at, period, self.zone))
 
-    def periods(self, instants: Instants, period: str) -> Instants:
+    def period_numbers(self, instants: Instants, period: str) -> Integers:
         """Return a number for the calendar period of each instant, rising with time."""
-        return np.asarray(places(self.period_starts(instants, period), instants))
+        return search(self.period_starts(instants, period), instants)
 
     def period_starts(self, instants: Instants, period: str) -> Instants:
-        """Return where each period begins, from the one of the first instant to the last's."""
+        """Return where each period begins, from that of the earliest instant to the latest's."""
         starts: list[int] = []
         if len(instants):
-            last = moment(int(instants.max()))
-            at = period_start(moment(int(instants.min())), period, self.zone)
+            last = to_datetime(int(instants.max()))
+            at = period_start(to_datetime(int(instants.min())), period, self.zone)
             while at <= last:
                 starts.append(microseconds(at))
                 following = period_end(at, period, self.zone)
@@ -184,35 +191,34 @@ class Calendar:
         """Return the last instant of a day."""
         return microseconds(day_after(day, self.zone)) - 1
 
-    def _each(self, instants: Instants, what: Any, of: Callable[[datetime], datetime]) -> Instants:
+    def _each(
+        self,
+        instants: Instants,
+        asked: str,
+        of: Width | str,
+        answer: Callable[[datetime], datetime],
+    ) -> Instants:
         different, where = np.unique(instants, return_inverse=True)
         found = np.empty(len(different), np.int64)
-        known = self._known
         for index, instant in enumerate(different.tolist()):
-            key = (what, instant)
-            value = known.get(key)
+            key = (asked, of, instant)
+            value = self._known.get(key)
             if value is None:
-                value = known[key] = microseconds(of(moment(instant)))
+                value = self._known[key] = microseconds(answer(to_datetime(instant)))
             found[index] = value
         return found[where.reshape(-1)]
 
 
-Codes = np.ndarray[Any, np.dtype[np.int64]]
-"""Members, as their place among all people."""
-
-Truths = np.ndarray[Any, np.dtype[np.bool_]]
-
-
 @frozen(eq=False)
 class Points:
-    """Members at instants: of each, something is to be told.
+    """Query points: parallel arrays of members and instants.
 
     Attributes:
-        member: who.
-        at: when.
+        member: of whom something is asked.
+        at: as of when.
     """
 
-    member: Codes
+    member: Integers
     at: Instants
 
     def __len__(self) -> int:
@@ -221,54 +227,53 @@ class Points:
 
 @frozen(eq=False)
 class Rows:
-    """Facts, sorted by member, instant and order.
+    """Facts of members, sorted by member, instant and order; found again by binary search.
 
     Attributes:
-        member: whose.
-        at: when.
-        order: what breaks ties of ``at``; made when it is asked for.
-        index: which row of its table each is; None where they are all its rows.
+        member: whose fact each row is.
+        at: when it happened.
+        order: what breaks ties of ``at``; made when it is first asked for.
+        index: the row of the table, or tables one after another, that each was taken from.
     """
 
-    member: Codes
+    member: Codes | Integers
     at: Instants
-    _order: Callable[[], Instants]
-    _index: Codes | None
+    _order: Callable[[], Integers]
+    _index: Integers | None
 
     @cached_property
-    def order(self) -> Instants:
+    def order(self) -> Integers:
         """What breaks ties of ``at``."""
         return self._order()
 
     @cached_property
-    def index(self) -> Codes:
-        """Which row of its table each is."""
+    def index(self) -> Integers:
+        """The row of its table that each was taken from."""
         return np.arange(len(self.member)) if self._index is None else self._index
 
-    def pick(self, values: Any) -> Any:
-        """Return what values of all rows of the tables are for these."""
+    def take(self, values: npt.NDArray[T]) -> npt.NDArray[T]:
+        """Return, of values for all rows of the tables, those of these rows."""
         return values if self._index is None else values[self._index]
 
     @classmethod
-    def sorted(cls, member: Any, at: Any, order: Any, index: Any = None) -> Rows:
-        """Sort rows; those of nobody are left out."""
-        member = np.asarray(member, np.int64)
-        if not len(member) or member.min() >= 0:
-            whose = None
-        else:
-            whose = np.flatnonzero(member >= 0)
-            member, at, order = member[whose], at[whose], order[whose]
-        if not _in_order(member, at, order):
-            place = np.lexsort((order, at, member))
-            member, at, order = member[place], at[place], order[place]
-            whose = place if whose is None else whose[place]
-        if index is not None:
-            whose = index if whose is None else index[whose]
-        return cls(member, at, lambda: order, whose)
+    def sorted(cls, member: Codes | Integers, at: Instants, order: Integers) -> Rows:
+        """Sort rows and leave out those of nobody, whose member is -1."""
+        owner = np.asarray(member, np.int64)
+        index: Integers | None = None
+        if len(owner) and owner.min() < 0:
+            index = np.flatnonzero(owner >= 0)
+            owner, at, order = owner[index], at[index], order[index]
+        if not _in_order(owner, at, order):
+            place = np.lexsort((order, at, owner))
+            owner, at, order = owner[place], at[place], order[place]
+            index = place if index is None else index[place]
+        return cls(owner, at, lambda: order, index)
 
     @classmethod
-    def in_place(cls, member: Any, at: Any, order: Callable[[], Instants], kept: Truths) -> Rows:
-        """Take rows that are sorted already, but for those of nobody and those not kept."""
+    def presorted(
+        cls, member: Codes | Integers, at: Instants, order: Callable[[], Integers], kept: Truths
+    ) -> Rows:
+        """Take rows that are sorted already; leave out those of nobody, and those not kept."""
         kept = kept & (member >= 0)
         if kept.all():
             return cls(member, at, order, None)
@@ -279,27 +284,34 @@ class Rows:
         return len(self.member)
 
     def only(self, kept: Truths) -> Rows:
-        """Return some of the rows."""
+        """Return the rows for which ``kept`` is true."""
         index = np.flatnonzero(kept) if self._index is None else self._index[kept]
         return Rows(self.member[kept], self.at[kept], lambda: self.order[kept], index)
 
-    def of(self, low: int, high: int) -> slice:
-        """Return where the rows of members from ``low`` to before ``high`` are."""
+    def slice_of(self, members: range) -> slice:
+        """Return where the rows of members that follow one another are."""
         # Of the same type as members are, or all of them would be converted.
-        ends = np.array([low, high], self.member.dtype)
+        ends = np.array([members.start, members.stop], self.member.dtype)
         return slice(*np.searchsorted(self.member, ends).tolist())
 
     @cached_property
     def _times(self) -> Instants:
         return np.unique(self.at)
 
+    # Member and instant as one sortable number, so that one binary search finds both. Instants
+    # are replaced by their rank, as member * microseconds would not fit in 64 bits.
     @cached_property
-    def _keys(self) -> Codes:
+    def _keys(self) -> Integers:
         base = self.member.astype(np.int64) * (len(self._times) + 1)
         return base + np.searchsorted(self._times, self.at)
 
-    def between(self, member: Codes, start: Any, end: Any) -> tuple[Codes, Codes]:
-        """Return the range of rows of each member from ``start`` to ``end``, both included."""
+    def between(
+        self, member: Integers, start: Instants | int, end: Instants | int
+    ) -> tuple[Integers, Integers]:
+        """Return the first row of each member from ``start`` on, and the row after ``end``.
+
+        Both instants are included. Without any row the two are the same.
+        """
         step = len(self._times) + 1
         base = member * step
         first = base + np.searchsorted(self._times, start, "left")
@@ -308,13 +320,13 @@ class Rows:
         high = np.searchsorted(self._keys, last, "left")
         return low, np.maximum(low, high)
 
-    def count(self, member: Codes, start: Any, end: Any) -> Codes:
-        """Return how many rows each member has in between."""
+    def count(self, member: Integers, start: Instants | int, end: Instants | int) -> Integers:
+        """Return how many rows each member has from ``start`` to ``end``, both included."""
         low, high = self.between(member, start, end)
         return high - low
 
-    def first_of(self, people: int) -> Codes:
-        """Return each member's first row; -1 for those who have none."""
+    def first_of(self, people: int) -> Integers:
+        """Return the first row of each of so many people; -1 for those who have none."""
         found = np.full(people, -1, np.int64)
         if len(self):
             starts = np.flatnonzero(np.r_[True, self.member[1:] != self.member[:-1]])
@@ -322,7 +334,7 @@ class Rows:
         return found
 
 
-def _in_order(member: Codes, at: Any, order: Any) -> bool:
+def _in_order(member: Integers, at: Instants, order: Integers) -> bool:
     """Whether rows are sorted by member, instant and order."""
     whose = member[1:] - member[:-1]
     if (whose < 0).any():
@@ -335,8 +347,26 @@ def _in_order(member: Codes, at: Any, order: Any) -> bool:
     return bool((order[same + 1] >= order[same]).all())
 
 
-def ragged(low: Codes, high: Codes) -> tuple[Codes, Codes]:
-    """Return, for ranges, each one's number and its rows, one beside the other."""
+def next_after(rows: Rows, events: Rows) -> Instants:
+    """Return, for each row, when its member's next event was, or `FOREVER`."""
+    count = len(rows)
+    both = Rows.sorted(
+        np.concatenate([rows.member, events.member]),
+        np.concatenate([rows.at, events.at]),
+        np.concatenate([rows.order, events.order]),
+    )
+    total = len(both)
+    following = np.where(both.index >= count, np.arange(total), total)
+    following = np.minimum.accumulate(following[::-1])[::-1]
+    place = np.minimum(following, total - 1)
+    theirs = (following < total) & (both.member[place] == both.member)
+    found = np.full(total, FOREVER, np.int64)
+    found[both.index] = np.where(theirs, both.at[place], FOREVER)
+    return found[:count]
+
+
+def expand_ranges(low: Integers, high: Integers) -> tuple[Integers, Integers]:
+    """Write ranges out: return, for every row of every range, the range's number and the row."""
     lengths = high - low
     number = np.repeat(np.arange(len(low)), lengths)
     if not len(number):
@@ -346,11 +376,13 @@ def ragged(low: Codes, high: Codes) -> tuple[Codes, Codes]:
 
 
 @frozen(eq=False)
-class Stretches:
-    """Times that something held, each ``[start, end)``, sorted by member and start.
+class Intervals:
+    """Times ``[start, end)`` during which something held of members, sorted by member and start.
+
+    Those of one member may overlap.
 
     Attributes:
-        rows: whose, and from when.
+        rows: whose each is, and from when.
         end: until when.
     """
 
@@ -358,35 +390,50 @@ class Stretches:
     end: Instants
 
     @classmethod
-    def of(cls, member: Any, start: Any, end: Any, kept: Any = None) -> Stretches:
-        """Sort stretches; those of nobody, and those not kept, are left out."""
+    def of(
+        cls,
+        member: Codes | Integers,
+        start: Instants,
+        end: Instants,
+        kept: Truths | None = None,
+    ) -> Intervals:
+        """Sort intervals; leave out those of nobody, and those not kept."""
         owner = np.asarray(member, np.int64)
         if kept is not None:
             owner = np.where(kept, owner, -1)
         rows = Rows.sorted(owner, start, np.arange(len(owner)))
-        return cls(rows, np.asarray(rows.pick(np.asarray(end, np.int64))))
+        return cls(rows, rows.take(end))
 
-    def standing(self, points: Points) -> tuple[Codes, Codes]:
-        """Return, for points, each one's number and the stretches that hold then."""
+    def containing(self, points: Points) -> tuple[Integers, Integers]:
+        """Return each interval that contains a point, as the point's number and the interval's.
+
+        The pairs are in the order of points and then of starts.
+        """
         low, high = self.rows.between(points.member, BEGINNING, points.at)
-        number, row = ragged(low, high)
+        number, row = expand_ranges(low, high)
         kept = self.end[row] > points.at[number]
         return number[kept], row[kept]
 
-    def holding(self, points: Points) -> Truths:
-        """Return, for points, whether any holds then."""
+    def holds_at(self, points: Points) -> Truths:
+        """Return, for each point, whether any interval contains it."""
         found = np.zeros(len(points), bool)
-        number, _ = self.standing(points)
+        number, _ = self.containing(points)
         found[number] = True
         return found
 
-    def begun(self, points: Points) -> Truths:
-        """Return, for points, whether any had begun by then."""
+    def begun_by(self, points: Points) -> Truths:
+        """Return, for each point, whether any interval had begun by then, ended or not."""
         return self.rows.count(points.member, BEGINNING, points.at) > 0
 
-    def earliest(self, points: Points, none: int) -> Instants:
-        """Return, for points, since when the first of those that hold then has held."""
+    def earliest_start(self, points: Points, none: int) -> Instants:
+        """Return, for each point, the earliest start of the intervals that contain it.
+
+        Args:
+            points: where it is asked.
+            none: what to return for a point that no interval contains.
+        """
         found = np.full(len(points), none, np.int64)
-        number, row = self.standing(points)
-        found[number[::-1]] = self.rows.at[row[::-1]]  # of several, the first is kept
+        number, row = self.containing(points)
+        # Of several for one point NumPy keeps the last that is assigned: the first, reversed.
+        found[number[::-1]] = self.rows.at[row[::-1]]
         return found

@@ -1,138 +1,149 @@
-"""Words: for each member, on which of up to 64 dates something holds; more dates, more words."""
+"""Bitsets of dates: which of the review dates something holds on, 64 dates to a word.
+
+A bitset array has a row ("block") for every 64 dates and a column for every member, or for every
+fact: bit ``d`` of block ``b`` is date ``64 * b + d``. One bitwise operation on a block answers 64
+dates of all members at once. Bits past the last date are 0 in every array that is returned here;
+who negates must mask them out again with `all_dates`.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
-from reps_ledger.replay.kernel.arrays import Codes, Instants, Truths, places
+from reps_ledger.replay.columns.model import Codes, Instants
+from reps_ledger.replay.kernel.arrays import Integers, Truths, search
 
 __all__ = [
-    "Words",
-    "beginning",
-    "between",
-    "blocks_of",
-    "by_date",
-    "everywhere",
-    "from_date",
-    "looked_up",
+    "Bitsets",
+    "all_dates",
+    "bits_between",
+    "bits_from",
+    "count_by_date",
+    "group_starts",
+    "in_k_rows",
     "or_by_member",
-    "packed",
-    "several",
-    "starts_of",
-    "unpacked",
+    "pack",
+    "since",
+    "take",
+    "unpack",
 ]
 
-Words = np.ndarray[Any, np.dtype[np.uint64]]
-"""Bits by date: an array of words for each 64 dates, a word for each member or row."""
+Bitsets = npt.NDArray[np.uint64]
+"""Of shape (blocks of 64 dates, members or rows)."""
 
 BITS: Final = 64
 _FEW_WORDS: Final = 64
-_LOW: Final = np.array([(1 << k) - 1 for k in range(BITS + 1)], np.uint64)
-"""The lowest k bits, for k from 0 to 64."""
+_LOWEST: Final = np.array([(1 << k) - 1 for k in range(BITS + 1)], np.uint64)
+"""The words whose lowest k bits are set, for k from 0 to 64."""
 
 
-def blocks_of(dates: int) -> int:
+def blocks(dates: int) -> int:
     """Return how many words it takes for so many dates."""
     return max(1, -(-dates // BITS))
 
 
-def everywhere(dates: int, size: int) -> Words:
-    """Return words in which every date is set."""
-    found = np.empty((blocks_of(dates), size), np.uint64)
+def all_dates(dates: int, size: int) -> Bitsets:
+    """Return bitsets of which every date is set."""
+    found = np.empty((blocks(dates), size), np.uint64)
     for block in range(len(found)):
-        found[block] = _LOW[min(max(dates - block * BITS, 0), BITS)]
+        found[block] = _LOWEST[min(max(dates - block * BITS, 0), BITS)]
     return found
 
 
-def between(first: Codes, last: Codes, dates: int) -> Words:
-    """Return words in which the dates from ``first`` to before ``last`` are set."""
+def bits_between(first: Integers, last: Integers, dates: int) -> Bitsets:
+    """Return bitsets in which the dates from number ``first`` to before ``last`` are set."""
     if dates <= BITS:
-        return np.asarray(_LOW[last] & ~_LOW[first])[None]
-    found = np.empty((blocks_of(dates), len(first)), np.uint64)
+        return (_LOWEST[last] & ~_LOWEST[first])[None]
+    found = np.empty((blocks(dates), len(first)), np.uint64)
     for block in range(len(found)):
         low = np.clip(first - block * BITS, 0, BITS)
         high = np.clip(last - block * BITS, 0, BITS)
-        found[block] = _LOW[high] & ~_LOW[low]
+        found[block] = _LOWEST[high] & ~_LOWEST[low]
     return found
 
 
-def beginning(first: Codes, dates: int) -> Words:
-    """Return words in which the dates from ``first`` on are set."""
+def bits_from(first: Integers, dates: int) -> Bitsets:
+    """Return bitsets in which the dates from number ``first`` on are set."""
     if dates <= BITS:
-        return np.asarray((_LOW[dates] & ~_LOW[: dates + 1])[first])[None]
-    return between(first, np.full(len(first), dates), dates)
+        by_first: Bitsets = _LOWEST[dates] & ~_LOWEST[: dates + 1]
+        return by_first[first][None]
+    return bits_between(first, np.full(len(first), dates), dates)
 
 
-def from_date(instants: Instants, dates: Instants) -> Words:
-    """Return words in which the dates at or after instants are set."""
-    return beginning(places(dates, instants - 1), len(dates))
+def since(instants: Instants, dates: Instants) -> Bitsets:
+    """Return bitsets in which the dates at or after each instant are set."""
+    return bits_from(search(dates, instants - 1), len(dates))
 
 
-def looked_up(table: Words, cells: Codes) -> Words:
-    """Return the words of rows, given those of cells and the cell of each row."""
+def take(table: Bitsets, cells: Integers) -> Bitsets:
+    """Return the bitsets of rows, given a table of bitsets and the place of each row in it."""
     found = np.empty((len(table), len(cells)), np.uint64)
     for block, words in enumerate(table):
         np.take(words, cells, out=found[block], mode="clip")  # no cell is beyond the table
     return found
 
 
-def starts_of(member: Codes) -> Codes:
+def group_starts(member: Codes | Integers) -> Integers:
     """Return where the rows of each member begin, of rows sorted by member."""
     if not len(member):
         return np.zeros(0, np.int64)
     return np.flatnonzero(np.concatenate([[True], member[1:] != member[:-1]]))
 
 
-def several(words: Words, starts: Codes, k: int) -> tuple[Words, Codes]:
-    """Return the dates set in k rows of a stretch, of each stretch that has so many rows.
+def in_k_rows(bitsets: Bitsets, starts: Integers, k: int) -> tuple[Bitsets, Integers]:
+    """Return, of each group that has so many rows, the dates that at least k rows have set.
 
-    The dates that are set in rows that follow one another must be the same as in all between.
+    A date that is set in two rows of a group must be set in all rows between them, as it is where
+    rows are sorted by time and a date is set while it sees the row in its window. Then k rows have
+    it exactly if a row and the one k - 1 before it do: two words to compare for each row,
+    whatever k is.
 
     Args:
-        words: of rows.
-        starts: where each stretch begins; it ends where the next begins.
-        k: how many, from 1.
+        bitsets: one for each row.
+        starts: where each group begins; it ends where the next one begins.
+        k: from 1.
 
     Returns:
-        The words, and of which stretches they are.
+        The bitsets, and the numbers of the groups that they are of.
     """
-    size = words.shape[1]
+    size = bitsets.shape[1]
     last = np.append(starts[1:], size) - k + 1  # after the last row that has k - 1 after it
     long = np.flatnonzero(last > starts)
     if not len(long):
-        return np.zeros((len(words), 0), np.uint64), long
+        return np.zeros((len(bitsets), 0), np.uint64), long
     if k == 1:
-        return np.bitwise_or.reduceat(words, starts, axis=1), long
-    both = words[:, k - 1 :] & words[:, : size - k + 1]
-    # Each long stretch, and what lies between it and the next, which is not wanted.
+        return np.bitwise_or.reduceat(bitsets, starts, axis=1), long
+    both = bitsets[:, k - 1 :] & bitsets[:, : size - k + 1]
+    # Pairs that reach across two groups must not count. `reduceat` takes where each stretch
+    # begins: of each long group, and of what lies between it and the next, which is dropped.
     ends = np.stack([starts[long], last[long]], axis=1).reshape(-1)
     if ends[-1] == both.shape[1]:
         ends = ends[:-1]
     return np.bitwise_or.reduceat(both, ends, axis=1)[:, ::2], long
 
 
-def or_by_member(words: Words, member: Codes, low: int, high: int) -> Words:
-    """Return, for members from ``low`` to before ``high``, the dates set in any of their rows.
+def or_by_member(bitsets: Bitsets, member: Codes | Integers, members: range) -> Bitsets:
+    """Return, for each of some members, the dates that any of their rows has set.
 
     Args:
-        words: of rows, sorted by member.
+        bitsets: one for each row, sorted by member.
         member: whose each row is.
-        low: the first member.
-        high: the one after the last.
+        members: of whom to return one.
     """
-    found = np.zeros((len(words), high - low), np.uint64)
+    found = np.zeros((len(bitsets), len(members)), np.uint64)
     if len(member):
-        starts = starts_of(member)
-        found[:, member[starts] - low] = np.bitwise_or.reduceat(words, starts, axis=1)
+        starts = group_starts(member)
+        found[:, member[starts] - members.start] = np.bitwise_or.reduceat(bitsets, starts, axis=1)
     return found
 
 
-def packed(truth: Truths) -> Words:
-    """Return words of truths, given with a row for each member and a column for each date."""
+def pack(truth: Truths) -> Bitsets:
+    """Return truths as bitsets, given with a row for each member and a column for each date."""
     members, dates = truth.shape
-    found = np.zeros((blocks_of(dates), members), np.uint64)
+    found = np.zeros((blocks(dates), members), np.uint64)
     for block in range(len(found)):
         part = truth[:, block * BITS : (block + 1) * BITS]
         padded = np.zeros((members, BITS), np.uint8)
@@ -141,25 +152,30 @@ def packed(truth: Truths) -> Words:
     return found
 
 
-def unpacked(words: Words, dates: int) -> Truths:
-    """Return truths of words: a row for each member, a column for each date."""
-    size = words.shape[1]
-    parts = [
-        np.unpackbits(
-            np.ascontiguousarray(block).view(np.uint8).reshape(size, 8), axis=1, bitorder="little"
-        )
-        for block in words
-    ]
+def unpack(bitsets: Bitsets, dates: int) -> Truths:
+    """Return bitsets as truths: a row for each member, a column for each date."""
+    parts = [_bits(words) for words in bitsets]
     return np.concatenate(parts, axis=1)[:, :dates].astype(bool)
 
 
-def by_date(words: Words, dates: int) -> Codes:
-    """Return, for each date, in how many words it is set."""
-    return np.concatenate([_by_bit(part) for part in words])[:dates]
+def _bits(words: Bitsets) -> npt.NDArray[np.uint8]:
+    """Return the bits of words, a row for each word, the lowest bit first."""
+    eights = np.ascontiguousarray(words).view(np.uint8).reshape(len(words), 8)
+    return np.unpackbits(eights, axis=1, bitorder="little")
 
 
-def _by_bit(words: Any) -> Codes:
-    """Count bits by place: three words are added to two, sum and carry, until few are left."""
+def count_by_date(bitsets: Bitsets, dates: int) -> Integers:
+    """Return, for each date, how many members have it set."""
+    return np.concatenate([_count_by_bit(words) for words in bitsets])[:dates]
+
+
+def _count_by_bit(words: Bitsets) -> Integers:
+    """Return, for each of the 64 bits, how many of the words have it set.
+
+    A carry-save adder: three words of one weight become a sum of the same weight and a carry of
+    twice it, for all 64 bits at once. So the words dwindle without being unpacked, and only a few
+    of each weight are counted bit by bit.
+    """
     found = np.zeros(BITS, np.int64)
     weight = 1
     while len(words):
@@ -170,10 +186,7 @@ def _by_bit(words: Any) -> Codes:
             either = a ^ b
             carried.append((a & b) | (c & either))
             words = np.concatenate([either ^ c, words[3 * third :]])
-        bits = np.unpackbits(
-            np.ascontiguousarray(words).view(np.uint8).reshape(-1, 8), axis=1, bitorder="little"
-        )
-        found += weight * bits.sum(axis=0, dtype=np.int64)
+        found += weight * _bits(words).sum(axis=0, dtype=np.int64)
         words = np.concatenate(carried) if carried else words[:0]
         weight *= 2
     return found

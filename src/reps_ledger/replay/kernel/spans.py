@@ -1,17 +1,18 @@
-"""Spans in columns: what began and perhaps ended, paired without a loop.
+"""Spans in columns (roles, leave, vouches …), and accounts, which no column may hold.
 
-The same pairing as ``policies.spans``: sorted by what tells spans apart and by time, each
-beginning ends at the next row of its kind, whatever it is, at the member's next retirement
-where that ends it, or by itself, whichever comes first. So intervals alternate.
+The vectorised twin of ``domain.spans``: the same pairing, without a loop. Rows of beginnings and
+endings are sorted by what tells spans apart (a member's role in a community, say) and by time;
+each beginning then ends at the next row of its group, whatever that is, at the member's next
+retirement where that ends it, or at its own end date, whichever comes first. So the spans of a
+group never overlap.
 
-Accounts: who had one when. Their names are personal, so that no column keeps them.
-
-They are read from the log for the few policies that ask, and forgotten again.
+Account names are personal, so accounts are read from the log for the few policies that ask for
+them, and forgotten again.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from attrs import frozen
@@ -19,11 +20,9 @@ from attrs import frozen
 from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.domain.spans import spans_of as folded_spans
 from reps_ledger.domain.time import microseconds
-from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.facts import parts
-from reps_ledger.policies.language.people import WithAccount
-from reps_ledger.replay.columns import MISSING
-from reps_ledger.replay.kernel.arrays import END, Codes, Instants, Rows, Truths
+from reps_ledger.policies.language.reads import reads_of
+from reps_ledger.replay.columns.model import MISSING, Instants
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,18 +31,15 @@ if TYPE_CHECKING:
     from reps_ledger.policies.policy import Policy
     from reps_ledger.replay.columns import Columns, Table
 
-__all__ = ["FOREVER", "Accounts", "Spans", "accounts_among", "asks_for_accounts", "spans_of"]
-
-FOREVER = END + 1
-"""After every instant."""
+__all__ = ["Accounts", "Spans", "accounts_among", "asks_for_accounts", "spans_of"]
 
 
 @frozen(eq=False)
 class Spans:
-    """Spans of one kind, a row of the beginning fact's table each.
+    """Spans of one kind, one for each row of the table of the facts that begin them.
 
     Attributes:
-        table: the table of the facts that begin them.
+        table: that table.
         start: when each began.
         end: the first instant at which it held no longer, or `FOREVER`.
     """
@@ -54,21 +50,28 @@ class Spans:
 
 
 def spans_of(columns: Columns, name: str) -> Spans:
-    """Pair the beginnings of a kind with their ends."""
+    """Pair the beginnings of a kind with their ends.
+
+    Args:
+        columns: what is known.
+        name: the stored name of the beginnings, of `BEGINNINGS`.
+
+    Raises:
+        InvalidPolicy: what tells these spans apart is personal text, which columns do not hold.
+    """
     kind = BEGINNINGS[name]
     table = columns.table(name)
-    ends = [columns.table(other) for other in sorted(kind.ends)]
-    count = len(table.at)
+    count = len(table)
     end = np.full(count, FOREVER, np.int64)
     if kind.until is not None:
         until = table.instants[kind.until]
         end = np.where(until == MISSING, FOREVER, until)
     if count == 0:
         return Spans(table, table.at, end)
-    parts = [table, *ends]
-    group = _groups(parts, kind.fields)
-    at = np.concatenate([part.at for part in parts])
-    order = np.concatenate([part.order for part in parts])
+    tables = [table, *(columns.table(other) for other in sorted(kind.ends))]
+    group = _group_numbers(tables, kind.fields)
+    at = np.concatenate([each.at for each in tables])
+    order = np.concatenate([each.order for each in tables])
     place = np.lexsort((order, at, group))
     following = np.full(len(at), FOREVER, np.int64)
     same = group[place][1:] == group[place][:-1]
@@ -79,50 +82,37 @@ def spans_of(columns: Columns, name: str) -> Spans:
     return Spans(table, table.at, np.maximum(end, table.at))
 
 
-def _groups(parts: list[Table], names: tuple[str, ...]) -> Codes:
-    """Return a number for each row, the same where all fields that tell spans apart are."""
-    found: Any = None
+def _group_numbers(tables: list[Table], names: tuple[str, ...]) -> Integers:
+    """Return a number for each row, the same where all fields of these names are equal."""
+    found = np.zeros(sum(map(len, tables)), np.int64)
     for name in names:
-        codes = _codes(parts, name)
-        combined = codes if found is None else found * (codes.max(initial=0) + 2) + codes
+        codes = _codes_across(tables, name)
+        combined = found * (codes.max(initial=0) + 2) + codes
         found = np.unique(combined, return_inverse=True)[1].reshape(-1)
-    return np.asarray(found, np.int64)
+    return found
 
 
-def _codes(parts: list[Table], name: str) -> Codes:
-    """Return a field's codes in several tables, equal where the values are."""
-    if name in parts[0].persons:
-        return np.concatenate([part.persons[name] for part in parts]).astype(np.int64) + 1
-    numbers: dict[Any, int] = {}
+def _codes_across(tables: list[Table], name: str) -> Integers:
+    """Return a field's codes in several tables, equal where the values are; 0 for None."""
+    if name in tables[0].persons:
+        return np.concatenate([each.persons[name] for each in tables]).astype(np.int64) + 1
+    numbers: dict[object, int] = {}
     found = []
-    for part in parts:
-        if name not in part.fields:
-            raise InvalidPolicy(
-                f"{name!r} of {part.name} is personal text: columns do not hold it, and no "
-                "backtest can go by it; evaluate the policy at each date instead"
-            )
-        coded = part.fields[name]
+    for table in tables:
+        coded = table.coded(name)
         same = np.array([numbers.setdefault(v, len(numbers) + 1) for v in coded.values] + [0])
-        found.append(same[coded.codes])  # None is -1, and so the last: 0
+        found.append(same[coded.codes])  # the code of None is -1, so it takes the last: 0
     return np.concatenate(found).astype(np.int64)
 
 
 def _next_retirement(columns: Columns, table: Table) -> Instants:
     """Return when each row's member retired next, or `FOREVER`."""
     retired = columns.table("member.retired")
-    member = np.concatenate([table.persons["member"], retired.persons["member"]])
-    rows = Rows.sorted(
-        member, np.concatenate([table.at, retired.at]), np.concatenate([table.order, retired.order])
-    )
-    count = len(rows)
-    is_retired = rows.index >= len(table.at)
-    nexts = np.where(is_retired, np.arange(count), count)
-    nexts = np.minimum.accumulate(nexts[::-1])[::-1]
-    there = np.minimum(nexts, count - 1)
-    mine = (nexts < count) & (rows.member[there] == rows.member)
-    found = np.full(len(member), FOREVER, np.int64)
-    found[rows.index] = np.where(mine, rows.at[there], FOREVER)
-    return found[: len(table.at)]
+    rows = Rows.sorted(table.persons["member"], table.at, table.order)
+    events = Rows.sorted(retired.persons["member"], retired.at, retired.order)
+    found = np.full(len(table), FOREVER, np.int64)
+    found[rows.index] = next_after(rows, events)
+    return found
 
 
 _LINKS = frozenset({"account.linked", "account.unlinked"})
@@ -130,17 +120,17 @@ _LINKS = frozenset({"account.linked", "account.unlinked"})
 
 @frozen(eq=False)
 class Accounts:
-    """When members had accounts.
+    """Who had an account, and when.
 
     Attributes:
-        member: whose each linked account is, as a place among all people.
-        start: from when.
-        end: until when, or after every instant.
-        providers: where each is.
-        joined: of each person, whether they joined with an account of the programme's own.
+        member: whose each linked account is, as their place among all people.
+        start: since when it was linked.
+        end: the first instant at which it was linked no longer, or `FOREVER`.
+        providers: the provider of each.
+        joined: for each person, whether they joined with an account of the programme itself.
     """
 
-    member: Codes
+    member: Integers
     start: Instants
     end: Instants
     providers: tuple[str, ...]
@@ -152,11 +142,11 @@ class Accounts:
 
 
 def accounts_among(entries: Iterable[Entry], people: tuple[str, ...]) -> Accounts:
-    """Gather accounts of entries that stand, given in order of position.
+    """Gather the accounts of everyone.
 
     Args:
-        entries: any.
-        people: everyone, in order of identifier.
+        entries: all that stand, in order of position.
+        people: everyone, in order of identifier, as in `Columns.people`.
     """
     places = {person: place for place, person in enumerate(people)}
     links: list[Entry] = []
@@ -185,4 +175,4 @@ def accounts_among(entries: Iterable[Entry], people: tuple[str, ...]) -> Account
 
 def asks_for_accounts(policy: Policy) -> bool:
     """Whether a policy asks who has an account."""
-    return any(isinstance(part, WithAccount) for case in policy.cases for part in parts(case.when))
+    return reads_of(policy).accounts

@@ -40,13 +40,13 @@ from reps_ledger.testing.laws.laws import (
     timelessness,
     totality,
 )
-from reps_ledger.testing.situations import Judge, Situation, judged, situations, whittled
+from reps_ledger.testing.situations import PolicyLike, Situation, judged, minimised, situations
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
     from reps_ledger.domain.facts import Fact
-    from reps_ledger.testing.history import Recorded
+    from reps_ledger.testing.history import History
 
 __all__ = ["POLICY_LAWS", "Checked", "check_policy", "find_broken", "reachability"]
 
@@ -54,12 +54,12 @@ _FARTHER: Final = 10
 """How many times as many histories are looked at for an outcome that did not come up."""
 
 
-def _unless_listed(judge: Judge, promises: Promises) -> str:
+def _unless_listed(judge: PolicyLike, promises: Promises) -> str:
     return "" if outcomes_of(judge, promises) else "nobody said which outcomes it has"
 
 
 @law("Every outcome has a history that reaches it; one that has none is dead.", _unless_listed)
-def reachability(_judge: Judge, _situation: Situation, _promises: Promises) -> Broken | None:
+def reachability(_judge: PolicyLike, _situation: Situation, _promises: Promises) -> Broken | None:
     """Look at no single situation: `check_policy` looks at them all together."""
     return None
 
@@ -109,10 +109,10 @@ class Checked:
 
 
 def check_policy(
-    policy: Judge,
+    policy: PolicyLike,
     *,
     about: object = None,
-    histories: SearchStrategy[Recorded] | None = None,
+    histories: SearchStrategy[History] | None = None,
     settings: Settings | None = None,
     facts: Iterable[type[Fact]] = (),
     promises: Promises = NOTHING,
@@ -175,10 +175,10 @@ def check_policy(
 
 def find_broken(
     broken: Law,
-    policy: Judge,
+    policy: PolicyLike,
     *,
     about: object = None,
-    histories: SearchStrategy[Recorded] | None = None,
+    histories: SearchStrategy[History] | None = None,
     settings: Settings | None = None,
     facts: Iterable[type[Fact]] = (),
     promises: Promises = NOTHING,
@@ -199,7 +199,7 @@ def find_broken(
 
 
 def _asked(
-    policy: Judge, laws: Iterable[Law], promises: Promises, except_for: Mapping[str, str]
+    policy: PolicyLike, laws: Iterable[Law], promises: Promises, except_for: Mapping[str, str]
 ) -> tuple[list[Law], dict[str, str]]:
     every = list(laws)
     if unknown := sorted(set(except_for) - {each.name for each in POLICY_LAWS}):
@@ -213,7 +213,7 @@ def _asked(
 class _Tally:
     """How many situations were looked at, and which outcomes came up."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: PolicyLike) -> None:
         self.judge = judge
         self.situations = 0
         self.reached: dict[str, int] = {}
@@ -259,7 +259,7 @@ def _first_broken(
 
 
 def _smallest(
-    policy: Judge,
+    policy: PolicyLike,
     strategy: SearchStrategy[Situation],
     broken: Law,
     promises: Promises,
@@ -271,7 +271,7 @@ def _smallest(
 
 
 def _search(
-    policy: Judge,
+    policy: PolicyLike,
     strategy: SearchStrategy[Situation],
     broken: Law,
     promises: Promises,
@@ -296,12 +296,12 @@ def _search(
         if not last:
             return None
         return LawBroken(broken, policy, *last[0])
-    whittled(last[0][0], breaks)
+    minimised(last[0][0], breaks)
     return LawBroken(broken, policy, *last[0])
 
 
 def _reach(
-    policy: Judge,
+    policy: PolicyLike,
     strategy: SearchStrategy[Situation],
     promises: Promises,
     tally: _Tally,

@@ -22,7 +22,7 @@ from reps_ledger.policies.charter import (
     statements,
 )
 from reps_ledger.projections.projection import Checkpoint, Projection, project, resume
-from reps_ledger.testing.history import Recorded, tell_all
+from reps_ledger.testing.history import History, tell_all
 from reps_ledger.testing.memory_log import tags_of
 from reps_ledger.testing.strategies.facts import facts as any_facts
 from reps_ledger.testing.strategies.histories import histories as legal_histories
@@ -41,7 +41,7 @@ S = TypeVar("S")
 def check_projection(
     projection: Projection[S],
     *,
-    histories: SearchStrategy[Recorded] | None = None,
+    histories: SearchStrategy[History] | None = None,
     facts: Iterable[type[Fact]] = (),
     settings: Settings | None = None,
     resumes: Callable[[S], S] = lambda state: state,
@@ -64,7 +64,7 @@ def check_projection(
     own = tuple(facts)
     strategy = histories or (raw_histories(facts=own, odd=False) | legal_histories(facts=own))
 
-    def once(history: Recorded) -> None:
+    def once(history: History) -> None:
         entries = history.standing
         states = [(projection.initial, repr(projection.initial))]
         for number, entry in enumerate(entries, 1):
@@ -86,7 +86,7 @@ def check_projection(
     _run(once, strategy, settings)
 
 
-def _evolved(projection: Projection[S], state: S, entry: Entry, history: Recorded) -> S:
+def _evolved(projection: Projection[S], state: S, entry: Entry, history: History) -> S:
     try:
         return projection.evolve(state, entry)
     except Exception as error:
@@ -98,7 +98,7 @@ def _evolved(projection: Projection[S], state: S, entry: Entry, history: Recorde
 def _wrong(
     projection: Projection[Any],
     words: str,
-    history: Recorded,
+    history: History,
     because: Exception | None = None,
 ) -> None:
     raise AssertionError(f"{projection.name}: {words}\n\n{history!r}") from because
@@ -170,9 +170,9 @@ def check_charter(
     if statements(again) != statements(charter):
         raise AssertionError(f"{charter.name} reads back saying other things")
 
-    def once(history: Recorded) -> None:
+    def once(history: History) -> None:
         rows = history.rows()
-        with Recorded((), own, history.zone).ledger() as ledger:
+        with History((), own, history.zone).ledger() as ledger:
             report = ledger.import_history(rows)
             if report.recorded != len(rows):
                 refused = "; ".join(str(row) for row in report.refused)

@@ -27,14 +27,15 @@ from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies import Policy, Subject, decide, digest, dumps, evaluate, is_member, loads
 from reps_ledger.policies import months as in_months
 from reps_ledger.policies.language.conditions import holds, truth
-from reps_ledger.policies.language.facts import Facts, parts
+from reps_ledger.policies.language.facts import Facts
+from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.outcomes import outcome_of, outcomes_through
 from reps_ledger.projections import membership, project
-from reps_ledger.testing.history import Everybody, Recorded, Told, regression_test, tell_all
-from reps_ledger.testing.situations import Judge, Situation, judged, words_of
+from reps_ledger.testing.history import Everybody, History, Told, regression_test, tell_all
+from reps_ledger.testing.situations import PolicyLike, Situation, judged, words_of
 from reps_ledger.testing.strategies.vocabulary import days_in, widths_in
-from reps_ledger.views.evaluator import Judging
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +124,9 @@ class LawBroken(AssertionError):
 
     looked_at: int = 0
 
-    def __init__(self, law: Law, judge: Judge, situation: Situation | None, broken: Broken) -> None:
+    def __init__(
+        self, law: Law, judge: PolicyLike, situation: Situation | None, broken: Broken
+    ) -> None:
         self.law = law
         self.judge = judge
         self.situation = situation
@@ -152,7 +155,7 @@ class LawBroken(AssertionError):
         return regression_test(self.law.name, self.law.says, name_of(self.judge), code, call)
 
 
-Check = Callable[[Judge, Situation, Promises], Broken | None]
+Check = Callable[[PolicyLike, Situation, Promises], Broken | None]
 
 
 @frozen(eq=False)
@@ -171,9 +174,11 @@ class Law:
     name: str
     says: str
     check: Check = field(repr=False)
-    spared: Callable[[Judge, Promises], str] = field(repr=False)
+    spared: Callable[[PolicyLike, Promises], str] = field(repr=False)
 
-    def __call__(self, judge: Judge, situation: Situation, promises: Promises = NOTHING) -> None:
+    def __call__(
+        self, judge: PolicyLike, situation: Situation, promises: Promises = NOTHING
+    ) -> None:
         """Ask it of one situation.
 
         Raises:
@@ -188,7 +193,7 @@ class Law:
 
 
 def law(
-    says: str, spared: Callable[[Judge, Promises], str] = lambda _judge, _promises: ""
+    says: str, spared: Callable[[PolicyLike, Promises], str] = lambda _judge, _promises: ""
 ) -> Callable[[Check], Law]:
     """Make a law of a function that looks at one situation; the law has the function's name."""
 
@@ -198,14 +203,14 @@ def law(
     return make
 
 
-def name_of(judge: Judge) -> str:
+def name_of(judge: PolicyLike) -> str:
     """Return what a policy, or a function, is called."""
     if isinstance(judge, Policy):
         return judge.name
     return str(getattr(judge, "__name__", judge))
 
 
-def outcomes_of(judge: Judge, promises: Promises) -> tuple[str, ...]:
+def outcomes_of(judge: PolicyLike, promises: Promises) -> tuple[str, ...]:
     """Return the outcomes from best to worst; none where that is not known."""
     if promises.outcomes:
         return promises.outcomes
@@ -216,7 +221,7 @@ _MONTH = in_months(1)
 _A_YEAR = 12
 
 
-def _of_members(judge: Judge, _promises: Promises) -> str:
+def _of_members(judge: PolicyLike, _promises: Promises) -> str:
     whole = isinstance(judge, Policy) and judge.of == "community"
     return "it is about communities" if whole else ""
 
@@ -224,8 +229,8 @@ def _of_members(judge: Judge, _promises: Promises) -> str:
 @law(
     "What strangers do, who are never named together with the member, changes nothing.", _of_members
 )
-def isolation(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
-    """Judge with strangers' facts, and without."""
+def isolation(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
+    """PolicyLike with strangers' facts, and without."""
     known = situation.known
     named = [(entry, set(people_in(entry.fact, known.registry))) for entry in known.standing]
     near = {situation.who}.union(*(people for _, people in named if situation.who in people))
@@ -242,7 +247,7 @@ def isolation(judge: Judge, situation: Situation, _promises: Promises) -> Broken
 
 
 @law("Whoever joined is a member at every later instant, whatever is decided of them.", _of_members)
-def always_a_member(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def always_a_member(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Retire the member too, then judge: they are a member still, and there is an outcome."""
     known = situation.known
     joined = situation.subject(judge).dossier.joined
@@ -267,14 +272,14 @@ def always_a_member(judge: Judge, situation: Situation, _promises: Promises) -> 
     return Broken("a member is no member any more", {"once retired": words_of(judge, subject)})
 
 
-def _promises_more(judge: Judge, promises: Promises) -> str:
+def _promises_more(judge: PolicyLike, promises: Promises) -> str:
     if not promises.more:
         return "it does not promise that"
     return "" if _scale(judge, promises) else "its outcomes have no order"
 
 
 @law("Another fact of a kind that it names never makes the outcome worse.", _promises_more)
-def more_never_hurts(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
+def more_never_hurts(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
     """Leave out each such fact in turn: the outcome may not be better without it."""
     scale = _scale(judge, promises)
     known = situation.known
@@ -300,7 +305,7 @@ def more_never_hurts(judge: Judge, situation: Situation, promises: Promises) -> 
     return None
 
 
-def _promises_absence(judge: Judge, promises: Promises) -> str:
+def _promises_absence(judge: PolicyLike, promises: Promises) -> str:
     if not promises.absence:
         return "it does not promise that"
     return "" if _scale(judge, promises) else "its outcomes have no order"
@@ -309,7 +314,9 @@ def _promises_absence(judge: Judge, promises: Promises) -> str:
 @law(
     "Another month, or a year, without anything never makes the outcome better.", _promises_absence
 )
-def absence_never_helps(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
+def absence_never_helps(
+    judge: PolicyLike, situation: Situation, promises: Promises
+) -> Broken | None:
     """Let months pass in which nothing happens, one after another for a year."""
     scale = _scale(judge, promises)
     known = situation.known
@@ -330,7 +337,7 @@ def absence_never_helps(judge: Judge, situation: Situation, promises: Promises) 
     return None
 
 
-def _promises_to_keep(judge: Judge, promises: Promises) -> str:
+def _promises_to_keep(judge: PolicyLike, promises: Promises) -> str:
     if promises.keeps is None:
         return "it grandfathers nobody"
     return "" if _scale(judge, promises) else "its outcomes have no order"
@@ -340,8 +347,8 @@ def _promises_to_keep(judge: Judge, promises: Promises) -> str:
     "Whoever joined before the date never comes to a worse outcome than promised.",
     _promises_to_keep,
 )
-def grandfathering(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
-    """Judge whoever was there before the date."""
+def grandfathering(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
+    """PolicyLike whoever was there before the date."""
     assert promises.keeps is not None, "it is not asked otherwise"  # noqa: S101
     day, worst = promises.keeps
     subject = situation.subject(judge)
@@ -359,14 +366,14 @@ def grandfathering(judge: Judge, situation: Situation, promises: Promises) -> Br
     )
 
 
-def _scale(judge: Judge, promises: Promises) -> tuple[str, ...]:
+def _scale(judge: PolicyLike, promises: Promises) -> tuple[str, ...]:
     if promises.outcomes:
         return promises.outcomes
     return judge.scale if isinstance(judge, Policy) else ()
 
 
 def _differs(
-    judge: Judge,
+    judge: PolicyLike,
     situation: Situation,
     kept: Iterable[Entry],
     words: str,
@@ -388,8 +395,8 @@ _LATEST: Final = datetime(2070, 1, 1, tzinfo=UTC)
 
 
 @law("Judged again from the same history, the outcome is the same.")
-def determinism(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
-    """Judge several times, of copies of what is known."""
+def determinism(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
+    """PolicyLike several times, of copies of what is known."""
     history = situation.known
     said = [
         judged(
@@ -405,14 +412,14 @@ def determinism(judge: Judge, situation: Situation, _promises: Promises) -> Brok
     return Broken("judged again, it says something else", {"one after another": ", ".join(said)})
 
 
-def _dated(judge: Judge, _promises: Promises) -> str:
+def _dated(judge: PolicyLike, _promises: Promises) -> str:
     if isinstance(judge, Policy) and days_in(judge):
         return "it names dates of the calendar"
     return ""
 
 
 @law("28 years later, when the calendar is the same, the outcome is the same.", _dated)
-def timelessness(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def timelessness(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Move everything by 28 years: what reads a clock of its own is found out."""
     known = evolve(situation.known.settled(), zone=UTC)  # other zones had other rules then
     now = Situation(history=known, who=situation.who, at=situation.at)
@@ -447,8 +454,8 @@ def _fact(entry: Entry) -> Any:
 
 
 @law("What happens after the instant, or is recorded after the position, changes nothing.")
-def no_hindsight(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
-    """Judge with what came later, and without."""
+def no_hindsight(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
+    """PolicyLike with what came later, and without."""
     known = situation.known
     now = judged(judge, situation.subject(judge))
     horizon = _horizon(judge, situation)
@@ -480,7 +487,7 @@ def no_hindsight(judge: Judge, situation: Situation, _promises: Promises) -> Bro
     return None
 
 
-def _horizon(judge: Judge, situation: Situation) -> datetime:
+def _horizon(judge: PolicyLike, situation: Situation) -> datetime:
     """Return up to when things count: windows that look ahead say so."""
     found = [situation.at]
     for part in parts(judge.cases) if isinstance(judge, Policy) else ():
@@ -492,18 +499,18 @@ def _horizon(judge: Judge, situation: Situation) -> datetime:
     return max(found)
 
 
-def _seen(ledger: Ledger, judge: Judge, situation: Situation) -> Subject:
+def _seen(ledger: Ledger, judge: PolicyLike, situation: Situation) -> Subject:
     """Return who is judged, as a ledger shows them."""
     view = ledger.as_of(situation.at, situation.known_at)
-    judging = Judging(view.reading, situation.zone)
+    evaluator = PolicyEvaluator(view.reading, situation.zone)
     if isinstance(judge, Policy) and judge.of == "community":
-        subject = judging.member(situation.who, situation.at)
+        subject = evaluator.member(situation.who, situation.at)
         return subject.of(subject.others.community(situation.who))
-    return judging.member(situation.who, situation.at)
+    return evaluator.member(situation.who, situation.at)
 
 
 @law("What was said as known at a position stays so, however much is recorded after it.")
-def append_stability(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def append_stability(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Ask a ledger, let it grow, and ask it again as of then."""
     if situation.known_at >= len(situation.history):
         return None
@@ -518,7 +525,9 @@ def append_stability(judge: Judge, situation: Situation, _promises: Promises) ->
 
 
 @law("The order in which things were recorded, and importing them twice, change nothing.")
-def order_independence(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def order_independence(
+    judge: PolicyLike, situation: Situation, _promises: Promises
+) -> Broken | None:
     """Number the entries as they happened, and the other way around; those of one instant stay."""
     known = situation.known.settled()
     instants = sorted({entry.occurred_at for entry in known})
@@ -539,11 +548,11 @@ def order_independence(judge: Judge, situation: Situation, _promises: Promises) 
     return _twice(judge, situation)
 
 
-def _twice(judge: Judge, situation: Situation) -> Broken | None:
+def _twice(judge: PolicyLike, situation: Situation) -> Broken | None:
     """Import what is known, and import it again."""
     known = situation.known
     rows = known.rows()
-    with Recorded((), known.facts, known.zone).ledger() as ledger:
+    with History((), known.facts, known.zone).ledger() as ledger:
         said = []
         for _ in range(2):
             report = ledger.import_history(rows)
@@ -563,11 +572,11 @@ _PROBES: Final = 80
 _NEEDS: Final = 4
 
 
-def _unless_policy(judge: Judge, _promises: Promises) -> str:
+def _unless_policy(judge: PolicyLike, _promises: Promises) -> str:
     return "" if isinstance(judge, Policy) else "a function explains nothing"
 
 
-def _unless_known(judge: Judge, promises: Promises) -> str:
+def _unless_known(judge: PolicyLike, promises: Promises) -> str:
     return "" if outcomes_of(judge, promises) else "nobody said which outcomes it has"
 
 
@@ -575,8 +584,8 @@ def _unless_known(judge: Judge, promises: Promises) -> str:
     "Of any history, however illegal, there is an outcome, and the scale has a place for it.",
     _unless_known,
 )
-def totality(judge: Judge, situation: Situation, promises: Promises) -> Broken | None:
-    """Judge, and look the outcome up."""
+def totality(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
+    """PolicyLike, and look the outcome up."""
     expected = outcomes_of(judge, promises)
     try:
         outcome: Any = judged(judge, situation.subject(judge))
@@ -588,7 +597,9 @@ def totality(judge: Judge, situation: Situation, promises: Promises) -> Broken |
 
 
 @law("The findings of a verdict alone give its outcome.", _unless_policy)
-def explanation_soundness(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def explanation_soundness(
+    judge: PolicyLike, situation: Situation, _promises: Promises
+) -> Broken | None:
     """Decide again by the findings, as they are written down."""
     policy = _policy(judge)
     verdict = evaluate(policy, situation.subject(policy))
@@ -605,8 +616,8 @@ def explanation_soundness(judge: Judge, situation: Situation, _promises: Promise
 
 
 @law("Nothing changes by itself before `lapses_at`; then it is `lapses_to`.", _unless_policy)
-def lapses_come_true(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
-    """Judge at instants before it, at it, and where there is none, at many later ones."""
+def lapses_come_true(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
+    """PolicyLike at instants before it, at it, and where there is none, at many later ones."""
     policy = _policy(judge)
     subject = situation.subject(policy)
     verdict = evaluate(policy, subject)
@@ -648,7 +659,9 @@ def _probes(policy: Policy, subject: Subject, end: datetime) -> list[datetime]:
     "Were all that a shortfall names otherwise, the outcome would be as good; less is not enough.",
     _unless_policy,
 )
-def shortfalls_suffice(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def shortfalls_suffice(
+    judge: PolicyLike, situation: Situation, _promises: Promises
+) -> Broken | None:
     """Turn the conditions of each way, and decide by the truths that come out."""
     policy = _policy(judge)
     subject = situation.subject(policy)
@@ -694,7 +707,7 @@ def _outcome(policy: Policy, truths: dict[Leaf, bool]) -> str:
     return policy.otherwise
 
 
-def _unless_replayed(judge: Judge, promises: Promises) -> str:
+def _unless_replayed(judge: PolicyLike, promises: Promises) -> str:
     if why := _unless_policy(judge, promises):
         return why
     if _policy(judge).of != "member":
@@ -708,7 +721,7 @@ def _unless_replayed(judge: Judge, promises: Promises) -> str:
     "The replay kernel says of everyone, at every date, what evaluating them one by one says.",
     _unless_replayed,
 )
-def kernel_agreement(judge: Judge, situation: Situation, _promises: Promises) -> Broken | None:
+def kernel_agreement(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Backtest the situation, at its instant and at others around."""
     from reps_ledger.testing.replayed import outcomes_by_kernel  # noqa: PLC0415
 
@@ -742,7 +755,9 @@ def kernel_agreement(judge: Judge, situation: Situation, _promises: Promises) ->
     "As a document, TOML or JSON, it reads back equal, with its digest and its sentence.",
     _unless_policy,
 )
-def document_round_trip(judge: Judge, _situation: Situation, _promises: Promises) -> Broken | None:
+def document_round_trip(
+    judge: PolicyLike, _situation: Situation, _promises: Promises
+) -> Broken | None:
     """Write the policy and read it."""
     policy = _policy(judge)
     for form in ("toml", "json"):
@@ -752,6 +767,6 @@ def document_round_trip(judge: Judge, _situation: Situation, _promises: Promises
     return None
 
 
-def _policy(judge: Judge) -> Policy:
+def _policy(judge: PolicyLike) -> Policy:
     assert isinstance(judge, Policy), "a law of policies is not asked of functions"  # noqa: S101
     return judge

@@ -28,8 +28,8 @@ from reps_ledger.domain.facts import (
     kind_of,
 )
 from reps_ledger.policies.charter import dump_charter
-from reps_ledger.testing.history import Recorded, Told, entry_id, moment, tell_all
-from reps_ledger.testing.memory_log import Desk
+from reps_ledger.testing.history import History, Told, entry_id, moment, tell_all
+from reps_ledger.testing.memory_log import InMemoryLedger
 from reps_ledger.testing.strategies.edges import Edge, edges, reviews, zones
 from reps_ledger.testing.strategies.facts import PEOPLE, PLAIN
 from reps_ledger.testing.strategies.offers import Context, Offer, fresh_facts, told
@@ -54,7 +54,7 @@ __all__ = [
     "raw_rows",
 ]
 
-Drawer = Callable[[st.DrawFn, datetime, tzinfo], Recorded]
+Drawer = Callable[[st.DrawFn, datetime, tzinfo], History]
 
 _LONG_AGO: Final = timedelta(days=400)
 
@@ -69,7 +69,7 @@ def histories(
     rules: Iterable[Rule] = (),
     at: datetime | None = None,
     zone: tzinfo | None = None,
-) -> SearchStrategy[Recorded]:
+) -> SearchStrategy[History]:
     """Make legal histories: facts are offered to the rules, and what they allow is kept.
 
     Ana joins first, mostly; others join by themselves when they are first spoken of.
@@ -106,7 +106,7 @@ def raw_histories(
     at: datetime | None = None,
     zone: tzinfo | None = None,
     odd: bool = True,
-) -> SearchStrategy[Recorded]:
+) -> SearchStrategy[History]:
     """Make histories of which no rule was asked: whatever a careless import might leave.
 
     Leave begins twice and ends unbegun; people act before they join; entries verify, correct and
@@ -128,11 +128,11 @@ def raw_histories(
     return _drawn(raw, at, zone)
 
 
-def _drawn(drawer: Drawer, at: datetime | None, zone: tzinfo | None) -> SearchStrategy[Recorded]:
+def _drawn(drawer: Drawer, at: datetime | None, zone: tzinfo | None) -> SearchStrategy[History]:
     reviewed, placed = _at(at, zone)
 
     @st.composite
-    def a_history(draw: st.DrawFn) -> Recorded:
+    def a_history(draw: st.DrawFn) -> History:
         return drawer(draw, draw(reviewed), draw(placed))
 
     return a_history()
@@ -150,12 +150,12 @@ def legal_drawer(
     offered = told(words, max_size=max_size)
     when = edges(words.widths, words.days)
 
-    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> Recorded:
+    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> History:
         said = draw(offered)
         since = _joining(draw, when, at, zone)
         teller = _Teller(Context(at, zone, PEOPLE[:3], []), words, rules, max_size)
         if charter is not None:
-            teller.desk.offer(CharterAdopted(document=charter, version="1"), teller.start)
+            teller.in_memory.offer(CharterAdopted(document=charter, version="1"), teller.start)
         if since is not None:
             teller.join(PEOPLE[:1], since)
         history = _legal(said, teller, min_size)
@@ -172,7 +172,7 @@ def raw_drawer(words: Vocabulary, *, min_size: int = 0, max_size: int, odd: bool
     offered = told(words, min_size=min_size, max_size=max_size, odd=kinds)
     when = edges(words.widths, words.days)
 
-    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> Recorded:
+    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> History:
         said = draw(offered)
         since = _joining(draw, when, at, zone) if min_size < max_size else None
         return _raw(since, said, Context(at, zone, PEOPLE[:3], []), words, max_size)
@@ -226,7 +226,7 @@ class _Teller:
         self, context: Context, words: Vocabulary, rules: tuple[Rule, ...], most: int
     ) -> None:
         self.context = context
-        self.desk = Desk(words.classes, rules, context.zone)
+        self.in_memory = InMemoryLedger(words.classes, rules, context.zone)
         self.start = context.at - _LONG_AGO
         self._words = words
         self._most = most
@@ -241,34 +241,34 @@ class _Teller:
         if isinstance(fact, MemberJoined):
             self._joined.add(fact.member)
         if not self._take(fact, when, offer):
-            other = matched(fact, self.desk.entries, self.context.people)
+            other = matched(fact, self.in_memory.entries, self.context.people)
             if other is not None:
                 self._take(other, when, offer)
 
     def fill(self, least: int) -> None:
         """Record what is hardly ever refused until there are so many entries."""
-        self.join(PEOPLE[:1] if len(self.desk.entries) < least else ())
-        for number in range(least - len(self.desk.entries)):
+        self.join(PEOPLE[:1] if len(self.in_memory.entries) < least else ())
+        for number in range(least - len(self.in_memory.entries)):
             report = ReportFiled(member=PEOPLE[0], activity="event")
-            if self.desk.offer(report, self.context.at) is None:
+            if self.in_memory.offer(report, self.context.at) is None:
                 held = OpportunityHeld(opportunity=f"filler {number}", kind="vote")
-                self.desk.offer(held, self.context.at)
+                self.in_memory.offer(held, self.context.at)
 
-    def recorded(self) -> Recorded:
+    def recorded(self) -> History:
         """Return what was recorded."""
-        return Recorded(self.desk.recorded(), self._words.classes, self.context.zone)
+        return History(self.in_memory.recorded(), self._words.classes, self.context.zone)
 
     def join(self, people: Iterable[str], since: datetime | None = None) -> None:
         """Let people join who have not: long ago, or since an instant."""
         for person in people:
-            if person not in self._joined and len(self.desk.entries) < self._most:
+            if person not in self._joined and len(self.in_memory.entries) < self._most:
                 self._joined.add(person)
-                self._keep(self.desk.offer(MemberJoined(member=person), since or self.start))
+                self._keep(self.in_memory.offer(MemberJoined(member=person), since or self.start))
 
     def _take(self, fact: Fact, when: datetime, offer: Offer) -> bool:
-        if len(self.desk.entries) >= self._most:
+        if len(self.in_memory.entries) >= self._most:
             return True
-        return self._keep(self.desk.offer(fact, when, by=offer.by, source=offer.source))
+        return self._keep(self.in_memory.offer(fact, when, by=offer.by, source=offer.source))
 
     def _keep(self, entry: Entry | None) -> bool:
         if entry is not None:
@@ -276,7 +276,7 @@ class _Teller:
         return entry is not None
 
 
-def _legal(offers: Sequence[Offer], teller: _Teller, least: int) -> Recorded:
+def _legal(offers: Sequence[Offer], teller: _Teller, least: int) -> History:
     """Offer facts to the rules, in the order in which they happened but for late ones."""
     context = teller.context
     dated = [
@@ -296,7 +296,7 @@ def _raw(
     context: Context,
     words: Vocabulary,
     max_size: int,
-) -> Recorded:
+) -> History:
     """Tell facts one after another, whatever any rule would say."""
     found: list[Told] = []
 
@@ -330,7 +330,7 @@ class AsOf:
     known_at: int = field()
 
 
-def as_ofs(history: Recorded, *, of: Collection[Width] = ()) -> SearchStrategy[AsOf]:
+def as_ofs(history: History, *, of: Collection[Width] = ()) -> SearchStrategy[AsOf]:
     """Make pairs of an instant and a position to look at a history from.
 
     Instants are those at which something happened, ends of windows that begin there, or a
@@ -359,7 +359,7 @@ def _turned(edge: Edge) -> Edge:
     return evolve(edge, ways=tuple((width, not ahead) for width, ahead in edge.ways))
 
 
-def corrections(history: Recorded) -> SearchStrategy[Told]:
+def corrections(history: History) -> SearchStrategy[Told]:
     """Make corrections of a history: an entry retracted, or another fact or date in its place.
 
     A history in which nothing can be corrected has none: give it ``min_size=1``.
@@ -371,7 +371,7 @@ def corrections(history: Recorded) -> SearchStrategy[Told]:
     return st.sampled_from(plain).flatmap(lambda entry: _of(entry, history))
 
 
-def _of(entry: Entry, history: Recorded) -> SearchStrategy[Told]:
+def _of(entry: Entry, history: History) -> SearchStrategy[Told]:
     at, zone = entry.occurred_at, history.zone
     retracted = Told(EntryRetracted(target=entry.id, reason="a mistake"), at)
     context = Context(at, zone, PEOPLE[:3], [each.id for each in history if each is not entry])

@@ -156,7 +156,7 @@ def _options(
         return [*given, *choices]
     if shape == "bool":
         return [*[default] * 5, not default] if given else [False, True]
-    if name == "report":
+    if name in described.entries and shape == "text":
         return [Earlier(number) for number in range(_NEAR)]
     if shape in {"int", "float"}:
         return [*given, *(words or (1, 2, 5))]

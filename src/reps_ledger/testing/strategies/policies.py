@@ -1,8 +1,6 @@
-"""Strategies for what policies measure: selections, windows and measures of every kind.
+"""Strategies for policies and charters: selections, windows, measures and conditions of every kind.
 
-Strategies for conditions and policies of every kind, in the words of `histories`.
-
-Strategies for charters: dated rules of a programme, in the words of `histories`.
+They speak in the words of `histories`, so that histories make a difference to them.
 """
 
 from __future__ import annotations
@@ -58,7 +56,32 @@ from reps_ledger.policies import (
     total,
 )
 from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
-from reps_ledger.policies.language.measures import OPERATORS, Compare, NumberMeasure
+from reps_ledger.policies.language.conditions import Leaf
+from reps_ledger.policies.language.counts import Count, Distinct, Total
+from reps_ledger.policies.language.measures import (
+    OPERATORS,
+    Compare,
+    NumberMeasure,
+    Tenure,
+    TimeSince,
+)
+from reps_ledger.policies.language.people import (
+    Accepted,
+    Affiliated,
+    Completed,
+    Exempt,
+    Held,
+    Holds,
+    InCommunity,
+    IsMember,
+    Joined,
+    OnLeave,
+    OnOrAfter,
+    Retired,
+    WithAccount,
+)
+from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
+from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share
 from reps_ledger.policies.language.windows import PERIODS, Between
 from reps_ledger.testing.strategies.edges import widths
 
@@ -159,39 +182,58 @@ def _distinct() -> SearchStrategy[Measure]:
 
 
 @cache
-def measures(among: SearchStrategy[Condition] | None = None) -> SearchStrategy[Measure]:
-    """Make measures of every kind; those of a body only where ``among`` says of whom."""
+def measure_strategies(
+    among: SearchStrategy[Condition] | None = None,
+) -> Mapping[type[Measure], SearchStrategy[Measure]]:
+    """Return how to make each kind of measure.
+
+    Written by hand, apart from what the kinds say of themselves: that independence is what makes
+    the tests worth anything. A test asks that no kind is missing.
+
+    Args:
+        among: makes conditions on the members of a body; None for none.
+    """
     which, place = st.sampled_from(["first", "last"]), st.sampled_from([None, "paris"])
     role, anywhere = st.sampled_from([None, "rep"]), st.sampled_from([None, "", "paris"])
     counts = st.builds(lambda chosen, window: count(chosen, **window), selections(), windows())
-    own: Any = counts | _distinct()
-    kinds: list[SearchStrategy[Measure]] = [
-        counts,
-        counts,
-        _distinct(),
-        st.builds(lambda w: total("amount", "report.filed", **w), windows(ahead=False)),
-        st.builds(
+    some = st.none() if among is None else st.none() | among
+    return {
+        Count: counts,
+        Distinct: _distinct(),
+        Total: st.builds(lambda w: total("amount", "report.filed", **w), windows(ahead=False)),
+        TimeSince: st.builds(
             lambda chosen, first, pausing: time_since(chosen, which=first, pausing=pausing),
             selections(),
             which,
             st.booleans(),
         ),
-        st.builds(tenure),
-        st.builds(lambda where: tenure("rep", community=where), anywhere),
-        st.builds(in_outcome),
-        st.builds(lambda where, as_: missed("vote", community=where, role=as_), place, role),
-        st.builds(
+        Tenure: st.builds(tenure)
+        | st.builds(lambda where: tenure("rep", community=where), anywhere),
+        InOutcome: st.builds(in_outcome),
+        Missed: st.builds(
+            lambda where, as_: missed("vote", community=where, role=as_), place, role
+        ),
+        Share: st.builds(
             lambda mine, of, where, cap: share(mine, of, community=where, at_most=cap),
-            own,
+            counts | _distinct(),
             selections(),
             place,
             st.none() | st.integers(1, 3),
         ),
-    ]
-    if among is not None:
-        some = st.none() | among
-        kinds += [st.builds(members, some), st.builds(largest_share, some)]
-    return st.one_of(kinds)
+        Members: st.builds(members, some),
+        LargestShare: st.builds(largest_share, some),
+    }
+
+
+_OF_A_BODY: Final = frozenset({Members, LargestShare})
+
+
+@cache
+def measures(among: SearchStrategy[Condition] | None = None) -> SearchStrategy[Measure]:
+    """Make measures of every kind; those of a body only where ``among`` says of whom."""
+    kinds = measure_strategies(among)
+    drawn = [kinds[kind] for kind in kinds if among is not None or kind not in _OF_A_BODY]
+    return st.one_of([kinds[Count], *drawn])  # counts twice, as policies mostly count
 
 
 NAME: Final = "p"
@@ -212,42 +254,58 @@ def _comparisons(draw: st.DrawFn, *, deep: bool) -> Condition:
     return Compare(measure, operator, part)
 
 
-@st.composite
-def _plain(draw: st.DrawFn) -> Condition:
-    day = draw(st.sampled_from(DAYS))
-    place = draw(st.sampled_from([None, "paris", ""]))
-    role = draw(st.sampled_from(["rep", "mentor"]))
-    version = draw(st.sampled_from([None, "2"]))
-    option = draw(st.none() | st.booleans())
-    return draw(
-        st.sampled_from(
-            [
-                accepted("nda", version=version),
-                affiliated(None if option is None else "acme", kind="employee" if option else None),
-                completed("onboarding", version=version),
-                exempt(None if option else NAME),
-                has_account("github" if option else None),
-                held(role, community=place),
-                holds(role, community=place),
-                in_community(place or None),
-                is_member(),
-                joined(before=day),
-                joined(since=day, kind="staff" if option else None),
-                joined(since=day - 40 * _DAY, before=day),
-                noticed(
-                    draw(st.sampled_from([None, "nudge", "warning"])),
-                    ago=draw(st.none() | widths()),
-                    overdue=draw(st.booleans()),
-                    heard=option,
-                ),
-                on_leave(),
-                on_or_after(day),
-                previously("good"),
-                previously("good", "fair"),
-                retired("resigned" if option else None),
-            ]
-        )
-    )
+@cache
+def condition_strategies() -> Mapping[type[Leaf], SearchStrategy[Condition]]:
+    """Return how to make each kind of condition that compares no measure.
+
+    Written by hand, as `measure_strategies` is, and for the same reason.
+    """
+    day = st.sampled_from(DAYS)
+    place = st.sampled_from([None, "paris", ""])
+    role = st.sampled_from(["rep", "mentor"])
+    version = st.sampled_from([None, "2"])
+    outcomes = st.sampled_from([("good",), ("good", "fair")])
+    return {
+        Accepted: st.builds(lambda edition: accepted("nda", version=edition), version),
+        Affiliated: st.builds(
+            affiliated,
+            st.sampled_from([None, "acme"]),
+            kind=st.sampled_from([None, "employee"]),
+        ),
+        Completed: st.builds(lambda edition: completed("onboarding", version=edition), version),
+        Exempt: st.builds(exempt, st.sampled_from([None, NAME])),
+        Held: st.builds(lambda which, where: held(which, community=where), role, place),
+        Holds: st.builds(lambda which, where: holds(which, community=where), role, place),
+        InCommunity: st.builds(in_community, st.sampled_from([None, "paris"])),
+        IsMember: st.builds(is_member),
+        Joined: st.one_of(
+            st.builds(lambda before: joined(before=before), day),
+            st.builds(
+                lambda since, kind: joined(since=since, kind=kind),
+                day,
+                st.sampled_from([None, "staff"]),
+            ),
+            st.builds(lambda before: joined(since=before - 40 * _DAY, before=before), day),
+        ),
+        Noticed: st.builds(
+            noticed,
+            st.sampled_from([None, "nudge", "warning"]),
+            ago=st.none() | widths(),
+            overdue=st.booleans(),
+            heard=st.none() | st.booleans(),
+        ),
+        OnLeave: st.builds(on_leave),
+        OnOrAfter: st.builds(on_or_after, day),
+        Previously: st.builds(lambda some: previously(*some), outcomes),
+        Retired: st.builds(retired, st.sampled_from([None, "resigned"])),
+        WithAccount: st.builds(has_account, st.sampled_from([None, "github"])),
+    }
+
+
+@cache
+def _plain() -> SearchStrategy[Condition]:
+    # Not `one_of`, which a union around it would flatten: then few conditions would compare.
+    return st.sampled_from(list(condition_strategies().values())).flatmap(lambda kind: kind)
 
 
 @cache

@@ -1,6 +1,7 @@
 """What histories speak of: kinds of fact, and the few words that make them meet one another.
 
-Matching: what ends, answers or verifies something, said of what is there to be ended.
+Which kinds make a difference is asked of the expression under test; which fact ends, answers or
+verifies which, of the kinds of fact.
 """
 
 from __future__ import annotations
@@ -12,25 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve, field, frozen
 
-from reps_ledger.domain.facts import Fact, Registry, kind_of
+from reps_ledger.domain.facts import BUILT_IN, Fact, FactType, Registry, kind_of
 from reps_ledger.domain.spans import BEGINNINGS
-from reps_ledger.policies.language.facts import Facts, parts
-from reps_ledger.policies.language.measures import Compare, Distinct, NumberMeasure, Tenure
-from reps_ledger.policies.language.people import (
-    Accepted,
-    Affiliated,
-    Completed,
-    Exempt,
-    Held,
-    Holds,
-    InCommunity,
-    Joined,
-    OnLeave,
-    Retired,
-    WithAccount,
-)
-from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
-from reps_ledger.policies.language.shares import LargestShare, Missed
+from reps_ledger.policies.language.facts import Facts, values_of
+from reps_ledger.policies.language.measures import Compare, Measure
+from reps_ledger.policies.language.reads import parts, readers
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
 from reps_ledger.testing.memory_log import codec_of
@@ -43,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILIES",
     "FAMILY_OF",
-    "FOLLOWS",
     "Vocabulary",
     "days_in",
     "families_of",
@@ -52,26 +38,7 @@ __all__ = [
     "widths_in",
 ]
 
-FOLLOWS: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = MappingProxyType(
-    {
-        "account.unlinked": ("account.linked", ("member", "provider", "account")),
-        "affiliation.ended": ("affiliation.started", ("member", "organisation", "kind")),
-        "agreement.revoked": ("agreement.accepted", ("member", "agreement", "version")),
-        "application.decided": ("application.filed", ("member", "role", "community")),
-        "community.left": ("community.joined", ("member", "community")),
-        "leave.ended": ("leave.started", ("member",)),
-        "member.returned": ("member.retired", ("member",)),
-        "members.unmerged": ("members.merged", ("member", "duplicate")),
-        "mentor.released": ("mentor.assigned", ("member", "mentor")),
-        "notice.answered": ("notice.sent", ("member", "notice")),
-        "opportunity.taken": ("opportunity.held", ("opportunity",)),
-        "report.verified": ("report.filed", ("member",)),
-        "review.decided": ("review.opened", ("member", "review")),
-        "role.ended": ("role.assigned", ("member", "role", "community")),
-        "vouch.withdrawn": ("vouch.given", ("member", "voucher")),
-    }
-)
-"""What follows what, by stored name, and the fields by which the two belong together."""
+_FACTS: Final = Registry(BUILT_IN)
 
 
 def matched(fact: Fact, entries: Sequence[Entry], people: Sequence[str]) -> Fact | None:
@@ -82,20 +49,22 @@ def matched(fact: Fact, entries: Sequence[Entry], people: Sequence[str]) -> Fact
         entries: what was recorded so far.
         people: who may act.
     """
-    name = kind_of(type(fact)).name
-    if name not in FOLLOWS:
+    described = FactType.of(type(fact))
+    kind = described.kind
+    if kind.follows is None:
         return None
-    beginning, fields = FOLLOWS[name]
-    found = [entry for entry in entries if entry.name == beginning]
+    found = [entry for entry in entries if entry.name == kind.follows]
     if not found:
         return None
     member = getattr(fact, "member", None)
     own = [entry for entry in found if getattr(entry.fact, "member", None) == member]
     last = (own or found)[-1]
-    changes: dict[str, Any] = {each: getattr(last.fact, each) for each in fields}
-    if name == "report.verified":
-        changes["report"] = last.id
-        changes["verifier"] = next(each for each in people if each != last.fact.member)
+    changes: dict[str, Any] = {each: getattr(last.fact, each) for each in kind.shared}
+    single = [name for name in described.entries if described.shapes[name] == "text"]
+    changes |= dict.fromkeys(single, last.id)
+    if "member" in kind.shared:  # whoever else it names is somebody else
+        other = next(each for each in people if each != last.fact.member)
+        changes |= dict.fromkeys(set(described.persons) - set(kind.shared), other)
     return evolve(fact, **changes)  # type: ignore[misc]  # every fact is of attrs
 
 
@@ -152,27 +121,6 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 FAMILY_OF: Final = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
 """Its family for each kind, by stored name."""
 
-_LOOKED_AT: Final[Mapping[type, tuple[str, ...]]] = {
-    Accepted: ("agreement.accepted", "agreement.accepted", "agreement.revoked"),
-    Affiliated: ("affiliation.started", "affiliation.started", "affiliation.ended"),
-    Completed: ("course.completed",),
-    Exempt: ("exemption.granted",),
-    Held: ("role.assigned", "role.assigned", "role.ended"),
-    Holds: ("role.assigned", "role.assigned", "role.ended", "member.retired"),
-    InCommunity: ("community.joined", "community.joined", "community.left"),
-    InOutcome: ("review.opened", "review.decided", "review.decided"),
-    Joined: ("member.joined",),
-    LargestShare: ("affiliation.started", "affiliation.ended", "role.assigned"),
-    Missed: ("opportunity.held", "opportunity.held", "opportunity.taken", "leave.started"),
-    Noticed: ("notice.sent", "notice.sent", "notice.answered", "report.filed"),
-    OnLeave: ("leave.started", "leave.started", "leave.ended"),
-    Previously: ("review.opened", "review.decided", "review.decided"),
-    Retired: ("member.retired", "member.returned"),
-    Tenure: ("member.joined", "role.assigned", "role.ended"),
-    WithAccount: ("account.linked", "account.unlinked", "member.joined"),
-}
-"""Kinds of fact at which conditions and measures look."""
-
 _MOST_TIMES: Final = 120
 """The longest run of a fact that a history repeats to reach a threshold."""
 
@@ -228,12 +176,10 @@ def vocabulary_of(
     told = {name: dict.fromkeys(words) for name, words in WORDS.items()}
     named: dict[str, dict[Any, None]] = {}
     for part in parts(value):
-        for name in WORDS:
-            said = getattr(part, name, None)
-            if isinstance(said, str) and said and not isinstance(part, Policy):
-                named.setdefault(name, {})[said] = None
-        for said in getattr(part, "outcomes", ()) if isinstance(part, Previously) else ():
-            named.setdefault("outcome", {})[said] = None
+        for name in () if isinstance(part, Policy) else WORDS:
+            for said in (*values_of(part, name), *values_of(part, f"{name}s")):
+                if isinstance(said, str) and said:
+                    named.setdefault(name, {})[said] = None
         if isinstance(part, Facts):
             for item in part.where:
                 kept = [each for each in item.values if each is not None]
@@ -254,7 +200,7 @@ def vocabulary_of(
         kinds = [kind for family in sorted(FAMILIES) for kind in FAMILIES[family]]
         kinds += [kind_of(cls).name for cls in own] * 2
     else:
-        kinds = kinds_of(value)
+        kinds = kinds_of(value, codec_of(own).registry)
     return Vocabulary(
         kinds=tuple(kinds),
         words=MappingProxyType({name: tuple(dict.fromkeys(each)) for name, each in words.items()}),
@@ -284,26 +230,35 @@ def days_in(value: object) -> set[date]:
     return found | {day + _DAY for day in found}
 
 
-def kinds_of(value: object) -> list[str]:
-    """Return the kinds of fact that make a difference to an expression, some several times."""
+def kinds_of(value: object, registry: Registry = _FACTS) -> list[str]:
+    """Return the kinds of fact that make a difference to an expression, some several times.
+
+    Beginnings come twice as often as ends, and what is asked for by name as often as these.
+
+    Args:
+        value: the expression, which says itself what it reads.
+        registry: the facts that there are.
+    """
     found = ["member.joined"]
-    for part in parts(value):
-        found += _LOOKED_AT.get(type(part), ())
-        if isinstance(part, Policy) and part.notices:
-            found += _LOOKED_AT[Noticed]
-        if getattr(part, "pausing", False):
-            found += _LOOKED_AT[OnLeave]
-        if getattr(part, "organisation_of", None):
-            found += _LOOKED_AT[Affiliated]
-        if isinstance(part, Facts):
-            found += part.kinds * 2
-            if part.verified is not None:
-                found += ["report.verified"] * 2
-            if part.lasting:
-                ends = {end for kind in part.kinds for end in BEGINNINGS[kind].ends}
-                found += sorted(end for end in ends if end in FAMILY_OF)
-    found += [FOLLOWS[kind][0] for kind in dict.fromkeys(found) if kind in FOLLOWS]
+    for part in readers(value):
+        reads = part.reads()
+        found += sorted(reads.facts) * 2
+        for beginning in sorted(reads.spans):
+            ends = BEGINNINGS[beginning].stored_names(beginning) - {beginning}
+            found += [beginning, beginning, *sorted(end for end in ends if end in FAMILY_OF)]
+        if reads.acts:
+            found += _acts(registry)
+    for kind in dict.fromkeys(found):
+        described = registry.named(kind)
+        if described is not None and described.kind.follows is not None:
+            found.append(described.kind.follows)
     return found if len(set(found)) > 1 else [*found, "report.filed"]
+
+
+def _acts(registry: Registry) -> list[str]:
+    """Return acts: a report, which is the most usual one, and all kinds of a service's own."""
+    own = [each.kind for each in registry if _FACTS.named(each.kind.name) is None]
+    return ["report.filed", *(kind.name for kind in own if kind.act is not None)]
 
 
 def families_of(value: object) -> frozenset[str]:
@@ -315,10 +270,10 @@ def _times(value: object) -> tuple[int, ...]:
     """Return how often things may have to happen for a comparison to turn."""
     found: set[int] = set()
     for part in parts(value):
-        if isinstance(part, Compare) and isinstance(part.measure, NumberMeasure):
+        if isinstance(part, Compare) and part.measure.whole:
             number: Any = part.threshold
-            if part.measure.whole and isinstance(number, int) and number <= _MOST_TIMES:
+            if number <= _MOST_TIMES:
                 found |= {number - 1, number, number + 1}
-        if isinstance(part, Distinct):
+        if isinstance(part, Measure) and part.stepwise:
             found.add(2)
     return tuple(sorted(number for number in found if number > 1))

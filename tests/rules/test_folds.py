@@ -10,10 +10,10 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import entries_of
-from reps_ledger.domain.rules.folds import APPLICATIONS, LIFE, Life, account_names
+from reps_ledger.domain.rules.folds import APPLICATIONS, LIFE, MemberState, account_names
 
 if TYPE_CHECKING:
-    from reps_ledger.domain.rules.parts import Machine
+    from reps_ledger.domain.rules.parts import Fold
 
 S = TypeVar("S")
 
@@ -36,18 +36,18 @@ def entries(*facts: rl.Fact) -> list[rl.Entry]:
     return entries_of(zip(facts, days, strict=True))
 
 
-def state(machine: Machine[S], told: list[rl.Entry], key: str = "ana") -> S:
+def state(fold: Fold[S], told: list[rl.Entry], key: str = "ana") -> S:
     """Fold what was told."""
-    found = machine.initial
+    found = fold.initial
     for entry in told:
-        found = machine.evolve(found, entry, key)
+        found = fold.evolve(found, entry, key)
     return found
 
 
 def test_a_life_is_all_that_was_told() -> None:
     """The entries by which each thing holds, by what tells them apart."""
     joined, asia, course, agreed, leave, role, retired = told = entries(*BEFORE, ROLE, RETIRED)
-    life = Life(
+    life = MemberState(
         member="ana",
         joined=joined,
         leave=leave,
@@ -88,7 +88,9 @@ def test_a_fact_leaves_of_a_life_what_it_is_not_about(
     told = entries(*BEFORE, last, fact)
     before, after = state(LIFE, told[:-1]), state(LIFE, told)
     different = {
-        name for name in attrs.fields_dict(Life) if getattr(before, name) != getattr(after, name)
+        name
+        for name in attrs.fields_dict(MemberState)
+        if getattr(before, name) != getattr(after, name)
     }
     assert different <= changed
 

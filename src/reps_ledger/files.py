@@ -1,0 +1,82 @@
+"""Files that are there whole or not at all, whatever stops the writing."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from io import BufferedRandom
+
+__all__ = ["atomic_write", "sync_folder"]
+
+
+@contextmanager
+def atomic_write(
+    path: str | os.PathLike[str],
+    *,
+    name_of: Callable[[BufferedRandom], str] | None = None,
+    sync: bool = True,
+) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes the place of another once it is complete and on disk.
+
+    It is written beside the other under a random name. When the block ends without an error it
+    is synced to disk, renamed, and its folder is synced; on an error it is removed. So neither a
+    crash nor another process that writes the same file leaves half of one, and what is renamed
+    after it in the same folder does not outlast it.
+
+    A link is followed, and a file that is replaced keeps its mode. What is there and is no
+    regular file (a pipe, a device) is written to as it is.
+
+    Args:
+        path: of the file.
+        name_of: from the complete file, open for reading at its start, to the name that it takes
+            in the folder of ``path``, where that depends on its content.
+        sync: whether to sync the folder. Who writes many files and then one that names them
+            calls `sync_folder` once, before the last.
+
+    Raises:
+        OSError: it cannot be written; what was there before stays.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            yield file
+        return
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+    try:
+        with draft.open("xb+") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if name_of is not None:
+                file.seek(0)
+                target = target.with_name(name_of(file))
+        if target.exists():
+            draft.chmod(stat.S_IMODE(target.stat().st_mode))
+        draft.replace(target)
+    except BaseException:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+    if sync:
+        sync_folder(target.parent)
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Sync a folder to disk, so that files renamed in it stay renamed after a power cut.
+
+    Raises:
+        OSError: it cannot be synced.
+    """
+    if os.name == "posix":  # elsewhere a folder cannot be opened, and need not be
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

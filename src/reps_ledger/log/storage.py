@@ -1,0 +1,119 @@
+"""What the event log asks of a recorder beyond the library's interface, and an adapter.
+
+The library's recorders make an event object of every row, and say neither where they keep their
+events nor how they are. Ours for SQLite does all of that itself; any other is adapted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+
+import msgspec
+from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder
+
+    from reps_ledger.log.tag_fingerprint import TagFingerprint
+
+__all__ = ["Parsed", "Rows", "SelfChecking", "Storage", "Stored", "storage_of"]
+
+Stored = tuple[int, str, bytes, str]
+"""An entry as it is stored: position, stored name, bytes, and tags as a JSON array."""
+
+Parsed = tuple[int, str, bytes, "Sequence[str]"]
+"""The same with its tags read."""
+
+_NO_ENTRY: Final = DCBQuery([DCBQueryItem(tags=["ledger:head"])])
+"""What no entry matches: a read of it costs nothing, and still tells the head."""
+
+_encode_tags = msgspec.json.Encoder().encode
+
+
+class Rows(Protocol):
+    """The entries that a read found, once over, in order of position."""
+
+    @property
+    def head(self) -> int | None:
+        """The log's last position as of the read, or with a limit that of the last entry."""
+
+    def rows(self) -> Iterator[Stored]:
+        """Yield them as they are stored."""
+
+    def parsed(self) -> Iterator[Parsed]:
+        """Yield them with their tags read.
+
+        Raises:
+            Damaged: tags are not what this software writes.
+        """
+
+
+@runtime_checkable
+class SelfChecking(Protocol):
+    """Storage that can be asked whether it is whole."""
+
+    def structure_check(self) -> list[str]:
+        """Return what is wrong with it but for the index of tags, in words."""
+
+    def index_check(self, fingerprint: TagFingerprint) -> list[str]:
+        """Return where the index of tags differs from what the entries say, in words."""
+
+
+@runtime_checkable
+class Storage(Protocol):
+    """Where entries are stored."""
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it is; None for none."""
+
+    def head(self) -> int:
+        """Return the last position, 0 where there is no entry."""
+
+    def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> Rows:
+        """Return what matches a query, past a position, at most so many."""
+
+
+class _Recorder:
+    """Any recorder of the library as storage."""
+
+    path: Path | None = None
+
+    def __init__(self, recorder: DCBRecorder) -> None:
+        self._recorder = recorder
+
+    def head(self) -> int:
+        response = self._recorder.read(_NO_ENTRY)
+        list(response)
+        return response.head or 0
+
+    def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> Rows:
+        return _Events(self._recorder.read(query, after=after, limit=limit))
+
+
+class _Events:
+    """Events as rows."""
+
+    def __init__(self, response: DCBReadResponse) -> None:
+        self._response = response
+
+    @property
+    def head(self) -> int | None:
+        return self._response.head
+
+    def rows(self) -> Iterator[Stored]:
+        for position, name, data, tags in self.parsed():
+            yield position, name, data, _encode_tags(tags).decode()
+
+    def parsed(self) -> Iterator[Parsed]:
+        for event in self._response:
+            inner = event.event
+            yield event.position, inner.type, inner.data, inner.tags
+
+
+def storage_of(recorder: DCBRecorder) -> Storage:
+    """Return a recorder as storage: itself, where it can be."""
+    return recorder if isinstance(recorder, Storage) else _Recorder(recorder)

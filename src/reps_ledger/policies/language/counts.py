@@ -1,0 +1,351 @@
+"""Measures that count facts: how many, how many different, how much in all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, values_of
+from reps_ledger.policies.language.measures import OPERATORS, NumberMeasure
+from reps_ledger.policies.language.phrases import named
+from reps_ledger.policies.language.reads import NOTHING, Reads
+from reps_ledger.policies.language.validators import (
+    is_name,
+    is_name_or_none,
+    of_type,
+    one_of,
+)
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.language.windows import PERIODS, Always, Window, as_window, period_of
+from reps_ledger.policies.subject import Measured
+
+if TYPE_CHECKING:
+    from reps_ledger.domain.entries import Entry
+    from reps_ledger.domain.facts import Registry
+    from reps_ledger.policies.subject import Subject
+
+__all__ = [
+    "Count",
+    "Distinct",
+    "OrganisationOf",
+    "Total",
+    "count",
+    "distinct",
+    "organisation_of",
+    "organisations",
+    "reports",
+    "selection_of",
+    "total",
+    "vouches",
+]
+
+_is_facts = of_type(Facts, "facts(…)")
+
+
+def _is_window(_: object, __: object, value: Any) -> None:
+    as_window(value)
+
+
+def selected(selection: Facts, within: Window, subject: Subject) -> list[Entry]:
+    """Return the entries that count."""
+    bounds = within.bounds(subject)
+    return [] if bounds is None else selection.seen(subject, bounds)
+
+
+def selected_edges(selection: Facts, within: Window, subject: Subject) -> Iterable[datetime]:
+    """Yield every instant at which other entries may count."""
+    yield from within.edges(selection.all(subject.dossier), subject)
+    yield from selection.edges(subject)
+
+
+def _may_change(selection: Facts, within: Window, subject: Subject, *, more: bool) -> bool:
+    """Whether more, or fewer, of the facts may come to lie in the window."""
+    return within.is_open(subject) if more else selection.may_lessen or within.moves_on
+
+
+@frozen(eq=False)
+class Count(NumberMeasure):
+    """How many facts.
+
+    Attributes:
+        facts: of which.
+        within: the window.
+    """
+
+    facts: Facts = field(validator=_is_facts)
+    within: Window = field(factory=Always, validator=_is_window)
+
+    key = "count"
+
+    def reads(self) -> Reads:
+        return NOTHING
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return _may_change(self.facts, self.within, subject, more=more)
+
+    @property
+    def counted_facts(self) -> Facts | None:
+        return self.facts
+
+    def words(self) -> str:
+        return self.counted(2)
+
+    def counted(self, number: int) -> str:
+        return f"{self.facts.words(number)} {self.within.words()}".rstrip()
+
+    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
+        return _have(self, operator, threshold, denied=denied)
+
+    def measure(self, subject: Subject) -> Measured:
+        found = selected(self.facts, self.within, subject)
+        return Measured(len(found), tuple([entry.id for entry in found]))
+
+    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
+        return selected_edges(self.facts, self.within, subject)
+
+
+def _have(measure: Count | Distinct, operator: str, threshold: str, *, denied: bool) -> str:
+    if (operator, threshold) == ("less_than", "1"):
+        return f"{'it is not so that ' if denied else ''}they have no {measure.counted(2)}"
+    have = "they do not have" if denied else "they have"
+    many = "fewer than" if operator == "less_than" else OPERATORS[operator]
+    return f"{have} {many} {threshold} {measure.counted(1 if threshold == '1' else 2)}"
+
+
+@frozen(cache_hash=True)
+class OrganisationOf:
+    """The organisation of a person whom a fact names, when it happened.
+
+    Attributes:
+        name: the field that names the person.
+    """
+
+    name: str = field(validator=is_name)
+
+
+def organisation_of(name: str) -> OrganisationOf:
+    """Count organisations of the people in a field. Whoever has none counts as one of their own."""
+    return OrganisationOf(name)
+
+
+@frozen(eq=False)
+class Distinct(NumberMeasure):
+    """How many different values.
+
+    Attributes:
+        facts: of which.
+        within: the window.
+        name: the field that is told apart; or
+        period: the calendar period in which they happened; or
+        organisation_of: the field whose people's organisations are told apart.
+    """
+
+    facts: Facts = field(validator=_is_facts)
+    within: Window = field(factory=Always, validator=_is_window)
+    name: str | None = field(default=None, validator=is_name_or_none)
+    period: str | None = field(default=None, validator=one_of(None, *PERIODS))
+    organisation_of: str | None = field(default=None, validator=is_name_or_none)
+
+    def __attrs_post_init__(self) -> None:
+        if sum(x is not None for x in (self.name, self.period, self.organisation_of)) != 1:
+            raise InvalidPolicy("tell apart by a field, a period or an organisation: one of them")
+        self.check_known(BUILT_IN_FACTS)
+
+    key = "distinct"
+
+    def reads(self) -> Reads:
+        if self.organisation_of is None:
+            return NOTHING
+        return Reads(
+            people=frozenset({self.organisation_of}), spans=frozenset({"affiliation.started"})
+        )
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return _may_change(self.facts, self.within, subject, more=more)
+
+    def check_known(self, registry: Registry) -> None:
+        if self.name is not None:
+            self.facts.check_field(self.name, registry, strict=False)
+        elif self.organisation_of is not None:
+            self.facts.check_person(self.organisation_of, registry, strict=False)
+
+    def words(self) -> str:
+        return self.counted(2)
+
+    def counted(self, number: int) -> str:
+        s = "" if number == 1 else "s"
+        if self.period is not None:
+            what = f"{self.period}{s} with"
+        elif self.name is not None:
+            what = f"value{s} of {named(self.name)} among"
+        else:
+            what = f"organisation{s} of the {named(self.organisation_of or '')} among"
+        return f"different {what} {self.facts.words()} {self.within.words()}".rstrip()
+
+    def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
+        return _have(self, operator, threshold, denied=denied)
+
+    def measure(self, subject: Subject) -> Measured:
+        found = selected(self.facts, self.within, subject)
+        values = {value for entry in found for value in self._values(entry, subject)}
+        return Measured(len(values), tuple([entry.id for entry in found]))
+
+    def _values(self, entry: Entry, subject: Subject) -> Iterable[Any]:
+        if self.period is not None:
+            return [period_of(entry.occurred_at, self.period, subject.zone)]
+        values = values_of(entry.fact, self.name or self.organisation_of or "")
+        if self.name is not None:
+            return values
+        return [
+            organisation
+            for person in values
+            for organisation in organisations(subject.other(person, entry.occurred_at))
+            or [(person,)]  # no text, so that it is nobody's organisation
+        ]
+
+    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
+        return selected_edges(self.facts, self.within, subject)
+
+
+def organisations(subject: Subject) -> list[Any]:
+    """Return the organisations that somebody belongs to."""
+    return [span.entry.fact.organisation for span in subject.standing("affiliation.started")]
+
+
+@frozen(eq=False)
+class Total(NumberMeasure):
+    """The sum of a numeric field.
+
+    Attributes:
+        name: the field; facts without a value count as 0.
+        facts: of which facts.
+        within: the window.
+    """
+
+    name: str = field(validator=is_name)
+    facts: Facts = field(validator=_is_facts)
+    within: Window = field(factory=Always, validator=_is_window)
+
+    key = "total"
+    whole = False
+    stepwise = False
+
+    def reads(self) -> Reads:
+        return NOTHING
+
+    def may_change(self, subject: Subject, *, more: bool) -> bool:
+        return _may_change(self.facts, self.within, subject, more=more)
+
+    def __attrs_post_init__(self) -> None:
+        self.check_known(BUILT_IN_FACTS)
+
+    def check_known(self, registry: Registry) -> None:
+        self.facts.check_field(self.name, registry, strict=False, shapes=("int", "float"))
+
+    def words(self) -> str:
+        said = f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}"
+        return said.rstrip()
+
+    def measure(self, subject: Subject) -> Measured:
+        found = selected(self.facts, self.within, subject)
+        told = [entry for entry in found if _is_number(getattr(entry.fact, self.name, None))]
+        amounts = [Fraction(getattr(entry.fact, self.name)) for entry in told]
+        return Measured(sum(amounts, Fraction()), tuple([entry.id for entry in told]))
+
+    def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
+        return selected_edges(self.facts, self.within, subject)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def selection_of(selection: Facts | str) -> Facts:
+    """Return what a stored name, or a selection, selects."""
+    return facts(selection) if isinstance(selection, str) else selection
+
+
+def count(
+    selection: Facts | str,
+    *,
+    within: Width | Window | None = None,
+    ahead: Width | None = None,
+    pausing: bool = False,
+) -> Count:
+    """Count facts: of a stored name, or as selected by ``facts(…)``.
+
+    Args:
+        selection: which facts.
+        within: a width such as ``weeks(4)``, or ``since(…)``, ``this(…)``, ``since_last(…)``,
+            ``following(…)``; None for all there ever were.
+        ahead: how far to look ahead for what was announced.
+        pausing: whether the clock stands still during leave.
+    """
+    return Count(selection_of(selection), as_window(within, ahead=ahead, pausing=pausing))
+
+
+def reports(
+    *,
+    within: Width | Window | None = None,
+    ahead: Width | None = None,
+    pausing: bool = False,
+    where: Mapping[str, Any] | None = None,
+    **filters: Any,
+) -> Count:
+    """Count reports of what they did; filters as for ``facts``, windows as for ``count``."""
+    selection = facts("report.filed", where=where, **filters)
+    return count(selection, within=within, ahead=ahead, pausing=pausing)
+
+
+def vouches(*, given: bool = False, within: Width | Window | None = None, **filters: Any) -> Count:
+    """Count the vouches that stand for them, or that they gave.
+
+    Args:
+        given: whether to count those that they gave.
+        within: the window in which they were given.
+        filters: as for ``facts``; ``voucher=holds("rep")`` counts those from such people.
+    """
+    person = "voucher" if given else "member"
+    options = {"lasting": True, "person": person, **filters}
+    return count(facts("vouch.given", **options), within=within)
+
+
+def distinct(
+    what: str | OrganisationOf,
+    selection: Facts | str,
+    *,
+    within: Width | Window | None = None,
+    pausing: bool = False,
+) -> Distinct:
+    """Count different values.
+
+    Args:
+        what: "day", "week", "month", "quarter" or "year" in which the facts happened; a field;
+            or ``organisation_of(field)``.
+        selection: of which facts.
+        within: the window, as for ``count``.
+        pausing: whether the clock stands still during leave.
+    """
+    window = as_window(within, pausing=pausing)
+    chosen = selection_of(selection)
+    if isinstance(what, OrganisationOf):
+        return Distinct(chosen, window, organisation_of=what.name)
+    if what in PERIODS:
+        return Distinct(chosen, window, period=what)
+    return Distinct(chosen, window, name=what)
+
+
+def total(
+    name: str,
+    selection: Facts | str,
+    *,
+    within: Width | Window | None = None,
+    pausing: bool = False,
+) -> Total:
+    """Sum up a numeric field, such as the ``amount`` of reports; windows as for ``count``."""
+    return Total(name, selection_of(selection), as_window(within, pausing=pausing))

@@ -1,0 +1,116 @@
+"""What a part of an expression looks at, declared by the part itself.
+
+Whoever must know what a condition depends on (a charter that is enforced while recording, the
+strategies of the testing kit, partitions of a replay) asks the expression, and keeps no table.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import fields, frozen, has
+
+from reps_ledger.domain.spans import BEGINNINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from reps_ledger.domain.facts import Registry
+
+__all__ = ["NOTHING", "Reader", "Reads", "parts", "readers", "reads_of"]
+
+
+@frozen(kw_only=True)
+class Reads:
+    """What evaluating a part of an expression depends on.
+
+    Attributes:
+        facts: stored names of the facts that it looks for.
+        spans: what lasts, by the stored name of its beginning; also means whatever ends it.
+        people: fields that name people, of whom more is asked: one person, or a list of them.
+        acts: whether any act of the member makes a difference, whatever its kind.
+        accounts: whether it asks for accounts, which are personal: columns do not hold them.
+        everyone: whether it asks for members other than those whom the facts name.
+        programme: whether it asks for facts of the whole programme, which name no member.
+    """
+
+    facts: frozenset[str] = frozenset()
+    spans: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+    acts: bool = False
+    accounts: bool = False
+    everyone: bool = False
+    programme: bool = False
+
+    def __or__(self, other: Reads) -> Reads:
+        return Reads(
+            facts=self.facts | other.facts,
+            spans=self.spans | other.spans,
+            people=self.people | other.people,
+            acts=self.acts or other.acts,
+            accounts=self.accounts or other.accounts,
+            everyone=self.everyone or other.everyone,
+            programme=self.programme or other.programme,
+        )
+
+    def kinds(self, registry: Registry) -> frozenset[str]:
+        """Return the stored names of all facts that may make a difference.
+
+        Args:
+            registry: the facts that the ledger knows; it says which of them are acts.
+        """
+        lasting = (BEGINNINGS[name].stored_names(name) for name in self.spans)
+        acts = {each.kind.name for each in registry if each.kind.act is not None}
+        return self.facts.union(*lasting, acts if self.acts else ())
+
+
+NOTHING: Final = Reads()
+"""What is read by a part that looks at nothing by itself."""
+
+
+class Reader:
+    """A part of an expression that may look at a history."""
+
+    __slots__ = ()
+
+    def words(self) -> str:
+        """Say it."""
+        raise AssertionError  # pragma: no cover — each kind says its own
+
+    def reads(self) -> Reads:
+        """Return what it looks at by itself; what the parts inside it read is theirs to say."""
+        raise AssertionError  # pragma: no cover — each kind says its own
+
+    def check_known(self, registry: Registry) -> None:
+        """Refuse facts and fields that a ledger does not know.
+
+        Args:
+            registry: the facts that it knows.
+
+        Raises:
+            InvalidPolicy: it names one.
+        """
+
+
+def parts(value: Any) -> Iterator[Any]:
+    """Yield an expression and every value of ours inside it."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from parts(item)
+    elif has(type(value)):
+        yield value
+        for attribute in fields(type(value)):
+            yield from parts(getattr(value, attribute.name))
+
+
+def readers(value: Any) -> Iterator[Reader]:
+    """Yield every part of an expression that may look at a history."""
+    return (part for part in parts(value) if isinstance(part, Reader))
+
+
+def reads_of(value: Any) -> Reads:
+    """Return what a whole expression looks at: a condition, a policy, a clause of a charter."""
+    found = NOTHING
+    for part in readers(value):
+        found |= part.reads()
+    return found

@@ -1,0 +1,248 @@
+"""Everyone's history, from columns: what conditions ask of it again and again, worked out once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from datetime import datetime, tzinfo
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from attrs import define, field
+
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.replay.columns.model import Columns, Instants, Table
+from reps_ledger.replay.kernel.arrays import (
+    FOREVER,
+    Calendar,
+    Integers,
+    Intervals,
+    Rows,
+    Truths,
+    to_datetime,
+)
+from reps_ledger.replay.kernel.selections import flagged
+from reps_ledger.replay.kernel.spans import Accounts, Spans, spans_of
+
+__all__ = ["Histories", "is_value", "take_or"]
+
+T = TypeVar("T")
+N = TypeVar("N", bound=np.generic)
+
+
+@define(eq=False)
+class Histories:
+    """Everyone's history: when they joined, what they held and when, what they did.
+
+    Nothing in it depends on a policy, so that all policies of a sweep share one.
+
+    Attributes:
+        columns: what is known.
+        zone: in which dates, months and years are read.
+        accounts: who had an account when; None where nobody asked the log.
+    """
+
+    columns: Columns
+    zone: tzinfo
+    accounts: Accounts | None = None
+    _made: dict[Hashable, object] = field(factory=dict, init=False)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return something made of the histories, made once."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]  # type: ignore[assignment]  # what ``make`` made for the key
+        return found
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Calendar arithmetic in the zone."""
+        return Calendar(self.zone)
+
+    @cached_property
+    def joining(self) -> Integers:
+        """The row of ``member.joined`` by which each person joined; -1 for who never did."""
+        table = self.columns.table("member.joined")
+        rows = Rows.sorted(table.persons["member"], table.at, table.order)
+        first = rows.first_of(len(self.columns.people))
+        return take_or(rows.index, first, -1)
+
+    @cached_property
+    def joined(self) -> Instants:
+        """When each person joined; `FOREVER` for who never did."""
+        return take_or(self.columns.table("member.joined").at, self.joining, FOREVER)
+
+    def first_time(self, table: Table, kept: Truths) -> Instants:
+        """Return when each person first had one of the kept rows; `FOREVER` for never."""
+        found = np.full(len(self.columns.people), FOREVER, np.int64)
+        member = table.persons["member"][kept]
+        there = member >= 0
+        np.minimum.at(found, member[there], table.at[kept][there])
+        return found
+
+    @cached_property
+    def acts(self) -> Rows:
+        """Every act of every member. What was announced, or made by a system, is none."""
+        members: list[Integers] = []
+        ats: list[Instants] = []
+        orders: list[Integers] = []
+        for name, table in self.columns.tables.items():
+            described = self.columns.registry.named(name)
+            if described is None or described.kind.act is None:
+                continue
+            kept = ~(flagged(table, "passive") | flagged(table, "announced"))
+            members.append(np.where(kept, table.persons[described.kind.act], -1))
+            ats.append(table.at)
+            orders.append(table.order)
+        if not members:
+            none = np.zeros(0, np.int64)
+            return Rows.sorted(none, none, none)
+        return Rows.sorted(np.concatenate(members), np.concatenate(ats), np.concatenate(orders))
+
+    def spans(self, name: str) -> Spans:
+        """Return the spans that facts of a stored name begin."""
+        return self.once(("spans", name), lambda: spans_of(self.columns, name))
+
+    def span_ends(self, name: str) -> Instants:
+        """Return, for each row of a kind that begins something, when that ended."""
+        return self.spans(name).end
+
+    def intervals(self, name: str, **wanted: str | None) -> Intervals:
+        """Return when spans of a kind held, of everyone.
+
+        Args:
+            name: the stored name of their beginnings.
+            wanted: fields of these, with the values that they must have; None for any value.
+        """
+
+        def make() -> Intervals:
+            spans = self.spans(name)
+            kept = np.ones(len(spans.start), bool)
+            for key, value in wanted.items():
+                if value is not None:
+                    kept &= is_value(spans.table, key, value)
+            return Intervals.of(spans.table.persons["member"], spans.start, spans.end, kept)
+
+        return self.once(("intervals", name, tuple(wanted.items())), make)
+
+    def role_intervals(self, role: str, community: str | None) -> Intervals:
+        """Return when members held a role.
+
+        Args:
+            role: which.
+            community: where; None for anywhere, "" for a role of the whole programme.
+        """
+
+        def make() -> Intervals:
+            spans = self.spans("role.assigned")
+            kept = is_value(spans.table, "role", role)
+            if community is not None:
+                kept &= is_value(spans.table, "community", community or None)
+            return Intervals.of(spans.table.persons["member"], spans.start, spans.end, kept)
+
+        return self.once(("roles", role, community), make)
+
+    def merged_roles(self, role: str) -> Intervals:
+        """Return when members held a role anywhere, overlapping and touching times as one."""
+
+        def make() -> Intervals:
+            merged = _merged(self.role_intervals(role, None))
+            rows = [(m, start, end) for m, times in merged.items() for start, end in times]
+            table = np.array(rows, np.int64).reshape(-1, 3)
+            return Intervals.of(table[:, 0], table[:, 1], table[:, 2])
+
+        return self.once(("merged", role), make)
+
+    def community_intervals(self, community: str | None) -> Intervals:
+        """Return when members were in a community, or held a role in it; None for in any."""
+
+        def make() -> Intervals:
+            found = []
+            for name in ("community.joined", "role.assigned"):
+                spans = self.spans(name)
+                table = spans.table
+                here = is_value(table, "community", community)
+                kept = ~here if community is None else here
+                owner = np.where(kept, table.persons["member"], -1)
+                found.append((owner, spans.start, spans.end))
+            member, start, end = (np.concatenate(each) for each in zip(*found, strict=True))
+            return Intervals.of(member, start, end)
+
+        return self.once(("community", community), make)
+
+    def account_intervals(self, provider: str | None) -> Intervals:
+        """Return when members had a linked account; at a provider, or at any.
+
+        Raises:
+            InvalidPolicy: nobody asked the log.
+        """
+        told = self.known_accounts
+        return self.once(
+            ("accounts", provider),
+            lambda: Intervals.of(told.member, told.start, told.end, told.at(provider)),
+        )
+
+    @property
+    def known_accounts(self) -> Accounts:
+        """Who had an account when.
+
+        Raises:
+            InvalidPolicy: nobody asked the log.
+        """
+        if self.accounts is None:
+            raise InvalidPolicy(
+                "accounts are personal: columns do not hold them, and without the ledger itself "
+                "no policy can go by them"
+            )
+        return self.accounts
+
+    @cached_property
+    def leave(self) -> Mapping[int, list[tuple[datetime, datetime | None]]]:
+        """When members were on leave, of those who ever were: disjoint times, in order."""
+        merged = _merged(self.intervals("leave.started"))
+        return {
+            member: [(to_datetime(a), None if b == FOREVER else to_datetime(b)) for a, b in times]
+            for member, times in merged.items()
+        }
+
+    @cached_property
+    def organisation_codes(self) -> Integers:
+        """The organisation of each interval of ``affiliation.started``."""
+        held = self.intervals("affiliation.started")
+        coded = self.columns.table("affiliation.started").fields["organisation"]
+        return coded.codes[held.rows.index].astype(np.int64)
+
+
+def _merged(intervals: Intervals) -> dict[int, list[tuple[int, int]]]:
+    """Return each member's intervals, overlapping and touching ones as one, empty ones dropped."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    rows = intervals.rows
+    for member, start, end in zip(
+        rows.member.tolist(), rows.at.tolist(), intervals.end.tolist(), strict=True
+    ):
+        if end <= start:
+            continue
+        times = found.setdefault(member, [])
+        if times and start <= times[-1][1]:
+            times[-1] = (times[-1][0], max(times[-1][1], end))
+        else:
+            times.append((start, end))
+    return found
+
+
+def is_value(table: Table, name: str, value: str | None) -> Truths:
+    """Return which rows have a value in a field; None for those that have none.
+
+    Raises:
+        InvalidPolicy: columns do not hold the field, as it is personal text.
+    """
+    coded = table.coded(name)
+    return coded.codes < 0 if value is None else coded.matching(lambda each: each == value)
+
+
+def take_or(values: npt.NDArray[N], row: Integers, none: int) -> npt.NDArray[N]:
+    """Return the values of some rows, and ``none`` for row -1."""
+    if not len(values):
+        return np.full(len(row), none, values.dtype)
+    return np.where(row >= 0, values[row], none)

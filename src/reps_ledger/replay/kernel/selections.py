@@ -1,0 +1,288 @@
+"""Selections of facts in columns: which rows a policy counts, and which of them a point sees.
+
+A selection (``facts("report.filed", verified=True)``) becomes `SelectedRows` once. Whatever does
+not depend on when one looks is decided then: kinds, fields, sources, the person whose rows they
+are, and what held of other people when each fact happened. What remains for each point is time:
+has the date of the row passed, was the report verified by then, does the vouch still stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from attrs import frozen
+
+from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.conditions import Condition
+from reps_ledger.policies.language.facts import Facts, Filter
+from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Instants, Table, Value
+from reps_ledger.replay.kernel.arrays import Integers, Points, Rows, Truths, expand_ranges
+
+__all__ = ["Bounds", "Ends", "Holds", "SelectedRows", "flagged", "select", "select_body"]
+
+T = TypeVar("T", bound=np.generic)
+
+Holds = Callable[[Condition, Points], Truths]
+"""Answers a condition about the people whom facts name, when the facts happened."""
+
+Ends = Callable[[str], Instants]
+"""Returns, for each row of a kind that begins something, when that ended."""
+
+
+@frozen(eq=False)
+class Bounds:
+    """The window of each point, both ends included: arrays of what ``widths.Bounds`` is of one.
+
+    Attributes:
+        start: the first instant that counts, of each point or of all.
+        end: the last instant that counts, no later than the point itself. Before ``start`` where
+            the window is empty.
+        ahead: until when what was announced counts too; None where nothing ahead does.
+    """
+
+    start: Instants | int
+    end: Instants
+    ahead: Instants | None = None
+
+
+@frozen(eq=False)
+class SelectedRows:
+    """The rows that a selection may count, whenever they happened.
+
+    Attributes:
+        facts: the selection.
+        rows: its rows; ``index`` counts through the tables one after another.
+        tables: the tables of its kinds.
+        announced: which rows were only announced.
+        shown: which rows count once their date has passed.
+        verified: when each was verified, or ``MISSING``; None where that does not matter.
+        end: when what each began ends; None where that does not matter.
+    """
+
+    facts: Facts
+    rows: Rows
+    tables: tuple[Table, ...]
+    announced: Truths
+    shown: Truths
+    verified: Instants | None
+    end: Instants | None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a row is seen from its date on, and that is all."""
+        return self.verified is None and self.end is None
+
+    @cached_property
+    def plain(self) -> Rows:
+        """The rows that count once their date has passed."""
+        return self.rows if self.shown.all() else self.rows.only(self.shown)
+
+    def seen(self, points: Points, bounds: Bounds) -> tuple[Integers, Integers]:
+        """Return each row that a point counts, as the point's number and the row.
+
+        The pairs are in the order of points, and of each in effective order.
+        """
+        end, ahead = bounds.end, bounds.ahead
+        until = end if ahead is None else np.maximum(end, ahead)
+        low, high = self.rows.between(points.member, bounds.start, until)
+        number, row = expand_ranges(low, high)
+        at = self.rows.at[row]
+        now = points.at[number]
+        kept = (at <= now) & (at <= end[number]) & self.shown[row]
+        if ahead is not None:
+            kept |= (at > now) & (at <= ahead[number]) & self.announced[row]
+        if self.end is not None:
+            kept &= self.end[row] > now
+        if self.verified is not None:
+            verified = self.verified[row]
+            by_then = (verified != MISSING) & (verified <= now)
+            kept &= by_then == bool(self.facts.verified)
+        return number[kept], row[kept]
+
+    def count(self, points: Points, bounds: Bounds) -> Integers:
+        """Return how many rows each point counts."""
+        if self.is_plain and bounds.ahead is None:
+            return self.plain.count(points.member, bounds.start, bounds.end)
+        number, _ = self.seen(points, bounds)
+        return np.bincount(number, minlength=len(points))
+
+    def values(self, name: str, columns: Columns) -> tuple[Integers, tuple[Value, ...]]:
+        """Return a field's codes for all rows, -1 for none, and the values that they mean."""
+        # Each table has codes of its own. True and 1 are equal, and yet are different values.
+        numbers: dict[tuple[type, Value], int] = {}
+        found = []
+        for table in self.tables:
+            values, codes = _coded(table, name, columns)
+            same = [numbers.setdefault((type(v), v), len(numbers)) for v in values]
+            found.append(np.array([*same, -1], np.int64)[codes])
+        return self.rows.take(_joined(found)), tuple(value for _, value in numbers)
+
+    def people(self, name: str, columns: Columns) -> Integers:
+        """Return whom each row names in a field, as their place among all; -1 for nobody."""
+        return self.rows.take(_joined([_person(table, name, columns) for table in self.tables]))
+
+
+def select(facts: Facts, columns: Columns, ends: Ends, holds: Holds) -> SelectedRows:
+    """Find the rows of a selection, each under the member whose it is.
+
+    Raises:
+        InvalidPolicy: it asks for what columns do not hold.
+    """
+    tables = tuple(columns.table(kind) for kind in facts.kinds)
+    if len(tables) == 1 and facts.person == "member" and "member" in tables[0].persons:
+        (table,) = tables  # its rows are in its members' order already
+        kept = _passing(facts, table, columns)
+        rows = Rows.presorted(table.persons["member"], table.at, lambda: table.order, kept)
+    else:
+        owner = np.concatenate([_person(table, facts.person, columns) for table in tables])
+        rows = _sorted(facts, tables, owner, columns)
+    return _with_people(_selected(facts, tables, rows, ends), columns, holds)
+
+
+def select_body(
+    facts: Facts, community: str | None, columns: Columns, ends: Ends, holds: Holds
+) -> SelectedRows:
+    """Find the rows of a selection of everybody's facts: of a community, or of the programme.
+
+    They are all under one member, number 0, who stands for everybody.
+
+    Raises:
+        InvalidPolicy: it asks for what columns do not hold.
+    """
+    tables = tuple(columns.table(kind) for kind in facts.kinds)
+    owner = np.concatenate([_body_of(table, community, columns) for table in tables])
+    rows = _sorted(facts, tables, owner, columns)
+    return _with_people(_selected(facts, tables, rows, ends), columns, holds)
+
+
+def _body_of(table: Table, community: str | None, columns: Columns) -> Integers:
+    """Return 0 for the rows that happened in a community, or anywhere; else -1."""
+    if community is None:
+        return np.zeros(len(table), np.int64)
+    values, codes = _coded(table, "community", columns)
+    here = np.array([*(value == community for value in values), False], bool)[codes]
+    return np.where(here, 0, -1)
+
+
+def _sorted(facts: Facts, tables: tuple[Table, ...], owner: Integers, columns: Columns) -> Rows:
+    kept = _joined([_passing(facts, table, columns) for table in tables])
+    at = _joined([table.at for table in tables])
+    order = _joined([table.order for table in tables])
+    return Rows.sorted(np.where(kept, owner, -1), at, order)
+
+
+def _selected(facts: Facts, tables: tuple[Table, ...], rows: Rows, ends: Ends) -> SelectedRows:
+    announced = rows.take(_joined([flagged(table, "announced") for table in tables]))
+    asked = any(item.name == "announced" for item in facts.where)
+    end = None
+    if facts.lasting:
+        end = rows.take(_joined([ends(kind) for kind in facts.kinds]))
+    verified = None
+    if facts.verified is not None:
+        verified = rows.take(_joined([_verified(table) for table in tables]))
+    return SelectedRows(
+        facts,
+        rows,
+        tables,
+        announced,
+        np.ones(len(rows), bool) if asked else ~announced,
+        verified,
+        end,
+    )
+
+
+def _with_people(found: SelectedRows, columns: Columns, holds: Holds) -> SelectedRows:
+    """Keep the rows that name people of whom conditions held when the facts happened."""
+    if not found.facts.who:
+        return found
+    kept = np.ones(len(found.rows), bool)
+    for item in found.facts.who:
+        who = found.people(item.name, columns)
+        named = np.flatnonzero(who >= 0)
+        truth = np.zeros(len(who), bool)
+        truth[named] = holds(item.condition, Points(who[named], found.rows.at[named]))
+        kept &= truth
+    if kept.all():
+        return found
+    return SelectedRows(
+        found.facts,
+        found.rows.only(kept),
+        found.tables,
+        found.announced[kept],
+        found.shown[kept],
+        None if found.verified is None else found.verified[kept],
+        None if found.end is None else found.end[kept],
+    )
+
+
+def _verified(table: Table) -> Instants:
+    return np.full(len(table), MISSING, np.int64) if table.verified is None else table.verified
+
+
+def _passing(facts: Facts, table: Table, columns: Columns) -> Truths:
+    """Return which rows pass all filters that do not depend on when one looks."""
+    kept = np.ones(len(table), bool)
+    for name, wanted in (("source", facts.sources), ("by", facts.recorded_by)):
+        if wanted:
+            kept &= table.fields[name].matching(wanted.__contains__)
+    if not any(item.name == "passive" for item in facts.where):
+        kept &= ~flagged(table, "passive")
+    for item in facts.where:
+        kept &= _filtered(item, table, columns)
+    return kept
+
+
+def _filtered(item: Filter, table: Table, columns: Columns) -> Truths:
+    values, codes = _coded(table, item.name, columns)
+    wanted = np.array([*(item.takes(value) for value in values), False], bool)
+    return wanted[codes]
+
+
+def flagged(table: Table, name: str) -> Truths:
+    """Return which rows have a field that is true; none where they have no such field."""
+    coded = table.fields.get(name)
+    # Codes are read from a file when they are first asked for: not for a field that is never true.
+    if coded is None or not any(value is True for value in coded.values):
+        return np.zeros(len(table), bool)
+    return coded.matching(lambda value: value is True)
+
+
+def _coded(table: Table, name: str, columns: Columns) -> tuple[tuple[Value, ...], Codes]:
+    """Return a field's different values, and which of them each row has; -1 for none."""
+    if name in table.fields:
+        coded = table.fields[name]
+        return coded.values, coded.codes
+    if name in table.persons:
+        return columns.people, table.persons[name]
+    _must_be_absent(table, name, columns)
+    return (), np.full(len(table), -1, np.int32)
+
+
+def _person(table: Table, name: str, columns: Columns) -> Integers:
+    if name in table.persons:
+        return table.persons[name].astype(np.int64)
+    _must_be_absent(table, name, columns)
+    return np.full(len(table), -1, np.int64)
+
+
+def _must_be_absent(table: Table, name: str, columns: Columns) -> None:
+    """Refuse a field that facts of this kind have, and columns do not hold.
+
+    Raises:
+        InvalidPolicy: it is one.
+    """
+    described = columns.registry.named(table.name)
+    if described is not None and name in described.names:
+        raise InvalidPolicy(
+            f"{name!r} of {table.name} is personal text, an instant, or names several people: "
+            "columns do not hold it so, and no backtest can go by it"
+        )
+
+
+def _joined(arrays: list[npt.NDArray[T]]) -> npt.NDArray[T]:
+    # A single table's array is not copied.
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
