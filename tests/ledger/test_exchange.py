@@ -18,11 +18,8 @@ import reps_ledger as rl
 from histories import PEOPLE, Offer, fill, histories, open_ledger
 from processes import Program
 from reps_ledger.importers.importing import _IN_MEMORY, Quarantine, RefusedRow
-<<<<<<< HEAD
-from scale import examples
-=======
 from reps_ledger.interchange import cell_text, safe_cell
->>>>>>> main
+from scale import examples
 from strategies import texts
 
 if TYPE_CHECKING:
