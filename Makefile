@@ -19,6 +19,8 @@ COVERAGE ?= --cov --cov-report=term
 # The longer runs try so much that no test of them hangs for being slow.
 PATIENT = --timeout=0
 
+MAKEFLAGS += --jobs=2 # mypy, which uses one core, checks while the tests run
+
 .PHONY: demo test test-versions test-deep test-faults test-spark lint types unit bench mutants format clean
 
 demo: $(VENV)/demo.stamp

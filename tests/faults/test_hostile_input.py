@@ -20,7 +20,7 @@ pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTR
 )
 def test_mutated_input(what: str, tell: Tell) -> None:
     """It is read, or refused with an error of ours, in 2 GB of address space and bounded time."""
-    examples = times(250, 20_000)
+    examples = times(100, 20_000)
     found = ran("fuzz", what, examples)
     tell(f"{sum(found.values()):,} mutated inputs to {what}: {found}")
     assert sum(found.values()) >= examples / 2

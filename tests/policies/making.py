@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from reps_ledger.policies import Previous, Subject, Width
+import reps_ledger as rl
+from reps_ledger.policies import Condition, Measure, Previous, Subject, Width
+from reps_ledger.policies.language.conditions import holds
 from reps_ledger.testing import moment, tell_all
 from reps_ledger.testing.history import Everybody
 from reps_ledger.testing.strategies import instants, raw_histories, reviews, zones
@@ -19,23 +21,31 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import tzinfo
 
-    import reps_ledger as rl
-
 __all__ = [
     "DAY",
     "NAME",
     "TICK",
     "ZONES",
+    "Dated",
     "Told",
     "about",
     "entries_of",
     "everybody",
     "everything",
+    "evidence",
+    "joins",
     "moment",
+    "report",
+    "role",
+    "so",
     "subjects",
+    "value",
+    "vouched",
+    "works_for",
 ]
 
-Told = tuple["rl.Fact", datetime]
+Told = tuple[rl.Fact, datetime]
+Dated = tuple[rl.Fact, str | datetime]
 
 DAY: Final = timedelta(days=1)
 TICK: Final = timedelta(microseconds=1)
@@ -74,6 +84,47 @@ def about(
     now = moment(at, zone) if isinstance(at, str) else at
     world = everybody(*told, zone=zone)
     return world.subject(member, now, zone, policy=NAME, previous=previous)
+
+
+def joins(member: str, on: str = "2018-01-01") -> Dated:
+    """Tell that somebody joined."""
+    return rl.MemberJoined(member=member), on
+
+
+def report(on: str, *, member: str = "ana", **fields: object) -> Dated:
+    """Tell that somebody reported an event."""
+    made = {"activity": "event", **fields}
+    return rl.ReportFiled(member=member, **made), on  # type: ignore[arg-type]
+
+
+def vouched(member: str, voucher: str, on: str = "2018-06-01") -> Dated:
+    """Tell that somebody vouched."""
+    return rl.Vouched(member=member, voucher=voucher), on
+
+
+def role(name: str, *, member: str = "ana", on: str = "2018-06-01", **fields: object) -> Dated:
+    """Tell that somebody was given a role."""
+    return rl.RoleAssigned(member=member, role=name, **fields), on  # type: ignore[arg-type]
+
+
+def works_for(member: str, organisation: str, on: str = "2018-01-01") -> Dated:
+    """Tell that somebody began to work for an organisation."""
+    return rl.AffiliationStarted(member=member, organisation=organisation), on
+
+
+def value(measure: Measure, subject: Subject) -> object:
+    """Return what is measured."""
+    return measure.measure(subject).value
+
+
+def evidence(measure: Measure, subject: Subject) -> tuple[str, ...]:
+    """Return of which entries."""
+    return measure.measure(subject).entries
+
+
+def so(condition: Condition, subject: Subject) -> bool:
+    """Return whether a condition holds."""
+    return holds(condition, subject)
 
 
 def everything(subject: Subject) -> tuple[rl.Entry, ...]:

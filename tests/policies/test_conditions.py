@@ -10,37 +10,14 @@ import pytest
 from attrs import evolve
 
 import reps_ledger as rl
-from policies.making import TICK, ZONES, about, everything, moment
-from reps_ledger.policies import (
-    Condition,
-    Previous,
-    Subject,
-    accepted,
-    affiliated,
-    completed,
-    exempt,
-    has_account,
-    held,
-    holds,
-    in_community,
-    in_outcome,
-    is_member,
-    joined,
-    months,
-    noticed,
-    on_leave,
-    on_or_after,
-    previously,
-    retired,
-    weeks,
-)
+from policies.making import TICK, ZONES, Dated, about, everything, moment
+from reps_ledger.policies import *
 from reps_ledger.policies.language import conditions
 from reps_ledger.policies.subject import Dossier
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Told = tuple[rl.Fact, str | datetime]
 
 ROLE: Final = rl.RoleAssigned(member="ana", role="rep")
 IN_PARIS: Final = rl.RoleAssigned(member="ana", role="rep", community="paris")
@@ -50,7 +27,7 @@ RETIRED: Final = rl.MemberRetired(member="ana", how="emeritus")
 LEAVE: Final = rl.LeaveStarted(member="ana")
 SHORT_LEAVE: Final = rl.LeaveStarted(member="ana", expected_return=moment("2018-06-01"))
 
-HELD_DURING: Final[list[tuple[Condition, Sequence[Told], str, str | None]]] = [
+HELD_DURING: Final[list[tuple[Condition, Sequence[Dated], str, str | None]]] = [
     (is_member(), [(rl.MemberJoined(member="ana"), "2018-03-01")], "2018-03-01", None),
     (
         is_member(),
@@ -166,7 +143,7 @@ HELD_DURING: Final[list[tuple[Condition, Sequence[Told], str, str | None]]] = [
     ("condition", "told", "start", "end"), HELD_DURING, ids=lambda value: str(value)[:50]
 )
 def test_a_condition_holds_from_its_beginning_up_to_its_end(
-    condition: Condition, told: Sequence[Told], start: str, end: str | None
+    condition: Condition, told: Sequence[Dated], start: str, end: str | None
 ) -> None:
     """It holds on ``[start, end)``, to the microsecond, and its evidence is what began it."""
     subject = about(*told, at=start)
@@ -191,7 +168,7 @@ def test_a_condition_holds_from_its_beginning_up_to_its_end(
         assert not so(moment("2030-01-01"))
 
 
-def so(condition: Condition, *told: Told, at: str = "2018-10-01") -> bool:
+def so(condition: Condition, *told: Dated, at: str = "2018-10-01") -> bool:
     """Return whether a condition holds at the end of a story."""
     return conditions.holds(condition, about(*told, at=at))
 
@@ -217,12 +194,12 @@ def test_being_in_a_community_is_joining_it_or_a_role_there() -> None:
 
 def test_affiliations_and_accounts_are_told_apart() -> None:
     """By organisation, kind and provider; the account of one's own is of no provider."""
-    works: Told = (rl.AffiliationStarted(member="ana", organisation="acme"), "2018-03-01")
+    works: Dated = (rl.AffiliationStarted(member="ana", organisation="acme"), "2018-03-01")
     assert so(affiliated(), works)
     assert so(affiliated("acme"), works)
     assert not so(affiliated("umbrella"), works)
     assert not so(affiliated("acme", kind="employee"), works)
-    own: Told = (rl.MemberJoined(member="ana", account="a"), "2018-03-01")
+    own: Dated = (rl.MemberJoined(member="ana", account="a"), "2018-03-01")
     assert so(has_account(), own)
     assert not so(has_account("github"), own)
     assert not so(has_account(), (rl.MemberJoined(member="ana"), "2018-03-01"))
@@ -230,12 +207,12 @@ def test_affiliations_and_accounts_are_told_apart() -> None:
 
 def test_courses_have_editions_and_exemptions_policies() -> None:
     """Without a version any will do; an exemption is from one policy."""
-    course: Told = (rl.CourseCompleted(member="ana", course="a", version="1"), "2018-03-01")
+    course: Dated = (rl.CourseCompleted(member="ana", course="a", version="1"), "2018-03-01")
     assert so(completed("a"), course)
     assert so(completed("a", version="1"), course)
     assert not so(completed("a", version="2"), course)
     assert not so(completed("b"), course)
-    other: Told = (rl.ExemptionGranted(member="ana", policy="q", reason="ill"), "2018-03-01")
+    other: Dated = (rl.ExemptionGranted(member="ana", policy="q", reason="ill"), "2018-03-01")
     assert not so(exempt(), other)
     assert so(exempt("q"), other)
 
@@ -262,7 +239,7 @@ def test_joining_before_and_since_are_of_the_start_of_the_day(zone: object) -> N
 
 def test_joining_is_known_only_once_it_happened() -> None:
     """Nobody has joined before they did, whatever the day; kinds must agree."""
-    staff: Told = (rl.MemberJoined(member="ana", kind="staff"), "2018-06-01")
+    staff: Dated = (rl.MemberJoined(member="ana", kind="staff"), "2018-06-01")
     assert not so(joined(before=date(2019, 1, 1)), staff, at="2018-05-01")
     assert so(joined(before=date(2019, 1, 1)), staff)
     assert so(joined(kind="staff"), staff)
@@ -278,7 +255,7 @@ def test_joining_is_known_only_once_it_happened() -> None:
 
 def nudge(
     number: int, on: str, *, deadline: str | None = None, stage: str = "nudge", policy: str = "p"
-) -> Told:
+) -> Dated:
     """Tell that ana was sent a notice."""
     until = None if deadline is None else moment(deadline)
     fact = rl.NoticeSent(
@@ -287,7 +264,7 @@ def nudge(
     return fact, on
 
 
-def answer(number: int, on: str) -> Told:
+def answer(number: int, on: str) -> Dated:
     """Tell that ana answered one."""
     return rl.NoticeAnswered(member="ana", notice=f"n{number}"), on
 
@@ -340,7 +317,7 @@ REPORT: Final = rl.ReportFiled(member="ana", activity="event")
     ],
     ids=str,
 )
-def test_silence_is_neither_an_answer_nor_an_act(since: list[Told], silent: bool) -> None:
+def test_silence_is_neither_an_answer_nor_an_act(since: list[Dated], silent: bool) -> None:
     """Any act of theirs after the notice breaks the silence; what others do does not."""
     told = [nudge(1, "2018-09-01"), *since]
     assert so(noticed("nudge", heard=False), *told) == silent
@@ -363,7 +340,7 @@ def test_an_answer_is_to_the_notice_itself() -> None:
 
 def decided(
     review: str, outcome: str, on: str, policy: str = "p", member: str = "ana"
-) -> list[Told]:
+) -> list[Dated]:
     """Tell of a review and its decision."""
     return [
         (rl.ReviewOpened(member=member, review=review, policy=policy), on),
@@ -415,7 +392,7 @@ def test_a_decision_is_of_a_review_that_was_open() -> None:
     assert so(previously("good"), (opening, "2018-09-01"), (decision, "2018-09-01"))
 
 
-def found(condition: Condition, *told: Told, at: str = "2018-10-01") -> tuple[str, ...]:
+def found(condition: Condition, *told: Dated, at: str = "2018-10-01") -> tuple[str, ...]:
     """Return by which entries a condition is found to hold or not."""
     leaf: Any = condition
     entries: tuple[str, ...] = leaf.find(about(*told, at=at)).entries
@@ -447,7 +424,7 @@ def test_a_notice_was_sent_so_long_ago_in_the_zone() -> None:
 
 def test_the_evidence_of_an_outcome_is_when_it_began_and_was_last_confirmed() -> None:
     """Decisions of other people and of other policies are none, wherever they stand among them."""
-    other: list[Told] = [
+    other: list[Dated] = [
         (rl.ReviewOpened(member="ben", review="r9", policy="p"), "2018-03-01"),
         (rl.ReviewDecided(member="ben", review="r9", outcome="bad"), "2018-03-01"),
     ]

@@ -15,32 +15,7 @@ from hypothesis import strategies as st
 
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
 from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, StorageError, TooLarge
-from reps_ledger.policies import (
-    Condition,
-    Policy,
-    at_least,
-    completed,
-    digest,
-    dumps,
-    facts,
-    following,
-    holds,
-    joined,
-    load,
-    loads,
-    members,
-    notice,
-    on_leave,
-    on_or_after,
-    reports,
-    save,
-    share,
-    since,
-    tenure,
-    total,
-    weeks,
-    when,
-)
+from reps_ledger.policies import *
 from reps_ledger.policies.charter import read_charter
 from reps_ledger.policies.documents.read import read_condition, read_policy
 from reps_ledger.policies.documents.write import condition_table, policy_table

@@ -9,30 +9,21 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import reps_ledger as rl
-from policies.making import TICK, about, everybody, moment
-from policies.test_measures import evidence, joined, report, value, works_for
-from reps_ledger.policies import (
-    Policy,
-    count,
-    distinct,
-    evaluate,
-    facts,
-    following,
-    has_account,
-    largest_share,
-    members,
-    months,
-    on_leave,
-    preceding,
-    reports,
-    tenure,
-    time_since,
-    weeks,
-    when,
+from policies.making import (
+    TICK,
+    about,
+    everybody,
+    evidence,
+    joins,
+    moment,
+    report,
+    value,
+    works_for,
 )
+from reps_ledger.policies import *
 
 if TYPE_CHECKING:
-    from policies.test_measures import Told
+    from policies.making import Dated
     from reps_ledger.policies import Condition, Subject
 
 PARIS: Final = ZoneInfo("Europe/Paris")
@@ -40,7 +31,7 @@ COURSE: Final = facts("course.completed")
 REPORTED: Final = facts("report.filed")
 
 
-def course(on: str) -> Told:
+def course(on: str) -> Dated:
     """Tell that ana completed a course."""
     return rl.CourseCompleted(member="ana", course="a"), on
 
@@ -100,7 +91,7 @@ def test_days_are_those_of_the_zone() -> None:
 @pytest.mark.parametrize("zone", [UTC, PARIS], ids=str)
 def test_clocks_of_months_are_those_of_the_zone(zone: tzinfo) -> None:
     """Of at least a month at its end; of more than a month, a microsecond later."""
-    told = [joined("ana", "2018-03-10"), report("2018-03-10")]
+    told = [joins("ana", "2018-03-10"), report("2018-03-10")]
     subject = about(*told, at="2018-03-20", zone=zone)
     end = moment("2018-04-10", zone)
     for measure in (tenure(), time_since(REPORTED), time_since(REPORTED, pausing=True)):
@@ -130,16 +121,16 @@ def test_an_account_comes_with_a_joining_still_to_come() -> None:
 
 def test_a_body_changes_with_whoever_joins_or_is_asked_about() -> None:
     """Members count from when they join; of a condition, from when it holds of them."""
-    ben = joined("ben", "2018-11-01")
-    told = [joined("ana"), ben]
+    ben = joins("ben", "2018-11-01")
+    told = [joins("ana"), ben]
     assert lapse(members() >= 2, about(*told, at="2018-10-01")) == moment("2018-11-01")
 
     in_paris = rl.CommunityJoined(member="ana", community="paris"), "2018-12-01"
-    paris = everybody(joined("ana"), in_paris).body("paris", moment("2018-10-01"))
+    paris = everybody(joins("ana"), in_paris).body("paris", moment("2018-10-01"))
     assert moment("2018-12-01") in set((members() >= 1).edges(paris))
 
     away = rl.LeaveStarted(member="ana"), "2018-12-01"
-    subject = about(joined("ana"), works_for("ana", "acme"), away, at="2018-10-01")
+    subject = about(joins("ana"), works_for("ana", "acme"), away, at="2018-10-01")
     assert lapse(largest_share(on_leave()) >= 0.5, subject) == moment("2018-12-01")
 
 

@@ -6,31 +6,21 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import reps_ledger as rl
-from policies.making import TICK, about, everybody, moment
-from policies.test_measures import evidence, joined, report, role, so, value, vouched, works_for
-from reps_ledger.policies import (
-    Subject,
-    accepted,
-    at_least,
-    completed,
-    count,
-    distinct,
-    facts,
-    following,
-    has_account,
-    is_member,
-    largest_share,
-    members,
-    months,
-    on_leave,
-    organisation_of,
-    reports,
-    tenure,
-    time_since,
-    total,
-    vouches,
-    weeks,
+from policies.making import (
+    TICK,
+    about,
+    everybody,
+    evidence,
+    joins,
+    moment,
+    report,
+    role,
+    so,
+    value,
+    vouched,
+    works_for,
 )
+from reps_ledger.policies import *
 
 if TYPE_CHECKING:
     from reps_ledger.policies import Condition
@@ -56,7 +46,7 @@ def test_a_comparison_has_the_evidence_of_what_is_measured() -> None:
 def test_the_time_in_the_programme_or_a_role_is_shown_by_what_began_it() -> None:
     """By the joining, or by the earliest of the roles that are held."""
     subject = about(
-        joined("ana"),
+        joins("ana"),
         role("rep", on="2018-02-01", community="paris"),
         role("rep", on="2018-03-01"),
         at=AT,
@@ -68,7 +58,7 @@ def test_the_time_in_the_programme_or_a_role_is_shown_by_what_began_it() -> None
 
 def test_the_time_in_the_programme_begins_at_the_joining_itself() -> None:
     """At that very instant they are in it."""
-    subject = about(joined("ana", AT), at=AT)
+    subject = about(joins("ana", AT), at=AT)
     assert value(tenure(), subject) == moment(AT)
     assert value(tenure(), subject.moved(subject.at - TICK)) is None
 
@@ -83,12 +73,12 @@ def test_accounts_are_shown_by_what_told_of_them() -> None:
     assert set(found_in(has_account(), subject)) == {"e0", "e1"}
     assert found_in(has_account("github"), subject) == ("e1",)
     again = (rl.MemberJoined(member="ana", account="a"), "2018-02-01")
-    assert found_in(has_account(), about(joined("ana"), again, at=AT)) == ()
+    assert found_in(has_account(), about(joins("ana"), again, at=AT)) == ()
 
 
 def test_a_body_is_shown_by_the_joining_of_its_members() -> None:
     """The largest share names everybody of whom it is a share."""
-    world = everybody(joined("ana"), joined("ben"), works_for("ana", "acme"))
+    world = everybody(joins("ana"), joins("ben"), works_for("ana", "acme"))
     nobody = world.subject("nobody", moment(AT))
     assert evidence(largest_share(), nobody) == ("e0", "e1")
     assert evidence(members(), nobody) == ("e0", "e1")
@@ -97,12 +87,12 @@ def test_a_body_is_shown_by_the_joining_of_its_members() -> None:
 def test_who_is_not_of_a_body_hides_nobody_after_them() -> None:
     """Who never joined, is still to join, or is elsewhere is passed over: all others count."""
     world = everybody(
-        joined("abe", "2019-01-01"),
+        joins("abe", "2019-01-01"),
         vouched("ben", "aaron"),
         *((rl.CommunityJoined(member=name, community="rome"), "2018-01-01") for name in ("ada",)),
-        joined("ada"),
-        joined("ben"),
-        joined("cem"),
+        joins("ada"),
+        joins("ben"),
+        joins("cem"),
         *((rl.CommunityJoined(member=name, community="paris"), "2018-02-01") for name in ("cem",)),
     )
     assert evidence(members(), world.subject("nobody", moment(AT))) == ("e3", "e4", "e5")
@@ -212,7 +202,7 @@ def test_an_agreement_is_accepted_by_name_and_version() -> None:
 
 def test_at_least_so_many_is_that_many_or_more() -> None:
     """Two of three that hold are at least one, and two, and not three."""
-    subject = about(joined("ana"), report("2018-06-01"), at=AT)
+    subject = about(joins("ana"), report("2018-06-01"), at=AT)
     three = is_member(), on_leave(), reports() >= 1
     assert [so(at_least(number, *three), subject) for number in (1, 2, 3)] == [True, True, False]
     nested = ~at_least(1, on_leave(), completed("a"))

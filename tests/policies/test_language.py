@@ -14,44 +14,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import (
-    Condition,
-    Policy,
-    Width,
-    at_least,
-    completed,
-    count,
-    days,
-    distinct,
-    facts,
-    following,
-    held,
-    holds,
-    in_outcome,
-    joined,
-    largest_share,
-    members,
-    missed,
-    months,
-    notice,
-    noticed,
-    on_or_after,
-    organisation_of,
-    previously,
-    reports,
-    retired,
-    share,
-    since,
-    since_last,
-    tenure,
-    this,
-    time_since,
-    total,
-    vouches,
-    weeks,
-    when,
-    years,
-)
+from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import truth
 from reps_ledger.policies.language.facts import Filter
 from reps_ledger.policies.language.measures import Compare

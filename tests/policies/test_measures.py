@@ -2,88 +2,39 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 import reps_ledger as rl
-from policies.making import TICK, about, entries_of, everybody, moment
-from reps_ledger.domain.entries import Entry
-from reps_ledger.policies import (
-    Dossier,
-    Measure,
-    Previous,
-    Subject,
-    affiliated,
-    count,
-    days,
-    distinct,
-    facts,
-    holds,
-    in_outcome,
-    is_member,
-    largest_share,
-    members,
-    missed,
-    months,
-    on_leave,
-    organisation_of,
-    reports,
-    share,
-    tenure,
-    time_since,
-    total,
-    vouches,
-    weeks,
+from policies.making import (
+    TICK,
+    Dated,
+    about,
+    entries_of,
+    everybody,
+    evidence,
+    joins,
+    moment,
+    report,
+    role,
+    so,
+    value,
+    vouched,
+    works_for,
 )
-from reps_ledger.policies.language import conditions
+from reps_ledger.domain.entries import Entry
+from reps_ledger.policies import *
 from reps_ledger.testing.history import Everybody
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from reps_ledger.policies import Condition, Facts
+    from reps_ledger.policies import Facts
 
 AT: Final = "2018-10-01"
-Told = tuple[rl.Fact, str | datetime]
-
-
-def joined(member: str, on: str = "2018-01-01") -> Told:
-    """Tell that somebody joined."""
-    return rl.MemberJoined(member=member), on
-
-
-def report(on: str, *, member: str = "ana", **fields: object) -> Told:
-    """Tell that somebody reported an event."""
-    made = {"activity": "event", **fields}
-    return rl.ReportFiled(member=member, **made), on  # type: ignore[arg-type]
-
-
-def vouched(member: str, voucher: str, on: str = "2018-06-01") -> Told:
-    """Tell that somebody vouched."""
-    return rl.Vouched(member=member, voucher=voucher), on
-
-
-def role(name: str, *, member: str = "ana", on: str = "2018-06-01", **fields: object) -> Told:
-    """Tell that somebody was given a role."""
-    return rl.RoleAssigned(member=member, role=name, **fields), on  # type: ignore[arg-type]
-
-
-def works_for(member: str, organisation: str, on: str = "2018-01-01") -> Told:
-    """Tell that somebody began to work for an organisation."""
-    return rl.AffiliationStarted(member=member, organisation=organisation), on
-
-
-def value(measure: Measure, subject: Subject) -> object:
-    """Return what is measured."""
-    return measure.measure(subject).value
-
-
-def evidence(measure: Measure, subject: Subject) -> tuple[str, ...]:
-    """Return of which entries."""
-    return measure.measure(subject).entries
 
 
 @pytest.mark.parametrize(
@@ -231,7 +182,7 @@ def test_conditions_on_people_hold_when_the_fact_happened() -> None:
 def test_of_a_list_of_people_one_will_do() -> None:
     """An application counts when one of its references fits; organisations are those of all."""
     subject = about(
-        joined("ben"),
+        joins("ben"),
         works_for("ben", "acme"),
         works_for("cem", "umbrella"),
         (rl.ApplicationFiled(member="ana", role="rep", references=["cem", "ben"]), "2018-06-01"),
@@ -300,11 +251,6 @@ def test_totals_are_exact_and_miss_nothing_that_has_an_amount() -> None:
     assert value(total("amount", "report.filed"), about(at=AT)) == 0
 
 
-def so(condition: Condition, subject: Subject) -> bool:
-    """Return whether a condition holds."""
-    return conditions.holds(condition, subject)
-
-
 def test_the_time_since_what_never_was_is_endless() -> None:
     """It is more than any width, and less than none."""
     subject = about(at=AT)
@@ -334,7 +280,7 @@ def test_clocks_compare_to_the_microsecond(operator: str, truths: str) -> None:
         "<": tenure() < weeks(4),
         "<=": tenure() <= weeks(4),
     }[operator]
-    subject = about(joined("ana", "2018-09-03"), at=AT)
+    subject = about(joins("ana", "2018-09-03"), at=AT)
     found = [so(compared, subject.moved(subject.at + n * TICK)) for n in (-1, 0, 1)]
     assert found == [truth == "y" for truth in truths]
 
@@ -365,7 +311,7 @@ def test_tenure_in_a_role_is_since_the_earliest_that_is_held() -> None:
 
 def test_the_time_in_an_outcome_is_since_it_last_changed() -> None:
     """Two decisions alike in a row count from the first of them; others' policies do not."""
-    told: list[Told] = []
+    told: list[Dated] = []
     for number, (outcome, policy) in enumerate(
         [("bad", "p"), ("good", "p"), ("good", "p"), ("bad", "other")], 1
     ):
@@ -381,13 +327,13 @@ def test_the_time_in_an_outcome_is_since_it_last_changed() -> None:
     assert value(in_outcome(), told_so) == moment("2018-09-01")
 
 
-def votes(*days_: str, kind: str = "vote", community: str | None = None) -> Iterator[Told]:
+def votes(*days_: str, kind: str = "vote", community: str | None = None) -> Iterator[Dated]:
     """Tell that votes were held."""
     for day in days_:
         yield rl.OpportunityHeld(opportunity=f"{kind} {day}", kind=kind, community=community), day
 
 
-def took(day: str, kind: str = "vote") -> Told:
+def took(day: str, kind: str = "vote") -> Dated:
     """Tell that ana took part in a vote."""
     return rl.OpportunityTaken(member="ana", opportunity=f"{kind} {day}"), day
 
@@ -398,7 +344,7 @@ SPRING: Final = ("2018-02-01", "2018-03-01", "2018-04-01", "2018-05-01")
 def test_misses_in_a_row_count_back_from_the_last() -> None:
     """The last that was taken ends the count; what comes later does not count yet."""
     subject = about(
-        joined("ana"), *votes(*SPRING, "2018-10-01 00:00:00.000001"), took("2018-03-01"), at=AT
+        joins("ana"), *votes(*SPRING, "2018-10-01 00:00:00.000001"), took("2018-03-01"), at=AT
     )
     assert value(missed("vote"), subject) == 2
     assert evidence(missed("vote"), subject) == ("e3", "e4")
@@ -408,7 +354,7 @@ def test_misses_in_a_row_count_back_from_the_last() -> None:
 
 def test_opportunities_before_joining_are_no_misses() -> None:
     """Nobody misses what was held before they came; at that very instant they could."""
-    subject = about(*votes(*SPRING), joined("ana", "2018-04-01"), at=AT)
+    subject = about(*votes(*SPRING), joins("ana", "2018-04-01"), at=AT)
     assert value(missed("vote"), subject) == 2
     assert value(missed("vote"), about(*votes(*SPRING), at=AT)) == 0
 
@@ -416,7 +362,7 @@ def test_opportunities_before_joining_are_no_misses() -> None:
 def test_opportunities_while_on_leave_are_skipped() -> None:
     """Leave neither counts as misses nor breaks the row; it is over at its end."""
     subject = about(
-        joined("ana"),
+        joins("ana"),
         *votes(*SPRING),
         (rl.LeaveStarted(member="ana"), "2018-03-01"),
         (rl.LeaveEnded(member="ana"), "2018-05-01"),
@@ -428,7 +374,7 @@ def test_opportunities_while_on_leave_are_skipped() -> None:
 def test_misses_may_be_those_of_a_role_and_of_a_community() -> None:
     """Only votes held while they held the role; only those of the community."""
     subject = about(
-        joined("ana"),
+        joins("ana"),
         *votes(*SPRING),
         *votes("2018-04-15", community="paris"),
         role("voter", on="2018-03-15"),
@@ -466,7 +412,7 @@ def test_a_cap_limits_what_a_share_asks_for() -> None:
 
 def test_a_total_knows_what_became_of_everyones_facts() -> None:
     """Verified reports, vouches that stand, roles that retirement ended: each as its member's."""
-    verified: Told = rl.ReportVerified(member="ben", report="e0", verifier="ana"), "2018-09-02"
+    verified: Dated = rl.ReportVerified(member="ben", report="e0", verifier="ana"), "2018-09-02"
     subject = about(
         report("2018-09-01", member="ben", community="paris"),
         report("2018-09-01", member="ben", community="paris"),
@@ -510,8 +456,8 @@ def test_a_share_may_be_of_a_community_and_of_different_days() -> None:
 def body() -> Everybody:
     """Tell of a body: who joined, where they are, and for whom they work."""
     return everybody(
-        *(joined(name) for name in ("ana", "ben", "cem", "dora")),
-        joined("eve", "2019-01-01"),
+        *(joins(name) for name in ("ana", "ben", "cem", "dora")),
+        joins("eve", "2019-01-01"),
         works_for("ana", "acme"),
         works_for("ben", "acme"),
         works_for("cem", "umbrella"),

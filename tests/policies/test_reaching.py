@@ -12,28 +12,7 @@ import pytest
 import reps_ledger as rl
 from policies.making import TICK, about, moment
 from policies.test_shortfalls import DECIDED, the_need, ways
-from reps_ledger.policies import (
-    Condition,
-    count,
-    days,
-    distinct,
-    facts,
-    following,
-    has_account,
-    in_outcome,
-    joined,
-    preceding,
-    reports,
-    share,
-    since,
-    since_last,
-    tenure,
-    time_since,
-    total,
-    vouches,
-    weeks,
-    years,
-)
+from reps_ledger.policies import *
 from reps_ledger.policies.language.windows import Between
 
 Told = tuple[rl.Fact, str]

@@ -10,26 +10,7 @@ from attrs import evolve, field, frozen
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import (
-    Condition,
-    Policy,
-    Width,
-    at_least,
-    count,
-    distinct,
-    facts,
-    is_member,
-    largest_share,
-    months,
-    on_leave,
-    organisation_of,
-    previously,
-    reports,
-    time_since,
-    total,
-    weeks,
-    when,
-)
+from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import Not
 from reps_ledger.policies.language.counts import Count
 from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter, is_list_of

@@ -16,40 +16,9 @@ import reps_ledger as rl
 from policies.making import NAME, TICK, about, entries_of, everything, moment, subjects
 from policies.test_lapses import dense
 from reps_ledger.errors import InvalidPolicy, TooLarge
-from reps_ledger.policies import (
-    Condition,
-    Policy,
-    Shortfall,
-    Subject,
-    Way,
-    at_least,
-    completed,
-    count,
-    days,
-    distinct,
-    evaluate,
-    facts,
-    following,
-    has_account,
-    held,
-    in_outcome,
-    is_member,
-    joined,
-    on_leave,
-    on_or_after,
-    reports,
-    share,
-    since,
-    since_last,
-    tenure,
-    this,
-    time_since,
-    total,
-    vouches,
-    weeks,
-    when,
-)
-from reps_ledger.policies.language.conditions import Leaf, holds, truth
+from reps_ledger.policies import *
+from reps_ledger.policies.language.conditions import Leaf, truth
+from reps_ledger.policies.language.conditions import holds as is_so
 from reps_ledger.policies.language.measures import OPERATORS, Compare
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.outcomes import outcome_of
@@ -146,7 +115,7 @@ def test_too_many_ways_are_refused_before_they_are_counted(tangle: Condition) ->
 
 def ways(condition: Condition, subject: Subject) -> tuple[Way, ...]:
     """Return the ways in which a condition would hold that does not."""
-    assert not holds(condition, subject)
+    assert not is_so(condition, subject)
     policy = Policy(NAME, cases=(when(condition).then("good"),), otherwise="bad")
     return evaluate(policy, subject).shortfalls("good")
 
@@ -216,7 +185,7 @@ def test_what_is_missing_is_just_enough(
         threshold = number / 5
         assume(operator != "exactly")
     condition = Compare(own, operator, threshold)
-    assume(not holds(condition, subject) and open_window(subject, condition))
+    assume(not is_so(condition, subject) and open_window(subject, condition))
     found = ways(condition, subject)
     assume(found)
     ((need,),) = (way.needs for way in found)
@@ -225,9 +194,9 @@ def test_what_is_missing_is_just_enough(
     missing = need.missing
     assert isinstance(missing, int)
     fresh = [rl.ReportFiled(member="ana", activity=f"new {n}") for n in range(missing)]
-    assert holds(condition, with_more(subject, *fresh))
+    assert is_so(condition, with_more(subject, *fresh))
     assert missing > 0
-    assert not holds(condition, with_more(subject, *fresh[:-1]))
+    assert not is_so(condition, with_more(subject, *fresh[:-1]))
 
 
 @given(subjects(), st.sampled_from(WINDOWS), st.integers(1, 40))
@@ -237,14 +206,14 @@ def test_a_missing_total_is_just_enough(
 ) -> None:
     """A fresh amount of what is missing makes a total; any less does not."""
     condition = total("amount", facts("report.filed"), **window) >= quarters / 4
-    assume(not holds(condition, subject) and open_window(subject, condition))
+    assume(not is_so(condition, subject) and open_window(subject, condition))
     need = the_need(condition, subject)
     assert isinstance(need.missing, Fraction)
     amount = float(need.missing)
     fresh = rl.ReportFiled(member="ana", activity="event", amount=amount)
-    assert holds(condition, with_more(subject, fresh))
+    assert is_so(condition, with_more(subject, fresh))
     less = rl.ReportFiled(member="ana", activity="event", amount=amount - 0.125)
-    assert not holds(condition, with_more(subject, less))
+    assert not is_so(condition, with_more(subject, less))
 
 
 def test_own_acts_add_to_the_total_of_a_share() -> None:
@@ -255,7 +224,7 @@ def test_own_acts_add_to_the_total_of_a_share() -> None:
     assert the_need(share(reports(), "course.completed") > 0.5, subject).missing == 1
     assert the_need(share(reports(), "report.filed", at_most=3) >= 0.5, subject).missing == 3
     paris = share(reports(), "report.filed", community="paris") >= 0.5
-    assert holds(paris, subject)
+    assert is_so(paris, subject)
 
 
 @pytest.mark.parametrize(
@@ -285,7 +254,7 @@ def test_own_acts_add_to_a_total_where_all_of_them_are_part_of_it(
     if missing:
         assert the_need(measure >= 0.5, subject).missing == missing
     else:
-        assert holds(measure >= 0.5, subject)
+        assert is_so(measure >= 0.5, subject)
 
 
 @pytest.mark.parametrize(
@@ -470,14 +439,14 @@ def test_on_is_exact_for_clocks(width: Any, operator: str) -> None:
     """A clock passes its width at that instant and not a microsecond before."""
     subject = about(MEMBER, (rl.ReportFiled(member="ana", activity="event"), AT), at=AT)
     condition = Compare(time_since("report.filed"), operator, width)
-    wanted = not holds(condition, subject)
+    wanted = not is_so(condition, subject)
     policy = Policy(
         NAME, cases=(when(condition if wanted else ~condition).then("good"),), otherwise="bad"
     )
     ((need,),) = (way.needs for way in evaluate(policy, subject).shortfalls("good"))
     assert isinstance(need.on, datetime)
-    assert holds(condition, subject.moved(need.on)) == wanted
-    assert holds(condition, subject.moved(need.on - TICK)) != wanted
+    assert is_so(condition, subject.moved(need.on)) == wanted
+    assert is_so(condition, subject.moved(need.on - TICK)) != wanted
 
 
 def test_every_way_works_where_leaves_are_free() -> None:

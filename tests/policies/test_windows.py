@@ -13,27 +13,8 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.making import TICK, about, entries_of, moment
-from reps_ledger.policies import (
-    Subject,
-    Width,
-    count,
-    days,
-    evaluate,
-    facts,
-    following,
-    months,
-    on_leave,
-    preceding,
-    reports,
-    since,
-    since_last,
-    this,
-    time_since,
-    weeks,
-    when,
-    years,
-)
-from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies import *
+from reps_ledger.policies.language.conditions import holds as is_so
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.policy import Policy
 from reps_ledger.testing.history import Everybody
@@ -304,7 +285,7 @@ def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None
     assert counted({"within": width, "pausing": True}, subject) == expected(subject, inside)
     done = expected(subject, lambda _: True)
     recent = expected(subject, inside)[-1:] == done[-1:] != []
-    assert holds(time_since("report.filed", pausing=True) < width, subject) == recent
+    assert is_so(time_since("report.filed", pausing=True) < width, subject) == recent
 
 
 @given(st.data(), widths(), zones())
@@ -336,7 +317,7 @@ def test_leave_and_the_edge_of_four_weeks(started: str, ended: str | None, still
     told: list[tuple[rl.Fact, str | datetime]] = [(REPORT, "2018-09-03"), (LEAVE, started)]
     told += [(BACK, ended)] if ended is not None else []
     subject = about(*told, at="2018-10-01")
-    assert holds(reports(within=weeks(4), pausing=True) >= 1, subject) == still
+    assert is_so(reports(within=weeks(4), pausing=True) >= 1, subject) == still
 
 
 def test_leave_that_skips_is_a_case_of_its_own() -> None:
@@ -376,7 +357,7 @@ def test_months_end_where_months_do(width: Width, at: str, first_that_counts: st
     """At the ends of months and on leap days, the first instant that counts is this one."""
     edge = moment(first_that_counts)
     for told, counts in ((edge, True), (edge - TICK, False)):
-        assert holds(reports(within=width) >= 1, about((REPORT, told), at=at)) == counts
+        assert is_so(reports(within=width) >= 1, about((REPORT, told), at=at)) == counts
 
 
 @pytest.mark.parametrize(
@@ -399,7 +380,7 @@ def test_windows_where_clocks_and_dates_jump(
     edge = moment(first_that_counts, zone)
     for told, counts in ((edge, True), (edge - TICK, False)):
         subject = about((REPORT, told), at=at, zone=zone)
-        assert holds(reports(within=window) >= 1, subject) == counts
+        assert is_so(reports(within=window) >= 1, subject) == counts
 
 
 def test_equal_instants_are_told_apart_by_their_order() -> None:
