@@ -26,9 +26,8 @@ ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = Path(reps_ledger.__file__).parent
 
 LAYERS: Final = (
-    *("errors", "domain", "files", "interchange", "log", "projections", "policies"),
-    *("replay", "audit", "privacy"),
-    *("importers", "views", "ledger", "live", "reports", "testing", "cli"),
+    *("errors", "domain", "files", "interchange", "log", "projections", "policies", "replay"),
+    *("audit", "importers", "views", "ledger", "live", "testing", "cli"),
 )
 """The design's list: a layer imports itself and those before it."""
 
@@ -101,10 +100,13 @@ def running(tree: ast.AST) -> Iterator[ast.AST]:
         yield from running(node)
 
 
-def imported(path: Path) -> set[str]:
-    """The full names of what a file imports while it runs, inside functions too."""
+def imported(path: Path, *, for_types: bool = False) -> set[str]:
+    """The full names of what a file imports while it runs, inside functions too.
+
+    With ``for_types`` also what it imports for a type checker alone.
+    """
     found = set()
-    for node in running(parsed(path)):
+    for node in ast.walk(parsed(path)) if for_types else running(parsed(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -119,8 +121,62 @@ def layer(module: str) -> str | None:
 
 
 def test_every_file_has_its_place() -> None:
-    """There is no folder and no module that the design does not list."""
-    assert {layer(module_of(path)) for path in files()} - {None} <= set(LAYERS)
+    """There is no folder and no module that is not listed, and none is listed that is not there."""
+    assert {layer(module_of(path)) for path in files()} - {None} == set(LAYERS)
+
+
+def ours(path: Path) -> set[str]:
+    """The modules of the package that a file imports, for a type checker alone too."""
+    known = {module_of(each) for each in files()}
+    names = {name for name in imported(path, for_types=True) if name.split(".")[0] == "reps_ledger"}
+    found = {name if name in known else name.rpartition(".")[0] for name in names}
+    assert found <= known
+    return found - {module_of(path)}
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import one another, each circle once."""
+    reach: dict[str, set[str]] = {}
+    for start, after in edges.items():
+        seen, waiting = set[str](), [*after]
+        while waiting:
+            if (module := waiting.pop()) not in seen:
+                seen.add(module)
+                waiting += edges.get(module, ())
+        reach[start] = seen
+    found = {
+        frozenset(other for other in reach[module] if module in reach[other])
+        for module in edges
+        if module in reach[module]
+    }
+    return sorted(sorted(circle) for circle in found)
+
+
+def test_no_files_import_each_other() -> None:
+    """There is no circle of imports, those for a type checker included."""
+    assert circles({module_of(path): ours(path) for path in files()}) == []
+
+
+def test_circles_are_found() -> None:
+    """The search itself: a circle of two, one of three, and what only leads to one."""
+    edges = {
+        "a": {"b"},
+        "b": {"a"},
+        "c": {"d"},
+        "d": {"e"},
+        "e": {"c", "a"},
+        "f": {"c"},
+        "g": set(),
+    }
+    assert circles(edges) == [["a", "b"], ["c", "d", "e"]]
+
+
+def test_no_two_files_of_a_layer_have_one_name() -> None:
+    """Whoever names a file of a layer means one."""
+    names = [
+        (layer(module_of(path)), path.name) for path in files() if not path.name.startswith("__")
+    ]
+    assert [name for name in names if names.count(name) > 1] == []
 
 
 @pytest.mark.parametrize("path", files(), ids=named)
@@ -130,8 +186,7 @@ def test_imports_only_point_back(path: Path) -> None:
     if own is None:
         return  # the package itself gathers all that is public
     reach = set(LAYERS[: LAYERS.index(own) + 1])
-    ours = {name for name in imported(path) if name.split(".")[0] == "reps_ledger"}
-    assert {name for name in ours if layer(name) not in reach} == set()
+    assert {name for name in ours(path) if layer(name) not in reach} == set()
 
 
 def test_the_walk_sees_imports() -> None:
@@ -306,18 +361,36 @@ def _public(tree: ast.AST, owner: object) -> Iterator[Any]:
                 yield from _public(node, value)
 
 
-def test_every_type_is_ignored_for_a_reason() -> None:
-    """No ``type: ignore`` is without a code: it would hide what comes later."""
-    bare = re.compile(r"#\s*type:\s*ignore(?!\[)")
+REASON: Final = re.compile(r"  # noqa: [A-Z0-9, ]+ — \S.*|  # type: ignore\[[a-z-, ]+\]  # \S.*")
+
+
+def test_every_check_is_waived_for_a_reason() -> None:
+    """Each ``noqa`` and ``type: ignore`` names what it waives, and says why."""
     places = [
-        f"{path.relative_to(ROOT)}:{number}"
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
         for folder in ("src", "tests", "benchmarks", "examples")
         for path in sorted((ROOT / folder).rglob("*.py"))
         if path != Path(__file__)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if bare.search(line)
+        if re.search(r"#\s*(noqa|type:\s*ignore)", line) and not REASON.search(line)
     ]
     assert places == []
+
+
+MOST_ANY: Final = 200
+"""Lines of code that may say ``Any``: where no type can be said."""
+
+
+def test_types_are_said() -> None:
+    """Few lines give up on a type: values of JSON, hooks of libraries, facts of any kind."""
+    found = {
+        named(path): sum(
+            re.search(r"\bAny\b", line) is not None and "import" not in line
+            for line in path.read_text(encoding="utf-8").splitlines()
+        )
+        for path in files()
+    }
+    assert sum(found.values()) < MOST_ANY, sorted(found.items(), key=lambda each: -each[1])[:30]
 
 
 def project() -> dict[str, Any]:
