@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from faults.harness import TRIED, tell
 from limits import (
@@ -47,6 +48,13 @@ def crew() -> Iterator[Crew]:
     """Processes that race, one test after another."""
     with closing(Crew()) as made:
         yield made
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Do not trace properties: their many examples run the lines that other tests run too."""
+    for item in items:
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker(pytest.mark.no_cover)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -173,7 +173,7 @@ with rl.open(sys.argv[1]) as ledger:
 def test_a_killed_import_is_run_again(tmp_path: Path) -> None:
     """An import killed in the middle is simply run again, and ends as one run would."""
     source, path = tmp_path / "rows.jsonl", tmp_path / "ledger.db"
-    rows = everybody(6_000)
+    rows = everybody(3_000)
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     with Program("-c", KILLED, path, source) as program:
         program.hear()
