@@ -36,10 +36,7 @@ def drawn(strategy: SearchStrategy[History]) -> float:
     entries = 0
 
     @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
+        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(strategy)
     def draw(history: History) -> None:

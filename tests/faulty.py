@@ -51,11 +51,7 @@ class Faulty(DCBRecorder):
         return position
 
     def read(
-        self,
-        query: DCBQuery | None = None,
-        *,
-        after: int | None = None,
-        limit: int | None = None,
+        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
     ) -> Any:
         """Read, or not."""
         return self._call("read", lambda: self.inner.read(query, after=after, limit=limit))

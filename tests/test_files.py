@@ -168,7 +168,7 @@ def test_a_process_that_is_killed(tmp_path: Path) -> None:
     for step in range(20):
         path = tmp_path / f"file{step}"
         path.write_bytes(b"old")
-        command = [sys.executable, "-c", KILLED, path, str(step)]
+        command = [sys.executable, "-c", KILLED, str(path), str(step)]
         done = subprocess.run(command, check=False, timeout=30)
         found.append(path.read_bytes())
         if done.returncode == 0:

@@ -41,47 +41,9 @@ A rule's no, as a value: gathered and shown together, not raised one by one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from attrs import frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-__all__ = [
-    "Busy",
-    "Closed",
-    "CodecError",
-    "ConfigurationError",
-    "Conflict",
-    "Damaged",
-    "ImportStopped",
-    "Inconsistent",
-    "InvalidBundle",
-    "InvalidFact",
-    "InvalidFactType",
-    "InvalidInput",
-    "InvalidNote",
-    "InvalidPolicy",
-    "InvalidProof",
-    "InvalidSignature",
-    "InvalidTime",
-    "LedgerError",
-    "Malformed",
-    "MissingExtra",
-    "NewerFormat",
-    "NotALedger",
-    "NotFound",
-    "NotProved",
-    "ReadOnly",
-    "Refusal",
-    "Refused",
-    "StorageError",
-    "TooLarge",
-    "UnknownFact",
-    "UnknownVersion",
-    "UpcasterGap",
-]
 
 
 class LedgerError(Exception):

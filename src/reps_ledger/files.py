@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from io import BufferedRandom
-
-__all__ = ["atomic_write", "sync_folder"]
+from typing import IO
 
 
 @contextmanager

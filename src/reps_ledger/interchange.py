@@ -7,8 +7,6 @@ from typing import Any, Final, NoReturn
 
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 
-__all__ = ["FORMULA_START", "RepeatedKey", "cell_text", "read_json", "safe_cell"]
-
 
 class RepeatedKey(ValueError):
     """A key that stands twice in one object: JSON itself would keep the last, unseen.

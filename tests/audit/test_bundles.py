@@ -135,12 +135,7 @@ def test_a_bundle_of_an_older_checkpoint() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [
-        {"member": None},
-        {"member": "ana", "review": "x"},
-        {"key": None},
-        {"checkpoint": "x"},
-    ],
+    [{"member": None}, {"member": "ana", "review": "x"}, {"key": None}, {"checkpoint": "x"}],
 )
 def test_one_subject_and_one_checkpoint(options: dict[str, Any]) -> None:
     """A bundle is about one thing and against one checkpoint."""

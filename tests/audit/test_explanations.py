@@ -15,14 +15,7 @@ from charters.programmes import AFTER, programme, story
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log import SQLiteRecorder
 from reps_ledger.policies import Policy, completed, is_member, reports, vouches, weeks, when
-from reps_ledger.policies.charter import (
-    Authority,
-    Charter,
-    Level,
-    RoleClause,
-    Standing,
-    Vouching,
-)
+from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from scale import examples
 from scenarios import fixed_clock
 
@@ -276,8 +269,7 @@ def test_evidence_of_others_is_traced_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("about", "options"),
-    [("lives", {}), ("role", {}), ("standing", {"role": "mentor"})],
+    ("about", "options"), [("lives", {}), ("role", {}), ("standing", {"role": "mentor"})]
 )
 def test_what_cannot_be_explained(about: str, options: dict[str, Any]) -> None:
     """Another word, or a role that is not named, is refused."""

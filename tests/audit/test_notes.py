@@ -13,13 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from reps_ledger.audit import (
-    SigningKey,
-    VerifyingKey,
-    make_key,
-    read_checkpoint,
-    sign_checkpoint,
-)
+from reps_ledger.audit import SigningKey, VerifyingKey, make_key, read_checkpoint, sign_checkpoint
 from reps_ledger.audit.checkpoints import (
     MAX_NOTE,
     MAX_SIGNATURES,

@@ -22,13 +22,7 @@ from reps_ledger.audit import Tree, TreeCache, entry_hash, entry_leaf, make_key
 from reps_ledger.audit.merkle import leaf_hash
 from reps_ledger.audit.tree_cache import BLOCK
 from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.errors import (
-    Damaged,
-    Inconsistent,
-    InvalidInput,
-    InvalidProof,
-    NotFound,
-)
+from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound
 from reps_ledger.log import Codec, EventLog, SQLiteRecorder
 from scale import examples
 

@@ -178,10 +178,7 @@ def test_a_verified_report_stays_verified_when_it_is_corrected(corrected: bool) 
             count(REPORTS, within=weeks(4), pausing=True) >= 1,
             {"report.filed", "leave.started", "leave.ended", "member.retired"},
         ),
-        (
-            TOGETHER,
-            {"vouch.given", "vouch.withdrawn", "affiliation.started", "affiliation.ended"},
-        ),
+        (TOGETHER, {"vouch.given", "vouch.withdrawn", "affiliation.started", "affiliation.ended"}),
         (distinct("month", REPORTS) >= 2, {"report.filed"}),
     ],
 )

@@ -118,10 +118,7 @@ def test_what_changes_in_words() -> None:
     before = Charter(name="reps", version="1", policies=(POLICY,), vouching=Vouching(most=6))
     more = Policy("p", cases=[when(reports() >= 2).then("a")], otherwise="b")
     after = Charter(
-        name="reps",
-        version="2",
-        policies=(more,),
-        roles=(RoleClause(role="lead", closed=True),),
+        name="reps", version="2", policies=(more,), roles=(RoleClause(role="lead", closed=True),)
     )
     assert changes(before, after) == (
         "dropped: Nobody receives more than 6 standing vouches.",

@@ -205,7 +205,5 @@ def test_one_command_in_threads_gives_equal_receipts(ledger: rl.Ledger) -> None:
     receipts = in_threads(
         THREADS, lambda _: ledger.record_all(facts, by="council", command_id="once")
     )
-    assert {receipt.entries for receipt in receipts} == {
-        tuple(in_log(ledger, rl.ReportFiled)),
-    }
+    assert {receipt.entries for receipt in receipts} == {tuple(in_log(ledger, rl.ReportFiled))}
     assert [receipt.repeated for receipt in receipts].count(False) == 1

@@ -159,11 +159,7 @@ def test_a_retracted_correction_leaves_the_original() -> None:
 def test_a_retracted_correction_of_a_correction_leaves_the_first() -> None:
     """Undoing the last of a chain brings back the one before, still at the original's place."""
     told = recorded(
-        joined("a"),
-        joined("other"),
-        correct(1, joined("b")),
-        correct(3, joined("c")),
-        retract(4),
+        joined("a"), joined("other"), correct(1, joined("b")), correct(3, joined("c")), retract(4)
     )
     assert standing(told) == [(3, joined("b")), (2, joined("other"))]
     assert resolve(told, REGISTRY)[0].origin == 1
@@ -178,9 +174,7 @@ def test_an_entry_may_be_corrected_again_after_a_correction_was_undone() -> None
 def test_a_correction_moves_an_entry_in_time() -> None:
     """It stands when the correction says that it happened."""
     told = recorded(
-        joined("a"),
-        (joined("b"), NOON + HOUR),
-        (correct(1, joined("a")), NOON + 2 * HOUR),
+        joined("a"), (joined("b"), NOON + HOUR), (correct(1, joined("a")), NOON + 2 * HOUR)
     )
     assert members(told) == ["b", "a"]
 
@@ -353,11 +347,7 @@ def test_amending_facts_are_those_that_amend() -> None:
 def test_one_entry_has_one_reading() -> None:
     """A correction that is restored after the entry was corrected again does not double it."""
     told = recorded(
-        joined("a"),
-        correct(1, joined("b")),
-        retract(2),
-        correct(1, joined("c")),
-        retract(3),
+        joined("a"), correct(1, joined("b")), retract(2), correct(1, joined("c")), retract(3)
     )
     assert len(standing(told)) == 1
 
@@ -384,9 +374,7 @@ def logs(draw: st.DrawFn, *, amendments: int = 8) -> list[Entry]:
     few = st.sampled_from(["a", "b", "c", "d"])
     told = draw(
         st.lists(
-            st.tuples(few.map(joined) | facts() | custom_facts(), moments()),
-            min_size=1,
-            max_size=5,
+            st.tuples(few.map(joined) | facts() | custom_facts(), moments()), min_size=1, max_size=5
         )
     )
     entries = recorded(*told)

@@ -7,12 +7,7 @@ from typing import Any
 
 import pytest
 
-from reps_ledger.domain.validation import (
-    MAX_DEPTH,
-    MAX_DOCUMENT,
-    text_within_depth,
-    within_depth,
-)
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, text_within_depth, within_depth
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies.documents.text import read_table
 
@@ -125,8 +120,7 @@ def test_a_key_may_be_just_deep_enough() -> None:
 
 
 @pytest.mark.parametrize(
-    "prose",
-    ["Now this. Then that. " * 99, "." * 99, ". " * 99, "a..b" + ".c" * (MAX_DEPTH - 1)],
+    "prose", ["Now this. Then that. " * 99, "." * 99, ". " * 99, "a..b" + ".c" * (MAX_DEPTH - 1)]
 )
 def test_prose_is_no_key(prose: str) -> None:
     """Sentences and dots in a row nest nothing, however many."""

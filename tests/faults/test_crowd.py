@@ -84,9 +84,7 @@ def crowded(
         threads = [threading.Thread(target=record, args=[runner]) for runner in range(RUNNERS)]
         for runner, racer in enumerate(running):
             racer.tell(
-                "attempt",
-                tasks=tasks(seed + RUNNERS + runner, number),
-                by=f"process {runner}",
+                "attempt", tasks=tasks(seed + RUNNERS + runner, number), by=f"process {runner}"
             )
         for thread in threads:
             thread.start()

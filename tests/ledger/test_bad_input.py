@@ -364,10 +364,7 @@ BAD_ROWS: Final[dict[str, tuple[Any, str]]] = {
     "brackets in text": (json.dumps(row(link='"' + "[{" * 999, colour="red")), "no field colour"),
     "a long row": (json.dumps(row(link=LONG)), f"{MAX_ROW_BYTES:,}"),
     "a key twice": ('{"fact": "member.joined", "fact": "member.joined"}', "named twice: fact"),
-    "a key twice, deep down": (
-        '{"fact": "x.y", "replacement": {"a": 1, "a":1}}',
-        "named twice: a",
-    ),
+    "a key twice, deep down": ('{"fact": "x.y", "replacement": {"a": 1, "a":1}}', "named twice: a"),
     "replacement is text": (nested(1) | {"occurred_at": "2018-01-01", "replacement": "x"}, "fact"),
     "replacement without a fact": (
         nested(1) | {"occurred_at": "2018-01-01", "replacement": {"member": "ana"}},
@@ -507,12 +504,7 @@ FILES: Final[dict[str, tuple[str, bytes, int, list[int]]]] = {
         1,
         [2],
     ),
-    "CSV, cut short": (
-        "a.csv.gz",
-        gzip.compress(f"{HEADER}{CELLS}{MORE}".encode())[:-9],
-        2,
-        [4],
-    ),
+    "CSV, cut short": ("a.csv.gz", gzip.compress(f"{HEADER}{CELLS}{MORE}".encode())[:-9], 2, [4]),
 }
 
 

@@ -125,10 +125,7 @@ def runner(
 ) -> ProjectionRunner[Any, Any]:
     """A runner of the library's, with a ledger as its application."""
     return ProjectionRunner(
-        application_class=LedgerApplication,
-        projection_class=projection,
-        view_class=view,
-        env=env,
+        application_class=LedgerApplication, projection_class=projection, view_class=view, env=env
     )
 
 

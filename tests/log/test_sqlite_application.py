@@ -101,10 +101,7 @@ def test_closing_an_application_without_a_context(env: dict[str, str]) -> None:
         ({"COUNT_SQLITE_VIEWS_DBNAME": "{}/v.db"}, SQLiteTrackingRecorder, {"ledger.db", "v.db"}),
         ({"SQLITE_VIEWS_DBNAME": "{}/v.db"}, SQLiteTrackingRecorder, {"ledger.db", "v.db"}),
         (
-            {
-                "COUNT_PERSISTENCE_MODULE": "eventsourcing.sqlite",
-                "COUNT_SQLITE_DBNAME": "{}/v.db",
-            },
+            {"COUNT_PERSISTENCE_MODULE": "eventsourcing.sqlite", "COUNT_SQLITE_DBNAME": "{}/v.db"},
             SQLiteTrackingRecorder,
             {"ledger.db", "v.db"},
         ),

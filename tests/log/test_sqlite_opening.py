@@ -12,14 +12,7 @@ import pytest
 
 from programs import start
 from recorders import event
-from reps_ledger.errors import (
-    Busy,
-    Damaged,
-    NewerFormat,
-    NotALedger,
-    ReadOnly,
-    StorageError,
-)
+from reps_ledger.errors import Busy, Damaged, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder, file
 from servers import reachable_folder, unprivileged
 

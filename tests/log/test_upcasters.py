@@ -169,13 +169,7 @@ def _fails(fields: dict[str, Any]) -> dict[str, Any]:
     return {"minutes": fields["seconds"]}
 
 
-@pytest.mark.parametrize(
-    "upgrade",
-    [
-        _nothing,
-        _fails,
-    ],
-)
+@pytest.mark.parametrize("upgrade", [_nothing, _fails])
 def test_a_step_that_is_wrong(
     sqlite_path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:

@@ -29,31 +29,15 @@ if TYPE_CHECKING:
 
 # Made within the test: what makes a condition is then under test too.
 CLAUSES: Final[list[tuple[Callable[[], Condition], str, str]]] = [
-    (
-        in_community,
-        "they are in a community",
-        "they are not in any community",
-    ),
-    (
-        lambda: in_community("paris"),
-        "they are in paris",
-        "they are not in paris",
-    ),
-    (
-        affiliated,
-        "they belong to an organisation",
-        "they do not belong to an organisation",
-    ),
+    (in_community, "they are in a community", "they are not in any community"),
+    (lambda: in_community("paris"), "they are in paris", "they are not in paris"),
+    (affiliated, "they belong to an organisation", "they do not belong to an organisation"),
     (
         lambda: affiliated("acme", kind="employee"),
         "they belong to acme as employee",
         "they do not belong to acme as employee",
     ),
-    (
-        has_account,
-        "they have an account",
-        "they have no account",
-    ),
+    (has_account, "they have an account", "they have no account"),
     (
         lambda: has_account("github"),
         "they have an account at github",
@@ -64,31 +48,19 @@ CLAUSES: Final[list[tuple[Callable[[], Condition], str, str]]] = [
         "they accepted the nda agreement (version 2)",
         "they have not accepted the nda agreement (version 2)",
     ),
-    (
-        exempt,
-        "they are exempt from this policy",
-        "they are not exempt from this policy",
-    ),
+    (exempt, "they are exempt from this policy", "they are not exempt from this policy"),
     (
         lambda: exempt("activity"),
         "they are exempt from activity",
         "they are not exempt from activity",
     ),
-    (
-        lambda: members() < 3,
-        "there are fewer than 3 members",
-        "there are not fewer than 3 members",
-    ),
+    (lambda: members() < 3, "there are fewer than 3 members", "there are not fewer than 3 members"),
     (
         lambda: members() <= 1_000,
         "there are at most 1,000 members",
         "there are not at most 1,000 members",
     ),
-    (
-        lambda: reports() < 1,
-        "they have no reports",
-        "it is not so that they have no reports",
-    ),
+    (lambda: reports() < 1, "they have no reports", "it is not so that they have no reports"),
     (
         lambda: distinct("month", "report.filed") >= 1,
         "they have at least 1 different month with reports",

@@ -173,12 +173,7 @@ SOONER: Final[list[tuple[Condition, rl.Fact, str, str]]] = [
         "2018-09-01",
         "2018-11-01",
     ),
-    (
-        members(tenure() >= weeks(4)) >= 2,
-        rl.MemberJoined(member="cem"),
-        "2018-09-20",
-        "2018-10-18",
-    ),
+    (members(tenure() >= weeks(4)) >= 2, rl.MemberJoined(member="cem"), "2018-09-20", "2018-10-18"),
 ]
 
 

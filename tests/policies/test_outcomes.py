@@ -11,15 +11,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.making import DAY, about, moment, subjects
-from reps_ledger.policies import (
-    Policy,
-    Previous,
-    in_outcome,
-    previously,
-    reports,
-    weeks,
-    when,
-)
+from reps_ledger.policies import Policy, Previous, in_outcome, previously, reports, weeks, when
 from reps_ledger.policies.outcomes import outcome_of, outcomes_through
 
 if TYPE_CHECKING:

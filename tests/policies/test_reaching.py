@@ -22,10 +22,7 @@ JOINED: Final[Told] = (rl.MemberJoined(member="ana", account="ana@example.org"),
 REPORT: Final[Told] = (rl.ReportFiled(member="ana", activity="event", amount=1.0), "2018-09-20")
 VOUCH: Final[Told] = (rl.Vouched(member="ana", voucher="ben"), "2018-06-01")
 COURSE: Final[Told] = (rl.CourseCompleted(member="ana", course="a"), "2018-06-01")
-LINKED: Final[Told] = (
-    rl.AccountLinked(member="ana", provider="github", account="a"),
-    "2018-06-01",
-)
+LINKED: Final[Told] = (rl.AccountLinked(member="ana", provider="github", account="a"), "2018-06-01")
 OVER: Final = Between(until=date(2018, 9, 30))
 STANDING: Final = facts("vouch.given", lasting=True)
 AFTER_COURSES: Final[dict[str, Any]] = {

@@ -27,11 +27,7 @@ from reps_ledger.policies.language.measures import OPERATORS
 
 AWAY: Final[dict[str, Any]] = {"on_leave": {}}
 WRONG: Final[dict[str, Any]] = {"on_leaf": {}}
-POLICY: Final = {
-    "policy": "p",
-    "otherwise": "bad",
-    "cases": [{"when": AWAY, "outcome": "good"}],
-}
+POLICY: Final = {"policy": "p", "otherwise": "bad", "cases": [{"when": AWAY, "outcome": "good"}]}
 
 
 def counting(**changes: Any) -> dict[str, Any]:

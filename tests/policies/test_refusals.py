@@ -70,10 +70,7 @@ NAMED: Final[dict[str, tuple[Callable[[], Any], str]]] = {
         lambda: reports(within=weeks(4), pausing="no"),  # type: ignore[arg-type]
         "pausing is true or false, not 'no'",
     ),
-    "names that are no list": (
-        lambda: Facts(kinds=4),
-        "kinds is a list of names, not 4",
-    ),
+    "names that are no list": (lambda: Facts(kinds=4), "kinds is a list of names, not 4"),
     "an outcome twice": (lambda: previously("good", "good"), "outcomes names something twice"),
     "within a number": (lambda: Count(facts("report.filed"), 4), "within is a width .* not 4"),  # type: ignore[arg-type]
     "within another number": (

@@ -250,10 +250,7 @@ def test_what_is_announced_further_ahead_hides_nothing() -> None:
             lambda: facts("report.filed", "course.completed", lasting=True),
             "course.completed, report.filed begins",
         ),
-        (
-            lambda: Facts(("report.filed",), where=(Filter("activity", ("a",)),) * 2),
-            "twice",
-        ),
+        (lambda: Facts(("report.filed",), where=(Filter("activity", ("a",)),) * 2), "twice"),
         (
             lambda: facts("report.filed", "vouch.given", colour="a"),
             "report.filed or vouch.given has",

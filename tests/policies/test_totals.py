@@ -12,13 +12,7 @@ from msgspec.structs import replace
 
 import reps_ledger as rl
 from policies.making import DAY, about, entries_of, moment
-from reps_ledger.policies import (
-    Facts,
-    count,
-    facts,
-    share,
-    weeks,
-)
+from reps_ledger.policies import Facts, count, facts, share, weeks
 from reps_ledger.policies.language.windows import Window, as_window
 from reps_ledger.testing.history import Everybody
 

@@ -177,11 +177,7 @@ ACTIVE = Policy(
 def test_silence_after_a_notice_has_its_outcome() -> None:
     """Nothing heard by the deadline: the notice's outcome, and the verdict says why."""
     nudge = rl.NoticeSent(
-        member="ana",
-        notice="n",
-        stage="nudge",
-        policy="p",
-        deadline=about(at="2018-10-02").at,
+        member="ana", notice="n", stage="nudge", policy="p", deadline=about(at="2018-10-02").at
     )
     told = (nudge, "2018-09-01")
     early = evaluate(ACTIVE, about(told, at="2018-10-01"))
@@ -224,10 +220,7 @@ def test_a_policy_asks_every_condition_up_to_the_deciding_case_and_none_after() 
     """The findings are those of the cases up to the one that decided."""
     policy = Policy(
         "p",
-        cases=(
-            Case(completed("a") | completed("b"), "one"),
-            Case(completed("c"), "two"),
-        ),
+        cases=(Case(completed("a") | completed("b"), "one"), Case(completed("c"), "two")),
         otherwise="none",
     )
     told = (rl.CourseCompleted(member="ana", course="a"), "2018-01-01")

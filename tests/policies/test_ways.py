@@ -74,9 +74,7 @@ def test_what_holds_another_way_is_left_out_in_whatever_order_they_come() -> Non
 
 
 CASES: Final = Policy(
-    "p",
-    cases=[when(A).then("bad"), when(B).then("good"), when(C).then("bad")],
-    otherwise="good",
+    "p", cases=[when(A).then("bad"), when(B).then("good"), when(C).then("bad")], otherwise="good"
 )
 
 

@@ -146,8 +146,7 @@ def test_this_period_is_the_one_of_the_same_local_date(subject: Subject, period:
     """A fact counts when its local date lies in the period of the review's local date."""
     now = period_key(subject.at.astimezone(subject.zone).date(), period)
     assert counted({"within": this(period)}, subject) == expected(
-        subject,
-        lambda e: period_key(e.occurred_at.astimezone(subject.zone).date(), period) == now,
+        subject, lambda e: period_key(e.occurred_at.astimezone(subject.zone).date(), period) == now
     )
 
 

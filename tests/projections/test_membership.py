@@ -167,10 +167,7 @@ def test_leave_shorter_than_what_acts_give() -> None:
     back = rl.LeaveEnded(member="ana")
     for told in ([(leave, FEB)], [(leave, FEB), (back, MAR)], [(leave, FEB), (back, JUL)]):
         story = given(joined("ana", on=JAN), *told)
-        assert spells(story, at(2019, 2)) == [
-            (True, at(2018), at(2019)),
-            (False, at(2019), None),
-        ]
+        assert spells(story, at(2019, 2)) == [(True, at(2018), at(2019)), (False, at(2019), None)]
 
 
 def test_leave_ended_early() -> None:

@@ -40,10 +40,7 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         rl.MembersMerged(member="ana", duplicate="ben", reason="same mail"),
         "was found to be the same person as ben: same mail",
     ),
-    (
-        rl.MembersMerged(member="ben", duplicate="ana"),
-        "was found to be the same person as ben",
-    ),
+    (rl.MembersMerged(member="ben", duplicate="ana"), "was found to be the same person as ben"),
     (rl.MembersUnmerged(member="ana", duplicate="ben"), "was found not to be ben after all"),
     (rl.MembersUnmerged(member="ben", duplicate="ana"), "was found not to be ben after all"),
     (rl.AffiliationStarted(member="ana", organisation="Acme"), "began at Acme"),
@@ -81,10 +78,7 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         "reported a talk in id about web, l10n",
     ),
     (rl.ReportFiled(member="ana", activity="a talk", announced=True), "announced a talk"),
-    (
-        rl.ReportVerified(member="ana", report="r", verifier="ben"),
-        "a report was verified by ben",
-    ),
+    (rl.ReportVerified(member="ana", report="r", verifier="ben"), "a report was verified by ben"),
     (rl.ReportVerified(member="ben", report="r", verifier="ana"), "verified a report of ben"),
     (rl.OpportunityHeld(opportunity="vote-1", kind="vote"), "opportunity held"),
     (rl.OpportunityTaken(member="ana", opportunity="vote-1"), "took part in vote-1"),
@@ -135,14 +129,8 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         "was exempted from p until 2018-06-01: baby",
     ),
     (rl.CharterAdopted(document="a = 1", version="1"), "charter adopted"),
-    (
-        rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d1"),
-        "policy stated",
-    ),
-    (
-        rl.MemberErased(member="ana", reason="asked"),
-        "asked for their personal texts to be erased",
-    ),
+    (rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d1"), "policy stated"),
+    (rl.MemberErased(member="ana", reason="asked"), "asked for their personal texts to be erased"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),
 ]
 

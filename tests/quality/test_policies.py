@@ -11,13 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from quality.planted import PLANTED, REPORTS, SOUND, Planted, leave_forgotten, off_by_one
 from reps_ledger.policies import outcomes, shortfalls
-from reps_ledger.testing import (
-    Disagreed,
-    LawBroken,
-    assert_agree,
-    check_policy,
-    find_disagreement,
-)
+from reps_ledger.testing import Disagreed, LawBroken, assert_agree, check_policy, find_disagreement
 from reps_ledger.testing.laws import laws
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md

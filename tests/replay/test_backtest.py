@@ -438,9 +438,7 @@ def test_personal_text_is_not_answered_wrongly(ledger: rl.Ledger) -> None:
 def test_what_others_came_to_before_is_not_answered_wrongly(ledger: rl.Ledger, inner: Any) -> None:
     """A run does not know the previous outcome of others: it is refused, and says what to do."""
     among = Policy(
-        "p",
-        cases=[when(largest_share(among=inner) >= 1 / 10).then("good")],
-        otherwise="bad",
+        "p", cases=[when(largest_share(among=inner) >= 1 / 10).then("good")], otherwise="bad"
     )
     vouched = Policy("p", cases=[when(vouches(voucher=inner) >= 1).then("good")], otherwise="bad")
     vouch = rl.Vouched(member="ana", voucher="ben")

@@ -161,9 +161,7 @@ def test_a_number_of_parts_that_makes_no_sense(number: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "condition",
-    [members() >= 3, vouches(voucher=holds("mentor")) >= 1],
-    ids=["body", "others"],
+    "condition", [members() >= 3, vouches(voucher=holds("mentor")) >= 1], ids=["body", "others"]
 )
 def test_a_policy_that_looks_at_others_is_refused(condition: Any) -> None:
     """A part lacks other people's facts: such a policy is refused, and told to use one machine."""

@@ -145,10 +145,7 @@ def test_appreciation_and_nudges() -> None:
         POLICY, by="council", at=REVIEW, channel="mail", occurred_at=date(2018, 7, 2)
     )
     told = [(e.fact.member, e.fact.stage, e.fact.channel, e.fact.deadline) for e in sent]
-    assert [row[:3] for row in told] == [
-        ("ana", "appreciation", "mail"),
-        ("ben", "nudge", "mail"),
-    ]
+    assert [row[:3] for row in told] == [("ana", "appreciation", "mail"), ("ben", "nudge", "mail")]
     assert told[0][3] is None
     assert told[1][3] - sent[1].occurred_at == timedelta(weeks=4)
     again = ledger.send_notices(POLICY, by="council", at=REVIEW, occurred_at=date(2018, 7, 3))

@@ -7,20 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 import reps_ledger as rl
-from scenarios import (
-    APR,
-    FEB,
-    JAN,
-    JUN,
-    MAR,
-    MAY,
-    NOON,
-    correct,
-    given,
-    joined,
-    merged,
-    retract,
-)
+from scenarios import APR, FEB, JAN, JUN, MAR, MAY, NOON, correct, given, joined, merged, retract
 from strategies import BadgeAwarded
 
 if TYPE_CHECKING:

@@ -10,19 +10,7 @@ import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, kind_of
 from reps_ledger.domain.rules import BUILT_IN_RULES
 from reps_ledger.policies import Policy, digest, dumps, on_leave, when
-from scenarios import (
-    APR,
-    FEB,
-    JAN,
-    MAR,
-    NOW,
-    Saying,
-    correct,
-    given,
-    joined,
-    merged,
-    retract,
-)
+from scenarios import APR, FEB, JAN, MAR, NOW, Saying, correct, given, joined, merged, retract
 
 ANA: Final = joined("ana")
 BOTH: Final = joined("ana", "ben")

@@ -246,10 +246,7 @@ def test_a_charter_adopted_meanwhile(command_id: str | None, warm: bool) -> None
     ledger_under(None, recorder, "ana", "ben").record(report(), by="ana", occurred_at=FEB)
     first = 2 if warm else 1
     other = rl.open(recorder, clock=fixed_clock)
-    faulty = Faulty(
-        recorder,
-        before={("append", first): lambda: _record(other, CHARTER)},
-    )
+    faulty = Faulty(recorder, before={("append", first): lambda: _record(other, CHARTER)})
     ledger = ledger_under(QUIET, faulty)
     if warm:  # the world of the last recording is kept
         ledger.record(rl.CommunityFounded(community="asia"), by="x")

@@ -366,14 +366,7 @@ ENDINGS_BY_DUPLICATE: Final[list[tuple[Saying, rl.Fact]]] = [
 
 @pytest.mark.parametrize(
     ("before", "fact"),
-    [
-        pytest.param(
-            before,
-            fact,
-            id=kind_of(fact).name,
-        )
-        for before, fact in ENDINGS_BY_DUPLICATE
-    ],
+    [pytest.param(before, fact, id=kind_of(fact).name) for before, fact in ENDINGS_BY_DUPLICATE],
 )
 def test_nothing_is_ended_under_a_merged_away_name(before: Saying, fact: rl.Fact) -> None:
     """After a merge, endings are refused of the merged-away name, which says what to use."""

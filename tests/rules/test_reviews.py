@@ -11,21 +11,7 @@ from attrs import evolve
 import reps_ledger as rl
 from reps_ledger.domain.validation import MAX_DEPTH
 from reps_ledger.policies import Policy, digest, dumps, on_leave, when
-from scenarios import (
-    APR,
-    AUG,
-    FEB,
-    JAN,
-    JUL,
-    JUN,
-    MAR,
-    MAY,
-    NOW,
-    correct,
-    given,
-    joined,
-    retract,
-)
+from scenarios import APR, AUG, FEB, JAN, JUL, JUN, MAR, MAY, NOW, correct, given, joined, retract
 
 BOTH: Final = joined("ana", "ben")
 RETURN: Final = datetime(2018, 6, 1, tzinfo=UTC)

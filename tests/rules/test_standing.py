@@ -8,20 +8,7 @@ from typing import Final
 import pytest
 
 import reps_ledger as rl
-from scenarios import (
-    APR,
-    AUG,
-    FEB,
-    JAN,
-    JUL,
-    JUN,
-    MAR,
-    MAY,
-    NOON,
-    given,
-    joined,
-    retract,
-)
+from scenarios import APR, AUG, FEB, JAN, JUL, JUN, MAR, MAY, NOON, given, joined, retract
 
 BOTH: Final = joined("ana", "ben")
 VOUCH: Final = rl.Vouched(member="ana", voucher="ben", reason="reliable")

@@ -16,15 +16,7 @@ from policies.catalogue.own_facts import OWN_FACTS, PostMade
 from policies.catalogue.worked import Worked, policy_of
 from reps_ledger.domain.time import day_end, day_start
 from reps_ledger.policies.catalogue import CATALOGUE
-from reps_ledger.testing import (
-    LawBroken,
-    Promises,
-    Situation,
-    check_policy,
-    judged,
-    tell,
-    tell_all,
-)
+from reps_ledger.testing import LawBroken, Promises, Situation, check_policy, judged, tell, tell_all
 from reps_ledger.testing.laws import isolation
 from scale import examples
 
@@ -37,9 +29,7 @@ pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTR
 
 FEW: Final = examples(0.3, suppress_health_check=list(HealthCheck))
 DECLARED: Final[Mapping[str, Mapping[str, str]]] = {
-    "discourse-trust-level-3": {
-        "isolation": "it asks for a share of what everybody wrote",
-    },
+    "discourse-trust-level-3": {"isolation": "it asks for a share of what everybody wrote"}
 }
 """By policy, the laws that it rightly breaks, and why."""
 

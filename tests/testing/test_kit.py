@@ -41,10 +41,7 @@ from strategies import CUSTOM, MentoringHeld
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SURE: Final[dict[str, Any]] = {
-    "suppress_health_check": list(HealthCheck),
-    "derandomize": True,
-}
+SURE: Final[dict[str, Any]] = {"suppress_health_check": list(HealthCheck), "derandomize": True}
 FEW: Final = examples(1.2, **SURE)
 STORY: Final = situated(
     (rl.MemberJoined(member="ana"), "2018-01-01"),

@@ -9,7 +9,9 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from hashlib import sha256
+from types import ModuleType
 from typing import TYPE_CHECKING, Final
 
 from attrs import field, frozen
@@ -18,27 +20,8 @@ from reps_ledger.audit.merkle import EMPTY, HASH_BYTES
 from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import ModuleType
-
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-__all__ = [
-    "MAX_NOTE",
-    "MAX_SIGNATURES",
-    "MAX_SIZE",
-    "Note",
-    "Signature",
-    "SignedCheckpoint",
-    "SigningKey",
-    "VerifyingKey",
-    "canonical_base64",
-    "make_key",
-    "read_checkpoint",
-    "read_note",
-    "sign",
-    "sign_checkpoint",
-]
 
 MAX_NOTE: Final = 256 * 1024
 """Characters of a note at most."""

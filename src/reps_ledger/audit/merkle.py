@@ -11,39 +11,14 @@ Tags are part of it because entries are found by them: with other tags an entry 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import frozen
 
 from reps_ledger.errors import InvalidProof
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-__all__ = [
-    "DOMAIN",
-    "EMPTY",
-    "HASH_BYTES",
-    "MAX_PATH",
-    "Consistency",
-    "Frontier",
-    "Inclusion",
-    "Lookup",
-    "consistency_path",
-    "entry_hash",
-    "entry_hashes",
-    "entry_leaf",
-    "inclusion_path",
-    "leaf_hash",
-    "node_hash",
-    "parents_of",
-    "subtree",
-    "verify_consistency",
-    "verify_inclusion",
-]
 
 HASH_BYTES: Final = 32
 """Bytes of a SHA-256 hash."""

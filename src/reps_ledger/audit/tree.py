@@ -9,10 +9,12 @@ PostgreSQL: a leaf's index is how many entries have a smaller position.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
+from reps_ledger.audit.checkpoints import SignedCheckpoint
 from reps_ledger.audit.merkle import (
     Consistency,
     Inclusion,
@@ -22,19 +24,17 @@ from reps_ledger.audit.merkle import (
     parents_of,
     subtree,
 )
-from reps_ledger.audit.tree_cache import BLOCK, FINGERPRINT_BYTES, TreeCache, Unusable
+from reps_ledger.audit.tree_cache import (
+    BLOCK,
+    FINGERPRINT_BYTES,
+    CacheTransaction,
+    TreeCache,
+    Unusable,
+)
 from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, bundle_bytes
 from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound, TooLarge
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from reps_ledger.audit.checkpoints import SignedCheckpoint
-    from reps_ledger.audit.tree_cache import CacheTransaction
-    from reps_ledger.log import EventLog
-    from reps_ledger.log.storage import Stored
-
-__all__ = ["LEVEL", "Block", "Tree", "TreeSnapshot", "blocks_of", "make_bundle"]
+from reps_ledger.log import EventLog
+from reps_ledger.log.storage import Stored
 
 LEVEL: Final = BLOCK.bit_length() - 1
 """The level of the root of a full block."""

@@ -17,18 +17,14 @@ import struct
 import threading
 import weakref
 import zlib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 
 from reps_ledger.audit.merkle import HASH_BYTES, node_hash
 from reps_ledger.errors import Busy, InvalidInput, LedgerError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-__all__ = ["BLOCK", "FINGERPRINT_BYTES", "CacheTransaction", "Node", "TreeCache", "Unusable"]
 
 BLOCK: Final = 256
 """Entries in a block."""
@@ -90,8 +86,7 @@ class CacheTransaction:
             Unusable: it is missing or damaged.
         """
         row = self._connection.execute(
-            "SELECT last, hash, checksum FROM nodes WHERE level = ? AND number = ?",
-            (level, number),
+            "SELECT last, hash, checksum FROM nodes WHERE level = ? AND number = ?", (level, number)
         ).fetchone()
         if row is None:
             raise Unusable(f"node {level}/{number} is missing")

@@ -13,9 +13,11 @@ is only one way to write each value, and the first thing wrong ends the reading.
 from __future__ import annotations
 
 import json
+import os
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -23,6 +25,7 @@ from reps_ledger.audit.checkpoints import MAX_SIZE, SignedCheckpoint, VerifyingK
 from reps_ledger.audit.merkle import (
     HASH_BYTES,
     MAX_PATH,
+    Consistency,
     entry_hash,
     verify_consistency,
     verify_inclusion,
@@ -30,30 +33,6 @@ from reps_ledger.audit.merkle import (
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
 from reps_ledger.interchange import read_json
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Sequence
-
-    from reps_ledger.audit.merkle import Consistency
-
-__all__ = [
-    "FORMAT",
-    "MAX_BUNDLE",
-    "MAX_ENTRIES",
-    "MAX_PROOF",
-    "BundledEntry",
-    "VerifiedBundle",
-    "base64_of",
-    "bundle_bytes",
-    "consistency_values",
-    "document_of",
-    "fields_of",
-    "number_of",
-    "text_of",
-    "verify_between",
-    "verify_bundle",
-]
 
 
 def document_of(data: bytes, most: int, what: str) -> object:
@@ -343,10 +322,7 @@ def consistency_values(proof: Consistency) -> dict[str, int | str | list[str]]:
 
 
 def verify_between(
-    old: SignedCheckpoint | str,
-    new: SignedCheckpoint | str,
-    proof: bytes,
-    key: VerifyingKey | str,
+    old: SignedCheckpoint | str, new: SignedCheckpoint | str, proof: bytes, key: VerifyingKey | str
 ) -> None:
     """Check that a checkpoint's tree begins with all entries of an older checkpoint's.
 

@@ -6,27 +6,20 @@ tree's cache only helps to say where the first difference is.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import define, field, frozen
 
 from reps_ledger.audit.checkpoints import SignedCheckpoint, VerifyingKey, read_checkpoint
 from reps_ledger.audit.merkle import Frontier
-from reps_ledger.audit.tree import blocks_of
-from reps_ledger.audit.tree_cache import BLOCK, Unusable
+from reps_ledger.audit.tree import Block, blocks_of
+from reps_ledger.audit.tree_cache import BLOCK, TreeCache, Unusable
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
+from reps_ledger.log import EventLog
 from reps_ledger.log.tag_fingerprint import TagFingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from reps_ledger.audit.tree import Block
-    from reps_ledger.audit.tree_cache import TreeCache
-    from reps_ledger.log import EventLog
-
-__all__ = ["CODES", "AuditFinding", "Verification", "verify_log"]
 
 CODES: Final = {
     "signature_invalid": "the checkpoint is not signed by the key, or signed wrongly",

@@ -30,8 +30,6 @@ from reps_ledger.cli.reviews import register_reviews
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
 
-__all__ = ["app"]
-
 app = typer.Typer(
     name="reps-ledger",
     no_args_is_help=True,

@@ -24,8 +24,6 @@ from reps_ledger.cli.output import complain, say, show_json
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.log.postgres import apply_roles, roles_sql
 
-__all__ = ["register_audit"]
-
 _MOST: int = 1_000_000
 
 Key = Annotated[
@@ -254,9 +252,7 @@ def bundle(
 
 
 def verify_bundle_(
-    file: Annotated[Path, typer.Argument(help="The bundle.")],
-    key: Key,
-    as_json: AsJson = False,
+    file: Annotated[Path, typer.Argument(help="The bundle.")], key: Key, as_json: AsJson = False
 ) -> None:
     """Verify a bundle with nothing but the public key: neither ledger nor database is needed."""
     with failing():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -16,11 +16,7 @@ from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
 from reps_ledger.policies.documents import load_template
-
-if TYPE_CHECKING:
-    from reps_ledger.replay import Agreement, Backtest
-
-__all__ = ["register_replay"]
+from reps_ledger.replay import Agreement, Backtest
 
 First = Annotated[
     str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")
@@ -83,8 +79,7 @@ def backtest(
     last: Last,
     every: Every = "quarter",
     against: Annotated[
-        str | None,
-        typer.Option("--against", help="Another policy to compare with; or: decisions."),
+        str | None, typer.Option("--against", help="Another policy to compare with; or: decisions.")
     ] = None,
     out: Out = None,
     known: KnownAt = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from reps_ledger.cli.options import (
 from reps_ledger.cli.output import complain, day, say, show_json
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidTime, NotFound
+from reps_ledger.ledger import Ledger
 from reps_ledger.policies import warnings
 from reps_ledger.policies.charter import (
     Charter,
@@ -31,11 +32,6 @@ from reps_ledger.policies.charter import (
     load_charter,
     statements,
 )
-
-if TYPE_CHECKING:
-    from reps_ledger.ledger import Ledger
-
-__all__ = ["register_charters"]
 
 
 def register_charters(app: typer.Typer) -> None:
@@ -67,10 +63,7 @@ def adopt(
     with opened(ledger, zone) as open_ledger:
         charter = load_charter(file)
         receipt = open_ledger.adopt(
-            charter,
-            by=by,
-            occurred_at=valid_at(on),
-            effective_from=valid_at(since),
+            charter, by=by, occurred_at=valid_at(on), effective_from=valid_at(since)
         )
     entry = receipt.entry
     since_day = day(entry.fact.effective_from or entry.occurred_at, zone_of(zone))

@@ -20,21 +20,6 @@ from reps_ledger.domain.facts import Fact
 from reps_ledger.ledger import Ledger
 from reps_ledger.ledger import open as open_ledger
 
-__all__ = [
-    "REFUSED",
-    "AsJson",
-    "At",
-    "KnownAt",
-    "Target",
-    "Zone",
-    "failing",
-    "file_of",
-    "known_at",
-    "opened",
-    "own_facts",
-    "valid_at",
-]
-
 REFUSED: Final = 1
 """Exit code: something was refused, or does not add up; the output says what."""
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
@@ -18,22 +18,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from reps_ledger.domain.entries import Entry
-
-__all__ = [
-    "complain",
-    "day",
-    "entry_row",
-    "reading",
-    "say",
-    "show_json",
-    "show_table",
-    "stderr",
-    "working",
-]
+from reps_ledger.domain.entries import Entry
 
 stderr = Console(stderr=True)
 

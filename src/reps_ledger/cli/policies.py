@@ -6,6 +6,7 @@ The commands that judge: policy check, evaluate, explain.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,28 +26,16 @@ from reps_ledger.cli.options import (
     valid_at,
 )
 from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import Policy, Verdict, digest, load, warnings
+from reps_ledger.views.explain import Admission, Explanation, Link
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.views.explain import Admission, Explanation, Link
-
     Told = Callable[[Verdict], dict[str, Any]]
-
-__all__ = [
-    "PolicyOption",
-    "audit_command",
-    "policy_named",
-    "register_judging",
-    "show_explanation",
-    "told",
-]
 
 
 def show_explanation(found: Explanation, told: Told, *, as_json: bool) -> None:
@@ -189,8 +178,7 @@ def policy_named(name: str) -> Policy | str:
 
 
 def check(
-    file: Annotated[str, typer.Argument(help="The policy: TOML, or JSON.")],
-    as_json: AsJson = False,
+    file: Annotated[str, typer.Argument(help="The policy: TOML, or JSON.")], as_json: AsJson = False
 ) -> None:
     """Read a policy, say it in words, and warn of cases that have no effect."""
     with failing():

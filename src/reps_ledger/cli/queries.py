@@ -25,8 +25,6 @@ from reps_ledger.domain.time import zone_of
 from reps_ledger.projections import DIMENSIONS, words_for
 from reps_ledger.views import MemberView
 
-__all__ = ["register_queries"]
-
 
 def register_queries(app: typer.Typer) -> None:
     """Add the commands that ask."""

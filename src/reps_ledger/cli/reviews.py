@@ -13,13 +13,10 @@ from reps_ledger.cli.policies import PolicyOption, policy_named, told
 from reps_ledger.domain.time import zone_of
 from reps_ledger.views import DocketView
 
-__all__ = ["register_reviews"]
-
 _TICK: Final = timedelta(microseconds=1)
 By = Annotated[str, typer.Option("--by", help="Who does it.")]
 On = Annotated[
-    str | None,
-    typer.Option("--on", metavar="DATE", help="When it was done; without it, now."),
+    str | None, typer.Option("--on", metavar="DATE", help="When it was done; without it, now.")
 ]
 
 
@@ -156,11 +153,7 @@ def notify(
     """Record the notices that a policy plans: appreciation for the active, nudges for the quiet."""
     with opened(ledger, zone) as open_ledger:
         sent = open_ledger.send_notices(
-            policy_named(policy),
-            by=by,
-            at=valid_at(at),
-            channel=channel,
-            occurred_at=valid_at(on),
+            policy_named(policy), by=by, at=valid_at(at), channel=channel, occurred_at=valid_at(on)
         )
     facts = [entry.fact for entry in sent]
     rows = [(f.member, f.stage, f.notice, _last_day(f.deadline)) for f in facts]

@@ -8,8 +8,8 @@ A merge says that two identifiers are one person, whatever the dates: identity h
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from attrs import evolve, field, frozen
 from msgspec.structs import replace
@@ -18,16 +18,11 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
+    Fact,
     MembersMerged,
     MembersUnmerged,
+    Registry,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from reps_ledger.domain.facts import Fact, Registry
-
-__all__ = ["AMENDING", "Amendments", "resolve"]
 
 AMENDING = frozenset({"entry.retracted", "entry.corrected", "members.merged", "members.unmerged"})
 """Stored names of the facts that change how other entries are read."""
@@ -53,8 +48,7 @@ class Amendments:
     def among(cls, entries: Iterable[Entry]) -> Amendments:
         """Gather the amendments among entries, which may hold any others too."""
         amending = sorted(
-            (entry for entry in entries if entry.name in AMENDING),
-            key=lambda entry: entry.position,
+            (entry for entry in entries if entry.name in AMENDING), key=lambda entry: entry.position
         )
         if not amending:
             return _NONE

@@ -3,34 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import Any, Final, Generic
 from uuid import UUID, uuid5
 
 import msgspec
 from typing_extensions import TypeVar
 
+from reps_ledger.domain.facts.registry import Fact, Registry
 from reps_ledger.domain.time import microseconds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reps_ledger.domain.facts.registry import Fact, Registry
-
-__all__ = [
-    "LEDGER_WIDE",
-    "Entry",
-    "command_tag",
-    "community_tag",
-    "derived_id",
-    "entry_tag",
-    "ledger_tag",
-    "member_tag",
-    "people_in",
-    "subject_tags",
-    "time_ordered_id",
-    "unique",
-]
 
 _NAMESPACE: Final = UUID("6f0e9a4e-6a3b-5c1e-9d0b-5f1d1f7f2c55")
 

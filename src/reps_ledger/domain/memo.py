@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["Memo"]
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 

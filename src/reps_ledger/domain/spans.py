@@ -6,17 +6,13 @@ given when it began, whichever comes first.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-__all__ = ["BEGINNINGS", "SHARED", "Span", "joined_spans", "spans_of"]
 
 
 @frozen(kw_only=True)

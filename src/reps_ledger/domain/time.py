@@ -10,22 +10,6 @@ from zoneinfo import ZoneInfo
 
 from reps_ledger.errors import InvalidTime
 
-__all__ = [
-    "EPOCH",
-    "FIRST",
-    "LAST",
-    "Clock",
-    "day_end",
-    "day_start",
-    "first_with_months",
-    "instant_of",
-    "last_of_day",
-    "microseconds",
-    "months_after",
-    "system_clock",
-    "zone_of",
-]
-
 Clock = Callable[[], datetime]
 """Says what time it is now, as an aware datetime."""
 

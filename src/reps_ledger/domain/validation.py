@@ -11,47 +11,12 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from attrs import Attribute
+from typing_extensions import TypeIs
 
 from reps_ledger.errors import InvalidFact, InvalidTime, TooLarge
-
-if TYPE_CHECKING:
-    from attrs import Attribute
-    from typing_extensions import TypeIs
-
-__all__ = [
-    "DAY_END",
-    "DAY_START",
-    "ENTRY",
-    "MAX_BATCH",
-    "MAX_DEPTH",
-    "MAX_DOCUMENT",
-    "MAX_ENTRY_BYTES",
-    "MAX_ITEMS",
-    "MAX_NAME",
-    "MAX_ROW_BYTES",
-    "MAX_TEXT",
-    "PERSON",
-    "PERSONAL",
-    "check_name",
-    "check_text",
-    "is_amount",
-    "is_count",
-    "is_document",
-    "is_flag",
-    "is_moment",
-    "is_name",
-    "is_name_or_none",
-    "is_names",
-    "is_reason",
-    "is_text",
-    "is_text_or_none",
-    "listed",
-    "moment",
-    "one_of",
-    "text_within_depth",
-    "within_depth",
-]
 
 MAX_NAME: Final = 200
 """Characters in an identifier: a member, role, community, actor, command id …"""
@@ -195,8 +160,7 @@ def check_text(value: object, what: str, limit: int = MAX_TEXT) -> str:
             category = unicodedata.category(character)
             if category == "Cs" or (category == "Cc" and character not in _TEXT_CONTROLS):
                 raise InvalidFact(
-                    f"{what} has the character U+{ord(character):04X}, which is no text",
-                    field=what,
+                    f"{what} has the character U+{ord(character):04X}, which is no text", field=what
                 )
     return value
 

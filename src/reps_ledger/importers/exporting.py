@@ -9,21 +9,16 @@ import io
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 
 from reps_ledger.errors import StorageError
 from reps_ledger.importers.rows import write_row
 from reps_ledger.interchange import safe_cell
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reps_ledger.log import Reading
-
-__all__ = ["export_history"]
+from reps_ledger.log import Reading
 
 _ENVELOPE: Final = (
     "fact",

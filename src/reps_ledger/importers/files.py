@@ -4,36 +4,19 @@ from __future__ import annotations
 
 import csv
 import gzip
+import os
 import reprlib
 import zlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 
-from reps_ledger.domain.validation import (
-    MAX_DEPTH,
-    MAX_ROW_BYTES,
-    text_within_depth,
-    within_depth,
-)
+from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_ROW_BYTES, text_within_depth, within_depth
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.interchange import RepeatedKey, cell_text, read_json
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Iterator
-
-    from reps_ledger.domain.facts import Registry
-
-__all__ = [
-    "Line",
-    "csv_rows",
-    "json_rows",
-    "open_file",
-    "shown",
-    "value_rows",
-]
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"

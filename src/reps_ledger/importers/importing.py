@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import tempfile
 import weakref
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import tzinfo
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import IO, Any, Final, NamedTuple, Self
 
 import msgspec
 from attrs import define, field, frozen
@@ -26,7 +27,7 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
-from reps_ledger.domain.facts import MemberJoined
+from reps_ledger.domain.facts import MemberJoined, Registry
 from reps_ledger.domain.rules import Judge, Source
 from reps_ledger.domain.rules.folds import LIFE
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
@@ -34,13 +35,6 @@ from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
 from reps_ledger.importers.rows import Row, read_row, row_id
 from reps_ledger.log.append import Draft, Recording, make_draft
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from reps_ledger.domain.facts import Registry
-
-__all__ = ["ImportReport", "Quarantine", "RefusedRow", "Session", "import_history"]
 
 _IN_MEMORY = 1 << 20
 _SHOWN = 2_000

@@ -8,24 +8,19 @@ fact's own fields; in CSV the same names are columns. Reserved names, which no f
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 from attrs import evolve, fields
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.log import Codec
-
-__all__ = ["Row", "fact_of", "read_row", "row_id", "write_row"]
+from reps_ledger.log import Codec
 
 _BUILT_IN: Final = frozenset(BUILT_IN)
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
@@ -230,9 +225,5 @@ def _fields(fact: Fact, codec: Codec) -> dict[str, Any]:
     if isinstance(fact, EntryCorrected):
         inner = fact.replacement
         kind = codec.registry.of(inner).kind
-        found["replacement"] = {
-            "fact": kind.name,
-            "schema": kind.version,
-            **_fields(inner, codec),
-        }
+        found["replacement"] = {"fact": kind.name, "schema": kind.version, **_fields(inner, codec)}
     return found

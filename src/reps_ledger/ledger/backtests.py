@@ -11,19 +11,18 @@ from attrs import evolve
 
 from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import MissingExtra
+from reps_ledger.ledger.core import Core, Moment
 from reps_ledger.policies.outcomes import outcomes_through
+from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Previous
+from reps_ledger.policies.verdicts import Verdict
+from reps_ledger.views import View
 from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
-    from reps_ledger.ledger.core import Core, Moment
-    from reps_ledger.policies.policy import Policy
-    from reps_ledger.policies.verdicts import Verdict
     from reps_ledger.replay import Agreement, Backtest, Compared, Sweep
     from reps_ledger.replay.columns import Columns
-    from reps_ledger.views import View
 
-__all__ = ["agree", "backtest", "columns", "sweep"]
 
 Progress = Callable[[int, int], None]
 
@@ -59,10 +58,7 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
     try:
         from reps_ledger.replay.backtest import backtest as run  # noqa: PLC0415
         from reps_ledger.replay.backtest import resolved  # noqa: PLC0415
-        from reps_ledger.replay.kernel.spans import (  # noqa: PLC0415
-            accounts_among,
-            asks_for_accounts,
-        )
+        from reps_ledger.replay.kernel.spans import accounts_among, asks_for_accounts  # noqa: PLC0415
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
     view = core.as_of(known_at=known_at)

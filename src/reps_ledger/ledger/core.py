@@ -23,8 +23,6 @@ from reps_ledger.log.append import Draft, make_draft
 from reps_ledger.policies.language.widths import TICK
 from reps_ledger.views import View, as_instant, known_position
 
-__all__ = ["Attribution", "Core", "Moment", "Subscription", "Trees"]
-
 
 class Subscription(Iterator[Entry]):
     """Entries as they are recorded; waits for the next. Use it as a context manager."""

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from reps_ledger.replay import Agreement, Backtest, Sweep
     from reps_ledger.replay.columns import Columns
 
-__all__ = ["Ledger", "open"]
-
 
 class Ledger:
     """A community's history, to record in and to ask. Made by `reps_ledger.open`.
@@ -262,11 +260,7 @@ class Ledger:
         return proofs.checkpoint(self._core.tree(state), key)
 
     def prove(
-        self,
-        position: int | Receipt,
-        *,
-        at: proofs.Held | None = None,
-        state: proofs.Place = None,
+        self, position: int | Receipt, *, at: proofs.Held | None = None, state: proofs.Place = None
     ) -> Inclusion:
         """Prove that an entry is in the tree, now or as of a checkpoint.
 
@@ -284,11 +278,7 @@ class Ledger:
         return proofs.prove(self._core.tree(state), wanted, at)
 
     def prove_consistency(
-        self,
-        old: proofs.Held,
-        new: proofs.Held | None = None,
-        *,
-        state: proofs.Place = None,
+        self, old: proofs.Held, new: proofs.Held | None = None, *, state: proofs.Place = None
     ) -> Consistency:
         """Prove that the tree of a checkpoint begins with all that an older one had.
 
@@ -385,11 +375,7 @@ class Ledger:
             document=dump_charter(charter), version=charter.version, effective_from=since
         )
         return self.record(
-            fact,
-            by=by,
-            occurred_at=occurred_at,
-            on_behalf_of=on_behalf_of,
-            command_id=command_id,
+            fact, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of, command_id=command_id
         )
 
     def open_reviews(

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from reps_ledger.audit import (
     Consistency,
     Inclusion,
     SignedCheckpoint,
     SigningKey,
+    Tree,
     make_bundle,
     read_checkpoint,
     sign_checkpoint,
 )
+from reps_ledger.audit.tree import TreeSnapshot
 from reps_ledger.domain.entries import Entry, ledger_tag
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
 from reps_ledger.domain.rules import Source
 from reps_ledger.errors import InvalidInput, InvalidProof, NotFound
-
-if TYPE_CHECKING:
-    from reps_ledger.audit import Tree
-    from reps_ledger.audit.tree import TreeSnapshot
-    from reps_ledger.ledger.core import Core
-
-__all__ = ["Held", "Place", "bundle", "checkpoint", "prove", "prove_consistency"]
+from reps_ledger.ledger.core import Core
 
 Held = SignedCheckpoint | str | int
 """A tree that somebody knows: a checkpoint, its text, or only its size."""

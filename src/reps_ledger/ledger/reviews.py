@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
@@ -23,26 +23,12 @@ from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
 from reps_ledger.errors import InvalidInput, NotFound, Refused
 from reps_ledger.ledger.core import Attribution, Core
+from reps_ledger.log import Receipt
 from reps_ledger.policies.documents import digest, dumps
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.views import DocketItem, DocketView, View
 from reps_ledger.views.explain import Link, Tracing, said_by
-
-if TYPE_CHECKING:
-    from reps_ledger.log import Receipt
-
-__all__ = [
-    "DecisionAudit",
-    "Evidence",
-    "Replayed",
-    "audit_decision",
-    "decide",
-    "open_reviews",
-    "replay_decision",
-    "send_notices",
-    "standing_entry",
-]
 
 _BATCH: Final = 1_000
 _DONE: Final = frozenset({"review_exists", "already_stated"})

@@ -13,6 +13,7 @@ up to date from a ledger::
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eventsourcing.dcb.api import (
@@ -26,17 +27,12 @@ from eventsourcing.dcb.application import DCBApplication
 from eventsourcing.dcb.domain import Tagged
 from eventsourcing.dcb.persistence import DCBEventStore, DCBMapper
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.log import Codec, SQLiteRecorder, Upcaster
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
     from eventsourcing.utils import EnvType
-
-    from reps_ledger.domain.entries import Entry
-
-__all__ = ["EntryMapper", "LedgerApplication"]
 
 
 class EntryMapper(DCBMapper[Any]):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -28,18 +28,12 @@ from reps_ledger.errors import (
     InvalidFact,
     InvalidInput,
     InvalidTime,
+    Refusal,
     Refused,
     TooLarge,
 )
+from reps_ledger.log.codec import Codec
 from reps_ledger.log.event_log import EventLog
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from reps_ledger.errors import Refusal
-    from reps_ledger.log.codec import Codec
-
-__all__ = ["Draft", "Receipt", "Recording", "make_draft"]
 
 _BUILT_IN = frozenset(BUILT_IN)
 

@@ -20,10 +20,10 @@ are never rewritten.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from attrs import NOTHING, evolve, fields, frozen
@@ -32,7 +32,7 @@ from msgspec.structs import astuple, replace
 from msgspec.structs import force_setattr as place
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
+from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, Registry
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import (
     CodecError,
@@ -43,13 +43,6 @@ from reps_ledger.errors import (
     UnknownVersion,
     UpcasterGap,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from reps_ledger.domain.facts import Kind
-
-__all__ = ["Codec", "Shape", "Upcaster", "Upcasters", "shape_of"]
 
 
 def shape_of(described: FactType) -> Shape:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import unquote
@@ -14,11 +15,8 @@ from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
 
-__all__ = ["Target", "open_recorder"]
 
 _LOCK_TIMEOUT: Final = "10"
 _CONNECT_TIMEOUT: Final = "10"
@@ -140,11 +138,7 @@ class _Translated(DCBRecorder):
             return self._inner.append(events, condition)
 
     def read(
-        self,
-        query: DCBQuery | None = None,
-        *,
-        after: int | None = None,
-        limit: int | None = None,
+        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
     ) -> Any:
         with self._told():
             return _Response(self._inner.read(query, after=after, limit=limit), self._told)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
@@ -19,17 +21,9 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
-from reps_ledger.log.storage import SelfChecking, storage_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from reps_ledger.log.codec import Codec
-    from reps_ledger.log.storage import Rows, Stored
-    from reps_ledger.log.tag_fingerprint import TagFingerprint
-
-__all__ = ["EventLog"]
+from reps_ledger.log.codec import Codec
+from reps_ledger.log.storage import Rows, SelfChecking, Stored, storage_of
+from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 PAGE: Final = 1_000
 """Entries read at a time."""

@@ -8,35 +8,29 @@ from __future__ import annotations
 import heapq
 import pickle
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from itertools import groupby, islice
 from operator import itemgetter
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 from attrs import evolve, frozen
 
 from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
 from reps_ledger.domain.entries import (
     LEDGER_WIDE,
+    Entry,
     community_tag,
     entry_tag,
     ledger_tag,
     member_tag,
     people_in,
 )
-from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.facts import EntryCorrected, Fact
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.parts import CORRECTIONS, MERGES
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.event_log import EventLog
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Fact
-
-__all__ = ["RUN", "KeptSources", "Reading", "in_effective_order", "in_order"]
 
 RUN: Final = 50_000
 """Entries sorted in memory at a time."""

@@ -6,20 +6,18 @@ events nor how they are. Ours for SQLite does all of that itself; any other is a
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import msgspec
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+from reps_ledger.log.tag_fingerprint import TagFingerprint
 
+if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder
 
-    from reps_ledger.log.tag_fingerprint import TagFingerprint
-
-__all__ = ["Parsed", "Rows", "SelfChecking", "Storage", "Stored", "storage_of"]
 
 Stored = tuple[int, str, bytes, str]
 """An entry as it is stored: position, stored name, bytes, and tags as a JSON array."""

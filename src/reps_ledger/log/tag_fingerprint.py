@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import msgspec
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-__all__ = ["TagFingerprint"]
 
 _decode = msgspec.json.Decoder(set[str]).decode
 

@@ -18,51 +18,7 @@
 from __future__ import annotations
 
 from reps_ledger.policies.documents import digest, dumps, load, loads, save
-from reps_ledger.policies.language import (
-    Condition,
-    Facts,
-    Measure,
-    Width,
-    accepted,
-    affiliated,
-    at_least,
-    completed,
-    count,
-    days,
-    distinct,
-    exempt,
-    facts,
-    following,
-    has_account,
-    held,
-    holds,
-    in_community,
-    in_outcome,
-    is_member,
-    joined,
-    largest_share,
-    members,
-    missed,
-    months,
-    noticed,
-    on_leave,
-    on_or_after,
-    organisation_of,
-    preceding,
-    previously,
-    reports,
-    retired,
-    share,
-    since,
-    since_last,
-    tenure,
-    this,
-    time_since,
-    total,
-    vouches,
-    weeks,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.lint import Warned, warnings
 from reps_ledger.policies.policy import Case, Notice, Policy, notice, when
 from reps_ledger.policies.shortfalls import Shortfall, Way

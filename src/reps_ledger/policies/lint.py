@@ -22,8 +22,6 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import every
 
-__all__ = ["Warned", "warnings"]
-
 _World = frozenset[tuple[Leaf, bool]]
 
 

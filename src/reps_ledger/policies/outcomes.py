@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
 
 from reps_ledger.domain.time import FIRST
-from reps_ledger.policies.language.conditions import holds
-from reps_ledger.policies.subject import Previous
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reps_ledger.policies.language.conditions import Leaf
-    from reps_ledger.policies.policy import Policy
-    from reps_ledger.policies.subject import Subject
-
-__all__ = ["Change", "edges_after", "next_change", "outcome_of", "outcomes_through"]
+from reps_ledger.policies.language.conditions import Leaf, holds
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.subject import Previous, Subject
 
 
 @frozen

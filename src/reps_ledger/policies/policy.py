@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attrs import evolve, field, frozen
+from attrs import Attribute, evolve, field, frozen
 
+from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
@@ -20,13 +21,6 @@ from reps_ledger.policies.language.validators import (
     one_of,
 )
 from reps_ledger.policies.language.widths import Width
-
-if TYPE_CHECKING:
-    from attrs import Attribute
-
-    from reps_ledger.domain.facts import Registry
-
-__all__ = ["Case", "Notice", "Policy", "When", "notice", "when"]
 
 
 @frozen(cache_hash=True)
@@ -107,11 +101,7 @@ class Notice(Reader):
 
 
 def notice(
-    outcome: str,
-    stage: str,
-    *,
-    answer_within: Width | None = None,
-    unanswered: str | None = None,
+    outcome: str, stage: str, *, answer_within: Width | None = None, unanswered: str | None = None
 ) -> Notice:
     """Say what members with an outcome are told, and what silence comes to."""
     return Notice(outcome, stage, answer_within, unanswered)

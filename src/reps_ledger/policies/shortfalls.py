@@ -7,35 +7,20 @@ contains another. Going over all assignments of truth to leaves would give the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, time, tzinfo
 from fractions import Fraction
 from itertools import combinations
 from math import comb
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
 from reps_ledger.policies.outcomes import edges_after, outcome_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reps_ledger.policies.policy import Policy
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "MAX_WAYS",
-    "Shortfall",
-    "Way",
-    "every",
-    "first_time",
-    "may_become",
-    "minimal_changes",
-    "shortfalls",
-]
+from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.subject import Subject
 
 
 def may_become(leaf: Leaf, subject: Subject, *, wanted: bool) -> bool:

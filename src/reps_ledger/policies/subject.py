@@ -15,8 +15,6 @@ from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
 
-__all__ = ["Dossier", "Found", "Measured", "Previous", "Subject", "SubjectContext"]
-
 T = TypeVar("T")
 Value = int | float | Fraction | datetime | bool | None
 

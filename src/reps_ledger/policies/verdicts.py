@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, tzinfo
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -12,11 +12,6 @@ from reps_ledger.policies.outcomes import Change, next_change
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
 from reps_ledger.policies.subject import Found, Subject
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-__all__ = ["Finding", "Verdict", "decide", "evaluate"]
 
 
 @frozen(kw_only=True)

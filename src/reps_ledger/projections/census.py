@@ -11,32 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import InvalidInput
 from reps_ledger.projections.membership import Membership, membership
 from reps_ledger.projections.projection import Projection
 from reps_ledger.projections.roles import Belonging, Roles, Vouches, belonging, roles, vouches
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.facts import Registry
-
-__all__ = [
-    "DIMENSIONS",
-    "CensusRow",
-    "Defined",
-    "Overview",
-    "RosterRow",
-    "Standings",
-    "census",
-    "overview",
-    "overviews",
-    "roster",
-]
 
 Standings = dict[str, tuple[str, bool]]
 """How members stand, by name: in a word, and whether that counts as active."""

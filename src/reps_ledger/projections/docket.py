@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened, acting
 from reps_ledger.projections.projection import Projection
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-
-__all__ = ["Docket", "OpenReview", "OutstandingNotice", "docket"]
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 

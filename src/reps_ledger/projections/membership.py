@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from datetime import datetime, tzinfo
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 from attrs import frozen
 from msgspec.structs import replace
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
     LeaveEnded,
     LeaveStarted,
@@ -28,11 +29,6 @@ from reps_ledger.domain.facts import (
 )
 from reps_ledger.domain.time import LAST, first_with_months
 from reps_ledger.projections.projection import Projection
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-
-__all__ = ["ACTIVE_MONTHS", "Membership", "Spell", "membership"]
 
 ACTIVE_MONTHS: Final = 12
 """Calendar months for which an act keeps a member active."""
@@ -154,10 +150,7 @@ def _lived(state: Membership, entry: Entry) -> Membership:
 def _acted(state: Membership, at: datetime, zone: tzinfo) -> Membership:
     until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
     return replace(
-        state,
-        stretches=_stretched(state.stretches, at, until),
-        last_activity=at,
-        acted_until=until,
+        state, stretches=_stretched(state.stretches, at, until), last_activity=at, acted_until=until
     )
 
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
 from attrs import frozen
 
 from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reps_ledger.domain.facts import Registry
-
-__all__ = ["Checkpoint", "Projection", "project", "project_people", "resume"]
 
 S = TypeVar("S")
 

@@ -6,9 +6,8 @@ merge orphaned; leave past its expected return that nobody closed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
-from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
@@ -21,17 +20,10 @@ from reps_ledger.domain.facts import (
     ReportVerified,
     RoleAsserted,
 )
+from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.folds import LIFE, REPORT, MemberState
 from reps_ledger.domain.rules.judge import Replay
 from reps_ledger.domain.rules.phrases import day_of, place
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from reps_ledger.domain.rules import Rulebook
-
-
-__all__ = ["Discrepancy", "reconcile"]
 
 
 @frozen(kw_only=True)

@@ -7,11 +7,13 @@ Vouches: who vouched for whom and why; standing and withdrawn; the level and the
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
     AccountLinked,
     AccountUnlinked,
@@ -30,13 +32,6 @@ from reps_ledger.domain.facts import (
     VouchWithdrawn,
 )
 from reps_ledger.projections.projection import Projection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from reps_ledger.domain.entries import Entry
-
-__all__ = ["Belonging", "Holding", "Roles", "Vouch", "Vouches", "belonging", "roles", "vouches"]
 
 
 @frozen(kw_only=True)
@@ -124,10 +119,7 @@ def _evolve_roles(state: Roles, entry: Entry) -> Roles:
 
 
 def _end(
-    state: Roles,
-    entry: Entry,
-    fact: RoleEnded | MemberRetired,
-    only: tuple[str, str | None] | None,
+    state: Roles, entry: Entry, fact: RoleEnded | MemberRetired, only: tuple[str, str | None] | None
 ) -> Roles:
     """End what is held at an entry: one role, or all of them where ``only`` is None."""
     at = entry.occurred_at

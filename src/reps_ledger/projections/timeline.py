@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import frozen
 
 from reps_ledger.domain import facts as f
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import kind_of
 from reps_ledger.projections.projection import Projection
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from reps_ledger.domain.entries import Entry
-
-__all__ = ["Line", "timeline", "words_for"]
 
 
 @frozen(kw_only=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import MAXYEAR, MINYEAR, date, datetime, timedelta, tzinfo
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, Literal
+from typing import IO, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -28,29 +28,10 @@ from reps_ledger.domain.time import instant_of, last_of_day, microseconds
 from reps_ledger.errors import InvalidInput, StorageError, TooLarge
 from reps_ledger.files import atomic_write
 from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.replay.columns.model import Codes, Columns
 from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, OutcomeCodes, outcome_type, run
 from reps_ledger.replay.kernel.spans import Accounts
-
-if TYPE_CHECKING:
-    from reps_ledger.policies.verdicts import Verdict
-
-__all__ = [
-    "Agreement",
-    "Backtest",
-    "Compared",
-    "Flip",
-    "Survival",
-    "Transition",
-    "backtest",
-    "daily",
-    "decided_by",
-    "monthly",
-    "quarterly",
-    "resolved",
-    "write_table",
-    "yearly",
-]
 
 
 def quarterly(first: int, last: int) -> list[date]:

@@ -9,10 +9,11 @@ there mean nothing and are dropped. A policy that looks at other people's facts 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zlib import crc32
 
 import msgspec
@@ -26,32 +27,12 @@ from reps_ledger.errors import Damaged, InvalidInput, InvalidPolicy
 from reps_ledger.files import atomic_write
 from reps_ledger.policies.documents import dumps, loads
 from reps_ledger.policies.language.reads import readers
+from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import resolved
 from reps_ledger.replay.columns.model import Coded, Codes, Columns, Table
 from reps_ledger.replay.columns.store import FORMAT, read_columns, write_columns
 from reps_ledger.replay.kernel.arrays import Integers, Truths
 from reps_ledger.replay.kernel.run import Chunk, run
-
-if TYPE_CHECKING:
-    import os
-
-    from reps_ledger.policies.policy import Policy
-
-__all__ = [
-    "MAX_PARTS",
-    "PartsExport",
-    "Task",
-    "backtest_in_parts",
-    "columns_of_people",
-    "count_in_parts",
-    "export_parts",
-    "must_be_isolated",
-    "open_parts",
-    "part_folder",
-    "part_of",
-    "run_part",
-    "task_of",
-]
 
 MAX_PARTS: Final = 100_000
 """Parts of one export."""

@@ -5,23 +5,18 @@ Workers read the parts from a folder that all of them see. Needs the extra ``spa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import MissingExtra
+from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.partitions import run_part, task_of
-
-if TYPE_CHECKING:
-    import os
-
-    import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
-
-    from reps_ledger.policies.policy import Policy
-
-__all__ = ["SCHEMA", "backtest_on_spark"]
 
 SCHEMA: Final = "member string, date timestamp, outcome string"
 """The columns of the result."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from inspect import signature
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -16,16 +17,10 @@ from attrs import field, frozen
 from reps_ledger.errors import InvalidInput, TooLarge
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import write_table
+from reps_ledger.replay.columns import Columns
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.run import run
 from reps_ledger.replay.kernel.spans import Accounts, asks_for_accounts
-
-if TYPE_CHECKING:
-    import os
-
-    from reps_ledger.replay.columns import Columns
-
-__all__ = ["Sweep", "SweepRow", "sweep"]
 
 MAX_POLICIES: Final = 10_000
 

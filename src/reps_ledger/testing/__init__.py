@@ -26,14 +26,7 @@ from reps_ledger.testing.differential import (
     assert_agree,
     find_disagreement,
 )
-from reps_ledger.testing.history import (
-    History,
-    Told,
-    entry_id,
-    moment,
-    tell,
-    tell_all,
-)
+from reps_ledger.testing.history import History, Told, moment, tell, tell_all
 from reps_ledger.testing.laws import (
     POLICY_LAWS,
     Checked,
@@ -47,14 +40,10 @@ from reps_ledger.testing.laws import (
     find_broken,
 )
 from reps_ledger.testing.machine import ledger_machine
+from reps_ledger.testing.memory_log import entry_id
 from reps_ledger.testing.regressions import SavedCase, load_case, save_case
 from reps_ledger.testing.scenarios import Given, When, given
-from reps_ledger.testing.situations import (
-    Situation,
-    judged,
-    situated,
-    situations,
-)
+from reps_ledger.testing.situations import Situation, judged, situated, situations
 
 __all__ = [
     "POLICY_LAWS",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 from hypothesis import HealthCheck, find
 from hypothesis import settings as Settings  # noqa: N812 — a class, whatever its case
 from hypothesis.errors import NoSuchExample
+from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.facts import Fact
 from reps_ledger.policies import Policy
-from reps_ledger.testing.history import regression_test
+from reps_ledger.testing.history import History, regression_test
 from reps_ledger.testing.laws.laws import name_of
 from reps_ledger.testing.situations import (
     PolicyLike,
@@ -21,14 +22,6 @@ from reps_ledger.testing.situations import (
     situations,
     words_of,
 )
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.domain.facts import Fact
-    from reps_ledger.testing.history import History
-
-__all__ = ["Disagreed", "Disagreement", "assert_agree", "find_disagreement"]
 
 
 @frozen(kw_only=True)

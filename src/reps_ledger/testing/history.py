@@ -35,23 +35,6 @@ from reps_ledger.log import EventLog, Recording, SQLiteRecorder
 from reps_ledger.policies.subject import Dossier, Previous, Subject
 from reps_ledger.testing.memory_log import NOW, codec_of, entry_id, rules_of, tags_of
 
-__all__ = [
-    "Everybody",
-    "History",
-    "Told",
-    "entry_id",
-    "entry_of",
-    "instant_words",
-    "moment",
-    "regression_test",
-    "said_fields",
-    "short_id",
-    "situation_code",
-    "tell",
-    "tell_all",
-    "timeline",
-]
-
 T = TypeVar("T")
 
 _KNOWN: Final = Registry(BUILT_IN)
@@ -400,8 +383,7 @@ class History:
     def everybody(self) -> Everybody:
         """Return those of whom it speaks, to evaluate policies on."""
         return self._memo.once(
-            "everybody",
-            lambda: Everybody(self.standing, self.registry, self.amendments.readings),
+            "everybody", lambda: Everybody(self.standing, self.registry, self.amendments.readings)
         )
 
     def known(self, position: int) -> History:

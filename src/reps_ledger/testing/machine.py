@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from threading import Barrier
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 from hypothesis import strategies as st
@@ -20,18 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, kind_of
+from reps_ledger.domain.rules import Rule
 from reps_ledger.errors import Conflict, Refused
+from reps_ledger.ledger import Ledger
 from reps_ledger.testing.history import History, moment, timeline
 from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.facts import PEOPLE
 from reps_ledger.testing.strategies.offers import Context, Offer, told
 from reps_ledger.testing.strategies.vocabulary import FAMILIES, matched, vocabulary_of
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.rules import Rule
-    from reps_ledger.ledger import Ledger
-
-__all__ = ["Answer", "Pairs", "ReferenceModel", "ledger_machine", "place_of", "recorded_in"]
 
 Pairs = Sequence[tuple[Fact, date | None]]
 
@@ -101,12 +97,7 @@ class ReferenceModel:
         place = place_of(name)
         return self.ids[place] if 0 <= place < len(self.ids) else name
 
-    def attempt(
-        self,
-        ledger: Ledger,
-        pairs: Pairs,
-        command: str | None = None,
-    ) -> Answer:
+    def attempt(self, ledger: Ledger, pairs: Pairs, command: str | None = None) -> Answer:
         """Record in the ledger and in the model: both do, or both refuse alike."""
         self.last = list(pairs)
         answer = recorded_in(ledger, self.named(pairs), command)

@@ -6,26 +6,19 @@ log is a list, so that thousands of small histories are made in a second.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from reps_ledger.domain.facts import BUILT_IN, Registry, kind_of
-from reps_ledger.domain.rules import Judge, Rulebook
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
+from reps_ledger.domain.rules import Judge, Rule, Rulebook, Source
 from reps_ledger.domain.rules.judge import Memory
 from reps_ledger.errors import Refused
 from reps_ledger.log import Codec, Recording, Upcaster
 from reps_ledger.log.append import make_draft
 from reps_ledger.policies.charter.enforce import governance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Fact
-    from reps_ledger.domain.rules import Rule, Source
-
-__all__ = ["NOW", "InMemoryLedger", "codec_of", "entry_id", "rules_of", "tags_of"]
 
 NOW: Final = datetime(2041, 1, 1, tzinfo=UTC)
 """When the histories of tests are recorded: long after all that happens in them."""
@@ -111,10 +104,7 @@ class InMemoryLedger:
     """
 
     def __init__(
-        self,
-        facts: tuple[type[Fact], ...] = (),
-        rules: tuple[Rule, ...] = (),
-        zone: tzinfo = UTC,
+        self, facts: tuple[type[Fact], ...] = (), rules: tuple[Rule, ...] = (), zone: tzinfo = UTC
     ) -> None:
         shelf = _Shelf(codec_of(facts))
         log: Any = shelf

@@ -6,12 +6,9 @@ values that a ledger accepts. Nothing of the strategies is imported until one is
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-__all__ = ["register"]
+from hypothesis.strategies import SearchStrategy
 
 
 def register() -> None:

@@ -24,8 +24,6 @@ from reps_ledger.testing.laws.laws import NOTHING, Promises
 from reps_ledger.testing.memory_log import codec_of
 from reps_ledger.testing.situations import PolicyLike, Situation
 
-__all__ = ["SavedCase", "load_case", "save_case"]
-
 _WRITTEN: Final = 1
 """The version of the format of cases."""
 

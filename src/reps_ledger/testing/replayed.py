@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reps_ledger.domain.amendments import Amendments
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from datetime import datetime
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.policies import Policy
-    from reps_ledger.replay.columns import Columns
-    from reps_ledger.testing.history import History
-
-__all__ = ["columns_of", "outcomes_by_kernel"]
+from reps_ledger.policies import Policy
+from reps_ledger.replay.columns import Columns
+from reps_ledger.testing.history import History
 
 
 def columns_of(
-    entries: Iterable[Entry],
-    registry: Registry | None = None,
-    amendments: Amendments | None = None,
+    entries: Iterable[Entry], registry: Registry | None = None, amendments: Amendments | None = None
 ) -> Columns:
     """Return the columns of entries that stand.
 

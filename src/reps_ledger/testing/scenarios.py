@@ -12,8 +12,6 @@ from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import Refusal, Refused
 from reps_ledger.ledger import Ledger, open  # noqa: A004 — reps_ledger.open
 
-__all__ = ["NOW", "Dated", "Given", "Ids", "Saying", "When", "given"]
-
 NOW: Final = datetime(2020, 1, 1, 12, tzinfo=UTC)
 """What the clock of a story says, unless another is given."""
 

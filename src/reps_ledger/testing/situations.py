@@ -11,29 +11,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, tzinfo
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import evolve, field, fields, frozen
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Policy, Subject, evaluate
 from reps_ledger.policies.outcomes import outcome_of
-from reps_ledger.testing.history import History, Told, moment, situation_code, tell_all, timeline
+from reps_ledger.testing.history import (
+    Everybody,
+    History,
+    Told,
+    moment,
+    situation_code,
+    tell_all,
+    timeline,
+)
 from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.edges import reviews, zones
 from reps_ledger.testing.strategies.facts import PEOPLE
 from reps_ledger.testing.strategies.histories import as_ofs, legal_drawer, raw_drawer
 from reps_ledger.testing.strategies.vocabulary import days_in, vocabulary_of, widths_in
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.testing.history import Everybody
-
-__all__ = ["PolicyLike", "Situation", "judged", "minimised", "situated", "situations", "words_of"]
 
 PolicyLike = Policy | Callable[[Subject], str]
 """What comes to an outcome: a policy, or any function of a subject."""

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import frozen
 
 from reps_ledger.policies.shortfalls import Way
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import OpenReview, OutstandingNotice, docket, project
-
-if TYPE_CHECKING:
-    from reps_ledger.views.evaluator import PolicyEvaluator
-
-__all__ = ["DocketItem", "DocketView", "make_docket"]
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 
 @frozen(kw_only=True)

@@ -6,13 +6,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.memo import Memo
 from reps_ledger.errors import InvalidInput, Malformed, NotFound
+from reps_ledger.log.history import Reading
+from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force, readable
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import holds
@@ -22,13 +25,6 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Dossier, Previous, Subject
 from reps_ledger.policies.verdicts import Verdict, evaluate
 from reps_ledger.projections import Membership, OpenReview, Spell, membership, project
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.log.history import Reading
-    from reps_ledger.policies.charter.charter import Charter
-
-__all__ = ["PolicyEvaluator", "Stand"]
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -37,34 +37,17 @@ from reps_ledger.domain.facts import (
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.errors import InvalidInput
+from reps_ledger.log.history import Reading
+from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.clauses import role_clause, statements, vouch_clause
 from reps_ledger.policies.charter.enforce import effective_from, in_force, readable
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.policy import Policy, when
+from reps_ledger.policies.subject import Subject
 from reps_ledger.policies.verdicts import Verdict
-from reps_ledger.projections import words_for
+from reps_ledger.projections import Holding, words_for
 from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.member import MemberView
-
-if TYPE_CHECKING:
-    from reps_ledger.log.history import Reading
-    from reps_ledger.policies.charter.charter import Charter
-    from reps_ledger.policies.subject import Subject
-    from reps_ledger.projections import Holding
-
-__all__ = [
-    "ABOUT",
-    "Admission",
-    "CharterInForce",
-    "Explanation",
-    "Link",
-    "Tracing",
-    "amendments_by_root",
-    "asked_of",
-    "charter_in_force",
-    "explain",
-    "said_by",
-]
 
 
 def said_by(entry: Entry) -> str:

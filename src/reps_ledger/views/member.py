@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from reps_ledger.policies.subject import Subject
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
     Belonging,
@@ -24,12 +24,7 @@ from reps_ledger.projections import (
     timeline,
     vouches,
 )
-
-if TYPE_CHECKING:
-    from reps_ledger.policies.subject import Subject
-    from reps_ledger.views.evaluator import PolicyEvaluator
-
-__all__ = ["MemberView", "MembershipView", "RolesView"]
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
@@ -18,6 +18,7 @@ from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.time import instant_of, last_of_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.append import Receipt
+from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.policy import Policy
@@ -28,6 +29,7 @@ from reps_ledger.projections import (
     OpenReview,
     Overview,
     RosterRow,
+    Standings,
     Vouch,
     census,
     overviews,
@@ -37,12 +39,6 @@ from reps_ledger.views.docket import DocketView, make_docket
 from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.explain import Explanation, explain
 from reps_ledger.views.member import MemberView
-
-if TYPE_CHECKING:
-    from reps_ledger.log.history import Reading
-    from reps_ledger.projections import Standings
-
-__all__ = ["Counting", "History", "View", "as_instant", "known_position"]
 
 
 @frozen

@@ -74,8 +74,7 @@ _VOTES = (
     _voted("ben", 2),
     told(rl.LeaveStarted(member="cat", expected_return=at(2018, 3, 10)), date(2018, 2, 10)),
     told(
-        rl.RoleEnded(member="ana", role="voter", community="tsc", how="inactive"),
-        date(2018, 4, 2),
+        rl.RoleEnded(member="ana", role="voter", community="tsc", how="inactive"), date(2018, 4, 2)
     ),
     _role("ana", "voter", date(2018, 4, 20), "tsc"),
 )
@@ -152,10 +151,7 @@ _SPONSORS = (
     _works("cat", "acme"),
     _works("dan", "beta"),
     _works("eve", "core"),
-    told(
-        rl.AffiliationEnded(member="ben", organisation="another"),
-        date(2018, 1, 15),
-    ),
+    told(rl.AffiliationEnded(member="ben", organisation="another"), date(2018, 1, 15)),
     _role("ben", "reviewer", date(2017, 1, 1), "kubelet"),
     _role("cat", "approver", date(2017, 1, 1), "kubectl"),
     _role("dan", "reviewer", date(2017, 1, 1), "kubelet"),
@@ -465,10 +461,7 @@ RULE_23 = (
         title="leave of two years",
         who="cat",
         history=_PAUSES,
-        verdicts=(
-            *asked(date(2020, 2, 1), RUNS),
-            *around(at(2020, 7, 2), RUNS, STOPPED, STOPPED),
-        ),
+        verdicts=(*asked(date(2020, 2, 1), RUNS), *around(at(2020, 7, 2), RUNS, STOPPED, STOPPED)),
     ),
 )
 

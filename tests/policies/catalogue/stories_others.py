@@ -65,10 +65,7 @@ def _request(member: str, on: date) -> Told:
 
 
 def _voted(member: str, on: date) -> Told:
-    return told(
-        rl.ApplicationDecided(member=member, role="committer", outcome="accepted"),
-        on,
-    )
+    return told(rl.ApplicationDecided(member=member, role="committer", outcome="accepted"), on)
 
 
 _NIFI = (
@@ -146,10 +143,7 @@ def _edits(member: str, number: int, on: date) -> tuple[Told, ...]:
 
 def _warned(member: str, stage: str, on: date) -> Told:
     notice = rl.NoticeSent(
-        member=member,
-        notice=f"{stage} {member}",
-        stage=stage,
-        policy="wikipedia-administrators",
+        member=member, notice=f"{stage} {member}", stage=stage, policy="wikipedia-administrators"
     )
     return told(notice, on)
 
@@ -365,13 +359,5 @@ RULE_25 = (
     ),
 )
 
-STORIES: Final = (
-    *RULE_10,
-    *RULE_18,
-    *RULE_19,
-    *RULE_20,
-    *RULE_21,
-    *RULE_22,
-    *RULE_25,
-)
+STORIES: Final = (*RULE_10, *RULE_18, *RULE_19, *RULE_20, *RULE_21, *RULE_22, *RULE_25)
 """Of the rules 10, 18 to 22 and 25."""

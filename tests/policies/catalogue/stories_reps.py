@@ -231,10 +231,7 @@ RULE_4 = (
         policy="reps-leaving",
         title="a report exactly one year before",
         history=_RENEWALS,
-        verdicts=(
-            *around(at(2017, 6, 1), NOT_YET, LEFT, LEFT),
-            *asked(date(2017, 8, 1), LEFT),
-        ),
+        verdicts=(*around(at(2017, 6, 1), NOT_YET, LEFT, LEFT), *asked(date(2017, 8, 1), LEFT)),
     ),
     Worked(
         rule=4,
@@ -384,8 +381,7 @@ _PROGRAMME_2018 = (
     told(rl.CourseCompleted(member="ben", course="onboarding"), date(2018, 12, 1)),
     told(rl.ApplicationFiled(member="ben", role=_COORDINATOR), date(2018, 12, 2)),
     told(
-        rl.ApplicationDecided(member="ben", role=_COORDINATOR, outcome="accepted"),
-        date(2019, 1, 1),
+        rl.ApplicationDecided(member="ben", role=_COORDINATOR, outcome="accepted"), date(2019, 1, 1)
     ),
 )
 

@@ -20,12 +20,7 @@ import reps_ledger as rl
 from policies.making import entries_of
 from reps_ledger.policies import Policy, exempt, language, vouches, when
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.measures import (
-    ClockMeasure,
-    Measure,
-    NumberMeasure,
-    compare,
-)
+from reps_ledger.policies.language.measures import ClockMeasure, Measure, NumberMeasure, compare
 from reps_ledger.policies.language.windows import Window
 from reps_ledger.replay.kernel import masks, points
 from reps_ledger.replay.kernel.values import Shares

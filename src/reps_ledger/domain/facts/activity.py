@@ -26,22 +26,6 @@ from reps_ledger.domain.validation import (
     listed,
 )
 
-__all__ = [
-    "AgreementAccepted",
-    "AgreementRevoked",
-    "CommunityFounded",
-    "CommunityJoined",
-    "CommunityLeft",
-    "CourseCompleted",
-    "OpportunityHeld",
-    "OpportunityTaken",
-    "ReportFiled",
-    "ReportVerified",
-    "VouchWithdrawn",
-    "Vouched",
-    "acting",
-]
-
 
 def _number(value: float | None) -> float | None:
     # A whole number is welcome; anything else is for the validator to judge.

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
 from reps_ledger.domain.facts.registry import Fact, Kind, fact
 from reps_ledger.domain.validation import ENTRY, PERSONAL, is_name, is_reason
 from reps_ledger.errors import InvalidFact
-
-if TYPE_CHECKING:
-    from attrs import Attribute
-
-__all__ = ["EntryCorrected", "EntryRetracted"]
 
 
 def _is_fact(instance: object, attribute: Attribute[Any], value: object) -> None:

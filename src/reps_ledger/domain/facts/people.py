@@ -16,19 +16,6 @@ from reps_ledger.domain.validation import (
     one_of,
 )
 
-__all__ = [
-    "RETIREMENTS",
-    "AccountLinked",
-    "AccountUnlinked",
-    "AffiliationEnded",
-    "AffiliationStarted",
-    "MemberJoined",
-    "MemberRetired",
-    "MemberReturned",
-    "MembersMerged",
-    "MembersUnmerged",
-]
-
 RETIREMENTS = ("resigned", "emeritus", "removed", "died")
 """How a member may have retired."""
 

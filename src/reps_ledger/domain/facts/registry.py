@@ -8,19 +8,14 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import Attribute, AttrsInstance, fields, frozen, has
 
 from reps_ledger.errors import InvalidFactType
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-__all__ = ["RESERVED", "Fact", "FactType", "Kind", "Registry", "fact", "kind_of"]
 
 Fact = AttrsInstance
 """A frozen attrs value in the past tense, of a class marked by `fact`."""

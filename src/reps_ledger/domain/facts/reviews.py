@@ -24,18 +24,6 @@ from reps_ledger.domain.validation import (
     moment,
 )
 
-__all__ = [
-    "ApplicationDecided",
-    "ApplicationFiled",
-    "ExemptionGranted",
-    "LeaveEnded",
-    "LeaveStarted",
-    "NoticeAnswered",
-    "NoticeSent",
-    "ReviewDecided",
-    "ReviewOpened",
-]
-
 
 @fact("leave.started")
 @frozen(kw_only=True)

@@ -20,15 +20,6 @@ from reps_ledger.domain.validation import (
     one_of,
 )
 
-__all__ = [
-    "ENDINGS",
-    "MentorAssigned",
-    "MentorReleased",
-    "RoleAsserted",
-    "RoleAssigned",
-    "RoleEnded",
-]
-
 ENDINGS = ("resigned", "expired", "inactive", "removed", "emeritus")
 """How a role may have ended."""
 

@@ -13,12 +13,16 @@ Every rule, by the stored name of the facts that it judges.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
+    Fact,
     NoticeSent,
+    Registry,
     ReportFiled,
     ReviewDecided,
     ReviewOpened,
@@ -43,28 +47,7 @@ from reps_ledger.domain.rules.folds import (
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_of, must_be_member, place, refuse
-from reps_ledger.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Fact, Registry
-    from reps_ledger.errors import Refusal
-
-__all__ = [
-    "ACTIVITY",
-    "BUILT_IN_RULES",
-    "PEOPLE",
-    "REVIEWS",
-    "SEAT",
-    "STANDING",
-    "Rulebook",
-    "life_of",
-    "member_only",
-    "seat_names",
-    "seats",
-]
+from reps_ledger.errors import ConfigurationError, Refusal
 
 
 def life_of(fact: Any, _known: Known) -> Parts:
@@ -361,9 +344,7 @@ def _deciding(entry: Entry, _life: MemberState, review: tuple[Entry, ...]) -> It
     decided = [e for e in review if isinstance(e.fact, ReviewDecided)]
     if decided:
         yield refuse(
-            "already_decided",
-            f"review {fact.review} was decided on {day_of(decided[0])}",
-            *decided,
+            "already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided
         )
 
 
@@ -422,10 +403,7 @@ def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, 
 
 
 SEAT: Final[Fold[Mapping[str, Entry]]] = Fold(
-    prefix="role",
-    types=frozenset({"role.assigned"}),
-    initial=MappingProxyType({}),
-    evolve=_occupy,
+    prefix="role", types=frozenset({"role.assigned"}), initial=MappingProxyType({}), evolve=_occupy
 )
 """Everyone who was ever given a role in a community.
 
@@ -606,10 +584,7 @@ class Rulebook:
     """
 
     def __init__(
-        self,
-        registry: Registry,
-        extra: Iterable[Rule] = (),
-        governance: Governance | None = None,
+        self, registry: Registry, extra: Iterable[Rule] = (), governance: Governance | None = None
     ) -> None:
         if not isinstance(governance, Governance | None):
             raise ConfigurationError(f"governance must be a Governance, not {governance!r:.80}")

@@ -18,8 +18,6 @@ from reps_ledger.domain.facts import CharterAdopted, Fact
 from reps_ledger.domain.rules.parts import Fold, Part, Parts
 from reps_ledger.errors import Refusal
 
-__all__ = ["CHARTERS", "Act", "ActAsRead", "Governance", "GovernanceContext", "history_part"]
-
 S = TypeVar("S")
 
 
@@ -92,10 +90,7 @@ def _adopt(state: tuple[Entry, ...], entry: Entry, _key: str) -> tuple[Entry, ..
 
 
 CHARTERS: Final[Fold[tuple[Entry, ...]]] = Fold(
-    prefix="ledger",
-    types=frozenset({"charter.adopted"}),
-    initial=(),
-    evolve=_adopt,
+    prefix="ledger", types=frozenset({"charter.adopted"}), initial=(), evolve=_adopt
 )
 """The charters that were adopted, in effective order: its only part is ``charter.adopted``'s."""
 
@@ -107,12 +102,7 @@ def _unchanged(state: None, _entry: Entry, _key: str) -> None:
 @cache  # never forgotten: a part is found again by the very fold that it was named with
 def _history(types: frozenset[str]) -> Fold[None]:
     return Fold(
-        prefix="member",
-        types=types,
-        initial=None,
-        evolve=_unchanged,
-        people=True,
-        merges=True,
+        prefix="member", types=types, initial=None, evolve=_unchanged, people=True, merges=True
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
@@ -39,26 +40,6 @@ from reps_ledger.domain.facts import (
     kind_of,
 )
 from reps_ledger.domain.rules.parts import Fold, pair_key
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-__all__ = [
-    "ACCOUNT",
-    "APPLICATIONS",
-    "COMMUNITY",
-    "LIFE",
-    "MENTORING",
-    "NOTICE",
-    "OPPORTUNITY",
-    "POLICY",
-    "REPORT",
-    "REVIEW",
-    "TARGET",
-    "VOUCH",
-    "MemberState",
-    "account_names",
-]
 
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
@@ -202,11 +183,7 @@ def account_names(fact: Any) -> tuple[str, str]:
 
 
 VOUCH = _standing(
-    "vouch",
-    lambda fact: pair_key(fact.voucher, fact.member),
-    Vouched,
-    VouchWithdrawn,
-    people=True,
+    "vouch", lambda fact: pair_key(fact.voucher, fact.member), Vouched, VouchWithdrawn, people=True
 )
 """The standing vouch of one voucher for one member."""
 
@@ -291,11 +268,7 @@ def _target(state: Entry | None, entry: Entry, key: str) -> Entry | None:
 
 
 TARGET: Final[Fold[Entry | None]] = Fold(
-    prefix="entry",
-    types=None,
-    initial=None,
-    evolve=_target,
-    retractions=True,
+    prefix="entry", types=None, initial=None, evolve=_target, retractions=True
 )
 """An entry by its id, as long as it stands."""
 

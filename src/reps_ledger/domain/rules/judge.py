@@ -15,9 +15,9 @@ merged-away name is refused, whenever it happened. Governance is asked last, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from attrs import define, evolve, field, frozen
@@ -49,11 +49,6 @@ from reps_ledger.domain.rules.folds import LIFE, TARGET
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, Source
 from reps_ledger.domain.rules.phrases import refuse
 from reps_ledger.errors import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
-
-__all__ = ["Held", "Judge", "Memory", "Replay", "contradictions"]
 
 S = TypeVar("S")
 _Order = tuple[Any, int]

@@ -19,8 +19,6 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import Refusal
 
-__all__ = ["CORRECTIONS", "Fold", "Known", "Part", "Parts", "Rule", "Source", "pair_key"]
-
 S = TypeVar("S")
 
 CORRECTIONS: Final = frozenset({"entry.retracted", "entry.corrected"})

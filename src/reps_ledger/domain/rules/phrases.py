@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.rules.folds import MemberState
 from reps_ledger.errors import Refusal
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.rules.folds import MemberState
-
-__all__ = ["day_of", "must_be_member", "place", "refuse"]
 
 
 def refuse(code: str, words: str, *causes: Entry | None) -> Refusal:
@@ -34,6 +28,5 @@ def must_be_member(life: MemberState, member: str, entry: Entry) -> Iterator[Ref
     """Refuse what names a person who had not joined then."""
     if life.joined is None:
         yield refuse(
-            "not_joined",
-            f"{member} had not joined on {day_of(entry)}; record member.joined first",
+            "not_joined", f"{member} had not joined on {day_of(entry)}; record member.joined first"
         )

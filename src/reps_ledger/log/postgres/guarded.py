@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
@@ -17,16 +18,12 @@ from reps_ledger.log.postgres.roles import (
     TAGS,
     guards_sql,
 )
+from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent
     from eventsourcing.postgres import PostgresDatastore
 
-    from reps_ledger.log.tag_fingerprint import TagFingerprint
-
-__all__ = ["GuardedRecorder", "open_guarded"]
 
 _TABLES: Final = "reps_events"
 _PAGE: Final = 5_000

@@ -25,18 +25,6 @@ from reps_ledger.errors import (
     StorageError,
 )
 
-__all__ = [
-    "APPEND",
-    "APPEND_AT_HEAD",
-    "EVENTS",
-    "GUARDS",
-    "SCHEMA",
-    "TAGS",
-    "apply_roles",
-    "guards_sql",
-    "roles_sql",
-]
-
 SCHEMA: Final = "public"
 """The schema of a ledger's tables."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from reps_ledger.errors import (
     Busy,
@@ -17,11 +18,6 @@ from reps_ledger.errors import (
     StorageError,
     TooLarge,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["KNOWN", "is_busy", "of_path", "translated", "writable"]
 
 KNOWN: Final = (sqlite3.Error, OSError, UnicodeError, OverflowError)
 """What ``translated`` understands."""

@@ -12,14 +12,8 @@ from eventsourcing.utils import Environment
 from reps_ledger.log.sqlite.recorder import MEMORY, SQLiteRecorder
 
 if TYPE_CHECKING:
-    from eventsourcing.persistence import (
-        AggregateRecorder,
-        ApplicationRecorder,
-        ProcessRecorder,
-    )
+    from eventsourcing.persistence import AggregateRecorder, ApplicationRecorder, ProcessRecorder
     from eventsourcing.utils import EnvType
-
-__all__ = ["SQLiteDCBFactory"]
 
 
 class _Views(SQLiteFactory):

@@ -17,30 +17,13 @@ import os
 import secrets
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
 from reps_ledger.log.tag_fingerprint import TagFingerprint
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-__all__ = [
-    "APPLICATION_ID",
-    "FORMAT_VERSION",
-    "HEAD",
-    "INDEX_TAGS",
-    "INSERT_EVENT",
-    "INSERT_ROWS",
-    "INSERT_TAG",
-    "MANY",
-    "assert_writable",
-    "connect",
-    "connect_in_memory",
-    "prepare",
-]
 
 APPLICATION_ID: Final = 0x52657073
 """``Reps``: marks the file as a ledger, at a fixed place that ``file(1)`` can read too."""

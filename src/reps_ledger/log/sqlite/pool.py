@@ -12,21 +12,17 @@ process; only in the process that opened them.
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from reps_ledger.errors import Busy, Closed
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
 from reps_ledger.log.sqlite.file import assert_writable, connect, connect_in_memory, prepare
-
-if TYPE_CHECKING:
-    import sqlite3
-    from pathlib import Path
-
-__all__ = ["Connections"]
 
 _IDLE_AT_MOST: Final = 8
 _FORKED: Final = (

@@ -6,7 +6,9 @@ A read that streams: a page at a time, with no transaction open between pages.
 from __future__ import annotations
 
 import heapq
+import sqlite3
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -16,29 +18,11 @@ from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
 
 from reps_ledger.errors import Damaged
 from reps_ledger.log.sqlite.file import HEAD
+from reps_ledger.log.sqlite.pool import Connections
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-
     from eventsourcing.dcb.api import DCBQueryItem
 
-    from reps_ledger.log.sqlite.pool import Connections
-
-__all__ = [
-    "FEW",
-    "QUICK",
-    "TAGS",
-    "SQLiteReadResponse",
-    "Scan",
-    "Span",
-    "damaged_tags",
-    "decoded_tags",
-    "first_match",
-    "matcher",
-    "quick_rows",
-    "scans_of",
-]
 
 _CHUNK: Final = 1_000
 _CHUNK_AT_LEAST: Final = 16

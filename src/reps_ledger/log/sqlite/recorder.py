@@ -9,9 +9,10 @@ import os
 import sqlite3
 import threading
 import weakref
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
 import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
@@ -39,11 +40,9 @@ from reps_ledger.log.sqlite.read import (
     first_match,
     matcher,
 )
+from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from typing import Self
-
     from eventsourcing.dcb.api import (
         DCBAppendCondition,
         DCBQuery,
@@ -51,9 +50,6 @@ if TYPE_CHECKING:
         DCBSequencedEvent,
     )
 
-    from reps_ledger.log.tag_fingerprint import TagFingerprint
-
-__all__ = ["MEMORY", "SQLiteRecorder", "SQLiteSubscription"]
 
 _POLL_SECONDS: Final = 0.05
 
@@ -190,11 +186,7 @@ class SQLiteRecorder(DCBRecorder):
         return head + len(batch)
 
     def read(
-        self,
-        query: DCBQuery | None = None,
-        *,
-        after: int | None = None,
-        limit: int | None = None,
+        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
     ) -> SQLiteReadResponse:
         """Return the events that match, in order of position, streaming.
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from reps_ledger.errors import NotFound
-from reps_ledger.policies.catalogue import (
-    foundations,
-    kubernetes,
-    languages,
-    mozilla,
-    others,
-    reps,
-)
+from reps_ledger.policies.catalogue import foundations, kubernetes, languages, mozilla, others, reps
 from reps_ledger.policies.catalogue.kubernetes import approver_of, reviewer_of
 from reps_ledger.policies.catalogue.listed import Listed
 from reps_ledger.policies.catalogue.mozilla import group_membership, version_control

@@ -5,22 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from reps_ledger.policies.catalogue.listed import Listed
-from reps_ledger.policies.language import (
-    count,
-    facts,
-    holds,
-    missed,
-    months,
-    preceding,
-    previously,
-    reports,
-    since_last,
-    time_since,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.policy import Policy, notice, when
-
-__all__ = ["RULES"]
 
 _NIFI = "cwiki NIFI, Policy for Inactive Committers"
 _REQUEST = facts("application.filed", role="committer")

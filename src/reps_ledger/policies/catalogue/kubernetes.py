@@ -6,21 +6,8 @@ from datetime import date
 from typing import Final
 
 from reps_ledger.policies.catalogue.listed import Listed
-from reps_ledger.policies.language import (
-    distinct,
-    facts,
-    holds,
-    months,
-    on_or_after,
-    organisation_of,
-    reports,
-    tenure,
-    vouches,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.policy import Policy, when
-
-__all__ = ["RULES", "approver_of", "reviewer_of"]
 
 _LADDER = "kubernetes/community community-membership.md"
 _SPONSOR = holds("reviewer") | holds("approver")

@@ -5,22 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from reps_ledger.policies.catalogue.listed import Listed
-from reps_ledger.policies.language import (
-    Width,
-    count,
-    facts,
-    holds,
-    largest_share,
-    missed,
-    months,
-    noticed,
-    reports,
-    time_since,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.policy import Policy, when
-
-__all__ = ["RULES"]
 
 _GOVERNANCE = "nodejs/node GOVERNANCE.md"
 

@@ -7,8 +7,6 @@ from attrs import field, frozen
 from reps_ledger.policies.language import Condition
 from reps_ledger.policies.policy import Policy
 
-__all__ = ["Listed"]
-
 
 @frozen(kw_only=True)
 class Listed:

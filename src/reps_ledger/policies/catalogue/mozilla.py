@@ -6,21 +6,8 @@ from typing import Final
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.catalogue.listed import Listed
-from reps_ledger.policies.language import (
-    days,
-    facts,
-    holds,
-    in_community,
-    members,
-    months,
-    reports,
-    time_since,
-    vouches,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.policy import Policy, notice, when
-
-__all__ = ["RULES", "group_membership", "version_control"]
 
 _GROUPS = "mozilla/mozillians mozillians/groups/tasks.py"
 _LONGEST: Final = 730

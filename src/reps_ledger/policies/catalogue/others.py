@@ -5,25 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from reps_ledger.policies.catalogue.listed import Listed
-from reps_ledger.policies.language import (
-    Condition,
-    Width,
-    count,
-    days,
-    distinct,
-    facts,
-    in_outcome,
-    months,
-    noticed,
-    previously,
-    reports,
-    share,
-    time_since,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.policy import Policy, notice, when
-
-__all__ = ["RULES"]
 
 _TRUST = "discourse app/models/trust_level3_requirements.rb"
 _LEVEL_3: Final = "trust level 3"
@@ -132,10 +115,7 @@ _RULE_19 = Listed(
             otherwise="administrator",
             because="active in the last 11 months, and 100 edits or more in the last 57",
             scale=["administrator", "warned of few edits", "warned of no activity", "removed"],
-            notices=[
-                notice("warned of no activity", _NONE),
-                notice("warned of few edits", _FEW),
-            ],
+            notices=[notice("warned of no activity", _NONE), notice("warned of few edits", _FEW)],
         ),
     ),
 )

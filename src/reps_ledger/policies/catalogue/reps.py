@@ -6,31 +6,8 @@ from datetime import date
 from typing import Final
 
 from reps_ledger.policies.catalogue.listed import Listed
-from reps_ledger.policies.language import (
-    completed,
-    count,
-    distinct,
-    facts,
-    held,
-    holds,
-    joined,
-    months,
-    noticed,
-    on_leave,
-    on_or_after,
-    preceding,
-    reports,
-    since,
-    since_last,
-    tenure,
-    time_since,
-    vouches,
-    weeks,
-    years,
-)
+from reps_ledger.policies.language import *
 from reps_ledger.policies.policy import Policy, notice, when
-
-__all__ = ["RULES"]
 
 _NOTICES = "mozilla/remo remo/reports/tasks.py"
 _FIRST = facts("notice.sent", policy="reps-notices", stage="first notice")
@@ -203,7 +180,7 @@ _RULE_5 = Listed(
             because="no report in the last 12 months",
             scale=["Rep", "to be asked", "Alumni"],
             notices=[
-                notice("to be asked", "question", answer_within=weeks(4), unanswered="Alumni"),
+                notice("to be asked", "question", answer_within=weeks(4), unanswered="Alumni")
             ],
         ),
     ),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
+from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.footprint import must_be_enforceable
@@ -25,13 +26,6 @@ from reps_ledger.policies.language.validators import (
 )
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
-
-if TYPE_CHECKING:
-    from attrs import Attribute
-
-    from reps_ledger.domain.facts import Registry
-
-__all__ = ["Authority", "Charter", "Level", "RoleClause", "Standing", "Vouching"]
 
 _is_condition = of_type(Condition, "a condition")
 

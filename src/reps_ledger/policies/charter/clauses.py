@@ -6,41 +6,22 @@ Charters in words, and what changes from one to another.
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import Final
 
 from attrs import evolve
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import RoleAssigned, RoleEnded, Vouched
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.errors import Refusal
-from reps_ledger.policies.language.conditions import holds
+from reps_ledger.policies.charter.charter import Authority, Charter, RoleClause, Vouching
+from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.language.phrases import quoted
 from reps_ledger.policies.policy import Policy, when
+from reps_ledger.policies.shortfalls import Shortfall
+from reps_ledger.policies.subject import Subject
 from reps_ledger.policies.verdicts import evaluate
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.policies.charter.charter import Authority, Charter, RoleClause, Vouching
-    from reps_ledger.policies.language.conditions import Condition
-    from reps_ledger.policies.shortfalls import Shortfall
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "admitting",
-    "changes",
-    "charter_words",
-    "ending",
-    "is_waived",
-    "lacking",
-    "role_clause",
-    "room_for_vouch",
-    "statements",
-    "title",
-    "vouch_clause",
-    "voucher_may",
-]
 
 _WAYS_TOLD: Final = 3
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from attrs import fields
 
@@ -32,24 +33,7 @@ from reps_ledger.policies.documents.text import (
     text_of,
     write_document,
 )
-from reps_ledger.policies.documents.write import (
-    FORMAT,
-    condition_table,
-    fields_table,
-    policy_table,
-)
-
-if TYPE_CHECKING:
-    import os
-
-__all__ = [
-    "charter_digest",
-    "charter_table",
-    "dump_charter",
-    "load_charter",
-    "read_charter",
-    "save_charter",
-]
+from reps_ledger.policies.documents.write import FORMAT, condition_table, fields_table, policy_table
 
 T = TypeVar("T")
 

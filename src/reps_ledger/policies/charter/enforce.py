@@ -8,13 +8,14 @@ given. Seats are counted when somebody takes one, and at every later instant at 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 from msgspec.structs import replace
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import (
     CharterAdopted,
     EntryCorrected,
@@ -28,8 +29,15 @@ from reps_ledger.domain.facts import (
     kind_of,
 )
 from reps_ledger.domain.rules.builtin import SEAT, seat_names, seats
-from reps_ledger.domain.rules.charters import CHARTERS, Governance, history_part
+from reps_ledger.domain.rules.charters import (
+    CHARTERS,
+    Act,
+    Governance,
+    GovernanceContext,
+    history_part,
+)
 from reps_ledger.domain.rules.folds import LIFE, TARGET
+from reps_ledger.domain.rules.parts import Parts
 from reps_ledger.domain.rules.phrases import day_of
 from reps_ledger.errors import InvalidInput, Malformed, Refusal
 from reps_ledger.policies.charter.charter import Charter
@@ -48,28 +56,6 @@ from reps_ledger.policies.charter.footprint import Concerned, histories, types_r
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.subject import Subject
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.rules.charters import Act, GovernanceContext
-    from reps_ledger.domain.rules.parts import Parts
-
-__all__ = [
-    "adopted_charter",
-    "changes_something",
-    "charter_of",
-    "effective_from",
-    "governance",
-    "in_force",
-    "kinds",
-    "other_moments",
-    "readable",
-    "said",
-    "seating",
-    "targeting",
-]
 
 _CORRECTIONS: Final = EntryCorrected | EntryRetracted
 

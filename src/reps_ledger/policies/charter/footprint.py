@@ -7,23 +7,19 @@ name. A condition on a whole body would need everybody's, and is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.rules.charters import GovernanceContext, history_part
+from reps_ledger.domain.rules.parts import Part
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.language.facts import values_of
 from reps_ledger.policies.language.reads import readers, reads_of
 from reps_ledger.policies.subject import Dossier
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.facts import Registry
-    from reps_ledger.domain.rules.parts import Part
-
-__all__ = ["Concerned", "histories", "must_be_enforceable", "people_named", "types_read"]
 
 _ALWAYS: Final = frozenset({"member.joined", "exemption.granted"})
 """What every judgement under a charter looks at: whether they joined, and who is exempt."""

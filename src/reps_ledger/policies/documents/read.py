@@ -27,8 +27,6 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import Rolling, Window
 from reps_ledger.policies.policy import Case, Notice, Policy
 
-__all__ = ["at_place", "checked_table", "read_condition", "read_fields", "read_policy"]
-
 T = TypeVar("T")
 
 

@@ -12,40 +12,18 @@ import json
 import os
 import re
 import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import tomli_w
 
-from reps_ledger.domain.validation import (
-    MAX_DEPTH,
-    MAX_DOCUMENT,
-    text_within_depth,
-    within_depth,
-)
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, text_within_depth, within_depth
 from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.interchange import read_json
 from reps_ledger.policies.documents.read import at_place, read_policy
 from reps_ledger.policies.documents.write import policy_table
 from reps_ledger.policies.policy import Policy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-
-__all__ = [
-    "canonical",
-    "digest",
-    "dumps",
-    "load",
-    "load_template",
-    "loads",
-    "read_table",
-    "read_template",
-    "read_text",
-    "save",
-    "text_of",
-    "write_document",
-]
 
 _WORD: Final = re.compile(r"[\w-]+|\.|\S")
 _TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"

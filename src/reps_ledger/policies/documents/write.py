@@ -15,8 +15,6 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import Window
 from reps_ledger.policies.policy import Policy
 
-__all__ = ["FORMAT", "condition_table", "fields_table", "plain", "policy_table"]
-
 FORMAT = 1
 """The version of the documents' format."""
 

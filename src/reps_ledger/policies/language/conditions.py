@@ -7,37 +7,16 @@ cannot build one, and raise.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, NoReturn, TypeVar
+from collections.abc import Callable, Iterable
+from datetime import datetime, tzinfo
+from fractions import Fraction
+from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.reads import Reader
-from reps_ledger.policies.subject import Found
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from datetime import tzinfo
-    from fractions import Fraction
-
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "Algebra",
-    "AllOf",
-    "AnyOf",
-    "AtLeast",
-    "Condition",
-    "Leaf",
-    "Not",
-    "at_least",
-    "fold",
-    "holds",
-    "leaves",
-    "truth",
-]
+from reps_ledger.policies.subject import Found, Subject
 
 
 class Condition:

@@ -5,44 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import field, frozen
 
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, values_of
 from reps_ledger.policies.language.measures import OPERATORS, NumberMeasure
 from reps_ledger.policies.language.phrases import named
 from reps_ledger.policies.language.reads import NOTHING, Reads
-from reps_ledger.policies.language.validators import (
-    is_name,
-    is_name_or_none,
-    of_type,
-    one_of,
-)
+from reps_ledger.policies.language.validators import is_name, is_name_or_none, of_type, one_of
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import PERIODS, Always, Window, as_window, period_of
-from reps_ledger.policies.subject import Measured
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Registry
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "Count",
-    "Distinct",
-    "OrganisationOf",
-    "Total",
-    "count",
-    "distinct",
-    "organisation_of",
-    "organisations",
-    "reports",
-    "selection_of",
-    "total",
-    "vouches",
-]
+from reps_ledger.policies.subject import Measured, Subject
 
 _is_facts = of_type(Facts, "facts(…)")
 

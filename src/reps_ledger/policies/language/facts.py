@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 
-from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.domain.spans import BEGINNINGS, SHARED
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import BUILT_IN, FactType, Registry
+from reps_ledger.domain.spans import BEGINNINGS, SHARED, Span
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.language.phrases import named, noun, quoted
@@ -22,30 +24,8 @@ from reps_ledger.policies.language.validators import (
     kept,
     one_of,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
-
-    from attrs import Attribute
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import FactType
-    from reps_ledger.domain.spans import Span
-    from reps_ledger.policies.language.widths import Bounds
-    from reps_ledger.policies.subject import Dossier, Subject
-
-__all__ = [
-    "BUILT_IN_FACTS",
-    "Facts",
-    "Filter",
-    "Scalar",
-    "WhoFilter",
-    "by_name",
-    "facts",
-    "is_list_of",
-    "values_of",
-]
+from reps_ledger.policies.language.widths import Bounds
+from reps_ledger.policies.subject import Dossier, Subject
 
 Scalar = str | int | float | bool
 

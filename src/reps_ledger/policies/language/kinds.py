@@ -6,18 +6,14 @@ that it takes to be known to documents. Nothing else can be named in one.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType, ModuleType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
 from reps_ledger.policies.language import counts, measures, people, reviews, shares, windows
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.measures import Measure
 from reps_ledger.policies.language.windows import Window
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-
-__all__ = ["CONDITIONS", "MEASURES", "WINDOWS"]
 
 K = TypeVar("K")
 

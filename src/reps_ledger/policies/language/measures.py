@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from attrs import field, fields, frozen
 
@@ -28,27 +28,7 @@ from reps_ledger.policies.language.validators import (
 )
 from reps_ledger.policies.language.widths import TICK, Width, paused_before, paused_leaving
 from reps_ledger.policies.language.windows import Always, Window
-from reps_ledger.policies.subject import Found, Measured
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "NEAREST",
-    "OPERATORS",
-    "ClockMeasure",
-    "Compare",
-    "Measure",
-    "Number",
-    "NumberMeasure",
-    "Tenure",
-    "TimeSince",
-    "compare",
-    "tenure",
-    "time_since",
-]
+from reps_ledger.policies.subject import Found, Measured, Subject
 
 Number = int | float
 
@@ -224,13 +204,7 @@ class NumberMeasure(Measure):
             f"{self.words()} is compared with a number from 0, not with {threshold!s:.60}"
         )
 
-    def holds(
-        self,
-        measured: Measured,
-        operator: str,
-        limit: Any,
-        subject: Subject,
-    ) -> bool:
+    def holds(self, measured: Measured, operator: str, limit: Any, subject: Subject) -> bool:
         return compare(measured.value, operator, limit)
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:

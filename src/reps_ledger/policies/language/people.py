@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts.people import RETIREMENTS
+from reps_ledger.domain.spans import Span
 from reps_ledger.domain.time import day_start
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
@@ -25,41 +26,7 @@ from reps_ledger.policies.language.validators import (
     is_place,
     one_of,
 )
-from reps_ledger.policies.subject import Found
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.spans import Span
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "Accepted",
-    "Affiliated",
-    "Completed",
-    "Exempt",
-    "Held",
-    "Holds",
-    "InCommunity",
-    "IsMember",
-    "Joined",
-    "OnLeave",
-    "OnOrAfter",
-    "Retired",
-    "WithAccount",
-    "accepted",
-    "affiliated",
-    "completed",
-    "exempt",
-    "has_account",
-    "held",
-    "holds",
-    "in_community",
-    "is_member",
-    "joined",
-    "on_leave",
-    "on_or_after",
-    "retired",
-]
+from reps_ledger.policies.subject import Found, Subject
 
 
 def from_spans(spans: Iterable[Span]) -> Found:
@@ -347,10 +314,7 @@ class InCommunity(Leaf):
         )
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
-        return [
-            *subject.span_edges("community.joined"),
-            *subject.span_edges("role.assigned"),
-        ]
+        return [*subject.span_edges("community.joined"), *subject.span_edges("role.assigned")]
 
 
 @frozen(cache_hash=True)

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from fractions import Fraction
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["a_role", "named", "noun", "number_words", "percent", "policy_words", "quoted"]
+from typing import Final
 
 _WORD: Final = re.compile(r"\w(?:[\w.-]*\w)?")
 

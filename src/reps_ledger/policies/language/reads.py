@@ -6,18 +6,13 @@ strategies of the testing kit, partitions of a replay) asks the expression, and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import Any, Final
 
 from attrs import fields, frozen, has
 
+from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.spans import BEGINNINGS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from reps_ledger.domain.facts import Registry
-
-__all__ = ["NOTHING", "Reader", "Reads", "parts", "readers", "reads_of"]
 
 
 @frozen(kw_only=True)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import acting
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
@@ -23,13 +23,7 @@ from reps_ledger.policies.language.validators import (
     one_of,
 )
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.subject import Found, Measured, Previous
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.policies.subject import Subject
-
-__all__ = ["InOutcome", "Noticed", "Previously", "in_outcome", "noticed", "previously"]
+from reps_ledger.policies.subject import Found, Measured, Previous, Subject
 
 
 @frozen(cache_hash=True)

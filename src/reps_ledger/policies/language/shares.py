@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, tzinfo
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.spans import joined_spans
 from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import InvalidPolicy
@@ -27,25 +28,8 @@ from reps_ledger.policies.language.people import InCommunity
 from reps_ledger.policies.language.phrases import a_role, named, noun, number_words, percent, quoted
 from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import is_name, is_name_or_none, of_type
-from reps_ledger.policies.subject import Measured
-
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.policies.language.widths import Width
-    from reps_ledger.policies.subject import Found, Subject
-
-__all__ = [
-    "LargestShare",
-    "Members",
-    "Missed",
-    "Share",
-    "largest_share",
-    "members",
-    "missed",
-    "share",
-]
+from reps_ledger.policies.language.widths import Width
+from reps_ledger.policies.subject import Found, Measured, Subject
 
 
 @frozen(eq=False)

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from attrs import Attribute
 
 from reps_ledger.domain.validation import check_name, check_text
 from reps_ledger.errors import InvalidInput, InvalidPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from attrs import Attribute
-
-__all__ = [
-    "is_bool",
-    "is_date_or_none",
-    "is_name",
-    "is_name_or_none",
-    "is_names",
-    "is_place",
-    "is_prose",
-    "kept",
-    "of_type",
-    "one_of",
-]
 
 
 def is_name(_: object, attribute: Attribute[Any], value: Any) -> None:

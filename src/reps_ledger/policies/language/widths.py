@@ -10,29 +10,14 @@ makes it at that instant, and the leave inside it is skipped.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from reps_ledger.domain.time import FIRST, LAST, first_with_months, months_after
 from reps_ledger.errors import InvalidPolicy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-__all__ = [
-    "TICK",
-    "Bounds",
-    "Leave",
-    "Width",
-    "days",
-    "months",
-    "paused_before",
-    "paused_leaving",
-    "weeks",
-    "years",
-]
 
 TICK: Final = timedelta(microseconds=1)
 

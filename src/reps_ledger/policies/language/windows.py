@@ -5,43 +5,20 @@ Windows anchored to an event of the member's own: since it, following it, up to 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.time import FIRST, LAST, day_start
 from reps_ledger.errors import InvalidPolicy, InvalidTime
 from reps_ledger.policies.language.facts import Facts
 from reps_ledger.policies.language.reads import NOTHING, Reader, Reads
 from reps_ledger.policies.language.validators import is_bool, is_date_or_none, of_type, one_of
 from reps_ledger.policies.language.widths import TICK, Bounds, Width, paused_before, paused_leaving
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.policies.subject import Subject
-
-__all__ = [
-    "PERIODS",
-    "Always",
-    "Between",
-    "Following",
-    "Preceding",
-    "Rolling",
-    "SinceLast",
-    "This",
-    "Window",
-    "as_window",
-    "following",
-    "period_of",
-    "period_start",
-    "preceding",
-    "since",
-    "since_last",
-    "this",
-]
+from reps_ledger.policies.subject import Subject
 
 PERIODS: Final = ("day", "week", "month", "quarter", "year")
 """Calendar periods, in the ledger's zone; weeks begin on Monday."""

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import evolve, frozen
 
+from reps_ledger.domain.amendments import Amendments
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.time import EPOCH
+from reps_ledger.log import EventLog, Reading
 from reps_ledger.replay.columns.model import (
     ENVELOPE,
     MISSING,
@@ -34,23 +37,6 @@ from reps_ledger.replay.columns.model import (
     floats_of,
     schema_of,
 )
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from reps_ledger.domain.amendments import Amendments
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.log import EventLog, Reading
-
-__all__ = [
-    "Builder",
-    "Coder",
-    "MergedValues",
-    "VerifiedReports",
-    "build",
-    "merge_values",
-    "sort_rows",
-]
 
 V = TypeVar("V", bound=Hashable)
 

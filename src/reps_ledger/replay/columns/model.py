@@ -14,34 +14,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from attrs import field, frozen
 
-from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.facts import FactType, Registry
 from reps_ledger.errors import InvalidInput, InvalidPolicy
-
-if TYPE_CHECKING:
-    from reps_ledger.domain.facts import FactType
-
-__all__ = [
-    "ENVELOPE",
-    "MISSING",
-    "Coded",
-    "Codes",
-    "Columns",
-    "Floats",
-    "Instants",
-    "LazyMapping",
-    "Table",
-    "TableSchema",
-    "Value",
-    "floats_of",
-    "schema_of",
-]
 
 ENVELOPE: Final = ("by", "source")
 """What of an entry itself is a column, beside when it happened and its position."""

@@ -18,8 +18,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from io import BufferedRandom
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 import numpy as np
@@ -29,8 +30,11 @@ import pyarrow.parquet as pq
 from attrs import frozen
 
 from reps_ledger.domain.amendments import AMENDING
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import Damaged
 from reps_ledger.files import atomic_write, sync_folder
+from reps_ledger.log import EventLog, Reading
 from reps_ledger.replay.columns.builder import Builder, build
 from reps_ledger.replay.columns.model import (
     Coded,
@@ -44,15 +48,6 @@ from reps_ledger.replay.columns.model import (
     floats_of,
     schema_of,
 )
-
-if TYPE_CHECKING:
-    from io import BufferedRandom
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.facts import Registry
-    from reps_ledger.log import EventLog, Reading
-
-__all__ = ["FORMAT", "folder_of", "load_or_build", "read_columns", "write_columns"]
 
 FORMAT: Final = 1
 """The version of the folder's format; a folder of another one is made anew."""

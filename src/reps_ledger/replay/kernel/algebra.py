@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import numpy as np
 
-from reps_ledger.policies.language.conditions import Algebra
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from reps_ledger.policies.language.conditions import Leaf
-    from reps_ledger.replay.kernel.arrays import Integers, Truths
-    from reps_ledger.replay.kernel.bitsets import Bitsets
-
-__all__ = ["bitset_algebra", "truth_algebra"]
+from reps_ledger.policies.language.conditions import Algebra, Leaf
+from reps_ledger.replay.kernel.arrays import Integers, Truths
+from reps_ledger.replay.kernel.bitsets import Bitsets
 
 
 def truth_algebra(of_leaf: Callable[[Leaf], Truths]) -> Algebra[Truths]:

@@ -21,23 +21,6 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import day_after, period_end, period_start
 from reps_ledger.replay.columns.model import Codes, Instants
 
-__all__ = [
-    "BEGINNING",
-    "END",
-    "FOREVER",
-    "Calendar",
-    "CutSearch",
-    "Integers",
-    "Intervals",
-    "Points",
-    "Rows",
-    "Truths",
-    "expand_ranges",
-    "next_after",
-    "search",
-    "to_datetime",
-]
-
 Integers = npt.NDArray[np.int64]
 """Row numbers, members (as their place among all people), and counts."""
 
@@ -391,11 +374,7 @@ class Intervals:
 
     @classmethod
     def of(
-        cls,
-        member: Codes | Integers,
-        start: Instants,
-        end: Instants,
-        kept: Truths | None = None,
+        cls, member: Codes | Integers, start: Instants, end: Instants, kept: Truths | None = None
     ) -> Intervals:
         """Sort intervals; leave out those of nobody, and those not kept."""
         owner = np.asarray(member, np.int64)

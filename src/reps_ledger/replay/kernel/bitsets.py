@@ -16,21 +16,6 @@ import numpy.typing as npt
 from reps_ledger.replay.columns.model import Codes, Instants
 from reps_ledger.replay.kernel.arrays import Integers, Truths, search
 
-__all__ = [
-    "Bitsets",
-    "all_dates",
-    "bits_between",
-    "bits_from",
-    "count_by_date",
-    "group_starts",
-    "in_k_rows",
-    "or_by_member",
-    "pack",
-    "since",
-    "take",
-    "unpack",
-]
-
 Bitsets = npt.NDArray[np.uint64]
 """Of shape (blocks of 64 dates, members or rows)."""
 

@@ -25,8 +25,6 @@ from reps_ledger.replay.kernel.arrays import (
 from reps_ledger.replay.kernel.selections import flagged
 from reps_ledger.replay.kernel.spans import Accounts, Spans, spans_of
 
-__all__ = ["Histories", "is_value", "take_or"]
-
 T = TypeVar("T")
 N = TypeVar("N", bound=np.generic)
 

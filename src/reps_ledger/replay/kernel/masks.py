@@ -55,8 +55,6 @@ from reps_ledger.replay.kernel.points import INTERVALS, STARTS, Kernel, interval
 from reps_ledger.replay.kernel.selections import SelectedRows
 from reps_ledger.replay.kernel.values import as_number, as_width
 
-__all__ = ["CONDITIONS_MASKED", "MEASURES_MASKED", "Masks"]
-
 _SAME_FOR_ALL: Final = frozenset({Always, Between, Rolling, This})
 """The kinds of window that are the same for all members (a rolling one unless leave pauses it)."""
 

@@ -69,30 +69,7 @@ from reps_ledger.replay.kernel.arrays import (
 )
 from reps_ledger.replay.kernel.histories import Histories, is_value, take_or
 from reps_ledger.replay.kernel.selections import Bounds, SelectedRows, select, select_body
-from reps_ledger.replay.kernel.values import (
-    NEVER,
-    Counts,
-    Fractions,
-    Shares,
-    Since,
-    Sums,
-    Values,
-)
-
-__all__ = [
-    "CONDITIONS_LOWERED",
-    "INTERVALS",
-    "MEASURES_LOWERED",
-    "PATH_DEPENDENT",
-    "STARTS",
-    "WINDOWS_LOWERED",
-    "Kernel",
-    "Past",
-    "Query",
-    "intervals",
-    "is_path_dependent",
-    "starts",
-]
+from reps_ledger.replay.kernel.values import NEVER, Counts, Fractions, Shares, Since, Sums, Values
 
 
 @frozen(eq=False)
@@ -148,8 +125,7 @@ class Kernel:
         """Return the rows of a selection."""
         key = ("selected", facts, self.policy_in(facts))
         return self.histories.once(
-            key,
-            lambda: select(facts, self.histories.columns, self.histories.span_ends, self.holds),
+            key, lambda: select(facts, self.histories.columns, self.histories.span_ends, self.holds)
         )
 
     def selected_body(self, facts: Facts, community: str | None) -> SelectedRows:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ from attrs import evolve, frozen
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput, InvalidPolicy, TooLarge
 from reps_ledger.policies.language.conditions import Leaf, fold
+from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.columns import Columns
 from reps_ledger.replay.kernel.algebra import bitset_algebra, truth_algebra
 from reps_ledger.replay.kernel.arrays import Integers, Points, Truths
 from reps_ledger.replay.kernel.bitsets import Bitsets, all_dates, count_by_date, pack, unpack
@@ -20,12 +22,6 @@ from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.masks import Masks
 from reps_ledger.replay.kernel.points import Kernel, Past, Query, is_path_dependent
 from reps_ledger.replay.kernel.spans import Accounts
-
-if TYPE_CHECKING:
-    from reps_ledger.policies.policy import Policy
-    from reps_ledger.replay.columns import Columns
-
-__all__ = ["CHUNK", "MAX_DATES", "Chunk", "OutcomeCodes", "outcome_type", "run"]
 
 CHUNK: Final = 131_072
 """Members that are evaluated at once."""

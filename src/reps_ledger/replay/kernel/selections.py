@@ -22,8 +22,6 @@ from reps_ledger.policies.language.facts import Facts, Filter
 from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Instants, Table, Value
 from reps_ledger.replay.kernel.arrays import Integers, Points, Rows, Truths, expand_ranges
 
-__all__ = ["Bounds", "Ends", "Holds", "SelectedRows", "flagged", "select", "select_body"]
-
 T = TypeVar("T", bound=np.generic)
 
 Holds = Callable[[Condition, Points], Truths]

@@ -12,26 +12,20 @@ them, and forgotten again.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 import numpy as np
 from attrs import frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.domain.spans import spans_of as folded_spans
 from reps_ledger.domain.time import microseconds
 from reps_ledger.policies.language.reads import reads_of
+from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.columns import Columns, Table
 from reps_ledger.replay.columns.model import MISSING, Instants
 from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_after
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.policies.policy import Policy
-    from reps_ledger.replay.columns import Columns, Table
-
-__all__ = ["Accounts", "Spans", "accounts_among", "asks_for_accounts", "spans_of"]
 
 
 @frozen(eq=False)

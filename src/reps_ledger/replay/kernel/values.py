@@ -20,18 +20,6 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.replay.columns.model import Floats, Instants
 from reps_ledger.replay.kernel.arrays import END, Integers, Truths
 
-__all__ = [
-    "NEVER",
-    "Counts",
-    "Fractions",
-    "Shares",
-    "Since",
-    "Sums",
-    "Values",
-    "as_number",
-    "as_width",
-]
-
 NEVER: Final = END + 2
 """In arrays of when something happened: not by the time of the point. It is after `FOREVER`."""
 

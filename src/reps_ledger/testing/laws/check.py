@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import frozen
 from hypothesis import HealthCheck, Phase, find
 from hypothesis import given as given_hypothesis
 from hypothesis import settings as Settings  # noqa: N812 — a class, whatever its case
 from hypothesis.errors import Flaky, NoSuchExample
+from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies import Policy
 from reps_ledger.policies.lint import warnings
+from reps_ledger.testing.history import History
 from reps_ledger.testing.laws.laws import (
     NOTHING,
     Broken,
@@ -41,14 +44,6 @@ from reps_ledger.testing.laws.laws import (
     totality,
 )
 from reps_ledger.testing.situations import PolicyLike, Situation, judged, minimised, situations
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.domain.facts import Fact
-    from reps_ledger.testing.history import History
-
-__all__ = ["POLICY_LAWS", "Checked", "check_policy", "find_broken", "reachability"]
 
 _FARTHER: Final = 10
 """How many times as many histories are looked at for an outcome that did not come up."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck
 from hypothesis import given as given_hypothesis
 from hypothesis import settings as Settings  # noqa: N812 — a class, whatever its case
 from hypothesis.errors import Flaky
+from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
 from reps_ledger.errors import LedgerError, Malformed
 from reps_ledger.importers.rows import fact_of, write_row
@@ -27,13 +29,6 @@ from reps_ledger.testing.memory_log import tags_of
 from reps_ledger.testing.strategies.facts import facts as any_facts
 from reps_ledger.testing.strategies.histories import histories as legal_histories
 from reps_ledger.testing.strategies.histories import raw_histories
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.domain.entries import Entry
-
-__all__ = ["check_charter", "check_codec", "check_projection"]
 
 S = TypeVar("S")
 
@@ -96,10 +91,7 @@ def _evolved(projection: Projection[S], state: S, entry: Entry, history: History
 
 
 def _wrong(
-    projection: Projection[Any],
-    words: str,
-    history: History,
-    because: Exception | None = None,
+    projection: Projection[Any], words: str, history: History, because: Exception | None = None
 ) -> None:
     raise AssertionError(f"{projection.name}: {words}\n\n{history!r}") from because
 
@@ -141,10 +133,7 @@ def check_codec(
 
 
 def check_charter(
-    charter: Charter,
-    *,
-    facts: Iterable[type[Fact]] = (),
-    settings: Settings | None = None,
+    charter: Charter, *, facts: Iterable[type[Fact]] = (), settings: Settings | None = None
 ) -> None:
     """Check that a charter is kept as a document, and that the rules can live with it.
 

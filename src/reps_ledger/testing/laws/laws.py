@@ -9,24 +9,35 @@ Laws of truth: what a verdict says of itself, of its future, and of what was mis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from itertools import combinations
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, field, fields, frozen
 from msgspec.structs import replace
 
-from reps_ledger.domain.entries import people_in
+from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import MemberRetired
 from reps_ledger.domain.time import LAST, day_start
 from reps_ledger.errors import InvalidPolicy, TooLarge
-from reps_ledger.policies import Policy, Subject, decide, digest, dumps, evaluate, is_member, loads
+from reps_ledger.ledger import Ledger
+from reps_ledger.policies import (
+    Policy,
+    Subject,
+    Way,
+    decide,
+    digest,
+    dumps,
+    evaluate,
+    is_member,
+    loads,
+)
 from reps_ledger.policies import months as in_months
-from reps_ledger.policies.language.conditions import holds, truth
+from reps_ledger.policies.language.conditions import Leaf, holds, truth
 from reps_ledger.policies.language.facts import Facts
 from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.language.widths import Width
@@ -36,41 +47,6 @@ from reps_ledger.testing.history import Everybody, History, Told, regression_tes
 from reps_ledger.testing.situations import PolicyLike, Situation, judged, words_of
 from reps_ledger.testing.strategies.vocabulary import days_in, widths_in
 from reps_ledger.views.evaluator import PolicyEvaluator
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.ledger import Ledger
-    from reps_ledger.policies import Way
-    from reps_ledger.policies.language.conditions import Leaf
-
-__all__ = [
-    "NOTHING",
-    "Broken",
-    "Law",
-    "LawBroken",
-    "Promises",
-    "absence_never_helps",
-    "always_a_member",
-    "append_stability",
-    "determinism",
-    "document_round_trip",
-    "explanation_soundness",
-    "grandfathering",
-    "isolation",
-    "kernel_agreement",
-    "lapses_come_true",
-    "law",
-    "more_never_hurts",
-    "name_of",
-    "no_hindsight",
-    "order_independence",
-    "outcomes_of",
-    "shortfalls_suffice",
-    "timelessness",
-    "totality",
-]
 
 
 def _listed(names: Iterable[str]) -> tuple[str, ...]:
@@ -433,10 +409,7 @@ def timelessness(judge: PolicyLike, situation: Situation, _promises: Promises) -
         return None
     return Broken(
         f"moved by {_YEARS} years, the same history is judged otherwise",
-        {
-            "as it is": words_of(judge, one),
-            f"{_YEARS} years later": words_of(judge, other),
-        },
+        {"as it is": words_of(judge, one), f"{_YEARS} years later": words_of(judge, other)},
     )
 
 

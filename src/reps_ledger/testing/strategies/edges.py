@@ -7,27 +7,21 @@ review itself, and one strategy serves every review and every zone.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Collection
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import cache
 from itertools import product
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from attrs import evolve, frozen
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain.time import day_start
 from reps_ledger.policies import Width, months, weeks, years
 from reps_ledger.policies import days as in_days
 from reps_ledger.testing.history import moment
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import tzinfo
-
-    from hypothesis.strategies import SearchStrategy
-
-__all__ = ["WIDTHS", "ZONES", "Edge", "edges", "instants", "reviews", "widths", "zones"]
 
 _DAY: Final = timedelta(days=1)
 _SEVERAL: Final = 4

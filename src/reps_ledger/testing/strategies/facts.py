@@ -11,12 +11,14 @@ from __future__ import annotations
 import types
 import typing
 import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain import validation as checks
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, kind_of
@@ -24,27 +26,6 @@ from reps_ledger.domain.facts.people import RETIREMENTS
 from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.domain.validation import MAX_NAME
 from reps_ledger.errors import InvalidFactType, InvalidInput
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from hypothesis.strategies import SearchStrategy
-
-__all__ = [
-    "CHOICES",
-    "PEOPLE",
-    "PLAIN",
-    "amounts",
-    "choices_of",
-    "days",
-    "facts",
-    "moments",
-    "names",
-    "reasons",
-    "replacing",
-    "retracting",
-    "texts",
-]
 
 PEOPLE: Final = ("ana", "ben", "cleo", "dev", "eve")
 """Members of the stories that strategies tell."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 from hypothesis import reject
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain.amendments import AMENDING
-from reps_ledger.domain.entries import people_in
+from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import (
     CharterAdopted,
     EntryCorrected,
@@ -27,32 +28,15 @@ from reps_ledger.domain.facts import (
     ReportFiled,
     kind_of,
 )
-from reps_ledger.policies.charter import dump_charter
-from reps_ledger.testing.history import History, Told, entry_id, moment, tell_all
-from reps_ledger.testing.memory_log import InMemoryLedger
+from reps_ledger.domain.rules import Rule
+from reps_ledger.policies import Width
+from reps_ledger.policies.charter import Charter, dump_charter
+from reps_ledger.testing.history import History, Told, moment, tell_all
+from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.edges import Edge, edges, reviews, zones
 from reps_ledger.testing.strategies.facts import PEOPLE, PLAIN
 from reps_ledger.testing.strategies.offers import Context, Offer, fresh_facts, told
 from reps_ledger.testing.strategies.vocabulary import Vocabulary, matched, vocabulary_of
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.domain.entries import Entry
-    from reps_ledger.domain.rules import Rule
-    from reps_ledger.policies import Width
-    from reps_ledger.policies.charter import Charter
-
-__all__ = [
-    "AsOf",
-    "as_ofs",
-    "corrections",
-    "histories",
-    "legal_drawer",
-    "raw_drawer",
-    "raw_histories",
-    "raw_rows",
-]
 
 Drawer = Callable[[st.DrawFn, datetime, tzinfo], History]
 
@@ -198,10 +182,7 @@ def _joining(
 def _at(
     at: datetime | None, zone: tzinfo | None
 ) -> tuple[SearchStrategy[datetime], SearchStrategy[tzinfo]]:
-    return (
-        reviews() if at is None else st.just(at),
-        zones() if zone is None else st.just(zone),
-    )
+    return (reviews() if at is None else st.just(at), zones() if zone is None else st.just(zone))
 
 
 def _wider(words: Vocabulary, own: tuple[type[Fact], ...]) -> Vocabulary:
@@ -348,9 +329,7 @@ def as_ofs(history: History, *, of: Collection[Width] = ()) -> SearchStrategy[As
         edges(of),
     )
     return st.builds(
-        AsOf,
-        valid_at=instants,
-        known_at=st.sampled_from([last, last, last, *range(last, -1, -1)]),
+        AsOf, valid_at=instants, known_at=st.sampled_from([last, last, last, *range(last, -1, -1)])
     )
 
 

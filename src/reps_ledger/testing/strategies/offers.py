@@ -14,37 +14,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import cache
 from math import prod
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from attrs import frozen
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain import validation as checks
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, FactType
 from reps_ledger.errors import InvalidInput
+from reps_ledger.policies import Width
 from reps_ledger.testing.strategies.edges import WIDTHS, Edge, edges
 from reps_ledger.testing.strategies.facts import choices_of
 from reps_ledger.testing.strategies.facts import facts as any_facts
 from reps_ledger.testing.strategies.vocabulary import FAMILY_OF, Vocabulary
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.policies import Width
-
-__all__ = [
-    "Context",
-    "Day",
-    "Earlier",
-    "Kind",
-    "Numbered",
-    "Offer",
-    "Person",
-    "fresh_facts",
-    "kind_of_words",
-    "told",
-]
 
 _NEAR: Final = 6
 
@@ -308,11 +292,7 @@ class Offer:
 
 
 def told(
-    vocabulary: Vocabulary,
-    *,
-    min_size: int = 0,
-    max_size: int,
-    odd: tuple[type[Fact], ...] = (),
+    vocabulary: Vocabulary, *, min_size: int = 0, max_size: int, odd: tuple[type[Fact], ...] = ()
 ) -> SearchStrategy[list[Offer]]:
     """Make lists of offers, each of a few families of facts, so that these meet one another.
 

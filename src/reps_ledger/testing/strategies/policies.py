@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.errors import InvalidPolicy
@@ -19,6 +20,7 @@ from reps_ledger.policies import (
     Case,
     Condition,
     Facts,
+    Measure,
     Notice,
     Policy,
     accepted,
@@ -84,23 +86,6 @@ from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
 from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share
 from reps_ledger.policies.language.windows import PERIODS, Between
 from reps_ledger.testing.strategies.edges import widths
-
-if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from reps_ledger.policies import Measure
-
-__all__ = [
-    "DAYS",
-    "NAME",
-    "charters",
-    "conditions",
-    "measures",
-    "policies",
-    "selections",
-    "single_conditions",
-    "windows",
-]
 
 _DAY: Final = timedelta(days=1)
 
@@ -268,9 +253,7 @@ def condition_strategies() -> Mapping[type[Leaf], SearchStrategy[Condition]]:
     return {
         Accepted: st.builds(lambda edition: accepted("nda", version=edition), version),
         Affiliated: st.builds(
-            affiliated,
-            st.sampled_from([None, "acme"]),
-            kind=st.sampled_from([None, "employee"]),
+            affiliated, st.sampled_from([None, "acme"]), kind=st.sampled_from([None, "employee"])
         ),
         Completed: st.builds(lambda edition: completed("onboarding", version=edition), version),
         Exempt: st.builds(exempt, st.sampled_from([None, NAME])),

@@ -6,13 +6,14 @@ verifies which, of the kinds of fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, FactType, Registry, kind_of
 from reps_ledger.domain.spans import BEGINNINGS
 from reps_ledger.policies.language.facts import Facts, values_of
@@ -21,22 +22,6 @@ from reps_ledger.policies.language.reads import parts, readers
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
 from reps_ledger.testing.memory_log import codec_of
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from reps_ledger.domain.entries import Entry
-
-__all__ = [
-    "FAMILIES",
-    "FAMILY_OF",
-    "Vocabulary",
-    "days_in",
-    "families_of",
-    "matched",
-    "vocabulary_of",
-    "widths_in",
-]
 
 _FACTS: Final = Registry(BUILT_IN)
 
