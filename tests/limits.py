@@ -30,7 +30,7 @@ __all__ = [
     "pytest_unconfigure",
 ]
 
-_GRACE = 4 / 3
+_GRACE_AT_LEAST = 5
 _ENDING = 5
 _SHRINKING = 20  # seconds, not five minutes: an example that is not small yet beats none
 _stderr = sys.__stderr__
@@ -49,7 +49,8 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
     """Have the process end some time after the test was to fail; pytest-timeout does the rest."""
     del item
     assert _stderr is not None
-    faulthandler.dump_traceback_later(settings.timeout * _GRACE, exit=True, file=_stderr)
+    grace = max(_GRACE_AT_LEAST, settings.timeout / 3)
+    faulthandler.dump_traceback_later(settings.timeout + grace, exit=True, file=_stderr)
 
 
 def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
