@@ -462,6 +462,34 @@ def test_an_act_names_a_field() -> None:
         fact("bad.fact", act="actor")(cls)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"follows": "mentoring.held", "shared": ("member", "place")}, "no field of it: place"),
+        ({"follows": "mentoring.held"}, "together"),
+        ({"shared": ("member",)}, "together"),
+    ],
+)
+def test_what_a_fact_follows_is_said_with_the_fields_that_tell(
+    options: dict[str, Any], words: str
+) -> None:
+    """Both or neither, and fields that it has."""
+    cls = attrs.make_class("Bad", {"member": attrs.field(type=str)}, frozen=True)
+    with pytest.raises(InvalidFactType, match=words):
+        fact("bad.fact", **options)(cls)
+
+
+def test_what_follows_what_is_known() -> None:
+    """Each kind that follows another shares with it the fields that it names."""
+    known = {kind_of(cls).name: cls for cls in BUILT_IN}
+    following = [cls for cls in BUILT_IN if kind_of(cls).follows is not None]
+    assert len(following) == 15
+    for cls in following:
+        kind = kind_of(cls)
+        before = attrs.fields_dict(known[kind.follows or ""])
+        assert set(kind.shared) <= before.keys() & attrs.fields_dict(cls).keys()
+
+
 def test_what_was_never_marked_is_no_fact() -> None:
     """Classes and values without a stored name are told how to get one."""
     cls = attrs.make_class("Bare", {"member": attrs.field(type=str)}, frozen=True)

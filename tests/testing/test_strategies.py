@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN
 from reps_ledger.policies import Policy, Width, count, facts, reports, weeks, when
 from reps_ledger.policies.charter import Charter, RoleClause, dump_charter, read_charter
-from reps_ledger.testing import History, situations
+from reps_ledger.testing import History, situations, tell_all
 from reps_ledger.testing.registering import register
 from reps_ledger.testing.strategies import (
     as_ofs,
@@ -28,6 +29,7 @@ from reps_ledger.testing.strategies import (
     raw_histories,
     raw_rows,
 )
+from reps_ledger.testing.strategies.vocabulary import matched
 from scale import examples
 from strategies import CUSTOM, MentoringHeld
 
@@ -227,3 +229,27 @@ def test_a_service_names_its_kinds() -> None:
         settings=settings(MANY, max_examples=200),
     )
     assert "mentoring.held" in repr(found)
+
+
+@rl.fact("mentoring.cancelled", follows="mentoring.held", shared=("member", "minutes"))
+@attrs.frozen(kw_only=True)
+class MentoringCancelled:
+    """A kind of a service's own that is said of another of its own."""
+
+    member: str
+    minutes: int
+
+
+def test_what_follows_another_fact_is_said_of_it() -> None:
+    """It takes what the two share from the last one of the same member, or of anybody."""
+    held = [
+        MentoringHeld(member=member, mentor="cleo", minutes=minutes)
+        for member, minutes in (("ana", 5), ("ben", 7))
+    ]
+    entries = tell_all(*((fact, "2018-10-01") for fact in held), facts=CUSTOM).entries
+    for member, expected in (("ana", held[0]), ("ben", held[1]), ("cleo", held[1])):
+        found = matched(MentoringCancelled(member=member, minutes=1), entries, ("ana", "ben"))
+        assert found == MentoringCancelled(member=expected.member, minutes=expected.minutes)
+    cancelled = MentoringCancelled(member="ana", minutes=1)
+    assert matched(cancelled, (), ("ana", "ben")) is None
+    assert matched(held[0], entries, ("ana", "ben")) is None  # it follows nothing
