@@ -45,6 +45,41 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+__all__ = [
+    "Busy",
+    "Closed",
+    "CodecError",
+    "ConfigurationError",
+    "Conflict",
+    "Damaged",
+    "ImportStopped",
+    "Inconsistent",
+    "InvalidBundle",
+    "InvalidFact",
+    "InvalidFactType",
+    "InvalidInput",
+    "InvalidNote",
+    "InvalidPolicy",
+    "InvalidProof",
+    "InvalidSignature",
+    "InvalidTime",
+    "LedgerError",
+    "Malformed",
+    "MissingExtra",
+    "NewerFormat",
+    "NotALedger",
+    "NotFound",
+    "NotProved",
+    "ReadOnly",
+    "Refusal",
+    "Refused",
+    "StorageError",
+    "TooLarge",
+    "UnknownFact",
+    "UnknownVersion",
+    "UpcasterGap",
+]
+
 
 class LedgerError(Exception):
     """The root of all errors here."""

@@ -26,6 +26,21 @@ from reps_ledger.domain.validation import (
     listed,
 )
 
+__all__ = [
+    "AgreementAccepted",
+    "AgreementRevoked",
+    "CommunityFounded",
+    "CommunityJoined",
+    "CommunityLeft",
+    "CourseCompleted",
+    "OpportunityHeld",
+    "OpportunityTaken",
+    "ReportFiled",
+    "ReportVerified",
+    "VouchWithdrawn",
+    "Vouched",
+]
+
 
 def _number(value: float | None) -> float | None:
     # A whole number is welcome; anything else is for the validator to judge.

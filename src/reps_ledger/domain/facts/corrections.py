@@ -10,6 +10,8 @@ from reps_ledger.domain.facts.registry import Fact, Kind, fact
 from reps_ledger.domain.validation import ENTRY, PERSONAL, is_name, is_reason
 from reps_ledger.errors import InvalidFact
 
+__all__ = ["EntryCorrected", "EntryRetracted"]
+
 
 def _is_fact(instance: object, attribute: Attribute[Any], value: object) -> None:
     what = f"{type(instance).__name__}.{attribute.name}"

@@ -24,6 +24,18 @@ from reps_ledger.domain.validation import (
     moment,
 )
 
+__all__ = [
+    "ApplicationDecided",
+    "ApplicationFiled",
+    "ExemptionGranted",
+    "LeaveEnded",
+    "LeaveStarted",
+    "NoticeAnswered",
+    "NoticeSent",
+    "ReviewDecided",
+    "ReviewOpened",
+]
+
 
 @fact("leave.started")
 @frozen(kw_only=True)

@@ -20,6 +20,8 @@ from reps_ledger.domain.validation import (
     one_of,
 )
 
+__all__ = ["MentorAssigned", "MentorReleased", "RoleAsserted", "RoleAssigned", "RoleEnded"]
+
 ENDINGS = ("resigned", "expired", "inactive", "removed", "emeritus")
 """How a role may have ended."""
 
