@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
+from processes import PATIENCE
 from reps_ledger.domain.facts import BUILT_IN
 from reps_ledger.policies import Policy, Width, count, facts, reports, weeks, when
 from reps_ledger.policies.charter import Charter, RoleClause, dump_charter, read_charter
@@ -182,7 +183,7 @@ def _python(code: str, folder: Path, **more: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
