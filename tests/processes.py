@@ -20,8 +20,8 @@ __all__ = ["PATIENCE", "Program", "limited"]
 
 _TESTS: Final = Path(__file__).parent
 
-PATIENCE: Final = 30.0
-"""Seconds that a test waits for what takes a moment: less than pytest waits for a test."""
+PATIENCE: Final = float(os.environ.get("PYTEST_TIMEOUT") or 45) * 2 / 3
+"""Seconds that a test waits for what takes a moment: less than pytest waits for the test."""
 
 
 class Program(subprocess.Popen[str]):

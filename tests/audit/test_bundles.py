@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 import reps_ledger.audit.verifier as module
+from processes import PATIENCE
 from reps_ledger.audit import make_key, verify_bundle
 from reps_ledger.errors import (
     InvalidBundle,
@@ -292,7 +293,7 @@ def test_it_is_verified_where_there_is_no_ledger(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     assert "3 entries about the member ana" in done.stdout

@@ -23,7 +23,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import reps_ledger as rl
-from processes import Program
+from processes import PATIENCE, Program
 from reps_ledger.cli import main
 from reps_ledger.cli.app import app
 from reps_ledger.cli.output import reading
@@ -475,7 +475,7 @@ def test_a_real_process(ledger: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=PATIENCE,
             encoding="utf-8",
         )
         here = run(*arguments, "-l", str(ledger))
@@ -490,7 +490,9 @@ def test_the_program_is_installed() -> None:
     """The package's program is there, under its name, and as a module."""
     program = Path(sys.executable).with_name("reps-ledger")
     for command in ([str(program)], [sys.executable, "-m", "reps_ledger.cli"]):
-        done = subprocess.run([*command, "--help"], capture_output=True, check=True, timeout=30)
+        done = subprocess.run(
+            [*command, "--help"], capture_output=True, check=True, timeout=PATIENCE
+        )
         assert b"immutable facts" in done.stdout
 
 
@@ -539,7 +541,7 @@ def test_progress_is_for_terminals(here: Path) -> None:
     assert b"history.jsonl" in seen
     assert b"%" in seen
     result = subprocess.run(
-        [*PROGRAM, *arguments], capture_output=True, check=True, timeout=30, cwd=here
+        [*PROGRAM, *arguments], capture_output=True, check=True, timeout=PATIENCE, cwd=here
     )
     assert result.stderr == b""
 
@@ -560,7 +562,7 @@ def test_a_missing_extra(module: str) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.strip() == (
@@ -575,7 +577,7 @@ def test_another_missing_module_is_not_hidden() -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.returncode == 1
     assert "reps_ledger.views" in done.stderr

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import reps_ledger as rl
+from processes import PATIENCE
 from programs import start
 from recorders import event, item
 from reps_ledger.audit import make_key
@@ -198,7 +199,7 @@ def test_what_is_left_at_the_end_of_the_process(sqlite_path: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["position 1", "position 1", "closed", "position 1"]

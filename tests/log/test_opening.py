@@ -14,6 +14,7 @@ import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
+from processes import PATIENCE
 from racers import in_threads
 from reps_ledger.errors import ConfigurationError, LedgerError, StorageError
 from reps_ledger.log import SQLiteRecorder, open_recorder
@@ -249,7 +250,7 @@ def test_a_missing_extra(module: str, target: str, extra: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
         env={**os.environ, "PYTHONPATH": ""},
     )
     named, words = done.stdout.strip().split("|")

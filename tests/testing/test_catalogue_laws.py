@@ -18,7 +18,7 @@ from reps_ledger.domain.time import day_end, day_start
 from reps_ledger.policies.catalogue import CATALOGUE
 from reps_ledger.testing import LawBroken, Promises, Situation, check_policy, judged, tell, tell_all
 from reps_ledger.testing.laws import isolation
-from scale import examples
+from scale import DEEP, examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -62,7 +62,10 @@ POLICIES: Final = [
 
 
 def told(number: int, policy: Policy) -> Iterator[Situation]:
-    """Yield the worked stories of a policy, as situations."""
+    """Yield the worked stories of a policy, as situations.
+
+    Of moments of one story with one outcome, for one reason, only the first, but in the long run.
+    """
     for story in STORIES:
         if story.rule != number or policy_of(number, story.policy) != policy:
             continue
@@ -70,7 +73,8 @@ def told(number: int, policy: Policy) -> Iterator[Situation]:
             *(tell(each.fact, _start(each.on), source=each.source) for each in story.history),
             facts=OWN_FACTS,
         )
-        for verdict in story.verdicts:
+        firsts = {verdict.says: verdict for verdict in reversed(story.verdicts)}
+        for verdict in story.verdicts if DEEP else firsts.values():
             yield Situation(history=history, who=story.who, at=_end(verdict.moment))
 
 

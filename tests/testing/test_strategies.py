@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
+from processes import PATIENCE
 from reps_ledger.domain.facts import BUILT_IN
 from reps_ledger.policies import Policy, Width, count, facts, reports, weeks, when
 from reps_ledger.policies.charter import Charter, RoleClause, dump_charter, read_charter
@@ -42,6 +43,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FEW: Final = examples(1.2, suppress_health_check=list(HealthCheck), derandomize=True)
 MANY: Final = settings(FEW, max_examples=5_000, database=None)
 FIRST: Final = settings(FEW, max_examples=5, phases=[Phase.generate])
+ANY: Final = settings(MANY, phases=[Phase.generate])
+"""To find one that need not be small."""
 
 
 @FEW
@@ -112,7 +115,7 @@ def test_a_charter_lets_some_be_admitted() -> None:
     found = find(
         histories(charter=CHARTER),
         lambda history: any(entry.name == "role.assigned" for entry in history),
-        settings=MANY,
+        settings=ANY,
     )
     assert found.entries[0].name == "charter.adopted"
 
@@ -149,7 +152,7 @@ def test_raw_rows_are_recorded_or_refused(rows: list[dict[str, Any]]) -> None:
 def test_instants_fall_on_edges(condition: Callable[[Any], bool]) -> None:
     """Within a few hundred examples there is one of every kind of edge."""
     policy = Policy("p", cases=[when(reports(within=weeks(4)) >= 1).then("a")], otherwise="b")
-    assert condition(find(situations(policy), condition, settings=settings(MANY, max_examples=400)))
+    assert condition(find(situations(policy), condition, settings=settings(ANY, max_examples=400)))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +183,7 @@ def _python(code: str, folder: Path, **more: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
@@ -226,7 +229,7 @@ def test_a_service_names_its_kinds() -> None:
     found = find(
         situations(policy, facts=CUSTOM),
         lambda s: sum(isinstance(e.fact, MentoringHeld) for e in s.history) > 1,
-        settings=settings(MANY, max_examples=200),
+        settings=settings(ANY, max_examples=200),
     )
     assert "mentoring.held" in repr(found)
 
