@@ -10,7 +10,7 @@ import pytest
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.builtin import Rulebook
-from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.rules.folds import MEMBER
 from scenarios import APR, FEB, MAR, given, joined, merged
 from strategies import BadgeAwarded
 
@@ -38,7 +38,7 @@ def only_mentors(entry: rl.Entry, life: MemberState) -> Iterator[rl.Refusal]:
 
 MENTORS_ONLY: Final = rl.Rule(
     name="badge.awarded",
-    parts=lambda fact, _: (LIFE.part(getattr(fact, "member", "")),),
+    parts=lambda fact, _: (MEMBER.part(getattr(fact, "member", "")),),
     judge=only_mentors,
 )
 

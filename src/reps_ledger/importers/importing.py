@@ -29,7 +29,7 @@ from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import MemberJoined, Registry
 from reps_ledger.domain.rules import Judge, Source
-from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.rules.folds import MEMBER
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
@@ -419,7 +419,7 @@ class Session:
         found: list[Entry] = []
         asked = judge.parts(entry)
         for person in dict.fromkeys(people_in(entry.fact, judge.memory.registry)):
-            life = LIFE.part(person)
+            life = MEMBER.part(person)
             known = judge.state(life) if life in asked else None
             if known is None or (known.joined and known.joined.order <= entry.order):
                 continue

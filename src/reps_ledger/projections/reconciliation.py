@@ -21,7 +21,7 @@ from reps_ledger.domain.facts import (
     RoleAsserted,
 )
 from reps_ledger.domain.rules import Rulebook
-from reps_ledger.domain.rules.folds import LIFE, REPORT, MemberState
+from reps_ledger.domain.rules.folds import MEMBER, REPORT, MemberState
 from reps_ledger.domain.rules.judge import Replay
 from reps_ledger.domain.rules.phrases import day_of, place
 
@@ -113,7 +113,7 @@ class _Check:
     def take(self, entry: Entry) -> None:
         replay, fact = self.replay, entry.fact
         parts = {p for rule in replay.rules.of(fact) for p in rule.parts(fact, replay)}
-        parts |= {LIFE.part(person) for person in people_in(fact, self.registry)}
+        parts |= {MEMBER.part(person) for person in people_in(fact, self.registry)}
         replay.take(entry, parts)
         for report in self.referred.get(entry.id, ()):
             replay.states[REPORT.part(report)] = entry
@@ -125,7 +125,7 @@ class _Check:
 
 
 def _assertion(entry: Entry, fact: RoleAsserted, check: _Check) -> Iterator[Discrepancy]:
-    life = check.replay.state(LIFE.part(fact.member))
+    life = check.replay.state(MEMBER.part(fact.member))
     held = life.held(fact.role, fact.community, entry.occurred_at)
     if (held is not None) == fact.held:
         return

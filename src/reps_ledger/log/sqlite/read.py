@@ -345,7 +345,7 @@ class SQLiteReadResponse(DCBReadResponse):
         return page
 
     def _rows(self, sql: str, arguments: tuple[Any, ...]) -> list[Any]:
-        assert self._connection is not None, "pages are read while a connection is lent"  # noqa: S101
+        assert self._connection is not None, "pages are read while a connection is lent"
         return self._connection.execute(sql, arguments).fetchall()
 
     def _every_page(self) -> Iterator[list[Row]]:
@@ -374,12 +374,12 @@ class SQLiteReadResponse(DCBReadResponse):
         """All rows at once where they are few, as they are for what a rule depends on."""
         if not self._items:
             return None
-        assert self._connection is not None, "see _rows"  # noqa: S101
+        assert self._connection is not None, "see _rows"
         rows = quick_rows(self._connection, self._items, self._span, QUICK)
         return rows if rows is None else rows[: self._limit]
 
     def _positions(self) -> Iterator[int]:
-        assert self._connection is not None, "see _rows"  # noqa: S101
+        assert self._connection is not None, "see _rows"
         scans = list(scans_of(self._connection, self._items, self._span))
         return merged(scans, self._span, self._rows)
 
@@ -395,7 +395,7 @@ class SQLiteReadResponse(DCBReadResponse):
 
     def _end(self, connection: sqlite3.Connection) -> int:
         """Where a long read with a limit will end: its positions, counted but not kept."""
-        assert self._limit is not None, "without a limit the end is known"  # noqa: S101
+        assert self._limit is not None, "without a limit the end is known"
         if not self._items:
             return min(self._span.upto, self._span.after + self._limit)
         self._connection = connection
