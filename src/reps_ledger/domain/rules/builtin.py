@@ -634,8 +634,8 @@ class Rulebook:
     Attributes:
         governance: as given. `of` never includes it, as it does not judge the past.
         dynamic: whether the parts that some rule names depend on what is known.
-        led: whether a dynamic rule or governance names parts by what is known. Those parts are
-            then asked for once more right before a fact is judged.
+        discovers: whether a dynamic rule or governance may name further parts once others are
+            known. They are then asked once more right before a fact is judged.
 
     Raises:
         ConfigurationError: an extra rule judges a fact that the ledger does not know; or
@@ -663,7 +663,7 @@ class Rulebook:
                 )
             self._rules[rule.name] += (rule,)
             self.dynamic = self.dynamic or rule.dynamic
-        self.led = self.dynamic or governance is not None
+        self.discovers = self.dynamic or governance is not None
 
     def of(self, fact: Fact) -> tuple[Rule, ...]:
         """Return the rules that judge a fact."""

@@ -434,7 +434,7 @@ class Judge:
 
     def lacks(self, act: Act) -> bool:
         """Whether what became known since leads to parts that were not read."""
-        return self.rules.led and bool(self.memory.missing(self._led(act)))
+        return self.rules.discovers and bool(self.memory.missing(self._discovered(act)))
 
     def sources(self, entries: Iterable[Entry]) -> set[Source]:
         """Return the sources that the judgement of these entries depends on.
@@ -450,7 +450,7 @@ class Judge:
             parts.update(case.parts if case is not None and known else self.asked(entry.fact))
         return {source for part in parts for source in self.memory.sources(part)}
 
-    def _led(self, act: Act) -> Parts:
+    def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
         return self.parts(act) if self.rules.dynamic else self._governing(act)
 
@@ -534,16 +534,16 @@ class Judge:
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         fact = entry.fact
-        led: Parts = ()
-        if self.rules.led:
-            led = self._led(entry)
-            self.depended_on.update(led)
+        discovered: Parts = ()
+        if self.rules.discovers:
+            discovered = self._discovered(entry)
+            self.depended_on.update(discovered)
         if isinstance(fact, _CORRECTIONS):
-            return self._judge_correction(entry, led)
+            return self._judge_correction(entry, discovered)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
         if not refusals:
             refusals = self._judge_by_rules(entry)
-            refusals += self._governed(entry, led, entry.order)
+            refusals += self._governed(entry, discovered, entry.order)
         return refusals
 
     def _judge_by_rules(self, entry: Entry) -> list[Refusal]:
@@ -597,7 +597,7 @@ class Judge:
         return [refuse("not_merged", f"{fact.duplicate} is not merged into {fact.member}")]
 
     def _judge_correction(
-        self, entry: Entry[EntryRetracted | EntryCorrected], led: Parts
+        self, entry: Entry[EntryRetracted | EntryCorrected], discovered: Parts
     ) -> list[Refusal]:
         fact = entry.fact
         target = self.memory.target(fact.target)
@@ -614,7 +614,7 @@ class Judge:
                 )
             ]
         refusals = self._judge_change(entry, target)
-        refusals += self._governed(entry, led, (entry.occurred_at, standing.origin))
+        refusals += self._governed(entry, discovered, (entry.occurred_at, standing.origin))
         return refusals
 
     def _judge_change(
@@ -632,14 +632,14 @@ class Judge:
     def _contradicted(self, entry: Entry) -> list[Refusal]:
         return contradictions(entry, self.asked(entry.fact), self.memory, self.rules)
 
-    def _governed(self, entry: Entry, led: Parts, place: _Order) -> Iterable[Refusal]:
+    def _governed(self, entry: Entry, discovered: Parts, place: _Order) -> Iterable[Refusal]:
         governance = self.rules.governance
         if governance is None:
             return ()
         case = self._case(entry.fact)
         if case.read is not entry.fact:
             entry = replace(entry, fact=case.read)
-        return governance.judge(entry, _Place(self, (*led, *case.parts), place))
+        return governance.judge(entry, _Place(self, (*discovered, *case.parts), place))
 
     def _as_read(self, fact: Fact) -> Fact:
         """Return a fact as it will be read: a correction, with the names that merges keep.
