@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from reps_ledger.log.history import in_effective_order, in_order
+from reps_ledger.log.sorting import in_effective_order, in_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import pytest
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.builtin import Rulebook
-from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.rules.folds import MEMBER
 from scenarios import APR, FEB, MAR, given, joined, merged
 from strategies import BadgeAwarded
 
@@ -38,7 +38,7 @@ def only_mentors(entry: rl.Entry, life: MemberState) -> Iterator[rl.Refusal]:
 
 MENTORS_ONLY: Final = rl.Rule(
     name="badge.awarded",
-    parts=lambda fact, _: (LIFE.part(getattr(fact, "member", "")),),
+    parts=lambda fact, _: (MEMBER.part(getattr(fact, "member", "")),),
     judge=only_mentors,
 )
 
@@ -136,7 +136,7 @@ def test_a_rulebook_says_which_rules_judge_a_fact() -> None:
     assert [rule.name for rule in plain.of(BADGE)] == ["badge.awarded", "badge.awarded"]
     assert plain.of(BADGE)[-1] is MENTORS_ONLY
     for book in (plain, Rulebook(registry)):
-        assert (book.dynamic, book.led) == (False, False)
+        assert (book.dynamic, book.discovers) == (False, False)
 
 
 def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
@@ -145,7 +145,7 @@ def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
     registry = Registry((*BUILT_IN, BadgeAwarded))
     for rules in ([seats, MENTORS_ONLY], [MENTORS_ONLY, seats]):
         book = Rulebook(registry, rules)
-        assert (book.dynamic, book.led) == (True, True)
+        assert (book.dynamic, book.discovers) == (True, True)
 
 
 def test_a_list_is_taken_for_a_tuple() -> None:

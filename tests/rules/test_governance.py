@@ -29,7 +29,7 @@ from reps_ledger.domain.rules import (
     history_part,
 )
 from reps_ledger.domain.rules.charters import ActAsRead
-from reps_ledger.domain.rules.folds import COMMUNITY, LIFE, MENTORING, NOTICE, TARGET
+from reps_ledger.domain.rules.folds import COMMUNITY, MEMBER, MENTORING, NOTICE, TARGET
 from reps_ledger.log import Codec, EventLog, Reading, Recording
 from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, fixed_clock, joined
@@ -124,7 +124,7 @@ QUIET: Final = Governance(parts=quiet, judge=at_most_one)
 def test_states_are_as_they_were_at_the_place() -> None:
     """A backdated entry is judged by the states of its own time, and may see what came later."""
     watch = Watch(
-        lambda act, _: (LIFE.part(act.fact.member), history_part(act.fact.member, REPORTS))
+        lambda act, _: (MEMBER.part(act.fact.member), history_part(act.fact.member, REPORTS))
     )
     ledger = ledger_under(watch.governance, None, "ana")
     ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="x", occurred_at=MAR)
@@ -170,7 +170,7 @@ def test_a_part_that_is_empty_leads_on_too() -> None:
     def unless_chartered(_: Any, around: GovernanceContext) -> tuple[Part[Any], ...]:
         adopted = around.state(ADOPTED)
         if adopted is not None and not adopted:
-            return (ADOPTED, LIFE.part("ana"), history_part("ben", REPORTS))
+            return (ADOPTED, MEMBER.part("ana"), history_part("ben", REPORTS))
         return (ADOPTED,)
 
     watch = Watch(unless_chartered)
@@ -214,7 +214,9 @@ def test_it_may_ask_only_for_what_it_named() -> None:
 
     def judge(entry: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
         notice = NOTICE.part("n1")
-        seen.append((around.state(LIFE.part("ana")), around.state(notice), around.entries(notice)))
+        seen.append(
+            (around.state(MEMBER.part("ana")), around.state(notice), around.entries(notice))
+        )
         assert entry.fact.member == "ana"
         return iter(())
 
@@ -275,7 +277,7 @@ def _record(ledger: rl.Ledger, fact: rl.Fact) -> None:
 
 def test_corrections_and_retractions_are_governed() -> None:
     """It is shown them as such, at their target's place, and only where there is a target."""
-    watch = Watch(lambda *_: (LIFE.part("ana"), history_part("ana", REPORTS)))
+    watch = Watch(lambda *_: (MEMBER.part("ana"), history_part("ana", REPORTS)))
     ledger = ledger_under(watch.governance, None, "ana")
     told = ledger.record(report(), by="ana", occurred_at=MAR)
     ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="x", occurred_at=MAR)

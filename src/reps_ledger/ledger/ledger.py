@@ -1,11 +1,11 @@
-"""The ledger: the one object that a service embeds. It composes all of the others."""
+"""`Ledger`, the one object that a service embeds, and `open`, which makes it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, tzinfo
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
     Consistency,
@@ -207,7 +207,7 @@ class Ledger:
 
     def import_history(
         self,
-        source: str | os.PathLike[str] | Iterable[Any],
+        source: str | os.PathLike[str] | Iterable[object],
         *,
         by: str = "import",
         on_refused: str = "quarantine",
@@ -370,9 +370,8 @@ class Ledger:
         Raises:
             Refused: it asks for facts that this ledger does not know, or would judge the past.
         """
-        since: Any = effective_from  # recording reads a date in the ledger's zone
         fact = CharterAdopted(
-            document=dump_charter(charter), version=charter.version, effective_from=since
+            document=dump_charter(charter), version=charter.version, effective_from=effective_from
         )
         return self.record(
             fact, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of, command_id=command_id
@@ -538,7 +537,7 @@ class Ledger:
     def sweep(
         self,
         make: Callable[..., Policy],
-        parameters: Mapping[str, Iterable[Any]],
+        parameters: Mapping[str, Iterable[object]],
         *,
         at: Iterable[date],
         known_at: Moment = None,

@@ -56,8 +56,8 @@ class EntryMapper(DCBMapper[Any]):
         Raises:
             CodecError: it cannot be read.
         """
-        decision: Any = self._codec.decode(event.type, event.data, 0, tuple(event.tags))
-        return Tagged(tags=list(event.tags), decision=decision)
+        entry = self._codec.decode(event.type, event.data, 0, tuple(event.tags))
+        return Tagged[Any](tags=list(event.tags), decision=entry)
 
 
 class _Lenient(DCBRecorder):

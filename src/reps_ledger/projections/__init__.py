@@ -1,4 +1,4 @@
-"""Views of a history, each a pure fold."""
+"""Projections: pure folds of a history, such as roles, membership, timeline and census."""
 
 from __future__ import annotations
 

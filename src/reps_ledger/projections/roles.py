@@ -1,8 +1,8 @@
-"""Roles: held now and held ever, who assigned them and why each ended.
+"""Projections of one member: roles, where they belong, and vouches.
 
-Belonging: accounts, affiliations, communities, mentors and the areas of somebody's reports.
-
-Vouches: who vouched for whom and why; standing and withdrawn; the level and the graph.
+`Roles` has every time that they held a role, with who assigned it and why it ended; `Belonging`
+their accounts, affiliations, communities, mentors and the areas of their reports; `Vouches` who
+vouched for them and for whom they vouched, standing or withdrawn.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from reps_ledger.projections.projection import Projection
 
 @frozen(kw_only=True)
 class Holding:
-    """One time that a member held a role, from ``start`` and before ``end``.
+    """One time during which a member held a role: ``[start, end)``.
 
     Attributes:
         role: which.
@@ -66,7 +66,7 @@ class Holding:
 
     @property
     def end(self) -> datetime | None:
-        """The first instant at which it was no longer held, as far as is known."""
+        """The first instant at which it was no longer held; None where no end is known."""
         ends = [moment for moment in (self.until, self.ended) if moment is not None]
         return min(ends, default=None)
 
@@ -121,7 +121,7 @@ def _evolve_roles(state: Roles, entry: Entry) -> Roles:
 def _end(
     state: Roles, entry: Entry, fact: RoleEnded | MemberRetired, only: tuple[str, str | None] | None
 ) -> Roles:
-    """End what is held at an entry: one role, or all of them where ``only`` is None."""
+    """End the roles held when an entry occurred: one, or all of them where ``only`` is None."""
     at = entry.occurred_at
     ever = tuple(
         evolve(holding, ended=at, how=fact.how, end_reason=fact.reason, ended_in=entry.id)
@@ -166,7 +166,7 @@ def belonging(member: str) -> Projection[Belonging]:
 
 
 def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
-    fact: Any = entry.fact
+    fact = entry.fact
     step = _STEPS.get(type(fact))
     return state if step is None or fact.member != state.member else step(state, fact)
 
@@ -219,7 +219,7 @@ class Vouch:
         voucher: by whom.
         at: when.
         reason: why.
-        given_in: id of the entry.
+        given_in: id of the entry that gave it.
         withdrawn: when it was taken back, if it was.
         withdrawn_in: id of the entry that took it back.
     """
@@ -271,7 +271,7 @@ class Vouches:
 
     @property
     def level(self) -> int:
-        """How many people stand for them now."""
+        """How many people have a standing vouch for them."""
         return len({vouch.voucher for vouch in self.received})
 
 

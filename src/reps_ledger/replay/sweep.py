@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from inspect import signature
 from itertools import product
 from math import prod
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -36,7 +36,7 @@ class SweepRow:
         members: how many.
     """
 
-    parameters: tuple[Any, ...]
+    parameters: tuple[object, ...]
     at: datetime
     outcome: str
     members: int
@@ -54,7 +54,7 @@ class Sweep:
     names: tuple[str, ...]
     rows: tuple[SweepRow, ...] = field(repr=lambda rows: f"<{len(rows)} rows>")
 
-    def curve(self, outcome: str) -> tuple[tuple[tuple[Any, ...], int], ...]:
+    def curve(self, outcome: str) -> tuple[tuple[tuple[object, ...], int], ...]:
         """Return, for each combination, how many members had an outcome at the last date."""
         last = max((row.at for row in self.rows), default=None)
         return tuple(

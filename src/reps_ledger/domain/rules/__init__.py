@@ -1,4 +1,4 @@
-"""When a fact is refused: rules over named parts of the log, and the world that applies them."""
+"""When a fact is refused: rules over named parts of the log, and the judge that applies them."""
 
 from __future__ import annotations
 

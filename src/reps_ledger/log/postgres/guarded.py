@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
@@ -23,6 +24,7 @@ from reps_ledger.log.tag_fingerprint import TagFingerprint
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent
     from eventsourcing.postgres import PostgresDatastore
+    from psycopg import Connection
 
 
 _TABLES: Final = "reps_events"
@@ -120,7 +122,7 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         ]
 
     def _index(self, fingerprint: TagFingerprint) -> Iterator[tuple[int, str, str, int]]:
-        with self._told(), self.datastore.transaction(commit=False) as cursor:
+        with _translated(), self.datastore.transaction(commit=False) as cursor:
             cursor.execute(
                 f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}",
                 (fingerprint.secret, fingerprint.last),
@@ -133,28 +135,24 @@ class GuardedRecorder(PostgresDCBRecorderTT):
                 if len(rows) < _PAGE:
                     return
 
-    def _rows(self, statement: str) -> list[dict[str, Any]]:
-        with self._told(), self.datastore.cursor() as cursor:
+    def _rows(self, statement: str) -> list[Mapping[str, object]]:
+        with _translated(), self.datastore.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
 
-    @staticmethod
-    def _told() -> _Told:
-        return _Told()
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the library's errors into ours."""
+    try:
+        yield
+    except PersistenceError as error:
+        raise StorageError(f"the log could not be checked: {error}") from error
 
 
-class _Told:
-    """Turns the library's errors into ours."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, *_traceback: object) -> None:
-        if isinstance(error, PersistenceError):
-            raise StorageError(f"the log could not be checked: {error}") from error
-
-
-def open_guarded(datastore: PostgresDatastore, connection: Any) -> GuardedRecorder:
+def open_guarded(
+    datastore: PostgresDatastore, connection: Connection[tuple[bool, bool | None, int]]
+) -> GuardedRecorder:
     """Open the recorder: make and guard its tables, where this role may and it was not done.
 
     A role that does not own the tables makes nothing. Where the append function runs with its

@@ -1,6 +1,8 @@
-"""Which entries a query means: by looking at them, or by walking the indexes.
+"""Reading a ledger file: which entries match a query, and the response that streams them.
 
-A read that streams: a page at a time, with no transaction open between pages.
+Few entries are found by looking at each of them, or by one statement over the index of tags; many
+by walking ranges of the indexes and merging them. `SQLiteReadResponse` reads a page at a time, and
+leaves no transaction open between pages.
 """
 
 from __future__ import annotations
@@ -68,7 +70,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Span(NamedTuple):
-    """The positions that are asked about: past ``after``, up to and with ``upto``."""
+    """A range of positions: after ``after``, up to and including ``upto``."""
 
     after: int
     upto: int
@@ -96,12 +98,12 @@ def matcher(items: Sequence[DCBQueryItem]) -> Callable[[str, Iterable[str]], boo
 def scans_of(
     connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span
 ) -> Iterator[Scan]:
-    """The scans whose union is the answer to a query, each of them once.
+    """Yield the scans whose union is the answer to a query, without repeats.
 
     Args:
         connection: in the transaction that ``span`` was measured in.
         items: at least one.
-        span: what is asked about.
+        span: the positions to search.
     """
     seen = set()
     for item in items:
@@ -113,7 +115,7 @@ def scans_of(
 
 def quick_rows(
     connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span, most: int
-) -> list[Any] | None:
+) -> list[Row] | None:
     """The rows that match, in order of position, by one statement for each set of types.
 
     Returns:
@@ -125,7 +127,7 @@ def quick_rows(
         if len(item.tags) != 1:
             return None
         groups.setdefault(tuple(item.types), []).append(item.tags[0])
-    found: dict[int, Any] = {}
+    found: dict[int, Row] = {}
     for types, tags in groups.items():
         sql = _ENTRIES_OF_TAGS_AND_TYPES if types else _ENTRIES_OF_TAGS
         wanted = [_encode(tags).decode()]
@@ -166,7 +168,7 @@ def _by_tags(count: int) -> str:
         " WHERE o.tag = ? AND o.type = t.type AND o.position = t.position)"
     ) * (count - 1)
     return (
-        f"SELECT t.position FROM tags t WHERE t.tag = ? AND t.type = ?{others}"  # noqa: S608 - no text from outside
+        f"SELECT t.position FROM tags t WHERE t.tag = ? AND t.type = ?{others}"  # noqa: S608 — no text from outside
         " AND t.position > ? AND t.position <= ? ORDER BY t.position LIMIT ?"
     )
 
@@ -201,7 +203,7 @@ def first_match(connection: sqlite3.Connection, items: Sequence[DCBQueryItem], s
 
 
 def merged(
-    scans: Sequence[Scan], span: Span, rows: Callable[[str, tuple[Any, ...]], list[tuple[int]]]
+    scans: Sequence[Scan], span: Span, rows: Callable[[str, tuple[object, ...]], list[tuple[int]]]
 ) -> Iterator[int]:
     """The positions that any of the scans finds, each once, ascending.
 
@@ -209,7 +211,7 @@ def merged(
 
     Args:
         scans: what to unite.
-        span: what is asked about.
+        span: the positions to search.
         rows: runs SQL; may use another connection each time, as positions never change.
     """
     chunk = max(_CHUNK_AT_LEAST, _CHUNK // max(1, len(scans)))
@@ -251,7 +253,7 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
     """The tags of a stored row.
 
     Raises:
-        Damaged: they are not what this code ever writes.
+        Damaged: they are not JSON as this code writes it.
     """
     try:
         return TAGS.decode(tags)
@@ -260,7 +262,7 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
 
 
 def damaged_tags(position: int, error: Exception) -> Damaged:
-    """Say that the tags of a stored row cannot be read."""
+    """Return the error that the tags of a stored row cannot be read."""
     return Damaged(f"position {position}: its tags cannot be read: {error}")
 
 
@@ -322,7 +324,7 @@ class SQLiteReadResponse(DCBReadResponse):
         """Yield the entries with their tags read.
 
         Raises:
-            Damaged: tags are not what this software writes.
+            Damaged: the tags of an entry cannot be read.
         """
         position = 0
         decode = TAGS.decode
@@ -344,8 +346,8 @@ class SQLiteReadResponse(DCBReadResponse):
         self._connection = None
         return page
 
-    def _rows(self, sql: str, arguments: tuple[Any, ...]) -> list[Any]:
-        assert self._connection is not None, "pages are read while a connection is lent"  # noqa: S101
+    def _rows(self, sql: str, arguments: tuple[object, ...]) -> list[Any]:
+        assert self._connection is not None, "pages are read while a connection is lent"
         return self._connection.execute(sql, arguments).fetchall()
 
     def _every_page(self) -> Iterator[list[Row]]:
@@ -374,12 +376,12 @@ class SQLiteReadResponse(DCBReadResponse):
         """All rows at once where they are few, as they are for what a rule depends on."""
         if not self._items:
             return None
-        assert self._connection is not None, "see _rows"  # noqa: S101
+        assert self._connection is not None, "see _rows"
         rows = quick_rows(self._connection, self._items, self._span, QUICK)
         return rows if rows is None else rows[: self._limit]
 
     def _positions(self) -> Iterator[int]:
-        assert self._connection is not None, "see _rows"  # noqa: S101
+        assert self._connection is not None, "see _rows"
         scans = list(scans_of(self._connection, self._items, self._span))
         return merged(scans, self._span, self._rows)
 
@@ -395,7 +397,7 @@ class SQLiteReadResponse(DCBReadResponse):
 
     def _end(self, connection: sqlite3.Connection) -> int:
         """Where a long read with a limit will end: its positions, counted but not kept."""
-        assert self._limit is not None, "without a limit the end is known"  # noqa: S101
+        assert self._limit is not None, "without a limit the end is known"
         if not self._items:
             return min(self._span.upto, self._span.after + self._limit)
         self._connection = connection

@@ -36,7 +36,7 @@ from reps_ledger.domain.rules.charters import (
     GovernanceContext,
     history_part,
 )
-from reps_ledger.domain.rules.folds import LIFE, TARGET
+from reps_ledger.domain.rules.folds import MEMBER, TARGET
 from reps_ledger.domain.rules.parts import Parts
 from reps_ledger.domain.rules.phrases import day_of
 from reps_ledger.errors import InvalidInput, Malformed, Refusal
@@ -154,12 +154,12 @@ def seating(
 
 def _life(member: str, at: datetime, known: GovernanceContext, *more: Entry) -> Any:
     """Return somebody's life up to an instant, with entries that would be recorded."""
-    part = LIFE.part(member)
-    state = LIFE.initial
+    part = MEMBER.part(member)
+    state = MEMBER.initial
     entries = [*(known.entries(part) or ()), *more]
     for entry in sorted(entries, key=lambda entry: entry.order):
         if entry.occurred_at <= at:
-            state = LIFE.evolve(state, entry, part.key)
+            state = MEMBER.evolve(state, entry, part.key)
     return state
 
 

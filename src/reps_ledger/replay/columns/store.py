@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -60,6 +60,8 @@ _INSTANT: Final = "instant:"
 _PEOPLE: Final = "people"
 _STEP: Final = 1 << 23
 """Bytes that are hashed at once."""
+T = TypeVar("T")
+
 _ROWS: Final = 1 << 18
 """Rows that are decoded at once."""
 _ABANDONED: Final = 3600.0
@@ -225,7 +227,7 @@ def _column_names(content: mmap.mmap) -> set[str]:
     return {*pq.read_schema(pa.BufferReader(pa.py_buffer(content))).names}
 
 
-def _read_values(values: mmap.mmap, name: str, hint: type) -> tuple[Any, ...]:
+def _read_values(values: mmap.mmap, name: str, hint: type[T]) -> tuple[T, ...]:
     """Return a list of values of a type out of a file of them."""
     file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(values)))
     text = file.read(columns=[name])[name][0].as_buffer()
@@ -246,7 +248,7 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
         return _read_column(content, name)
 
     def field(name: str) -> Coded:
-        listed = _read_values(values, name, schema.hints[name])
+        listed: tuple[Any, ...] = _read_values(values, name, schema.hints[name])
         return Coded(listed, lambda: codes(_CODE + name))
 
     wanted = {*schema.times}
