@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.validation import MAX_ITEMS
@@ -13,10 +11,11 @@ from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
 from reps_ledger.policies.language.reads import NOTHING, Reader, Reads, readers, reads_of
 from reps_ledger.policies.language.reviews import Noticed
 from reps_ledger.policies.language.validators import (
+    as_tuple,
+    is_list_of,
     is_name,
     is_name_or_none,
     is_prose,
-    kept,
     of_type,
     one_of,
 )
@@ -107,23 +106,6 @@ def notice(
     return Notice(outcome, stage, answer_within, unanswered)
 
 
-def _outcomes(_: object, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
-        raise InvalidPolicy(f"{attribute.name} is a list of at most {MAX_ITEMS:,}")
-
-
-def _list_of(kind: type) -> Any:
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        _outcomes(_, attribute, value)
-        for item in value:
-            if not isinstance(item, kind):
-                raise InvalidPolicy(
-                    f"{attribute.name} holds {kind.__name__} values, not {item!r:.60}"
-                )
-
-    return check
-
-
 @frozen(cache_hash=True)
 class Policy:
     """Who may, who is, or what a review decides: ordered cases, of which the first decides.
@@ -141,14 +123,16 @@ class Policy:
     """
 
     name: str = field(validator=is_name)
-    cases: tuple[Case, ...] = field(converter=kept, validator=_list_of(Case), kw_only=True)
+    cases: tuple[Case, ...] = field(
+        converter=as_tuple, validator=is_list_of(Case, most=MAX_ITEMS), kw_only=True
+    )
     otherwise: str = field(validator=is_name, kw_only=True)
     version: str = field(default="1", validator=is_name, kw_only=True)
     scale: tuple[str, ...] = field(
-        default=(), converter=kept, validator=_list_of(str), kw_only=True
+        default=(), converter=as_tuple, validator=is_list_of(str, most=MAX_ITEMS), kw_only=True
     )
     notices: tuple[Notice, ...] = field(
-        default=(), converter=kept, validator=_list_of(Notice), kw_only=True
+        default=(), converter=as_tuple, validator=is_list_of(Notice, most=MAX_ITEMS), kw_only=True
     )
     of: str = field(default="member", validator=one_of("member", "community"), kw_only=True)
     source: str = field(default="", validator=is_prose, kw_only=True)

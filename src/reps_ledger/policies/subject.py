@@ -16,7 +16,15 @@ from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
 
 T = TypeVar("T")
-Value = int | float | Fraction | datetime | bool | None
+
+Amount = int | float | Fraction
+"""A number as it is measured: exact where it is a sum or a part."""
+
+Value = Amount | datetime | None
+"""What is measured: a number; or an instant, since which time is measured; None for none."""
+
+Limit = Amount | Width
+"""With what a measured value is compared."""
 
 
 class Dossier(Memo):
@@ -193,7 +201,7 @@ class Found:
 
     holds: bool
     value: Value = None
-    threshold: int | float | Fraction | Width | None = None
+    threshold: Limit | None = None
     entries: tuple[str, ...] = ()
 
 

@@ -11,14 +11,14 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import acting
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.measures import ClockMeasure, Number, passing
+from reps_ledger.policies.language.measures import ClockMeasure, Threshold, as_width, passing
 from reps_ledger.policies.language.phrases import named, policy_words, quoted
 from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import (
+    as_tuple,
     is_bool,
     is_name_or_none,
     is_names,
-    kept,
     of_type,
     one_of,
 )
@@ -170,7 +170,7 @@ class Previously(Leaf):
         outcomes: any of which will do.
     """
 
-    outcomes: tuple[str, ...] = field(converter=kept, validator=is_names)
+    outcomes: tuple[str, ...] = field(converter=as_tuple, validator=is_names)
 
     key = "previously"
 
@@ -235,12 +235,11 @@ class InOutcome(ClockMeasure):
         previous = previous_of(subject)
         return Measured(None) if previous is None else Measured(previous.since, previous.entries)
 
-    def edges(self, subject: Subject, threshold: Number | Width) -> Iterable[datetime]:
-        assert isinstance(threshold, Width)  # noqa: S101 — checked when it was built
+    def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
         starts = [entry.occurred_at for entry in decisions(subject)]
         if subject.previous is not None:
             starts.append(subject.previous.since)
-        yield from passing(starts, threshold, subject)
+        yield from passing(starts, as_width(threshold), subject)
 
 
 def in_outcome() -> InOutcome:
