@@ -275,7 +275,7 @@ def compare(value: Amount, operator: str, limit: Amount) -> bool:
 class ClockMeasure(Measure):
     """A measure of the time since something, compared with widths.
 
-    Its value is the instant since which; None where there is none.
+    Its value is the instant since which time is measured; None where there is none.
     """
 
     __slots__ = ()
@@ -421,11 +421,11 @@ def passing(starts: Iterable[datetime], width: Width, subject: Subject) -> Itera
 
 @frozen(eq=False)
 class TimeSince(ClockMeasure):
-    """The time since something happened; endless where it never did.
+    """The time since something happened: longer than any width where it never did.
 
     Attributes:
-        facts: what.
-        which: since the "last" time, or the "first".
+        facts: what happened.
+        which: since the "last" time that it did, or the "first".
         pausing: whether the clock stands still during leave.
     """
 
@@ -480,10 +480,10 @@ class TimeSince(ClockMeasure):
 
 @frozen(eq=False)
 class Tenure(ClockMeasure):
-    """The time in the programme, or in a role that they hold; none for who is not in it.
+    """The time since they joined, or have held a role: shorter than any width where they do not.
 
     Attributes:
-        role: which role; None for the programme.
+        role: which role; None for the time since they joined the programme.
         community: where; None for anywhere, an empty text for a role of the whole programme.
     """
 
@@ -502,7 +502,7 @@ class Tenure(ClockMeasure):
         return Reads(spans=frozenset({"role.assigned"}))
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
-        # What began goes on: to end a role in order to begin it anew is no way.
+        # It only grows: that a role might end and begin anew is not considered.
         return more and self.measure(subject).value is None
 
     def words(self) -> str:
@@ -556,5 +556,5 @@ def time_since(selection: Facts | str, *, which: str = "last", pausing: bool = F
 
 
 def tenure(role: str | None = None, *, community: str | None = None) -> Tenure:
-    """Measure the time in the programme, or in a role that they hold."""
+    """Measure the time since they joined the programme, or have held a role."""
     return Tenure(role, community)
