@@ -224,7 +224,7 @@ def previously(*outcomes: str) -> Previously:
 
 @frozen(eq=False)
 class InOutcome(ClockMeasure):
-    """The time since this policy's outcome last changed: shorter than any width where it has none."""
+    """The time since the policy's outcome last changed: shorter than any width if it had none."""
 
     key = "in_outcome"
 
