@@ -13,7 +13,7 @@ from fractions import Fraction
 from types import MappingProxyType
 from typing import ClassVar, Final, NoReturn
 
-from attrs import field, fields, frozen, has
+from attrs import field, fields, frozen
 
 from reps_ledger.domain.facts import RoleAssigned
 from reps_ledger.errors import InvalidPolicy
@@ -175,8 +175,7 @@ class Measure(Reader):
 
 
 def _values(measure: Measure) -> tuple[object, ...]:
-    kind = type(measure)
-    return tuple(getattr(measure, a.name) for a in fields(kind)) if has(kind) else ()
+    return tuple(getattr(measure, attribute.name) for attribute in fields(type(measure)))
 
 
 OPERATORS: Final = {

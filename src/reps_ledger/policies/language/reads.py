@@ -7,7 +7,7 @@ partitions of a replay) asks the expression with `reads_of`. There is no table t
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from attrs import fields, frozen, has
 
@@ -66,9 +66,12 @@ NOTHING: Final = Reads()
 
 
 class Reader:
-    """A part of an expression that may look at a history."""
+    """A part of an expression that may look at a history: always of a class made by attrs."""
 
     __slots__ = ()
+
+    __attrs_attrs__: ClassVar[Any]
+    """What attrs puts in each of these classes: its mark, by which type checkers know them."""
 
     def words(self) -> str:
         """Say it."""
