@@ -258,11 +258,8 @@ def test_the_domain_reads_no_clock_and_no_file() -> None:
 
 
 def test_policies_read_no_clock_and_run_nothing() -> None:
-    """Evaluating asks for no time but that given; only loading and saving documents open files."""
-    assert reaching_out("policies") == {
-        ("policies/documents/text.py", "open"),
-        ("policies/documents/text.py", "write_text"),
-    }
+    """Evaluating asks for no time but that given; only loading documents opens files."""
+    assert reaching_out("policies") == {("policies/documents/text.py", "open")}
 
 
 def test_each_folder_lists_its_public_names() -> None:

@@ -13,9 +13,9 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import Not
 from reps_ledger.policies.language.counts import Count
-from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter, is_list_of
+from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter
 from reps_ledger.policies.language.measures import Compare
-from reps_ledger.policies.language.validators import of_type, one_of
+from reps_ledger.policies.language.validators import is_list_of, of_type, one_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -126,7 +126,7 @@ def test_parts_of_the_language_are_checked_as_they_say() -> None:
         needed: object = field(default=weeks(4), validator=of_type(Width, "a width such as …"))
         unit: object = field(default="day", validator=one_of("day", "week", 1))
         perhaps: object = field(default=None, validator=one_of(None, YES, "so"))
-        where: object = field(default=(), validator=is_list_of(Filter))
+        where: object = field(default=(), validator=is_list_of(Filter, "filters"))
 
     some = Filter("activity", "event")
     taken: list[dict[str, Any]] = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -79,6 +79,7 @@ def test_a_finding_alone_is_told_in_the_zone_in_which_it_was_recorded() -> None:
         Policy("p", cases=[when(tenure() > weeks(1)).then("old")], otherwise="new"),
         about((JOINED, moment("2018-01-01", SAMOA)), at="2018-03-01", zone=SAMOA),
     ).findings
+    assert isinstance(found.value, datetime)
     assert str(found).endswith(f"(since {found.value.date()})")
     assert found.words(SAMOA).endswith("(since 2018-01-01)")
 

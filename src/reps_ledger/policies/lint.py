@@ -1,8 +1,8 @@
-"""Checking: cases that can never match, or that change nothing.
+"""Warnings: cases of a policy that can never match, or that change nothing.
 
-A case is called dead only where that is certain: truths of different conditions are taken to be
-independent unless they compare the same measure, or count the same facts in windows of which
-one holds the other.
+A case is called dead only where that is certain. Different conditions are taken to hold
+independently of each other, unless they compare the same measure, or count the same facts in
+windows of which one contains the other.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from itertools import pairwise
 from math import floor
-from typing import Any
 
 from attrs import frozen
 
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies.language.conditions import Condition, Leaf
-from reps_ledger.policies.language.measures import Compare, Measure, compare
+from reps_ledger.policies.language.measures import Compare, Measure, Threshold, compare
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import every
 
-_World = frozenset[tuple[Leaf, bool]]
+_Truths = frozenset[tuple[Leaf, bool]]  # of each leaf in it whether it is assumed to hold
 
 
 @frozen
@@ -30,7 +29,7 @@ class Warned:
     """Something in a policy that has no effect.
 
     Attributes:
-        case: the number of the case, from 0; None for the outcome where no case matches.
+        case: the place of the case, from 0; None for the outcome where no case matches.
         words: what is wrong with it.
     """
 
@@ -42,7 +41,7 @@ class Warned:
 
 
 def warnings(policy: Policy) -> tuple[Warned, ...]:
-    """Return what in a policy can have no effect; nothing where it is too tangled to tell."""
+    """Return what in a policy can have no effect; nothing where that takes too long to tell."""
     cases = policy.cases
     found = []
     try:
@@ -73,7 +72,7 @@ def warnings(policy: Policy) -> tuple[Warned, ...]:
 
 
 def _matters(policy: Policy, number: int) -> bool:
-    """Whether some history has another outcome without that case."""
+    """Whether some history may have another outcome without that case."""
     case = policy.cases[number]
     wanted = [(case.when, True), *((each.when, False) for each in policy.cases[:number])]
     for later in policy.cases[number + 1 :]:
@@ -87,20 +86,20 @@ def _any_possible(wanted: Sequence[tuple[Condition, bool]]) -> bool:
     return any(map(_possible, every(wanted)))
 
 
-def _possible(world: _World) -> bool:
-    """Whether comparisons that are assumed can all be so."""
-    asked: dict[Measure, list[tuple[Compare, bool]]] = {}
-    for leaf, truth in world:
+def _possible(truths: _Truths) -> bool:
+    """Whether values of measures exist for which all the comparisons are as assumed."""
+    compared: dict[Measure, list[tuple[Compare, bool]]] = {}
+    for leaf, truth in truths:
         if isinstance(leaf, Compare):
-            asked.setdefault(leaf.measure, []).append((leaf, truth))
+            compared.setdefault(leaf.measure, []).append((leaf, truth))
     all_sizes = {
         _size(leaf.threshold)
-        for measure, comparisons in asked.items()
+        for measure, comparisons in compared.items()
         for leaf, _ in comparisons
         if measure.counted_facts is not None
     }
     values: dict[Measure, list[Fraction]] = {}
-    for measure, comparisons in asked.items():
+    for measure, comparisons in compared.items():
         for family in _families(comparisons):
             counted = measure.counted_facts is not None
             sizes = all_sizes if counted else {_size(leaf.threshold) for leaf, _ in family}
@@ -119,7 +118,10 @@ def _possible(world: _World) -> bool:
 
 
 def _families(comparisons: list[tuple[Compare, bool]]) -> Iterator[list[tuple[Compare, bool]]]:
-    """Yield comparisons that can be put in order: days with weeks, and months with years."""
+    """Yield groups of comparisons whose thresholds have an order: days and weeks; months and years.
+
+    Four weeks may be longer than a month or shorter: between the groups nothing is concluded.
+    """
     fixed = [each for each in comparisons if _is_fixed(each[0].threshold)]
     yield from filter(None, (fixed, [each for each in comparisons if each not in fixed]))
 
@@ -128,7 +130,8 @@ def _is_fixed(threshold: object) -> bool:
     return not isinstance(threshold, Width) or threshold.fixed is not None
 
 
-def _size(threshold: Any) -> Fraction:
+def _size(threshold: Threshold) -> Fraction:
+    """Return a threshold as a number, by which those of one group are in order."""
     if isinstance(threshold, Width):
         fixed = threshold.fixed
         return Fraction(threshold.months if fixed is None else fixed.days)
@@ -136,10 +139,12 @@ def _size(threshold: Any) -> Fraction:
 
 
 def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
-    """Return values from every stretch that thresholds part, in order.
+    """Return values to try, sorted: each threshold, and one on either side of it.
+
+    Comparisons with these thresholds turn nowhere else, so that no other value need be tried.
 
     Args:
-        sizes: the thresholds, of which there is one at least.
+        sizes: the thresholds, at least one.
         whole: whether values are whole numbers.
     """
     ordered = sorted(sizes)
@@ -150,6 +155,7 @@ def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
 
 
 def _all_so(family: list[tuple[Compare, bool]], value: Fraction, most: Fraction) -> bool:
+    """Whether a value compares as assumed with thresholds that are capped."""
     return all(
         compare(value, leaf.operator, min(_size(leaf.threshold), most)) == truth
         for leaf, truth in family
@@ -157,7 +163,7 @@ def _all_so(family: list[tuple[Compare, bool]], value: Fraction, most: Fraction)
 
 
 def _chains(values: Iterable[Measure]) -> Iterator[list[Measure]]:
-    """Yield counts of the same facts, each in a window that the next one's holds."""
+    """Yield lists of counts of the same facts, each in a window that the next one's contains."""
     counts = [measure for measure in values if measure.counted_facts is not None]
     for facts in dict.fromkeys(count.counted_facts for count in counts):
         same = [count for count in counts if count.counted_facts == facts]
@@ -170,7 +176,7 @@ def _chains(values: Iterable[Measure]) -> Iterator[list[Measure]]:
 
 
 def _rising(chain: list[list[Fraction]]) -> bool:
-    """Whether a value can be taken of each, none less than that before it."""
+    """Whether a value can be chosen from each list so that none is less than the one before it."""
     lowest = Fraction(0)
     for values in chain:
         high_enough = [value for value in values if value >= lowest]

@@ -1,4 +1,4 @@
-"""Outcomes through time: what a policy comes to, and when that would change by itself."""
+"""Outcomes through time: a policy's outcome at an instant, and when it would change by itself."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from reps_ledger.policies.subject import Previous, Subject
 
 @frozen
 class Change:
-    """What an outcome will turn into by itself.
+    """The first change of an outcome by time alone.
 
     Attributes:
-        at: the first instant at which it is something else.
-        outcome: what it is then.
+        at: the first instant at which the outcome is another.
+        outcome: the outcome then.
     """
 
     at: datetime
@@ -27,7 +27,7 @@ class Change:
 
 
 def outcome_of(policy: Policy, subject: Subject) -> str:
-    """Return what a policy comes to, and nothing more."""
+    """Return a policy's outcome, without findings."""
     subject = evolve(subject, policy=policy.name)
     for case, _ in policy.steps:
         if holds(case.when, subject):
@@ -36,15 +36,15 @@ def outcome_of(policy: Policy, subject: Subject) -> str:
 
 
 def edges_after(leaves: Iterable[Leaf], subject: Subject) -> list[datetime]:
-    """Return every later instant at which any of these conditions may change, in order."""
+    """Return every later instant at which one of the conditions may change, sorted."""
     found = {edge for leaf in leaves for edge in leaf.edges(subject) if edge > subject.at}
     return sorted(found)
 
 
 def next_change(policy: Policy, subject: Subject) -> Change | None:
-    """Return what the outcome would turn into first, if nothing more were recorded.
+    """Return the first change of the outcome if nothing more is recorded; None for none.
 
-    Between two edges no condition changes, so it is enough to look at each.
+    Between two edges no condition changes, so that it is enough to look at each edge.
     """
     subject = evolve(subject, policy=policy.name)
     now = outcome_of(policy, subject)
@@ -58,14 +58,14 @@ def next_change(policy: Policy, subject: Subject) -> Change | None:
 def outcomes_through(
     policy: Policy, subject: Subject, dates: Iterable[datetime]
 ) -> list[tuple[datetime, str]]:
-    """Return what a policy comes to at each date, the one before it being the previous outcome.
+    """Return a policy's outcome at each date, where the date before gives the previous outcome.
 
-    Before the first date there was none: what people decided is not looked at.
+    For the first date there is no previous outcome: recorded decisions are not looked at.
 
     Args:
         policy: which policy.
-        subject: of whom; at whatever instant.
-        dates: in any order; each is told once, the earliest first.
+        subject: of whom; its instant does not matter.
+        dates: in any order, repeats allowed; the result has each once, sorted.
     """
     previous = Previous("", FIRST)
     found = []

@@ -1,10 +1,8 @@
-"""Policies: ordered cases of condition and outcome. The first that matches decides."""
+"""Policies: ordered cases of condition and outcome, of which the first that matches decides."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from attrs import Attribute, evolve, field, frozen
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.validation import MAX_ITEMS
@@ -13,10 +11,11 @@ from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
 from reps_ledger.policies.language.reads import NOTHING, Reader, Reads, readers, reads_of
 from reps_ledger.policies.language.reviews import Noticed
 from reps_ledger.policies.language.validators import (
+    as_tuple,
+    is_list_of,
     is_name,
     is_name_or_none,
     is_prose,
-    kept,
     of_type,
     one_of,
 )
@@ -29,7 +28,7 @@ class Case:
 
     Attributes:
         when: the condition.
-        outcome: what it comes to where the condition holds.
+        outcome: the policy's outcome where the condition holds.
         reason: why, for the people concerned.
     """
 
@@ -45,7 +44,7 @@ class Case:
 
 @frozen
 class When:
-    """The beginning of a case; see `when`."""
+    """A case that has no outcome yet; see `when`."""
 
     condition: Condition = field(validator=of_type(Condition, "a condition"))
 
@@ -61,13 +60,14 @@ def when(condition: Condition) -> When:
 
 @frozen(cache_hash=True)
 class Notice(Reader):
-    """What a member is told when a policy comes to an outcome.
+    """The notice that members with an outcome are sent.
 
     Attributes:
         outcome: which outcome.
-        stage: the stage of the notice: appreciation, nudge, warning …
-        answer_within: how long an answer is waited for; None where none is.
-        unanswered: the outcome once that time has passed in silence; None for no change.
+        stage: the stage of the notice: "appreciation", "nudge", "warning" …
+        answer_within: the time in which an answer is expected; None where none is.
+        unanswered: their outcome once that time has passed and nothing was heard of them; None
+            for no change.
     """
 
     outcome: str = field(validator=is_name)
@@ -81,7 +81,7 @@ class Notice(Reader):
 
     @property
     def silence(self) -> Condition | None:
-        """What must be so for silence to count as an answer; None where none is waited for."""
+        """The condition that the time has passed in silence; None where that changes nothing."""
         if self.unanswered is None:
             return None
         return Noticed(stage=self.stage, overdue=True, heard=False)
@@ -91,37 +91,20 @@ class Notice(Reader):
 
     def words(self) -> str:
         """Say it."""
-        said = f'Who is "{self.outcome}" is sent the notice "{self.stage}"'
+        words = f'Who is "{self.outcome}" is sent the notice "{self.stage}"'
         if self.answer_within is None:
-            return f"{said}."
-        said += f", to be answered within {self.answer_within}"
+            return f"{words}."
+        words += f", to be answered within {self.answer_within}"
         if self.unanswered is None:
-            return f"{said}."
-        return f'{said}; if nothing is heard of them by then, the outcome is "{self.unanswered}".'
+            return f"{words}."
+        return f'{words}; if nothing is heard of them by then, the outcome is "{self.unanswered}".'
 
 
 def notice(
     outcome: str, stage: str, *, answer_within: Width | None = None, unanswered: str | None = None
 ) -> Notice:
-    """Say what members with an outcome are told, and what silence comes to."""
+    """Plan a notice for members with an outcome, and what their silence leads to; see `Notice`."""
     return Notice(outcome, stage, answer_within, unanswered)
-
-
-def _outcomes(_: object, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or len(value) > MAX_ITEMS:
-        raise InvalidPolicy(f"{attribute.name} is a list of at most {MAX_ITEMS:,}")
-
-
-def _list_of(kind: type) -> Any:
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        _outcomes(_, attribute, value)
-        for item in value:
-            if not isinstance(item, kind):
-                raise InvalidPolicy(
-                    f"{attribute.name} holds {kind.__name__} values, not {item!r:.60}"
-                )
-
-    return check
 
 
 @frozen(cache_hash=True)
@@ -130,25 +113,27 @@ class Policy:
 
     Attributes:
         name: its name, under which reviews, notices and exemptions refer to it.
-        cases: in order.
+        cases: the cases, in order.
         otherwise: the outcome where no case matches.
-        because: why it is that, for the people concerned.
+        because: why that is the outcome then, for the people concerned.
         version: its version.
         scale: the outcomes from best to worst, where they have an order; else empty.
-        notices: what members are told, by outcome.
+        notices: the notices that members are sent, at most one for each outcome.
         of: whether it is about a "member" or a "community".
         source: where the rule comes from.
     """
 
     name: str = field(validator=is_name)
-    cases: tuple[Case, ...] = field(converter=kept, validator=_list_of(Case), kw_only=True)
+    cases: tuple[Case, ...] = field(
+        converter=as_tuple, validator=is_list_of(Case, most=MAX_ITEMS), kw_only=True
+    )
     otherwise: str = field(validator=is_name, kw_only=True)
     version: str = field(default="1", validator=is_name, kw_only=True)
     scale: tuple[str, ...] = field(
-        default=(), converter=kept, validator=_list_of(str), kw_only=True
+        default=(), converter=as_tuple, validator=is_list_of(str, most=MAX_ITEMS), kw_only=True
     )
     notices: tuple[Notice, ...] = field(
-        default=(), converter=kept, validator=_list_of(Notice), kw_only=True
+        default=(), converter=as_tuple, validator=is_list_of(Notice, most=MAX_ITEMS), kw_only=True
     )
     of: str = field(default="member", validator=one_of("member", "community"), kw_only=True)
     source: str = field(default="", validator=is_prose, kw_only=True)
@@ -162,16 +147,16 @@ class Policy:
         if self.scale and (lacking := sorted(set(self.outcomes) - set(self.scale))):
             words = f"the scale lacks {', '.join(map(repr, lacking))}"
             raise InvalidPolicy(words, key="scale")
-        told = [item.outcome for item in self.notices]
-        if len(set(told)) < len(told):
+        noticed = [item.outcome for item in self.notices]
+        if len(set(noticed)) < len(noticed):
             raise InvalidPolicy("two notices for one outcome; give it one", key="notices")
-        if unknown := sorted(set(told) - set(self.outcomes)):
+        if unknown := sorted(set(noticed) - set(self.outcomes)):
             words = f"a notice for an outcome that never comes: {', '.join(unknown)}"
             raise InvalidPolicy(words, key="notices")
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """Every outcome that it may come to, in order of the scale, or of the cases."""
+        """Every outcome that it may have, in the order of its scale, else of its cases."""
         silent = [item.unanswered for item in self.notices if item.unanswered is not None]
         named = dict.fromkeys([*(case.outcome for case in self.cases), self.otherwise, *silent])
         places = {outcome: place for place, outcome in enumerate(self.scale)}
@@ -179,10 +164,10 @@ class Policy:
 
     @property
     def steps(self) -> tuple[tuple[Case, int | None], ...]:
-        """The cases as they are evaluated, each with its number among `cases`.
+        """The cases as they are evaluated, each with its place in `cases`, from 0.
 
-        Before a case whose notice may stay unanswered comes one for the silence; after the
-        last, one for the silence of those whom no case is about.
+        Before a case whose notice may stay unanswered comes a case for its members whose notice
+        did. After the last comes such a case, without a place, for those whom no case matches.
         """
         found: list[tuple[Case, int | None]] = []
         for index, case in enumerate(self.cases):
@@ -200,18 +185,18 @@ class Policy:
         return Case(plan.silence, plan.unanswered, f"nothing was heard after the {plan.stage}")
 
     def notice_for(self, outcome: str) -> Notice | None:
-        """Return what members with an outcome are told, or None."""
+        """Return the notice for members with an outcome, or None."""
         return next((item for item in self.notices if item.outcome == outcome), None)
 
     def leaves(self) -> tuple[Leaf, ...]:
-        """Return every leaf of its conditions, each once, in order."""
+        """Return every leaf of its steps' conditions, each once, in order."""
         return tuple(dict.fromkeys(leaf for case, _ in self.steps for leaf in leaves(case.when)))
 
     def at_least_as_good(self, outcome: str) -> frozenset[str]:
-        """Return the outcomes that are as good as one, or better; just that without a scale.
+        """Return the outcomes that are as good as this one, or better; without a scale, only it.
 
         Raises:
-            InvalidPolicy: the policy never comes to it.
+            InvalidPolicy: it is none of the policy's outcomes.
         """
         if outcome not in self.outcomes:
             raise InvalidPolicy(
@@ -225,7 +210,7 @@ class Policy:
         """Refuse facts and fields that a ledger does not know.
 
         Raises:
-            InvalidPolicy: it asks for one.
+            InvalidPolicy: it names one.
         """
         for case in self.cases:
             for part in readers(case.when):
@@ -235,9 +220,9 @@ class Policy:
         """Say the whole policy, a case a line."""
         first = f"{self.name}, version {self.version}: the first of these that is so"
         lines = [f"{i}. {case.words()};" for i, case in enumerate(self.cases, 1)]
-        told = [item.words() for item in self.notices]
+        notices = [item.words() for item in self.notices]
         why = f" ({self.because})" if self.because else ""
-        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *told])
+        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *notices])
 
     def __str__(self) -> str:
         return self.words()

@@ -1,8 +1,8 @@
-"""Shortfalls: what was missing for a better outcome, as data and in words.
+"""Shortfalls: what is missing for a better outcome, as data and in words.
 
-A condition is turned into the sets of its leaves that would have to be otherwise for it to hold,
-or not to hold: the disjunctive normal form of the difference, with every set dropped that
-contains another. Going over all assignments of truth to leaves would give the same sets.
+A policy's cases are turned into disjunctive normal form: the sets of truths of leaves that give an
+outcome. Of each set, the leaves whose truth differs from what it is now would have to change; sets
+that contain another are dropped. Trying all assignments of truth to leaves would give the same.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from reps_ledger.policies.subject import Subject
 
 
 def may_become(leaf: Leaf, subject: Subject, *, wanted: bool) -> bool:
-    """Return whether a condition may become so: by what may be recorded, or by time alone."""
+    """Return whether a leaf may come to hold, or not to: by new facts, or by time alone."""
     if leaf.may_become(subject, wanted=wanted):
         return True
     return first_time(leaf, subject, wanted=wanted) is not None
 
 
 def first_time(leaf: Leaf, subject: Subject, *, wanted: bool) -> datetime | None:
-    """Return when a condition becomes so by time alone; None where it never does."""
+    """Return when a leaf comes to hold, or not to, by time alone; None where it never does."""
     for edge in edges_after([leaf], subject):
         if leaf.find(subject.moved(edge)).holds == wanted:
             return edge
@@ -39,9 +39,9 @@ def first_time(leaf: Leaf, subject: Subject, *, wanted: bool) -> datetime | None
 
 
 MAX_WAYS: Final = 2_000
-"""Ways that are kept while they are worked out; past it a policy is too tangled to say."""
+"""The most sets of truths that are worked out; of a policy with more, none are said."""
 
-_Set = frozenset[tuple[Leaf, bool]]  # leaves, each with the truth that is assumed of it
+_Set = frozenset[tuple[Leaf, bool]]  # of each leaf in it whether it is assumed to hold
 
 
 def minimal_changes(
@@ -55,10 +55,10 @@ def minimal_changes(
         held: whether a leaf holds now.
 
     Raises:
-        TooLarge: there are more than `MAX_WAYS`.
+        TooLarge: there are more than `MAX_WAYS` sets of truths to look at.
     """
     found: list[_Set] = []
-    before: list[Condition] = []  # cases of other outcomes, none of which may match
+    before: list[Condition] = []  # earlier cases of other outcomes, none of which may match
     for case, _ in policy.steps:
         if case.outcome in outcomes:
             found += every([(case.when, True), *((each, False) for each in before)])
@@ -72,7 +72,7 @@ def minimal_changes(
 
 
 def every(wanted: Iterable[tuple[Condition, bool]]) -> list[_Set]:
-    """Return the ways in which each of these conditions is as wanted: truths of leaves.
+    """Return every set of truths of leaves that makes each condition hold, or not, as wanted.
 
     Raises:
         TooLarge: there are more than `MAX_WAYS`.
@@ -81,7 +81,7 @@ def every(wanted: Iterable[tuple[Condition, bool]]) -> list[_Set]:
 
 
 def _together(several: Iterable[Iterable[_Set]]) -> list[_Set]:
-    """Return every way that is one of each: none contradicts itself."""
+    """Return every union of one set of each, but those that contradict themselves."""
     found: list[_Set] = [frozenset()]
     for ways in several:
         found = _product(found, _listed(ways))
@@ -105,16 +105,16 @@ def _check(number: int) -> None:
 
 
 _Ways = Callable[[bool], Iterable[_Set]]
-"""The ways in which a condition has a truth, worked out only for the truth that is asked for."""
+"""Given a truth, returns the sets that give a condition that truth: only that one is worked out."""
 
 
 def _several(number: int, needed: Callable[[bool], int], conditions: list[_Ways]) -> _Ways:
-    """Return the ways in which so many of the conditions have the truth that is asked for.
+    """Return the ways of a condition that needs a number of others to have its truth.
 
     Args:
-        number: how many conditions there are.
-        needed: how many of them must have a truth, for the whole to have it.
-        conditions: of which.
+        number: how many others there are.
+        needed: for a truth, how many of them must have it for the whole to have it.
+        conditions: their ways.
     """
 
     def ways(truth: bool) -> Iterator[_Set]:
@@ -158,15 +158,15 @@ def _smallest(sets: Iterable[frozenset[Leaf]]) -> list[frozenset[Leaf]]:
 
 @frozen(kw_only=True)
 class Shortfall:
-    """One condition that would have to be otherwise.
+    """One condition that would have to change.
 
     Attributes:
         condition: which.
         wanted: whether it would have to hold, or not to hold.
-        missing: how much is missing of a number, above 0; below 0, how much is too much; None
-            where no number is measured.
-        on: the instant at which time alone makes it so, if nothing more is recorded; None
-            where it never does.
+        missing: by how much a number would have to grow; below 0, to shrink; None where no
+            number is measured.
+        on: the instant at which time alone changes it, if nothing more is recorded; None where
+            it never does.
     """
 
     condition: Leaf
@@ -176,21 +176,21 @@ class Shortfall:
 
     def words(self, zone: tzinfo | None = None) -> str:
         """Say what is needed."""
-        said = self.condition.missing_words(self.missing, wanted=self.wanted)
+        words = self.condition.missing_words(self.missing, wanted=self.wanted)
         if self.on is None:
-            return said
-        return f"{said} (by itself on {self.on.astimezone(zone or self.on.tzinfo).date()})"
+            return words
+        return f"{words} (by itself on {self.on.astimezone(zone or self.on.tzinfo).date()})"
 
 
 @frozen(kw_only=True)
 class Way:
-    """One way to an outcome: a smallest set of conditions that would all have to be otherwise.
+    """One way to an outcome: a smallest set of conditions that would all have to change.
 
     Attributes:
-        outcome: which outcome, or a better one.
-        needs: what would have to be otherwise, all of it.
-        by: the first instant at which this would no longer be enough, or no longer be needed;
-            None where that never comes by itself.
+        outcome: the outcome that was asked for; the way may lead to a better one.
+        needs: the conditions, all of which would have to change.
+        by: the first instant at which this would no longer be enough, or no longer be needed, if
+            nothing more is recorded; None for never.
     """
 
     outcome: str
@@ -200,26 +200,25 @@ class Way:
 
     def words(self) -> str:
         """Say it in a sentence: "1 more report in the last 4 weeks, before 2018-12-01"."""
-        said = ", and ".join(need.words(self._zone) for need in self.needs)
+        words = ", and ".join(need.words(self._zone) for need in self.needs)
         if self.by is None:
-            return said
-        by = self.by.astimezone(self._zone)
-        told = by.replace(tzinfo=None)
-        if told.time() == time():
-            return f"{said}, before {told.date()}"
-        return f"{said}, before {told.isoformat(sep=' ', timespec='minutes')}"
+            return words
+        by = self.by.astimezone(self._zone).replace(tzinfo=None)
+        if by.time() == time():
+            return f"{words}, before {by.date()}"
+        return f"{words}, before {by.isoformat(sep=' ', timespec='minutes')}"
 
     def __str__(self) -> str:
         return self.words()
 
 
 def shortfalls(policy: Policy, subject: Subject, outcome: str) -> tuple[Way, ...]:
-    """Return the ways in which a policy would come to an outcome, or a better one.
+    """Return the ways in which a policy would have an outcome, or a better one.
 
-    Those that nothing still to come can bring are left out. The fewest needs come first.
+    Ways that nothing may still open are left out. Those with the fewest needs come first.
 
     Raises:
-        InvalidPolicy: the policy never comes to that outcome.
+        InvalidPolicy: it is none of the policy's outcomes.
         TooLarge: there are too many ways to say.
     """
     subject = evolve(subject, policy=policy.name)
@@ -256,7 +255,7 @@ def shortfalls(policy: Policy, subject: Subject, outcome: str) -> tuple[Way, ...
 
 
 def _rank(way: Way, order: Mapping[Leaf, int]) -> tuple[int, int, list[int]]:
-    """Put first what takes the fewest changes, and what can be counted."""
+    """Return what ways are sorted by: fewest needs, then fewest that no number measures."""
     uncounted = sum(need.missing is None for need in way.needs)
     return len(way.needs), uncounted, [order[need.condition] for need in way.needs]
 
@@ -265,7 +264,10 @@ _Need = tuple[Leaf, bool, int | Fraction | None]
 
 
 def _open_ways(policy: Policy, subject: Subject, good: frozenset[str]) -> list[frozenset[_Need]]:
-    """Return the ways that are open, each as its needs; none where the outcome is good."""
+    """Return the sets of changes that may still come, each with what is missing of numbers.
+
+    None where the outcome is good already.
+    """
     if outcome_of(policy, subject) in good:
         return []
     found = {leaf: leaf.find(subject) for leaf in policy.leaves()}

@@ -1,4 +1,4 @@
-"""Of whom, and when: what conditions are evaluated on."""
+"""What policies are evaluated on: a member or a community, at an instant, among everybody else."""
 
 from __future__ import annotations
 
@@ -11,23 +11,32 @@ from typing import Protocol, TypeVar
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import MemberJoined
 from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
 from reps_ledger.policies.language.widths import Width
 
 T = TypeVar("T")
-Value = int | float | Fraction | datetime | bool | None
+
+Amount = int | float | Fraction
+"""A number as it is measured: exact where it is a sum or a part."""
+
+Value = Amount | datetime | None
+"""What is measured: a number; or an instant, since which time is measured; None for none."""
+
+Limit = Amount | Width
+"""With what a measured value is compared."""
 
 
 class Dossier(Memo):
-    """All that is known of one member, or of one community, indexed for conditions.
+    """The history of one member, or of one community, indexed for conditions.
 
     Attributes:
         name: the member's or the community's identifier.
-        is_community: which of the two.
-        entries: their history in effective order, corrections applied; what is dated in the
-            future is among it.
-        readings: id of a corrected entry to that of the correction in its place.
+        is_community: whether it is a community's.
+        entries: the history in effective order, corrections applied, with what is dated in the
+            future.
+        readings: the id of a corrected entry to that of the correction in its place.
     """
 
     def __init__(
@@ -56,7 +65,10 @@ class Dossier(Memo):
         return sorted(found, key=lambda entry: entry.order)
 
     def spans(self, name: str) -> tuple[Span, ...]:
-        """Return all that began by facts of that name; theirs alone, where it is one member's."""
+        """Return the spans that facts of that stored name began; of a member, only their own.
+
+        Those that are as much another person's (vouches, mentors) are returned for both.
+        """
         found = self._spans.get(name)
         if found is None:
             found = spans_of(name, self.entries)
@@ -66,12 +78,12 @@ class Dossier(Memo):
         return found
 
     @property
-    def joined(self) -> Entry | None:
-        """The entry by which they joined, whenever that was."""
+    def joined(self) -> Entry[MemberJoined] | None:
+        """The entry by which they joined, or will join; None where there is none."""
         return next(iter(self.own("member.joined")), None)
 
     def own(self, name: str) -> Sequence[Entry]:
-        """Return the entries of that stored name whose ``member`` they are."""
+        """Return the entries of that stored name whose ``member`` is this one."""
         return [entry for entry in self.of_kind(name) if entry.fact.member == self.name]
 
     @property
@@ -81,7 +93,7 @@ class Dossier(Memo):
 
     @property
     def verified(self) -> Mapping[str, datetime]:
-        """Ids of the reports that somebody verified, with when that was first."""
+        """When their reports were first verified, by the id of the report as it reads now."""
         return self.once("verified", self._verified)
 
     def _verified(self) -> Mapping[str, datetime]:
@@ -93,32 +105,37 @@ class Dossier(Memo):
 
 
 class SubjectContext(Protocol):
-    """Everybody else, for the few conditions that look beyond one history."""
+    """Everybody's histories, for the conditions that look beyond one of them."""
 
     def member(self, member: str) -> Dossier:
-        """Return what is known of a person."""
+        """Return the history of a member; an empty one where nothing is known of them."""
 
     def everyone(self) -> Iterable[Dossier]:
-        """Yield every person of whom anything is known."""
+        """Return the history of every member of whom anything is known."""
 
     def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
-        """Return what happened in a community; or of some kinds, in the whole programme."""
+        """Return the history of a community; or of the whole programme, for None.
+
+        Args:
+            community: which.
+            kinds: the stored names that are wanted of the whole programme's history.
+        """
 
     def opportunities(self) -> Sequence[Entry]:
         """Return every opportunity that was held, in effective order."""
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return something made of all that is known, made once."""
+        """Return what `make` returns, computed once for a key; see `Memo.once`."""
 
 
 @frozen
 class Previous:
-    """What a policy said before.
+    """A policy's previous outcome for somebody.
 
     Attributes:
-        outcome: the outcome; empty for none, though decisions may have been recorded.
-        since: since when it has been that.
-        entries: the decisions that say so, where people decided.
+        outcome: the outcome; empty for "there was none", whatever decisions were recorded.
+        since: since when that has been the outcome.
+        entries: ids of the decisions that say so, where people decided.
     """
 
     outcome: str
@@ -126,7 +143,7 @@ class Previous:
     entries: tuple[str, ...] = ()
 
     def then(self, outcome: str, at: datetime) -> Previous:
-        """Return what was said before whatever comes next, once an outcome was said."""
+        """Return the previous outcome for the next review, once this one had an outcome."""
         return self if outcome == self.outcome else Previous(outcome, at)
 
 
@@ -135,12 +152,12 @@ class Subject:
     """A member, or a community, at an instant.
 
     Attributes:
-        dossier: all that is known of them.
+        dossier: their history.
         at: the instant.
-        zone: in which dates, months and years are read.
-        others: everybody else.
+        zone: the time zone in which dates, months and years are read.
+        others: everybody's histories.
         policy: the name of the policy that is evaluated.
-        previous: what the policy said before; None for what was decided last, as recorded.
+        previous: the policy's previous outcome; None for that of the last recorded decision.
     """
 
     dossier: Dossier
@@ -151,11 +168,11 @@ class Subject:
     previous: Previous | None = None
 
     def moved(self, at: datetime) -> Subject:
-        """Return the same one at another instant."""
+        """Return the same subject at another instant."""
         return evolve(self, at=at)
 
     def other(self, member: str, at: datetime) -> Subject:
-        """Return somebody else, at an instant."""
+        """Return another member, at an instant."""
         same = member == self.dossier.name and not self.dossier.is_community
         dossier = self.dossier if same else self.others.member(member)
         return evolve(self, dossier=dossier, at=at, previous=None)
@@ -165,15 +182,15 @@ class Subject:
         return evolve(self, dossier=dossier, previous=None)
 
     def standing(self, name: str) -> list[Span]:
-        """Return what began by facts of that name and holds now."""
+        """Return the spans that facts of that stored name began, and that hold now."""
         return [span for span in self.dossier.spans(name) if span.holds(self.at)]
 
     def seen(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Return those of the entries that happened by now."""
+        """Return those of the entries that happened at the instant or before it."""
         return [entry for entry in entries if entry.occurred_at <= self.at]
 
     def span_edges(self, name: str) -> Iterable[datetime]:
-        """Return when anything of a kind begins or ends."""
+        """Yield when spans that facts of that stored name began start and end."""
         for span in self.dossier.spans(name):
             yield span.start
             if span.end is not None:
@@ -182,18 +199,18 @@ class Subject:
 
 @frozen
 class Found:
-    """Whether a leaf holds, and what made it so.
+    """Whether a leaf holds, and why.
 
     Attributes:
-        holds: whether.
-        value: what was measured, where something was.
-        threshold: with what it was compared.
+        holds: whether it holds.
+        value: what was measured; None for nothing.
+        threshold: with what that was compared; None for nothing.
         entries: ids of the entries that are its evidence.
     """
 
     holds: bool
     value: Value = None
-    threshold: int | float | Fraction | Width | None = None
+    threshold: Limit | None = None
     entries: tuple[str, ...] = ()
 
 
@@ -202,7 +219,7 @@ class Measured:
     """A measured value, with its evidence.
 
     Attributes:
-        value: a number; or the instant since which, or None, for a clock.
+        value: a number; or, for a time, the instant since which, or None.
         entries: ids of the entries that make it so.
     """
 

@@ -1,9 +1,8 @@
-"""Verdicts: what a policy comes to for one member at one instant, with its reasons."""
+"""Verdicts: a policy's outcome for one member at one instant, with the findings that explain it."""
 
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -11,36 +10,36 @@ from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.outcomes import Change, next_change
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
-from reps_ledger.policies.subject import Found, Subject
+from reps_ledger.policies.subject import Found, Limit, Subject, Value
 
 
 @frozen(kw_only=True)
 class Finding:
-    """One condition as it was found.
+    """One condition, with whether it held and why.
 
     Attributes:
         condition: which.
         holds: whether it held.
-        value: what was measured: a number, or the instant since which; None for nothing.
-        threshold: with what it was compared.
+        value: what was measured: a number, or the instant since which time was; None for nothing.
+        threshold: with what that was compared; None for nothing.
         entries: ids of the entries that are its evidence.
     """
 
     condition: Leaf
     holds: bool
-    value: Any = None
-    threshold: Any = None
+    value: Value = None
+    threshold: Limit | None = None
     entries: tuple[str, ...] = ()
 
     def words(self, zone: tzinfo | None = None) -> str:
         """Say it: yes or no, the condition, and what was measured."""
-        said = f"{'yes' if self.holds else 'no'}: {self.condition.words()}"
+        words = f"{'yes' if self.holds else 'no'}: {self.condition.words()}"
         shown = self.condition.shown(self.found, zone)
-        return f"{said} ({shown})" if shown else said
+        return f"{words} ({shown})" if shown else words
 
     @property
     def found(self) -> Found:
-        """What was found, without the condition."""
+        """The same without its condition."""
         return Found(self.holds, self.value, self.threshold, self.entries)
 
     def __str__(self) -> str:
@@ -49,17 +48,17 @@ class Finding:
 
 @frozen(kw_only=True)
 class Verdict:
-    """What a policy comes to.
+    """A policy's outcome for somebody at an instant, with its reasons.
 
     Attributes:
         policy: which policy.
-        member: of whom: a member, or a community.
+        member: whose: a member's, or a community's.
         at: the instant.
-        known_at: the position up to which it was known; None outside a ledger.
-        outcome: what it comes to.
+        known_at: the position up to which facts were known; None outside a ledger.
+        outcome: the outcome.
         reason: why, as the policy says.
-        case: the number of the case that decided, from 0; None where no case matched.
-        findings: every condition that was asked, up to the case that decided.
+        case: the place of the case that decided, from 0; None where no case matched.
+        findings: every condition that was evaluated, up to the case that decided.
     """
 
     policy: Policy = field(repr=lambda policy: repr(policy.name))
@@ -79,29 +78,30 @@ class Verdict:
 
     @property
     def change(self) -> Change | None:
-        """What it would turn into first, if nothing more were recorded; None for nothing."""
+        """When and to what it changes if nothing more is recorded; None where it never does."""
         return next_change(self.policy, self._subject)
 
     @property
     def lapses_at(self) -> datetime | None:
-        """The first instant at which it would change if nothing more were recorded."""
+        """The first instant at which it changes if nothing more is recorded; None for never."""
         change = self.change
         return None if change is None else change.at
 
     @property
     def lapses_to(self) -> str | None:
-        """To what it would change then."""
+        """The outcome to which it changes then; None where it never does."""
         change = self.change
         return None if change is None else change.outcome
 
     def shortfalls(self, outcome: str) -> tuple[Way, ...]:
-        """Return the ways in which it would have been an outcome, or a better one.
+        """Return the ways in which the outcome would be this one, or a better one.
 
-        Each is a smallest set of conditions that would all have to be otherwise. Empty where
-        it is as good already, or where nothing that may still happen would do.
+        Each is a smallest set of conditions that would all have to change. There is none where
+        the outcome is as good already, or where nothing that may still happen would do.
 
         Raises:
-            InvalidPolicy: the policy never comes to that outcome.
+            InvalidPolicy: it is none of the policy's outcomes.
+            TooLarge: there are too many ways to say.
         """
         return shortfalls(self.policy, self._subject, outcome)
 
@@ -124,7 +124,7 @@ class Verdict:
 
 
 def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
-    """Return the outcome that findings alone give: they are the whole explanation.
+    """Return a policy's outcome by its findings alone: they explain the whole of it.
 
     Raises:
         KeyError: a finding that is needed is not among them.
@@ -139,8 +139,13 @@ def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
 def evaluate(policy: Policy, subject: Subject, known_at: int | None = None) -> Verdict:
     """Evaluate a policy: the first case whose condition holds decides.
 
-    Every condition of the cases up to that one is asked, so that the findings alone explain
-    the outcome.
+    Every leaf of the cases up to that one is evaluated, also where others settle the condition,
+    so that the findings alone explain the outcome.
+
+    Args:
+        policy: which policy.
+        subject: of whom, and at which instant.
+        known_at: the position up to which facts are known, for the verdict to say it.
     """
     subject = evolve(subject, policy=policy.name)
     findings: dict[Leaf, Finding] = {}

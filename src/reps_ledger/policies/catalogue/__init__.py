@@ -1,4 +1,4 @@
-"""The catalogue: rules that real communities live by, as the language says them."""
+"""The catalogue: rules of real communities, as policies."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ CATALOGUE: Final[tuple[Listed, ...]] = tuple(
         key=lambda rule: rule.number,
     )
 )
-"""Every rule that the language says, in order of number."""
+"""Every rule, in order of number."""
 
 
 def listed(number: int) -> Listed:
-    """Return a rule.
+    """Return the rule of a number.
 
     Raises:
-        NotFound: there is none of that number.
+        NotFound: there is none.
     """
     found = next((rule for rule in CATALOGUE if rule.number == number), None)
     if found is None:

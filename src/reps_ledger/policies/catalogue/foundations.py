@@ -14,7 +14,7 @@ _VOTE = facts("application.decided", role="committer", outcome="accepted")
 _IN_TIME = reports(within=preceding(_REQUEST, years(2))) >= 1
 _MADE_EMERITUS = facts("review.decided", outcome="emeritus")
 
-_RULE_18 = Listed(
+_NIFI_RULE = Listed(
     number=18,
     title="Apache NiFi: inactive and emeritus committers, and how each comes back",
     source=_NIFI,
@@ -51,7 +51,7 @@ _PACKAGERS = "docs.fedoraproject.org"
 _SYSTEMS: Final = ("dist-git", "koji", "bodhi", "bugzilla", "mailing lists")
 _SILENT = [reports(source=system, within=months(12)) < 1 for system in _SYSTEMS]
 
-_RULE_20 = Listed(
+_FEDORA_RULE = Listed(
     number=20,
     title="Fedora: inactive packagers, asked of at each Beta freeze",
     source=_PACKAGERS,
@@ -75,7 +75,7 @@ _RULE_20 = Listed(
 _GNOME = "handbook.gnome.org"
 _ACCEPTED = facts("application.decided", role="foundation member", outcome="accepted")
 
-_RULE_21 = Listed(
+_GNOME_RULE = Listed(
     number=21,
     title="GNOME Foundation: a term of two years",
     source=_GNOME,
@@ -101,7 +101,7 @@ _DEBIAN = "debian-news.net 2007-07-13"
 _SENT = facts("notice.sent", policy="debian-mia-2007", stage="ping")
 _SIGNED = facts("notice.answered", source="signed mail")
 
-_RULE_25 = Listed(
+_DEBIAN_RULE = Listed(
     number=25,
     title="Debian 2007: who is pinged, and what clears it",
     source=_DEBIAN,
@@ -131,5 +131,5 @@ _RULE_25 = Listed(
     ),
 )
 
-RULES: Final = (_RULE_18, _RULE_20, _RULE_21, _RULE_25)
+RULES: Final = (_NIFI_RULE, _FEDORA_RULE, _GNOME_RULE, _DEBIAN_RULE)
 """Rules of foundations and distributions. When to ask is a review's date, not the policy's."""

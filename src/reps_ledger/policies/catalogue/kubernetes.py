@@ -14,7 +14,7 @@ _SPONSOR = holds("reviewer") | holds("approver")
 _SPONSORED = facts("vouch.given", lasting=True, voucher=_SPONSOR)
 _CHANGED = date(2023, 6, 30)
 
-_RULE_13 = Listed(
+_MEMBERS_RULE = Listed(
     number=13,
     title="Kubernetes: who becomes a member, and who is removed",
     source=_LADDER,
@@ -98,7 +98,7 @@ def approver_of(subproject: str) -> Policy:
     )
 
 
-_RULE_14 = Listed(
+_REVIEWERS_RULE = Listed(
     number=14,
     title="Kubernetes: who becomes a reviewer or an approver of a subproject",
     source=_LADDER,
@@ -107,7 +107,7 @@ _RULE_14 = Listed(
 
 _OWNERS = "kubernetes/community contributors/guide/owners.md"
 
-_RULE_15 = Listed(
+_OWNERS_RULE = Listed(
     number=15,
     title="Kubernetes: who leaves the OWNERS files",
     source=_OWNERS,
@@ -135,5 +135,5 @@ _RULE_15 = Listed(
     ),
 )
 
-RULES: Final = (_RULE_13, _RULE_14, _RULE_15)
+RULES: Final = (_MEMBERS_RULE, _REVIEWERS_RULE, _OWNERS_RULE)
 """Rules of Kubernetes."""

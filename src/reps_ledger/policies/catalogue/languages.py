@@ -27,7 +27,7 @@ def _collaborator(width: Width) -> Policy:
     )
 
 
-_RULE_11 = Listed(
+_COLLABORATORS_RULE = Listed(
     number=11,
     title="Node.js: when a collaborator becomes emeritus",
     source=_GOVERNANCE,
@@ -36,7 +36,7 @@ _RULE_11 = Listed(
 
 _CHARTER = "nodejs/TSC TSC-Charter.md"
 
-_RULE_12 = Listed(
+_COMMITTEE_RULE = Listed(
     number=12,
     title="Node.js: voting members of the technical steering committee",
     source=_CHARTER,
@@ -76,7 +76,7 @@ _ALUMNI = "rust-lang/leadership-council policies/membership/auto-alumni.md"
 
 _PING = facts("notice.sent", policy="rust-alumni", stage="yearly ping")
 
-_RULE_16 = Listed(
+_RUST_RULE = Listed(
     number=16,
     title="Rust: pinged yearly, and alumni after silence",
     source=_ALUMNI,
@@ -104,7 +104,7 @@ _RULE_16 = Listed(
 
 _CORE = "python/peps peps/pep-0013.rst"
 
-_RULE_17 = Listed(
+_PYTHON_RULE = Listed(
     number=17,
     title="Python: inactive members of the core team",
     source=_CORE,
@@ -133,7 +133,7 @@ _RULE_17 = Listed(
 
 _EXPRESS = "expressjs/discussions#378"
 
-_RULE_23 = Listed(
+_EXPRESS_RULE = Listed(
     number=23,
     title="Express: inactivity, with a clock that leave pauses",
     source=_EXPRESS,
@@ -154,5 +154,5 @@ _RULE_23 = Listed(
     ),
 )
 
-RULES: Final = (_RULE_11, _RULE_12, _RULE_16, _RULE_17, _RULE_23)
+RULES: Final = (_COLLABORATORS_RULE, _COMMITTEE_RULE, _RUST_RULE, _PYTHON_RULE, _EXPRESS_RULE)
 """Rules of programming languages and their tools."""

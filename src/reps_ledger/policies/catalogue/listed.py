@@ -1,4 +1,4 @@
-"""What the catalogue lists: a rule of a real community, and how it is said."""
+"""A rule of a real community, as the catalogue lists it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class Listed:
     """A rule that a real community lives by.
 
     Attributes:
-        number: its number in the list of rules that the language must be able to say.
-        title: whose rule, and about what.
-        source: where it comes from; its policies name it too.
-        policies: the policies that say it: one, or one a matter, or one a dated version.
-        definitions: conditions that it needs beside them, by name: "may vouch" …
+        number: its number in the catalogue.
+        title: whose rule it is, and what about.
+        source: where it comes from; its policies name that too.
+        policies: the policies that say it: one, or one for each matter, or for each version.
+        definitions: conditions that it needs beside them: pairs of a name and a condition.
     """
 
     number: int

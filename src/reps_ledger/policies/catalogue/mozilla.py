@@ -53,7 +53,7 @@ def group_membership(group: str, number: int) -> Policy:
     )
 
 
-_RULE_6 = Listed(
+_GROUPS_RULE = Listed(
     number=6,
     title="Mozillians: memberships of groups lapse unless they are renewed",
     source=_GROUPS,
@@ -64,7 +64,7 @@ _VOUCHES = "mozilla/mozillians mozillians/users/models.py, settings"
 _MAY_VOUCH = vouches() >= 3
 _MAY_RECEIVE = vouches() < 6
 
-_RULE_8 = Listed(
+_VOUCHING_RULE = Listed(
     number=8,
     title="Mozillians: who is vouched, and who may vouch",
     source=_VOUCHES,
@@ -97,7 +97,7 @@ _RULE_8 = Listed(
 _TERMS = "community.mozilla.org group terms"
 _REVIEWED = facts("community.reviewed")
 
-_RULE_9 = Listed(
+_COMMUNITY_GROUPS_RULE = Listed(
     number=9,
     title="Mozilla: terms of a community group, and when it is reviewed",
     source=_TERMS,
@@ -157,14 +157,14 @@ def version_control(system: str) -> Policy:
     )
 
 
-_RULE_24 = Listed(
+_VERSION_CONTROL_RULE = Listed(
     number=24,
     title="Mozilla: access to version control, system by system",
     source=_ACCESS,
     policies=(version_control("hg"), version_control("git"), version_control("svn")),
 )
 
-RULES: Final = (_RULE_6, _RULE_8, _RULE_9, _RULE_24)
+RULES: Final = (_GROUPS_RULE, _VOUCHING_RULE, _COMMUNITY_GROUPS_RULE, _VERSION_CONTROL_RULE)
 """Rules of Mozilla beside those of the Reps.
 
 Reviews of a group are facts that a community registers as its own: ``community.reviewed``, with

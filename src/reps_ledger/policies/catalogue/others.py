@@ -51,7 +51,7 @@ _KEEP = _trusted(
     days_visited=45, replied_to=9, read=0.225, topics=450, posts=18_000, given=27, received=18
 )
 
-_RULE_10 = Listed(
+_DISCOURSE_RULE = Listed(
     number=10,
     title="Discourse: trust level 3",
     source=_TRUST,
@@ -89,7 +89,7 @@ def _told(stage: str, ahead: Width) -> Condition:
     return noticed(stage, ago=ahead) & (count(sent, within=months(6)) >= 1)
 
 
-_RULE_19 = Listed(
+_WIKIPEDIA_RULE = Listed(
     number=19,
     title="Wikipedia: inactive administrators",
     source=_WIKIPEDIA,
@@ -122,7 +122,7 @@ _RULE_19 = Listed(
 
 _CARPENTRIES = "carpentries/amy#1209"
 
-_RULE_22 = Listed(
+_CARPENTRIES_RULE = Listed(
     number=22,
     title="The Carpentries: who may vote in an election",
     source=_CARPENTRIES,
@@ -143,7 +143,7 @@ _RULE_22 = Listed(
     ),
 )
 
-RULES: Final = (_RULE_10, _RULE_19, _RULE_22)
+RULES: Final = (_DISCOURSE_RULE, _WIKIPEDIA_RULE, _CARPENTRIES_RULE)
 """Rules of other communities.
 
 What members of a Discourse forum do are facts that it registers as its own, each with a field

@@ -13,7 +13,7 @@ _NOTICES = "mozilla/remo remo/reports/tasks.py"
 _FIRST = facts("notice.sent", policy="reps-notices", stage="first notice")
 _SECOND = facts("notice.sent", policy="reps-notices", stage="second notice")
 
-_RULE_1 = Listed(
+_REMINDERS_RULE = Listed(
     number=1,
     title="Reps: reminders to report",
     source=_NOTICES,
@@ -58,7 +58,7 @@ _RULE_1 = Listed(
 _LABELS = "mozilla/remo remo/profiles/templatetags, remo/dashboard/views.py"
 _AGE = time_since("report.filed")
 
-_RULE_2 = Listed(
+_LABELS_RULE = Listed(
     number=2,
     title="Reps: activity by the age of the last report",
     source=_LABELS,
@@ -88,7 +88,7 @@ _RULE_2 = Listed(
 
 _CUT_OFFS = "discourse.mozilla.org/t/5671; remo commit d84efd80"
 
-_RULE_3 = Listed(
+_CAMPAIGN_2015_RULE = Listed(
     number=3,
     title="Reps: the activity campaign of 2015",
     source=_CUT_OFFS,
@@ -118,7 +118,7 @@ _NDA = facts("agreement.accepted", agreement="nda")
 _APPLICATION = facts("application.filed", role="rep")
 _AGAIN = count(_APPLICATION, within=since_last(facts("role.ended", "member.retired")))
 
-_RULE_4 = Listed(
+_LEAVING_RULE = Listed(
     number=4,
     title="Reps: leaving when the NDA is renewed, and coming back",
     source=_LEAVING,
@@ -161,7 +161,7 @@ _RULE_4 = Listed(
 
 _CAMPAIGN = "mozilla/Reps#362, #375"
 
-_RULE_5 = Listed(
+_CAMPAIGN_2019_RULE = Listed(
     number=5,
     title="Reps: the campaign of 2019, with a notice first",
     source=_CAMPAIGN,
@@ -188,7 +188,7 @@ _RULE_5 = Listed(
 
 _SELECTION = "Reps wiki, selection criteria"
 
-_RULE_7 = Listed(
+_SELECTION_RULE = Listed(
     number=7,
     title="Reps: who may be selected",
     source=_SELECTION,
@@ -218,7 +218,7 @@ _ARRIVES = date(2018, 11, 1)
 _FOR_EVERYONE = date(2019, 5, 1)
 _FITS = facts("application.decided", role="community coordinator", outcome="accepted")
 
-_RULE_26 = Listed(
+_COORDINATORS_RULE = Listed(
     number=26,
     title="Reps: the community coordinator role arrives",
     source=_DISCUSSION,
@@ -251,7 +251,15 @@ _RULE_26 = Listed(
     ),
 )
 
-RULES: Final = (_RULE_1, _RULE_2, _RULE_3, _RULE_4, _RULE_5, _RULE_7, _RULE_26)
+RULES: Final = (
+    _REMINDERS_RULE,
+    _LABELS_RULE,
+    _CAMPAIGN_2015_RULE,
+    _LEAVING_RULE,
+    _CAMPAIGN_2019_RULE,
+    _SELECTION_RULE,
+    _COORDINATORS_RULE,
+)
 """Rules of the Mozilla Reps programme.
 
 The discussion of rule 26 names no dates: those here are examples, and so is the accepted

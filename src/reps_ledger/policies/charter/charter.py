@@ -1,12 +1,10 @@
-"""Charters: a programme's dated rules, as one value."""
+"""Charters as values: what a programme's rules say of roles, vouching, authority and membership."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.facts.roles import ENDINGS
@@ -16,12 +14,14 @@ from reps_ledger.policies.language.conditions import AllOf, AnyOf, Condition
 from reps_ledger.policies.language.people import Completed
 from reps_ledger.policies.language.reads import readers
 from reps_ledger.policies.language.validators import (
+    Field,
+    as_tuple,
     is_bool,
+    is_list_of,
     is_name,
     is_name_or_none,
     is_names,
     is_prose,
-    kept,
     of_type,
 )
 from reps_ledger.policies.language.widths import Width
@@ -30,33 +30,28 @@ from reps_ledger.policies.policy import Policy
 _is_condition = of_type(Condition, "a condition")
 
 
-def _by_name(value: Any) -> Any:
-    """Put clauses in order of name: their order says nothing."""
-    found = kept(value)
-    return tuple(sorted(found, key=_name)) if isinstance(found, tuple) else found
+def _by_name(value: object) -> object:
+    """Sort clauses by their names: the order in which they were given says nothing."""
+    clauses = as_tuple(value)
+    return tuple(sorted(clauses, key=_name)) if isinstance(clauses, tuple) else clauses
 
 
-def _name(clause: Any) -> str:
+def _name(clause: object) -> str:
     match clause:
         case RoleClause(role=name) | Authority(fact=name) | (str(name), _):
             return name
     return ""
 
 
-def _enforced(instance: object, attribute: Attribute[Any], value: Any) -> None:
+def _enforced(instance: object, attribute: Field, value: object) -> None:
     _is_condition(instance, attribute, value)
-    if value is not None:
+    if isinstance(value, Condition):
         must_be_enforceable(value)
 
 
-def _is_count(_: object, attribute: Attribute[Any], value: Any) -> None:
+def _is_count(_: object, attribute: Field, value: object) -> None:
     if value is not None and (type(value) is not int or not 1 <= value <= 10**6):
         raise InvalidPolicy(f"{attribute.name} is a whole number from 1, not {value!r:.40}")
-
-
-def _is_list_of(kind: type, _: object, attribute: Attribute[Any], value: Any) -> None:
-    if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
-        raise InvalidPolicy(f"{attribute.name} holds {kind.__name__} values")
 
 
 @frozen(kw_only=True)
@@ -64,29 +59,29 @@ class RoleClause:
     """What a charter says of a role.
 
     Attributes:
-        role: which.
+        role: which role.
         admission: who may be given it; None for any member.
         courses: courses that whoever is given it must have completed.
-        unless: of whom neither admission nor courses are asked: grandfathering.
-        closed: whether it is given to nobody any more. Who holds it keeps it.
-        term: the longest that it may be given for; its end must then be said.
+        unless: who needs neither admission nor courses: grandfathering; None for nobody.
+        closed: whether it may no longer be given to anybody. Whoever holds it keeps it.
+        term: for how long it may be given at most: an assignment must then say its end.
         seats: how many may hold it at once, in each community; None for any number.
-        ends: in which ways it may end; None for any.
+        ends: the ways in which it may end; None for any.
         review: the name of the policy by which its holders are reviewed.
     """
 
     role: str = field(validator=is_name)
     admission: Condition | None = field(default=None, validator=_enforced)
-    courses: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
+    courses: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
     unless: Condition | None = field(default=None, validator=_enforced)
     closed: bool = field(default=False, validator=is_bool)
     term: Width | None = field(default=None, validator=of_type(Width, "a width"))
     seats: int | None = field(default=None, validator=_is_count)
-    ends: tuple[str, ...] | None = field(default=None, converter=kept)
+    ends: tuple[str, ...] | None = field(default=None, converter=as_tuple)
     review: str | None = field(default=None, validator=is_name_or_none)
 
     @ends.validator
-    def _are_endings(self, _: object, value: Any) -> None:
+    def _are_endings(self, _: object, value: object) -> None:
         if value is not None and (
             not isinstance(value, tuple) or not all(each in ENDINGS for each in value)
         ):
@@ -101,7 +96,7 @@ class RoleClause:
 
     @property
     def asked(self) -> Condition | None:
-        """What is asked of whom it is given to, courses included; None for nothing."""
+        """What whoever is given it must fulfil, courses included; None for nothing."""
         asked = [*(() if self.admission is None else (self.admission,))]
         asked += [Completed(course) for course in self.courses]
         if not asked:
@@ -110,14 +105,14 @@ class RoleClause:
 
     @property
     def looked_at(self) -> Condition | None:
-        """All that tells whether somebody may be given it; None for nothing."""
+        """The condition for being given it, exceptions included; None for none."""
         asked = self.asked
         return asked if asked is None or self.unless is None else AnyOf((self.unless, asked))
 
 
 @frozen
 class Level:
-    """A level of being vouched for.
+    """A level that members reach by standing vouches.
 
     Attributes:
         name: what it is called.
@@ -134,15 +129,13 @@ class Vouching:
 
     Attributes:
         may: who may vouch; None for any member.
-        most: how many standing vouches one may have received; None for any number.
-        levels: names of levels, the fewest vouches first.
+        most: how many standing vouches somebody may have received; None for any number.
+        levels: the levels, that of the fewest vouches first.
     """
 
     may: Condition | None = field(default=None, validator=_enforced)
     most: int | None = field(default=None, validator=_is_count)
-    levels: tuple[Level, ...] = field(
-        default=(), converter=kept, validator=partial(_is_list_of, Level)
-    )
+    levels: tuple[Level, ...] = field(default=(), converter=as_tuple, validator=is_list_of(Level))
 
     def __attrs_post_init__(self) -> None:
         numbers = [level.vouches for level in self.levels]
@@ -150,26 +143,26 @@ class Vouching:
             raise InvalidPolicy("levels go from the fewest vouches to the most")
 
     def level(self, vouches: int) -> str | None:
-        """Return the level that so many vouches make; None below the first."""
+        """Return the highest level for a number of vouches; None below the first."""
         reached = [level.name for level in self.levels if level.vouches <= vouches]
         return reached[-1] if reached else None
 
 
 @frozen(kw_only=True)
 class Authority:
-    """Who may record facts of one kind. Once a kind is named, nobody else may.
+    """Who may record facts of one kind. Kinds without an authority may be recorded by anybody.
 
     Attributes:
-        fact: the stored name.
+        fact: the kind's stored name.
         actors: actors who may, by name.
         agents: actors who may on behalf of those who may: a portal, a bot.
-        themselves: whether the member whom it is about may.
-        when: members who may: of whom this holds when it happened.
+        themselves: whether the member whom the fact is about may.
+        when: the members who may: those of whom this holds when the fact happens.
     """
 
     fact: str = field(validator=is_name)
-    actors: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
-    agents: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
+    actors: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
+    agents: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
     themselves: bool = field(default=False, validator=is_bool)
     when: Condition | None = field(default=None, validator=_enforced)
 
@@ -180,7 +173,7 @@ class Authority:
 
 @frozen(kw_only=True)
 class Standing:
-    """By which policy members stand as they do.
+    """The policy that says who is active.
 
     Attributes:
         policy: its name, among the charter's policies.
@@ -188,7 +181,7 @@ class Standing:
     """
 
     policy: str = field(validator=is_name)
-    active: tuple[str, ...] = field(default=("active",), converter=kept, validator=is_names)
+    active: tuple[str, ...] = field(default=("active",), converter=as_tuple, validator=is_names)
 
 
 @frozen(kw_only=True)
@@ -196,16 +189,16 @@ class Charter:
     """A programme's rules. Adopted by a fact, it governs facts from its effective date on.
 
     Attributes:
-        name: of the programme.
-        version: its version.
+        name: the programme's name.
+        version: the charter's version.
         source: where the rules come from.
         member: who counts as a member of the programme; None for whoever joined.
-        communities: who counts as a member of a community, by the community's name.
-        roles: what it says of roles.
-        vouching: what it says of vouches; None for nothing.
+        communities: who counts as a member of a community: pairs of its name and a condition.
+        roles: a clause for each role that has rules of its own.
+        vouching: the rules of vouching; None for none.
         authorities: who may record what.
         policies: the policies that it names.
-        standing: by which of them members stand; None for the default rule.
+        standing: the one among them that says who is active; None for the default rule.
     """
 
     name: str = field(validator=is_name)
@@ -214,20 +207,20 @@ class Charter:
     member: Condition | None = field(default=None, validator=_is_condition)
     communities: tuple[tuple[str, Condition], ...] = field(default=(), converter=_by_name)
     roles: tuple[RoleClause, ...] = field(
-        default=(), converter=_by_name, validator=partial(_is_list_of, RoleClause)
+        default=(), converter=_by_name, validator=is_list_of(RoleClause)
     )
     vouching: Vouching | None = field(default=None, validator=of_type(Vouching, "vouching"))
     authorities: tuple[Authority, ...] = field(
-        default=(), converter=_by_name, validator=partial(_is_list_of, Authority)
+        default=(), converter=_by_name, validator=is_list_of(Authority)
     )
     policies: tuple[Policy, ...] = field(
-        default=(), converter=kept, validator=partial(_is_list_of, Policy)
+        default=(), converter=as_tuple, validator=is_list_of(Policy)
     )
     standing: Standing | None = field(default=None, validator=of_type(Standing, "standing"))
 
     @communities.validator
-    def _are_definitions(self, _: object, value: Any) -> None:
-        for pair in value:
+    def _are_definitions(self, _: object, value: object) -> None:
+        for pair in value if isinstance(value, tuple) else (value,):
             match pair:
                 case (str(), Condition()):
                     continue
@@ -253,7 +246,7 @@ class Charter:
                 raise InvalidPolicy(f"{policy.name} never comes to {', '.join(unknown)}")
 
     def role(self, role: str) -> RoleClause | None:
-        """Return what it says of a role, or None."""
+        """Return the clause of a role, or None."""
         return next((clause for clause in self.roles if clause.role == role), None)
 
     def policy(self, name: str) -> Policy | None:
@@ -261,18 +254,21 @@ class Charter:
         return next((policy for policy in self.policies if policy.name == name), None)
 
     def authority(self, fact: str) -> Authority | None:
-        """Return who may record facts of a stored name; None where anybody may."""
+        """Return the authority for facts of a stored name; None where anybody may record them."""
         return next((each for each in self.authorities if each.fact == fact), None)
 
     def definition(self, community: str | None = None) -> Condition | None:
-        """Return who counts as a member, of a community or of the programme; None for joined."""
+        """Return who counts as a member, of a community or of the programme.
+
+        None for whoever joined the programme, or is in the community.
+        """
         if community is None:
             return self.member
         return dict(self.communities).get(community)
 
     @property
     def standing_policy(self) -> Policy | None:
-        """The policy by which members stand as they do; None for the default rule."""
+        """The policy that says who is active; None for the default rule."""
         return None if self.standing is None else self.policy(self.standing.policy)
 
     def check(self, registry: Registry) -> None:
@@ -288,7 +284,7 @@ class Charter:
             for reader in readers(part):
                 reader.check_known(registry)
 
-    def _conditions(self) -> Iterator[Any]:
+    def _conditions(self) -> Iterator[object]:
         yield self.member
         yield from (condition for _, condition in self.communities)
         yield from self.roles

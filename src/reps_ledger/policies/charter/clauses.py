@@ -1,6 +1,6 @@
-"""What a charter refuses, clause by clause. Refusals are made of shortfalls.
+"""Clauses of charters: what each refuses, and the charter in words.
 
-Charters in words, and what changes from one to another.
+A refusal for a condition that does not hold says what is missing, as shortfalls do.
 """
 
 from __future__ import annotations
@@ -23,21 +23,22 @@ from reps_ledger.policies.shortfalls import Shortfall
 from reps_ledger.policies.subject import Subject
 from reps_ledger.policies.verdicts import evaluate
 
-_WAYS_TOLD: Final = 3
+_MOST_WAYS: Final = 3
+"""How many ways to fulfil a condition a refusal says."""
 
 
 def title(charter: Charter) -> str:
-    """Say which charter."""
+    """Say a charter's name and version."""
     return f"the charter of {charter.name}, version {charter.version}"
 
 
 def role_clause(fact: RoleAssigned | RoleEnded) -> str:
-    """Return the name under which a waiver lifts what a charter asks of a role there."""
+    """Return the name by which a waiver lifts the clause of a role in a community."""
     return f"role {place(fact.role, fact.community)}"
 
 
 def vouch_clause(fact: Vouched) -> str:
-    """Return the name under which a waiver lifts what a charter says of one voucher's vouch."""
+    """Return the name by which a waiver lifts the rules of vouching for one voucher."""
     return f"vouch by {fact.voucher}"
 
 
@@ -49,7 +50,7 @@ def is_waived(clause: str, subject: Subject) -> bool:
 def admitting(
     entry: Entry, fact: RoleAssigned, clause: RoleClause, charter: Charter, subject: Subject
 ) -> Iterator[Refusal]:
-    """Refuse to give a role to whom the charter does not admit."""
+    """Refuse to assign a role to somebody whom the charter does not admit to it."""
     name = role_clause(fact)
     what = place(fact.role, fact.community)
     by = title(charter)
@@ -58,7 +59,7 @@ def admitting(
     excepted = clause.unless is not None and holds(clause.unless, subject)
     if clause.asked is not None and not excepted:
         words = f"{fact.member} may not become {what}"
-        yield from _asked("not_admitted", words, clause.asked, by=by, clause=name, subject=subject)
+        yield from _unmet("not_admitted", words, clause.asked, by=by, clause=name, subject=subject)
     if clause.term is not None:
         last = clause.term.after(entry.occurred_at, subject.zone)
         if fact.until is None or fact.until > last:
@@ -70,7 +71,7 @@ def admitting(
 
 
 def ending(fact: RoleEnded, clause: RoleClause, charter: Charter) -> Iterator[Refusal]:
-    """Refuse to end a role in a way that the charter does not know."""
+    """Refuse to end a role in a way that the charter does not allow."""
     if clause.ends is None or fact.how in clause.ends:
         return
     known = " or ".join(clause.ends) or "not at all"
@@ -81,11 +82,11 @@ def ending(fact: RoleEnded, clause: RoleClause, charter: Charter) -> Iterator[Re
 def voucher_may(
     fact: Vouched, clause: Vouching, charter: Charter, voucher: Subject
 ) -> Iterator[Refusal]:
-    """Refuse the vouch of whom the charter does not let vouch."""
+    """Refuse the vouch of somebody whom the charter does not allow to vouch."""
     if clause.may is not None:
         words = f"{fact.voucher} may not vouch"
         by = title(charter)
-        yield from _asked(
+        yield from _unmet(
             "may_not_vouch", words, clause.may, by=by, clause=vouch_clause(fact), subject=voucher
         )
 
@@ -93,12 +94,12 @@ def voucher_may(
 def room_for_vouch(
     fact: Vouched, clause: Vouching, charter: Charter, member: Subject
 ) -> Iterator[Refusal]:
-    """Refuse a vouch for whom has received as many as the charter allows."""
+    """Refuse a vouch for somebody who has received as many as the charter allows."""
     received = [
         s for s in member.dossier.spans("vouch.given") if s.entry.fact.member == fact.member
     ]
     moments = {member.at, *(max(member.at, span.start) for span in received)}
-    for moment in sorted(moments):  # told late, it counts beside those that came after it
+    for moment in sorted(moments):  # a backdated vouch counts beside later ones too
         standing = [span for span in received if span.holds(moment)]
         if clause.most is not None and len(standing) >= clause.most:
             words = f"{fact.member} has {_vouches(len(standing))}; {title(charter)} allows no more"
@@ -111,17 +112,17 @@ def _vouches(number: int) -> str:
     return f"{number} standing vouch{'' if number == 1 else 'es'}"
 
 
-def _asked(
+def _unmet(
     code: str, words: str, condition: Condition, *, by: str, clause: str, subject: Subject
 ) -> Iterator[Refusal]:
-    """Refuse whom a condition does not hold of, and say what is missing."""
+    """Refuse somebody of whom a condition does not hold, and say what is missing."""
     policy = Policy(clause, cases=[when(condition).then("yes")], otherwise="no")
     verdict = evaluate(policy, subject)
     if verdict.outcome == "yes":
         return
     ways = verdict.shortfalls("yes")
     missing = [
-        " and ".join(lacking(need, subject) for need in way.needs) for way in ways[:_WAYS_TOLD]
+        " and ".join(lacking(need, subject) for need in way.needs) for way in ways[:_MOST_WAYS]
     ]
     why = "; or ".join(missing) or f"it must be so that {condition.words()}"
     yield Refusal(
@@ -130,19 +131,19 @@ def _asked(
 
 
 def lacking(need: Shortfall, subject: Subject) -> str:
-    """Say what somebody lacks."""
-    said = _lacking(need)
+    """Say what somebody lacks, and when time alone would change that."""
+    words = _lacking(need)
     if need.on is None:
-        return said
-    return f"{said} (by itself on {need.on.astimezone(subject.zone).date()})"
+        return words
+    return f"{words} (by itself on {need.on.astimezone(subject.zone).date()})"
 
 
 def _lacking(need: Shortfall) -> str:
     leaf = need.condition
     if need.wanted and (lacked := leaf.lacked()) is not None:
         return lacked
-    said = leaf.missing_words(need.missing, wanted=need.wanted)
-    return f"needs {said}" if need.missing else f"it must be so that {said}"
+    words = leaf.missing_words(need.missing, wanted=need.wanted)
+    return f"needs {words}" if need.missing else f"it must be so that {words}"
 
 
 def _refuse(code: str, words: str, clause: str | None) -> Refusal:
@@ -150,7 +151,7 @@ def _refuse(code: str, words: str, clause: str | None) -> Refusal:
 
 
 def statements(charter: Charter) -> dict[str, str]:
-    """Return what a charter says, statement by statement, each under what it is about."""
+    """Return what a charter says: its statements, by what each is about."""
     found: dict[str, str] = {}
     if charter.source:
         found["source"] = f"It comes from {charter.source}."
@@ -186,8 +187,8 @@ def _vouching(vouching: Vouching) -> Iterator[tuple[str, str]]:
         vouches = "vouch" if vouching.most == 1 else "vouches"
         yield "vouches received", f"Nobody receives more than {vouching.most} standing {vouches}."
     if vouching.levels:
-        told = ", ".join(f'"{each.name}" from {each.vouches}' for each in vouching.levels)
-        yield "vouch levels", f"Levels by standing vouches: {told}."
+        levels = ", ".join(f'"{each.name}" from {each.vouches}' for each in vouching.levels)
+        yield "vouch levels", f"Levels by standing vouches: {levels}."
 
 
 def _role(clause: RoleClause) -> Iterator[tuple[str, str]]:
@@ -220,20 +221,20 @@ def _authority(authority: Authority) -> str:
     who += ["the member concerned"] if authority.themselves else []
     if authority.when is not None:
         who.append(f"members of whom it is so that {authority.when.words()}")
-    said = f"{authority.fact} is recorded only by {', '.join(who)}"
+    words = f"{authority.fact} is recorded only by {', '.join(who)}"
     if authority.agents:
-        said += f"; on their behalf by {', '.join(authority.agents)} too"
-    return f"{said}."
+        words += f"; on their behalf by {', '.join(authority.agents)} too"
+    return f"{words}."
 
 
 def charter_words(charter: Charter) -> str:
-    """Say a whole charter, a statement a paragraph."""
+    """Say a whole charter, a paragraph for each statement."""
     title = f"The charter of {charter.name}, version {charter.version}."
     return "\n\n".join([title, *statements(charter).values()])
 
 
 def changes(before: Charter, after: Charter) -> tuple[str, ...]:
-    """Say what changes from one charter to another: added, dropped, and what became of what."""
+    """Say which statements are added, dropped or changed from one charter to another."""
     old, new = statements(before), statements(after)
     found = []
     for about in dict.fromkeys([*old, *new]):
@@ -251,5 +252,5 @@ def _changed(about: str, was: str, now: str) -> str:
     if "\n" not in was and "\n" not in now:
         return f"changed: {was}\n     to: {now}"
     lines = difflib.ndiff(was.splitlines(), now.splitlines())
-    told = [line for line in lines if line[:2] in {"- ", "+ "}]
-    return "\n  ".join([f"changed: {about}", *told])
+    changed = [line for line in lines if line[:2] in {"- ", "+ "}]
+    return "\n  ".join([f"changed: {about}", *changed])

@@ -1,4 +1,4 @@
-"""Charters as documents: TOML or JSON, as policies are."""
+"""Charters as documents: TOML or JSON, as policies are, with roles and authorities by name."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Final, TypeVar
 
-from attrs import fields
+from attrs import AttrsInstance, fields
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.charter import (
@@ -20,7 +20,10 @@ from reps_ledger.policies.charter.charter import (
     Vouching,
 )
 from reps_ledger.policies.documents.read import (
+    as_list,
+    as_table,
     at_place,
+    build,
     checked_table,
     read_condition,
     read_fields,
@@ -33,14 +36,22 @@ from reps_ledger.policies.documents.text import (
     text_of,
     write_document,
 )
-from reps_ledger.policies.documents.write import FORMAT, condition_table, fields_table, policy_table
+from reps_ledger.policies.documents.write import (
+    FORMAT,
+    Table,
+    condition_table,
+    fields_table,
+    policy_table,
+)
+from reps_ledger.policies.language.conditions import Condition
+from reps_ledger.policies.policy import Policy
 
-T = TypeVar("T")
+T = TypeVar("T", bound=AttrsInstance)
 
 _PARTS = ("member", "communities", "roles", "vouching", "authorities", "policies", "standing")
 
 
-def charter_table(charter: Charter) -> dict[str, Any]:
+def charter_table(charter: Charter) -> Table:
     """Return a charter as a table.
 
     Raises:
@@ -49,7 +60,7 @@ def charter_table(charter: Charter) -> dict[str, Any]:
     if not isinstance(charter, Charter):
         raise InvalidPolicy(f"this belongs to a charter (read_charter reads one): {charter!r:.60}")
     rest = fields_table(charter)
-    table: dict[str, Any] = {"format": FORMAT, "charter": charter.name}
+    table: Table = {"format": FORMAT, "charter": charter.name}
     table |= {key: rest[key] for key in ("version", "source", "member") if key in rest}
     if charter.standing is not None:
         table["standing"] = fields_table(charter.standing)
@@ -58,9 +69,10 @@ def charter_table(charter: Charter) -> dict[str, Any]:
             name: {"member": condition_table(condition)} for name, condition in charter.communities
         }
     if charter.vouching is not None:
-        table["vouching"] = fields_table(charter.vouching)
+        vouching = fields_table(charter.vouching)
         if charter.vouching.levels:
-            table["vouching"]["levels"] = [fields_table(each) for each in charter.vouching.levels]
+            vouching["levels"] = [fields_table(level) for level in charter.vouching.levels]
+        table["vouching"] = vouching
     if charter.roles:
         table["roles"] = {clause.role: _without(clause, "role") for clause in charter.roles}
     if charter.authorities:
@@ -70,7 +82,7 @@ def charter_table(charter: Charter) -> dict[str, Any]:
     return table
 
 
-def _without(value: Any, name: str) -> dict[str, Any]:
+def _without(value: AttrsInstance, name: str) -> Table:
     table = fields_table(value)
     del table[name]
     return table
@@ -126,17 +138,16 @@ def read_charter(text: str) -> Charter:
     for name in ("charter", "version"):
         if name not in table:
             raise InvalidPolicy(f"{name} is missing")
-    values: dict[str, Any] = {"name": table["charter"], "version": table["version"]}
+    values: Table = {"name": table["charter"], "version": table["version"]}
     values["source"] = table.get("source", "")
     for name in _PARTS:
         if name in table:
             values[name] = _READERS[name](table[name], name)
-    with at_place(""):
-        return Charter(**values)
+    return build(Charter, values, "")
 
 
-def _communities(value: object, place: str) -> tuple[tuple[str, Any], ...]:
-    table = _table(value, place)
+def _communities(value: object, place: str) -> tuple[tuple[str, Condition], ...]:
+    table = as_table(value, place)
     found = []
     for name in table:
         here = f"{place}.{name}"
@@ -149,8 +160,8 @@ def _communities(value: object, place: str) -> tuple[tuple[str, Any], ...]:
 
 def _named(kind: type[T], key: str, value: object, place: str) -> tuple[T, ...]:
     """Read tables by name, such as ``roles.mentor``."""
-    table = _table(value, place)
-    known = {attribute.name for attribute in fields(kind)} - {key}  # type: ignore[arg-type]
+    table = as_table(value, place)
+    known = {attribute.name for attribute in fields(kind)} - {key}
     found = []
     for name in table:
         here = f"{place}.{name}"
@@ -162,32 +173,22 @@ def _named(kind: type[T], key: str, value: object, place: str) -> tuple[T, ...]:
 def _vouching(value: object, place: str) -> Vouching:
     table = dict(checked_table(value, {a.name for a in fields(Vouching)}, place))
     if "levels" in table:
-        items = table.pop("levels")
         here = f"{place}.levels"
-        if not isinstance(items, list):
-            raise InvalidPolicy("here belongs a list", place=here)
+        items = as_list(table.pop("levels"), here)
         levels = tuple(read_fields(Level, item, f"{here}[{i}]") for i, item in enumerate(items))
         return read_fields(Vouching, table, place, levels=levels)
     return read_fields(Vouching, table, place)
 
 
-def _policies(value: object, place: str) -> tuple[Any, ...]:
-    if not isinstance(value, list):
-        raise InvalidPolicy("here belongs a list", place=place)
-    return tuple(read_policy(item, f"{place}[{i}]") for i, item in enumerate(value))
+def _policies(value: object, place: str) -> tuple[Policy, ...]:
+    return tuple(read_policy(item, f"{place}[{i}]") for i, item in enumerate(as_list(value, place)))
 
 
 def _standing(value: object, place: str) -> Standing:
     return read_fields(Standing, value, place)
 
 
-def _table(value: object, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise InvalidPolicy(f"here belongs a table, not {value!r:.60}", place=place)
-    return value
-
-
-_READERS: dict[str, Callable[[object, str], Any]] = {
+_READERS: Final[dict[str, Callable[[object, str], object]]] = {
     "member": read_condition,
     "communities": _communities,
     "roles": partial(_named, RoleClause, "role"),

@@ -1,8 +1,9 @@
-"""Charters as judges of what is recorded.
+"""Enforcement of charters while facts are recorded: who may record what, admission, seats, vouches.
 
 The charter in force at a fact's ``occurred_at`` judges it when it is recorded, and never again.
-Whoever corrects or retracts what only some may record must be one of them, whatever date is
-given. Seats are counted when somebody takes one, and at every later instant at which others did.
+Corrections and retractions ask for the authority to record what they amend as well, whatever date
+they are given. Seats are counted at the instant of the assignment, and at every later one at which
+somebody else was seated.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime, tzinfo
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, frozen
 from msgspec.structs import replace
@@ -36,11 +37,11 @@ from reps_ledger.domain.rules.charters import (
     GovernanceContext,
     history_part,
 )
-from reps_ledger.domain.rules.folds import MEMBER, TARGET
+from reps_ledger.domain.rules.folds import MEMBER, TARGET, MemberState
 from reps_ledger.domain.rules.parts import Parts
 from reps_ledger.domain.rules.phrases import day_of
 from reps_ledger.errors import InvalidInput, Malformed, Refusal
-from reps_ledger.policies.charter.charter import Charter
+from reps_ledger.policies.charter.charter import Authority, Charter
 from reps_ledger.policies.charter.clauses import (
     admitting,
     ending,
@@ -52,7 +53,7 @@ from reps_ledger.policies.charter.clauses import (
     voucher_may,
 )
 from reps_ledger.policies.charter.documents import read_charter
-from reps_ledger.policies.charter.footprint import Concerned, histories, types_read
+from reps_ledger.policies.charter.footprint import AnyPart, Concerned, histories, types_read
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.subject import Subject
@@ -60,65 +61,67 @@ from reps_ledger.policies.subject import Subject
 _CORRECTIONS: Final = EntryCorrected | EntryRetracted
 
 
-def said(fact: Fact) -> Fact:
-    """Return what a fact says happened: a correction, its replacement."""
+def stated(fact: Fact) -> Fact:
+    """Return what a fact states: of a correction, its replacement; any other itself."""
     return fact.replacement if isinstance(fact, EntryCorrected) else fact
 
 
 def _targets(fact: Fact, known: GovernanceContext) -> list[Entry]:
-    """Return the entries that a correction is about, as far as they are known.
+    """Return the entries that a correction or retraction amends, as far as they are known.
 
-    A retraction is also about what its target amended, which stands again.
+    Retracting a correction also amends what that corrected, which stands again, and so on.
     """
     found: list[Entry] = []
-    aim = fact
-    while isinstance(aim, _CORRECTIONS):
-        target = known.recorded(aim.target)
+    amending = fact
+    while isinstance(amending, _CORRECTIONS):
+        target = known.recorded(amending.target)
         if target is None:
             break
         found.append(target)
         if not isinstance(fact, EntryRetracted):
             break
-        aim = target.fact
+        amending = target.fact
     return found
 
 
-def targeting(fact: Fact, known: GovernanceContext) -> Iterator[Any]:
-    """Name where the entries are found that a retraction makes stand again."""
+def _restored_parts(fact: Fact, known: GovernanceContext) -> Iterator[AnyPart]:
+    """Name the parts of the entries that a retraction makes stand again."""
     if isinstance(fact, EntryRetracted):
         for target in _targets(fact, known):
             if isinstance(target.fact, _CORRECTIONS):
                 yield TARGET.part(target.fact.target)
 
 
-def other_moments(entry: Entry, known: GovernanceContext) -> Iterator[datetime]:
-    """Yield when else a charter is asked who may record an entry, whatever its own date.
+def _other_instants(entry: Entry, known: GovernanceContext) -> Iterator[datetime]:
+    """Yield the instants, beside its own, whose charters say too who may record an entry.
 
-    When that happened which it amends; and when a charter begins to govern that it adopts or
-    amends.
+    Those of the entries that it amends, and those from which charters govern that it adopts or
+    amends: no date that is given to it gets around them.
     """
     targets = _targets(entry.fact, known)
     yield from (target.occurred_at for target in targets)
     for each in (entry, *targets):
-        adopted = said(each.fact)
+        adopted = stated(each.fact)
         if isinstance(adopted, CharterAdopted) and adopted.effective_from is not None:
             yield max(adopted.effective_from, each.occurred_at)
 
 
-def kinds(fact: Fact, known: GovernanceContext) -> list[str]:
-    """Return the stored names that somebody must be allowed to record, to record a fact."""
-    targets = [said(target.fact) for target in _targets(fact, known)]
-    told = [fact, said(fact), *targets]
-    return list(dict.fromkeys(kind_of(each).name for each in told))
+def _kinds_needed(fact: Fact, known: GovernanceContext) -> list[str]:
+    """Return the stored names of all that whoever records a fact must be allowed to record."""
+    facts = [fact, stated(fact), *(stated(target.fact) for target in _targets(fact, known))]
+    return list(dict.fromkeys(kind_of(each).name for each in facts))
 
 
-def changes_something(entry: Entry, known: GovernanceContext) -> bool:
-    """Whether a fact says more than it corrects: another reason for the same role is no news."""
+def _is_news(entry: Entry, known: GovernanceContext) -> bool:
+    """Whether an entry states what admission depends on otherwise than the entry it corrects.
+
+    A correction of the reason alone is judged by nobody anew.
+    """
     if not isinstance(entry.fact, EntryCorrected):
         return True
-    aim, now = entry.fact.target, said(entry.fact)
-    standing = known.entries(TARGET.part(aim)) or ()
-    target = next((each for each in standing if each.id == aim), None)
+    corrected, now = entry.fact.target, stated(entry.fact)
+    standing = known.entries(TARGET.part(corrected)) or ()
+    target = next((each for each in standing if each.id == corrected), None)
     if target is None or type(target.fact) is not type(now):
         return True
     names = ("member", "role", "community", "until", "how", "voucher")
@@ -127,33 +130,34 @@ def changes_something(entry: Entry, known: GovernanceContext) -> bool:
     )
 
 
-def seating(
-    entry: Entry, fact: RoleAssigned, limit: int, known: GovernanceContext
+def _seat_refusals(
+    entry: Entry[RoleAssigned], limit: int, known: GovernanceContext
 ) -> Iterator[Refusal]:
-    """Refuse to seat one more than there are seats.
+    """Refuse an assignment where all seats are taken.
 
     Args:
-        entry: what would be recorded, as it is to be read.
-        fact: the assignment that it says.
+        entry: the assignment that would be recorded; of a correction, with its replacement.
         limit: how many seats there are.
-        known: what is known around it; the parts of ``seats`` are at hand.
+        known: what recording has read; the parts of the rule `seats` among it.
     """
+    fact = entry.fact
     rule = seats(fact.role, fact.community, limit=limit)
     found = [*rule.judge(entry, *(known.state(part) for part in rule.parts(fact, known)))]
-    sat = known.entries(SEAT.part(*seat_names(fact.role, fact.community))) or ()
-    others = {each.fact.member for each in sat} - {fact.member}
-    # Of one instant too: a correction stands where its target did, before the rest of that day.
-    for moment in sorted({e.occurred_at for e in sat if e.occurred_at >= entry.occurred_at}):
+    seated = known.entries(SEAT.part(*seat_names(fact.role, fact.community))) or ()
+    others = {each.fact.member for each in seated} - {fact.member}
+    # At the same instant too: a correction takes the place of its target, before other entries
+    # of that instant.
+    for moment in sorted({e.occurred_at for e in seated if e.occurred_at >= entry.occurred_at}):
         if found:
             break
-        if _life(fact.member, moment, known, entry).held(fact.role, fact.community, moment):
-            lives = [_life(member, moment, known) for member in sorted(others)]
-            found = [*rule.judge(replace(entry, occurred_at=moment), None, *lives)]
+        if _state_of(fact.member, moment, known, entry).held(fact.role, fact.community, moment):
+            states = [_state_of(member, moment, known) for member in sorted(others)]
+            found = [*rule.judge(replace(entry, occurred_at=moment), None, *states)]
     yield from found
 
 
-def _life(member: str, at: datetime, known: GovernanceContext, *more: Entry) -> Any:
-    """Return somebody's life up to an instant, with entries that would be recorded."""
+def _state_of(member: str, at: datetime, known: GovernanceContext, *more: Entry) -> MemberState:
+    """Return a member's state at an instant, with entries that would be recorded."""
     part = MEMBER.part(member)
     state = MEMBER.initial
     entries = [*(known.entries(part) or ()), *more]
@@ -168,7 +172,7 @@ _CHARTERS: Final = CHARTERS.part("charter.adopted")
 
 @lru_cache(maxsize=64)
 def charter_of(document: str) -> Charter:
-    """Return the charter that a document says.
+    """Return the charter in a document.
 
     Raises:
         InvalidPolicy: something in it makes no sense.
@@ -176,7 +180,7 @@ def charter_of(document: str) -> Charter:
     return read_charter(document)
 
 
-def adopted_charter(adoption: Entry) -> Charter:
+def adopted_charter(adoption: Entry[CharterAdopted]) -> Charter:
     """Return the charter that an entry adopted.
 
     Raises:
@@ -194,9 +198,9 @@ def adopted_charter(adoption: Entry) -> Charter:
         ) from error
 
 
-def effective_from(entry: Entry) -> datetime:
+def effective_from(entry: Entry[CharterAdopted]) -> datetime:
     """Return from when an adopted charter governs: never from before its adoption."""
-    since: datetime | None = entry.fact.effective_from
+    since = entry.fact.effective_from
     return entry.occurred_at if since is None else max(since, entry.occurred_at)
 
 
@@ -207,45 +211,51 @@ def in_force(adopted: Iterable[Entry], at: datetime) -> Entry | None:
 
 
 def governance(registry: Registry, zone: tzinfo) -> Governance:
-    """Make the judge of what is recorded: whatever charters the ledger holds.
+    """Return what judges facts while they are recorded, by the charters that the ledger holds.
 
     Args:
         registry: the facts that the ledger knows.
         zone: in which dates, months and years are read.
     """
-    court = _Court(registry, zone)
-    return Governance(parts=court.parts, judge=court.judge)
+    enforcement = _Enforcement(registry, zone)
+    return Governance(parts=enforcement.parts, judge=enforcement.judge)
 
 
 @frozen
-class _Court:
+class _Enforcement:
+    """The two functions of `Governance`, for a ledger's facts and zone."""
+
     registry: Registry
     zone: tzinfo
 
     def parts(self, act: Act, known: GovernanceContext) -> Parts:
-        """Name what judging depends on, under any of the charters adopted so far."""
+        """Name the parts that judging an act depends on, under any charter adopted so far."""
         adopted = known.state(_CHARTERS)
         if not adopted:
             return (_CHARTERS,)
-        found: list[Any] = [_CHARTERS, *targeting(act.fact, known)]
+        found: list[AnyPart] = [_CHARTERS, *_restored_parts(act.fact, known)]
         for entry in adopted:
             charter = readable(entry)
             if charter is not None:
-                found += self._authorising(act, charter, known)
-                found += self._deciding(said(act.fact), charter, known)
+                found += self._parts_of_authority(act, charter, known)
+                found += self._parts_of_clauses(stated(act.fact), charter, known)
         return tuple(dict.fromkeys(found))
 
-    def _authorising(self, act: Act, charter: Charter, known: GovernanceContext) -> Iterator[Any]:
-        """Name what tells whether somebody may record an act."""
-        for kind in kinds(act.fact, known):
+    def _parts_of_authority(
+        self, act: Act, charter: Charter, known: GovernanceContext
+    ) -> Iterator[AnyPart]:
+        """Name the parts that say whether somebody may record an act."""
+        for kind in _kinds_needed(act.fact, known):
             authority = charter.authority(kind)
             if authority is not None and authority.when is not None:
                 for actor in (act.by, act.on_behalf_of):
                     if actor is not None:
                         yield from histories(actor, authority.when, known, self.registry)
 
-    def _deciding(self, fact: Fact, charter: Charter, known: GovernanceContext) -> Iterator[Any]:
-        """Name what tells whether a charter lets a fact be."""
+    def _parts_of_clauses(
+        self, fact: Fact, charter: Charter, known: GovernanceContext
+    ) -> Iterator[AnyPart]:
+        """Name the parts that say whether a charter's clauses allow what a fact states."""
         match fact:
             case RoleAssigned(member=member, role=role, community=community):
                 clause = charter.role(role)
@@ -263,17 +273,17 @@ class _Court:
 
     def judge(self, entry: Entry, known: GovernanceContext) -> Iterator[Refusal]:
         """Yield what the charter in force refuses."""
-        fact = said(entry.fact)
+        fact = stated(entry.fact)
         if isinstance(fact, CharterAdopted):
-            yield from self._validity(fact)
+            yield from self._invalid_charter(fact)
         elif isinstance(fact, PolicyStated):
-            yield from self._wording(fact)
+            yield from self._invalid_policy(fact)
         adopted: tuple[Entry, ...] = known.state(_CHARTERS) or ()
         adoption = in_force(adopted, entry.occurred_at)
         if adoption is not None:
             yield from self._under(adoption, entry, fact, known)
         asked = [adoption]
-        for moment in other_moments(entry, known):
+        for moment in _other_instants(entry, known):
             other = in_force(known.entries(_CHARTERS) or (), moment)
             charter = None if other is None else readable(other)
             if other is None or charter is None or other in asked:
@@ -302,7 +312,7 @@ class _Court:
         self, entry: Entry, fact: Fact, charter: Charter, known: GovernanceContext
     ) -> Iterator[Refusal]:
         yield from self._authority(entry, entry.occurred_at, charter, known)
-        if not changes_something(entry, known):
+        if not _is_news(entry, known):
             return
         match fact:
             case RoleAssigned():
@@ -327,7 +337,7 @@ class _Court:
         if not is_waived(role_clause(fact), subject):
             yield from admitting(entry, fact, clause, charter, subject)
         if clause.seats is not None:
-            yield from seating(replace(entry, fact=fact), fact, clause.seats, known)
+            yield from _seat_refusals(replace(entry, fact=fact), clause.seats, known)
 
     def _vouched(
         self, entry: Entry, fact: Vouched, charter: Charter, known: GovernanceContext
@@ -345,17 +355,16 @@ class _Court:
     def _authority(
         self, entry: Entry, at: datetime, charter: Charter, known: GovernanceContext
     ) -> Iterator[Refusal]:
-        for kind in kinds(entry.fact, known):
+        member = getattr(stated(entry.fact), "member", None)
+        for kind in _kinds_needed(entry.fact, known):
             authority = charter.authority(kind)
             if authority is None:
                 continue
 
-            def may(actor: str | None, authority: Any = authority) -> bool:
+            def may(actor: str | None, authority: Authority = authority) -> bool:
                 if actor is None:
                     return False
-                if actor in authority.actors:
-                    return True
-                if authority.themselves and actor == getattr(said(entry.fact), "member", None):
+                if actor in authority.actors or (authority.themselves and actor == member):
                     return True
                 if authority.when is None:
                     return False
@@ -370,7 +379,8 @@ class _Court:
                 words=f"{entry.by}{behalf} may not record {kind} under {title(charter)}",
             )
 
-    def _validity(self, fact: CharterAdopted) -> Iterator[Refusal]:
+    def _invalid_charter(self, fact: CharterAdopted) -> Iterator[Refusal]:
+        """Refuse a document that is no charter, or another version than the fact says."""
         try:
             charter = charter_of(fact.document)
             charter.check(self.registry)
@@ -384,20 +394,20 @@ class _Court:
                 f"version {fact.version}",
             )
 
-    def _wording(self, fact: PolicyStated) -> Iterator[Refusal]:
-        """Refuse other words than those of the digest: decisions are replayed by them."""
+    def _invalid_policy(self, fact: PolicyStated) -> Iterator[Refusal]:
+        """Refuse a document that is not the policy of the digest: decisions are replayed by it."""
         try:
             policy = loads(fact.document)
             policy.check(self.registry)
         except InvalidInput as error:
             yield Refusal(code="invalid_policy", words=f"the policy makes no sense: {error}")
             return
-        told = (policy.name, policy.version, digest(policy))
-        if told != (fact.policy, fact.version, fact.digest):
+        found = (policy.name, policy.version, digest(policy))
+        if found != (fact.policy, fact.version, fact.digest):
             yield Refusal(
                 code="invalid_policy",
                 words=f"the document says {policy.name}, version {policy.version}, of digest "
-                f"{told[2]}; it is stated as {fact.policy}, version {fact.version}, of digest "
+                f"{found[2]}; it is stated as {fact.policy}, version {fact.version}, of digest "
                 f"{fact.digest}",
             )
 
@@ -419,7 +429,7 @@ def readable(adoption: Entry) -> Charter | None:
     try:
         return charter_of(adoption.fact.document)
     except InvalidInput:
-        return None  # adopted before anybody read it, or by a later version of this software
+        return None  # recorded before charters were read, or by a later version of this software
 
 
 def _because_of(refusal: Refusal, adoption: Entry) -> Refusal:

@@ -1,13 +1,13 @@
-"""What judging a condition takes while facts are recorded: whose histories, and what of them.
+"""What recording must read to judge a charter's condition: whose histories, and which facts.
 
-Recording reads no more than it must: the histories of those concerned, and of those whom these
-name. A condition on a whole body would need everybody's, and is refused.
+Recording reads no more than it must: the histories of the people concerned, and of those whom
+their facts name. A condition on a whole body would need everybody's, and is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from attrs import frozen
 
@@ -17,19 +17,22 @@ from reps_ledger.domain.rules.charters import GovernanceContext, history_part
 from reps_ledger.domain.rules.parts import Part
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition
-from reps_ledger.policies.language.facts import values_of
+from reps_ledger.policies.language.facts import people_of
 from reps_ledger.policies.language.reads import readers, reads_of
 from reps_ledger.policies.subject import Dossier
 
+AnyPart: TypeAlias = "Part[Any]"
+"""A part of the log, whatever its state."""
+
 _ALWAYS: Final = frozenset({"member.joined", "exemption.granted"})
-"""What every judgement under a charter looks at: whether they joined, and who is exempt."""
+"""What every judgement under a charter reads: who joined, and who was granted a waiver."""
 
 
 def must_be_enforceable(condition: Condition) -> None:
-    """Refuse what cannot be judged while recording.
+    """Refuse a condition that cannot be judged while recording.
 
     Raises:
-        InvalidPolicy: the condition looks at a whole body.
+        InvalidPolicy: it looks at a whole body.
     """
     for part in readers(condition):
         reads = part.reads()
@@ -41,24 +44,21 @@ def must_be_enforceable(condition: Condition) -> None:
 
 
 def types_read(condition: Condition | None, registry: Registry) -> frozenset[str]:
-    """Return the stored names of all facts that a condition looks at.
+    """Return the stored names of all facts that judging a condition reads.
 
     Args:
-        condition: None for none.
+        condition: which; None for what is read in any case.
         registry: the facts that the ledger knows.
     """
     return _ALWAYS | reads_of(condition).kinds(registry)
 
 
-def people_named(value: Any, entries: Iterable[Entry]) -> Iterator[str]:
-    """Yield others at whom a condition looks: those named in fields that it asks about.
-
-    A field may name one person, or a list of them.
-    """
-    names = sorted(reads_of(value).people)
+def people_named(condition: Condition | None, entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield the people in these entries whose own histories a condition reads too."""
+    fields = sorted(reads_of(condition).people)
     for entry in entries:
-        for name in names:
-            yield from (each for each in values_of(entry.fact, name) if isinstance(each, str))
+        for field in fields:
+            yield from people_of(entry.fact, field)
 
 
 T = TypeVar("T")
@@ -66,30 +66,35 @@ T = TypeVar("T")
 
 @frozen
 class Concerned:
-    """Those concerned by what is about to be recorded, and nobody else."""
+    """The histories of those concerned by what is about to be recorded; see `SubjectContext`.
+
+    Attributes:
+        known: what recording has read.
+        types: the stored names of the facts that were read of them.
+    """
 
     known: GovernanceContext
     types: frozenset[str]
 
     def member(self, member: str) -> Dossier:
-        """Return what is known of somebody concerned."""
+        """Return the history of somebody concerned, as far as it was read."""
         entries = self.known.entries(history_part(member, self.types))
         return Dossier(member, entries or (), readings=self.known.readings)
 
     def everyone(self) -> Iterable[Dossier]:
-        """Refuse: nobody else is known here."""
+        """Refuse: recording does not read everybody's history."""
         raise _beyond()
 
     def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
-        """Refuse: nobody else is known here."""
+        """Refuse: recording does not read a whole body's history."""
         raise _beyond()
 
     def opportunities(self) -> Sequence[Entry]:
-        """Refuse: nobody else is known here."""
+        """Refuse: recording does not read the whole programme's history."""
         raise _beyond()
 
     def once(self, _: object, make: Callable[[], T]) -> T:
-        """Make something; nothing is kept, as the next judgement may know more."""
+        """Return what `make` returns; it is not kept, as the next judgement may know more."""
         return make()
 
 
@@ -99,8 +104,12 @@ def _beyond() -> AssertionError:
 
 def histories(
     member: str, condition: Condition | None, known: GovernanceContext, registry: Registry
-) -> Iterator[Part[Any]]:
-    """Name the histories at which a condition on somebody looks, as far as is known."""
+) -> Iterator[AnyPart]:
+    """Name the histories that a condition on a member reads, as far as they are known.
+
+    Their own leads to those of the people named in it, and so on: whoever asks again once these
+    have been read is given the next ones.
+    """
     types = types_read(condition, registry)
     waiting, named = [member], {member}
     while waiting:

@@ -1,7 +1,7 @@
-"""Reading: plain tables as a policy or a condition. Every error names its place.
+"""Reading policies and conditions from the tables of a document. Every error names its place.
 
 Names are looked up among the kinds of the language, and nowhere else: nothing in a document can
-run code.
+run code. A place is a path of keys: ``cases[0].when.all[1].count``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from functools import cache
 from types import UnionType
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from attrs import NOTHING, fields
+from attrs import NOTHING, AttrsInstance, fields
 
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidInput, InvalidPolicy
-from reps_ledger.policies.documents.write import FORMAT
+from reps_ledger.policies.documents.write import FORMAT, Table
 from reps_ledger.policies.language.conditions import AllOf, AnyOf, AtLeast, Condition, Not
 from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter
 from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES, WINDOWS
@@ -27,7 +27,7 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import Rolling, Window
 from reps_ledger.policies.policy import Case, Notice, Policy
 
-T = TypeVar("T")
+T = TypeVar("T", bound=AttrsInstance)
 
 
 @contextlib.contextmanager
@@ -66,7 +66,7 @@ def read_policy(table: object, place: str = "") -> Policy:
 
 
 def _tables(value: object, kind: type[T], place: str) -> tuple[T, ...]:
-    items = _list(value, place)
+    items = as_list(value, place)
     return tuple(read_fields(kind, item, f"{place}[{i}]") for i, item in enumerate(items))
 
 
@@ -76,7 +76,7 @@ def read_condition(value: object, place: str = "") -> Condition:
     Raises:
         InvalidPolicy: something in it makes no sense; it names the place.
     """
-    table = _table(value, place)
+    table = as_table(value, place)
     keys = table.keys()
     match sorted(keys):
         case ["all" | "any" as name]:
@@ -86,8 +86,8 @@ def read_condition(value: object, place: str = "") -> Condition:
         case ["not"]:
             return Not(read_condition(table["not"], _at(place, "not")))
         case ["at_least", "of"]:
-            with at_place(place):
-                return AtLeast(table["at_least"], _conditions(table["of"], _at(place, "of")))
+            conditions = _conditions(table["of"], _at(place, "of"))
+            return build(AtLeast, {"number": table["at_least"], "conditions": conditions}, place)
         case [name] if name in CONDITIONS:
             return read_fields(CONDITIONS[name], table[name], _at(place, name))
         case [_, _] if len(named := keys & MEASURES.keys()) == 1:
@@ -96,17 +96,17 @@ def read_condition(value: object, place: str = "") -> Condition:
 
 
 def _unknown(keys: typing.KeysView[str]) -> str:
-    told = ", ".join(repr(key) for key in sorted(keys)) or "nothing"
+    given = ", ".join(repr(key) for key in sorted(keys)) or "nothing"
     if measures := sorted(keys & MEASURES.keys()):
         return (
             f"{measures[0]} must be compared, with one of {', '.join(OPERATORS)} beside it; "
-            f"here is {told}"
+            f"here is {given}"
         )
     names = ", ".join([*CONDITIONS, "all, any, not, or at_least … of"])
-    return f"{told} is no condition. Conditions are {names}; measures {', '.join(MEASURES)}"
+    return f"{given} is no condition. Conditions are {names}; measures {', '.join(MEASURES)}"
 
 
-def _comparison(table: dict[str, Any], name: str, place: str) -> Compare:
+def _comparison(table: Table, name: str, place: str) -> Compare:
     operator = next(key for key in table if key != name)
     if operator not in OPERATORS:
         words = f"{operator!r} is no comparison; use one of {', '.join(OPERATORS)}"
@@ -120,36 +120,55 @@ def _comparison(table: dict[str, Any], name: str, place: str) -> Compare:
 
 
 def _conditions(value: object, place: str) -> tuple[Condition, ...]:
-    items = _list(value, place)
+    items = as_list(value, place)
     return tuple(read_condition(item, f"{place}[{i}]") for i, item in enumerate(items))
 
 
-def read_fields(kind: type[T], value: object, place: str, **read: Any) -> T:
-    """Read a value of one of our own types from a table of its fields; some may be read."""
-    table = checked_table(value, {attribute.name for attribute in fields(kind)}, place)  # type: ignore[arg-type]
+def read_fields(kind: type[T], value: object, place: str, **read: object) -> T:
+    """Read a value of one of our own types from a table of its fields.
+
+    Args:
+        kind: the type: an attrs class.
+        value: the table.
+        place: where it stands in the document.
+        read: values of fields that have been read already.
+
+    Raises:
+        InvalidPolicy: something in it makes no sense; it names the place.
+    """
+    table = checked_table(value, {attribute.name for attribute in fields(kind)}, place)
     return _build(kind, {**table, **read}, place)
 
 
-def _build(kind: type[T], table: dict[str, Any], place: str) -> T:
-    hints = _hints(kind)  # type: ignore[arg-type]  # a class is hashable
-    values: dict[str, Any] = {}
-    for attribute in fields(kind):  # type: ignore[arg-type]  # every kind is an attrs class
+def _build(kind: type[T], table: Table, place: str) -> T:
+    hints = _hints(kind)
+    values: Table = {}
+    for attribute in fields(kind):
         name = attribute.name
         if name in table:
             values[name] = _value(hints[name], table[name], _at(place, name))
         elif attribute.default is NOTHING:
             raise InvalidPolicy(f"{name} is missing", place=place)
+    return build(kind, values, place)
+
+
+def build(kind: type[T], values: Table, place: str) -> T:
+    """Make a value of one of our own types; its validators see whether the fields make sense.
+
+    Raises:
+        InvalidPolicy: they do not; it names the place.
+    """
     with at_place(place):
         return kind(**values)
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, object]:
     return typing.get_type_hints(kind)
 
 
-def _value(hint: Any, value: object, place: str) -> Any:
-    """Read a field by the type that it is to have; validators judge plain values, and read ones."""
+def _value(hint: object, value: object, place: str) -> object:
+    """Read a field by its type. Plain values are left for the field's validator to judge."""
     if hint == Window:
         return _window(value, place)
     options = typing.get_args(hint) if typing.get_origin(hint) is UnionType else (hint,)
@@ -178,7 +197,7 @@ def _date(value: object, place: str) -> date:
 
 
 def _measure(value: object, place: str) -> Measure:
-    table = _table(value, place)
+    table = as_table(value, place)
     if len(table) != 1 or not table.keys() & MEASURES.keys():
         words = f"a measure is one of {', '.join(MEASURES)}, with its table"
         raise InvalidPolicy(words, place=place)
@@ -189,7 +208,7 @@ def _measure(value: object, place: str) -> Measure:
 def _window(value: object, place: str) -> Window:
     if isinstance(value, str):
         return Rolling(_width(value, place))
-    table = _table(value, place)
+    table = as_table(value, place)
     for keys, kind in sorted(WINDOWS.items(), key=lambda item: -len(item[0])):
         if keys <= table.keys():
             found: Window = read_fields(kind, table, place)
@@ -203,11 +222,11 @@ def _facts(value: object, place: str) -> Facts:
         value = {"kinds": value}
     known = {attribute.name for attribute in fields(Facts)}
     table = dict(checked_table(value, known, place))
-    where = _table(table.get("where", {}), _at(place, "where"))
+    where = as_table(table.get("where", {}), _at(place, "where"))
     table["where"] = tuple(
         _filter(where[name], name, _at(place, "where")) for name in sorted(where)
     )
-    who = _table(table.get("who", {}), _at(place, "who"))
+    who = as_table(table.get("who", {}), _at(place, "who"))
     table["who"] = tuple(
         WhoFilter(name, read_condition(who[name], _at(_at(place, "who"), name)))
         for name in sorted(who)
@@ -220,7 +239,7 @@ def _filter(value: object, name: str, place: str) -> Filter:
         return Filter(name, tuple(value) if isinstance(value, list) else (value,))
 
 
-_READERS: Final[dict[Any, Callable[[object, str], Any]]] = {
+_READERS: Final[dict[object, Callable[[object, str], object]]] = {
     Width: _width,
     date: _date,
     Facts: _facts,
@@ -232,13 +251,23 @@ def _at(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name
 
 
-def _table(value: object, place: str) -> dict[str, Any]:
+def as_table(value: object, place: str) -> Table:
+    """Return a part of a document that is a table.
+
+    Raises:
+        InvalidPolicy: it is none.
+    """
     if not isinstance(value, dict):
         raise InvalidPolicy(f"here belongs a table, not {value!r:.60}", place=place)
     return value
 
 
-def _list(value: object, place: str) -> list[Any]:
+def as_list(value: object, place: str) -> list[object]:
+    """Return a part of a document that is a list of at most ``MAX_ITEMS``.
+
+    Raises:
+        InvalidPolicy: it is none.
+    """
     if not isinstance(value, list):
         raise InvalidPolicy(f"here belongs a list, not {value!r:.60}", place=place)
     if len(value) > MAX_ITEMS:
@@ -246,13 +275,13 @@ def _list(value: object, place: str) -> list[Any]:
     return value
 
 
-def checked_table(value: object, known: typing.Collection[str], place: str) -> dict[str, Any]:
-    """Return a table, none of whose keys is unknown.
+def checked_table(value: object, known: typing.Collection[str], place: str) -> Table:
+    """Return a part of a document that is a table with these keys only.
 
     Raises:
-        InvalidPolicy: one is, or it is no table.
+        InvalidPolicy: it is no table, or has another key.
     """
-    table = _table(value, place)
+    table = as_table(value, place)
     for key in table:
         if key not in known:
             words = f"unknown key {key!r}; known are {', '.join(sorted(known))}"
@@ -260,7 +289,7 @@ def checked_table(value: object, known: typing.Collection[str], place: str) -> d
     return table
 
 
-def _required(table: dict[str, Any], name: str, place: str) -> Any:
+def _required(table: Table, name: str, place: str) -> object:
     if name not in table:
         raise InvalidPolicy(f"{name} is missing", place=place)
     return table[name]

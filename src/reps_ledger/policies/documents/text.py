@@ -1,8 +1,7 @@
-"""Documents: TOML or JSON text that people write, read into plain tables and nothing else.
+"""Documents as text: TOML or JSON to and from tables, files, digests, and templates.
 
-Texts: policies as TOML and JSON, in files and out of them; and their digests.
-
-Templates: documents of policies with parameters, to be tried with many values.
+A document is read into plain tables first, with limits on its length and depth; what its tables
+mean is for `read` to say. A template is a document with parameters, to be tried with many values.
 """
 
 from __future__ import annotations
@@ -14,22 +13,23 @@ import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import tomli_w
 
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, text_within_depth, within_depth
 from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
+from reps_ledger.files import atomic_write
 from reps_ledger.interchange import read_json
 from reps_ledger.policies.documents.read import at_place, read_policy
-from reps_ledger.policies.documents.write import policy_table
+from reps_ledger.policies.documents.write import Table, policy_table
 from reps_ledger.policies.policy import Policy
 
 _WORD: Final = re.compile(r"[\w-]+|\.|\S")
 _TOO_DEEP: Final = f"it is nested more than {MAX_DEPTH} deep"
 
 
-def read_table(text: str) -> dict[str, Any]:
+def read_table(text: str) -> Table:
     """Read a TOML document, or a JSON one if it begins with a brace.
 
     Raises:
@@ -57,7 +57,7 @@ def read_table(text: str) -> dict[str, Any]:
 
 
 def _has_deep_key(document: str) -> bool:
-    """Whether a dotted key of TOML is too deep; tomllib takes a minute to find that out."""
+    """Whether a dotted key of TOML is too deep: tomllib itself would take a minute to read it."""
     depth, last = 0, None
     for word in _WORD.findall(document):
         if word == ".":
@@ -73,7 +73,7 @@ def _has_deep_key(document: str) -> bool:
 _DEEP = "this is nested too deeply to be kept as a document"
 
 
-def canonical(table: dict[str, Any]) -> str:
+def canonical(table: Mapping[str, object]) -> str:
     """Return a table as JSON with sorted keys and no spaces: one text for one meaning.
 
     Raises:
@@ -92,7 +92,7 @@ def digest(policy: Policy) -> str:
     return hashlib.sha256(canonical(_table(policy)).encode()).hexdigest()
 
 
-def _table(policy: Policy) -> dict[str, Any]:
+def _table(policy: Policy) -> Table:
     try:
         return policy_table(policy)
     except RecursionError as error:
@@ -113,7 +113,7 @@ def dumps(policy: Policy, form: str = "toml") -> str:
     return text_of(_table(policy), form)
 
 
-def text_of(table: dict[str, Any], form: str) -> str:
+def text_of(table: Mapping[str, object], form: str) -> str:
     """Return a table as text; see `dumps`."""
     text = canonical(table)
     if form == "json":
@@ -155,21 +155,18 @@ def save(policy: Policy, path: str | os.PathLike[str]) -> None:
     write_document(path, _table(policy))
 
 
-def write_document(path: str | os.PathLike[str], table: dict[str, Any]) -> None:
-    """Write a table to a file, which is replaced only once all of it is written.
+def write_document(path: str | os.PathLike[str], table: Mapping[str, object]) -> None:
+    """Write a table to a file, which takes the place of another only once it is complete.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    target = Path(path)
-    text = text_of(table, "json" if target.suffix.lower() == ".json" else "toml")
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    text = text_of(table, "json" if Path(path).suffix.lower() == ".json" else "toml")
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(target)
+        with atomic_write(path) as file:
+            file.write(text.encode())
     except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
+        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
@@ -206,10 +203,11 @@ def load_template(path: str | os.PathLike[str]) -> Callable[..., Policy]:
 
 
 def read_template(text: str) -> Callable[..., Policy]:
-    """Read a document with parameters, and return what makes a policy of their values.
+    """Read a document with parameters; return a function that makes a policy of their values.
 
-    A parameter is a ``$name`` in any text of the document: ``within = "$weeks weeks"``. Where
-    it is the whole text, the value itself stands in its place: ``at_least = "$number"``.
+    A parameter is a ``$name`` in any text of the document: ``within = "$weeks weeks"``. Where it
+    is the whole text, it is replaced by the value itself, a number too: ``at_least = "$number"``.
+    The function takes the values as keyword arguments.
 
     Raises:
         InvalidPolicy: it is neither TOML nor JSON.
@@ -217,9 +215,9 @@ def read_template(text: str) -> Callable[..., Policy]:
     with at_place(""):
         table = read_table(text)
 
-    known = set(_named(table))
+    known = set(_parameters(table))
 
-    def make(**values: Any) -> Policy:
+    def make(**values: object) -> Policy:
         if unknown := sorted(values.keys() - known):
             has = ", ".join(f"${name}" for name in sorted(known)) or "none"
             raise InvalidPolicy(f"the document has no parameter ${unknown[0]}; it has {has}")
@@ -228,16 +226,16 @@ def read_template(text: str) -> Callable[..., Policy]:
     return make
 
 
-def _named(value: Any) -> Iterator[str]:
-    """Yield the name of each parameter."""
+def _parameters(value: object) -> Iterator[str]:
+    """Yield the name of each parameter in a part of a document."""
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            yield from _named(item)
+            yield from _parameters(item)
     elif isinstance(value, str):
         yield from _NAME.findall(value)
 
 
-def _filled(value: Any, values: Mapping[str, Any]) -> Any:
+def _filled(value: object, values: Mapping[str, object]) -> object:
     if isinstance(value, dict):
         return {key: _filled(item, values) for key, item in value.items()}
     if isinstance(value, list):
@@ -250,8 +248,8 @@ def _filled(value: Any, values: Mapping[str, Any]) -> Any:
     return _NAME.sub(lambda found: str(_value(found[1], values)), value)
 
 
-def _value(name: str, values: Mapping[str, Any]) -> Any:
+def _value(name: str, values: Mapping[str, object]) -> object:
     if name not in values:
-        told = ", ".join(values) or "none"
-        raise InvalidPolicy(f"the parameter ${name} has no value; those given are: {told}")
+        given = ", ".join(values) or "none"
+        raise InvalidPolicy(f"the parameter ${name} has no value; those given are: {given}")
     return values[name]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
-from attrs import fields
+from attrs import AttrsInstance, fields
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
@@ -15,11 +15,14 @@ from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import Window
 from reps_ledger.policies.policy import Policy
 
-FORMAT = 1
-"""The version of the documents' format."""
+FORMAT: Final = 1
+"""The version of the format of documents."""
+
+Table = dict[str, object]
+"""A table of a document, by key: plain values, lists and tables, as TOML and JSON have them."""
 
 
-def policy_table(policy: Policy) -> dict[str, Any]:
+def policy_table(policy: Policy) -> Table:
     """Return a policy as a table.
 
     Raises:
@@ -27,7 +30,7 @@ def policy_table(policy: Policy) -> dict[str, Any]:
     """
     if not isinstance(policy, Policy):
         raise InvalidPolicy(f"a policy is kept as a document, not {policy!r:.60}")
-    table: dict[str, Any] = {"format": FORMAT, "policy": policy.name}
+    table: Table = {"format": FORMAT, "policy": policy.name}
     rest = fields_table(policy)
     del rest["name"]
     table |= {key: rest[key] for key in rest if key not in {"cases", "notices"}}
@@ -37,19 +40,22 @@ def policy_table(policy: Policy) -> dict[str, Any]:
     return table
 
 
-def condition_table(condition: Condition) -> dict[str, Any]:
+def condition_table(condition: Condition) -> Table:
     """Return a condition as a table."""
     return fold(condition, _TABLE)
 
 
-def _leaf_table(leaf: Leaf) -> dict[str, Any]:
-    match leaf:
-        case Compare(measure, operator, threshold):
-            return {**plain(measure), operator: plain(threshold)}
+def _leaf_table(leaf: Leaf) -> Table:
+    if isinstance(leaf, Compare):
+        return {**_measure_table(leaf.measure), leaf.operator: plain(leaf.threshold)}
     return {leaf.key: fields_table(leaf)}
 
 
-_TABLE: Final[Algebra[dict[str, Any]]] = Algebra(
+def _measure_table(measure: Measure) -> Table:
+    return {measure.key: fields_table(measure)}
+
+
+_TABLE: Final[Algebra[Table]] = Algebra(
     leaf=_leaf_table,
     all_of=lambda tables: {"all": tables},
     any_of=lambda tables: {"any": tables},
@@ -58,13 +64,13 @@ _TABLE: Final[Algebra[dict[str, Any]]] = Algebra(
 )
 
 
-def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind of value
-    """Return any part of an expression as plain values."""
+def plain(value: object) -> object:  # noqa: PLR0911 — one return a kind of value
+    """Return a part of an expression as plain values: a text, a number, a list or a table."""
     match value:
         case Condition():
             return condition_table(value)
         case Measure():
-            return {value.key: fields_table(value)}
+            return _measure_table(value)
         case Width():
             return str(value)
         case date():
@@ -79,7 +85,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 — one return a kind of value
     return value
 
 
-def _facts(selection: Facts) -> Any:
+def _facts(selection: Facts) -> object:
     table = fields_table(selection)
     table["kinds"] = _one_or_more(selection.kinds)
     if selection.where:
@@ -90,13 +96,13 @@ def _facts(selection: Facts) -> Any:
     return table["kinds"] if only_kind else table
 
 
-def _one_or_more(values: tuple[Any, ...]) -> Any:
+def _one_or_more(values: tuple[object, ...]) -> object:
     return values[0] if len(values) == 1 else list(values)
 
 
-def fields_table(value: Any) -> dict[str, Any]:
-    """Return what of a value differs from the defaults."""
-    table: dict[str, Any] = {}
+def fields_table(value: AttrsInstance) -> Table:
+    """Return the fields of a value that differ from their defaults."""
+    table: Table = {}
     for attribute in fields(type(value)):
         item = getattr(value, attribute.name)
         if item != attribute.default and not (isinstance(item, Window) and item.unbounded):

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import datetime, tzinfo
 from fractions import Fraction
-from typing import Any, ClassVar, Final, Generic, NoReturn, TypeVar
+from typing import ClassVar, Final, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.reads import Reader
+from reps_ledger.policies.language.validators import Field
 from reps_ledger.policies.subject import Found, Subject
 
 
@@ -52,10 +53,10 @@ class Condition:
 
 
 class Leaf(Condition, Reader):
-    """A condition without conditions below it: what a finding is about.
+    """A condition without conditions inside it: what a `Finding` is about.
 
-    A kind of leaf says all about itself in its class: its key in documents, what it reads, how
-    it is found and shown, and what may still come of it.
+    Its class declares everything about a kind of leaf: its key in documents, its words, what it
+    reads, how it is evaluated and shown, when it may change and what it may still become.
     """
 
     __slots__ = ()
@@ -72,40 +73,44 @@ class Leaf(Condition, Reader):
         raise AssertionError  # pragma: no cover — each kind of leaf knows its own
 
     def may_become(self, subject: Subject, *, wanted: bool) -> bool:
-        """Return whether it may hold, or not hold, by what may still be recorded.
+        """Return whether facts that are still to be recorded may make it hold, or not hold.
 
-        What began cannot have begun otherwise: nobody joins before a day that has passed, and
-        nobody who completed a course has not.
+        Facts in the past stay: nobody joins before a day that has passed, and a course that was
+        completed stays so. Time alone is not considered here.
+
+        Args:
+            subject: of whom, now.
+            wanted: whether it is to hold, or not to hold.
         """
         return True
 
     def lacked(self) -> str | None:
-        """Say of whom it does not hold that they lack it: "needs …"; None where `words` will do."""
+        """Say what is lacking where it does not hold: "needs …"; None where `words` will do."""
         return None
 
     def missing(self, found: Found, subject: Subject) -> int | Fraction | None:
-        """Return how much is missing of a number for it to be otherwise.
+        """Return by how much a number would have to grow for its truth to change.
 
-        Below 0, how much is too much; None where no number is measured.
+        Below 0 it would have to shrink; None where no number is measured.
         """
         return None
 
     def missing_words(self, missing: int | Fraction | None, *, wanted: bool) -> str:
-        """Say what would have to be otherwise.
+        """Say what would have to change.
 
         Args:
-            missing: as `missing` says.
-            wanted: whether it would have to hold.
+            missing: what the method `missing` returned.
+            wanted: whether it would have to hold, or not to hold.
         """
         return self.words() if wanted else self.denial()
 
     def shown(self, found: Found, zone: tzinfo | None = None) -> str:
-        """Say what was measured; nothing where nothing was."""
+        """Say what was measured; an empty text where nothing was."""
         return shown_day("on", found.value, zone) if isinstance(found.value, datetime) else ""
 
 
 def shown_day(word: str, instant: datetime, zone: tzinfo | None) -> str:
-    """Say the day of an instant: in a zone, or in its own."""
+    """Say the day of an instant, after a word: in a zone, or in the instant's own."""
     return f"{word} {instant.astimezone(zone or instant.tzinfo).date()}"
 
 
@@ -122,20 +127,20 @@ def _condition(value: object, operator: str) -> Condition:
     return value
 
 
-def _several(_: object, __: object, value: Any) -> None:
-    if not isinstance(value, tuple) or len(value) < 2:  # noqa: PLR2004 — fewer is no list
+def _several(_: object, __: Field, value: object) -> None:
+    if not isinstance(value, tuple) or len(value) < 2:  # noqa: PLR2004 — fewer combine nothing
         raise InvalidPolicy("needs two conditions or more")
     for item in value:
         _condition(item, "a list")
 
 
-def _one(_: object, __: object, value: Any) -> None:
+def _single(_: object, __: Field, value: object) -> None:
     _condition(value, "~")
 
 
 @frozen(cache_hash=True)
 class AllOf(Condition):
-    """Every one of these."""
+    """Every one of these conditions holds."""
 
     conditions: tuple[Condition, ...] = field(validator=_several)
 
@@ -145,7 +150,7 @@ class AllOf(Condition):
 
 @frozen(cache_hash=True)
 class AnyOf(Condition):
-    """At least one of these."""
+    """At least one of these conditions holds."""
 
     conditions: tuple[Condition, ...] = field(validator=_several)
 
@@ -155,9 +160,9 @@ class AnyOf(Condition):
 
 @frozen(cache_hash=True)
 class Not(Condition):
-    """The opposite."""
+    """A condition does not hold."""
 
-    condition: Condition = field(validator=_one)
+    condition: Condition = field(validator=_single)
 
     def words(self) -> str:
         return self.condition.denial()
@@ -165,11 +170,11 @@ class Not(Condition):
 
 @frozen(cache_hash=True)
 class AtLeast(Condition):
-    """At least so many of these.
+    """At least a number of these conditions hold.
 
     Attributes:
         number: how many, from 1 to all of them.
-        conditions: of which.
+        conditions: two or more.
     """
 
     number: int = field()
@@ -203,14 +208,16 @@ T = TypeVar("T")
 
 @frozen
 class Algebra(Generic[T]):
-    """What to make of a condition: of its leaves, and of what was made of the conditions inside.
+    """How `fold` turns a condition into a value: a function for leaves, and one for each operator.
+
+    The functions of operators take what the conditions inside were turned into.
 
     Attributes:
-        leaf: makes something of a leaf.
-        all_of: of what was made of several, all of which must hold.
-        any_of: of several, one of which must.
-        at_least: of a number, and several of which so many must.
-        negated: of one that must not.
+        leaf: turns a leaf into a value.
+        all_of: combines the values of conditions all of which must hold.
+        any_of: combines those of conditions one of which must hold.
+        at_least: takes a number, and the values of conditions of which so many must hold.
+        negated: takes the value of a condition that must not hold.
     """
 
     leaf: Callable[[Leaf], T]
@@ -221,7 +228,10 @@ class Algebra(Generic[T]):
 
 
 def fold(condition: Condition, algebra: Algebra[T]) -> T:
-    """Walk a condition from its leaves up, from left to right: the one walk that there is."""
+    """Turn a condition into a value, from its leaves up and from left to right.
+
+    Every other walk over conditions is an `Algebra` for this one.
+    """
     match condition:
         case AllOf(conditions):
             return algebra.all_of([fold(each, algebra) for each in conditions])
@@ -255,7 +265,7 @@ def leaves(condition: Condition) -> list[Leaf]:
 
 
 def truth(condition: Condition, of_leaf: Callable[[Leaf], bool]) -> bool:
-    """Return whether a condition holds, where its leaves hold as told; every leaf is asked."""
+    """Return whether a condition holds, given which of its leaves hold. Every leaf is asked."""
     return fold(condition, Algebra(of_leaf, all, any, _enough, _negated))
 
 

@@ -1,4 +1,4 @@
-"""Measures that count facts: how many, how many different, how much in all."""
+"""Measures of facts in a window: how many, how many different, the sum of a field."""
 
 from __future__ import annotations
 
@@ -12,11 +12,17 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, values_of
+from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, people_of, values_of
 from reps_ledger.policies.language.measures import OPERATORS, NumberMeasure
 from reps_ledger.policies.language.phrases import named
 from reps_ledger.policies.language.reads import NOTHING, Reads
-from reps_ledger.policies.language.validators import is_name, is_name_or_none, of_type, one_of
+from reps_ledger.policies.language.validators import (
+    Field,
+    is_name,
+    is_name_or_none,
+    of_type,
+    one_of,
+)
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import PERIODS, Always, Window, as_window, period_of
 from reps_ledger.policies.subject import Measured, Subject
@@ -24,33 +30,33 @@ from reps_ledger.policies.subject import Measured, Subject
 _is_facts = of_type(Facts, "facts(…)")
 
 
-def _is_window(_: object, __: object, value: Any) -> None:
+def _is_window(_: object, __: Field, value: object) -> None:
     as_window(value)
 
 
 def selected(selection: Facts, within: Window, subject: Subject) -> list[Entry]:
-    """Return the entries that count."""
+    """Return the entries of a selection that lie in a window."""
     bounds = within.bounds(subject)
     return [] if bounds is None else selection.seen(subject, bounds)
 
 
 def selected_edges(selection: Facts, within: Window, subject: Subject) -> Iterable[datetime]:
-    """Yield every instant at which other entries may count."""
+    """Yield every instant at which `selected` may return other entries."""
     yield from within.edges(selection.all(subject.dossier), subject)
     yield from selection.edges(subject)
 
 
 def _may_change(selection: Facts, within: Window, subject: Subject, *, more: bool) -> bool:
-    """Whether more, or fewer, of the facts may come to lie in the window."""
+    """Whether more facts, or fewer, may come to lie in the window than do now."""
     return within.is_open(subject) if more else selection.may_lessen or within.moves_on
 
 
 @frozen(eq=False)
 class Count(NumberMeasure):
-    """How many facts.
+    """The number of facts in a window.
 
     Attributes:
-        facts: of which.
+        facts: which facts.
         within: the window.
     """
 
@@ -106,20 +112,22 @@ class OrganisationOf:
 
 
 def organisation_of(name: str) -> OrganisationOf:
-    """Count organisations of the people in a field. Whoever has none counts as one of their own."""
+    """Count organisations of the people in a field; a person without one counts as one."""
     return OrganisationOf(name)
 
 
 @frozen(eq=False)
 class Distinct(NumberMeasure):
-    """How many different values.
+    """The number of different values among the facts in a window.
+
+    Exactly one of the last three attributes says of what.
 
     Attributes:
-        facts: of which.
+        facts: which facts.
         within: the window.
-        name: the field that is told apart; or
-        period: the calendar period in which they happened; or
-        organisation_of: the field whose people's organisations are told apart.
+        name: the field whose values are counted.
+        period: the calendar period whose instances are counted: the days with a report, say.
+        organisation_of: the field that names people, whose organisations are counted.
     """
 
     facts: Facts = field(validator=_is_facts)
@@ -172,35 +180,33 @@ class Distinct(NumberMeasure):
         values = {value for entry in found for value in self._values(entry, subject)}
         return Measured(len(values), tuple([entry.id for entry in found]))
 
-    def _values(self, entry: Entry, subject: Subject) -> Iterable[Any]:
+    def _values(self, entry: Entry, subject: Subject) -> Iterable[object]:
         if self.period is not None:
             return [period_of(entry.occurred_at, self.period, subject.zone)]
-        values = values_of(entry.fact, self.name or self.organisation_of or "")
         if self.name is not None:
-            return values
-        return [
-            organisation
-            for person in values
-            for organisation in organisations(subject.other(person, entry.occurred_at))
-            or [(person,)]  # no text, so that it is nobody's organisation
-        ]
+            return values_of(entry.fact, self.name)
+        found: list[object] = []
+        for person in people_of(entry.fact, self.organisation_of or ""):
+            # Whoever has none counts as one: a tuple, which is no organisation's name.
+            found += organisations(subject.other(person, entry.occurred_at)) or [(person,)]
+        return found
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         return selected_edges(self.facts, self.within, subject)
 
 
-def organisations(subject: Subject) -> list[Any]:
-    """Return the organisations that somebody belongs to."""
+def organisations(subject: Subject) -> list[str]:
+    """Return the names of the organisations that somebody belongs to."""
     return [span.entry.fact.organisation for span in subject.standing("affiliation.started")]
 
 
 @frozen(eq=False)
 class Total(NumberMeasure):
-    """The sum of a numeric field.
+    """The sum of a numeric field over the facts in a window.
 
     Attributes:
         name: the field; facts without a value count as 0.
-        facts: of which facts.
+        facts: which facts.
         within: the window.
     """
 
@@ -225,14 +231,16 @@ class Total(NumberMeasure):
         self.facts.check_field(self.name, registry, strict=False, shapes=("int", "float"))
 
     def words(self) -> str:
-        said = f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}"
-        return said.rstrip()
+        return (
+            f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}".rstrip()
+        )
 
     def measure(self, subject: Subject) -> Measured:
         found = selected(self.facts, self.within, subject)
-        told = [entry for entry in found if _is_number(getattr(entry.fact, self.name, None))]
-        amounts = [Fraction(getattr(entry.fact, self.name)) for entry in told]
-        return Measured(sum(amounts, Fraction()), tuple([entry.id for entry in told]))
+        summed = [entry for entry in found if _is_number(getattr(entry.fact, self.name, None))]
+        # Fractions, as sums of floats would depend on their order.
+        amounts = [Fraction(getattr(entry.fact, self.name)) for entry in summed]
+        return Measured(sum(amounts, Fraction()), tuple([entry.id for entry in summed]))
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         return selected_edges(self.facts, self.within, subject)
@@ -243,7 +251,7 @@ def _is_number(value: object) -> bool:
 
 
 def selection_of(selection: Facts | str) -> Facts:
-    """Return what a stored name, or a selection, selects."""
+    """Return a selection, given as such or as a stored name."""
     return facts(selection) if isinstance(selection, str) else selection
 
 
@@ -271,7 +279,7 @@ def reports(
     within: Width | Window | None = None,
     ahead: Width | None = None,
     pausing: bool = False,
-    where: Mapping[str, Any] | None = None,
+    where: Mapping[str, object] | None = None,
     **filters: Any,
 ) -> Count:
     """Count reports of what they did; filters as for ``facts``, windows as for ``count``."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, FactType, Registry
@@ -17,11 +17,13 @@ from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.language.phrases import named, noun, quoted
 from reps_ledger.policies.language.reads import Reader, Reads
 from reps_ledger.policies.language.validators import (
+    Field,
+    as_tuple,
     is_bool,
+    is_list_of,
     is_name,
     is_names,
     is_prose,
-    kept,
     one_of,
 )
 from reps_ledger.policies.language.widths import Bounds
@@ -32,7 +34,7 @@ Scalar = str | int | float | bool
 _MOST: Final = 2**53
 
 
-def _is_scalars(_: object, __: Attribute[Any], value: Any) -> None:
+def _is_scalars(_: object, __: Field, value: object) -> None:
     if not isinstance(value, tuple) or not value:
         raise InvalidPolicy("a filter needs a value, or several to choose from")
     for item in value:
@@ -40,26 +42,26 @@ def _is_scalars(_: object, __: Attribute[Any], value: Any) -> None:
             raise InvalidPolicy(f"a filter compares with text, numbers or truth, not {item!r:.60}")
         if isinstance(item, str):
             is_prose(_, __, item)
-        elif not abs(item) <= _MOST:  # nor is it a number that is none
+        elif not abs(item) <= _MOST:  # not >: "not a number" compares as neither
             raise InvalidPolicy(f"a filter compares with numbers up to 2**53, not {item!r:.60}")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     # 2.0 and 2 are equal, so they must be written the same.
-    values = kept(value)
+    values = as_tuple(value)
     if not isinstance(values, tuple):
         return values
     return tuple(int(v) if isinstance(v, float) and v.is_integer() else v for v in values)
 
 
 def _told_apart(values: tuple[Scalar, ...]) -> tuple[tuple[type, Scalar], ...]:
-    # True == 1, and yet they are not the same value of a field.
+    # In Python True == 1; as values of a field they differ.
     return tuple((type(value), value) for value in values)
 
 
 @frozen(cache_hash=True)
 class Filter:
-    """A field that has one of these values; a list field, that holds one of them.
+    """What a field must hold: one of these values, or, where it is a list, any of them.
 
     Attributes:
         name: the field.
@@ -70,7 +72,7 @@ class Filter:
     values: tuple[Scalar, ...] = field(converter=_plain, validator=_is_scalars, eq=_told_apart)
 
     def passes(self, entry: Entry) -> bool:
-        """Whether an entry's fact has it."""
+        """Whether the field of an entry's fact holds one of the values."""
         return any(self.takes(value) for value in values_of(entry.fact, self.name))
 
     def takes(self, value: object) -> bool:
@@ -87,10 +89,15 @@ class Filter:
         return f"with {named(self.name)} {quoted(self.values)}"
 
 
-def values_of(fact: object, name: str) -> tuple[Any, ...]:
-    """Return the values of a field: of a list, each; of nothing, none."""
+def values_of(fact: object, name: str) -> tuple[object, ...]:
+    """Return the values of a field: those of a list; none where it is None, or not there."""
     value = getattr(fact, name, None)
     return value if isinstance(value, tuple) else () if value is None else (value,)
+
+
+def people_of(fact: object, name: str) -> list[str]:
+    """Return the people whom a field names: one, several or nobody."""
+    return [person for person in values_of(fact, name) if isinstance(person, str)]
 
 
 def _same(value: object, wanted: object) -> bool:
@@ -99,18 +106,18 @@ def _same(value: object, wanted: object) -> bool:
 
 @frozen(cache_hash=True)
 class WhoFilter(Reader):
-    """A field that names a person, or one among several, of whom a condition held then.
+    """A condition that must have held, when the fact happened, of a person whom a field names.
 
     Attributes:
-        name: the field.
-        condition: what held of them.
+        name: the field; where it names several people, it is enough that it held of one.
+        condition: what must have held.
     """
 
     name: str = field(validator=is_name)
     condition: Condition = field()
 
     @condition.validator
-    def _is_condition(self, _: object, value: Any) -> None:
+    def _is_condition(self, _: object, value: object) -> None:
         if not isinstance(value, Condition):
             raise InvalidPolicy(f"{self.name} needs a condition, not {value!r:.60}")
 
@@ -118,10 +125,10 @@ class WhoFilter(Reader):
         return Reads(people=frozenset({self.name}))
 
     def passes(self, entry: Entry, subject: Subject) -> bool:
-        """Whether it held of the person named."""
+        """Whether it held of a person whom the entry's fact names."""
         return any(
             holds(self.condition, subject.other(person, entry.occurred_at))
-            for person in values_of(entry.fact, self.name)
+            for person in people_of(entry.fact, self.name)
         )
 
     def words(self) -> str:
@@ -129,58 +136,52 @@ class WhoFilter(Reader):
         return f"of whose {named(self.name)} it was so that {self.condition.words()}"
 
 
-def by_name(value: Any) -> Any:
-    """Put filters in one order: that in which they were given is no part of the meaning."""
+def by_name(value: object) -> object:
+    """Sort filters by their names: the order in which they were given says nothing."""
     if not isinstance(value, tuple | list):
         return value
     return tuple(sorted(value, key=lambda item: str(getattr(item, "name", ""))))
 
 
-def is_list_of(kind: type) -> Callable[[object, Attribute[Any], Any], None]:
-    """Make a validator for a list of filters of a kind."""
-
-    def check(_: object, attribute: Attribute[Any], value: Any) -> None:
-        if not isinstance(value, tuple) or not all(isinstance(item, kind) for item in value):
-            raise InvalidPolicy(f"{attribute.name} is a list of filters, not {value!r:.60}")
-
-    return check
-
-
 BUILT_IN_FACTS: Final = Registry(BUILT_IN)
 """The facts that every ledger knows."""
 
-_KINDS: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
+_TYPES_OF_SHAPE: Final[Mapping[str, tuple[type, ...]]] = MappingProxyType(
     {"text": (str,), "list": (str, int, float, bool), "bool": (bool,)}
     | dict.fromkeys(("int", "float"), (int, float))
 )
-"""What a field may be compared with, by the shape in which it is stored."""
+"""The types of values with which a field may be compared, by its shape (see `FactType`)."""
 
 
 @frozen(cache_hash=True)
 class Facts(Reader):
     """Facts of some kinds, filtered.
 
-    What was only announced, and what a system made, never counts, unless a filter asks for it
-    by name: intent is no activity.
+    What is marked as announced, or as passive (made by a system, not by the member), counts only
+    where a filter asks for it by name: intent is not activity.
 
     Attributes:
         kinds: stored names, any of which will do.
         where: filters on fields, all of which must pass.
         who: filters on people named, all of which must pass.
-        sources: where the entries came from, any of which will do; none for anywhere.
-        recorded_by: who recorded them, any of which will do; none for anyone.
-        verified: only reports that somebody verified, or that nobody did.
-        lasting: only what began and has not ended: vouches that stand, roles held …
-        person: the field by which they are the member's: "member", "voucher", "mentor" …
+        sources: where the entries came from, any of which will do; empty for anywhere.
+        recorded_by: who recorded them, any of which will do; empty for anyone.
+        verified: True for only reports that somebody verified, False for only those that nobody
+            did, None for either.
+        lasting: only facts that began something that has not ended: vouches that stand, roles
+            held …
+        person: the field that says whose they are: "member", "voucher", "mentor" …
     """
 
-    kinds: tuple[str, ...] = field(converter=kept, validator=is_names)
-    where: tuple[Filter, ...] = field(default=(), converter=by_name, validator=is_list_of(Filter))
-    who: tuple[WhoFilter, ...] = field(
-        default=(), converter=by_name, validator=is_list_of(WhoFilter)
+    kinds: tuple[str, ...] = field(converter=as_tuple, validator=is_names)
+    where: tuple[Filter, ...] = field(
+        default=(), converter=by_name, validator=is_list_of(Filter, "filters")
     )
-    sources: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
-    recorded_by: tuple[str, ...] = field(default=(), converter=kept, validator=is_names)
+    who: tuple[WhoFilter, ...] = field(
+        default=(), converter=by_name, validator=is_list_of(WhoFilter, "filters")
+    )
+    sources: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
+    recorded_by: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
     verified: bool | None = field(default=None, validator=one_of(None, True, False))
     lasting: bool = field(default=False, validator=is_bool)
     person: str = field(default="member", validator=is_name)
@@ -205,7 +206,7 @@ class Facts(Reader):
 
     @property
     def may_lessen(self) -> bool:
-        """Whether what counts may come to count no longer: it ends, or somebody verifies it."""
+        """Whether what counts now may stop counting: it may end, or somebody may verify it."""
         return self.lasting or self.verified is False
 
     def check_known(self, registry: Registry) -> None:
@@ -216,10 +217,11 @@ class Facts(Reader):
 
         Args:
             registry: the facts that it knows.
-            strict: whether a kind that it does not know is an error.
+            strict: whether a kind that it does not know is an error; where it is none, fields
+                are not checked either.
 
         Raises:
-            InvalidPolicy: there is one.
+            InvalidPolicy: there is such a kind or field.
         """
         for item in self.where:
             self.check_field(item.name, registry, strict=strict, values=item.values)
@@ -235,10 +237,17 @@ class Facts(Reader):
         shapes: Iterable[str] = (),
         values: Iterable[Scalar] = (),
     ) -> None:
-        """Refuse a field that none of the facts has, or that cannot be of some shapes or values.
+        """Refuse a field that none of the facts has.
+
+        Args:
+            name: the field.
+            registry: the facts that a ledger knows.
+            strict: as for `check`.
+            shapes: of which it must have one, where any are given; see `FactType`.
+            values: each of which it must be able to hold.
 
         Raises:
-            InvalidPolicy: it is one.
+            InvalidPolicy: no fact has it, or it has another shape, or never such a value.
         """
         known = self._known(registry, strict=strict)
         found = {described.shapes[name] for described in known if name in described.names}
@@ -248,21 +257,24 @@ class Facts(Reader):
         if known and shapes and not found & {*shapes}:
             raise InvalidPolicy(f"{name!r} of {kinds} is no number")
         for value in values:
-            if known and not any(type(value) in _KINDS.get(shape, ()) for shape in found):
+            if known and not any(type(value) in _TYPES_OF_SHAPE.get(shape, ()) for shape in found):
                 raise InvalidPolicy(f"{name!r} of {kinds} is never {value!r:.60}")
 
     def check_person(self, name: str, registry: Registry, *, strict: bool) -> None:
-        """Refuse a field that names no person in any of the facts.
+        """Refuse a field that names no person in any of the facts; arguments as for `check_field`.
 
         Raises:
-            InvalidPolicy: it is one.
+            InvalidPolicy: it names none.
         """
         known = self._known(registry, strict=strict)
         if known and not any(_names(described, name) for described in known):
             raise InvalidPolicy(f"{' or '.join(self.kinds)} names no person as {name!r}")
 
     def _known(self, registry: Registry, *, strict: bool) -> list[FactType]:
-        """Return the types of its facts; none where a ledger may know more than we do."""
+        """Return the types of its facts; none where the registry lacks one of the kinds.
+
+        A policy is made before anybody says for which ledger, which may have kinds of its own.
+        """
         found = [registry.named(kind) for kind in self.kinds]
         for kind, described in zip(self.kinds, found, strict=True):
             if described is None and strict:
@@ -271,7 +283,10 @@ class Facts(Reader):
         return known if len(known) == len(found) else []
 
     def all(self, dossier: Dossier) -> Sequence[Entry]:
-        """Return all that pass but for filters on people, whenever they happened."""
+        """Return those that pass the filters that no instant changes, whenever they happened.
+
+        Filters on people, verification and whether something lasts are left to `seen`.
+        """
         return dossier.once(self, lambda: [e for e in self._own(dossier) if self._passes(e)])
 
     def _own(self, dossier: Dossier) -> Iterator[Entry]:
@@ -321,16 +336,16 @@ class Facts(Reader):
         return found
 
     def _verified(self, subject: Subject) -> Mapping[str, datetime]:
-        """Return the ids of reports that somebody verified, with when that was first."""
+        """Return when reports were first verified, by the id of the report."""
         dossier = subject.dossier
         if not dossier.is_community:
             return dossier.verified
-        # A body's history need not hold what became of its members' reports: theirs does.
+        # A community's history need not hold who verified its members' reports; theirs do.
         return dossier.once(("verified", self), lambda: dict(self._verified_of_members(subject)))
 
     def _verified_of_members(self, subject: Subject) -> Iterator[tuple[str, datetime]]:
         for entry in self.all(subject.dossier):
-            for name in values_of(entry.fact, "member"):
+            for name in people_of(entry.fact, "member"):
                 verified = subject.others.member(name).verified
                 if entry.id in verified:
                     yield entry.id, verified[entry.id]
@@ -346,20 +361,20 @@ class Facts(Reader):
             ("spans", self),
             lambda: {
                 span.entry.id: span
-                for one in self._members(subject)
+                for member in self._members(subject)
                 for kind in self.kinds
-                for span in one.spans(kind)
+                for span in member.spans(kind)
             },
         ).values()
 
     def _members(self, subject: Subject) -> Iterator[Dossier]:
-        """Yield the members of whom a body's entries are."""
+        """Yield the members whom a community's entries are about."""
         found = self.all(subject.dossier)
-        for name in dict.fromkeys(name for e in found for name in values_of(e.fact, "member")):
+        for name in dict.fromkeys(name for e in found for name in people_of(e.fact, "member")):
             yield subject.others.member(name)
 
     def edges(self, subject: Subject) -> Iterator[datetime]:
-        """Yield every instant at which one more, or one less, may have happened."""
+        """Yield every instant at which `seen` may return others."""
         for entry in self.all(subject.dossier):
             yield entry.occurred_at
         if self.verified is not None:
@@ -371,7 +386,7 @@ class Facts(Reader):
                     yield span.end
 
     def words(self, number: int = 2) -> str:
-        """Say them, in the singular where there is one."""
+        """Say them: in the singular where there is one, else in the plural."""
         said = [f"{' or '.join(noun(kind, number) for kind in self.kinds)}"]
         if self.person != "member":
             said.append(f"as {named(self.person)}")
@@ -392,7 +407,16 @@ def _names(described: FactType, name: str) -> bool:
     return name == "member" or name in described.persons
 
 
-def facts(*kinds: str, where: Mapping[str, Any] | None = None, **options: Any) -> Facts:
+def facts(
+    *kinds: str,
+    where: Mapping[str, object] | None = None,
+    source: str | Collection[str] = (),
+    recorded_by: str | Collection[str] = (),
+    verified: bool | None = None,
+    lasting: bool = False,
+    person: str = "member",
+    **filters: object,
+) -> Facts:
     """Select facts.
 
     ::
@@ -402,30 +426,36 @@ def facts(*kinds: str, where: Mapping[str, Any] | None = None, **options: Any) -
 
     Args:
         kinds: stored names, any of which will do.
-        where: filters, as in ``options``, for fields whose names are options.
-        options: ``source``, ``recorded_by``, ``verified``, ``lasting`` and ``person``, as
-            attributes of `Facts`; any other is a field of the facts, with the value that it
-            must have, several to choose from, or a condition on the person whom it names.
+        where: filters, as in ``filters``, on fields that are called like another argument.
+        source: where the entries came from; several to choose from.
+        recorded_by: who recorded them; several to choose from.
+        verified: as for `Facts`.
+        lasting: as for `Facts`.
+        person: as for `Facts`.
+        filters: by the name of a field, the value that it must have, several to choose from, or a
+            condition on the person whom it names.
 
     Raises:
         InvalidPolicy: they make no sense together.
     """
-    known = {
-        "sources": options.pop("source", ()),
-        "recorded_by": options.pop("recorded_by", ()),
-        "verified": options.pop("verified", None),
-        "lasting": options.pop("lasting", False),
-        "person": options.pop("person", "member"),
-    }
-    filters = {**options, **(where or {})}
-    plain = {name: value for name, value in filters.items() if not isinstance(value, Condition)}
+    wanted = {**filters, **(where or {})}
     return Facts(
         kinds=kinds,
-        where=tuple(Filter(name, _values(plain[name])) for name in sorted(plain)),
-        who=tuple(WhoFilter(name, filters[name]) for name in sorted(filters) if name not in plain),
-        **known,
+        where=tuple(
+            Filter(name, _choices(value))
+            for name, value in wanted.items()
+            if not isinstance(value, Condition)
+        ),
+        who=tuple(
+            WhoFilter(name, value) for name, value in wanted.items() if isinstance(value, Condition)
+        ),
+        sources=source,
+        recorded_by=recorded_by,
+        verified=verified,
+        lasting=lasting,
+        person=person,
     )
 
 
-def _values(value: Any) -> Any:
+def _choices(value: object) -> object:
     return value if isinstance(value, tuple | list | set | frozenset) else (value,)

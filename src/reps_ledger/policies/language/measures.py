@@ -1,6 +1,7 @@
-"""Measures: something measured of a member, or a community, and how it is compared.
+"""Measures: what is measured of a member or a community, and the condition that compares it.
 
-Those of time are here too: since something happened, in the programme, in a role.
+The measures of time are here too: since something happened, in the programme, in a role. Those
+that count facts are in `counts`, those that look at everybody in `shares`.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, ClassVar, Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from attrs import field, fields, frozen
 
+from reps_ledger.domain.facts import RoleAssigned
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf, shown_day
 from reps_ledger.policies.language.facts import Facts, facts
 from reps_ledger.policies.language.phrases import a_role, named, number_words
 from reps_ledger.policies.language.reads import NOTHING, Reader, Reads
 from reps_ledger.policies.language.validators import (
+    Field,
     is_bool,
     is_name_or_none,
     is_place,
@@ -28,16 +31,19 @@ from reps_ledger.policies.language.validators import (
 )
 from reps_ledger.policies.language.widths import TICK, Width, paused_before, paused_leaving
 from reps_ledger.policies.language.windows import Always, Window
-from reps_ledger.policies.subject import Found, Measured, Subject
+from reps_ledger.policies.subject import Amount, Found, Limit, Measured, Subject, Value
 
 Number = int | float
 
+Threshold = Number | Width
+"""With what a policy may compare a measure."""
+
 
 class Measure(Reader):
-    """Something measured of a member, or a community, at an instant. Compare it to use it.
+    """What is measured of a member, or a community, at an instant. Compare it to get a condition.
 
-    A kind of measure says all about itself in its class: its key in documents, what it reads,
-    how it is measured, compared and shown, and what may still come of it.
+    Its class declares everything about a kind of measure: its key in documents, its words, what
+    it reads, how it is measured, compared and shown, when it may change and what it may become.
     """
 
     __slots__ = ()
@@ -46,7 +52,7 @@ class Measure(Reader):
     """Its name in documents."""
 
     whole: ClassVar[bool] = False
-    """Whether it is compared with whole numbers only."""
+    """Whether its thresholds must be whole numbers."""
 
     stepwise: ClassVar[bool] = False
     """Whether its value is always a whole number."""
@@ -56,28 +62,30 @@ class Measure(Reader):
             raise InvalidPolicy(
                 f"== compares two expressions; write .exactly({other}) to compare the measure"
             )
-        return type(self) is type(other) and _values(self) == _values(other)
+        if not isinstance(other, Measure) or type(self) is not type(other):
+            return False
+        return _values(self) == _values(other)
 
     def __hash__(self) -> int:
         return hash((type(self), _values(self)))
 
-    def __ge__(self, other: Any) -> Compare:
+    def __ge__(self, other: object) -> Compare:
         return Compare(self, "at_least", other)
 
-    def __gt__(self, other: Any) -> Compare:
+    def __gt__(self, other: object) -> Compare:
         return Compare(self, "more_than", other)
 
-    def __le__(self, other: Any) -> Compare:
+    def __le__(self, other: object) -> Compare:
         return Compare(self, "at_most", other)
 
-    def __lt__(self, other: Any) -> Compare:
+    def __lt__(self, other: object) -> Compare:
         return Compare(self, "less_than", other)
 
     def __bool__(self) -> NoReturn:
         raise InvalidPolicy("a measure is no condition: compare it with a number or a width")
 
-    def exactly(self, threshold: Any) -> Compare:
-        """Make the condition that it is this very number."""
+    def exactly(self, threshold: object) -> Compare:
+        """Make the condition that it equals a number: ``==`` compares expressions."""
         return Compare(self, "exactly", threshold)
 
     def words(self) -> str:
@@ -85,15 +93,15 @@ class Measure(Reader):
         raise AssertionError  # pragma: no cover — each measure says its own
 
     def check(self, operator: str, threshold: object) -> None:
-        """Refuse a threshold of the wrong kind.
+        """Refuse a comparison that makes no sense: with a number, a width, a part of a whole.
 
         Raises:
-            InvalidPolicy: it is one.
+            InvalidPolicy: a measure of this kind is not compared so, or not with that.
         """
         raise AssertionError  # pragma: no cover — each kind of measure knows its own
 
     def compared(self, operator: str, threshold: str, *, denied: bool = False) -> str:
-        """Say a comparison, or its opposite, as a clause."""
+        """Say a comparison as a clause; its opposite where it is denied."""
         is_so = "is not" if denied else "is"
         return f"{self.words()} {is_so} {OPERATORS[operator]} {threshold}"
 
@@ -101,30 +109,32 @@ class Measure(Reader):
         """Return its value, and the entries that make it."""
         raise AssertionError  # pragma: no cover — each measure measures its own
 
-    def limit(self, threshold: Number | Width, subject: Subject) -> Any:
-        """Return what the value is compared with: a share's threshold depends on a total."""
+    def limit(self, threshold: Threshold, subject: Subject) -> Limit:
+        """Return what the value is compared with: of a share, that part of a total."""
         return threshold
 
-    def holds(self, measured: Measured, operator: str, limit: Any, subject: Subject) -> bool:
-        """Return whether a measured value compares so with a limit."""
+    def holds(self, measured: Measured, operator: str, limit: Limit, subject: Subject) -> bool:
+        """Return whether a measured value compares so with a limit, as `limit` returned it."""
         raise AssertionError  # pragma: no cover — each kind of measure knows its own
 
-    def edges(self, subject: Subject, threshold: Number | Width) -> Iterable[datetime]:
-        """Return every instant at which the comparison may change."""
+    def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
+        """Return every instant at which the comparison may change, if nothing more is recorded."""
         raise AssertionError  # pragma: no cover — each measure knows its own
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
-        """Return whether its value may become more, or less, by what may still be recorded."""
+        """Return whether facts that are still to be recorded may raise its value, or lower it."""
         raise AssertionError  # pragma: no cover — each kind of measure knows its own
 
     def missing(
-        self, operator: str, threshold: Number | Width, subject: Subject
+        self, operator: str, threshold: Threshold, subject: Subject
     ) -> int | Fraction | None:
-        """Return how much is missing of a number for a comparison to hold.
+        """Return by how much its value would have to grow for a comparison to hold.
+
+        Below 0 it would have to shrink; None where it is no number, or cannot be said.
 
         Args:
             operator: of `OPERATORS`, or "not exactly".
-            threshold: with what it would be compared.
+            threshold: with what it is compared.
             subject: of whom.
         """
         return None
@@ -134,34 +144,38 @@ class Measure(Reader):
         raise AssertionError  # pragma: no cover — each kind of measure shows its own
 
     def counted(self, number: int) -> str:
-        """Say what is counted, in the singular where there is one."""
+        """Say what is counted: in the singular for 1, else in the plural."""
         return self.words()
 
     @property
     def counted_facts(self) -> Facts | None:
-        """The facts of which it is the number, where it is that and nothing more."""
+        """The facts of which it is the number; None where it is anything but a plain count."""
         return None
 
     @property
     def within(self) -> Window:
-        """In which window it looks."""
+        """The window that it looks at."""
         return Always()
 
     @property
     def divides_a_total(self) -> bool:
-        """Whether it is compared with a part of some total, of any size."""
+        """Whether it is compared with a part of a total, which may be of any size."""
         return False
 
     def reachable_limits(self, sizes: set[Fraction]) -> set[Fraction]:
-        """Return what thresholds of these sizes may be lowered to, where they are more."""
+        """Return the caps that a total may put on thresholds, as `lint` tries them.
+
+        Args:
+            sizes: the thresholds with which it is compared. Without a total nothing caps them.
+        """
         return {max(sizes)}
 
     def __str__(self) -> str:
         return self.words()
 
 
-def _values(measure: Any) -> tuple[Any, ...]:
-    return tuple(getattr(measure, a.name) for a in fields(type(measure)))
+def _values(measure: Measure) -> tuple[object, ...]:
+    return tuple(getattr(measure, attribute.name) for attribute in fields(type(measure)))
 
 
 OPERATORS: Final = {
@@ -171,7 +185,7 @@ OPERATORS: Final = {
     "less_than": "less than",
     "exactly": "exactly",
 }
-"""The comparisons, as documents name them, with their words."""
+"""The comparisons by their names in documents, with their words."""
 
 NEAREST: Final[Mapping[str, Callable[[Fraction], int | Fraction]]] = MappingProxyType(
     {
@@ -182,7 +196,7 @@ NEAREST: Final[Mapping[str, Callable[[Fraction], int | Fraction]]] = MappingProx
         "exactly": lambda limit: limit,
     }
 )
-"""The nearest whole number that compares so with a limit."""
+"""For each comparison, the whole number nearest to a limit for which it holds."""
 
 
 class NumberMeasure(Measure):
@@ -204,50 +218,69 @@ class NumberMeasure(Measure):
             f"{self.words()} is compared with a number from 0, not with {threshold!s:.60}"
         )
 
-    def holds(self, measured: Measured, operator: str, limit: Any, subject: Subject) -> bool:
-        return compare(measured.value, operator, limit)
+    def holds(self, measured: Measured, operator: str, limit: Limit, subject: Subject) -> bool:
+        return compare(as_number(measured.value), operator, as_number(limit))
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
         return True
 
     def missing(
-        self, operator: str, threshold: Number | Width, subject: Subject
+        self, operator: str, threshold: Threshold, subject: Subject
     ) -> int | Fraction | None:
         if operator == "not exactly":
             return None
-        value: Any = self.measure(subject).value
-        limit = Fraction(self.limit(threshold, subject))
+        value = as_number(self.measure(subject).value)
+        limit = Fraction(as_number(self.limit(threshold, subject)))
         return int(NEAREST[operator](limit) - value) if self.stepwise else limit - Fraction(value)
 
     def shown(self, found: Found, zone: tzinfo | None = None) -> str:
-        value: Any = found.value
-        return number_words(value)
+        return number_words(as_number(found.value))
 
 
-def compare(value: Any, operator: str, threshold: Any) -> bool:
-    """Return whether two values compare so."""
+def as_number(value: Value | Limit) -> Amount:
+    """Return a value that is a number, as every value and limit of a `NumberMeasure` is."""
+    if isinstance(value, Amount):
+        return value
+    raise AssertionError(value)  # pragma: no cover — checked when it was built
+
+
+def as_width(value: Limit) -> Width:
+    """Return a limit that is a width, as every limit of a `ClockMeasure` is."""
+    if isinstance(value, Width):
+        return value
+    raise AssertionError(value)  # pragma: no cover — checked when it was built
+
+
+def compare(value: Amount, operator: str, limit: Amount) -> bool:
+    """Return whether a value and a limit compare so.
+
+    Args:
+        value: what was measured.
+        operator: of `OPERATORS`.
+        limit: with what it is compared.
+    """
     match operator:
         case "at_least":
-            return bool(value >= threshold)
+            return value >= limit
         case "more_than":
-            return bool(value > threshold)
+            return value > limit
         case "at_most":
-            return bool(value <= threshold)
+            return value <= limit
         case "less_than":
-            return bool(value < threshold)
-    return bool(value == threshold)
+            return value < limit
+    return value == limit
 
 
 class ClockMeasure(Measure):
     """A measure of the time since something, compared with widths.
 
-    Its value is the instant since which; None where there is none.
+    Its value is the instant since which time is measured; None where there is none.
     """
 
     __slots__ = ()
 
-    endless = False
-    """Whether without an instant it is longer than any width; else it is shorter."""
+    endless: ClassVar[bool] = False
+    """Whether, without an instant, the time is longer than any width; else it is shorter."""
 
     def check(self, operator: str, threshold: object) -> None:
         if not isinstance(threshold, Width):
@@ -259,14 +292,14 @@ class ClockMeasure(Measure):
             raise InvalidPolicy(f"{self.words()} is hardly ever exact; use <, <=, > or >=")
 
     def reach(self, threshold: Width, subject: Subject) -> datetime:
-        """Return the instant so long ago."""
+        """Return the instant that lies a width ago on this clock."""
         return threshold.before(subject.at, subject.zone)
 
-    def holds(self, measured: Measured, operator: str, limit: Any, subject: Subject) -> bool:
-        if measured.value is None:
+    def holds(self, measured: Measured, operator: str, limit: Limit, subject: Subject) -> bool:
+        if not isinstance(measured.value, datetime):
             return self.endless == (operator in {"at_least", "more_than"})
-        # The longer ago, the longer the time: the comparison of instants runs the other way.
-        return compare(self.reach(limit, subject), operator, measured.value)
+        longer = self.reach(as_width(limit), subject) - measured.value
+        return compare(longer // TICK, operator, 0)
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
         return not more or self.measure(subject).value is None
@@ -277,20 +310,19 @@ class ClockMeasure(Measure):
         return "never" if self.endless else "not yet"
 
 
-def _is_measure(_: object, __: object, value: Any) -> None:
+def _is_measure(_: object, __: Field, value: object) -> None:
     if not isinstance(value, Measure):
         raise InvalidPolicy(f"only measures are compared, not {value!r:.60}")
 
 
-def _is_operator(_: object, __: object, value: Any) -> None:
+def _is_operator(_: object, __: Field, value: object) -> None:
     if value not in OPERATORS:
         raise InvalidPolicy(f"{value!r:.40} is no comparison; use one of {', '.join(OPERATORS)}")
 
 
-def _plain(threshold: Any) -> Any:
+def _plain(threshold: object) -> object:
     # 2.0 and 2 are equal, so they must be written the same.
-    whole = isinstance(threshold, float) and threshold.is_integer()
-    return int(threshold) if whole else threshold
+    return int(threshold) if isinstance(threshold, float) and threshold.is_integer() else threshold
 
 
 @frozen(cache_hash=True)
@@ -305,10 +337,10 @@ class Compare(Leaf):
 
     measure: Measure = field(validator=_is_measure)
     operator: str = field(validator=_is_operator)
-    threshold: Number | Width = field(converter=_plain)
+    threshold: Threshold = field(converter=_plain)
 
     @threshold.validator
-    def _fits(self, _: object, value: Any) -> None:
+    def _fits(self, _: object, value: object) -> None:
         self.measure.check(self.operator, value)
 
     def reads(self) -> Reads:
@@ -319,9 +351,11 @@ class Compare(Leaf):
             more = (self.operator in {"at_least", "more_than"}) == wanted
             return self.measure.may_change(subject, more=more)
         found = self.find(subject)
-        value: Any = found.value
-        ways = {value < found.threshold} if wanted else {True, False}
-        return any(self.measure.may_change(subject, more=more) for more in ways)
+        if wanted:  # it is another number, and would have to become more, or less
+            directions = {as_number(found.value) < as_number(found.threshold)}
+        else:
+            directions = {True, False}
+        return any(self.measure.may_change(subject, more=more) for more in directions)
 
     def missing(self, found: Found, subject: Subject) -> int | Fraction | None:
         operator = _OPPOSITE[self.operator] if found.holds else self.operator
@@ -371,7 +405,11 @@ def _written(threshold: object) -> str:
 
 
 def passing(starts: Iterable[datetime], width: Width, subject: Subject) -> Iterable[datetime]:
-    """Yield when the time since each of these instants passes a width."""
+    """Yield every instant at which the time since one of these may pass a width.
+
+    Comparisons differ in whether a width that is exactly reached counts: hence the instant a
+    tick after each too.
+    """
     for start in starts:
         yield start
         for instant in (start, start + TICK):
@@ -382,11 +420,11 @@ def passing(starts: Iterable[datetime], width: Width, subject: Subject) -> Itera
 
 @frozen(eq=False)
 class TimeSince(ClockMeasure):
-    """The time since something happened; endless where it never did.
+    """The time since something happened: longer than any width where it never did.
 
     Attributes:
-        facts: what.
-        which: since the "last" time, or the "first".
+        facts: what happened.
+        which: since the "last" time that it did, or the "first".
         pausing: whether the clock stands still during leave.
     """
 
@@ -422,12 +460,12 @@ class TimeSince(ClockMeasure):
         entry = found[0 if self.which == "first" else -1]
         return Measured(entry.occurred_at, (entry.id,))
 
-    def edges(self, subject: Subject, threshold: Number | Width) -> Iterable[datetime]:
-        assert isinstance(threshold, Width)  # noqa: S101 — checked when it was built
+    def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
+        width = as_width(threshold)
         yield from self.facts.edges(subject)
         starts = [entry.occurred_at for entry in self.facts.all(subject.dossier)]
         if not self.pausing:
-            yield from passing(starts, threshold, subject)
+            yield from passing(starts, width, subject)
             return
         leave = subject.dossier.leave
         for start, end in leave:
@@ -436,15 +474,15 @@ class TimeSince(ClockMeasure):
                 yield end
         for start in starts:
             for instant in (start, start + TICK):
-                yield from paused_leaving(leave, threshold, instant, subject.zone)
+                yield from paused_leaving(leave, width, instant, subject.zone)
 
 
 @frozen(eq=False)
 class Tenure(ClockMeasure):
-    """The time in the programme, or in a role that they hold; none for who is not in it.
+    """The time since they joined, or have held a role: shorter than any width where they do not.
 
     Attributes:
-        role: which role; None for the programme.
+        role: which role; None for the time since they joined the programme.
         community: where; None for anywhere, an empty text for a role of the whole programme.
     """
 
@@ -463,7 +501,7 @@ class Tenure(ClockMeasure):
         return Reads(spans=frozenset({"role.assigned"}))
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
-        # What began goes on: to end a role in order to begin it anew is no way.
+        # It only grows: that a role might end and begin anew is not considered.
         return more and self.measure(subject).value is None
 
     def words(self) -> str:
@@ -487,19 +525,18 @@ class Tenure(ClockMeasure):
         first = min(spans, key=lambda span: span.start)
         return Measured(first.start, (first.entry.id,))
 
-    def edges(self, subject: Subject, threshold: Number | Width) -> Iterable[datetime]:
-        assert isinstance(threshold, Width)  # noqa: S101 — checked when it was built
+    def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
         if self.role is None:
             joined = subject.dossier.joined
             starts = [] if joined is None else [joined.occurred_at]
         else:
             yield from subject.span_edges("role.assigned")
             starts = [span.start for span in subject.dossier.spans("role.assigned")]
-        yield from passing(starts, threshold, subject)
+        yield from passing(starts, as_width(threshold), subject)
 
 
-def is_role(given: Any, role: str, community: str | None) -> bool:
-    """Whether a role that was given is one in a community; None for any, "" for no community."""
+def is_role(given: RoleAssigned, role: str, community: str | None) -> bool:
+    """Whether a role was given, in a community: None for any, "" for the whole programme."""
     return given.role == role and (community is None or (given.community or "") == community)
 
 
@@ -518,5 +555,5 @@ def time_since(selection: Facts | str, *, which: str = "last", pausing: bool = F
 
 
 def tenure(role: str | None = None, *, community: str | None = None) -> Tenure:
-    """Measure the time in the programme, or in a role that they hold."""
+    """Measure the time since they joined the programme, or have held a role."""
     return Tenure(role, community)

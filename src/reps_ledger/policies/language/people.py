@@ -1,6 +1,6 @@
-"""Conditions on people: membership, roles, leave, where they belong, what they agreed to.
+"""Conditions on people: membership, roles, leave, communities, courses, agreements, exemptions.
 
-Also whether they are exempt from a policy, and the date, which is the same for everybody.
+Also on the date, which is the same for everybody.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from reps_ledger.policies.subject import Found, Subject
 
 
 def from_spans(spans: Iterable[Span]) -> Found:
-    """Make a finding of what holds: true where there is any."""
+    """Return that a condition holds where there is a span, with the entries that began them."""
     entries = tuple([span.entry.id for span in spans])
     return Found(bool(entries), entries=entries)
 
@@ -65,12 +65,12 @@ class IsMember(Leaf):
 
 @frozen(cache_hash=True)
 class Joined(Leaf):
-    """They joined before a day, or from a day on, or as a kind of member.
+    """They joined before a day, on or after a day, or as a kind of member.
 
     Attributes:
-        before: the first day that is too late.
-        since: the first day that will do.
-        kind: as what they joined.
+        before: the day before which they must have joined; None for any.
+        since: the first day on which they may have joined; None for any.
+        kind: the kind of member as which they joined; None for any.
     """
 
     before: date | None = field(default=None, validator=is_date_or_none)
@@ -95,12 +95,12 @@ class Joined(Leaf):
             raise InvalidPolicy(f"nobody joined before {self.before} and since {self.since}")
 
     def words(self) -> str:
-        said = "they joined"
-        said += f" as {named(self.kind)}" if self.kind is not None else ""
-        said += f" on {self.since} or later" if self.since is not None else ""
+        words = "they joined"
+        words += f" as {named(self.kind)}" if self.kind is not None else ""
+        words += f" on {self.since} or later" if self.since is not None else ""
         if self.before is not None:
-            said += f"{' and' if self.since is not None else ''} before {self.before}"
-        return said
+            words += f"{' and' if self.since is not None else ''} before {self.before}"
+        return words
 
     def denial(self) -> str:
         return f"it is not so that {self.words()}"
@@ -221,10 +221,10 @@ class OnLeave(Leaf):
 
 @frozen(cache_hash=True)
 class Retired(Leaf):
-    """They retired and have not come back; still a member.
+    """They retired and have not come back. They are still a member.
 
     Attributes:
-        how: in which way; None for any.
+        how: in which way they retired; None for any.
     """
 
     how: str | None = field(default=None, validator=one_of(None, *RETIREMENTS))
@@ -376,7 +376,7 @@ class WithAccount(Leaf):
     def may_become(self, subject: Subject, *, wanted: bool) -> bool:
         if self.provider is not None:
             return True
-        joined = subject.dossier.joined  # an account told when they joined is never unlinked
+        joined = subject.dossier.joined  # the account named on joining is never unlinked
         return wanted or joined is None or joined.fact.account is None
 
     def words(self) -> str:
@@ -425,7 +425,7 @@ class Completed(Leaf):
 
     Attributes:
         course: which.
-        version: in which edition; None for any.
+        version: in which version; None for any.
     """
 
     course: str = field(validator=is_name)
@@ -545,7 +545,7 @@ class OnOrAfter(Leaf):
     """It is that day, or later: for rules that change on a date.
 
     Attributes:
-        day: from which day on.
+        day: the first day on which it holds.
     """
 
     day: date = field(validator=is_date_or_none)

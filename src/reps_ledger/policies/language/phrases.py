@@ -1,4 +1,4 @@
-"""What facts are called in a sentence: one of them, and several."""
+"""Words of sentences: nouns for facts, names, roles, choices and numbers."""
 
 from __future__ import annotations
 
@@ -54,18 +54,18 @@ def quoted(values: tuple[object, ...]) -> str:
 
 
 def named(name: str) -> str:
-    """Say a name: as it is where it is one word, else in quotes, so that it cannot be a clause."""
+    """Say a name: one word as it is, others in quotes, so that no name reads as a clause."""
     return name if _WORD.fullmatch(name) else _quoted(name)
 
 
 def a_role(name: str) -> str:
-    """Say a role, with its article. A role of "member" is not to be taken for membership."""
+    """Say a role with its article; the role "member" in quotes, as it is not membership."""
     article = "an" if name[0].lower() in "aeiou" else "a"
     return f"{article} {_quoted(name) if name == 'member' else named(name)}"
 
 
 def policy_words(name: str | None) -> str:
-    """Say a policy; None for the one that is evaluated."""
+    """Say the name of a policy; None for the one that is evaluated."""
     return "this policy" if name is None else named(name)
 
 
@@ -74,12 +74,12 @@ def _quoted(text: str) -> str:
 
 
 def percent(part: str) -> str:
-    """Say a part of a whole: "25 %" of "0.25"."""
+    """Say a part of a whole, given as a decimal number: "25 %" for "0.25"."""
     return f"{(Decimal(part) * 100).normalize():f} %"
 
 
 def number_words(value: float | Fraction) -> str:
-    """Say a number that was measured, to four decimals."""
+    """Say a number that was measured, to four decimals, or four digits where those are all 0."""
     if isinstance(value, int):
         return f"{value:,}"
     rounded = f"{float(value):,.4f}".rstrip("0").rstrip(".")

@@ -1,13 +1,13 @@
-"""What a part of an expression looks at, declared by the part itself.
+"""What evaluating an expression depends on, declared by each of its parts.
 
-Whoever must know what a condition depends on (a charter that is enforced while recording, the
-strategies of the testing kit, partitions of a replay) asks the expression, and keeps no table.
+Whoever must know that (a charter enforced while recording, the strategies of the testing kit, the
+partitions of a replay) asks the expression with `reads_of`. There is no table to keep up to date.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from attrs import fields, frozen, has
 
@@ -21,12 +21,14 @@ class Reads:
 
     Attributes:
         facts: stored names of the facts that it looks for.
-        spans: what lasts, by the stored name of its beginning; also means whatever ends it.
-        people: fields that name people, of whom more is asked: one person, or a list of them.
+        spans: kinds of span, by the stored name of the fact that begins one; the facts that end
+            such a span are read with them.
+        people: fields of these facts that name people, one or a list, whose own histories are
+            read too.
         acts: whether any act of the member makes a difference, whatever its kind.
-        accounts: whether it asks for accounts, which are personal: columns do not hold them.
-        everyone: whether it asks for members other than those whom the facts name.
-        programme: whether it asks for facts of the whole programme, which name no member.
+        accounts: whether it reads accounts, which are personal: columns do not hold them.
+        everyone: whether it reads members whom none of these facts names.
+        programme: whether it reads facts of the whole programme, which name no member.
     """
 
     facts: frozenset[str] = frozenset()
@@ -64,9 +66,12 @@ NOTHING: Final = Reads()
 
 
 class Reader:
-    """A part of an expression that may look at a history."""
+    """A part of an expression that may look at a history: always of a class made by attrs."""
 
     __slots__ = ()
+
+    __attrs_attrs__: ClassVar[Any]
+    """What attrs puts in each of these classes: its mark, by which type checkers know them."""
 
     def words(self) -> str:
         """Say it."""
@@ -87,24 +92,27 @@ class Reader:
         """
 
 
-def parts(value: Any) -> Iterator[Any]:
-    """Yield an expression and every value of ours inside it."""
+def parts(value: object) -> Iterator[object]:
+    """Yield an expression and every value of ours inside it: all attrs values, also in tuples."""
     if isinstance(value, tuple):
         for item in value:
             yield from parts(item)
-    elif has(type(value)):
+    elif has(kind := type(value)):
         yield value
-        for attribute in fields(type(value)):
+        for attribute in fields(kind):
             yield from parts(getattr(value, attribute.name))
 
 
-def readers(value: Any) -> Iterator[Reader]:
+def readers(value: object) -> Iterator[Reader]:
     """Yield every part of an expression that may look at a history."""
     return (part for part in parts(value) if isinstance(part, Reader))
 
 
-def reads_of(value: Any) -> Reads:
-    """Return what a whole expression looks at: a condition, a policy, a clause of a charter."""
+def reads_of(value: object) -> Reads:
+    """Return what a whole expression looks at: a condition, a policy, a clause of a charter.
+
+    The union of what its parts declare.
+    """
     found = NOTHING
     for part in readers(value):
         found |= part.reads()

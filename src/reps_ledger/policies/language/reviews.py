@@ -1,4 +1,4 @@
-"""Conditions on what a member was told, and on what was decided before."""
+"""Conditions and measures of reviews: notices sent to a member, and decisions made before."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from datetime import datetime
 from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import acting
+from reps_ledger.domain.facts import NoticeSent, acting
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
-from reps_ledger.policies.language.measures import ClockMeasure, Number, passing
+from reps_ledger.policies.language.measures import ClockMeasure, Threshold, as_width, passing
 from reps_ledger.policies.language.phrases import named, policy_words, quoted
 from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import (
+    as_tuple,
     is_bool,
     is_name_or_none,
     is_names,
-    kept,
     of_type,
     one_of,
 )
@@ -28,15 +28,15 @@ from reps_ledger.policies.subject import Found, Measured, Previous, Subject
 
 @frozen(cache_hash=True)
 class Noticed(Leaf):
-    """The last notice of a stage: sent, perhaps so long ago, and answered or not.
+    """A notice was sent to them, and the last one fits: its age, its deadline, their answer.
 
     Attributes:
-        stage: of which stage: a nudge, a warning …; None for any.
-        policy: under which policy; None for the one that is evaluated.
-        ago: sent at least so long ago; None for any time.
-        overdue: whether its deadline must have passed. One without a deadline never is.
-        heard: False for "nothing was heard of them since": no answer, and no act of theirs;
-            True for "they answered it"; None for either.
+        stage: the stage of the notice: "nudge", "warning" …; None for any.
+        policy: under which policy it was sent; None for the one that is evaluated.
+        ago: how long ago it must have been sent, at least; None for any time.
+        overdue: whether its deadline must have passed. Without a deadline it never has.
+        heard: True if they must have answered it; False if there must be no answer and no act of
+            theirs since; None for either.
     """
 
     stage: str | None = field(default=None, validator=is_name_or_none)
@@ -50,18 +50,18 @@ class Noticed(Leaf):
     def reads(self) -> Reads:
         return Reads(
             facts=frozenset({"notice.sent", "notice.answered"} if self.heard else {"notice.sent"}),
-            acts=self.heard is False,
+            acts=self.heard is False,  # an answer is an act
         )
 
     def words(self) -> str:
         if self._is_plain and self.heard:
             return f"they answered {self._last()}"
-        said = f"{self._last()} was sent"
-        said += f" at least {self.ago} ago" if self.ago is not None else ""
+        words = f"{self._last()} was sent"
+        words += f" at least {self.ago} ago" if self.ago is not None else ""
         also = ["its deadline has passed"] if self.overdue else []
         if self.heard is not None:
             also.append("they answered it" if self.heard else "nothing was heard since")
-        return f"{said} ({', and '.join(also)})" if also else said
+        return f"{words} ({', and '.join(also)})" if also else words
 
     def denial(self) -> str:
         if self._is_plain and self.heard is None:
@@ -78,7 +78,7 @@ class Noticed(Leaf):
         stage = "notice of any stage" if self.stage is None else named(self.stage)
         return f"their last {stage} under {policy_words(self.policy)}"
 
-    def _all(self, subject: Subject) -> list[Entry]:
+    def _notices(self, subject: Subject) -> list[Entry[NoticeSent]]:
         policy = self.policy or subject.policy
         return [
             entry
@@ -87,25 +87,25 @@ class Noticed(Leaf):
         ]
 
     def find(self, subject: Subject) -> Found:
-        sent = subject.seen(self._all(subject))
+        sent = subject.seen(self._notices(subject))
         if not sent:
             return Found(holds=False)
         notice = sent[-1]
         heard = self._heard(notice, subject)
         holds = (
             (self.ago is None or notice.occurred_at <= self.ago.before(subject.at, subject.zone))
-            and (not self.overdue or self._passed(notice, subject))
+            and (not self.overdue or self._is_overdue(notice, subject))
             and (self.heard is None or self.heard == bool(heard))
         )
         return Found(holds=holds, value=notice.occurred_at, entries=(notice.id, *heard))
 
     @staticmethod
-    def _passed(notice: Entry, subject: Subject) -> bool:
+    def _is_overdue(notice: Entry[NoticeSent], subject: Subject) -> bool:
         deadline = notice.fact.deadline
         return deadline is not None and deadline <= subject.at
 
-    def _heard(self, notice: Entry, subject: Subject) -> tuple[str, ...]:
-        """Return what was heard of them since: an answer to it, or any act of theirs."""
+    def _heard(self, notice: Entry[NoticeSent], subject: Subject) -> tuple[str, ...]:
+        """Return the ids of their answers to it, or of their last act since."""
         if self.heard:
             return tuple(
                 [
@@ -122,7 +122,7 @@ class Noticed(Leaf):
         return tuple(acts)[-1:]
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
-        sent = self._all(subject)
+        sent = self._notices(subject)
         yield from (entry.occurred_at for entry in subject.dossier.entries)
         yield from (entry.fact.deadline for entry in sent if entry.fact.deadline is not None)
         if self.ago is not None:
@@ -130,7 +130,10 @@ class Noticed(Leaf):
 
 
 def decisions(subject: Subject) -> Sequence[Entry]:
-    """Return every decision of a review under the policy that is evaluated."""
+    """Return every decision of a review of them under the policy that is evaluated.
+
+    A review that was opened under another policy does not count, nor one that was never opened.
+    """
     opened: set[str] = set()
     made: list[Entry] = []
     for entry in subject.dossier.of_kind("review.opened", "review.decided"):
@@ -144,7 +147,7 @@ def decisions(subject: Subject) -> Sequence[Entry]:
 
 
 def previous_of(subject: Subject) -> Previous | None:
-    """Return what the policy's outcome was before: as told, or else as people decided last."""
+    """Return the policy's previous outcome: the subject's, or else that of the last decision."""
     if subject.previous is not None:
         return subject.previous if subject.previous.outcome else None
     made = subject.seen(decisions(subject))
@@ -163,14 +166,14 @@ def previous_of(subject: Subject) -> Previous | None:
 class Previously(Leaf):
     """This policy's outcome was one of these before.
 
-    It is what the review before found: as people decided, where it was recorded; in a
-    sequence of reviews that are only computed, as computed for the date before.
+    The previous outcome is what people decided in the last recorded review; in a sequence of
+    reviews that are only computed, it is what was computed for the date before.
 
     Attributes:
         outcomes: any of which will do.
     """
 
-    outcomes: tuple[str, ...] = field(converter=kept, validator=is_names)
+    outcomes: tuple[str, ...] = field(converter=as_tuple, validator=is_names)
 
     key = "previously"
 
@@ -221,7 +224,7 @@ def previously(*outcomes: str) -> Previously:
 
 @frozen(eq=False)
 class InOutcome(ClockMeasure):
-    """The time since this policy's outcome last changed; none where there was none before."""
+    """The time since the policy's outcome last changed: shorter than any width if it had none."""
 
     key = "in_outcome"
 
@@ -235,12 +238,11 @@ class InOutcome(ClockMeasure):
         previous = previous_of(subject)
         return Measured(None) if previous is None else Measured(previous.since, previous.entries)
 
-    def edges(self, subject: Subject, threshold: Number | Width) -> Iterable[datetime]:
-        assert isinstance(threshold, Width)  # noqa: S101 — checked when it was built
+    def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
         starts = [entry.occurred_at for entry in decisions(subject)]
         if subject.previous is not None:
             starts.append(subject.previous.since)
-        yield from passing(starts, threshold, subject)
+        yield from passing(starts, as_width(threshold), subject)
 
 
 def in_outcome() -> InOutcome:

@@ -1,4 +1,7 @@
-"""Measures against what others did, and measures of a whole body of members."""
+"""Measures that look beyond one member: at opportunities, totals, and bodies of members.
+
+A body is the whole programme, or a community where the policy is about one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
 
@@ -22,27 +25,28 @@ from reps_ledger.policies.language.measures import (
     OPERATORS,
     Number,
     NumberMeasure,
+    Threshold,
+    as_number,
     is_role,
 )
 from reps_ledger.policies.language.people import InCommunity
 from reps_ledger.policies.language.phrases import a_role, named, noun, number_words, percent, quoted
 from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import is_name, is_name_or_none, of_type
-from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.subject import Found, Measured, Subject
+from reps_ledger.policies.subject import Found, Limit, Measured, Subject
 
 
 @frozen(eq=False)
 class Missed(NumberMeasure):
-    """How many opportunities they missed in a row, up to the last one.
+    """The number of opportunities that they missed in a row, up to the last one.
 
-    Only those count that they could have taken: held after they joined (or while they held
-    the role, since they were last given it), and not while they were on leave.
+    Only those count that they could have taken: held after they joined, not while they were on
+    leave, and, where a role is given, while they held it since they were last given it.
 
     Attributes:
-        kind: of opportunity: a vote, a meeting …
-        community: whose; None for any.
-        role: only those held while they held this role; None for any time since they joined.
+        kind: the kind of opportunity: "vote", "meeting" …
+        community: whose opportunities; None for any.
+        role: which role; None for any time since they joined.
     """
 
     kind: str = field(validator=is_name)
@@ -89,7 +93,7 @@ class Missed(NumberMeasure):
         for entry in reversed(subject.seen(self._opportunities(subject))):
             if entry.fact.opportunity in taken or entry.occurred_at < since:
                 break
-            if self._could(entry.occurred_at, subject):
+            if self._could_take(entry.occurred_at, subject):
                 missed.append(entry.id)
         return Measured(len(missed), tuple(reversed(missed)))
 
@@ -101,7 +105,7 @@ class Missed(NumberMeasure):
         ]
 
     def _since(self, subject: Subject) -> datetime:
-        """Return since when they hold the role, or last held it: what was before is past."""
+        """Return when they last began to hold the role: the count starts anew with it."""
         if self.role is None:
             return FIRST
         spans = [
@@ -112,7 +116,7 @@ class Missed(NumberMeasure):
         stretches = joined_spans(spans)
         return stretches[-1][0] if stretches else FIRST
 
-    def _could(self, when: datetime, subject: Subject) -> bool:
+    def _could_take(self, when: datetime, subject: Subject) -> bool:
         then = subject.moved(when)
         joined = subject.dossier.joined
         if joined is None or joined.occurred_at > when or then.standing("leave.started"):
@@ -132,17 +136,17 @@ class Missed(NumberMeasure):
 class Share(NumberMeasure):
     """A member's own count as a share of the total of a community, or of the programme.
 
-    Compared with a threshold, the own count is compared with that part of the total; at most
-    with ``at_most``, so that a large total does not ask for the impossible.
+    A threshold of 0.25 compares their own count with a quarter of the total, but with no more
+    than ``at_most``: a large total is not to ask for the impossible.
 
     Attributes:
-        own: what is counted of them.
-        of: which facts of everyone make the total; in the same window as ``own``.
-        community: whose total; None for the whole programme's.
-        at_most: the most that the threshold may come to, as a count; None for no cap.
+        own: what is counted of the member.
+        of: which facts make the total, whosever they are, in the same window as ``own``.
+        community: whose total; None for that of the whole programme.
+        at_most: the most that the part of the total may come to, as a count; None for no cap.
     """
 
-    own: Count | Distinct = field(validator=of_type((Count, Distinct), "a count"))  # type: ignore[arg-type]
+    own: Count | Distinct = field(validator=of_type((Count, Distinct), "a count"))
     of: Facts = field(validator=of_type(Facts, "facts(…)"))
     community: str | None = field(default=None, validator=is_name_or_none)
     at_most: int | None = field(default=None)
@@ -167,11 +171,11 @@ class Share(NumberMeasure):
         return {Fraction(0), max(sizes)} if self.at_most is None else sizes
 
     def shown(self, found: Found, zone: tzinfo | None = None) -> str:
-        limit: Any = found.threshold
-        return f"{super().shown(found, zone)} of {number_words(limit)} asked for"
+        limit = number_words(as_number(found.threshold))
+        return f"{super().shown(found, zone)} of {limit} asked for"
 
     @at_most.validator
-    def _is_cap(self, _: object, value: Any) -> None:
+    def _is_cap(self, _: object, value: object) -> None:
         if value is not None and (type(value) is not int or value < 1):
             raise InvalidPolicy(f"at_most is a whole number from 1, not {value!r:.40}")
 
@@ -193,8 +197,7 @@ class Share(NumberMeasure):
 
     def check(self, operator: str, threshold: object) -> None:
         super().check(operator, threshold)
-        if not 0 <= threshold <= 1:  # type: ignore[operator]  # it is a number by now
-            raise InvalidPolicy(f"a share is compared with a part from 0 to 1, not {threshold}")
+        _must_be_part("a share", threshold)
 
     def _total(self, subject: Subject) -> int:
         bounds = self.own.within.bounds(subject)
@@ -204,26 +207,28 @@ class Share(NumberMeasure):
     def measure(self, subject: Subject) -> Measured:
         return self.own.measure(subject)
 
-    def missing(self, operator: str, threshold: Number | Width, subject: Subject) -> int | None:
-        # What they do adds to the total too, where it is of what the total is made of.
+    def missing(self, operator: str, threshold: Threshold, subject: Subject) -> int | None:
         if operator in {"exactly", "not exactly"}:
             return None
-        own: Any = self.own.measure(subject).value
+        own = Fraction(as_number(self.own.measure(subject).value))
         part = Fraction(str(threshold))
-        grows = part if self._covers() else Fraction()
-        limits = [] if self.at_most is None else [Fraction(self.at_most - own)]
+        # Where what they do adds to the total too, n more of theirs raise the limit by n * part:
+        # own + n = part * (total + n).
+        grows = part if self._is_in_total() else Fraction()
+        limits = [] if self.at_most is None else [self.at_most - own]
         if grows < 1:
             limits.append((part * self._total(subject) - own) / (1 - grows))
         return min((int(NEAREST[operator](limit)) for limit in limits), default=None)
 
-    def _covers(self) -> bool:
-        """Whether all that is of their own is part of the total."""
+    def _is_in_total(self) -> bool:
+        """Whether whatever counts as their own is part of the total as well."""
         of, own = self.of, self.own.facts
-        mine = _asked(own, ahead=getattr(self.own.within, "ahead", None) is not None)
-        theirs: dict[str, set[Any]] = {item.name: {*item.values} for item in of.where}
+        mine = _field_values(own, ahead=getattr(self.own.within, "ahead", None) is not None)
+        theirs: dict[str, set[object]] = {item.name: {*item.values} for item in of.where}
         if self.community is not None:
-            theirs["community"] = {self.community} & theirs.get("community", {self.community})
-        # What is announced or passive is part of a total that asks for it alone.
+            community: set[object] = {self.community}
+            theirs["community"] = community & theirs.get("community", community)
+        # What is announced or passive is part of a total only where that asks for it by name.
         unasked = {
             item.name
             for item in own.where
@@ -243,7 +248,7 @@ class Share(NumberMeasure):
             and (own.lasting or not of.lasting)
         )
 
-    def limit(self, threshold: Number | Width, subject: Subject) -> Any:
+    def limit(self, threshold: Threshold, subject: Subject) -> Limit:
         part = Fraction(str(threshold)) * self._total(subject)
         return part if self.at_most is None else min(part, Fraction(self.at_most))
 
@@ -254,15 +259,21 @@ class Share(NumberMeasure):
         yield from self.of.edges(whole)
 
 
-def _asked(own: Facts, *, ahead: bool) -> dict[str, set[Any]]:
-    """Return what values fields of the facts that count have, where that is known."""
-    asked: dict[str, set[Any]] = {item.name: {*item.values} for item in own.where}
+def _must_be_part(what: str, threshold: object) -> None:
+    if not (isinstance(threshold, Number) and 0 <= threshold <= 1):
+        raise InvalidPolicy(f"{what} is compared with a part from 0 to 1, not {threshold}")
+
+
+def _field_values(own: Facts, *, ahead: bool) -> dict[str, set[object]]:
+    """Return the values that fields of the facts that count may have, where that is known."""
+    found: dict[str, set[object]] = {item.name: {*item.values} for item in own.where}
     described = [BUILT_IN_FACTS.named(kind) for kind in own.kinds]
-    # What is passive counts only where it is asked for; what is announced, also ahead.
-    for name, values in (("passive", {False}), ("announced", {False, ahead})):
+    # What is passive counts only where a filter asks for it; what is announced, also where the
+    # window looks ahead.
+    for name, other in (("passive", False), ("announced", ahead)):
         if all(kind is not None and name in kind.names for kind in described):
-            asked.setdefault(name, values)
-    return asked
+            found.setdefault(name, {False, other})
+    return found
 
 
 def missed(kind: str, *, community: str | None = None, role: str | None = None) -> Missed:
@@ -288,39 +299,41 @@ def share(
 _is_condition = of_type(Condition, "a condition")
 
 
-def counted(among: Condition | None, subject: Subject) -> list[tuple[Subject, str]]:
-    """Return the members who are meant, each with the entry by which they joined.
+def members_of(among: Condition | None, subject: Subject) -> list[tuple[Subject, str]]:
+    """Return who of a body's members counts, each with the id of the entry by which they joined.
 
-    Of a community, those who are in it.
+    Args:
+        among: a condition that must hold of them; None for all.
+        subject: a community, for those who are in it; anybody else, for the whole programme.
     """
     community = subject.dossier.name if subject.dossier.is_community else None
 
     def find() -> list[tuple[Subject, str]]:
         found = []
         for dossier in subject.others.everyone():
-            one = subject.of(dossier)
+            member = subject.of(dossier)
             joined = dossier.joined
             if joined is None or joined.occurred_at > subject.at:
                 continue
-            if community is not None and not InCommunity(community).find(one).holds:
+            if community is not None and not InCommunity(community).find(member).holds:
                 continue
-            if among is None or holds(among, one):
-                found.append((one, joined.id))
+            if among is None or holds(among, member):
+                found.append((member, joined.id))
         return found
 
     return subject.others.once(("counted", among, community, subject.at, subject.policy), find)
 
 
-def counted_edges(among: Condition | None, subject: Subject) -> Iterable[datetime]:
-    """Yield every instant at which others may be meant."""
+def members_edges(among: Condition | None, subject: Subject) -> Iterable[datetime]:
+    """Yield every instant at which `members_of` may return others."""
     for dossier in subject.others.everyone():
-        one = subject.of(dossier)
+        member = subject.of(dossier)
         yield from (entry.occurred_at for entry in dossier.of_kind("member.joined"))
         if subject.dossier.is_community:
-            yield from InCommunity().edges(one)  # whichever it is
+            yield from InCommunity().edges(member)
         if among is not None:
             for leaf in leaves(among):
-                yield from leaf.edges(one)
+                yield from leaf.edges(member)
 
 
 _BODY: Final = Reads(
@@ -328,12 +341,12 @@ _BODY: Final = Reads(
     spans=frozenset({"community.joined", "role.assigned"}),  # of who is in a community
     everyone=True,
 )
-"""What tells who makes a body."""
+"""What tells who is a member of a body."""
 
 
 @frozen(eq=False)
 class Members(NumberMeasure):
-    """How many members there are; of a community, how many are in it.
+    """The number of members: of the programme, or of the community that the policy is about.
 
     Attributes:
         among: which of them count; None for all.
@@ -359,21 +372,22 @@ class Members(NumberMeasure):
         return f"{has}{' not' if denied else ''} {word} {threshold} {self.counted(number)}"
 
     def measure(self, subject: Subject) -> Measured:
-        found = counted(self.among, subject)
+        found = members_of(self.among, subject)
         return Measured(len(found), tuple([entry for _, entry in found]))
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
-        return counted_edges(self.among, subject)
+        return members_edges(self.among, subject)
 
 
 @frozen(eq=False)
 class LargestShare(NumberMeasure):
-    """The part of a body's members who belong to its largest organisation; 0 of an empty body.
+    """The part of a body's members who belong to one organisation: the one with the most of them.
 
-    Who belongs to several counts in each of them; who belongs to none, in none.
+    It is 0 for an empty body. Whoever belongs to several organisations counts in each of them,
+    whoever belongs to none counts in none.
 
     Attributes:
-        among: who makes the body: the holders of a role, say; None for all members.
+        among: which members are considered: the holders of a role, say; None for all.
     """
 
     among: Condition | None = field(default=None, validator=_is_condition)
@@ -386,8 +400,7 @@ class LargestShare(NumberMeasure):
         return _BODY | Reads(spans=frozenset({"affiliation.started"}))
 
     def shown(self, found: Found, zone: tzinfo | None = None) -> str:
-        value: Any = found.value
-        return f"{number_words(value * 100)} %"
+        return f"{number_words(as_number(found.value) * 100)} %"
 
     def words(self) -> str:
         return f"the largest part from one organisation among members{_of_whom(self.among)}"
@@ -397,22 +410,21 @@ class LargestShare(NumberMeasure):
 
     def check(self, operator: str, threshold: object) -> None:
         super().check(operator, threshold)
-        if not 0 <= threshold <= 1:  # type: ignore[operator]  # it is a number by now
-            raise InvalidPolicy(f"a part is compared with a part from 0 to 1, not {threshold}")
+        _must_be_part("a part", threshold)
 
-    def limit(self, threshold: Any, subject: Subject) -> Any:
+    def limit(self, threshold: Threshold, subject: Subject) -> Limit:
         return Fraction(str(threshold))
 
     def measure(self, subject: Subject) -> Measured:
-        found = counted(self.among, subject)
+        found = members_of(self.among, subject)
         counts: Counter[str] = Counter()
-        for one, _ in found:
-            counts.update(set(organisations(one)))
+        for member, _ in found:
+            counts.update(set(organisations(member)))
         part = Fraction(max(counts.values(), default=0), len(found)) if found else Fraction()
         return Measured(part, tuple([entry for _, entry in found]))
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
-        yield from counted_edges(self.among, subject)
+        yield from members_edges(self.among, subject)
         for dossier in subject.others.everyone():
             yield from subject.of(dossier).span_edges("affiliation.started")
 

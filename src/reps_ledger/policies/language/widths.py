@@ -1,10 +1,8 @@
-"""Widths: how long a window is. Days and weeks are fixed; months and years follow the calendar.
+"""Widths: how long a window is, and how to count one back, also over leave.
 
-Clocks that stand still during leave.
-
-While somebody is on leave their clock does not run: nothing grows older, and a width is counted
-back from the instant at which the leave began. Between leaves a width is as long as the calendar
-makes it at that instant, and the leave inside it is skipped.
+Days and weeks are fixed; months and years follow the calendar. Where leave pauses the clock, time
+on leave does not count: a width is counted back from the instant at which the present leave began,
+and is lengthened by every leave inside it.
 """
 
 from __future__ import annotations
@@ -12,24 +10,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
 
 from reps_ledger.domain.time import FIRST, LAST, first_with_months, months_after
 from reps_ledger.errors import InvalidPolicy
+from reps_ledger.policies.language.validators import Field
 
 TICK: Final = timedelta(microseconds=1)
 
 
 @frozen
 class Bounds:
-    """A window around an instant, both ends included.
+    """The bounds of a window at an instant, both ends included.
 
     Attributes:
-        start: the first instant that counts.
+        start: the first instant in it.
         end: the last one, no later than the instant itself.
-        ahead: until when what was announced counts too; None where nothing ahead does.
+        ahead: until when announced facts count too; None where they do not.
     """
 
     start: datetime
@@ -42,7 +41,7 @@ _WRITTEN: Final = re.compile(r"([0-9]{1,6}) (day|week|month|year)s?")
 _MOST: Final = 100_000
 
 
-def _in_range(_: object, __: object, value: Any) -> None:
+def _in_range(_: object, __: Field, value: object) -> None:
     if type(value) is not int or not 1 <= value <= _MOST:
         raise InvalidPolicy(f"a width is a whole number from 1 to {_MOST:,}, not {value!r:.40}")
 
@@ -60,7 +59,7 @@ class Width:
     unit: str = field()
 
     @unit.validator
-    def _known(self, _: object, value: Any) -> None:
+    def _known(self, _: object, value: object) -> None:
         if value not in _UNITS:
             raise InvalidPolicy(f"a width is in {', '.join(_UNITS)}, not {value!r:.40}")
 
@@ -69,7 +68,7 @@ class Width:
 
     @property
     def span(self) -> str:
-        """What it is called after an article: the last "4 weeks", the last "year"."""
+        """Its words after "the last": "4 weeks", but "year" for one year."""
         return self.unit[:-1] if self.number == 1 else str(self)
 
     @classmethod
@@ -86,7 +85,7 @@ class Width:
 
     @property
     def fixed(self) -> timedelta | None:
-        """Its length where it is always the same; None for months and years."""
+        """Its length where that is fixed; None for months and years."""
         if self.unit == "days":
             return timedelta(days=self.number)
         return timedelta(weeks=self.number) if self.unit == "weeks" else None
@@ -97,19 +96,19 @@ class Width:
         return self.number * (12 if self.unit == "years" else 1)
 
     def before(self, at: datetime, zone: tzinfo = UTC) -> datetime:
-        """Return the instant so long before another."""
+        """Return the instant that lies this width before another."""
         if (fixed := self.fixed) is None:
             return months_after(at, -self.months, zone)
         return at - fixed if at - FIRST > fixed else FIRST
 
     def after(self, at: datetime, zone: tzinfo = UTC) -> datetime:
-        """Return the instant so long after another."""
+        """Return the instant that lies this width after another."""
         if (fixed := self.fixed) is None:
             return months_after(at, self.months, zone)
         return at + fixed if LAST - at > fixed else LAST
 
     def leaving(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """Return the first instant at which another lies no longer within this width before.
+        """Return when an instant leaves a rolling window of this width.
 
         It is the first ``at`` for which ``before(at) >= instant``; None past the calendar.
         """
@@ -118,9 +117,9 @@ class Width:
         return instant + fixed if LAST - instant >= fixed else None
 
     def coming(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
-        """Return the first instant from which another lies within this width ahead.
+        """Return when an instant enters a window that looks ahead by this width.
 
-        It is the first ``at`` for which ``after(at) >= instant``.
+        It is the first ``at`` for which ``after(at) >= instant``; None past the calendar.
         """
         if self.fixed is None:
             return first_with_months(instant, self.months, zone)
@@ -147,21 +146,21 @@ def years(number: int) -> Width:
     return Width(number, "years")
 
 
-Leave = "Sequence[tuple[datetime, datetime | None]]"
+Leave = Sequence[tuple[datetime, datetime | None]]
 """Disjoint times of leave in order, each ``[start, end)``; None for no end in sight."""
 
 
-def paused_before(
-    leave: Sequence[tuple[datetime, datetime | None]], width: Width, at: datetime, zone: tzinfo
-) -> datetime:
-    """Return the instant such that the clock ran for just so long between it and ``at``.
+def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> datetime:
+    """Return the latest instant from which the clock has run for a width until ``at``.
 
-    Where a stretch of leave ends exactly there, its end.
+    Only a leave that ends exactly there would leave a choice: it is the end of that leave.
     """
     now = at
-    for start, end in leave:
+    for start, end in leave:  # on leave, the clock last ran when that leave began
         if start <= at and (end is None or at < end):
             now = start
+    # The width is measured on the calendar once, from there; what is left of it is then spent on
+    # the times between leaves, backwards.
     left = now - width.before(now, zone)
     for start, end in reversed(leave):
         if start >= now or end is None:
@@ -175,12 +174,12 @@ def paused_before(
 
 
 def paused_leaving(
-    leave: Sequence[tuple[datetime, datetime | None]], width: Width, instant: datetime, zone: tzinfo
+    leave: Leave, width: Width, instant: datetime, zone: tzinfo
 ) -> Iterator[datetime]:
-    """Yield when something of an instant may lie no longer within a width before.
+    """Yield the candidates for when an instant leaves a window that leave pauses: a superset.
 
-    Exactly one instant where no leave comes after it; else also those that would be right if
-    only so much of the leave had come by then.
+    How much leave delays it depends on how much of the leave has come by then. So there is a
+    candidate for each number of leaves after the instant, of which one is right.
     """
     paused = timedelta()
     last = width.leaving(instant, zone)

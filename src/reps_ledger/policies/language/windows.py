@@ -1,13 +1,13 @@
-"""Windows: which time counts. Rolling, calendar, anchored to an event, and looking ahead.
+"""Windows: which time counts. Rolling, of the calendar, or anchored to an event of the member.
 
-Windows anchored to an event of the member's own: since it, following it, up to it.
+A window gives its bounds at an instant, and the instants at which what lies in it may change.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from attrs import field, frozen
 
@@ -30,7 +30,7 @@ class Window(Reader):
     __slots__ = ()
 
     keys: ClassVar[tuple[frozenset[str], ...]]
-    """The fields by which documents know it, where all of one set are given."""
+    """Sets of fields by which documents tell it from others: a table with all of one set is it."""
 
     unbounded: ClassVar[bool] = False
     """Whether it holds every other window."""
@@ -40,24 +40,24 @@ class Window(Reader):
 
     @property
     def plain_width(self) -> Width | None:
-        """How long it is, where it is nothing but the last so long; None for any other window."""
+        """Its width, where it is a plain rolling window; None for any other."""
         return None
 
     @property
     def moves_on(self) -> bool:
-        """Whether what happens again may leave behind what counts now."""
+        """Whether another event may move it on, so that what counts now counts no longer."""
         return False
 
     def is_open(self, subject: Subject) -> bool:
-        """Whether what happens from now on may lie in it."""
+        """Whether something that happens from now on may lie in it."""
         return True
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        """Return the window around the subject's instant; None for an empty one."""
+        """Return its bounds at the subject's instant; None where it is empty."""
         raise AssertionError  # pragma: no cover — each window has its own
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterable[datetime]:
-        """Return every instant at which one of the entries may come into it or leave it."""
+        """Return every instant at which one of these entries may enter it or leave it."""
         raise AssertionError  # pragma: no cover — each window has its own
 
     def words(self) -> str:
@@ -85,13 +85,13 @@ class Always(Window):
 
 @frozen(cache_hash=True)
 class Rolling(Window):
-    """The last so long, up to now: ``(at - width, at]``.
+    """A rolling window up to now: ``(at - width, at]``.
 
     Attributes:
-        width: how long.
-        ahead: how long to look ahead for what was announced: ``(at, at + ahead]``.
-        pausing: whether the clock stands still while they are on leave. The width is counted
-            back from the last instant at which it ran, and skips leave.
+        width: how far it goes back.
+        ahead: how far to look ahead for what was announced: ``(at, at + ahead]``.
+        pausing: whether the clock stands still during leave: the width is then counted back
+            from the last instant at which it ran, leaving out times of leave.
     """
 
     width: Width = field(validator=of_type(Width, "a width such as weeks(4)"))
@@ -114,7 +114,7 @@ class Rolling(Window):
         else:
             start = self.width.before(at, zone)
         ahead = None if self.ahead is None else self.ahead.after(at, zone)
-        return Bounds(start + TICK, at, ahead)  # a width is never nothing, so that start < at
+        return Bounds(start + TICK, at, ahead)  # never empty: a width is at least a day
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
         zone = subject.zone
@@ -138,7 +138,7 @@ class Rolling(Window):
 
 @frozen(cache_hash=True)
 class Between(Window):
-    """Between dates of the calendar, both included.
+    """A window between two dates, both included.
 
     Attributes:
         since: the first day, or None for no first.
@@ -167,7 +167,7 @@ class Between(Window):
         return Bounds(start, end) if start <= end else None
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
-        if self.until is not None:  # from then on nothing more comes into it
+        if self.until is not None:  # when it closes
             yield day_after(self.until, subject.zone)
         for entry in entries:
             yield entry.occurred_at
@@ -180,10 +180,10 @@ class Between(Window):
 
 @frozen(cache_hash=True)
 class This(Window):
-    """The present calendar period, up to now.
+    """The current calendar period, up to now.
 
     Attributes:
-        period: of `PERIODS`.
+        period: one of `PERIODS`.
     """
 
     period: str = field(validator=one_of(*PERIODS))
@@ -202,11 +202,16 @@ class This(Window):
         return "today" if self.period == "day" else f"this {self.period}"
 
 
-def as_window(within: Any, *, ahead: Width | None = None, pausing: bool = False) -> Window:
-    """Make a window of what a measure was given as ``within``.
+def as_window(within: object, *, ahead: Width | None = None, pausing: bool = False) -> Window:
+    """Return the window that a measure was given as ``within``.
+
+    Args:
+        within: a width, for a rolling window; a window; or None for `Always`.
+        ahead: as for `Rolling`.
+        pausing: as for `Rolling`.
 
     Raises:
-        InvalidPolicy: it is none, or looks ahead or pauses where it cannot.
+        InvalidPolicy: it is no window, or none that can look ahead or pause.
     """
     if isinstance(within, Width):
         return Rolling(within, ahead, pausing)
@@ -228,12 +233,12 @@ def since(day: date, until: date | None = None) -> Between:
 
 
 def this(period: str) -> This:
-    """Make the window of the present "day", "week", "month", "quarter" or "year"."""
+    """Make the window of the current "day", "week", "month", "quarter" or "year"."""
     return This(period)
 
 
 def period_of(moment: datetime, period: str, zone: tzinfo = UTC) -> tuple[int, ...]:
-    """Return what tells the calendar period of an instant from any other."""
+    """Return the first day of the calendar period of an instant: year, month and day."""
     return _start(moment.astimezone(zone).date(), period).timetuple()[:3]
 
 
@@ -266,7 +271,7 @@ def _start(day: date, period: str) -> date:
 
 
 def day_after(day: date, zone: tzinfo) -> datetime:
-    """Return the first instant after a day, or the last of the calendar."""
+    """Return the first instant after a day; the last instant that there is, for the last day."""
     try:
         return day_start(day + timedelta(days=1), zone)
     except (InvalidTime, OverflowError):
@@ -275,10 +280,10 @@ def day_after(day: date, zone: tzinfo) -> datetime:
 
 @frozen(cache_hash=True)
 class SinceLast(Window):
-    """Since the last time that something happened, that instant included.
+    """The window since something last happened, that instant included.
 
     Attributes:
-        facts: what happened; where it never did, the window is empty.
+        facts: what; where it never happened, the window is empty.
     """
 
     facts: Facts = field(validator=of_type(Facts, "facts(…)"))
@@ -301,12 +306,12 @@ class SinceLast(Window):
 
 @frozen(cache_hash=True)
 class Following(Window):
-    """So long from the first or last time that something happened: ``[then, then + width)``.
+    """A window that begins when something happened: ``[then, then + width)``.
 
     Attributes:
-        facts: what happened; where it never did, the window is empty.
-        width: how long.
-        which: "first" or "last".
+        facts: what; where it never happened, the window is empty.
+        width: how long it is.
+        which: "first" or "last" time that it happened.
     """
 
     facts: Facts = field(validator=of_type(Facts, "facts(…)"))
@@ -330,7 +335,7 @@ class Following(Window):
         return Bounds(start, min(subject.at, self.width.after(start, subject.zone) - TICK))
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
-        for entry in self.facts.all(subject.dossier):  # from then on nothing more comes into it
+        for entry in self.facts.all(subject.dossier):  # when it closes
             yield self.width.after(entry.occurred_at, subject.zone)
         for entry in entries:
             yield entry.occurred_at
@@ -342,12 +347,12 @@ class Following(Window):
 
 @frozen(cache_hash=True)
 class Preceding(Window):
-    """So long up to the last or first time that something happened: ``(then - width, then]``.
+    """A window that ends when something happened: ``(then - width, then]``.
 
     Attributes:
-        before: what happened; where it never did, the window is empty.
-        width: how long.
-        which: "first" or "last".
+        before: what; where it never happened, the window is empty.
+        width: how long it is.
+        which: "first" or "last" time that it happened.
     """
 
     before: Facts = field(validator=of_type(Facts, "facts(…)"))
@@ -370,7 +375,7 @@ class Preceding(Window):
         return Bounds(self.width.before(then, subject.zone) + TICK, then)
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
-        for entry in self.before.all(subject.dossier):  # from then on nothing more comes into it
+        for entry in self.before.all(subject.dossier):  # when it closes
             yield entry.occurred_at + TICK
         for entry in entries:
             yield entry.occurred_at
@@ -381,7 +386,10 @@ class Preceding(Window):
 
 
 def _anchored_is_open(window: Following | Preceding, subject: Subject) -> bool:
-    """Whether what happens from now on may count: what happened first stays first for ever."""
+    """Whether something that happens from now on may lie in it.
+
+    The last time may come again; the first stays the first, and its window may be over.
+    """
     if window.which == "last":
         return True
     bounds = window.bounds(subject)
@@ -389,15 +397,15 @@ def _anchored_is_open(window: Following | Preceding, subject: Subject) -> bool:
 
 
 def since_last(facts: Facts) -> SinceLast:
-    """Make the window since the last time that something happened: a renewal, an election."""
+    """Make the window since something last happened: a renewal, an election."""
     return SinceLast(facts)
 
 
 def following(facts: Facts, width: Width, which: str = "first") -> Following:
-    """Make the window of so long from the first or last time that something happened."""
+    """Make the window of this width that begins when something first, or last, happened."""
     return Following(facts, width, which)
 
 
 def preceding(facts: Facts, width: Width, which: str = "last") -> Preceding:
-    """Make the window of so long up to the last or first time that something happened."""
+    """Make the window of this width that ends when something last, or first, happened."""
     return Preceding(facts, width, which)
