@@ -81,7 +81,7 @@ def run(folder: Path) -> list[str]:
         found.append(f"  a consistency proof: {joined * 1000:.1f} ms")
         (folder / "checkpoint").write_text(ledger.checkpoint(KEY).note)
     command = [sys.executable, __file__, str(path), str(folder / "checkpoint")]
-    taken, cpu, peak = subprocess.run(  # noqa: S603
+    taken, cpu, peak = subprocess.run(  # noqa: S603 — this very script
         command, check=True, capture_output=True, text=True
     ).stdout.split()
     found.append(goal("verification, the database's own check included", float(taken), 5))
@@ -141,7 +141,7 @@ def verify(path: Path, checkpoint: Path) -> None:
         taken, cpu = time.perf_counter() - began, time.process_time() - worked
         assert found.ok, found.words()
     status = Path("/proc/self/status").read_text()
-    print(taken, cpu, re.search(r"VmHWM:\s+(\d+)", status)[1])  # type: ignore[index]
+    print(taken, cpu, re.search(r"VmHWM:\s+(\d+)", status)[1])  # type: ignore[index]  # it is there on Linux
 
 
 if __name__ == "__main__":

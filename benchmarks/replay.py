@@ -95,7 +95,7 @@ def _compared(kept: Path, members: int, facts: int, dates: int) -> list[str]:
 def _step(name: str, kept: Path, members: int, dates: int) -> dict[str, Any]:
     """Do one step in a process of its own; return what it tells."""
     command = [sys.executable, __file__, name, str(kept), str(members), str(dates)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 — this very script
     told: dict[str, Any] = json.loads(done.stdout)
     return told
 

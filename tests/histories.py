@@ -78,7 +78,7 @@ def open_ledger(target: Any = None, **options: Any) -> rl.Ledger:
 @cache
 def _narrowed(kind: type[rl.Fact]) -> SearchStrategy[rl.Fact]:
     """Make facts of a kind in a small world, where they meet one another."""
-    persons = REGISTRY.named(kind.__fact__.name).persons  # type: ignore[union-attr, attr-defined]
+    persons = REGISTRY.named(kind.__fact__.name).persons  # type: ignore[union-attr, attr-defined]  # every kind is marked, and known
     few: dict[str, SearchStrategy[Any]] = {}
     for attribute in attrs.fields(kind):
         name = attribute.name

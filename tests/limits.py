@@ -38,7 +38,7 @@ _stderr = sys.__stderr__
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the standard error that is there before pytest captures it."""
-    global _stderr  # noqa: PLW0603 - there is one in a process
+    global _stderr  # noqa: PLW0603 — there is one in a process
     assert sys.__stderr__ is not None
     _stderr = os.fdopen(os.dup(sys.__stderr__.fileno()), "w")
     config.add_cleanup(_stderr.close)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 if TYPE_CHECKING:
-    from pytest import MarkDecorator  # noqa: PT013 - for its type only
+    from pytest import MarkDecorator  # noqa: PT013 — for its type only
 
 __all__ = ["CLUSTER", "DEEP", "LONG", "examples", "load_profile", "seconds", "times"]
 

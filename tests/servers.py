@@ -64,7 +64,7 @@ def reachable_folder() -> Iterator[Path]:
     """A temporary folder that the unprivileged user owns and can reach, removed at the end."""
     who = unprivileged()
     # The usual folder may lie under one that only we may enter.
-    for base in (None, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made there by mkdtemp
+    for base in (None, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 — made there by mkdtemp
         folder = Path(tempfile.mkdtemp(prefix="reps-ledger-test-", dir=base))
         try:
             if who:

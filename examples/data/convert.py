@@ -181,6 +181,6 @@ def asserted(event: Row) -> Row:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:  # noqa: PLR2004  # the script and two folders
+    if len(sys.argv) != 3:  # noqa: PLR2004 — the script and two folders
         sys.exit(__doc__)
     main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -40,7 +40,7 @@ def corrected(target: str, replacement: rl.Fact) -> rl.EntryCorrected:
 
 def refused(ledger: rl.Ledger, fact: rl.Fact, at: date | None = None) -> tuple[str, ...]:
     """Try to record a correction, by default at the time of what it corrects."""
-    return codes(ledger, fact, at)  # type: ignore[arg-type]
+    return codes(ledger, fact, at)  # type: ignore[arg-type]  # pairs of a fact and a day
 
 
 CHANGES: Final[list[tuple[rl.Fact, dict[str, Any], str]]] = [

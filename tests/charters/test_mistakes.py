@@ -39,7 +39,7 @@ def charter(**parts: Any) -> Charter:
         (lambda: RoleClause(role="m", seats=0), ["seats", "from 1", "0"]),
         (lambda: RoleClause(role="m", seats=True), ["seats", "True"]),
         (lambda: RoleClause(role="m", seats=10**6 + 1), ["seats", "1000001"]),
-        (lambda: RoleClause(role="m", admission="rep"), ["admission", "condition"]),  # type: ignore[arg-type]
+        (lambda: RoleClause(role="m", admission="rep"), ["admission", "condition"]),  # type: ignore[arg-type]  # what is refused
         (lambda: RoleClause(role="m", ends=["vanished"]), ["resigned", "removed"]),
         (lambda: RoleClause(role="m", closed=True, seats=2), ["closed role"]),
         (lambda: RoleClause(role="m", closed=True, admission=holds("rep")), ["closed role"]),

@@ -325,8 +325,8 @@ def test_a_replacement_is_renamed_too() -> None:
 def test_custom_facts_are_renamed() -> None:
     """Every field that names people is renamed, in facts of a service's own too."""
     badge = CUSTOM[1]
-    told = recorded(badge(member="a", badge="a"), merge("b", "a"))  # type: ignore[call-arg]
-    assert standing(told)[0] == (1, badge(member="b", badge="a"))  # type: ignore[call-arg]
+    told = recorded(badge(member="a", badge="a"), merge("b", "a"))  # type: ignore[call-arg]  # a kind made while running
+    assert standing(told)[0] == (1, badge(member="b", badge="a"))  # type: ignore[call-arg]  # a kind made while running
 
 
 def test_amendments_say_what_they_found() -> None:

@@ -338,7 +338,7 @@ def test_amounts_may_be_whole_numbers() -> None:
         assert ReportFiled(member="ana", activity="talk", amount=exact).amount == exact
     for bad in (True, "3", 2**53 + 1, -(2**53) - 1, 2**60, [3]):
         with pytest.raises(InvalidFact):
-            ReportFiled(member="ana", activity="talk", amount=bad)  # type: ignore[arg-type]
+            ReportFiled(member="ana", activity="talk", amount=bad)  # type: ignore[arg-type]  # what is refused
 
 
 def test_exemptions_say_why() -> None:
@@ -530,7 +530,7 @@ def test_fields_that_cannot_be_stored_are_refused(hint: Any) -> None:
     [
         (str, "text"),
         (int | None, "int"),
-        (typing.Optional[float], "float"),  # noqa: UP045  # old spellings are stored too
+        (typing.Optional[float], "float"),  # noqa: UP045 — old spellings are stored too
         (bool, "bool"),
         (typing.Literal["a", "b"], "text"),
         (date, "date"),

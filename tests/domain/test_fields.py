@@ -22,7 +22,7 @@ from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime, TooLarge
 from strategies import names, reasons, texts
 
 NO_TEXT: Final = (b"ana", 7, 1.5, True, ["ana"], ("ana",), {"a": 1}, ...)
-NAIVE: Final = datetime(2020, 1, 1)  # noqa: DTZ001  # that is the point
+NAIVE: Final = datetime(2020, 1, 1)  # noqa: DTZ001 — that is the point
 UNPRINTABLE: Final = {
     "nul": "a\0b",
     "newline": "a\nb",

@@ -104,7 +104,7 @@ def _change(connection: sqlite3.Connection, chance: random.Random) -> None:
 def _rename(connection: sqlite3.Connection, chance: random.Random) -> None:
     column, value = chance.choice([("type", "member.retired"), ("tags", '["member:eve"]')])
     position = chance.randrange(1, BELOW + 1)
-    connection.execute(f"UPDATE events SET {column} = ? WHERE position = ?", [value, position])  # noqa: S608
+    connection.execute(f"UPDATE events SET {column} = ? WHERE position = ?", [value, position])  # noqa: S608 — no text from outside
 
 
 def _delete(connection: sqlite3.Connection, chance: random.Random) -> None:

@@ -111,7 +111,7 @@ def checked(
     try:
         with rl.open(path) as ledger:
             found = list(ledger.entries())
-            problems = ledger._core.log.recorder.integrity_check()  # type: ignore[attr-defined]
+            problems = ledger._core.log.recorder.integrity_check()  # type: ignore[attr-defined]  # the ledger's own recorder
             if problems:
                 return "damaged"
             if found != entries[: len(found)]:

@@ -160,7 +160,7 @@ BAD_FACTS: Final[dict[str, tuple[Callable[[], Any], type[Exception], str]]] = {
         "say why",
     ),
     "naive until": (
-        made(rl.RoleAssigned, member="a", role="m", until=datetime(2018, 1, 1)),  # noqa: DTZ001
+        made(rl.RoleAssigned, member="a", role="m", until=datetime(2018, 1, 1)),  # noqa: DTZ001 — a naive one is refused
         rl.InvalidTime,
         "naive",
     ),
@@ -247,7 +247,7 @@ BAD_ENVELOPES: Final[dict[str, tuple[dict[str, Any], type[Exception]]]] = {
     "long command": ({"command_id": "x" * (MAX_NAME + 1)}, rl.TooLarge),
     "empty source": ({"source": ""}, rl.InvalidFact),
     "on behalf of nobody": ({"on_behalf_of": ""}, rl.InvalidFact),
-    "naive": ({"occurred_at": datetime(2018, 1, 1)}, rl.InvalidTime),  # noqa: DTZ001
+    "naive": ({"occurred_at": datetime(2018, 1, 1)}, rl.InvalidTime),  # noqa: DTZ001 — a naive one is refused
     "date as text": ({"occurred_at": "2018-01-01"}, rl.InvalidTime),
     "timestamp": ({"occurred_at": 1_514_764_800}, rl.InvalidTime),
     "out of range": (
@@ -273,14 +273,14 @@ def test_a_batch_is_neither_empty_nor_endless(ledger: rl.Ledger) -> None:
     with pytest.raises(rl.TooLarge, match="10001"):
         ledger.record_all([REPORT] * (MAX_BATCH + 1), by="council")
     with pytest.raises(rl.InvalidTime):
-        ledger.record_all([REPORT, (REPORT, datetime(2018, 1, 1))], by="council")  # noqa: DTZ001
+        ledger.record_all([REPORT, (REPORT, datetime(2018, 1, 1))], by="council")  # noqa: DTZ001 — a naive one is refused
     assert ledger.position == 1
 
 
 def test_a_clock_without_a_zone_is_a_typed_error() -> None:
     """A clock that says a naive time is told so."""
     with (
-        rl.open(None, clock=lambda: datetime(2018, 1, 1)) as ledger,  # noqa: DTZ001
+        rl.open(None, clock=lambda: datetime(2018, 1, 1)) as ledger,  # noqa: DTZ001 — a naive one is refused
         pytest.raises(rl.InvalidTime, match="clock is naive"),
     ):
         ledger.record(ANA, by="council")
@@ -318,7 +318,7 @@ BAD_ROWS: Final[dict[str, tuple[Any, str]]] = {
     "year 10000": (row(occurred_at="10000-01-01"), "no date or instant"),
     "end of time": (row(occurred_at="9999-12-31T23:59:59-05:00"), "out of range"),
     "naive instant": (row(occurred_at="2018-02-03T12:00:00"), "no time zone"),
-    "naive datetime": (row(occurred_at=datetime(2018, 2, 3)), "naive"),  # noqa: DTZ001
+    "naive datetime": (row(occurred_at=datetime(2018, 2, 3)), "naive"),  # noqa: DTZ001 — a naive one is refused
     "date as a number": (row(occurred_at=20180203), "must be text"),
     "american date": (row(occurred_at="02/03/2018"), "no date or instant"),
     "padded date": (row(occurred_at=" 2018-02-3"), "no date or instant"),
@@ -479,7 +479,7 @@ FILES: Final[dict[str, tuple[str, bytes, int, list[int]]]] = {
     ),
     "CSV, bad date": ("a.csv", f"{HEADER}{CELLS.replace('02-01', '02-30')}{MORE}".encode(), 1, [2]),
     "CSV, unknown fact": ("a.csv", f"{HEADER}{CELLS.replace('filed', 'x')}{MORE}".encode(), 1, [2]),
-    "CSV, unknown column": ("a.csv", f"fact,x\nreport.filed,y\n".encode(), 0, [2]),  # noqa: F541
+    "CSV, unknown column": ("a.csv", f"fact,x\nreport.filed,y\n".encode(), 0, [2]),  # noqa: F541 — alike in the table
     "CSV, quote in a cell": (
         "a.csv",
         f'{HEADER}report.filed,2018-02-01,ana,"t"x,,,\n{MORE}'.encode(),

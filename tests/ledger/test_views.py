@@ -105,22 +105,22 @@ def test_known_at_a_position_a_receipt_or_a_moment() -> None:
 
 
 BAD: Final[dict[str, Callable[[rl.Ledger], object]]] = {
-    "text for a date": lambda ledger: ledger.as_of("2018-01-01"),  # type: ignore[arg-type]
-    "a number for a date": lambda ledger: ledger.as_of(2018),  # type: ignore[arg-type]
-    "a naive datetime": lambda ledger: ledger.as_of(datetime(2018, 1, 1)),  # noqa: DTZ001
+    "text for a date": lambda ledger: ledger.as_of("2018-01-01"),  # type: ignore[arg-type]  # what is refused
+    "a number for a date": lambda ledger: ledger.as_of(2018),  # type: ignore[arg-type]  # what is refused
+    "a naive datetime": lambda ledger: ledger.as_of(datetime(2018, 1, 1)),  # noqa: DTZ001 — a naive one is refused
     "the last day of all": lambda ledger: ledger.as_of(date.max),
-    "a naive moment": lambda ledger: ledger.as_of(JAN, datetime(2018, 1, 1)),  # noqa: DTZ001
+    "a naive moment": lambda ledger: ledger.as_of(JAN, datetime(2018, 1, 1)),  # noqa: DTZ001 — a naive one is refused
     "a negative position": lambda ledger: ledger.as_of(JAN, known_at=-1),
     "a flag for a position": lambda ledger: ledger.as_of(JAN, known_at=True),
-    "a date for a position": lambda ledger: ledger.as_of(JAN, known_at=JAN),  # type: ignore[arg-type]
-    "text for a position": lambda ledger: ledger.as_of(JAN, known_at="1"),  # type: ignore[arg-type]
+    "a date for a position": lambda ledger: ledger.as_of(JAN, known_at=JAN),  # type: ignore[arg-type]  # what is refused
+    "text for a position": lambda ledger: ledger.as_of(JAN, known_at="1"),  # type: ignore[arg-type]  # what is refused
     "two histories": lambda ledger: ledger.history("ana", community="id"),
     "an unknown dimension": lambda ledger: ledger.as_of().census(by="height"),
     "an unknown dimension among others": lambda ledger: ledger.as_of().census(by=("kind", "x")),
     "a census after the view": lambda ledger: ledger.as_of(JAN).census(at=[FEB]),
-    "a census of a naive time": lambda ledger: ledger.as_of().census(at=[datetime(2018, 1, 1)]),  # noqa: DTZ001
-    "a census of text": lambda ledger: ledger.as_of().census(at=["2018"]),  # type: ignore[list-item]
-    "text to reconcile": lambda ledger: ledger.reconcile(at="2018"),  # type: ignore[arg-type]
+    "a census of a naive time": lambda ledger: ledger.as_of().census(at=[datetime(2018, 1, 1)]),  # noqa: DTZ001 — a naive one is refused
+    "a census of text": lambda ledger: ledger.as_of().census(at=["2018"]),  # type: ignore[list-item]  # what is refused
+    "text to reconcile": lambda ledger: ledger.reconcile(at="2018"),  # type: ignore[arg-type]  # what is refused
     "a bad export": lambda ledger: ledger.export("/dev/null/x", known_at=-1),
 }
 

@@ -38,7 +38,7 @@ def descriptors() -> set[str]:
     found = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found.add(os.readlink(descriptor))  # noqa: PTH115 - no path of a file
+            found.add(os.readlink(descriptor))  # noqa: PTH115 — no path of a file
         except OSError:  # that of the listing itself
             continue
     return found

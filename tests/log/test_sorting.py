@@ -43,7 +43,7 @@ def open_files() -> set[str]:
     found = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found.add(os.readlink(descriptor))  # noqa: PTH115 - no path of a file
+            found.add(os.readlink(descriptor))  # noqa: PTH115 — no path of a file
         except OSError:
             continue
     return {name for name in found if "reps-ledger" in name or "deleted" in name}
@@ -67,7 +67,7 @@ def test_any_key_sorts(items: list[tuple[str, int]], run: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, 999, 1000, 1001, 3000])
 def test_runs_of_many_blocks(count: int) -> None:
     """Runs longer than a block are written and read in blocks, and lose nothing."""
-    chance = random.Random(count)  # noqa: S311 - the same again when it fails
+    chance = random.Random(count)  # noqa: S311 — the same again when it fails
     entries = [entry(position, chance.randrange(50)) for position in range(1, count + 1)]
     expected = sorted(entries, key=lambda one: one.order)
     assert list(in_effective_order(entries, run=1000)) == expected
@@ -124,7 +124,7 @@ def test_memory_is_bounded() -> None:
     """Sorting six times as many entries takes little more memory, and less than holding them."""
 
     def peak(count: int) -> int:
-        chance = random.Random(1)  # noqa: S311 - the same again when it fails
+        chance = random.Random(1)  # noqa: S311 — the same again when it fails
         tracemalloc.start()
         try:
             source = (entry(n, chance.randrange(10_000)) for n in range(1, count + 1))

@@ -39,7 +39,7 @@ class Roster(Perspective[Decision]):
 class Programme(DCBApplication):
     """A small application of the library's."""
 
-    env = {"MAPPER_TOPIC": "eventsourcing.dcb.msgpack:MessagePackMapper"}  # noqa: RUF012 - its way
+    env = {"MAPPER_TOPIC": "eventsourcing.dcb.msgpack:MessagePackMapper"}  # noqa: RUF012 — its way
 
     def join(self, member: str) -> int:
         """Record that somebody joined, unless that is recorded."""

@@ -81,7 +81,7 @@ def _chosen(names: dict[str, Path], report: Report, asked: argparse.Namespace) -
     if asked.sample:
         # Uniform over all, the same for the same seed and sources; and so is every part of it
         # from its start, should there be no time for more.
-        draw = random.Random(asked.seed)  # noqa: S311
+        draw = random.Random(asked.seed)  # noqa: S311 — the same draw for the same seed
         chosen = draw.sample(chosen, min(asked.sample, len(chosen)))
     return chosen
 

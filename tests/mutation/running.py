@@ -131,7 +131,7 @@ class Runner:
                     os._exit(2)
                 if following:
                     signal.alarm(self._patience(following))
-        except BaseException:  # noqa: BLE001 - whatever it is, the mutant did it
+        except BaseException:  # noqa: BLE001 — whatever it is, the mutant did it
             os._exit(1)
         os._exit(0)
 

@@ -94,7 +94,7 @@ def joins(member: str, on: str = "2018-01-01") -> Dated:
 def report(on: str, *, member: str = "ana", **fields: object) -> Dated:
     """Tell that somebody reported an event."""
     made = {"activity": "event", **fields}
-    return rl.ReportFiled(member=member, **made), on  # type: ignore[arg-type]
+    return rl.ReportFiled(member=member, **made), on  # type: ignore[arg-type]  # fields as keywords
 
 
 def vouched(member: str, voucher: str, on: str = "2018-06-01") -> Dated:
@@ -104,7 +104,7 @@ def vouched(member: str, voucher: str, on: str = "2018-06-01") -> Dated:
 
 def role(name: str, *, member: str = "ana", on: str = "2018-06-01", **fields: object) -> Dated:
     """Tell that somebody was given a role."""
-    return rl.RoleAssigned(member=member, role=name, **fields), on  # type: ignore[arg-type]
+    return rl.RoleAssigned(member=member, role=name, **fields), on  # type: ignore[arg-type]  # fields as keywords
 
 
 def works_for(member: str, organisation: str, on: str = "2018-01-01") -> Dated:

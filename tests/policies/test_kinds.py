@@ -273,7 +273,7 @@ def test_spans_are_of_facts_that_there_are() -> None:
     for beginning, kind in BEGINNINGS.items():
         assert kind.stored_names(beginning) <= known.keys()
     for cls in BUILT_IN:
-        described = BUILT_IN_FACTS.named(cls.__fact__.name)  # type: ignore[attr-defined]
+        described = BUILT_IN_FACTS.named(cls.__fact__.name)  # type: ignore[attr-defined]  # every fact has it
         assert described is not None
         follows = described.kind.follows
         assert follows is None or set(described.kind.shared) <= known[follows].names

@@ -93,7 +93,7 @@ def test_a_share_is_from_nothing_to_all() -> None:
     assert conditions.holds(share(reports(), "report.filed") >= 1, subject)
     for wrong in (-0.01, 1.01):
         with pytest.raises(InvalidPolicy, match=str(wrong)):
-            share(reports(), "report.filed") >= wrong  # noqa: B015
+            share(reports(), "report.filed") >= wrong  # noqa: B015 — comparing is what raises
     with pytest.raises(InvalidPolicy, match="whole number from 1, not 0"):
         share(reports(), "report.filed", at_most=0)
 

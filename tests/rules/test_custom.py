@@ -74,7 +74,7 @@ def test_an_unknown_class_is_refused() -> None:
     with pytest.raises(rl.InvalidFactType, match=r"badge.awarded.*facts=\["):
         story.ledger.record(BADGE, by="council")
     with pytest.raises(rl.InvalidFactType, match=r"str is not a fact"):
-        story.ledger.record("ana joined", by="council")  # type: ignore[arg-type]
+        story.ledger.record("ana joined", by="council")  # type: ignore[arg-type]  # what is refused
     assert story.ledger.position == 1
 
 
@@ -153,7 +153,7 @@ def test_a_list_is_taken_for_a_tuple() -> None:
     with rl.open(facts=[TeaShared]) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         guests: object = ["ben", "cleo"]
-        receipt = ledger.record(TeaShared(member="ana", guests=guests), by="ana")  # type: ignore[arg-type]
+        receipt = ledger.record(TeaShared(member="ana", guests=guests), by="ana")  # type: ignore[arg-type]  # what is refused
         assert receipt.entry.fact == TeaShared(member="ana", guests=("ben", "cleo"))
         assert ledger.entry(receipt.id).fact == receipt.entry.fact
 
@@ -161,7 +161,7 @@ def test_a_list_is_taken_for_a_tuple() -> None:
 def test_a_rule_must_be_a_rule() -> None:
     """What is no rule is refused when the ledger is opened."""
     with pytest.raises(rl.ConfigurationError, match="must be Rule values, not 1"):
-        rl.open(rules=[1])  # type: ignore[list-item]
+        rl.open(rules=[1])  # type: ignore[list-item]  # what is refused
 
 
 def test_a_command_id_is_of_one_command() -> None:

@@ -551,4 +551,4 @@ def test_a_rule_may_lead_on_within_a_batch_too() -> None:
 def test_governance_must_be_one() -> None:
     """What is no governance is a mistake."""
     with pytest.raises(rl.ConfigurationError, match="Governance"):
-        Rulebook(Registry(BUILT_IN), governance=1)  # type: ignore[arg-type]
+        Rulebook(Registry(BUILT_IN), governance=1)  # type: ignore[arg-type]  # what is refused

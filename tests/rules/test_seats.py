@@ -134,7 +134,7 @@ def test_seats_introduced_later_count_everybody(community: str | None) -> None:
     """Who was given the role before there was a rule is counted by it, also by a correction."""
     recorder = InMemoryDCBRecorder()
     before = rl.open(recorder)
-    before.record_all([*PEOPLE, (seat("ana", community), FEB)], by="x")  # type: ignore[list-item]
+    before.record_all([*PEOPLE, (seat("ana", community), FEB)], by="x")  # type: ignore[list-item]  # facts with dates
     other = before.record(seat("ben", "other"), by="x", occurred_at=FEB)
     right = rl.EntryCorrected(target=other.id, replacement=seat("ben", community), reason="r")
     two = before.record(right, by="x")

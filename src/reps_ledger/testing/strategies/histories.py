@@ -357,7 +357,7 @@ def _of(entry: Entry, history: History) -> SearchStrategy[Told]:
     words = evolve(vocabulary_of(None, classes=history.facts), kinds=(entry.name,))
 
     def replaced(fact: object, edge: Edge) -> Told:
-        correction = EntryCorrected(target=entry.id, replacement=fact, reason="wrong")  # type: ignore[arg-type]
+        correction = EntryCorrected(target=entry.id, replacement=fact, reason="wrong")  # type: ignore[arg-type]  # any fact may replace another
         return Told(correction, edge.of(at, zone))
 
     moved = st.builds(replaced, st.just(entry.fact), edges())
