@@ -51,7 +51,7 @@ test-versions:
 test-deep: $(VENV)/dev.stamp
 	@mkdir -p $(TMPDIR)
 	$(PATIENT) REPS_SCALE=60 $(PYTEST) tests/replay/kernel tests/quality $(PYTEST_ARGS)
-	$(PATIENT) REPS_SCALE=20 $(PYTEST) tests --ignore tests/replay/kernel --ignore tests/quality --ignore tests/faults $(PYTEST_ARGS)
+	$(PATIENT) REPS_SCALE=30 $(PYTEST) tests --ignore tests/replay/kernel --ignore tests/quality --ignore tests/faults $(PYTEST_ARGS)
 
 # The long search for faults: 1,000 kills, 1,000 cuts of power, 10,000 lost replies …
 test-faults: $(VENV)/dev.stamp

@@ -456,7 +456,7 @@ anything = st.recursive(
 
 
 @given(anything)
-@examples(3)
+@examples(1.5)
 def test_anything_at_all_is_read_or_refused(value: Any) -> None:
     """No tables, however odd, raise anything but InvalidInput."""
     for read in (read_condition, read_policy, lambda it: read_policy(with_when(it))):
@@ -468,7 +468,7 @@ def test_anything_at_all_is_read_or_refused(value: Any) -> None:
 
 
 @given(policies(), st.data())
-@examples(3)
+@examples(1.5)
 def test_a_document_with_a_mistake_is_read_or_refused(policy: Policy, data: st.DataObject) -> None:
     """A valid document with one part replaced by anything is refused, or is a policy again."""
     table = json.loads(dumps(policy, "json"))

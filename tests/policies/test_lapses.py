@@ -93,7 +93,6 @@ def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
 
 
 @given(policies(max_cases=2, max_leaves=2), st.data())
-@examples(2)
 def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObject) -> None:
     """Nothing changes before lapses_at; at lapses_at it is lapses_to; without one, never."""
     subject = data.draw(subjects(max_size=8, families=families_of(policy), of=widths_in(policy)))

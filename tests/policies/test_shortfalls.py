@@ -72,7 +72,7 @@ def decided(policy: Policy, held_now: Mapping[Leaf, bool]) -> str:
 
 
 @given(free_policies(), st.sets(st.sampled_from(["good", "fair", "bad"]), min_size=1), st.data())
-@examples(3)
+@examples(1.5)
 def test_flips_are_the_smallest_sets_of_all_assignments(
     policy: Policy, outcomes: set[str], data: st.DataObject
 ) -> None:
@@ -170,7 +170,7 @@ WINDOWS: Final[list[dict[str, Any]]] = [
     st.integers(0, 5),
     st.sampled_from(["count", "distinct", "share", "share of events", "capped"]),
 )
-@examples(2.5)
+@examples(1.2)
 def test_what_is_missing_is_just_enough(
     subject: Subject, window: dict[str, Any], operator: str, number: int, kind: str
 ) -> None:

@@ -104,7 +104,7 @@ def before(at: datetime, width: Width) -> datetime:
 
 
 @given(with_width(widths(), utc=True))
-@examples(1.5)
+@examples(0.8)
 def test_a_rolling_window_is_open_at_its_start_and_closed_at_its_end(
     story: tuple[Subject, Width],
 ) -> None:
@@ -141,7 +141,7 @@ def period_key(day: date, period: str) -> object:
 
 
 @given(stories(), st.sampled_from(["day", "week", "month", "quarter", "year"]))
-@examples(1.5)
+@examples(0.8)
 def test_this_period_is_the_one_of_the_same_local_date(subject: Subject, period: str) -> None:
     """A fact counts when its local date lies in the period of the review's local date."""
     now = period_key(subject.at.astimezone(subject.zone).date(), period)
@@ -151,7 +151,7 @@ def test_this_period_is_the_one_of_the_same_local_date(subject: Subject, period:
 
 
 @given(stories(), st.integers(-3, 3), st.integers(0, 40), st.sampled_from("sub"))
-@examples(1.5)
+@examples(0.8)
 def test_dates_include_their_whole_days(
     subject: Subject, offset: int, length: int, kind: str
 ) -> None:
@@ -219,7 +219,7 @@ def test_preceding_is_open_at_its_start_and_closed_at_its_end(
 
 
 @given(with_width(FIXED, ANNOUNCED, ANNOUNCED), widths())
-@examples(1.5)
+@examples(0.8)
 def test_looking_ahead_sees_announcements_alone(story: tuple[Subject, Width], width: Width) -> None:
     """Ahead count reports announced for ``(at, at + ahead]``; once past, none does."""
     subject, ahead = story
@@ -271,7 +271,6 @@ def running(
 
 
 @given(with_width(FIXED, LEAVE, BACK, LEAVE, BACK))
-@examples(2)
 def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None:
     """A report counts while the clock has run for less than the width since; so for clocks."""
     subject, width = story

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
-FEW: Final = examples(0.3, suppress_health_check=list(HealthCheck))
+FEW: Final = examples(0.2, suppress_health_check=list(HealthCheck))
 DECLARED: Final[Mapping[str, Mapping[str, str]]] = {
     "discourse-trust-level-3": {"isolation": "it asks for a share of what everybody wrote"}
 }

@@ -102,7 +102,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
     (leaf,) = leaves(condition)
     measure: Any = getattr(leaf, "measure", None)
 
-    @examples(0.4, suppress_health_check=list(HealthCheck))
+    @examples(0.2, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def agrees(data: Any) -> None:
         zone, at = data.draw(zones()), data.draw(reviews())
