@@ -13,24 +13,8 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    AccountLinked,
-    AccountUnlinked,
-    AffiliationEnded,
-    AffiliationStarted,
-    CommunityJoined,
-    CommunityLeft,
-    MemberJoined,
-    MemberRetired,
-    MentorAssigned,
-    MentorReleased,
-    ReportFiled,
-    RoleAssigned,
-    RoleEnded,
-    Vouched,
-    VouchWithdrawn,
-)
 from reps_ledger.projections.projection import Projection
 
 
@@ -100,7 +84,7 @@ def roles(member: str) -> Projection[Roles]:
 
 def _evolve_roles(state: Roles, entry: Entry) -> Roles:
     match entry.fact:
-        case RoleAssigned(member=member) as fact if member == state.member:
+        case f.RoleAssigned(member=member) as fact if member == state.member:
             holding = Holding(
                 role=fact.role,
                 community=fact.community,
@@ -111,15 +95,18 @@ def _evolve_roles(state: Roles, entry: Entry) -> Roles:
                 assigned_in=entry.id,
             )
             return evolve(state, ever=(*state.ever, holding))
-        case RoleEnded(member=member) as fact if member == state.member:
+        case f.RoleEnded(member=member) as fact if member == state.member:
             return _end(state, entry, fact, (fact.role, fact.community))
-        case MemberRetired(member=member) as fact if member == state.member:
+        case f.MemberRetired(member=member) as fact if member == state.member:
             return _end(state, entry, fact, None)
     return state
 
 
 def _end(
-    state: Roles, entry: Entry, fact: RoleEnded | MemberRetired, only: tuple[str, str | None] | None
+    state: Roles,
+    entry: Entry,
+    fact: f.RoleEnded | f.MemberRetired,
+    only: tuple[str, str | None] | None,
 ) -> Roles:
     """End the roles held when an entry occurred: one, or all of them where ``only`` is None."""
     at = entry.occurred_at
@@ -171,7 +158,7 @@ def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
     return state if step is None or fact.member != state.member else step(state, fact)
 
 
-def _counted(state: Belonging, fact: ReportFiled) -> Belonging:
+def _counted(state: Belonging, fact: f.ReportFiled) -> Belonging:
     if not fact.areas or fact.announced:
         return state
     counts = dict(state.areas)
@@ -181,32 +168,32 @@ def _counted(state: Belonging, fact: ReportFiled) -> Belonging:
 
 
 _STEPS: Final[Mapping[type, Callable[[Belonging, Any], Belonging]]] = {
-    MemberJoined: lambda state, fact: (
+    f.MemberJoined: lambda state, fact: (
         state
         if fact.account is None
         else evolve(state, accounts=state.accounts | {("", fact.account)})
     ),
-    AccountLinked: lambda state, fact: evolve(
+    f.AccountLinked: lambda state, fact: evolve(
         state, accounts=state.accounts | {(fact.provider, fact.account)}
     ),
-    AccountUnlinked: lambda state, fact: evolve(
+    f.AccountUnlinked: lambda state, fact: evolve(
         state, accounts=state.accounts - {(fact.provider, fact.account)}
     ),
-    AffiliationStarted: lambda state, fact: evolve(
+    f.AffiliationStarted: lambda state, fact: evolve(
         state, affiliations=state.affiliations | {fact.organisation}
     ),
-    AffiliationEnded: lambda state, fact: evolve(
+    f.AffiliationEnded: lambda state, fact: evolve(
         state, affiliations=state.affiliations - {fact.organisation}
     ),
-    CommunityJoined: lambda state, fact: evolve(
+    f.CommunityJoined: lambda state, fact: evolve(
         state, communities=state.communities | {fact.community}
     ),
-    CommunityLeft: lambda state, fact: evolve(
+    f.CommunityLeft: lambda state, fact: evolve(
         state, communities=state.communities - {fact.community}
     ),
-    MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
-    MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
-    ReportFiled: _counted,
+    f.MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
+    f.MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
+    f.ReportFiled: _counted,
 }
 
 
@@ -284,7 +271,7 @@ def vouches(member: str) -> Projection[Vouches]:
 
 def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
     match entry.fact:
-        case Vouched(member=member, voucher=voucher, reason=reason) if state.member in (
+        case f.Vouched(member=member, voucher=voucher, reason=reason) if state.member in (
             member,
             voucher,
         ):
@@ -296,7 +283,7 @@ def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
                 given_in=entry.id,
             )
             return evolve(state, all=(*state.all, vouch))
-        case VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):
+        case f.VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):
             withdrawn = tuple(
                 evolve(v, withdrawn=entry.occurred_at, withdrawn_in=entry.id)
                 if v.stands and (v.member, v.voucher) == (member, voucher)

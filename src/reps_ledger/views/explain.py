@@ -13,27 +13,10 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.amendments import resolve
 from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
-from reps_ledger.domain.facts import (
-    ApplicationDecided,
-    ApplicationFiled,
-    EntryCorrected,
-    Fact,
-    LeaveEnded,
-    LeaveStarted,
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    MembersMerged,
-    MembersUnmerged,
-    RoleAsserted,
-    RoleAssigned,
-    RoleEnded,
-    Vouched,
-    VouchWithdrawn,
-    acting,
-)
+from reps_ledger.domain.facts import Fact, acting
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.errors import InvalidInput
@@ -190,7 +173,7 @@ class Link:
         if self.admission is not None:
             yield from (f"  {line}" for line in self.admission.lines(zone))
         for each in self.amended:
-            kind = "corrected" if isinstance(each.fact, EntryCorrected) else "retracted"
+            kind = "corrected" if isinstance(each.fact, f.EntryCorrected) else "retracted"
             yield f"  {kind} since: {_recorded(each, zone)}: {each.fact.reason}"
 
 
@@ -372,7 +355,7 @@ def _admission(entry: Entry, charter: Charter, evaluator: PolicyEvaluator) -> Ad
     says = statements(charter)
     admission: Admission | None = None
     match fact:
-        case RoleAssigned() if (clause := charter.role(fact.role)) is not None:
+        case f.RoleAssigned() if (clause := charter.role(fact.role)) is not None:
             subject = evaluator.member(fact.member, entry.occurred_at)
             name, asked = role_clause(fact), clause.asked
             topics = ("admission", "courses", "exceptions", "term", "seats")
@@ -384,9 +367,9 @@ def _admission(entry: Entry, charter: Charter, evaluator: PolicyEvaluator) -> Ad
                 ),
                 excepted=clause.unless is not None and holds(clause.unless, subject),
             )
-        case RoleEnded() if endings := _about_role(says, fact.role, "endings"):
+        case f.RoleEnded() if endings := _about_role(says, fact.role, "endings"):
             admission = Admission(clause=role_clause(fact), says=endings)
-        case Vouched():
+        case f.Vouched():
             may = None if charter.vouching is None else charter.vouching.may
             about = tuple(says[n] for n in ("who may vouch", "vouches received") if n in says)
             if about:
@@ -418,9 +401,15 @@ ABOUT: Final = ("role", "standing", "vouches", "membership")
 MAX_LINKS: Final = 200
 """The most links of an explanation; older entries are only counted."""
 
-_ABOUT_ROLES: Final = (RoleAssigned, RoleEnded, RoleAsserted, ApplicationFiled, ApplicationDecided)
-_JOINING: Final = (MemberJoined, MemberRetired, MemberReturned)
-_MERGES: Final = (MembersMerged, MembersUnmerged)
+_ABOUT_ROLES: Final = (
+    f.RoleAssigned,
+    f.RoleEnded,
+    f.RoleAsserted,
+    f.ApplicationFiled,
+    f.ApplicationDecided,
+)
+_JOINING: Final = (f.MemberJoined, f.MemberRetired, f.MemberReturned)
+_MERGES: Final = (f.MembersMerged, f.MembersUnmerged)
 
 
 @frozen
@@ -494,9 +483,10 @@ def _links(
     chains = []
     for entry, reads, amended in tracer.chains():
         facts = [entry.fact, *(getattr(each.fact, "replacement", None) for each in amended)]
-        if (reads or entry).occurred_at <= at and (
-            entry.id in rests_on or any(isinstance(f, _MERGES) or found.rests_on(f) for f in facts)
-        ):
+        concerned = entry.id in rests_on or any(
+            isinstance(fact, _MERGES) or found.rests_on(fact) for fact in facts
+        )
+        if concerned and (reads or entry).occurred_at <= at:
             chains.append((entry, reads, amended))
     chains.sort(key=_by_time)
     links = tuple(tracer.link(*chain) for chain in chains[-MAX_LINKS:])
@@ -545,7 +535,7 @@ def _standing(person: MemberView, evaluator: PolicyEvaluator) -> _Found:
     verdict = membership.verdict
     acts = [entry.id for entry in person.history if acting(entry.fact) == person.member]
     evidence = tuple(acts[-1:]) if verdict is None else verdict.evidence
-    kinds = (*_JOINING, LeaveStarted, LeaveEnded)
+    kinds = (*_JOINING, f.LeaveStarted, f.LeaveEnded)
 
     def rests_on(fact: Fact) -> bool:
         return isinstance(fact, kinds) and fact.member == person.member
@@ -565,7 +555,7 @@ def _vouches(person: MemberView) -> _Found:
     named = person.vouch_level
 
     def rests_on(fact: Fact) -> bool:
-        return isinstance(fact, Vouched | VouchWithdrawn) and fact.member == person.member
+        return isinstance(fact, f.Vouched | f.VouchWithdrawn) and fact.member == person.member
 
     people = "nobody" if not number else "1 person" if number == 1 else f"{number} people"
     level = f": level {named}" if named is not None else ""

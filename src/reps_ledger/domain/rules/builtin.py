@@ -14,45 +14,9 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    AccountLinked,
-    AccountUnlinked,
-    AgreementRevoked,
-    ApplicationDecided,
-    ApplicationFiled,
-    CharterAdopted,
-    CommunityFounded,
-    CommunityJoined,
-    CommunityLeft,
-    CourseCompleted,
-    EntryCorrected,
-    EntryRetracted,
-    Fact,
-    LeaveEnded,
-    LeaveStarted,
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    MembersMerged,
-    MembersUnmerged,
-    MentorAssigned,
-    MentorReleased,
-    NoticeAnswered,
-    NoticeSent,
-    OpportunityHeld,
-    OpportunityTaken,
-    PolicyStated,
-    Registry,
-    ReportFiled,
-    ReportVerified,
-    ReviewDecided,
-    ReviewOpened,
-    RoleAssigned,
-    RoleEnded,
-    Vouched,
-    VouchWithdrawn,
-)
+from reps_ledger.domain.facts import Fact, Registry
 from reps_ledger.domain.rules.charters import Governance
 from reps_ledger.domain.rules.folds import (
     ACCOUNT,
@@ -93,7 +57,7 @@ def judge_member(entry: Entry, member: MemberState) -> Iterator[Refusal]:
     return must_be_member(member, entry.fact.member, entry)
 
 
-def _joining_parts(fact: MemberJoined, _known: Known) -> Parts:
+def _joining_parts(fact: f.MemberJoined, _known: Known) -> Parts:
     member = MEMBER.part(fact.member)
     if fact.account is None:
         return (member,)
@@ -101,7 +65,7 @@ def _joining_parts(fact: MemberJoined, _known: Known) -> Parts:
 
 
 def _judge_joined(
-    entry: Entry[MemberJoined], member: MemberState, account: AccountLink | None = None
+    entry: Entry[f.MemberJoined], member: MemberState, account: AccountLink | None = None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if member.joined is not None:
@@ -122,7 +86,7 @@ def _account_taken(member: str, account: str, link: AccountLink) -> Iterator[Ref
         yield refuse("account_taken", f"{account} is the account of {holder}", link)
 
 
-def _judge_retired(entry: Entry[MemberRetired], member: MemberState) -> Iterator[Refusal]:
+def _judge_retired(entry: Entry[f.MemberRetired], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if member.retired is not None:
@@ -131,19 +95,19 @@ def _judge_retired(entry: Entry[MemberRetired], member: MemberState) -> Iterator
         )
 
 
-def _judge_returned(entry: Entry[MemberReturned], member: MemberState) -> Iterator[Refusal]:
+def _judge_returned(entry: Entry[f.MemberReturned], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if member.joined is not None and member.retired is None:
         yield refuse("not_retired", f"{fact.member} is not retired, so cannot return")
 
 
-def _account_parts(fact: AccountLinked | AccountUnlinked, _known: Known) -> Parts:
+def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> Parts:
     return (MEMBER.part(fact.member), ACCOUNT.part(*account_names(fact)))
 
 
 def _judge_linked(
-    entry: Entry[AccountLinked], member: MemberState, account: AccountLink | None
+    entry: Entry[f.AccountLinked], member: MemberState, account: AccountLink | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -152,7 +116,7 @@ def _judge_linked(
 
 
 def _judge_unlinked(
-    entry: Entry[AccountUnlinked], member: MemberState, account: AccountLink | None
+    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountLink | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -162,12 +126,12 @@ def _judge_unlinked(
         )
 
 
-def _both_members(fact: MembersMerged | MembersUnmerged, _known: Known) -> Parts:
+def _both_members(fact: f.MembersMerged | f.MembersUnmerged, _known: Known) -> Parts:
     return (MEMBER.part(fact.member), MEMBER.part(fact.duplicate))
 
 
 def _judge_merged(
-    entry: Entry[MembersMerged], member: MemberState, duplicate: MemberState
+    entry: Entry[f.MembersMerged], member: MemberState, duplicate: MemberState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.member == fact.duplicate:
@@ -207,13 +171,13 @@ PEOPLE = (
 """The rules of joining, retiring, accounts, merges, affiliations and erasure."""
 
 
-def _founding_parts(fact: CommunityFounded, _known: Known) -> Parts:
+def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
     own = COMMUNITY.part(fact.community)
     return (own,) if fact.parent is None else (own, COMMUNITY.part(fact.parent))
 
 
 def _judge_founded(
-    entry: Entry[CommunityFounded], own: Entry | None, *parents: Entry | None
+    entry: Entry[f.CommunityFounded], own: Entry | None, *parents: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if own is not None:
@@ -227,7 +191,7 @@ def _judge_founded(
 
 
 def _judge_community_joined(
-    entry: Entry[CommunityJoined], member: MemberState
+    entry: Entry[f.CommunityJoined], member: MemberState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -240,13 +204,13 @@ def _judge_community_joined(
         )
 
 
-def _judge_community_left(entry: Entry[CommunityLeft], member: MemberState) -> Iterator[Refusal]:
+def _judge_community_left(entry: Entry[f.CommunityLeft], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.community not in member.communities:
         yield refuse("not_in_community", f"{fact.member} was not in {fact.community}")
 
 
-def _judge_report(entry: Entry[ReportFiled], member: MemberState) -> Iterator[Refusal]:
+def _judge_report(entry: Entry[f.ReportFiled], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if entry.occurred_at > entry.recorded_at and not fact.announced:
@@ -256,29 +220,29 @@ def _judge_report(entry: Entry[ReportFiled], member: MemberState) -> Iterator[Re
         )
 
 
-def _report_parts(fact: ReportVerified, _known: Known) -> Parts:
+def _report_parts(fact: f.ReportVerified, _known: Known) -> Parts:
     return (REPORT.part(fact.report),)
 
 
-def _judge_verification(entry: Entry[ReportVerified], target: Entry | None) -> Iterator[Refusal]:
+def _judge_verification(entry: Entry[f.ReportVerified], target: Entry | None) -> Iterator[Refusal]:
     fact = entry.fact
     report = None if target is None else target.fact
-    if not isinstance(report, ReportFiled) or report.member != fact.member:
+    if not isinstance(report, f.ReportFiled) or report.member != fact.member:
         yield refuse("no_report", f"{fact.report} is no standing report of {fact.member}", target)
     if fact.verifier == fact.member:
         yield refuse("self_verification", f"{fact.member} cannot verify their own report", target)
 
 
-def _opportunity_parts(fact: OpportunityHeld, _known: Known) -> Parts:
+def _opportunity_parts(fact: f.OpportunityHeld, _known: Known) -> Parts:
     return (OPPORTUNITY.part(fact.opportunity),)
 
 
-def _taking_parts(fact: OpportunityTaken, _known: Known) -> Parts:
+def _taking_parts(fact: f.OpportunityTaken, _known: Known) -> Parts:
     return (MEMBER.part(fact.member), OPPORTUNITY.part(fact.opportunity))
 
 
 def _judge_taken(
-    entry: Entry[OpportunityTaken], member: MemberState, held: Entry | None
+    entry: Entry[f.OpportunityTaken], member: MemberState, held: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -286,7 +250,7 @@ def _judge_taken(
         yield refuse("no_opportunity", f"{fact.opportunity} had not been held on {day_of(entry)}")
 
 
-def _judge_completed(entry: Entry[CourseCompleted], member: MemberState) -> Iterator[Refusal]:
+def _judge_completed(entry: Entry[f.CourseCompleted], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     before = member.courses.get((fact.course, fact.version))
@@ -298,7 +262,7 @@ def _judge_completed(entry: Entry[CourseCompleted], member: MemberState) -> Iter
         )
 
 
-def _judge_revoked(entry: Entry[AgreementRevoked], member: MemberState) -> Iterator[Refusal]:
+def _judge_revoked(entry: Entry[f.AgreementRevoked], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     if (fact.agreement, fact.version) not in member.agreements:
         yield refuse("not_accepted", f"{fact.member} has not accepted {fact.agreement}")
@@ -326,7 +290,7 @@ People give the date on which the council met; the charter governs from its adop
 """
 
 
-def _judge_leave_started(entry: Entry[LeaveStarted], member: MemberState) -> Iterator[Refusal]:
+def _judge_leave_started(entry: Entry[f.LeaveStarted], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if fact.expected_return is not None and fact.expected_return <= entry.occurred_at:
@@ -338,31 +302,31 @@ def _judge_leave_started(entry: Entry[LeaveStarted], member: MemberState) -> Ite
         yield refuse("on_leave", f"{fact.member} is on leave since {day_of(since)}", since)
 
 
-def _judge_leave_ended(entry: Entry[LeaveEnded], member: MemberState) -> Iterator[Refusal]:
+def _judge_leave_ended(entry: Entry[f.LeaveEnded], member: MemberState) -> Iterator[Refusal]:
     # A leave that lapsed may still be closed: that is how reconciliation is satisfied.
     fact = entry.fact
     if member.leave is None:
         yield refuse("not_on_leave", f"{fact.member} was not on leave on {day_of(entry)}")
 
 
-def _notice_parts(fact: NoticeSent | NoticeAnswered, _known: Known) -> Parts:
+def _notice_parts(fact: f.NoticeSent | f.NoticeAnswered, _known: Known) -> Parts:
     return (NOTICE.part(fact.notice),)
 
 
 def _judge_answer(
-    entry: Entry[NoticeAnswered], sent: Entry[NoticeSent] | None
+    entry: Entry[f.NoticeAnswered], sent: Entry[f.NoticeSent] | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if sent is None or sent.fact.member != fact.member:
         yield refuse("no_notice", f"notice {fact.notice} was not sent to {fact.member}", sent)
 
 
-def _application_parts(fact: ApplicationFiled | ApplicationDecided, _known: Known) -> Parts:
+def _application_parts(fact: f.ApplicationFiled | f.ApplicationDecided, _known: Known) -> Parts:
     return (APPLICATIONS.part(fact.member),)
 
 
 def _judge_application_decided(
-    entry: Entry[ApplicationDecided], applications: Mapping[tuple[str, str | None], Entry]
+    entry: Entry[f.ApplicationDecided], applications: Mapping[tuple[str, str | None], Entry]
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if (fact.role, fact.community) not in applications:
@@ -372,12 +336,12 @@ def _judge_application_decided(
         )
 
 
-def _review_parts(fact: ReviewOpened | ReviewDecided, _known: Known) -> Parts:
+def _review_parts(fact: f.ReviewOpened | f.ReviewDecided, _known: Known) -> Parts:
     return (MEMBER.part(fact.member), REVIEW.part(fact.review))
 
 
 def _judge_review_opened(
-    entry: Entry[ReviewOpened], member: MemberState, review: tuple[Entry, ...]
+    entry: Entry[f.ReviewOpened], member: MemberState, review: tuple[Entry, ...]
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -388,20 +352,20 @@ def _judge_review_opened(
 
 
 def _judge_review_decided(
-    entry: Entry[ReviewDecided], _member: MemberState, review: tuple[Entry, ...]
+    entry: Entry[f.ReviewDecided], _member: MemberState, review: tuple[Entry, ...]
 ) -> Iterator[Refusal]:
     fact = entry.fact
-    opened = [e for e in review if isinstance(e.fact, ReviewOpened)]
+    opened = [e for e in review if isinstance(e.fact, f.ReviewOpened)]
     if not any(e.fact.member == fact.member for e in opened):
         yield refuse("no_review", f"no review {fact.review} of {fact.member} is open", *opened)
-    decided = [e for e in review if isinstance(e.fact, ReviewDecided)]
+    decided = [e for e in review if isinstance(e.fact, f.ReviewDecided)]
     if decided:
         yield refuse(
             "already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided
         )
 
 
-def _judge_adopted(entry: Entry[CharterAdopted]) -> Iterator[Refusal]:
+def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
     fact = entry.fact
     since = fact.effective_from
     if since is not None and since < entry.occurred_at - _ONE_DAY:
@@ -412,12 +376,12 @@ def _judge_adopted(entry: Entry[CharterAdopted]) -> Iterator[Refusal]:
         )
 
 
-def _policy_parts(fact: PolicyStated, _known: Known) -> Parts:
+def _policy_parts(fact: f.PolicyStated, _known: Known) -> Parts:
     return (POLICY.part(fact.digest),)
 
 
 def _judge_stated(
-    _entry: Entry[PolicyStated], stated: Entry[PolicyStated] | None
+    _entry: Entry[f.PolicyStated], stated: Entry[f.PolicyStated] | None
 ) -> Iterator[Refusal]:
     if stated is not None:
         before = stated.fact
@@ -452,7 +416,7 @@ def seat_names(role: str, community: str | None) -> tuple[str, str]:
 
 def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, Entry]:
     fact = entry.fact
-    if isinstance(fact, RoleAssigned) and pair_key(*seat_names(fact.role, fact.community)) == key:
+    if isinstance(fact, f.RoleAssigned) and pair_key(*seat_names(fact.role, fact.community)) == key:
         return {**state, fact.member: entry}
     return state
 
@@ -479,17 +443,17 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     """
     part = SEAT.part(*seat_names(role, community))
 
-    def applies(fact: RoleAssigned) -> bool:
+    def applies(fact: f.RoleAssigned) -> bool:
         return fact.role == role and fact.community == community
 
-    def parts(fact: RoleAssigned, known: Known) -> Parts:
+    def parts(fact: f.RoleAssigned, known: Known) -> Parts:
         if not applies(fact):
             return ()
         ever = known.state(part) or {}
         return (part, *(MEMBER.part(member) for member in ever))
 
     def judge(
-        entry: Entry[RoleAssigned], _ever: object = None, *members: MemberState
+        entry: Entry[f.RoleAssigned], _ever: object = None, *members: MemberState
     ) -> Iterator[Refusal]:
         fact = entry.fact
         holding = [
@@ -508,13 +472,13 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     return Rule(name="role.assigned", parts=parts, judge=judge, dynamic=True)
 
 
-def _vouch_parts(fact: Vouched | VouchWithdrawn, _known: Known) -> Parts:
+def _vouch_parts(fact: f.Vouched | f.VouchWithdrawn, _known: Known) -> Parts:
     pair = VOUCH.part(fact.voucher, fact.member)
     return (MEMBER.part(fact.member), MEMBER.part(fact.voucher), pair)
 
 
 def _judge_vouched(
-    entry: Entry[Vouched], member: MemberState, voucher: MemberState, standing: Entry | None
+    entry: Entry[f.Vouched], member: MemberState, voucher: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.member == fact.voucher:
@@ -531,7 +495,7 @@ def _judge_vouched(
 
 
 def _judge_vouch_withdrawn(
-    entry: Entry[VouchWithdrawn],
+    entry: Entry[f.VouchWithdrawn],
     _member: MemberState,
     _voucher: MemberState,
     standing: Entry | None,
@@ -541,7 +505,7 @@ def _judge_vouch_withdrawn(
         yield refuse("no_vouch", f"{fact.voucher} has no standing vouch for {fact.member}")
 
 
-def _judge_role_assigned(entry: Entry[RoleAssigned], member: MemberState) -> Iterator[Refusal]:
+def _judge_role_assigned(entry: Entry[f.RoleAssigned], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if fact.until is not None and fact.until <= entry.occurred_at:
@@ -557,7 +521,7 @@ def _judge_role_assigned(entry: Entry[RoleAssigned], member: MemberState) -> Ite
         )
 
 
-def _judge_role_ended(entry: Entry[RoleEnded], member: MemberState) -> Iterator[Refusal]:
+def _judge_role_ended(entry: Entry[f.RoleEnded], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     if member.held(fact.role, fact.community, entry.occurred_at) is None:
         yield refuse(
@@ -567,13 +531,13 @@ def _judge_role_ended(entry: Entry[RoleEnded], member: MemberState) -> Iterator[
         )
 
 
-def _mentor_parts(fact: MentorAssigned | MentorReleased, _known: Known) -> Parts:
+def _mentor_parts(fact: f.MentorAssigned | f.MentorReleased, _known: Known) -> Parts:
     pair = MENTORING.part(fact.mentor, fact.member)
     return (MEMBER.part(fact.member), MEMBER.part(fact.mentor), pair)
 
 
 def _judge_mentor_assigned(
-    entry: Entry[MentorAssigned], member: MemberState, mentor: MemberState, standing: Entry | None
+    entry: Entry[f.MentorAssigned], member: MemberState, mentor: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.member == fact.mentor:
@@ -590,7 +554,10 @@ def _judge_mentor_assigned(
 
 
 def _judge_mentor_released(
-    entry: Entry[MentorReleased], _member: MemberState, _mentor: MemberState, standing: Entry | None
+    entry: Entry[f.MentorReleased],
+    _member: MemberState,
+    _mentor: MemberState,
+    standing: Entry | None,
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if standing is None:
@@ -609,7 +576,7 @@ STANDING = (
 """The rules of vouches, roles and mentors."""
 
 
-def _target_parts(fact: EntryRetracted | EntryCorrected, _known: Known) -> Parts:
+def _target_parts(fact: f.EntryRetracted | f.EntryCorrected, _known: Known) -> Parts:
     return (TARGET.part(fact.target),)
 
 

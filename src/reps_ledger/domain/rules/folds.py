@@ -8,42 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    AccountLinked,
-    AccountUnlinked,
-    AgreementAccepted,
-    AgreementRevoked,
-    ApplicationDecided,
-    ApplicationFiled,
-    CommunityFounded,
-    CommunityJoined,
-    CommunityLeft,
-    CourseCompleted,
-    Fact,
-    LeaveEnded,
-    LeaveStarted,
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    MentorAssigned,
-    MentorReleased,
-    NoticeSent,
-    OpportunityHeld,
-    PolicyStated,
-    ReviewDecided,
-    ReviewOpened,
-    RoleAssigned,
-    RoleEnded,
-    Vouched,
-    VouchWithdrawn,
-    kind_of,
-)
+from reps_ledger.domain.facts import Fact, kind_of
 from reps_ledger.domain.rules.parts import Fold, pair_key
 
 K = TypeVar("K")
@@ -52,7 +25,7 @@ B = TypeVar("B", bound=Fact)
 ByRole = Mapping[tuple[str, str | None], Entry]
 """Entries by role and community; a role of the whole programme has no community."""
 
-AccountLink = Entry[MemberJoined | AccountLinked]
+AccountLink = Entry[f.MemberJoined | f.AccountLinked]
 """An entry by which an account is somebody's."""
 
 _NOTHING: Final[Mapping[Any, Entry]] = MappingProxyType({})
@@ -76,8 +49,8 @@ class MemberState:
     member: str = ""
     joined: Entry | None = None
     retired: Entry | None = None
-    leave: Entry[LeaveStarted] | None = None
-    roles: Mapping[tuple[str, str | None], Entry[RoleAssigned]] = _NOTHING
+    leave: Entry[f.LeaveStarted] | None = None
+    roles: Mapping[tuple[str, str | None], Entry[f.RoleAssigned]] = _NOTHING
     communities: Mapping[str, Entry] = _NOTHING
     courses: Mapping[tuple[str, str | None], Entry] = _NOTHING
     agreements: Mapping[tuple[str, str | None], Entry] = _NOTHING
@@ -98,10 +71,6 @@ class MemberState:
         return self.leave if expected is None or at < expected else None
 
 
-def _set(mapping: Mapping[K, Entry], key: K, entry: Entry) -> Mapping[K, Entry]:
-    return {**mapping, key: entry}
-
-
 def _without(mapping: Mapping[K, Entry], key: K) -> Mapping[K, Entry]:
     return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
 
@@ -120,40 +89,43 @@ def _copy(state: MemberState, entry: Entry, **changes: Any) -> MemberState:
     )
 
 
-_STEPS: Final[Mapping[type, Callable[[MemberState, Entry], MemberState]]] = {
-    MemberJoined: lambda state, entry: _copy(state, entry, joined=state.joined or entry),
-    MemberRetired: lambda state, entry: _copy(state, entry, retired=entry, roles=_NOTHING),
-    MemberReturned: lambda state, entry: _copy(state, entry, retired=None),
-    RoleAssigned: lambda state, entry: _copy(
+_Step = Callable[[MemberState, Entry], MemberState]
+
+
+def _set_in(name: str, *keys: str) -> _Step:
+    """Make a step that sets an entry in a mapping of the state, by fields of its fact."""
+    key = attrgetter(*keys)
+    return lambda state, entry: _copy(
+        state, entry, **{name: {**getattr(state, name), key(entry.fact): entry}}
+    )
+
+
+def _remove_from(name: str, *keys: str) -> _Step:
+    """Make a step that removes the entry of a key from a mapping of the state."""
+    key = attrgetter(*keys)
+    return lambda state, entry: _copy(
+        state, entry, **{name: _without(getattr(state, name), key(entry.fact))}
+    )
+
+
+_STEPS: Final[Mapping[type, _Step]] = {
+    f.MemberJoined: lambda state, entry: _copy(state, entry, joined=state.joined or entry),
+    f.MemberRetired: lambda state, entry: _copy(state, entry, retired=entry, roles=_NOTHING),
+    f.MemberReturned: lambda state, entry: _copy(state, entry, retired=None),
+    f.RoleAssigned: lambda state, entry: _copy(
         state,
         entry,
         retired=None,
-        roles=_set(state.roles, (entry.fact.role, entry.fact.community), entry),
+        roles={**state.roles, (entry.fact.role, entry.fact.community): entry},
     ),
-    RoleEnded: lambda state, entry: _copy(
-        state, entry, roles=_without(state.roles, (entry.fact.role, entry.fact.community))
-    ),
-    CommunityJoined: lambda state, entry: _copy(
-        state, entry, communities=_set(state.communities, entry.fact.community, entry)
-    ),
-    CommunityLeft: lambda state, entry: _copy(
-        state, entry, communities=_without(state.communities, entry.fact.community)
-    ),
-    LeaveStarted: lambda state, entry: _copy(state, entry, leave=entry),
-    LeaveEnded: lambda state, entry: _copy(state, entry, leave=None),
-    CourseCompleted: lambda state, entry: _copy(
-        state, entry, courses=_set(state.courses, (entry.fact.course, entry.fact.version), entry)
-    ),
-    AgreementAccepted: lambda state, entry: _copy(
-        state,
-        entry,
-        agreements=_set(state.agreements, (entry.fact.agreement, entry.fact.version), entry),
-    ),
-    AgreementRevoked: lambda state, entry: _copy(
-        state,
-        entry,
-        agreements=_without(state.agreements, (entry.fact.agreement, entry.fact.version)),
-    ),
+    f.RoleEnded: _remove_from("roles", "role", "community"),
+    f.CommunityJoined: _set_in("communities", "community"),
+    f.CommunityLeft: _remove_from("communities", "community"),
+    f.LeaveStarted: lambda state, entry: _copy(state, entry, leave=entry),
+    f.LeaveEnded: lambda state, entry: _copy(state, entry, leave=None),
+    f.CourseCompleted: _set_in("courses", "course", "version"),
+    f.AgreementAccepted: _set_in("agreements", "agreement", "version"),
+    f.AgreementRevoked: _remove_from("agreements", "agreement", "version"),
 }
 
 
@@ -205,45 +177,49 @@ def _standing(
     )
 
 
-def account_names(fact: MemberJoined | AccountLinked | AccountUnlinked) -> tuple[str, str]:
+def account_names(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> tuple[str, str]:
     """Return an account's provider and name; the programme's own site has no provider."""
     return getattr(fact, "provider", ""), fact.account or ""
 
 
 VOUCH = _standing(
-    "vouch", lambda fact: pair_key(fact.voucher, fact.member), Vouched, VouchWithdrawn, people=True
+    "vouch",
+    lambda fact: pair_key(fact.voucher, fact.member),
+    f.Vouched,
+    f.VouchWithdrawn,
+    people=True,
 )
 """The standing vouch of one voucher for one member."""
 
 MENTORING = _standing(
     "mentor",
     lambda fact: pair_key(fact.mentor, fact.member),
-    MentorAssigned,
-    MentorReleased,
+    f.MentorAssigned,
+    f.MentorReleased,
     people=True,
 )
 """The standing assignment of one mentor to one member."""
 
-NOTICE = _standing("notice", lambda fact: fact.notice, NoticeSent)
+NOTICE = _standing("notice", lambda fact: fact.notice, f.NoticeSent)
 """A notice that was sent."""
 
-OPPORTUNITY = _standing("opportunity", lambda fact: fact.opportunity, OpportunityHeld)
+OPPORTUNITY = _standing("opportunity", lambda fact: fact.opportunity, f.OpportunityHeld)
 """An opportunity that was held."""
 
-COMMUNITY = _standing("community", lambda fact: fact.community, CommunityFounded)
+COMMUNITY = _standing("community", lambda fact: fact.community, f.CommunityFounded)
 """A community that was founded."""
 
-POLICY = _standing("policy", lambda fact: fact.digest, PolicyStated)
+POLICY = _standing("policy", lambda fact: fact.digest, f.PolicyStated)
 """A policy whose words were stated, by their digest."""
 
 
 def _link(state: AccountLink | None, entry: Entry, key: str) -> AccountLink | None:
     fact = entry.fact
-    if isinstance(fact, MemberJoined) and fact.account is None:
+    if isinstance(fact, f.MemberJoined) and fact.account is None:
         return state
     if pair_key(*account_names(fact)) != key:
         return state
-    return None if isinstance(fact, AccountUnlinked) else entry
+    return None if isinstance(fact, f.AccountUnlinked) else entry
 
 
 ACCOUNT: Final[Fold[AccountLink | None]] = Fold(
@@ -257,7 +233,7 @@ ACCOUNT: Final[Fold[AccountLink | None]] = Fold(
 
 def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ...]:
     fact = entry.fact
-    about = isinstance(fact, ReviewOpened | ReviewDecided) and fact.review == key
+    about = isinstance(fact, f.ReviewOpened | f.ReviewDecided) and fact.review == key
     return (*state, entry) if about else state
 
 
@@ -272,9 +248,9 @@ REVIEW: Final[Fold[tuple[Entry, ...]]] = Fold(
 
 def _apply(state: ByRole, entry: Entry, member: str) -> ByRole:
     fact = entry.fact
-    if isinstance(fact, ApplicationFiled) and fact.member == member:
-        return _set(state, (fact.role, fact.community), entry)
-    if isinstance(fact, ApplicationDecided) and fact.member == member:
+    if isinstance(fact, f.ApplicationFiled) and fact.member == member:
+        return {**state, (fact.role, fact.community): entry}
+    if isinstance(fact, f.ApplicationDecided) and fact.member == member:
         return _without(state, (fact.role, fact.community))
     return state
 
