@@ -26,13 +26,13 @@ from reps_ledger.testing.situations import (
 
 @frozen(kw_only=True)
 class Disagreement:
-    """A situation in which two come to different outcomes. Printed, it is a timeline.
+    """A situation in which two policies have different outcomes. Printed, it is a timeline.
 
     Attributes:
         one: the first policy, or function.
         other: the second.
         situation: the smallest found.
-        outcomes: what each comes to.
+        outcomes: the outcome of each.
     """
 
     one: PolicyLike
@@ -41,14 +41,14 @@ class Disagreement:
     outcomes: tuple[str, str]
 
     def __str__(self) -> str:
-        said = [
+        first, second = (
             f"{_called(judge)}: {words_of(judge, self.situation.subject(judge))}"
             for judge in (self.one, self.other)
-        ]
-        return "\n".join([self.situation.timeline(), "", said[0], "", said[1]])
+        )
+        return f"{self.situation.timeline()}\n\n{first}\n\n{second}"
 
     def regression_test(self) -> str:
-        """Return a test of what each comes to there, ready to paste."""
+        """Return the code of a test of each one's outcome there, ready to paste."""
         calls = "\n    ".join(
             f'assert judged({name}, situation.subject({name})) == "{outcome}"'
             for name, outcome in zip(("before", "after"), self.outcomes, strict=True)
@@ -63,10 +63,10 @@ class Disagreement:
 
 
 class Disagreed(AssertionError):
-    """Two that should agree do not.
+    """Two policies that should agree do not.
 
     Attributes:
-        disagreement: where.
+        disagreement: the situation in which they do not.
     """
 
     def __init__(self, disagreement: Disagreement) -> None:
@@ -87,22 +87,22 @@ def find_disagreement(
     settings: Settings | None = None,
     facts: Iterable[type[Fact]] = (),
 ) -> Disagreement | None:
-    """Return the smallest situation in which two differ; None where none was found.
+    """Return the smallest situation in which two policies differ; None where none was found.
 
-    It answers what exactly an amendment changes, and whether a rewrite changes nothing.
+    It says what exactly an amendment changes, and whether a rewrite changes nothing.
 
     Args:
         one: a policy; or any function of a `Subject` that returns an outcome.
-        other: the same.
-        about: of what histories are to speak; by default all that either policy speaks of.
+        other: another.
+        about: what reads the facts that come in histories; by default the policies.
         histories: on which histories; by default legal ones mostly.
         settings: Hypothesis's; by default 2,000 situations are looked at.
         facts: the service's own kinds of fact.
     """
-    told = tuple(each for each in (one, other) if isinstance(each, Policy))
-    spoken = about if about is not None else (told or None)
-    judge = told[0] if told else None
-    strategy = situations(judge, about=spoken, histories=histories, facts=facts)
+    policies = tuple(each for each in (one, other) if isinstance(each, Policy))
+    judge = policies[0] if policies else None
+    value = about if about is not None else (policies or None)
+    strategy = situations(judge, about=value, histories=histories, facts=facts)
 
     def differ(situation: Situation) -> bool:
         first, second = (judged(each, situation.subject(each)) for each in (one, other))
@@ -129,10 +129,10 @@ def assert_agree(
     settings: Settings | None = None,
     facts: Iterable[type[Fact]] = (),
 ) -> None:
-    """Look for a situation in which two differ, as `find_disagreement` does.
+    """Check that two policies agree wherever `find_disagreement` looks; arguments as there.
 
     Raises:
-        Disagreed: there is one; the message draws it.
+        Disagreed: they do not; the message draws where.
     """
     found = find_disagreement(
         one, other, about=about, histories=histories, settings=settings, facts=facts

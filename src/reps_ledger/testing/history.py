@@ -1,10 +1,7 @@
-"""Everybody, of plain entries: what one member's or one community's policy is evaluated among.
+"""Histories as values: told as stories, evaluated, drawn as timelines and written as code.
 
-Timelines: a history as a person would draw it on a whiteboard.
-
-Pasting: a situation as code, so that what was found once is kept as a test.
-
-Histories as values: what was recorded, in order, and what stands of it.
+A history is what was recorded, in order. It needs no ledger: policies are evaluated among
+`Everybody` of whom its entries speak.
 """
 
 from __future__ import annotations
@@ -13,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, tzinfo
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Final, Protocol, TypeGuard
 
 from attrs import evolve, field, fields, frozen
 from msgspec.structs import replace
@@ -35,19 +32,20 @@ from reps_ledger.log import EventLog, Recording, SQLiteRecorder
 from reps_ledger.policies.subject import Dossier, Previous, Subject
 from reps_ledger.testing.memory_log import NOW, codec_of, entry_id, rules_of, tags_of
 
-T = TypeVar("T")
+Row = dict[str, object]
+"""A row of the exchange format."""
 
 _KNOWN: Final = Registry(BUILT_IN)
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Everybody(Memo):
-    """Everybody of whom some entries speak, without a log: surroundings for evaluation.
+    """The histories of everybody whom some entries name; see `SubjectContext`.
 
     Args:
-        entries: what stands, in any order.
-        registry: knows which fields name people; the built-in facts by default.
-        readings: id of a corrected entry to that of the correction in its place.
+        entries: the entries that stand, in any order.
+        registry: the facts, of which it says which fields name people.
+        readings: the id of a corrected entry to that of the correction in its place.
     """
 
     def __init__(
@@ -66,18 +64,18 @@ class Everybody(Memo):
                 self._by_person.setdefault(person, []).append(entry)
 
     def member(self, member: str) -> Dossier:
-        """Return what is known of a person."""
+        """Return the history of a member."""
         if member not in self._dossiers:
             found = self._by_person.get(member, ())
             self._dossiers[member] = Dossier(member, found, readings=self.readings)
         return self._dossiers[member]
 
     def everyone(self) -> list[Dossier]:
-        """Return every person of whom anything is known."""
+        """Return the history of every member whom an entry names."""
         return [self.member(name) for name in sorted(self._by_person)]
 
     def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
-        """Return what happened in a community, or of some kinds in the whole programme."""
+        """Return the history of a community; or, for None, of some kinds in the programme."""
 
         def concerns(entry: Entry) -> bool:
             if community is None:
@@ -91,7 +89,7 @@ class Everybody(Memo):
         return self.once(("community", community, tuple(kinds)), make)
 
     def opportunities(self) -> Sequence[Entry]:
-        """Return every opportunity that was held."""
+        """Return every opportunity that was held, in effective order."""
         return [entry for entry in self.entries if entry.name == "opportunity.held"]
 
     def subject(
@@ -127,8 +125,21 @@ def short_id(entry_id: str) -> str:
     return f"#{int(entry_id[len(_IDS) :])}" if entry_id.startswith(_IDS) else entry_id
 
 
-def said_fields(fact: Fact) -> dict[str, Any]:
-    """Return the fields of a fact that differ from what they are by default."""
+def is_fact(value: object) -> TypeGuard[Fact]:
+    """Whether a value is a fact."""
+    return hasattr(type(value), "__fact__")
+
+
+def with_changes(fact: Fact, changes: Mapping[str, object]) -> Fact:
+    """Return a fact of the same class with other values of some fields."""
+    if not changes:
+        return fact
+    changed: Fact = evolve(fact, **changes)  # type: ignore[misc]  # mypy asks for one class
+    return changed
+
+
+def given_fields(fact: Fact) -> dict[str, object]:
+    """Return the fields of a fact that differ from their defaults."""
     return {
         attribute.name: value
         for attribute in fields(type(fact))
@@ -146,8 +157,8 @@ def timeline(
 
     Args:
         entries: as recorded, or as they stand.
-        zone: in which instants are said.
-        marks: instants that matter, such as a review, and what they are.
+        zone: the time zone in which instants are said.
+        marks: instants that matter, such as a review, with words for each.
         known_at: entries recorded after this position are marked as not known yet.
     """
     lines: list[tuple[tuple[datetime, int, int], str, str]] = []
@@ -169,14 +180,14 @@ def timeline(
 def _words(fact: Fact, zone: tzinfo) -> str:
     if isinstance(fact, EntryCorrected):
         return f"{short_id(fact.target)} was wrong; instead: {_words(fact.replacement, zone)}"
-    said = said_fields(fact)
-    who = said.pop("member", None)
-    parts = [f"{name}={_shown(value, zone)}" for name, value in said.items()]
+    given = given_fields(fact)
+    who = given.pop("member", None)
+    parts = [f"{name}={_shown(value, zone)}" for name, value in given.items()]
     name = kind_of(type(fact)).name
     return " ".join([name, *([str(who)] if who is not None else []), *parts])
 
 
-def _shown(value: Any, zone: tzinfo) -> str:
+def _shown(value: object, zone: tzinfo) -> str:
     if isinstance(value, datetime):
         return instant_words(value, zone)
     if isinstance(value, str):
@@ -187,14 +198,14 @@ def _shown(value: Any, zone: tzinfo) -> str:
 
 
 def regression_test(law: str, says: str, subject: str, situation: str, call: str) -> str:
-    """Return a test, ready to paste.
+    """Return the code of a test, ready to paste.
 
     Args:
-        law: what it is of.
+        law: the name of the law that it tests.
         says: what must hold.
-        subject: the name of the policy that broke it.
+        subject: the name of the policy that broke the law.
         situation: the situation, as code.
-        call: how it is asked.
+        call: the statement that checks it.
     """
     name = re.sub(r"\W+", "_", f"test_{law}_of_{subject}").strip("_").lower()
     body = situation.replace("\n", "\n    ")
@@ -202,8 +213,8 @@ def regression_test(law: str, says: str, subject: str, situation: str, call: str
 
 
 def situation_code(history: History, who: str, at: datetime, known_at: int) -> str:
-    """Return a call of ``situated`` that makes a situation again."""
-    lines = [f"    {_told(entry)}," for entry in history]
+    """Return the code of a call of ``situated`` that makes a situation again."""
+    lines = [f"    {_entry_code(entry)}," for entry in history]
     lines.append(f"    who={_text(who)},")
     lines.append(f"    at={_instant(at)},")
     if known_at < len(history):
@@ -215,39 +226,39 @@ def situation_code(history: History, who: str, at: datetime, known_at: int) -> s
     return "\n".join(["situated(", *lines, ")"])
 
 
-def _told(entry: Entry) -> str:
-    said = f"{_fact(entry.fact)}, {_instant(entry.occurred_at)}"
+def _entry_code(entry: Entry) -> str:
+    pair = f"{_fact_code(entry.fact)}, {_instant(entry.occurred_at)}"
     more = [
         f", {name}={_text(getattr(entry, name))}"
         for name, usual in (("by", "council"), ("on_behalf_of", None), ("source", None))
         if getattr(entry, name) != usual
     ]
-    return f"tell({said}{''.join(more)})" if more else f"({said})"
+    return f"tell({pair}{''.join(more)})" if more else f"({pair})"
 
 
-def _fact(fact: Fact) -> str:
+def _fact_code(fact: Fact) -> str:
     name = type(fact).__name__
-    fields = ", ".join(f"{key}={_value(value)}" for key, value in said_fields(fact).items())
-    return f"{'rl.' if type(fact) in BUILT_IN else ''}{name}({fields})"
+    given = ", ".join(f"{key}={_value_code(value)}" for key, value in given_fields(fact).items())
+    return f"{'rl.' if type(fact) in BUILT_IN else ''}{name}({given})"
 
 
-def _value(value: Any) -> str:
+def _value_code(value: object) -> str:
     if isinstance(value, datetime):
         return f"moment({_instant(value)})"
     if isinstance(value, date):
         return f"date({value.year}, {value.month}, {value.day})"
     if isinstance(value, str) and (short := short_id(value)) != value:
         return f"entry_id({short[1:]})"
-    if hasattr(type(value), "__fact__"):
-        return _fact(value)
     if isinstance(value, tuple):
-        return f"({''.join(f'{_value(each)}, ' for each in value).rstrip()})"
+        return f"({''.join(f'{_value_code(each)}, ' for each in value).rstrip()})"
+    if is_fact(value):
+        return _fact_code(value)
     return _text(value) if isinstance(value, str) else repr(value)
 
 
 def _text(value: str) -> str:
-    said = repr(value)
-    return said if '"' in said else f'"{said[1:-1]}"'
+    code = repr(value)
+    return code if '"' in code else f'"{code[1:-1]}"'
 
 
 def _instant(at: datetime) -> str:
@@ -261,6 +272,13 @@ def _zone(zone: tzinfo) -> str:
 def moment(text: str, zone: tzinfo = UTC) -> datetime:
     """Read an instant in a zone: "2018-10-01" for the start of that day, "2018-10-01 12:00"."""
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+
+
+class Printer(Protocol):
+    """What IPython and Hypothesis print values with, by calling ``_repr_pretty_``."""
+
+    def text(self, obj: str) -> None:
+        """Print a text as it is."""
 
 
 @frozen
@@ -286,7 +304,8 @@ def tell(
 
     Args:
         fact: what happened.
-        at: when: an aware datetime, a date for its start, or text for `moment`; in UTC.
+        at: when it happened: an aware datetime, a date for the start of that day in UTC, or text
+            for `moment`.
         by: who recorded it.
         on_behalf_of: for whom they acted.
         source: where it came from.
@@ -299,17 +318,17 @@ def tell(
 def tell_all(
     *told: Told | tuple[Fact, str | date], facts: Iterable[type[Fact]] = (), zone: tzinfo = UTC
 ) -> History:
-    """Return a history of these, recorded in the order of telling. No rule is asked.
+    """Return a history of these facts, recorded in this order. No rule is asked.
 
     The entry at position n, from 1, has the id ``entry_id(n)``.
 
     Args:
         told: pairs of a fact and when it happened, or what `tell` returns.
         facts: the service's own kinds of fact.
-        zone: in which dates are read.
+        zone: the time zone in which dates are read.
     """
-    said = (one if isinstance(one, Told) else tell(*one) for one in told)
-    entries = [entry_of(each, position) for position, each in enumerate(said, 1)]
+    facts_told = (each if isinstance(each, Told) else tell(*each) for each in told)
+    entries = [entry_of(each, position) for position, each in enumerate(facts_told, 1)]
     return History(tuple(entries), tuple(facts), zone)
 
 
@@ -353,7 +372,7 @@ class History:
     def __repr__(self) -> str:
         return timeline(self.entries, self.zone)
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Printer, _cycle: bool) -> None:
         printer.text(f"\n{self!r}\n")
 
     @property
@@ -372,16 +391,16 @@ class History:
 
     @property
     def amendments(self) -> Amendments:
-        """How its entries are to be read."""
+        """What its corrections, retractions and merges make of its entries."""
         return self._memo.once("amendments", lambda: Amendments.among(self.entries))
 
     @property
     def standing(self) -> tuple[Entry, ...]:
-        """What stands, corrections and merges applied, in effective order."""
+        """The entries that stand, corrections and merges applied, in effective order."""
         return self._memo.once("standing", lambda: tuple(resolve(self.entries, self.registry)))
 
     def everybody(self) -> Everybody:
-        """Return those of whom it speaks, to evaluate policies on."""
+        """Return the histories of those whom it names, to evaluate policies on."""
         return self._memo.once(
             "everybody", lambda: Everybody(self.standing, self.registry, self.amendments.readings)
         )
@@ -395,17 +414,17 @@ class History:
         return evolve(self, entries=tuple(e for e in self.entries if e.id not in ids))
 
     def of(self, entries: Iterable[Entry]) -> History:
-        """Return a history of other entries, numbered anew in their order."""
+        """Return a history of these entries instead, numbered anew in their order."""
         numbered = (
             replace(entry, position=place, origin=place) for place, entry in enumerate(entries, 1)
         )
         return evolve(self, entries=tuple(numbered))
 
     def settled(self) -> History:
-        """Return a history in which what stands was recorded so from the beginning."""
+        """Return a history in which the entries that stand were recorded as they stand."""
         return self.of(sorted(self.standing, key=lambda entry: entry.position))
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[Row]:
         """Return it in the exchange format, a row for each entry."""
         return [write_row(entry, codec_of(self.facts)) for entry in self.entries]
 

@@ -1,9 +1,7 @@
 """A state machine over any ledger: it records, corrects, repeats, reopens, races and reads back.
 
-Beside it stands a model, which is the same rules over a plain list. What a ledger accepts and
-refuses, and all that it shows of what was recorded, must be what the model says.
-
-What a ledger is compared with: the same rules over a plain list.
+The ledger is compared with a reference model, which is the same rules over a plain list: both must
+accept and refuse the same, and show the same of what was recorded.
 """
 
 from __future__ import annotations
@@ -12,21 +10,21 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from threading import Barrier
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, kind_of
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, ReportVerified, kind_of
 from reps_ledger.domain.rules import Rule
 from reps_ledger.errors import Conflict, Refused
 from reps_ledger.ledger import Ledger
 from reps_ledger.testing.history import History, moment, timeline
 from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.facts import PEOPLE
-from reps_ledger.testing.strategies.offers import Context, Offer, told
+from reps_ledger.testing.strategies.offers import Context, Offer, offers
 from reps_ledger.testing.strategies.vocabulary import FAMILIES, matched, vocabulary_of
 
 Pairs = Sequence[tuple[Fact, date | None]]
@@ -36,7 +34,7 @@ AT: Final = moment("2018-10-01")
 
 @frozen
 class Answer:
-    """What became of an attempt: entries, or the codes of refusals."""
+    """What became of an attempt to record: entries, or the codes of refusals, or a conflict."""
 
     entries: tuple[Entry, ...] = ()
     codes: tuple[str, ...] = ()
@@ -44,7 +42,9 @@ class Answer:
 
 
 class ReferenceModel:
-    """The model that stands model a ledger, and how entries are named in each.
+    """The model of a ledger, and the ids that the entries of each have in the other.
+
+    Entries of the model have the ids of `entry_id`; those of the ledger have ids of its own.
 
     Args:
         facts: the service's own kinds of fact.
@@ -58,49 +58,44 @@ class ReferenceModel:
         self.ids: list[str] = []
         self.last: Pairs = []
 
-    def meant(self, offers: Sequence[Offer]) -> list[tuple[Fact, date | None]]:
-        """Return what offers mean here; entries are named as in the model."""
+    def facts_of(self, drawn: Sequence[Offer]) -> list[tuple[Fact, date | None]]:
+        """Return the facts that are offered, with when they happen; ids are the model's."""
         names = [entry_id(number) for number in range(1, len(self.ids) + 1)]
         context = Context(AT, UTC, PEOPLE[:3], names)
         pairs: list[tuple[Fact, date | None]] = []
-        for offer in offers:
+        for offer in drawn:
             fact = offer.fact(context)
             if fact is not None:
                 found = matched(fact, self.in_memory.entries, PEOPLE[:3]) or fact
                 pairs.append((found, offer.at.of(AT, UTC)))
         return pairs
 
-    def named(self, pairs: Pairs) -> list[tuple[Fact, date | None]]:
-        """Return facts with entries named as in the ledger."""
-        return [(self.named_fact(fact), at) for fact, at in pairs]
+    def translated(self, pairs: Pairs) -> list[tuple[Fact, date | None]]:
+        """Return the same facts with the ledger's ids."""
+        return [(self.translated_fact(fact), at) for fact, at in pairs]
 
-    def named_fact(self, fact: Fact) -> Any:
-        """Return a fact with entries named as in the ledger."""
-        said: Any = fact
-        match said:
+    def translated_fact(self, fact: Fact) -> Fact:
+        """Return the same fact with the ledger's ids."""
+        match fact:
             case EntryRetracted(target=target):
-                return EntryRetracted(target=self.id_of(target), reason=said.reason)
+                return evolve(fact, target=self.id_of(target))
             case EntryCorrected(target=target, replacement=other):
-                return EntryCorrected(
-                    target=self.id_of(target),
-                    replacement=self.named_fact(other),
-                    reason=said.reason,
+                return evolve(
+                    fact, target=self.id_of(target), replacement=self.translated_fact(other)
                 )
-        if getattr(said, "report", None) is not None:
-            return type(said)(
-                member=said.member, report=self.id_of(said.report), verifier=said.verifier
-            )
-        return said
+            case ReportVerified(report=report):
+                return evolve(fact, report=self.id_of(report))
+        return fact
 
     def id_of(self, name: str) -> str:
-        """Return the id in the ledger of an entry of the model."""
+        """Return the ledger's id of an entry of the model."""
         place = place_of(name)
         return self.ids[place] if 0 <= place < len(self.ids) else name
 
     def attempt(self, ledger: Ledger, pairs: Pairs, command: str | None = None) -> Answer:
-        """Record in the ledger and in the model: both do, or both refuse alike."""
+        """Record in the ledger and in the model: both must accept it, or refuse it alike."""
         self.last = list(pairs)
-        answer = recorded_in(ledger, self.named(pairs), command)
+        answer = recorded_in(ledger, self.translated(pairs), command)
         self.must(not answer.conflict, "nobody else records, and yet there is a conflict")
         self.follow(pairs, answer)
         if answer.entries:
@@ -110,7 +105,7 @@ class ReferenceModel:
         return answer
 
     def follow(self, pairs: Pairs, answer: Answer) -> None:
-        """Record in the model what was tried in the ledger."""
+        """Record in the model what was tried in the ledger, and compare."""
         try:
             self.in_memory.record(pairs)
         except Refused as refused:
@@ -131,7 +126,7 @@ class ReferenceModel:
         return in_memory.offer(*pair) is None
 
     def must(self, so: bool, words: str) -> None:
-        """Fail, and draw all that was recorded."""
+        """Fail where something is not so, and draw all that was recorded."""
         if not so:
             raise AssertionError(f"{words}\n\n{timeline(self.in_memory.entries)}")
 
@@ -148,7 +143,7 @@ def recorded_in(ledger: Ledger, pairs: Pairs, command: str | None) -> Answer:
 
 
 def place_of(name: str) -> int:
-    """Return the place of an entry of the model, from its id; -1 for none of its own."""
+    """Return the place of an entry of the model, from 0, by its id; -1 for any other id."""
     tail = name.rpartition("-")[2]
     return int(tail) - 1 if tail.isdecimal() and name == entry_id(int(tail)) else -1
 
@@ -178,18 +173,18 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         TestOnSQLite = ledger_machine(on_sqlite).TestCase
 
     Args:
-        make_ledger: makes a new, empty store, and returns what opens a ledger on it. That is
-            called several times: two ledgers on one store take turns, each without a word of
-            what the other does, and each is closed and opened again now and then. Its
-            ledgers read dates in UTC.
+        make_ledger: makes a new, empty store, and returns a function that opens a ledger on it,
+            with dates in UTC. That is called several times: two ledgers on one store take turns,
+            neither of which is told what the other does, and each is closed and opened again
+            now and then.
         facts: the service's own kinds of fact, as ``open`` is given them.
         rules: its own rules, as ``open`` is given them.
-        races: whether threads record at the same time; leave it out for what cannot.
+        races: whether threads record at the same time; False for a ledger that does not allow it.
         families: kinds of fact that are recorded, by family.
     """
     own, laws = tuple(facts), tuple(rules)
     several = {
-        family: told(
+        family: offers(
             vocabulary_of(None, classes=own, families=[family]), min_size=1, max_size=_RACERS
         )
         for family in sorted(families)
@@ -197,7 +192,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
     if own:
         mine = vocabulary_of(None, classes=own, families=["people"])
         names = tuple(kind_of(cls).name for cls in own)
-        several["own"] = told(evolve(mine, kinds=names), min_size=1, max_size=_RACERS)
+        several["own"] = offers(evolve(mine, kinds=names), min_size=1, max_size=_RACERS)
     handles = st.integers(0, _HANDLES - 1)
 
     class LedgerMachine(RuleBasedStateMachine):
@@ -212,30 +207,30 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
 
         @initialize(chosen=st.lists(st.sampled_from(sorted(several)), min_size=1, max_size=2))
         def begin(self, chosen: list[str]) -> None:
-            """Choose what is recorded in this run: little, so that facts meet one another."""
+            """Choose one family of facts or two for this run, so that facts meet one another."""
             self.chosen = st.one_of([several[family] for family in chosen])
 
-        def offers(self, data: st.DataObject) -> list[Offer]:
+        def drawn(self, data: st.DataObject) -> list[Offer]:
             """Draw what is to be recorded."""
             return data.draw(self.chosen)
 
         @rule(data=st.data(), by=handles)
         def record(self, data: st.DataObject, by: int) -> None:
             """Record one fact after another."""
-            for offer in self.offers(data):
-                for pair in self.model.meant([offer]):
+            for offer in self.drawn(data):
+                for pair in self.model.facts_of([offer]):
                     self.model.attempt(self.ledgers[by], [pair])
 
         @rule(data=st.data(), by=handles)
         def record_all(self, data: st.DataObject, by: int) -> None:
             """Record a batch: all of it, or nothing."""
-            if pairs := self.model.meant(self.offers(data)):
+            if pairs := self.model.facts_of(self.drawn(data)):
                 self.model.attempt(self.ledgers[by], pairs)
 
         @rule(data=st.data(), by=handles)
         def command(self, data: st.DataObject, by: int) -> None:
             """Record a batch as a command."""
-            pairs = self.model.meant(self.offers(data))
+            pairs = self.model.facts_of(self.drawn(data))
             name = f"command {len(self.model.ids)}"
             if pairs and (answer := self.model.attempt(self.ledgers[by], pairs, name)).entries:
                 self.commands.append((name, pairs, answer.entries))
@@ -247,7 +242,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
                 return
             name, pairs, entries = self.commands[number % len(self.commands)]
             receipt = self.ledgers[by].record_all(
-                self.model.named(pairs), by="council", command_id=name
+                self.model.translated(pairs), by="council", command_id=name
             )
             self.model.must(receipt.repeated, f"{name} was recorded twice")
             self.model.must(
@@ -263,9 +258,9 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         @rule(data=st.data())
         def take_turns(self, data: st.DataObject) -> None:
             """Record in one ledger, then in the other, then the same in the first again."""
-            offers = self.offers(data)
-            for by, offer in ((0, offers[0]), (1, offers[-1])):
-                for pair in self.model.meant([offer]):
+            drawn = self.drawn(data)
+            for by, offer in ((0, drawn[0]), (1, drawn[-1])):
+                for pair in self.model.facts_of([offer]):
                     self.model.attempt(self.ledgers[by], [pair])
             if self.model.last:
                 self.model.attempt(self.ledgers[0], self.model.last)
@@ -278,20 +273,20 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
 
         @rule(data=st.data())
         def race(self, data: st.DataObject) -> None:
-            """Record in threads at once: it is as if they had come in some order."""
-            pairs = self.model.meant(self.offers(data))[:_RACERS]
+            """Record in threads at once: the result is that of some order, one after another."""
+            pairs = self.model.facts_of(self.drawn(data))[:_RACERS]
             if not (races and pairs):
                 return
             before = self.ledgers[0].position
             barrier = Barrier(len(pairs))
 
-            def one(number: int) -> Answer:
+            def attempt(number: int) -> Answer:
                 barrier.wait(30)
                 ledger = self.ledgers[number % _HANDLES]
-                return recorded_in(ledger, self.model.named([pairs[number]]), None)
+                return recorded_in(ledger, self.model.translated([pairs[number]]), None)
 
             with ThreadPoolExecutor(len(pairs)) as pool:
-                answers = list(pool.map(one, range(len(pairs))))
+                answers = list(pool.map(attempt, range(len(pairs))))
             landed = list(self.ledgers[0].entries(after=before))
             expected = sorted((e for a in answers for e in a.entries), key=lambda e: e.position)
             self.model.must(
@@ -318,10 +313,10 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
                     positions == sorted(set(positions)), f"positions do not grow: {positions}"
                 )
                 self.model.must(
-                    [entry.id for entry in entries] == self.model.ids, "entries are not as told"
+                    [entry.id for entry in entries] == self.model.ids, "entries are not as recorded"
                 )
                 for entry, other in zip(entries, self.model.in_memory.entries, strict=True):
-                    same = self.model.named_fact(other.fact) == entry.fact
+                    same = self.model.translated_fact(other.fact) == entry.fact
                     at = (entry.occurred_at, entry.day) == (other.occurred_at, other.day)
                     self.model.must(same and at, f"recorded {other}, read {entry}")
 

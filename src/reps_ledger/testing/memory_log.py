@@ -1,7 +1,6 @@
-"""A ledger in memory: facts are offered to the rules, with nothing behind it but a list.
+"""A ledger in memory: the real recording and rules, over a log that is a list.
 
-It is the real recording, judged by the real rules and a charter where one is in force; only the
-log is a list, so that thousands of small histories are made in a second.
+A charter that is in force is enforced too. Thousands of small histories are made in a second.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
@@ -20,20 +19,22 @@ from reps_ledger.log import Codec, Recording, Upcaster
 from reps_ledger.log.append import make_draft
 from reps_ledger.policies.charter.enforce import governance
 
+T = TypeVar("T")
+
 NOW: Final = datetime(2041, 1, 1, tzinfo=UTC)
 """When the histories of tests are recorded: long after all that happens in them."""
 
 
 def entry_id(position: int) -> str:
-    """Return the id of what a story tells at a position, from 1: the same in every run."""
+    """Return the id of a story's entry at a position, from 1: the same in every run."""
     return f"00000000-0000-8000-8000-{position:012d}"
 
 
 @lru_cache(maxsize=64)
 def codec_of(facts: tuple[type[Fact], ...]) -> Codec:
-    """Return what reads and writes the built-in facts and some of a service's own.
+    """Return a codec of the built-in facts and some of a service's own.
 
-    What tests tell is of the present version; older ones are for the service's own upcasters.
+    Its upcasters change nothing: tests of older versions are the service's own.
     """
     steps = [
         Upcaster(kind_of(cls).name, version, _as_it_is)
@@ -43,7 +44,7 @@ def codec_of(facts: tuple[type[Fact], ...]) -> Codec:
     return Codec(Registry((*BUILT_IN, *facts)), steps)
 
 
-def _as_it_is(fields: dict[str, Any]) -> dict[str, Any]:
+def _as_it_is(fields: dict[str, T]) -> dict[str, T]:
     return fields
 
 
@@ -55,13 +56,13 @@ def rules_of(facts: tuple[type[Fact], ...], rules: tuple[Rule, ...], zone: tzinf
 
 
 def tags_of(fact: Fact, position: int, facts: tuple[type[Fact], ...] = ()) -> tuple[str, ...]:
-    """Return the tags under which a log is to find a fact, whatever the rules say of it."""
+    """Return the tags under which a log finds a fact, whatever the rules say of it."""
     memory = Memory(codec_of(facts).registry)
     return Judge(memory, rules_of(facts, (), UTC)).tags(fact, entry_id(position))
 
 
-class _Shelf:
-    """As much of an event log as recording asks for."""
+class _Log:
+    """As much of an `EventLog` as recording needs."""
 
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
@@ -95,7 +96,7 @@ class _Shelf:
 
 
 class InMemoryLedger:
-    """Takes facts that the rules allow, and refuses others, as a ledger does.
+    """Records facts that the rules allow, and refuses others, as a ledger does.
 
     Args:
         facts: the service's own kinds of fact.
@@ -106,20 +107,19 @@ class InMemoryLedger:
     def __init__(
         self, facts: tuple[type[Fact], ...] = (), rules: tuple[Rule, ...] = (), zone: tzinfo = UTC
     ) -> None:
-        shelf = _Shelf(codec_of(facts))
-        log: Any = shelf
+        log: Any = _Log(codec_of(facts))  # only in what recording asks of it is it an event log
         self._zone = zone
-        self._shelf = shelf
+        self._log: _Log = log
         self._recording = Recording(
             log=log,
             rules=rules_of(facts, rules, zone),
-            clock=lambda: NOW + timedelta(seconds=len(shelf.entries)),
+            clock=lambda: NOW + timedelta(seconds=len(self.entries)),
         )
 
     @property
     def entries(self) -> Sequence[Entry]:
         """What was recorded, in order of position."""
-        return self._shelf.entries
+        return self._log.entries
 
     def offer(
         self,
@@ -132,20 +132,25 @@ class InMemoryLedger:
     ) -> Entry | None:
         """Record a fact if the rules allow it; return its entry, or None."""
         try:
-            more: Any = {"by": by, "on_behalf_of": on_behalf_of, "source": source}
-            return self.record([(fact, at)], **more)[0]
+            return self.record([(fact, at)], by=by, on_behalf_of=on_behalf_of, source=source)[0]
         except Refused:
             return None
 
     def record(
-        self, facts: Iterable[tuple[Fact, date | None]], *, by: str = "council", **more: Any
+        self,
+        facts: Iterable[tuple[Fact, date | None]],
+        *,
+        by: str = "council",
+        on_behalf_of: str | None = None,
+        source: str | None = None,
     ) -> Sequence[Entry]:
         """Record facts in one batch; return their entries.
 
         Args:
             facts: pairs of a fact and when it happened.
             by: who records them.
-            more: on whose behalf, and from where.
+            on_behalf_of: for whom they act.
+            source: where the facts came from.
 
         Raises:
             Refused: rules say no, and nothing was recorded.
@@ -155,10 +160,11 @@ class InMemoryLedger:
                 fact,
                 occurred_at=at,
                 by=by,
+                on_behalf_of=on_behalf_of,
+                source=source,
                 entry_id=entry_id(len(self.entries) + 1 + number),
-                codec=self._shelf.codec,
+                codec=self._log.codec,
                 zone=self._zone,
-                **more,
             )
             for number, (fact, at) in enumerate(facts)
         ]
@@ -166,4 +172,4 @@ class InMemoryLedger:
 
     def recorded(self) -> tuple[Entry, ...]:
         """Return all of it, as a value."""
-        return tuple(self._shelf.entries)
+        return tuple(self._log.entries)

@@ -1,29 +1,29 @@
-"""What Hypothesis loads by its entry point: which strategy makes which of our types.
+"""Registers strategies for our types; Hypothesis calls it by its entry point.
 
-So ``st.from_type(Vouched)``, ``st.builds(f)`` and ``@given(...)`` with inferred arguments make
-values that a ledger accepts. Nothing of the strategies is imported until one is asked for.
+With it ``st.from_type(Vouched)``, ``st.builds(f)`` and ``@given(...)`` with inferred arguments
+make values that a ledger accepts. The strategies are imported only once one is asked for.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from hypothesis.strategies import SearchStrategy
 
 
 def register() -> None:
     """Tell Hypothesis how to make facts, histories, widths, conditions, policies and charters."""
-    from hypothesis import strategies as st  # noqa: PLC0415 — Hypothesis itself calls this
+    from hypothesis import strategies as st
 
-    from reps_ledger.domain.facts import BUILT_IN, Fact  # noqa: PLC0415
-    from reps_ledger.policies import Condition, Policy, Width  # noqa: PLC0415
-    from reps_ledger.policies.charter import Charter  # noqa: PLC0415
+    from reps_ledger.domain.facts import BUILT_IN, Fact
+    from reps_ledger.policies import Condition, Policy, Width
+    from reps_ledger.policies.charter import Charter
 
-    def lazily(name: str, *arguments: Any) -> Any:
-        def make(_: type) -> SearchStrategy[Any]:
-            from reps_ledger.testing import strategies  # noqa: PLC0415
+    def lazily(name: str, *arguments: object) -> Callable[[type], SearchStrategy[object]]:
+        def make(_: type) -> SearchStrategy[object]:
+            from reps_ledger.testing import strategies
 
-            made: SearchStrategy[Any] = getattr(strategies, name)(*arguments)
+            made: SearchStrategy[object] = getattr(strategies, name)(*arguments)
             return made
 
         return make

@@ -1,12 +1,12 @@
-"""Cases: situations kept as files, so that what was found once is looked at for ever after."""
+"""Saved cases: situations as files, so that what was found once is checked for ever after."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from attrs import frozen
@@ -18,23 +18,23 @@ from reps_ledger.domain.time import day_start, instant_of, zone_of
 from reps_ledger.errors import InvalidInput, LedgerError
 from reps_ledger.importers.rows import read_row
 from reps_ledger.policies import Policy, dumps, loads
-from reps_ledger.testing.history import History, Told, entry_of
+from reps_ledger.testing.history import History, Row, Told, entry_of
 from reps_ledger.testing.laws import POLICY_LAWS, LawBroken
 from reps_ledger.testing.laws.laws import NOTHING, Promises
 from reps_ledger.testing.memory_log import codec_of
 from reps_ledger.testing.situations import PolicyLike, Situation
 
 _WRITTEN: Final = 1
-"""The version of the format of cases."""
+"""The version of the format of saved cases."""
 
 
 @frozen(kw_only=True)
 class SavedCase:
-    """A case, as it was kept.
+    """A situation that was saved, with the law that was broken in it.
 
     Attributes:
         situation: the situation.
-        law: the name of the law that was broken there; None where none was.
+        law: the law's name; None where none was broken.
         policy: the policy that broke it, as it was then; None for a function.
     """
 
@@ -43,15 +43,15 @@ class SavedCase:
     policy: Policy | None = None
 
     def check(self, policy: PolicyLike | None = None, promises: Promises = NOTHING) -> None:
-        """Ask the law again; every law where none is named.
+        """Check the law again; every law where none is named.
 
         Args:
-            policy: of which policy; of the one that was kept by default.
+            policy: which policy; by default the one that was saved.
             promises: what it promises.
 
         Raises:
-            LawBroken: it is broken still.
-            InvalidInput: there is no policy to ask it of.
+            LawBroken: it is still broken.
+            InvalidInput: no policy is given, and none was saved.
         """
         judge = policy if policy is not None else self.policy
         if judge is None:
@@ -62,27 +62,26 @@ class SavedCase:
 
 
 def save_case(case: LawBroken | Situation, path: str | os.PathLike[str]) -> None:
-    """Keep a case as JSON; its history is in the exchange format.
+    """Save a case as JSON, with its history in the exchange format.
 
     Args:
         case: a broken law, as caught; or a situation.
-        path: where; what is there is replaced.
+        path: the file; what is there is replaced.
 
     Raises:
-        InvalidInput: no history is to blame for the broken law.
+        InvalidInput: the law was broken in no single situation.
     """
     broken = case if isinstance(case, LawBroken) else None
     situation = case.situation if isinstance(case, LawBroken) else case
     if situation is None:
         raise InvalidInput(f"{case}: there is no history to keep", field="case")
     history = situation.history
-    zone: Any = history.zone
-    written: dict[str, Any] = {
+    written: dict[str, object] = {
         "case": _WRITTEN,
         "who": situation.who,
         "at": situation.at,
         "known_at": situation.known_at,
-        "zone": getattr(zone, "key", "UTC"),
+        "zone": getattr(history.zone, "key", "UTC"),
     }
     if broken is not None:
         written["law"] = broken.law.name
@@ -94,10 +93,10 @@ def save_case(case: LawBroken | Situation, path: str | os.PathLike[str]) -> None
 
 
 def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ()) -> SavedCase:
-    """Read a case that was kept.
+    """Read a case that was saved.
 
     Args:
-        path: where.
+        path: the file.
         facts: the service's own kinds of fact.
 
     Raises:
@@ -133,9 +132,7 @@ def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ())
     return SavedCase(situation=situation, law=written.get("law"), policy=document)
 
 
-def _entry(
-    row: Mapping[str, Any], position: int, own: tuple[type[Fact], ...], zone: tzinfo
-) -> Entry:
+def _entry(row: Row, position: int, own: tuple[type[Fact], ...], zone: tzinfo) -> Entry:
     read = read_row(row, codec_of(own))
     at = read.occurred_at
     exact = at if isinstance(at, datetime) else None

@@ -25,13 +25,13 @@ def columns_of(
         registry: the kinds of fact; the built-in ones by default.
         amendments: how entries refer to one another; nothing is amended by default.
     """
-    from reps_ledger.replay.columns.builder import Builder  # noqa: PLC0415 — needs its extra
+    from reps_ledger.replay.columns.builder import Builder
 
     known = sorted(entries, key=lambda entry: entry.position)
     kinds = Registry(BUILT_IN) if registry is None else registry
     log = SimpleNamespace(codec=SimpleNamespace(registry=kinds), entries_of=lambda _ids: {})
     last = max((entry.position for entry in known), default=0)
-    reading: Any = SimpleNamespace(log=log, known_at=last)
+    reading: Any = SimpleNamespace(log=log, known_at=last)  # as much of a view as it asks for
     builder = Builder(reading, Amendments() if amendments is None else amendments)
     builder.take(known)
     return builder.columns()
@@ -40,19 +40,19 @@ def columns_of(
 def outcomes_by_kernel(
     policy: Policy, history: History, dates: Sequence[datetime], *, chunk: int = 1_000
 ) -> Mapping[str, list[str | None]]:
-    """Return everyone's outcomes at some dates, as the kernel finds them; None before joining.
+    """Return by member the outcomes at some dates, as the kernel finds them; None before joining.
 
     Args:
         policy: which.
-        history: of whom.
+        history: in which.
         dates: sorted, each once.
         chunk: how many members are evaluated at once.
 
     Raises:
         InvalidPolicy: it asks for what columns do not hold.
     """
-    from reps_ledger.replay.kernel.run import run  # noqa: PLC0415
-    from reps_ledger.replay.kernel.spans import accounts_among  # noqa: PLC0415
+    from reps_ledger.replay.kernel.run import run
+    from reps_ledger.replay.kernel.spans import accounts_among
 
     columns = columns_of(history.standing, history.registry, history.amendments)
     known = sorted(history.standing, key=lambda entry: entry.position)

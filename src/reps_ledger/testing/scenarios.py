@@ -1,4 +1,4 @@
-"""``given(…).when(…).then(…)``: what the rules say, told as a short story."""
+"""Tests of rules as short stories: ``given(…).when(…).then(…)``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ NOW: Final = datetime(2020, 1, 1, 12, tzinfo=UTC)
 Ids = Sequence[str]
 Dated = tuple[Fact, date | None]
 Saying = Fact | Dated | Callable[[Ids], Fact | Dated]
-"""A fact, dated or not; or what makes one of the ids of what was recorded before."""
+"""A fact, with a date or without; or a function that makes one of the ids of earlier entries."""
 
 
 def given(*told: Saying | list[Saying], ledger: Ledger | None = None, **options: Any) -> Given:
-    """Begin a story: a ledger in which these were recorded, one by one.
+    """Begin a story: a ledger in which these facts were recorded, one by one.
 
     ::
 
@@ -32,8 +32,9 @@ def given(*told: Saying | list[Saying], ledger: Ledger | None = None, **options:
 
     Args:
         told: facts, or pairs of a fact and when it happened; lists of them too.
-        ledger: an open ledger to tell it in; by default one in memory, whose clock stands.
-        options: for ``reps_ledger.open``, as the service gives them: its facts, its rules.
+        ledger: an open ledger to record them in; by default one in memory, whose clock stands
+            still.
+        options: for ``reps_ledger.open``: the service's facts, its rules.
 
     Raises:
         AssertionError: one of them is refused.
@@ -41,26 +42,23 @@ def given(*told: Saying | list[Saying], ledger: Ledger | None = None, **options:
     if ledger is None:
         ledger = open(None, **{"clock": lambda: NOW, **options})
     begun = Given(ledger=ledger, ids=())
-    for one in _flat(told):
-        begun = begun.when(one).then_recorded()
+    for saying in _flat(told):
+        begun = begun.when(saying).then_recorded()
     return begun
 
 
 def _flat(told: Sequence[Saying | list[Saying]]) -> Iterator[Saying]:
-    for one in told:
-        if isinstance(one, list):
-            yield from one
-        else:
-            yield one
+    for saying in told:
+        yield from saying if isinstance(saying, list) else [saying]
 
 
 @frozen(kw_only=True)
 class Given:
-    """A ledger as far as the story goes.
+    """A story so far.
 
     Attributes:
-        ledger: the ledger.
-        ids: of its entries, in the order of telling.
+        ledger: the ledger in which it was recorded.
+        ids: ids of its entries, in order.
     """
 
     ledger: Ledger
@@ -68,27 +66,27 @@ class Given:
 
     def when(self, *told: Saying | list[Saying]) -> When:
         """Try to record one fact, or several in a batch."""
-        pairs = []
-        for one in _flat(told):
-            made: Any = one(self.ids) if callable(one) else one
+        pairs: list[Dated] = []
+        for saying in _flat(told):
+            made = saying(self.ids) if callable(saying) else saying
             pairs.append(made if isinstance(made, tuple) else (made, None))
         return When(given=self, facts=tuple(pairs))
 
 
 @frozen(kw_only=True)
 class When:
-    """What somebody tries to record.
+    """An attempt to record facts, whose outcome is to be checked.
 
     Attributes:
         given: the story so far.
-        facts: with when they happened.
+        facts: pairs of a fact and when it happened.
     """
 
     given: Given
     facts: tuple[Dated, ...]
 
     def then(self, *facts: Fact) -> Given:
-        """Exactly these are recorded, in this order, and the story may go on.
+        """Check that exactly these are recorded, in this order; the story may go on.
 
         Raises:
             AssertionError: others are, or none.
@@ -100,7 +98,7 @@ class When:
         return after
 
     def then_recorded(self) -> Given:
-        """All of it is recorded, in order and to the letter, and the story may go on.
+        """Check that all of it is recorded, in order and unchanged; the story may go on.
 
         Raises:
             AssertionError: it is refused, or something else is recorded.
@@ -119,13 +117,16 @@ class When:
         return Given(ledger=ledger, ids=(*self.given.ids, *(e.id for e in receipt.entries)))
 
     def then_refused(self, code: str, *words: str, because: Sequence[int] | None = None) -> Given:
-        """It is refused for one reason; nothing is written, and the story may go on.
+        """Check that its last fact is refused for one reason, and nothing written.
 
         Args:
             code: the refusal's code.
-            words: what its sentence names.
-            because: the numbers of the entries told before that caused it, from 0; None where
+            words: what its words must contain.
+            because: the places, among the ids so far, of the entries that caused it; None where
                 that does not matter.
+
+        Returns:
+            The story as it was before, which may go on.
 
         Raises:
             AssertionError: it is recorded, or refused for another reason.
@@ -144,7 +145,13 @@ class When:
         return self.given
 
     def then_refused_all(self, *expected: tuple[int, str]) -> Given:
-        """All of it is refused, for every one of these reasons: index in the batch, and code.
+        """Check that it is refused for exactly these reasons, and nothing written.
+
+        Args:
+            expected: for each reason the fact's place in the batch, from 0, and the code.
+
+        Returns:
+            The story as it was before, which may go on.
 
         Raises:
             AssertionError: it is recorded, or refused for others.
@@ -154,7 +161,7 @@ class When:
         return self.given
 
     def refusals(self) -> tuple[Refusal, ...]:
-        """Return every refusal; nothing may have been written.
+        """Return every refusal, and check that nothing was written.
 
         Raises:
             AssertionError: it is recorded, or something was written all the same.

@@ -1,9 +1,8 @@
-"""Situations: a history, and from where somebody looks at it. What laws are asked of.
+"""Situations: a history, and the member, instant and position from which laws look at it.
 
-Whittling: entries taken out of a situation, one or two at a time, while it still shows it.
-
-Hypothesis makes what it drew small; entries that only stand there together (a mistake and its
-retraction, say) it takes out one by one, which is not always possible.
+Also how one in which something goes wrong is made smaller. Hypothesis shrinks what it drew, and
+removes entries one by one; those that only two at a time can be removed (a mistake and its
+retraction, say) are removed by `minimised`.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime, tzinfo
 from itertools import combinations
-from typing import Any
+from typing import Final
 
 from attrs import evolve, field, fields, frozen
 from hypothesis import strategies as st
@@ -20,16 +19,19 @@ from hypothesis.strategies import SearchStrategy
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.time import day_start
-from reps_ledger.policies import Policy, Subject, evaluate
+from reps_ledger.policies import Policy, Subject, Width, evaluate
 from reps_ledger.policies.outcomes import outcome_of
 from reps_ledger.testing.history import (
     Everybody,
     History,
+    Printer,
     Told,
+    is_fact,
     moment,
     situation_code,
     tell_all,
     timeline,
+    with_changes,
 )
 from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.edges import reviews, zones
@@ -38,15 +40,15 @@ from reps_ledger.testing.strategies.histories import as_ofs, legal_drawer, raw_d
 from reps_ledger.testing.strategies.vocabulary import days_in, vocabulary_of, widths_in
 
 PolicyLike = Policy | Callable[[Subject], str]
-"""What comes to an outcome: a policy, or any function of a subject."""
+"""What gives an outcome: a policy, or any function of a subject."""
 
 
 @frozen(kw_only=True, repr=False)
 class Situation:
-    """Somebody to be judged at an instant, by what was known at a position.
+    """A member of whom a policy is evaluated, at an instant, as known at a position.
 
     Attributes:
-        history: all that is ever recorded.
+        history: all that is ever recorded, what is not known yet too.
         who: the member; or the community, for a policy about communities.
         at: the instant.
         known_at: the position; what was recorded after it is not known.
@@ -63,16 +65,16 @@ class Situation:
 
     @property
     def zone(self) -> tzinfo:
-        """In which dates are read."""
+        """The time zone in which dates are read."""
         return self.history.zone
 
     @property
     def known(self) -> History:
-        """What was known."""
+        """The history as far as it was known."""
         return self.history.known(self.known_at)
 
     def subject(self, judge: PolicyLike, others: Everybody | None = None) -> Subject:
-        """Return who is judged, as known; or among others."""
+        """Return the subject of a policy, as known; or among others, where they are given."""
         around = self.known.everybody() if others is None else others
         policy = judge.name if isinstance(judge, Policy) else ""
         if isinstance(judge, Policy) and judge.of == "community":
@@ -97,7 +99,7 @@ class Situation:
     def __repr__(self) -> str:
         return "\n" + self.timeline()
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Printer, _cycle: bool) -> None:
         printer.text(f"{self!r}\n")
 
 
@@ -113,10 +115,10 @@ def situated(
 
     Args:
         told: facts and when they happened, as for `tell_all`.
-        who: the member who is judged; or the community.
-        at: when: an aware datetime, or text for `moment`; in UTC.
-        known_at: by what was known at which position; None for all.
-        zone: in which dates are read.
+        who: the member of whom a policy is evaluated; or the community.
+        at: the instant: an aware datetime, or text for `moment`, in UTC.
+        known_at: the position up to which it is known; None for all.
+        zone: the time zone in which dates are read.
         facts: the service's own kinds of fact.
     """
     history = tell_all(*told, facts=facts, zone=zone)
@@ -126,12 +128,12 @@ def situated(
 
 
 def judged(judge: PolicyLike, subject: Subject) -> str:
-    """Return what a policy, or a function, comes to."""
+    """Return the outcome of a policy, or of a function."""
     return outcome_of(judge, subject) if isinstance(judge, Policy) else judge(subject)
 
 
 def words_of(judge: PolicyLike, subject: Subject) -> str:
-    """Say what a policy comes to, with its findings; or what a function does."""
+    """Say the outcome of a policy with its findings; or that of a function."""
     if not isinstance(judge, Policy):
         return f'"{judge(subject)}"'
     verdict = evaluate(judge, subject)
@@ -150,15 +152,17 @@ def situations(
     max_size: int = 10,
     zone: tzinfo | None = None,
 ) -> SearchStrategy[Situation]:
-    """Make situations: a history, and somebody to be judged in it.
+    """Make situations: a history, and somebody of whom a policy is evaluated in it.
 
     Args:
-        judge: who will judge: things happen of which a policy speaks. None for any.
-        about: of what histories are to speak instead: a policy, a condition, a selection.
-        histories: what histories to look at; by default legal ones mostly, and raw ones.
+        judge: the policy or function: facts come that a policy reads. None for facts of every
+            kind.
+        about: what reads the facts that come, instead: a policy, a condition, a selection.
+        histories: which histories; by default legal ones mostly, and raw ones, of which the
+            arguments below speak.
         facts: the service's own kinds of fact.
-        max_size: the most entries, by default.
-        zone: in which dates are read, by default; None for any of a few.
+        max_size: the most entries.
+        zone: the time zone in which dates are read; None for any of a few.
     """
     own = tuple(facts)
     value = about if about is not None or not isinstance(judge, Policy) else judge
@@ -195,8 +199,11 @@ def situations(
     return around()
 
 
-def _reviews_of(value: object) -> SearchStrategy[Any]:
-    """Make reviews: instants, or dates with a width after which; of dates that matter mostly."""
+def _reviews_of(value: object) -> SearchStrategy[tuple[date, Width | None]]:
+    """Make times of reviews: instants or dates, with a width by which the review is later.
+
+    They are mostly dates that an expression names.
+    """
     plain = reviews().map(lambda at: (at, None))
     days = sorted(days_in(value))
     if not days:
@@ -218,17 +225,17 @@ def _looking_at(
     )
 
 
-_AT_ONCE = 2
+_MOST_AT_ONCE: Final = 2
 
 
 def minimised(situation: Situation, shows: Callable[[Situation], bool]) -> Situation:
-    """Return a situation without the entries that it does not take; the same where it takes all.
+    """Return a situation without the entries that are not needed for something to show.
 
-    What rules allowed they allow still.
+    A history that the rules allow stays one that they allow.
 
     Args:
-        situation: in which something shows.
-        shows: whether it shows in another.
+        situation: in which it shows.
+        shows: whether it shows in another situation.
     """
     legal = _is_legal(situation.history)
     smaller = True
@@ -242,9 +249,9 @@ def minimised(situation: Situation, shows: Callable[[Situation], bool]) -> Situa
 
 
 def _with_less(situation: Situation) -> Iterable[Situation]:
-    """Yield situations without some entries: with the fewest first."""
+    """Yield situations without some entries: those that lack the most first."""
     entries = situation.history.entries
-    for number in range(min(_AT_ONCE, len(entries)), 0, -1):
+    for number in range(min(_MOST_AT_ONCE, len(entries)), 0, -1):
         for gone in combinations(entries, number):
             kept = [entry for entry in entries if entry not in gone]
             known = sum(entry.position <= situation.known_at for entry in kept)
@@ -253,7 +260,7 @@ def _with_less(situation: Situation) -> Iterable[Situation]:
 
 
 def _told_again(entries: list[Entry], history: History) -> History:
-    """Return a history of some entries, with ids that say their new places."""
+    """Return a history of some entries, with the ids of their new positions."""
     places = {entry.id: entry_id(place) for place, entry in enumerate(entries, 1)}
     told = (
         Told(_renamed(e.fact, places), e.occurred_at, e.by, e.on_behalf_of, e.source)
@@ -262,15 +269,16 @@ def _told_again(entries: list[Entry], history: History) -> History:
     return tell_all(*told, facts=history.facts, zone=history.zone)
 
 
-def _renamed(fact: Fact, places: dict[str, str]) -> Any:
-    changes: dict[str, Any] = {}
+def _renamed(fact: Fact, places: dict[str, str]) -> Fact:
+    """Return a fact with the new ids of entries."""
+    changes: dict[str, object] = {}
     for attribute in fields(type(fact)):
         value = getattr(fact, attribute.name)
         if isinstance(value, str) and value in places:
             changes[attribute.name] = places[value]
-        elif hasattr(type(value), "__fact__"):
+        elif is_fact(value):
             changes[attribute.name] = _renamed(value, places)
-    return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
+    return with_changes(fact, changes)
 
 
 def _is_legal(history: History) -> bool:

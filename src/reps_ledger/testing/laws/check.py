@@ -1,10 +1,10 @@
-"""Checking: every law, asked of as many histories as Hypothesis makes."""
+"""Checks of policies: each law, in as many situations as Hypothesis makes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 from hypothesis import HealthCheck, Phase, find
@@ -46,7 +46,7 @@ from reps_ledger.testing.laws.laws import (
 from reps_ledger.testing.situations import PolicyLike, Situation, judged, minimised, situations
 
 _FARTHER: Final = 10
-"""How many times as many histories are looked at for an outcome that did not come up."""
+"""How many times as many histories are tried for an outcome that has not come up."""
 
 
 def _unless_listed(judge: PolicyLike, promises: Promises) -> str:
@@ -55,7 +55,7 @@ def _unless_listed(judge: PolicyLike, promises: Promises) -> str:
 
 @law("Every outcome has a history that reaches it; one that has none is dead.", _unless_listed)
 def reachability(_judge: PolicyLike, _situation: Situation, _promises: Promises) -> Broken | None:
-    """Look at no single situation: `check_policy` looks at them all together."""
+    """Find nothing in a single situation: `check_policy` looks at all of them together."""
     return None
 
 
@@ -87,9 +87,9 @@ class Checked:
 
     Attributes:
         laws: the names of the laws that held.
-        spared: the names of those that were not asked, and why.
-        situations: on how many situations.
-        reached: the outcomes that came up, and how often.
+        spared: why others were not checked, by their names.
+        situations: in how many situations.
+        reached: how often each outcome came up.
     """
 
     laws: tuple[str, ...]
@@ -99,8 +99,8 @@ class Checked:
 
     def __str__(self) -> str:
         held = f"{len(self.laws)} laws hold in {self.situations} situations"
-        said = [f"  {name} was not asked: {why}" for name, why in self.spared.items()]
-        return "\n".join([held, *said])
+        spared = [f"  {name} was not asked: {why}" for name, why in self.spared.items()]
+        return "\n".join([held, *spared])
 
 
 def check_policy(
@@ -115,23 +115,20 @@ def check_policy(
     laws: Iterable[Law] = POLICY_LAWS,
     examples: Iterable[Situation] = (),
 ) -> Checked:
-    """Ask every law of a policy, on as many histories as Hypothesis makes.
+    """Check that a policy obeys every law, in as many situations as Hypothesis makes.
 
     Args:
         policy: a policy; or any function of a `Subject` that returns an outcome.
-        about: of what histories are to speak: a policy, a condition or a selection of facts;
-            by default the policy itself, and things of every kind for a function.
-        histories: on which histories; by default legal ones mostly, in which things happen of
-            which the policy speaks.
+        about: what reads the facts that come in histories: a policy, a condition or a selection;
+            by default the policy itself; for a function, facts of every kind come.
+        histories: on which histories; by default legal ones mostly, with facts that the policy
+            reads.
         settings: Hypothesis's; its current ones by default, without a deadline.
         facts: the service's own kinds of fact.
-        promises: what the policy promises beside.
-        except_for: names of laws that it rightly breaks, and why.
-        laws: which laws to ask.
+        promises: what the policy promises beside the laws for all.
+        except_for: why it rightly breaks some laws, by their names.
+        laws: which laws to check.
         examples: situations that are looked at too, before all others.
-
-    Returns:
-        What was checked.
 
     Raises:
         LawBroken: a law does not hold; the message draws the smallest history found.
@@ -182,7 +179,7 @@ def find_broken(
 
     Args:
         broken: which law.
-        policy: by what.
+        policy: a policy, or a function.
         about: as for `check_policy`.
         histories: as for `check_policy`.
         settings: as for `check_policy`.
@@ -206,7 +203,7 @@ def _asked(
 
 
 class _Tally:
-    """How many situations were looked at, and which outcomes came up."""
+    """Counts the situations that were looked at, and the outcomes that came up."""
 
     def __init__(self, judge: PolicyLike) -> None:
         self.judge = judge
@@ -223,17 +220,20 @@ class _Tally:
 
 
 def _without_deadline(settings: Settings | None) -> Settings:
-    """Return settings under which slow histories are no error; the user's where given."""
+    """Return the user's settings; by default some under which slow examples are no error."""
     if settings is not None:
         return settings
     return Settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def _first_broken(
-    strategy: SearchStrategy[Situation], asked: list[Law], look: Any, settings: Settings
+    strategy: SearchStrategy[Situation],
+    asked: list[Law],
+    look: Callable[[Situation, Iterable[Law]], None],
+    settings: Settings,
 ) -> LawBroken | None:
-    """Return the first law that any situation breaks; nothing is made small yet."""
-    found: list[LawBroken] = []  # once there is one, Hypothesis only shows it again
+    """Return the first law that a situation breaks, without making that smaller."""
+    found: list[LawBroken] = []
 
     @Settings(
         settings, phases=[Phase.reuse, Phase.generate], report_multiple_bugs=False, database=None
@@ -248,7 +248,7 @@ def _first_broken(
 
     try:
         every()
-    except (LawBroken, Flaky):  # what judges by chance need not break a law twice
+    except (LawBroken, Flaky):  # a function that judges by chance may not break it twice
         return found[0]
     return None
 
@@ -287,7 +287,7 @@ def _search(
         find(strategy, breaks, settings=Settings(settings, database=None))
     except NoSuchExample:
         return None
-    except Flaky:  # what judges by chance breaks laws by chance: show where it last did
+    except Flaky:  # a function that judges by chance: show where it last broke the law
         if not last:
             return None
         return LawBroken(broken, policy, *last[0])
@@ -302,7 +302,11 @@ def _reach(
     tally: _Tally,
     settings: Settings,
 ) -> None:
-    """Look farther for outcomes that did not come up."""
+    """Look longer for outcomes that have not come up.
+
+    Raises:
+        LawBroken: one does not come up in many more histories either.
+    """
     farther = Settings(
         settings,
         max_examples=settings.max_examples * _FARTHER,
@@ -320,10 +324,8 @@ def _reach(
         try:
             find(strategy, reaches, settings=farther)
         except NoSuchExample:
-            said = (
-                {each.words: "" for each in warnings(policy)} if isinstance(policy, Policy) else {}
-            )
+            found = warnings(policy) if isinstance(policy, Policy) else ()
             words = f'no history of {tally.situations:,} reaches "{outcome}"'
-            verdicts = {"what may be why": "; ".join(said)} if said else {}
+            verdicts = {"what may be why": "; ".join(each.words for each in found)} if found else {}
             broken = Broken(f"{words}: it is dead, or rarer than that", verdicts)
             raise LawBroken(reachability, policy, None, broken) from None

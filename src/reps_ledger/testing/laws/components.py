@@ -1,9 +1,9 @@
-"""Laws of charters, of projections and of kinds of fact that a service makes itself."""
+"""Checks of charters, projections and kinds of fact that a service makes itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Never, TypeVar
 
 from hypothesis import HealthCheck
 from hypothesis import given as given_hypothesis
@@ -31,6 +31,7 @@ from reps_ledger.testing.strategies.histories import histories as legal_historie
 from reps_ledger.testing.strategies.histories import raw_histories
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 
 def check_projection(
@@ -43,15 +44,15 @@ def check_projection(
 ) -> None:
     """Check that a projection is total and pure, and the same however a history is cut.
 
-    ``project(a + b)`` equals ``resume(project(a), b)``, for every cut; a state that was reached is
-    never changed by going on; folded again from the beginning, the same comes out.
+    ``project(a + b)`` equals ``resume(project(a), b)``, for every cut. A state is never changed by
+    going on. Projected again from the beginning, the same comes out.
 
     Args:
         projection: which.
         histories: on which histories; legal and raw ones by default.
         facts: the service's own kinds of fact.
         settings: Hypothesis's; its current ones by default, without a deadline.
-        resumes: what becomes of a state that is kept for later: how it is written and read.
+        resumes: returns the state that is read back after one was written for later.
 
     Raises:
         AssertionError: it is not so; the message draws the history.
@@ -84,15 +85,14 @@ def check_projection(
 def _evolved(projection: Projection[S], state: S, entry: Entry, history: History) -> S:
     try:
         return projection.evolve(state, entry)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 — whatever it raises, it is not total
         words = f"{entry.name} raises {type(error).__name__}: {error}"
         _wrong(projection, words, history, error)
-        raise
 
 
 def _wrong(
-    projection: Projection[Any], words: str, history: History, because: Exception | None = None
-) -> None:
+    projection: Projection[S], words: str, history: History, because: Exception | None = None
+) -> Never:
     raise AssertionError(f"{projection.name}: {words}\n\n{history!r}") from because
 
 
@@ -101,12 +101,12 @@ def check_codec(
 ) -> None:
     """Check that a service's own facts are stored and read back equal, odd values included.
 
-    As stored bytes, as a row of the exchange format, and where they stand in the place of
-    another; and that every older version has its way to the present one.
+    As stored bytes, and as rows of the exchange format. Upcasters must lead from every older
+    version to the present one.
 
     Args:
-        kinds: the classes.
-        upcasters: how their older versions are read.
+        kinds: the classes of facts.
+        upcasters: the upcasters of their older versions.
         settings: Hypothesis's; its current ones by default, without a deadline.
 
     Raises:
@@ -123,7 +123,7 @@ def check_codec(
             raise AssertionError(f"{kind_of(fact).name}: stored {fact}, read {again.fact}")
         row = write_row(entry, codec)
         try:
-            read: Any = fact_of(row, codec)
+            read = fact_of(row, codec)
         except LedgerError as error:
             raise AssertionError(f"{fact} cannot be read back from its row: {error}") from error
         if read != fact:
@@ -135,10 +135,10 @@ def check_codec(
 def check_charter(
     charter: Charter, *, facts: Iterable[type[Fact]] = (), settings: Settings | None = None
 ) -> None:
-    """Check that a charter is kept as a document, and that the rules can live with it.
+    """Check that a charter reads back from its document, and accepts what it accepted before.
 
-    It reads back equal, with its digest and its sentences; and of whatever is offered under it,
-    what was accepted stands a second judgement: offered again, it is accepted again.
+    It reads back equal, with its digest and its sentences. The facts that are accepted under it are
+    exported, and must all be accepted when they are imported into another ledger.
 
     Args:
         charter: which.
@@ -172,13 +172,13 @@ def check_charter(
     _run(once, legal_histories(charter=charter, facts=own), settings)
 
 
-def _run(once: Callable[[Any], None], strategy: Any, settings: Settings | None) -> None:
+def _run(once: Callable[[T], None], strategy: SearchStrategy[T], settings: Settings | None) -> None:
     chosen = settings or Settings(deadline=None, suppress_health_check=list(HealthCheck))
     last: list[AssertionError] = []
 
     @Settings(chosen, report_multiple_bugs=False)
     @given_hypothesis(strategy)
-    def every(value: Any) -> None:
+    def every(value: T) -> None:
         try:
             once(value)
         except AssertionError as error:
@@ -187,7 +187,7 @@ def _run(once: Callable[[Any], None], strategy: Any, settings: Settings | None) 
 
     try:
         every()
-    except Flaky:  # what has a memory of its own fails once: show where it last did
+    except Flaky:  # code that remembers earlier calls: show where it last failed
         if last:
             raise last[0] from None
         raise

@@ -1,10 +1,8 @@
-"""What a law is: a name, a sentence, and a check of one situation.
+"""The laws of policies: each has a name, a sentence, and a check of one situation.
 
-Laws about people: others do not matter, nobody is dropped, and promises to them are kept.
-
-Laws of steadiness: the same again, whatever comes later, in any order, at any date.
-
-Laws of truth: what a verdict says of itself, of its future, and of what was missing, is so.
+They come in three groups. Of people: others do not matter, nobody is dropped, promises are kept. Of
+stability: the outcome is the same again, whatever comes later, in any order, at any date. Of truth:
+what a verdict says of itself, of its future and of what was missing is so.
 """
 
 from __future__ import annotations
@@ -15,13 +13,13 @@ from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, field, fields, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry, people_in
-from reps_ledger.domain.facts import MemberRetired
+from reps_ledger.domain.facts import Fact, MemberRetired
 from reps_ledger.domain.time import LAST, day_start
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.ledger import Ledger
@@ -43,7 +41,14 @@ from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.outcomes import outcome_of, outcomes_through
 from reps_ledger.projections import membership, project
-from reps_ledger.testing.history import Everybody, History, Told, regression_test, tell_all
+from reps_ledger.testing.history import (
+    Everybody,
+    History,
+    Told,
+    regression_test,
+    tell_all,
+    with_changes,
+)
 from reps_ledger.testing.situations import PolicyLike, Situation, judged, words_of
 from reps_ledger.testing.strategies.vocabulary import days_in, widths_in
 from reps_ledger.views.evaluator import PolicyEvaluator
@@ -58,11 +63,10 @@ class Promises:
     """What a policy promises beside the laws that all policies obey.
 
     Attributes:
-        more: stored names of facts of which another one never makes the outcome worse.
-        absence: whether another month without anything never makes it better.
-        keeps: grandfathering: whoever joined before the date never comes to an outcome worse
-            than this one.
-        outcomes: from best to worst, for a function that judges; a policy knows its own.
+        more: stored names of facts of which one more never makes the outcome worse.
+        absence: whether another month in which nothing happens never makes it better.
+        keeps: grandfathering: a date, and the worst outcome for whoever joined before it.
+        outcomes: from best to worst, for a function; a policy has a scale of its own.
     """
 
     more: tuple[str, ...] = field(default=(), converter=_listed)
@@ -79,8 +83,8 @@ class Broken:
     """How a law is broken.
 
     Attributes:
-        words: in a sentence.
-        verdicts: what was compared, by what it is.
+        words: how, in a sentence.
+        verdicts: what was compared: verdicts in words, each with what it is of.
     """
 
     words: str
@@ -91,11 +95,12 @@ class LawBroken(AssertionError):
     """A law does not hold; the message draws the smallest history on which it does not.
 
     Attributes:
-        law: which.
-        judge: what broke it.
-        situation: on what; None where no history is to blame.
+        law: which law.
+        judge: the policy or function that breaks it.
+        situation: where it does; None where it is no single situation.
         broken: how.
-        looked_at: how many situations were looked at before one broke it; 0 where nobody counted.
+        looked_at: how many situations were looked at until one broke it; 0 where that was not
+            counted.
     """
 
     looked_at: int = 0
@@ -125,7 +130,7 @@ class LawBroken(AssertionError):
             yield self.regression_test()
 
     def regression_test(self) -> str:
-        """Return a test of this, ready to paste; `policy` is to be imported into it."""
+        """Return the code of a test of this, ready to paste; it must import `policy`."""
         code = "" if self.situation is None else self.situation.code()
         call = f"{self.law.name}(policy, situation)"
         return regression_test(self.law.name, self.law.says, name_of(self.judge), code, call)
@@ -142,9 +147,9 @@ class Law:
 
     Attributes:
         name: its name.
-        says: it, in one sentence.
-        check: looks at one situation.
-        spared: says why it is not asked of a policy; empty where it is.
+        says: what must hold, in one sentence.
+        check: looks at one situation, and returns how it is broken there, or None.
+        spared: returns why it is not asked of a policy; an empty text where it is.
     """
 
     name: str
@@ -155,7 +160,7 @@ class Law:
     def __call__(
         self, judge: PolicyLike, situation: Situation, promises: Promises = NOTHING
     ) -> None:
-        """Ask it of one situation.
+        """Check it in one situation.
 
         Raises:
             LawBroken: it does not hold there.
@@ -171,7 +176,7 @@ class Law:
 def law(
     says: str, spared: Callable[[PolicyLike, Promises], str] = lambda _judge, _promises: ""
 ) -> Callable[[Check], Law]:
-    """Make a law of a function that looks at one situation; the law has the function's name."""
+    """Make a law of a function that checks one situation; it has the function's name."""
 
     def make(check: Check) -> Law:
         return Law(check.__name__, says, check, spared)
@@ -180,7 +185,7 @@ def law(
 
 
 def name_of(judge: PolicyLike) -> str:
-    """Return what a policy, or a function, is called."""
+    """Return the name of a policy, or of a function."""
     if isinstance(judge, Policy):
         return judge.name
     return str(getattr(judge, "__name__", judge))
@@ -206,7 +211,7 @@ def _of_members(judge: PolicyLike, _promises: Promises) -> str:
     "What strangers do, who are never named together with the member, changes nothing.", _of_members
 )
 def isolation(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """PolicyLike with strangers' facts, and without."""
+    """Judge with strangers' facts, and without."""
     known = situation.known
     named = [(entry, set(people_in(entry.fact, known.registry))) for entry in known.standing]
     near = {situation.who}.union(*(people for _, people in named if situation.who in people))
@@ -224,7 +229,7 @@ def isolation(judge: PolicyLike, situation: Situation, _promises: Promises) -> B
 
 @law("Whoever joined is a member at every later instant, whatever is decided of them.", _of_members)
 def always_a_member(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """Retire the member too, then judge: they are a member still, and there is an outcome."""
+    """Judge the member once they have been retired too: they still are one, with an outcome."""
     known = situation.known
     joined = situation.subject(judge).dossier.joined
     if joined is None or joined.occurred_at > situation.at:
@@ -324,8 +329,8 @@ def _promises_to_keep(judge: PolicyLike, promises: Promises) -> str:
     _promises_to_keep,
 )
 def grandfathering(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
-    """PolicyLike whoever was there before the date."""
-    assert promises.keeps is not None, "it is not asked otherwise"  # noqa: S101
+    """Judge whoever joined before the date."""
+    assert promises.keeps is not None, "not asked otherwise"  # noqa: S101 — for type checkers
     day, worst = promises.keeps
     subject = situation.subject(judge)
     joined = subject.dossier.joined
@@ -372,9 +377,9 @@ _LATEST: Final = datetime(2070, 1, 1, tzinfo=UTC)
 
 @law("Judged again from the same history, the outcome is the same.")
 def determinism(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """PolicyLike several times, of copies of what is known."""
+    """Judge several times, from copies of what is known."""
     history = situation.known
-    said = [
+    outcomes = [
         judged(
             judge,
             situation.subject(
@@ -383,9 +388,10 @@ def determinism(judge: PolicyLike, situation: Situation, _promises: Promises) ->
         )
         for _ in range(_TIMES)
     ]
-    if len(set(said)) == 1:
+    if len(set(outcomes)) == 1:
         return None
-    return Broken("judged again, it says something else", {"one after another": ", ".join(said)})
+    words = {"one after another": ", ".join(outcomes)}
+    return Broken("judged again, it says something else", words)
 
 
 def _dated(judge: PolicyLike, _promises: Promises) -> str:
@@ -402,7 +408,9 @@ def timelessness(judge: PolicyLike, situation: Situation, _promises: Promises) -
     later = situation.at, *(entry.occurred_at for entry in known)
     if max(later) >= _LATEST:
         return None
-    moved = known.of(replace(e, occurred_at=_moved(e.occurred_at), fact=_fact(e)) for e in known)
+    moved = known.of(
+        replace(e, occurred_at=_moved(e.occurred_at), fact=_moved_fact(e.fact)) for e in known
+    )
     then = Situation(history=moved, who=situation.who, at=_moved(situation.at))
     one, other = now.subject(judge), then.subject(judge)
     if judged(judge, one) == judged(judge, other):
@@ -417,18 +425,18 @@ def _moved(instant: datetime) -> datetime:
     return instant.replace(year=instant.year + _YEARS)
 
 
-def _fact(entry: Entry) -> Any:
+def _moved_fact(fact: Fact) -> Fact:
     changes = {
         attribute.name: _moved(value)
-        for attribute in fields(type(entry.fact))
-        if isinstance(value := getattr(entry.fact, attribute.name), datetime)
+        for attribute in fields(type(fact))
+        if isinstance(value := getattr(fact, attribute.name), datetime)
     }
-    return evolve(entry.fact, **changes) if changes else entry.fact
+    return with_changes(fact, changes)
 
 
 @law("What happens after the instant, or is recorded after the position, changes nothing.")
 def no_hindsight(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """PolicyLike with what came later, and without."""
+    """Judge with what came later, and without."""
     known = situation.known
     now = judged(judge, situation.subject(judge))
     horizon = _horizon(judge, situation)
@@ -461,7 +469,7 @@ def no_hindsight(judge: PolicyLike, situation: Situation, _promises: Promises) -
 
 
 def _horizon(judge: PolicyLike, situation: Situation) -> datetime:
-    """Return up to when things count: windows that look ahead say so."""
+    """Return until when facts may count: later than the instant where windows look ahead."""
     found = [situation.at]
     for part in parts(judge.cases) if isinstance(judge, Policy) else ():
         ahead = getattr(part, "ahead", None)
@@ -473,7 +481,7 @@ def _horizon(judge: PolicyLike, situation: Situation) -> datetime:
 
 
 def _seen(ledger: Ledger, judge: PolicyLike, situation: Situation) -> Subject:
-    """Return who is judged, as a ledger shows them."""
+    """Return the subject of a policy, as a view of a ledger shows it."""
     view = ledger.as_of(situation.at, situation.known_at)
     evaluator = PolicyEvaluator(view.reading, situation.zone)
     if isinstance(judge, Policy) and judge.of == "community":
@@ -484,7 +492,7 @@ def _seen(ledger: Ledger, judge: PolicyLike, situation: Situation) -> Subject:
 
 @law("What was said as known at a position stays so, however much is recorded after it.")
 def append_stability(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """Ask a ledger, let it grow, and ask it again as of then."""
+    """Judge in a ledger, and, as known then, in one in which more was recorded."""
     if situation.known_at >= len(situation.history):
         return None
     with situation.known.ledger() as before, situation.history.ledger() as after:
@@ -501,7 +509,10 @@ def append_stability(judge: PolicyLike, situation: Situation, _promises: Promise
 def order_independence(
     judge: PolicyLike, situation: Situation, _promises: Promises
 ) -> Broken | None:
-    """Number the entries as they happened, and the other way around; those of one instant stay."""
+    """Judge the history recorded as it happened, and in the reverse order.
+
+    Entries of one instant keep their order: it is what says which came first.
+    """
     known = situation.known.settled()
     instants = sorted({entry.occurred_at for entry in known})
     turned = [
@@ -522,21 +533,21 @@ def order_independence(
 
 
 def _twice(judge: PolicyLike, situation: Situation) -> Broken | None:
-    """Import what is known, and import it again."""
+    """Judge what is known once it is imported, and once it is imported again."""
     known = situation.known
     rows = known.rows()
     with History((), known.facts, known.zone).ledger() as ledger:
-        said = []
+        outcomes = []
         for _ in range(2):
             report = ledger.import_history(rows)
             if report.recorded + report.known < len(rows):
-                return None  # what rules refused once they may allow the next time
+                return None  # what rules refused, they may allow the second time
             seen = evolve(situation, known_at=ledger.position)
-            said.append(judged(judge, _seen(ledger, judge, seen)))
-    if said[0] == said[1]:
+            outcomes.append(judged(judge, _seen(ledger, judge, seen)))
+    if outcomes[0] == outcomes[1]:
         return None
     return Broken(
-        "imported twice, the same history is judged otherwise", {"once and twice": str(said)}
+        "imported twice, the same history is judged otherwise", {"once and twice": str(outcomes)}
     )
 
 
@@ -558,10 +569,10 @@ def _unless_known(judge: PolicyLike, promises: Promises) -> str:
     _unless_known,
 )
 def totality(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
-    """PolicyLike, and look the outcome up."""
+    """Judge, and look the outcome up among those that there are."""
     expected = outcomes_of(judge, promises)
     try:
-        outcome: Any = judged(judge, situation.subject(judge))
+        outcome = judged(judge, situation.subject(judge))
     except Exception as error:  # noqa: BLE001 — whatever a function raises, it is no outcome
         return Broken("it raises an error", {"the error": f"{type(error).__name__}: {error}"})
     if outcome in expected:
@@ -573,7 +584,7 @@ def totality(judge: PolicyLike, situation: Situation, promises: Promises) -> Bro
 def explanation_soundness(
     judge: PolicyLike, situation: Situation, _promises: Promises
 ) -> Broken | None:
-    """Decide again by the findings, as they are written down."""
+    """Decide again, by the findings alone."""
     policy = _policy(judge)
     verdict = evaluate(policy, situation.subject(policy))
     try:
@@ -590,26 +601,29 @@ def explanation_soundness(
 
 @law("Nothing changes by itself before `lapses_at`; then it is `lapses_to`.", _unless_policy)
 def lapses_come_true(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """PolicyLike at instants before it, at it, and where there is none, at many later ones."""
+    """Judge at the instant at which it lapses, and before; where it never does, at many later."""
     policy = _policy(judge)
     subject = situation.subject(policy)
     verdict = evaluate(policy, subject)
     change = verdict.change
-    said = "never" if change is None else f"{change.outcome!r} at {change.at.isoformat()}"
+    foretold = "never" if change is None else f"{change.outcome!r} at {change.at.isoformat()}"
     if change is not None and outcome_of(policy, subject.moved(change.at)) != change.outcome:
         return Broken("it does not lapse as it says", {"the verdict": verdict.words()})
     for instant in _probes(policy, subject, change.at if change is not None else LAST):
         found = outcome_of(policy, subject.moved(instant))
         if found != verdict.outcome:
             return Broken(
-                f"it says that it will be {said}, and is {found!r} at {instant.isoformat()}",
+                f"it says that it will be {foretold}, and is {found!r} at {instant.isoformat()}",
                 {"the verdict": verdict.words()},
             )
     return None
 
 
 def _probes(policy: Policy, subject: Subject, end: datetime) -> list[datetime]:
-    """Return instants before an end at which things may change: of facts, a window later."""
+    """Return instants before an end at which outcomes may change, and those beside them.
+
+    They are the dates of facts and of the policy, and those a width of the policy later.
+    """
     bases = {subject.at}
     for entry in subject.dossier.entries:
         bases.add(entry.occurred_at)
@@ -635,7 +649,7 @@ def _probes(policy: Policy, subject: Subject, end: datetime) -> list[datetime]:
 def shortfalls_suffice(
     judge: PolicyLike, situation: Situation, _promises: Promises
 ) -> Broken | None:
-    """Turn the conditions of each way, and decide by the truths that come out."""
+    """Decide with the truths of each way's conditions changed; and with only some changed."""
     policy = _policy(judge)
     subject = situation.subject(policy)
     verdict = evaluate(policy, subject)
@@ -695,8 +709,8 @@ def _unless_replayed(judge: PolicyLike, promises: Promises) -> str:
     _unless_replayed,
 )
 def kernel_agreement(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
-    """Backtest the situation, at its instant and at others around."""
-    from reps_ledger.testing.replayed import outcomes_by_kernel  # noqa: PLC0415
+    """Backtest the situation, at its instant and at others around it."""
+    from reps_ledger.testing.replayed import outcomes_by_kernel  # noqa: PLC0415 — an extra's
 
     policy = _policy(judge)
     known = situation.known
@@ -706,7 +720,7 @@ def kernel_agreement(judge: PolicyLike, situation: Situation, _promises: Promise
     try:
         found = outcomes_by_kernel(policy, known, dates)
     except InvalidPolicy:
-        return None  # it asks for what columns do not hold, and says so
+        return None  # it reads what columns do not hold, and says so
     around = known.everybody()
     for dossier in around.everyone():
         subject = Subject(dossier, dates[0], known.zone, around)
@@ -731,7 +745,7 @@ def kernel_agreement(judge: PolicyLike, situation: Situation, _promises: Promise
 def document_round_trip(
     judge: PolicyLike, _situation: Situation, _promises: Promises
 ) -> Broken | None:
-    """Write the policy and read it."""
+    """Write the policy as a document, and read it."""
     policy = _policy(judge)
     for form in ("toml", "json"):
         again = loads(dumps(policy, form))
@@ -741,5 +755,5 @@ def document_round_trip(
 
 
 def _policy(judge: PolicyLike) -> Policy:
-    assert isinstance(judge, Policy), "a law of policies is not asked of functions"  # noqa: S101
+    assert isinstance(judge, Policy), "not asked otherwise"  # noqa: S101 — for type checkers
     return judge

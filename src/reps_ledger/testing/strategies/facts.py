@@ -1,9 +1,7 @@
-"""Strategies for every kind of fact, built in or a service's own.
+"""Strategies for facts of every kind, built in or a service's own, and for values of their fields.
 
-Facts are made field by field from what their classes say of themselves (validators, metadata and
-type hints), so that a new kind is covered the day it is written.
-
-Strategies for the values of fields: names, texts, instants, numbers, short and odd ones.
+A fact is made field by field from its class: from validators, metadata and type hints. So a new
+kind of fact needs no strategy of its own.
 """
 
 from __future__ import annotations
@@ -11,10 +9,10 @@ from __future__ import annotations
 import types
 import typing
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from hypothesis import strategies as st
@@ -44,7 +42,7 @@ _ODD: Final = (
 
 @cache
 def names() -> SearchStrategy[str]:
-    """Make identifiers: short ones mostly, some that trip spreadsheets, scripts and sorting."""
+    """Make identifiers: mostly short ones, some that trip spreadsheets, scripts and sorting."""
     any_script = st.text(
         st.characters(exclude_categories=("C", "Z"), codec="utf-8"), min_size=1, max_size=12
     ).map(_composed)
@@ -107,19 +105,19 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
 
 
 PLAIN: Final = tuple(cls for cls in BUILT_IN if cls not in (EntryRetracted, EntryCorrected))
-"""The built-in kinds that do not speak of entries to be put right."""
+"""The built-in kinds of fact but corrections and retractions."""
 
 CHOICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "member.retired": {"how": RETIREMENTS},
     "role.ended": {"how": ENDINGS},
 }
-"""Fields that take a few words only, by stored name; a test compares them with the validators."""
+"""Fields that take only a few words, by stored name; a test compares them with the validators."""
 
 _LONGEST: Final = 4
 
 
 def facts(*kinds: type[Fact] | str) -> SearchStrategy[Fact]:
-    """Make facts of any value that their fields may have, odd ones among them.
+    """Make facts with any values that their fields may have, odd ones among them.
 
     Args:
         kinds: classes, a service's own among them, or stored names of built-in ones; any
@@ -160,7 +158,7 @@ def retracting(target: str) -> SearchStrategy[EntryRetracted]:
 def replacing(
     target: str, replacements: SearchStrategy[Fact] | None = None
 ) -> SearchStrategy[EntryCorrected]:
-    """Make corrections of one entry, by its id; any fact may come in its place."""
+    """Make corrections of one entry, by its id; by default any fact may replace it."""
     return st.builds(
         EntryCorrected,
         target=st.just(target),
@@ -169,14 +167,13 @@ def replacing(
     )
 
 
-def choices_of(cls: type[Fact], attribute: attrs.Attribute[Any]) -> tuple[Any, ...]:
+def choices_of(cls: type[Fact], attribute: attrs.Attribute[object]) -> tuple[object, ...]:
     """Return the few values that a field may have; none where it may have many."""
-    told = CHOICES.get(kind_of(cls).name, {}).get(attribute.name, ())
-    options: Iterable[Any] = getattr(attribute.validator, "options", ())  # attrs' own `in_`
-    return told or tuple(options)
+    choices = CHOICES.get(kind_of(cls).name, {}).get(attribute.name, ())
+    return choices or tuple(getattr(attribute.validator, "options", ()))  # attrs' own `in_`
 
 
-def _fields(cls: type[Fact]) -> Mapping[str, SearchStrategy[Any]]:
+def _fields(cls: type[Fact]) -> Mapping[str, SearchStrategy[object]]:
     hints = typing.get_type_hints(cls)
     return {
         attribute.name: st.sampled_from(choices)
@@ -186,7 +183,9 @@ def _fields(cls: type[Fact]) -> Mapping[str, SearchStrategy[Any]]:
     }
 
 
-def _values(cls: type[Fact], attribute: attrs.Attribute[Any], hint: Any) -> SearchStrategy[Any]:
+def _values(
+    cls: type[Fact], attribute: attrs.Attribute[object], hint: object
+) -> SearchStrategy[object]:
     """Make values for a field: by its validator where that says more than its type."""
     match attribute.validator:
         case checks.is_reason:
@@ -203,8 +202,8 @@ def _values(cls: type[Fact], attribute: attrs.Attribute[Any], hint: Any) -> Sear
         raise InvalidFactType(f"{kind_of(cls).name}: {attribute.name}: {error}") from error
 
 
-def _of_type(hint: Any) -> SearchStrategy[Any]:
-    plain: dict[Any, SearchStrategy[Any]] = {
+def _of_type(hint: object) -> SearchStrategy[object]:
+    plain: dict[object, SearchStrategy[object]] = {
         str: names(),
         bool: st.booleans(),
         int: st.integers(-(2**53), 2**53),

@@ -1,15 +1,14 @@
 """Strategies for histories: legal ones, made by offering facts to the rules, and raw ones.
 
-Strategies over one history: instants and positions to look at it from, and corrections of it.
-
-Strategies for rows of the exchange format, as files from elsewhere hold them: dirty too.
+Also for what is drawn from a history: instants and positions to look at it from, corrections of
+it, and rows of the exchange format, dirty ones among them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Final
 
 from attrs import evolve, field, frozen
 from hypothesis import reject
@@ -31,11 +30,11 @@ from reps_ledger.domain.facts import (
 from reps_ledger.domain.rules import Rule
 from reps_ledger.policies import Width
 from reps_ledger.policies.charter import Charter, dump_charter
-from reps_ledger.testing.history import History, Told, moment, tell_all
+from reps_ledger.testing.history import History, Row, Told, moment, tell_all
 from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from reps_ledger.testing.strategies.edges import Edge, edges, reviews, zones
 from reps_ledger.testing.strategies.facts import PEOPLE, PLAIN
-from reps_ledger.testing.strategies.offers import Context, Offer, fresh_facts, told
+from reps_ledger.testing.strategies.offers import Context, Offer, fresh_facts, offers
 from reps_ledger.testing.strategies.vocabulary import Vocabulary, matched, vocabulary_of
 
 Drawer = Callable[[st.DrawFn, datetime, tzinfo], History]
@@ -61,19 +60,19 @@ def histories(
     Args:
         min_size: the fewest entries.
         max_size: the most.
-        about: a policy, a condition or a charter: things happen of which it speaks, as often
-            as it counts them, on the edges of its windows. None for things of every kind.
+        about: a policy, a condition or a charter: facts come that it reads, as often as it
+            counts them, on the edges of its windows. None for facts of every kind.
         charter: in force from the start.
         facts: the service's own kinds of fact.
         rules: its own rules.
         at: the review around which things happen; None for any of a few, odd ones among them.
-        zone: in which dates are read; None for any of a few.
+        zone: the time zone in which dates are read; None for any of a few.
     """
     own = tuple(facts)
     value = about if about is not None else charter
     words = vocabulary_of(value, classes=own)
-    if charter is not None:  # of what a charter governs, whatever it looks at
-        words = _wider(words, own)
+    if charter is not None:  # facts that a charter governs too, whether it reads them or not
+        words = _with_governed(words, own)
     document = None if charter is None else dump_charter(charter)
     legal = legal_drawer(words, tuple(rules), document, min_size=min_size, max_size=max_size)
     return _drawn(legal, at, zone)
@@ -86,12 +85,12 @@ def raw_histories(
     about: object = None,
     facts: Iterable[type[Fact]] = (),
     families: Collection[str] = (),
-    of: Collection[Any] = (),
+    of: Collection[Width] = (),
     at: datetime | None = None,
     zone: tzinfo | None = None,
     odd: bool = True,
 ) -> SearchStrategy[History]:
-    """Make histories of which no rule was asked: whatever a careless import might leave.
+    """Make histories that no rule was asked about: whatever a careless import might leave.
 
     Leave begins twice and ends unbegun; people act before they join; entries verify, correct and
     retract others that they may not; things are recorded in any order.
@@ -101,8 +100,8 @@ def raw_histories(
         max_size: the most.
         about: as for `histories`.
         facts: the service's own kinds of fact.
-        families: of `FAMILIES`: of what, instead of what ``about`` looks at.
-        of: widths, on the edges of whose windows things happen.
+        families: names in `FAMILIES`: their facts, instead of those that ``about`` reads.
+        of: widths of windows, on whose edges things happen.
         at: as for `histories`.
         zone: as for `histories`.
         odd: whether facts of any value that their fields may have are among them.
@@ -130,38 +129,39 @@ def legal_drawer(
     min_size: int = 0,
     max_size: int,
 ) -> Drawer:
-    """Return what draws legal histories around a review; see `histories`."""
-    offered = told(words, max_size=max_size)
+    """Return a function that draws legal histories around a review; see `histories`."""
+    offered = offers(words, max_size=max_size)
     when = edges(words.widths, words.days)
 
-    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> History:
-        said = draw(offered)
+    def draw_history(draw: st.DrawFn, at: datetime, zone: tzinfo) -> History:
+        drawn = draw(offered)
         since = _joining(draw, when, at, zone)
-        teller = _Teller(Context(at, zone, PEOPLE[:3], []), words, rules, max_size)
+        recording = _Recording(Context(at, zone, PEOPLE[:3], []), words, rules, max_size)
         if charter is not None:
-            teller.in_memory.offer(CharterAdopted(document=charter, version="1"), teller.start)
+            adoption = CharterAdopted(document=charter, version="1")
+            recording.in_memory.offer(adoption, recording.start)
         if since is not None:
-            teller.join(PEOPLE[:1], since)
-        history = _legal(said, teller, min_size)
+            recording.join(PEOPLE[:1], since)
+        history = _legal(drawn, recording, min_size)
         if len(history) < min_size:  # a charter may let nobody record what fills it
             reject()
         return history
 
-    return draw_one
+    return draw_history
 
 
 def raw_drawer(words: Vocabulary, *, min_size: int = 0, max_size: int, odd: bool) -> Drawer:
-    """Return what draws raw histories around a review; see `raw_histories`."""
+    """Return a function that draws raw histories around a review; see `raw_histories`."""
     kinds = (*PLAIN, *words.classes) if odd else ()
-    offered = told(words, min_size=min_size, max_size=max_size, odd=kinds)
+    offered = offers(words, min_size=min_size, max_size=max_size, odd=kinds)
     when = edges(words.widths, words.days)
 
-    def draw_one(draw: st.DrawFn, at: datetime, zone: tzinfo) -> History:
-        said = draw(offered)
+    def draw_history(draw: st.DrawFn, at: datetime, zone: tzinfo) -> History:
+        drawn = draw(offered)
         since = _joining(draw, when, at, zone) if min_size < max_size else None
-        return _raw(since, said, Context(at, zone, PEOPLE[:3], []), words, max_size)
+        return _raw(since, drawn, Context(at, zone, PEOPLE[:3], []), words, max_size)
 
-    return draw_one
+    return draw_history
 
 
 _JOINING: Final = st.sampled_from([*["long ago"] * 3, "then", "then", "never"])
@@ -170,7 +170,7 @@ _JOINING: Final = st.sampled_from([*["long ago"] * 3, "then", "then", "never"])
 def _joining(
     draw: st.DrawFn, when: SearchStrategy[Edge], at: datetime, zone: tzinfo
 ) -> datetime | None:
-    """Draw when the first of the people joins; None where nobody says."""
+    """Draw when the first of the people joins; None where no fact says so."""
     match draw(_JOINING):
         case "long ago":
             return at - _LONG_AGO
@@ -185,23 +185,20 @@ def _at(
     return (reviews() if at is None else st.just(at), zones() if zone is None else st.just(zone))
 
 
-def _wider(words: Vocabulary, own: tuple[type[Fact], ...]) -> Vocabulary:
+def _with_governed(words: Vocabulary, own: tuple[type[Fact], ...]) -> Vocabulary:
     every = vocabulary_of(None, classes=own)
     governed = ("role.assigned", "role.ended", "vouch.given")
-    return Vocabulary(
+    return evolve(
+        words,
         kinds=(*words.kinds, *every.kinds, *governed, *governed),
-        words=words.words,
         classes=own,
-        widths=words.widths,
-        days=words.days,
-        sources=words.sources,
         recorders=tuple(dict.fromkeys((*words.recorders, *PEOPLE[:3]))),
-        times=words.times,
+        named=frozenset(),
     )
 
 
-class _Teller:
-    """Offers facts to the rules, and keeps what they allow, up to a number of entries."""
+class _Recording:
+    """Offers facts to the rules, and records what they allow, up to a number of entries."""
 
     def __init__(
         self, context: Context, words: Vocabulary, rules: tuple[Rule, ...], most: int
@@ -213,8 +210,8 @@ class _Teller:
         self._most = most
         self._joined: set[str] = set()
 
-    def tell(self, offer: Offer, number: int, when: datetime) -> None:
-        """Offer a fact; refused, it is said of something that it may follow."""
+    def take(self, offer: Offer, number: int, when: datetime) -> None:
+        """Record a fact; where it is refused, one like it of an entry that it may follow."""
         fact = offer.fact(self.context, number)
         if fact is None:
             return
@@ -227,7 +224,7 @@ class _Teller:
                 self._take(other, when, offer)
 
     def fill(self, least: int) -> None:
-        """Record what is hardly ever refused until there are so many entries."""
+        """Record facts that are hardly ever refused until there are so many entries."""
         self.join(PEOPLE[:1] if len(self.in_memory.entries) < least else ())
         for number in range(least - len(self.in_memory.entries)):
             report = ReportFiled(member=PEOPLE[0], activity="event")
@@ -240,7 +237,7 @@ class _Teller:
         return History(self.in_memory.recorded(), self._words.classes, self.context.zone)
 
     def join(self, people: Iterable[str], since: datetime | None = None) -> None:
-        """Let people join who have not: long ago, or since an instant."""
+        """Let people join who have not: at an instant, or long ago."""
         for person in people:
             if person not in self._joined and len(self.in_memory.entries) < self._most:
                 self._joined.add(person)
@@ -257,28 +254,27 @@ class _Teller:
         return entry is not None
 
 
-def _legal(offers: Sequence[Offer], teller: _Teller, least: int) -> History:
-    """Offer facts to the rules, in the order in which they happened but for late ones."""
-    context = teller.context
+def _legal(drawn: Sequence[Offer], recording: _Recording, least: int) -> History:
+    """Record facts in the order in which they happened, and late ones after all others."""
     dated = [
         (offer.late, when, number, offer)
-        for offer in offers
-        for number, when in enumerate(offer.instants(context))
+        for offer in drawn
+        for number, when in enumerate(offer.instants(recording.context))
     ]
     for _, when, number, offer in sorted(dated, key=lambda each: each[:2]):
-        teller.tell(offer, number, when)
-    teller.fill(least)
-    return teller.recorded()
+        recording.take(offer, number, when)
+    recording.fill(least)
+    return recording.recorded()
 
 
 def _raw(
     since: datetime | None,
-    offers: Sequence[Offer],
+    drawn: Sequence[Offer],
     context: Context,
     words: Vocabulary,
     max_size: int,
 ) -> History:
-    """Tell facts one after another, whatever any rule would say."""
+    """Record facts one after another, whatever any rule would say."""
     found: list[Told] = []
 
     def take(fact: Fact | None, when: datetime, offer: Offer) -> None:
@@ -289,7 +285,7 @@ def _raw(
     if since is not None and max_size:
         found.append(Told(MemberJoined(member=PEOPLE[0]), since))
         context.ids.append(entry_id(1))
-    for offer in offers:
+    for offer in drawn:
         for number, when in enumerate(offer.instants(context)):
             take(offer.fact(context, number), when, offer)
     return tell_all(*found, facts=words.classes, zone=context.zone)
@@ -300,7 +296,7 @@ _DEFAULT = moment("2018-10-01")
 
 @frozen(kw_only=True)
 class AsOf:
-    """What was true at an instant, as known at a position: ``ledger.as_of(valid_at, known_at)``.
+    """An instant and a position to look from: the arguments of ``ledger.as_of``.
 
     Attributes:
         valid_at: the instant.
@@ -312,7 +308,7 @@ class AsOf:
 
 
 def as_ofs(history: History, *, of: Collection[Width] = ()) -> SearchStrategy[AsOf]:
-    """Make pairs of an instant and a position to look at a history from.
+    """Make pairs of an instant and a position from which to look at a history.
 
     Instants are those at which something happened, ends of windows that begin there, or a
     microsecond beside; positions are any, the last of all most often.
@@ -339,12 +335,12 @@ def _turned(edge: Edge) -> Edge:
 
 
 def corrections(history: History) -> SearchStrategy[Told]:
-    """Make corrections of a history: an entry retracted, or another fact or date in its place.
+    """Make corrections of a history: an entry retracted, or replaced by another fact or date.
 
-    A history in which nothing can be corrected has none: give it ``min_size=1``.
+    There must be an entry to correct: make the history with ``min_size=1``.
 
     Args:
-        history: which; nothing of it is changed.
+        history: which; it is not changed.
     """
     plain = [entry for entry in history if entry.name not in AMENDING]
     return st.sampled_from(plain).flatmap(lambda entry: _of(entry, history))
@@ -356,16 +352,15 @@ def _of(entry: Entry, history: History) -> SearchStrategy[Told]:
     context = Context(at, zone, PEOPLE[:3], [each.id for each in history if each is not entry])
     words = evolve(vocabulary_of(None, classes=history.facts), kinds=(entry.name,))
 
-    def replaced(fact: object, edge: Edge) -> Told:
-        correction = EntryCorrected(target=entry.id, replacement=fact, reason="wrong")  # type: ignore[arg-type]  # any fact may replace another
+    def replaced(fact: Fact | None, edge: Edge) -> Told:
+        correction = EntryCorrected(
+            target=entry.id, replacement=entry.fact if fact is None else fact, reason="wrong"
+        )
         return Told(correction, edge.of(at, zone))
 
     moved = st.builds(replaced, st.just(entry.fact), edges())
     others = st.builds(replaced, fresh_facts(words, context), st.just(Edge()))
     return st.one_of(st.just(retracted), moved, others)
-
-
-Row = dict[str, Any]
 
 
 def _without_date(row: Row) -> Row:
@@ -416,7 +411,7 @@ DIRT: Final[tuple[Callable[[Row], Row], ...]] = (
     *(_without_date, _naive, _no_such_day, _no_such_fact, _without_fact, _of_the_future),
     *(_no_such_field, _nobody, _blank, _number, _other_case),
 )
-"""What goes wrong in rows that people and programs write by hand."""
+"""What is wrong with rows that people write by hand."""
 
 
 def raw_rows(
@@ -424,8 +419,8 @@ def raw_rows(
 ) -> SearchStrategy[list[Row]]:
     """Make rows as files from elsewhere hold them, for ``ledger.import_history``.
 
-    Some say what rules refuse, some miss a field or have one too many, some name a fact that
-    nobody knows or a schema that is outdated or yet to come, and some come twice.
+    Some hold facts that rules refuse, some lack a field or have one too many, some name an unknown
+    fact or a schema that is outdated or yet to come, and some come twice.
 
     Args:
         min_size: the fewest.

@@ -1,10 +1,8 @@
-"""Strategies for offers: what histories are made of, before anybody's rules are asked.
+"""Strategies for offers: facts that histories are made of, before the rules are asked.
 
-An offer is drawn without knowing the review, the people or what was recorded before it: persons
-are places among people, instants are edges, entries are counted back. So it shrinks on its own,
-and what it means is worked out when its history is made.
-
-What may be said of each kind of fact: a few plain values of each field, the simplest first.
+An offer is drawn without knowing the review, the people or what was recorded before it: people are
+places in a list, instants are edges, entries are numbers. So it shrinks on its own, and becomes a
+fact only when its history is made. Each field takes one of a few plain values, the simplest first.
 """
 
 from __future__ import annotations
@@ -25,6 +23,7 @@ from reps_ledger.domain import validation as checks
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, FactType
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies import Width
+from reps_ledger.testing.history import Printer
 from reps_ledger.testing.strategies.edges import WIDTHS, Edge, edges
 from reps_ledger.testing.strategies.facts import choices_of
 from reps_ledger.testing.strategies.facts import facts as any_facts
@@ -35,7 +34,7 @@ _NEAR: Final = 6
 
 @frozen
 class Person:
-    """A person: a place among people, or how far from the member."""
+    """A person, by place among the people; or by the distance from the member's place."""
 
     place: int
     of_member: bool
@@ -50,14 +49,14 @@ class Day:
 
 @frozen
 class Earlier:
-    """An entry recorded before, counted around."""
+    """An entry recorded before, by its place among them; past the last they are counted anew."""
 
     number: int
 
 
 @frozen
 class Numbered:
-    """An identifier that differs with each repetition."""
+    """An identifier with a number, which grows with each repetition of the fact."""
 
     name: str
     number: int
@@ -65,25 +64,29 @@ class Numbered:
 
 @frozen
 class Kind:
-    """A kind of fact, and all that may be said of it: a few plain values of each field.
+    """A kind of fact, with a few plain values for each of its fields.
 
     Attributes:
-        cls: the kind.
-        options: what each field may be, the simplest first.
+        cls: the class of facts.
+        options: the values of each field, the simplest first.
         instants: fields that are instants, with whether they may be left out.
-        manner: how it is offered, by name, the simplest first.
+        manner: the values of arguments of `Offer`, the simplest first.
         size: how many combinations of options there are.
     """
 
     cls: type[Fact]
-    options: Mapping[str, Sequence[Any]]
+    options: Mapping[str, Sequence[object]]
     instants: Mapping[str, bool]
-    manner: Mapping[str, Sequence[Any]]
+    manner: Mapping[str, Sequence[object]]
     size: int
 
-    def values(self, number: int) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return the fields, and the manner, of one combination of options."""
-        found: list[dict[str, Any]] = []
+    def values(self, number: int) -> tuple[dict[str, object], dict[str, Any]]:
+        """Return the fields of a combination of options, and the arguments of its `Offer`.
+
+        Args:
+            number: which combination, from 0 for the simplest.
+        """
+        found: list[dict[str, object]] = []
         for options in (self.options, self.manner):
             chosen = {}
             for name, several in options.items():
@@ -93,8 +96,8 @@ class Kind:
         return found[0], found[1]
 
 
-def kind_of_words(name: str, vocabulary: Vocabulary) -> Kind:
-    """Return what may be said of a kind in some words.
+def offered_kind(name: str, vocabulary: Vocabulary) -> Kind:
+    """Return a kind of fact with the values that a vocabulary has for its fields.
 
     Raises:
         InvalidInput: the kind is not known.
@@ -103,17 +106,16 @@ def kind_of_words(name: str, vocabulary: Vocabulary) -> Kind:
     if described is None:
         raise InvalidInput(f"{name} is not known; pass its class in facts=[…]", field="facts")
     hints = typing.get_type_hints(described.cls)
-    attributes: tuple[attrs.Attribute[Any], ...] = attrs.fields(described.cls)
-    options: dict[str, Sequence[Any]] = {}
+    options: dict[str, Sequence[object]] = {}
     instants: dict[str, bool] = {}
-    for attribute in attributes:
+    for attribute in attrs.fields(described.cls):
         if described.shapes[attribute.name] == "instant":
             instants[attribute.name] = attribute.default is not attrs.NOTHING
         else:
             found = _options(described, attribute, hints[attribute.name], vocabulary)
             if found:
                 options[attribute.name] = found
-    manner: dict[str, Sequence[Any]] = {}
+    manner: dict[str, Sequence[object]] = {}
     if vocabulary.recorders:
         manner["by"] = ["council", *vocabulary.recorders]
     if vocabulary.sources:
@@ -126,8 +128,8 @@ def kind_of_words(name: str, vocabulary: Vocabulary) -> Kind:
 
 
 def _options(
-    described: FactType, attribute: attrs.Attribute[Any], hint: Any, vocabulary: Vocabulary
-) -> Sequence[Any]:
+    described: FactType, attribute: attrs.Attribute[object], hint: object, vocabulary: Vocabulary
+) -> Sequence[object]:
     """Return the few values that a field is given, the simplest first; none to leave it out."""
     name, shape, default = attribute.name, described.shapes[attribute.name], attribute.default
     given = [] if default is attrs.NOTHING else [default]
@@ -153,14 +155,14 @@ def _options(
 
 
 def _texts(
-    attribute: attrs.Attribute[Any], hint: Any, words: Sequence[Any], *, asked: bool
-) -> Sequence[Any]:
+    attribute: attrs.Attribute[object], hint: object, words: Sequence[object], *, asked: bool
+) -> Sequence[object]:
     default = attribute.default
     if typing.get_origin(hint) is typing.Literal:
         return typing.get_args(hint)
     if attribute.metadata.get("personal") and default is not attrs.NOTHING:
         return [None, *words] if default is None and words else ()
-    if words and asked:  # what it asks for by name, and something else
+    if words and asked:  # mostly what the policy asks for by name; the last word is none of it
         named = list(words[:-1]) or list(words)
         return [*named, *named, words[-1], *([default] if default is not attrs.NOTHING else [])]
     if default is not attrs.NOTHING:
@@ -172,7 +174,7 @@ def _texts(
     return [Numbered(attribute.name, number) for number in (1, 2, 3)]
 
 
-def _persons(name: str, shape: str, *, optional: bool) -> Sequence[Any]:
+def _persons(name: str, shape: str, *, optional: bool) -> Sequence[object]:
     if name == "member":
         return [Person(place, of_member=True) for place in (0, 0, 0, 0, 1, 2)]
     others = [Person(place, of_member=False) for place in (1, 1, 2)]
@@ -182,7 +184,7 @@ def _persons(name: str, shape: str, *, optional: bool) -> Sequence[Any]:
 
 
 _MANNERS: Final = (*["plain"] * 8, "late", "late", "retract", "correct")
-"""How an offer is made: as things happen mostly; later; or to amend what was recorded before."""
+"""How an offer is made: mostly as things happen; else late, or to amend an earlier entry."""
 
 _MANY: Final = 5
 _TARGETS: Final = 20
@@ -190,13 +192,13 @@ _TARGETS: Final = 20
 
 @frozen
 class Context:
-    """What offers mean here.
+    """The history that offers become facts of, so far.
 
     Attributes:
-        at: the review.
-        zone: in which dates are read.
-        people: whom they may be about, the first most of all.
-        ids: of the entries recorded so far, in order.
+        at: the instant of the review.
+        zone: the time zone in which dates are read.
+        people: whom facts may be about, the first of them mostly.
+        ids: ids of the entries recorded so far, in order.
     """
 
     at: datetime
@@ -205,30 +207,32 @@ class Context:
     ids: list[str]
 
     def entry(self, number: int) -> str | None:
-        """Return the id of an earlier entry, counted around; None where there is none."""
+        """Return the id of an earlier entry by its number, modulo how many there are, or None."""
         return self.ids[number % len(self.ids)] if self.ids else None
 
 
 @frozen(kw_only=True)
 class Offer:
-    """What is offered to a history.
+    """A fact to be offered to a history.
 
     Attributes:
-        cls: of which kind.
-        values: its fields, to be worked out; or a whole fact under "".
-        at: when.
-        target: which earlier entry it is to replace, counted around; None for a plain fact.
-        retract: whether that is retracted instead.
+        cls: the class of facts.
+        values: its fields, where people, instants and entries are still to be worked out.
+        at: when it happens.
+        odd: a whole fact, instead of values.
+        target: the number of the earlier entry that it corrects; None for a plain fact.
+        retract: whether that entry is retracted instead.
         times: how often in a row it happens.
         step: how far from one time to the next.
-        late: whether it is recorded after all that is not.
+        late: whether it is recorded after all facts that are not late.
         by: who records it.
         source: where it comes from.
     """
 
     cls: type[Fact]
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     at: Edge
+    odd: Fact | None = None
     target: int | None = None
     retract: bool = False
     times: int = 1
@@ -237,7 +241,7 @@ class Offer:
     by: str = "council"
     source: str | None = None
 
-    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Printer, _cycle: bool) -> None:
         """Say it in a line, as a failing machine prints each of its steps."""
         fields = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         target = "" if self.target is None else f", of entry {self.target}"
@@ -251,7 +255,12 @@ class Offer:
         return found[::-1]
 
     def fact(self, context: Context, number: int = 0) -> Fact | None:
-        """Return the fact, at one of its repetitions; None where it speaks of no entry."""
+        """Return the fact of a repetition; None where there is no entry yet for it to amend.
+
+        Args:
+            context: the history so far.
+            number: which repetition, from 0.
+        """
         if self.target is not None:
             target = context.entry(self.target)
             if target is None:
@@ -264,17 +273,16 @@ class Offer:
         return self._plain(context, number)
 
     def _plain(self, context: Context, number: int) -> Fact:
+        if self.odd is not None:
+            return self.odd
         member = self.values.get("member")
         own = member.place if isinstance(member, Person) else 0
-        if "" in self.values:
-            odd: Fact = self.values[""]
-            return odd
         filled = {
             name: self._filled(value, context, own, number) for name, value in self.values.items()
         }
         return self.cls(**filled)
 
-    def _filled(self, value: Any, context: Context, own: int, number: int) -> Any:
+    def _filled(self, value: object, context: Context, own: int, number: int) -> object:
         match value:
             case Person(place, of_member):
                 return context.people[(place if of_member else own + place) % len(context.people)]
@@ -291,22 +299,22 @@ class Offer:
         return value
 
 
-def told(
+def offers(
     vocabulary: Vocabulary, *, min_size: int = 0, max_size: int, odd: tuple[type[Fact], ...] = ()
 ) -> SearchStrategy[list[Offer]]:
-    """Make lists of offers, each of a few families of facts, so that these meet one another.
+    """Make lists of offers, each list of a few families of facts, so that these meet one another.
 
-    An offer takes no more than five draws: so many are deleted at once while shrinking.
+    An offer takes no more than five draws: Hypothesis deletes up to five at once while shrinking.
 
     Args:
-        vocabulary: of what they speak.
-        min_size: the fewest.
+        vocabulary: the kinds of fact, and the words of their fields.
+        min_size: the fewest offers.
         max_size: the most.
-        odd: kinds of which facts with any value come too.
+        odd: kinds of which facts with any value that they may have come too.
     """
     when = edges(vocabulary.widths, vocabulary.days)
     perhaps = st.one_of(st.none(), when)
-    made = {name: kind_of_words(name, vocabulary) for name in dict.fromkeys(vocabulary.kinds)}
+    made = {name: offered_kind(name, vocabulary) for name in dict.fromkeys(vocabulary.kinds)}
     families = _families(vocabulary.kinds, odd=bool(odd))
     chosen = _chosen(sorted(families), focused=bool(vocabulary.named or vocabulary.times))
     anything = any_facts(*odd) if odd else st.nothing()
@@ -317,14 +325,14 @@ def told(
     def an_offer(draw: st.DrawFn, kinds: SearchStrategy[tuple[str, str]]) -> Offer:
         name, manner = draw(kinds)
         if manner == "odd":
-            return Offer(cls=odd[0], values={"": draw(anything)}, at=draw(when))
+            return Offer(cls=odd[0], values={}, odd=draw(anything), at=draw(when))
         kind = made[name]
         values, more = kind.values(draw(combinations[name]))
         at = draw(when)
         for field, optional in kind.instants.items():
-            said = draw(perhaps if optional else when)
-            if said is not None:
-                values[field] = said
+            instant = draw(perhaps if optional else when)
+            if instant is not None:
+                values[field] = instant
         if manner in {"retract", "correct"}:
             target, retract = draw(targets), manner == "retract"
             return Offer(
@@ -346,7 +354,7 @@ def told(
 
 
 def _chosen(families: Sequence[str], *, focused: bool) -> SearchStrategy[list[str]]:
-    """Choose a few families of many, reports most often; or most, of what somebody asks for."""
+    """Choose a few families of all; or most of them, where they are what a policy asks for."""
     if focused:
         least = min(2, len(families))
         return st.lists(st.sampled_from(families), min_size=least, unique=True)
@@ -355,7 +363,7 @@ def _chosen(families: Sequence[str], *, focused: bool) -> SearchStrategy[list[st
 
 
 def _families(kinds: Sequence[str], *, odd: bool) -> dict[str, list[tuple[str, str]]]:
-    """Return kinds with manners of offering them, by family."""
+    """Return by family the kinds of fact, each with every manner of offering it."""
     found: dict[str, list[tuple[str, str]]] = {}
     for manner in _MANNERS:
         for name in kinds:
@@ -366,6 +374,6 @@ def _families(kinds: Sequence[str], *, odd: bool) -> dict[str, list[tuple[str, s
 
 
 def fresh_facts(vocabulary: Vocabulary, context: Context) -> SearchStrategy[Fact | None]:
-    """Make single facts in some words, worked out for a context."""
-    one = told(vocabulary, min_size=1, max_size=1)
-    return one.map(lambda offers: attrs.evolve(offers[0], target=None).fact(context))
+    """Make single facts in the words of a vocabulary, for a history so far."""
+    single = offers(vocabulary, min_size=1, max_size=1)
+    return single.map(lambda drawn: attrs.evolve(drawn[0], target=None).fact(context))

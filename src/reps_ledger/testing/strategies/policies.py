@@ -1,6 +1,6 @@
-"""Strategies for policies and charters: selections, windows, measures and conditions of every kind.
+"""Strategies for policies and charters, and for measures and conditions of every kind in them.
 
-They speak in the words of `histories`, so that histories make a difference to them.
+They use the words of `vocabulary`, so that histories make a difference to them.
 """
 
 from __future__ import annotations

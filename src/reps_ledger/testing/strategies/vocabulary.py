@@ -1,7 +1,7 @@
-"""What histories speak of: kinds of fact, and the few words that make them meet one another.
+"""Vocabularies of histories: kinds of fact, and the few words that make them meet one another.
 
-Which kinds make a difference is asked of the expression under test; which fact ends, answers or
-verifies which, of the kinds of fact.
+The expression under test says which kinds it reads; each kind of fact says which other it ends,
+answers, verifies or decides.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, FactType, Registry, kind_of
@@ -21,18 +21,22 @@ from reps_ledger.policies.language.measures import Compare, Measure
 from reps_ledger.policies.language.reads import parts, readers
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.policy import Policy
+from reps_ledger.testing.history import with_changes
 from reps_ledger.testing.memory_log import codec_of
 
 _FACTS: Final = Registry(BUILT_IN)
 
 
 def matched(fact: Fact, entries: Sequence[Entry], people: Sequence[str]) -> Fact | None:
-    """Return a fact said of the last thing that it may follow; None where there is nothing.
+    """Return a fact like another that belongs to the last entry of the kind that it follows.
 
     Args:
-        fact: such as that a role ended.
+        fact: the other, such as that a role ended.
         entries: what was recorded so far.
         people: who may act.
+
+    Returns:
+        That fact, or None where its kind follows no other, or no such entry was recorded.
     """
     described = FactType.of(type(fact))
     kind = described.kind
@@ -44,18 +48,18 @@ def matched(fact: Fact, entries: Sequence[Entry], people: Sequence[str]) -> Fact
     member = getattr(fact, "member", None)
     own = [entry for entry in found if getattr(entry.fact, "member", None) == member]
     last = (own or found)[-1]
-    changes: dict[str, Any] = {each: getattr(last.fact, each) for each in kind.shared}
+    changes: dict[str, object] = {name: getattr(last.fact, name) for name in kind.shared}
     single = [name for name in described.entries if described.shapes[name] == "text"]
     changes |= dict.fromkeys(single, last.id)
     if "member" in kind.shared:  # whoever else it names is somebody else
         other = next(each for each in people if each != last.fact.member)
         changes |= dict.fromkeys(set(described.persons) - set(kind.shared), other)
-    return evolve(fact, **changes)  # type: ignore[misc]  # every fact is of attrs
+    return with_changes(fact, changes)
 
 
 _DAY: Final = timedelta(days=1)
 
-WORDS: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
+WORDS: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType(
     {
         "account": ("a",),
         "activity": ("event", "talk"),
@@ -79,7 +83,7 @@ WORDS: Final[Mapping[str, tuple[Any, ...]]] = MappingProxyType(
         "version": ("1", "2"),
     }
 )
-"""Words of fields, by name: the same few in every fact, so that beginnings find their ends."""
+"""Values of fields, by name: the same few in every fact, so that beginnings find their ends."""
 
 FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -101,33 +105,33 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "opportunities": ("opportunity.held", "opportunity.taken"),
     }
 )
-"""Kinds of fact that belong together, by stored name; a kind told twice comes twice as often."""
+"""Kinds of fact that belong together; one that stands twice comes twice as often."""
 
 FAMILY_OF: Final = {kind: family for family, kinds in FAMILIES.items() for kind in kinds}
-"""Its family for each kind, by stored name."""
+"""The family of each kind, by stored name."""
 
 _MOST_TIMES: Final = 120
-"""The longest run of a fact that a history repeats to reach a threshold."""
+"""How often a history repeats a fact, at most, to reach a threshold."""
 
 
 @frozen
 class Vocabulary:
-    """What histories speak of.
+    """The kinds of fact of histories, and the values of their fields.
 
     Attributes:
         kinds: stored names, some of them several times to come more often.
-        words: the words of fields, by name.
-        classes: a service's own kinds of fact.
-        widths: on the edges of whose windows things happen.
-        days: dates that matter.
+        words: the values of fields, by name.
+        classes: the service's own kinds of fact.
+        widths: widths of windows, on whose edges things happen.
+        days: dates on which things happen.
         sources: where entries may come from.
-        recorders: by whom they may be recorded.
+        recorders: who may record them.
         times: how often a fact may come in a row.
-        named: the fields of which what they are made for asks by name.
+        named: the fields that the policy under test filters on.
     """
 
     kinds: tuple[str, ...]
-    words: Mapping[str, tuple[Any, ...]] = field(default=WORDS, hash=False)
+    words: Mapping[str, tuple[object, ...]] = field(default=WORDS, hash=False)
     classes: tuple[type[Fact], ...] = ()
     widths: frozenset[Width] = frozenset()
     days: frozenset[date] = frozenset()
@@ -138,7 +142,7 @@ class Vocabulary:
 
     @property
     def registry(self) -> Registry:
-        """The kinds of fact that it may speak of."""
+        """The kinds of fact that there are."""
         return codec_of(self.classes).registry
 
 
@@ -149,34 +153,33 @@ def vocabulary_of(
     families: Collection[str] = (),
     of: Collection[Width] = (),
 ) -> Vocabulary:
-    """Return the words in which to speak of what a policy or a condition looks at.
+    """Return the vocabulary of histories that make a difference to a policy or a condition.
 
     Args:
-        value: a policy, a condition, a charter; None for everything.
-        classes: a service's own kinds of fact.
-        families: of `FAMILIES`, instead of those that the value looks at.
+        value: a policy, a condition, a charter; None for every kind of fact.
+        classes: the service's own kinds of fact.
+        families: names in `FAMILIES`: their facts, instead of those that the value reads.
         of: widths, instead of those in the value.
     """
     own = tuple(classes)
-    told = {name: dict.fromkeys(words) for name, words in WORDS.items()}
-    named: dict[str, dict[Any, None]] = {}
+    named: dict[str, dict[object, None]] = {}  # dicts for sets that keep their order
     for part in parts(value):
         for name in () if isinstance(part, Policy) else WORDS:
-            for said in (*values_of(part, name), *values_of(part, f"{name}s")):
-                if isinstance(said, str) and said:
-                    named.setdefault(name, {})[said] = None
+            for word in (*values_of(part, name), *values_of(part, f"{name}s")):
+                if isinstance(word, str) and word:
+                    named.setdefault(name, {})[word] = None
         if isinstance(part, Facts):
             for item in part.where:
-                kept = [each for each in item.values if each is not None]
-                named.setdefault(item.name, {}).update(dict.fromkeys(kept))
+                named.setdefault(item.name, {}).update(dict.fromkeys(item.values))
         if isinstance(part, Policy):
             named.setdefault("policy", {})[part.name] = None
             stages = {item.stage: None for item in part.notices}
             named.setdefault("stage", {}).update(stages)
             named.setdefault("outcome", {}).update(dict.fromkeys(part.outcomes))
+    # Of a field that is filtered on, one other value too: something must not match.
     words = {
-        name: (*named.get(name, {}), *[*told.get(name, {})][: 1 if name in named else None])
-        for name in {*named, *told}
+        name: (*named.get(name, {}), *WORDS.get(name, ())[: 1 if name in named else None])
+        for name in {*named, *WORDS}
     }
     selections = [part for part in parts(value) if isinstance(part, Facts)]
     if families:
@@ -218,11 +221,11 @@ def days_in(value: object) -> set[date]:
 def kinds_of(value: object, registry: Registry = _FACTS) -> list[str]:
     """Return the kinds of fact that make a difference to an expression, some several times.
 
-    Beginnings come twice as often as ends, and what is asked for by name as often as these.
+    Beginnings come twice as often as ends, and kinds that are named as often as these.
 
     Args:
-        value: the expression, which says itself what it reads.
-        registry: the facts that there are.
+        value: the expression.
+        registry: the kinds of fact that there are.
     """
     found = ["member.joined"]
     for part in readers(value):
@@ -241,7 +244,7 @@ def kinds_of(value: object, registry: Registry = _FACTS) -> list[str]:
 
 
 def _acts(registry: Registry) -> list[str]:
-    """Return acts: a report, which is the most usual one, and all kinds of a service's own."""
+    """Return kinds of act: reports, which are the usual ones, and all of a service's own."""
     own = [each.kind for each in registry if _FACTS.named(each.kind.name) is None]
     return ["report.filed", *(kind.name for kind in own if kind.act is not None)]
 
@@ -252,12 +255,12 @@ def families_of(value: object) -> frozenset[str]:
 
 
 def _times(value: object) -> tuple[int, ...]:
-    """Return how often things may have to happen for a comparison to turn."""
+    """Return how often a fact may have to happen for the truth of a comparison to change."""
     found: set[int] = set()
     for part in parts(value):
         if isinstance(part, Compare) and part.measure.whole:
-            number: Any = part.threshold
-            if number <= _MOST_TIMES:
+            number = part.threshold
+            if isinstance(number, int) and number <= _MOST_TIMES:
                 found |= {number - 1, number, number + 1}
         if isinstance(part, Measure) and part.stepwise:
             found.add(2)
