@@ -1,11 +1,11 @@
-"""The commands. Each opens a ledger, asks it, and shows the answer."""
+"""The command line: import, export, and the commands of the other files."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import typer
 
@@ -82,7 +82,7 @@ def import_(
 ) -> None:
     """Import histories. Safe to run again: nothing is recorded twice."""
     refused = 0
-    reports: dict[str, Any] = {}
+    reports: dict[str, object] = {}
     for file in files:
         if not file.is_file():  # before a ledger is made for nothing
             complain(f"reps-ledger: {file} cannot be read: it is no file")
@@ -127,7 +127,7 @@ def _opened(quarantine: Path, files: list[Path], ledger: str) -> IO[bytes]:
         raise StorageError(f"{quarantine} cannot be written: {error.strerror}") from error
 
 
-def _report(report: ImportReport) -> dict[str, Any]:
+def _report(report: ImportReport) -> dict[str, object]:
     return {
         "rows": report.rows,
         "recorded": report.recorded,
@@ -147,7 +147,7 @@ def _show_report(name: str, report: ImportReport) -> None:
         f"{report.known:,} known already, {len(report.refused):,} refused"
     )
     shown = 5
-    rows: list[Any] = []
+    rows: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()
     for row in report.refused:
         counts[row.codes[0]] += 1
@@ -169,6 +169,6 @@ def export(
 ) -> None:
     """Export every entry, in the exchange format."""
     with opened(ledger, zone) as opened_ledger:
-        target: Any = sys.stdout.buffer if file == "-" else file
+        target = sys.stdout.buffer if file == "-" else file
         count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
     complain(f"{count:,} entries written")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 
@@ -24,7 +24,7 @@ from reps_ledger.cli.output import complain, say, show_json
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.log.postgres import apply_roles, roles_sql
 
-_MOST: int = 1_000_000
+_MOST: Final = 1_000_000
 
 Key = Annotated[
     str, typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it.")
@@ -262,7 +262,7 @@ def verify_bundle_(
             complain(f"reps-ledger: {file}: {error}")
             raise typer.Exit(REFUSED) from None
     if as_json:
-        rows: list[dict[str, Any]] = [
+        rows = [
             {
                 "index": entry.index,
                 "position": entry.position,

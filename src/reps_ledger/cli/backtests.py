@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -31,7 +31,7 @@ Out = Annotated[
 
 
 EXPLAINED: Final = 3
-"""Flips that are explained, of all that are counted."""
+"""How many of the flips are explained; all are counted."""
 
 
 def register_replay(app: typer.Typer) -> None:
@@ -101,14 +101,14 @@ def backtest(
         if out is not None:
             found.write(out)
         if as_json:  # with the ledger still open: it explains
-            show_json(_told(found))
+            show_json(_values(found))
         else:
             _show(found, zone)
     if out is not None and not as_json:
         say(f"{out} written")
 
 
-def _told(found: Backtest) -> dict[str, Any]:
+def _values(found: Backtest) -> dict[str, object]:
     flips = found.minimal_changes()
     return {
         "policy": found.policy.name,
@@ -136,19 +136,23 @@ def _name(found: Backtest) -> str | None:
     return against.name if isinstance(against, Policy) else against
 
 
-def _agreement(found: Backtest) -> dict[str, Any]:
-    """Tell of decisions how often the policy came to the same, and of each that it did not."""
-    told = found.agreement
-    if told is None:
+def _agreement(found: Backtest) -> dict[str, object]:
+    """Return how often decisions agreed with the policy, and each that did not."""
+    agreement = found.agreement
+    if agreement is None:
         return {}
     return {
-        "decisions": len(told.compared),
-        "agreed": told.agreed,
+        "decisions": len(agreement.compared),
+        "agreed": agreement.agreed,
         "outcomes": [
-            {"outcome": name, "precision": told.precision(name), "recall": told.recall(name)}
-            for name in found.policy.outcomes
+            {
+                "outcome": outcome,
+                "precision": agreement.precision(outcome),
+                "recall": agreement.recall(outcome),
+            }
+            for outcome in found.policy.outcomes
         ],
-        "disagreements": told.disagreements,
+        "disagreements": agreement.disagreements,
     }
 
 
@@ -183,20 +187,24 @@ def _show(found: Backtest, zone: str) -> None:
         _show_agreement(found, found.agreement)
 
 
-def _show_agreement(found: Backtest, told: Agreement) -> None:
-    say(f"{told.agreed:,} of {len(told.compared):,} decisions are what the policy comes to")
+def _show_agreement(found: Backtest, agreement: Agreement) -> None:
+    decisions = len(agreement.compared)
+    say(f"{agreement.agreed:,} of {decisions:,} decisions are what the policy comes to")
     show_table(
         "By outcome",
         ("outcome", "precision", "recall"),
         [
-            (name, _percent(told.precision(name)), _percent(told.recall(name)))
+            (name, _percent(agreement.precision(name)), _percent(agreement.recall(name)))
             for name in found.policy.outcomes
         ],
     )
     show_table(
         "Decided otherwise",
         ("review", "member", "decided", "the policy"),
-        [(each.review, each.member, each.decided, each.outcome) for each in told.disagreements],
+        [
+            (each.review, each.member, each.decided, each.outcome)
+            for each in agreement.disagreements
+        ],
     )
 
 
@@ -252,8 +260,8 @@ def sweep(
         say(f"{out} written")
 
 
-def _parameters(values: list[str]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _parameters(values: list[str]) -> dict[str, list[int | str]]:
+    found: dict[str, list[int | str]] = {}
     for text in values:
         name, equals, listed = text.partition("=")
         if not equals or not name or not listed:

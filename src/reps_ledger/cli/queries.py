@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
@@ -61,7 +61,7 @@ def show(
             _show_member(person, zone_of(zone))
 
 
-def _member(person: MemberView) -> dict[str, Any]:
+def _member(person: MemberView) -> dict[str, object]:
     membership = person.membership
     return {
         "member": person.member,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from reps_ledger.cli.options import REFUSED, AsJson, At, Target, Zone, opened, valid_at
 from reps_ledger.cli.output import say, show_json, show_table
-from reps_ledger.cli.policies import PolicyOption, policy_named, told
+from reps_ledger.cli.policies import PolicyOption, policy_named, verdict_values
 from reps_ledger.domain.time import zone_of
 from reps_ledger.views import DocketView
 
@@ -88,14 +88,14 @@ def list_(
 
 def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
     if as_json:
-        rows: list[dict[str, Any]] = [
+        rows = [
             {
                 "review": item.review,
                 "member": item.member,
                 "due": item.opened.due,
                 "overdue": item.overdue,
                 "recommended": item.recommended,
-                "verdict": None if item.verdict is None else told(item.verdict),
+                "verdict": verdict_values(item.verdict),
             }
             for item in docket
         ]

@@ -258,7 +258,10 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         @rule(data=st.data())
         def take_turns(self, data: st.DataObject) -> None:
             """Record in one ledger, then in the other, then the same in the first again."""
-            drawn = self.drawn(data)
+            self.in_turns(self.drawn(data))
+
+        def in_turns(self, drawn: list[Offer]) -> None:
+            """Record the first in one ledger, the last in the other, and in the first again."""
             for by, offer in ((0, drawn[0]), (1, drawn[-1])):
                 for pair in self.model.facts_of([offer]):
                     self.model.attempt(self.ledgers[by], [pair])
@@ -273,9 +276,16 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
 
         @rule(data=st.data())
         def race(self, data: st.DataObject) -> None:
-            """Record in threads at once: the result is that of some order, one after another."""
-            pairs = self.model.facts_of(self.drawn(data))[:_RACERS]
-            if not (races and pairs):
+            """Record in threads at once: the result is that of some order, one after another.
+
+            In turns, where threads cannot.
+            """
+            drawn = self.drawn(data)
+            if not races:
+                self.in_turns(drawn)
+                return
+            pairs = self.model.facts_of(drawn)[:_RACERS]
+            if not pairs:
                 return
             before = self.ledgers[0].position
             barrier = Barrier(len(pairs))
