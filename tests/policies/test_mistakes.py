@@ -109,7 +109,7 @@ def test_mistake_03_intent_counted_as_activity(ledger: rl.Ledger) -> None:
     signed_up = rl.ReportFiled(member="ana", activity="event", passive=True)
     record(ledger, signed_up, date(2018, 6, 20))
     assert outcome(ledger, date(2018, 7, 1)) == "inactive"
-    (notices,) = listed(1).policies
+    (notices,) = listed("reps-reminders").policies
     record(ledger, rl.RoleAssigned(member="ana", role="rep"), JAN)
     assert outcome(ledger, date(2018, 6, 1), policy=notices) == "nothing is due"
     assert outcome(ledger, date(2018, 6, 20), policy=notices) == "first notice is due"
@@ -177,7 +177,7 @@ def test_mistake_07_for_ever_contradicted_by_deletion(ledger: rl.Ledger) -> None
     assert ledger.as_of().is_member("ana")
     assert ledger.as_of().member("ana").roles.ever[0].role == "rep"
     record(ledger, rl.ApplicationFiled(member="ana", role="rep"), date(2018, 6, 1))
-    _, admission = listed(4).policies
+    _, admission = listed("reps-leaving").policies
     verdict = ledger.as_of(date(2018, 7, 1)).evaluate(admission, "ana")
     assert verdict.outcome == "may be admitted"
     assert verdict.reason == "applied again; no new vouches are asked for"

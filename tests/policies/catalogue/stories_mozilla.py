@@ -39,7 +39,7 @@ def _group(group: str, number: int) -> tuple[Worked, ...]:
     name = f"group-membership-{group}"
     return (
         Worked(
-            rule=6,
+            rule="mozillians-groups",
             policy=name,
             title="renewed once",
             history=history,
@@ -51,7 +51,7 @@ def _group(group: str, number: int) -> tuple[Worked, ...]:
             ),
         ),
         Worked(
-            rule=6,
+            rule="mozillians-groups",
             policy=name,
             title="a curator",
             who="ben",
@@ -77,9 +77,9 @@ VOUCHER: Final[Says] = ("may vouch", "3 vouches or more")
 ROOM: Final[Says] = ("may receive a vouch", "fewer than 6 so far")
 FULL: Final[Says] = ("vouched enough", "6 vouches, and nobody receives more")
 
-RULE_8 = (
+VOUCHING_STORIES = (
     Worked(
-        rule=8,
+        rule="mozillians-vouching",
         policy="mozillians-vouched",
         title="one vouch a month",
         history=_VOUCHED,
@@ -90,7 +90,7 @@ RULE_8 = (
         ),
     ),
     Worked(
-        rule=8,
+        rule="mozillians-vouching",
         policy="mozillians-vouches-received",
         title="six vouches, and one withdrawn",
         history=_VOUCHED,
@@ -124,9 +124,9 @@ DUE: Final[Says] = (
     "the first review comes at 3 months, then one comes each year",
 )
 
-RULE_9 = (
+GROUP_TERM_STORIES = (
     Worked(
-        rule=9,
+        rule="mozilla-terms",
         policy="community-group-terms",
         title="a sixth member, one event",
         who="lisboa",
@@ -137,7 +137,7 @@ RULE_9 = (
         ),
     ),
     Worked(
-        rule=9,
+        rule="mozilla-terms",
         policy="community-group-review",
         title="founded, and reviewed once",
         who="lisboa",
@@ -155,7 +155,7 @@ def _system(system: str, other: str) -> Worked:
     keeps = ("keeps access", f"used {system} in the last 6 months")
     loses = ("loses access", f"{system} not used for 6 months; other systems do not count")
     return Worked(
-        rule=24,
+        rule="mozilla-version-control",
         policy=f"version-control-{system}",
         title="used once, and another system later",
         history=(
@@ -174,10 +174,9 @@ def _system(system: str, other: str) -> Worked:
 STORIES: Final = (
     *_group("privacy", 365),
     *_group("security", 730),
-    *RULE_8,
-    *RULE_9,
+    *VOUCHING_STORIES,
+    *GROUP_TERM_STORIES,
     _system("hg", "git"),
     _system("git", "svn"),
     _system("svn", "hg"),
 )
-"""Of the rules 6, 8, 9 and 24."""

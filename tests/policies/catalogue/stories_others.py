@@ -21,30 +21,30 @@ GRACE: Final[Says] = ("trust level 3", "gained less than 14 days ago")
 HELD: Final[Says] = ("trust level 3", "held, and all requirements are met to 90 %")
 LEVEL_2: Final[Says] = ("trust level 2", "the requirements are not met")
 
-RULE_10 = (
+TRUST_STORIES = (
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="gained, then a little less",
         history=(*forum(visits=45), *reviewed(date(2018, 5, 1))),
         verdicts=asked(at(2018, 6, 1), HELD),
     ),
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="never gained by a little less",
         history=forum(visits=49),
         verdicts=asked(at(2018, 6, 1), LEVEL_2),
     ),
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="lost, but not within 14 days",
         history=(*forum(visits=44), *reviewed(date(2018, 5, 20))),
         verdicts=around(at(2018, 6, 3), GRACE, LEVEL_2, LEVEL_2),
     ),
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="all met",
         history=forum(),
@@ -81,9 +81,9 @@ _NIFI = (
     _voted("cat", date(2017, 6, 1)),
 )
 
-RULE_18 = (
+NIFI_STORIES = (
     Worked(
-        rule=18,
+        rule="nifi-committers",
         policy="nifi-committers",
         title="quiet",
         history=_NIFI,
@@ -93,7 +93,7 @@ RULE_18 = (
         ),
     ),
     Worked(
-        rule=18,
+        rule="nifi-committers",
         policy="nifi-committers",
         title="back on request, and quiet again",
         who="ben",
@@ -105,7 +105,7 @@ RULE_18 = (
         ),
     ),
     Worked(
-        rule=18,
+        rule="nifi-committers",
         policy="nifi-committers",
         title="asked too late; back by a vote",
         who="cat",
@@ -165,9 +165,9 @@ _ADMINS = (
     _warned("cat", "few edits", date(2017, 10, 1)),
 )
 
-RULE_19 = (
+WIKIPEDIA_STORIES = (
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="no edit or action for a year",
         history=_ADMINS,
@@ -178,7 +178,7 @@ RULE_19 = (
         ),
     ),
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="nobody is removed unwarned",
         who="ben",
@@ -189,7 +189,7 @@ RULE_19 = (
         ),
     ),
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="a hundred edits, long ago",
         who="cat",
@@ -200,7 +200,7 @@ RULE_19 = (
         ),
     ),
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="one edit short of a hundred",
         history=(
@@ -224,9 +224,9 @@ _PACKAGER = (
     *reported("blog post", date(2021, 8, 1), source="planet"),
 )
 
-RULE_20 = (
+FEDORA_STORIES = (
     Worked(
-        rule=20,
+        rule="fedora-packagers",
         policy="fedora-packagers",
         title="last seen in one of five systems",
         history=_PACKAGER,
@@ -252,9 +252,9 @@ def _admitted(on: date) -> tuple[Told, ...]:
     )
 
 
-RULE_21 = (
+GNOME_STORIES = (
     Worked(
-        rule=21,
+        rule="gnome-membership",
         policy="gnome-foundation",
         title="a term, and another after a while",
         history=(*_joined("ana"), *_admitted(date(2016, 1, 1)), *_admitted(date(2018, 2, 1))),
@@ -269,9 +269,9 @@ RULE_21 = (
 MAY_VOTE: Final[Says] = ("may vote", "taught at least twice in the last 730 days")
 MAY_NOT: Final[Says] = ("may not vote", "taught fewer than 2 times in the last 730 days")
 
-RULE_22 = (
+CARPENTRIES_STORIES = (
     Worked(
-        rule=22,
+        rule="carpentries-voters",
         policy="carpentries-voters",
         title="elections on several days",
         history=(
@@ -328,9 +328,9 @@ _DEBIAN = (
     ),
 )
 
-RULE_25 = (
+DEBIAN_STORIES = (
     Worked(
-        rule=25,
+        rule="debian-2007",
         policy=_POLICY,
         title="no upload; a signed answer clears it",
         history=_DEBIAN,
@@ -342,7 +342,7 @@ RULE_25 = (
         ),
     ),
     Worked(
-        rule=25,
+        rule="debian-2007",
         policy=_POLICY,
         title="no vote",
         who="ben",
@@ -350,7 +350,7 @@ RULE_25 = (
         verdicts=around(at(2007, 4, 1), MAINTAINS, PINGED, PINGED),
     ),
     Worked(
-        rule=25,
+        rule="debian-2007",
         policy=_POLICY,
         title="no package",
         who="cat",
@@ -359,5 +359,12 @@ RULE_25 = (
     ),
 )
 
-STORIES: Final = (*RULE_10, *RULE_18, *RULE_19, *RULE_20, *RULE_21, *RULE_22, *RULE_25)
-"""Of the rules 10, 18 to 22 and 25."""
+STORIES: Final = (
+    *TRUST_STORIES,
+    *NIFI_STORIES,
+    *WIKIPEDIA_STORIES,
+    *FEDORA_STORIES,
+    *GNOME_STORIES,
+    *CARPENTRIES_STORIES,
+    *DEBIAN_STORIES,
+)

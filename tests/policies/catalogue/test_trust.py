@@ -1,4 +1,4 @@
-"""Rule 10, requirement by requirement: what gains trust level 3, what keeps it, what loses it."""
+"""Discourse's trust level 3, requirement by requirement: what gains, keeps and loses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.catalogue.own_facts import TopicOpened, TopicRead
 from policies.catalogue.worked import Told, at, ledger_of, told
 from reps_ledger.policies.catalogue import listed
 
-(POLICY,) = listed(10).policies
+(POLICY,) = listed("discourse-trust-level-3").policies
 WHEN: Final = at(2018, 6, 1)
 LONG_AGO: Final = date(2018, 5, 1)
 

@@ -63,7 +63,7 @@ class At:
 class Worked:
     """A history, and the verdicts of one policy of a rule on one member or community."""
 
-    rule: int
+    rule: str
     policy: str
     title: str
     history: tuple[Told, ...]
@@ -71,7 +71,7 @@ class Worked:
     who: str = "ana"
 
     def __str__(self) -> str:
-        return f"{self.rule}-{self.policy}-{self.title}".replace(" ", "-")
+        return f"{self.policy}-{self.title}".replace(" ", "-")
 
 
 def at(year: int, month: int, day: int, hour: int = 0) -> datetime:
@@ -106,7 +106,7 @@ def around(moment: datetime, before: Says, then: Says, after: Says) -> tuple[At,
     return (At(moment - TICK, before), At(moment, then), At(moment + TICK, after))
 
 
-def policy_of(rule: int, name: str) -> Policy:
+def policy_of(rule: str, name: str) -> Policy:
     """Return the policy of a rule by its name, or by its name and version."""
     found = [
         policy

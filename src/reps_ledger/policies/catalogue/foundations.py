@@ -15,7 +15,7 @@ _IN_TIME = reports(within=preceding(_REQUEST, years(2))) >= 1
 _MADE_EMERITUS = facts("review.decided", outcome="emeritus")
 
 _NIFI_RULE = Listed(
-    number=18,
+    name="nifi-committers",
     title="Apache NiFi: inactive and emeritus committers, and how each comes back",
     source=_NIFI,
     policies=(
@@ -52,7 +52,7 @@ _SYSTEMS: Final = ("dist-git", "koji", "bodhi", "bugzilla", "mailing lists")
 _SILENT = [reports(source=system, within=months(12)) < 1 for system in _SYSTEMS]
 
 _FEDORA_RULE = Listed(
-    number=20,
+    name="fedora-packagers",
     title="Fedora: inactive packagers, asked of at each Beta freeze",
     source=_PACKAGERS,
     policies=(
@@ -76,7 +76,7 @@ _GNOME = "handbook.gnome.org"
 _ACCEPTED = facts("application.decided", role="foundation member", outcome="accepted")
 
 _GNOME_RULE = Listed(
-    number=21,
+    name="gnome-membership",
     title="GNOME Foundation: a term of two years",
     source=_GNOME,
     policies=(
@@ -102,7 +102,7 @@ _SENT = facts("notice.sent", policy="debian-mia-2007", stage="ping")
 _SIGNED = facts("notice.answered", source="signed mail")
 
 _DEBIAN_RULE = Listed(
-    number=25,
+    name="debian-2007",
     title="Debian 2007: who is pinged, and what clears it",
     source=_DEBIAN,
     policies=(

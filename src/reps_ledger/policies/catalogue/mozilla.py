@@ -54,7 +54,7 @@ def group_membership(group: str, number: int) -> Policy:
 
 
 _GROUPS_RULE = Listed(
-    number=6,
+    name="mozillians-groups",
     title="Mozillians: memberships of groups lapse unless they are renewed",
     source=_GROUPS,
     policies=(group_membership("privacy", 365), group_membership("security", _LONGEST)),
@@ -65,7 +65,7 @@ _MAY_VOUCH = vouches() >= 3
 _MAY_RECEIVE = vouches() < 6
 
 _VOUCHING_RULE = Listed(
-    number=8,
+    name="mozillians-vouching",
     title="Mozillians: who is vouched, and who may vouch",
     source=_VOUCHES,
     policies=(
@@ -98,7 +98,7 @@ _TERMS = "community.mozilla.org group terms"
 _REVIEWED = facts("community.reviewed")
 
 _COMMUNITY_GROUPS_RULE = Listed(
-    number=9,
+    name="mozilla-terms",
     title="Mozilla: terms of a community group, and when it is reviewed",
     source=_TERMS,
     policies=(
@@ -158,7 +158,7 @@ def version_control(system: str) -> Policy:
 
 
 _VERSION_CONTROL_RULE = Listed(
-    number=24,
+    name="mozilla-version-control",
     title="Mozilla: access to version control, system by system",
     source=_ACCESS,
     policies=(version_control("hg"), version_control("git"), version_control("svn")),

@@ -52,7 +52,7 @@ _KEEP = _trusted(
 )
 
 _DISCOURSE_RULE = Listed(
-    number=10,
+    name="discourse-trust-level-3",
     title="Discourse: trust level 3",
     source=_TRUST,
     policies=(
@@ -90,7 +90,7 @@ def _told(stage: str, ahead: Width) -> Condition:
 
 
 _WIKIPEDIA_RULE = Listed(
-    number=19,
+    name="wikipedia-administrators",
     title="Wikipedia: inactive administrators",
     source=_WIKIPEDIA,
     policies=(
@@ -123,7 +123,7 @@ _WIKIPEDIA_RULE = Listed(
 _CARPENTRIES = "carpentries/amy#1209"
 
 _CARPENTRIES_RULE = Listed(
-    number=22,
+    name="carpentries-voters",
     title="The Carpentries: who may vote in an election",
     source=_CARPENTRIES,
     policies=(

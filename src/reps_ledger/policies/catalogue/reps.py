@@ -14,7 +14,7 @@ _FIRST = facts("notice.sent", policy="reps-notices", stage="first notice")
 _SECOND = facts("notice.sent", policy="reps-notices", stage="second notice")
 
 _REMINDERS_RULE = Listed(
-    number=1,
+    name="reps-reminders",
     title="Reps: reminders to report",
     source=_NOTICES,
     policies=(
@@ -59,7 +59,7 @@ _LABELS = "mozilla/remo remo/profiles/templatetags, remo/dashboard/views.py"
 _AGE = time_since("report.filed")
 
 _LABELS_RULE = Listed(
-    number=2,
+    name="reps-last-report",
     title="Reps: activity by the age of the last report",
     source=_LABELS,
     policies=(
@@ -89,7 +89,7 @@ _LABELS_RULE = Listed(
 _CUT_OFFS = "discourse.mozilla.org/t/5671; remo commit d84efd80"
 
 _CAMPAIGN_2015_RULE = Listed(
-    number=3,
+    name="reps-campaign-2015",
     title="Reps: the activity campaign of 2015",
     source=_CUT_OFFS,
     policies=(
@@ -119,7 +119,7 @@ _APPLICATION = facts("application.filed", role="rep")
 _AGAIN = count(_APPLICATION, within=since_last(facts("role.ended", "member.retired")))
 
 _LEAVING_RULE = Listed(
-    number=4,
+    name="reps-leaving",
     title="Reps: leaving when the NDA is renewed, and coming back",
     source=_LEAVING,
     policies=(
@@ -162,7 +162,7 @@ _LEAVING_RULE = Listed(
 _CAMPAIGN = "mozilla/Reps#362, #375"
 
 _CAMPAIGN_2019_RULE = Listed(
-    number=5,
+    name="reps-campaign-2019",
     title="Reps: the campaign of 2019, with a notice first",
     source=_CAMPAIGN,
     policies=(
@@ -189,7 +189,7 @@ _CAMPAIGN_2019_RULE = Listed(
 _SELECTION = "Reps wiki, selection criteria"
 
 _SELECTION_RULE = Listed(
-    number=7,
+    name="reps-selection",
     title="Reps: who may be selected",
     source=_SELECTION,
     policies=(
@@ -219,7 +219,7 @@ _FOR_EVERYONE = date(2019, 5, 1)
 _FITS = facts("application.decided", role="community coordinator", outcome="accepted")
 
 _COORDINATORS_RULE = Listed(
-    number=26,
+    name="reps-coordinators",
     title="Reps: the community coordinator role arrives",
     source=_DISCUSSION,
     policies=(
@@ -262,6 +262,6 @@ RULES: Final = (
 )
 """Rules of the Mozilla Reps programme.
 
-The discussion of rule 26 names no dates: those here are examples, and so is the accepted
-application by which a new applicant is known to fit the role.
+The discussion of ``reps-coordinators`` names no dates: those here are examples, and so is the
+accepted application by which a new applicant is known to fit the role.
 """
