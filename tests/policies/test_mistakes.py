@@ -214,9 +214,7 @@ def test_mistake_09_a_guard_written_the_wrong_way_round() -> None:
 @pytest.mark.parametrize(("number", "other"), [(weeks(4), weeks(6)), (days(30), days(90))])
 def test_mistake_10_prose_and_code_disagree_about_the_number(number: Any, other: Any) -> None:
     """The prose is made from the policy: change the number and the sentence says the new one."""
-    before = Policy(
-        "p", cases=[when(reports(within=number) >= 1).then("active")], otherwise="quiet"
-    )
+    before = Policy("p", cases=[when(reports(within=number) >= 1).then("active")], otherwise="quiet")
     after = Policy("p", cases=[when(reports(within=other) >= 1).then("active")], otherwise="quiet")
     assert f"in the last {number}" in before.words()
     assert before.words().replace(str(number), str(other)) == after.words()
@@ -246,9 +244,7 @@ def test_mistake_11_activity_after_the_notice_counted_by_one_team_only(ledger: r
 
 def test_mistake_12_one_act_counted_twice(ledger: rl.Ledger) -> None:
     """One command leaves one record however often it comes; a correction adds no second act."""
-    twice = Policy(
-        "twice", cases=[when(count(facts("report.filed")) >= 2).then("two")], otherwise="not two"
-    )
+    twice = Policy("twice", cases=[when(count(facts("report.filed")) >= 2).then("two")], otherwise="not two")
     talk = rl.ReportFiled(member="ana", activity="talk")
     first = record(ledger, talk, MAR, command_id="row 7")
     again = record(ledger, talk, MAR, command_id="row 7")

@@ -42,9 +42,7 @@ PROMISED: Final[Mapping[str, Promises]] = {
     "mozillians-vouched": Promises(more=["vouch.given"]),
     "kubernetes-inactivity": Promises(more=["report.filed"], absence=True),
     "express-inactivity": Promises(more=["report.filed"], absence=True),
-    "reps-2018": Promises(
-        more=["course.completed"], keeps=(date(2018, 11, 1), "to take the course")
-    ),
+    "reps-2018": Promises(more=["course.completed"], keeps=(date(2018, 11, 1), "to take the course")),
 }
 """By policy, what it promises beside."""
 
@@ -70,8 +68,7 @@ def told(rule: str, policy: Policy) -> Iterator[Situation]:
         if story.rule != rule or policy_of(rule, story.policy) != policy:
             continue
         history = tell_all(
-            *(tell(each.fact, _start(each.on), source=each.source) for each in story.history),
-            facts=OWN_FACTS,
+            *(tell(each.fact, _start(each.on), source=each.source) for each in story.history), facts=OWN_FACTS
         )
         firsts = {verdict.says: verdict for verdict in reversed(story.verdicts)}
         for verdict in story.verdicts if DEEP else firsts.values():
@@ -111,10 +108,7 @@ def test_what_is_declared_is_so() -> None:
         for each in told("discourse-trust-level-3", policy)
         if judged(policy, each.subject(policy)) == policy.scale[0]
     )
-    posts = [
-        (PostMade(member="dev", post=f"new {n}"), trusted.at - timedelta(days=1))
-        for n in range(1_000)
-    ]
+    posts = [(PostMade(member="dev", post=f"new {n}"), trusted.at - timedelta(days=1)) for n in range(1_000)]
     strangers = tell_all(*posts, facts=OWN_FACTS)
     history = trusted.history.of([*trusted.history, *strangers])
     crowded = Situation(history=history, who=trusted.who, at=trusted.at)

@@ -19,9 +19,7 @@ __all__ = ["GOLDEN", "PAGE", "opening", "renewed", "said", "sentences"]
 PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "catalogue.md"
 GOLDEN: Final = Path(__file__).with_name("sentences.txt")
 
-_SECTION: Final = re.compile(
-    r"^## [^\n]+\n\nName: `([\w-]+)`\..*?(?=^## |\Z)", re.MULTILINE | re.DOTALL
-)
+_SECTION: Final = re.compile(r"^## [^\n]+\n\nName: `([\w-]+)`\..*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _OPENING: Final = re.compile(r"^## .*?\n\nName: .*?\n\n(```text\n.*?```\n\n)+", re.DOTALL)
 
 

@@ -68,14 +68,11 @@ _VOTES = (
     *(_role(member, "voter", date(2018, 1, 1), "tsc") for member in ("ana", "ben", "cat")),
     *(_vote(number) for number in range(1, 6)),
     told(
-        rl.OpportunityHeld(opportunity="a vote elsewhere", kind="vote", community="board"),
-        date(2018, 2, 15),
+        rl.OpportunityHeld(opportunity="a vote elsewhere", kind="vote", community="board"), date(2018, 2, 15)
     ),
     _voted("ben", 2),
     told(rl.LeaveStarted(member="cat", expected_return=at(2018, 3, 10)), date(2018, 2, 10)),
-    told(
-        rl.RoleEnded(member="ana", role="voter", community="tsc", how="inactive"), date(2018, 4, 2)
-    ),
+    told(rl.RoleEnded(member="ana", role="voter", community="tsc", how="inactive"), date(2018, 4, 2)),
     _role("ana", "voter", date(2018, 4, 20), "tsc"),
 )
 _BALANCE = (
@@ -140,10 +137,7 @@ SAME: Final[Says] = ("not yet", "the sponsors are not from 2 different companies
 SPONSORED: Final[Says] = ("may become a member", "2 sponsors from different companies")
 IN_12: Final[Says] = ("member", "contributed in the last 12 months")
 IN_18: Final[Says] = ("member", "contributed in the last 18 months, as asked until 2023-06-29")
-REMOVED: Final[Says] = (
-    "to be removed",
-    "no contribution in the last 12 months, or 18 until 2023-06-29",
-)
+REMOVED: Final[Says] = ("to be removed", "no contribution in the last 12 months, or 18 until 2023-06-29")
 _SPONSORS = (
     *_joined("ana", "ben", "cat", "dan", "eve"),
     _works("ben", "acme"),
@@ -363,10 +357,7 @@ RUST_STORIES = (
         title="answered, and pinged again a year later",
         who="cat",
         history=_PINGS,
-        verdicts=(
-            *around(at(2018, 2, 1), TEAM, TEAM, TEAM),
-            *around(at(2019, 1, 1), TEAM, TO_PING, TO_PING),
-        ),
+        verdicts=(*around(at(2018, 2, 1), TEAM, TEAM, TEAM), *around(at(2019, 1, 1), TEAM, TO_PING, TO_PING)),
     ),
 )
 

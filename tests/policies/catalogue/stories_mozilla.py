@@ -94,10 +94,7 @@ VOUCHING_STORIES = (
         policy="mozillians-vouches-received",
         title="six vouches, and one withdrawn",
         history=_VOUCHED,
-        verdicts=(
-            *around(at(2018, 7, 1), ROOM, FULL, FULL),
-            *around(at(2018, 8, 1), FULL, ROOM, ROOM),
-        ),
+        verdicts=(*around(at(2018, 7, 1), ROOM, FULL, FULL), *around(at(2018, 8, 1), FULL, ROOM, ROOM)),
     ),
 )
 
@@ -109,20 +106,14 @@ _GROUP = (
     *_joined("m7", date(2018, 2, 1), "porto"),
     *reported("event", date(2018, 3, 1), member="m7", community="porto"),
     told(CommunityReviewed(community="lisboa"), date(2018, 4, 10)),
-    told(
-        rl.ReportFiled(member="m1", activity="event", community="lisboa", announced=True),
-        date(2018, 7, 9),
-    ),
+    told(rl.ReportFiled(member="m1", activity="event", community="lisboa", announced=True), date(2018, 7, 9)),
 )
 SMALL: Final[Says] = ("below the terms", "not more than 5 members")
 QUIET: Final[Says] = ("below the terms", "no event in the last 6 months")
 WITHIN: Final[Says] = ("within the terms", "more than 5 members, and an event in the last 6 months")
 YOUNG: Final[Says] = ("no review is due", "founded less than 3 months ago")
 REVIEWED: Final[Says] = ("no review is due", "reviewed less than 1 year ago")
-DUE: Final[Says] = (
-    "a review is due",
-    "the first review comes at 3 months, then one comes each year",
-)
+DUE: Final[Says] = ("a review is due", "the first review comes at 3 months, then one comes each year")
 
 GROUP_TERM_STORIES = (
     Worked(
@@ -164,10 +155,7 @@ def _system(system: str, other: str) -> Worked:
             *reported("push", date(2018, 6, 1), source=other),
             *reported("push", date(2018, 6, 2)),
         ),
-        verdicts=(
-            *around(at(2018, 1, 1), loses, keeps, keeps),
-            *around(at(2018, 7, 1), keeps, loses, loses),
-        ),
+        verdicts=(*around(at(2018, 1, 1), loses, keeps, keeps), *around(at(2018, 7, 1), keeps, loses, loses)),
     )
 
 

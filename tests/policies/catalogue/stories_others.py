@@ -121,19 +121,10 @@ NIFI_STORIES = (
     ),
 )
 
-ADMIN: Final[Says] = (
-    "administrator",
-    "active in the last 11 months, and 100 edits or more in the last 57",
-)
-WARNED_NONE: Final[Says] = (
-    "warned of no activity",
-    "in 1 month it is 1 year without edit or logged action",
-)
+ADMIN: Final[Says] = ("administrator", "active in the last 11 months, and 100 edits or more in the last 57")
+WARNED_NONE: Final[Says] = ("warned of no activity", "in 1 month it is 1 year without edit or logged action")
 WARNED_FEW: Final[Says] = ("warned of few edits", "in 3 months it is under 100 edits in 5 years")
-REMOVED_NONE: Final[Says] = (
-    "removed",
-    "no edit or logged action in 1 year, and told 1 month ahead",
-)
+REMOVED_NONE: Final[Says] = ("removed", "no edit or logged action in 1 year, and told 1 month ahead")
 REMOVED_FEW: Final[Says] = ("removed", "under 100 edits in 5 years, and told 3 months ahead")
 
 
@@ -203,11 +194,7 @@ WIKIPEDIA_STORIES = (
         rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="one edit short of a hundred",
-        history=(
-            *_joined("ana"),
-            *_edits("ana", 99, date(2018, 1, 1)),
-            *_edits("ana", 1, date(2018, 1, 2)),
-        ),
+        history=(*_joined("ana"), *_edits("ana", 99, date(2018, 1, 1)), *_edits("ana", 1, date(2018, 1, 2))),
         verdicts=around(at(2018, 1, 2), WARNED_FEW, ADMIN, ADMIN),
     ),
 )
@@ -288,10 +275,7 @@ CARPENTRIES_STORIES = (
 )
 
 SIGNED: Final[Says] = ("active", "answered the ping with a signed mail")
-PINGED: Final[Says] = (
-    "pinged",
-    "no vote in the last leader election, no upload in 6 months, or no package",
-)
+PINGED: Final[Says] = ("pinged", "no vote in the last leader election, no upload in 6 months, or no package")
 MAINTAINS: Final[Says] = ("active", "voted, uploaded in the last 6 months, and maintains a package")
 _POLICY = "debian-mia-2007"
 
@@ -302,9 +286,7 @@ def _maintainer(member: str) -> tuple[Told, ...]:
 
 
 def _ping(number: int, on: date) -> Told:
-    return told(
-        rl.NoticeSent(member="ana", notice=f"ping {number}", stage="ping", policy=_POLICY), on
-    )
+    return told(rl.NoticeSent(member="ana", notice=f"ping {number}", stage="ping", policy=_POLICY), on)
 
 
 _ELECTION = "leader election 2007"

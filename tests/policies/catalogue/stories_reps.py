@@ -23,10 +23,7 @@ def _sent(member: str, stage: str, policy: str, on: date) -> Told:
 
 NOTHING: Final = "nothing is due"
 FIRST: Final = ("first notice is due", "nothing within 4 weeks of today")
-FIRST_AGAIN: Final = (
-    "first notice is due",
-    "nothing within 4 weeks of today, though there once was",
-)
+FIRST_AGAIN: Final = ("first notice is due", "nothing within 4 weeks of today, though there once was")
 SECOND: Final = (
     "second notice is due",
     "nothing within 8 weeks of today, and first told at least 4 weeks ago",
@@ -74,12 +71,7 @@ REMINDER_STORIES = (
         title="leave, and something announced",
         history=_AHEAD,
         verdicts=(
-            *around(
-                at(2018, 3, 1),
-                FIRST,
-                (NOTHING, "on declared leave"),
-                (NOTHING, "on declared leave"),
-            ),
+            *around(at(2018, 3, 1), FIRST, (NOTHING, "on declared leave"), (NOTHING, "on declared leave")),
             *around(at(2018, 4, 1), (NOTHING, "on declared leave"), FIRST, FIRST),
             *around(at(2018, 5, 4), FIRST, BUSY, BUSY),
             *around(at(2018, 6, 1), BUSY, FIRST, FIRST),
@@ -380,9 +372,7 @@ _PROGRAMME_2018 = (
     told(rl.MemberJoined(member="ben"), at(2018, 11, 1)),
     told(rl.CourseCompleted(member="ben", course="onboarding"), date(2018, 12, 1)),
     told(rl.ApplicationFiled(member="ben", role=_COORDINATOR), date(2018, 12, 2)),
-    told(
-        rl.ApplicationDecided(member="ben", role=_COORDINATOR, outcome="accepted"), date(2019, 1, 1)
-    ),
+    told(rl.ApplicationDecided(member="ben", role=_COORDINATOR, outcome="accepted"), date(2019, 1, 1)),
 )
 
 COORDINATOR_STORIES = (

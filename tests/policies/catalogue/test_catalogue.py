@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 POLICIES: Final = [policy for rule in CATALOGUE for policy in rule.policies]
-EACH_POLICY: Final = [
-    pytest.param(policy, id=f"{policy.name} {policy.version}") for policy in POLICIES
-]
+EACH_POLICY: Final = [pytest.param(policy, id=f"{policy.name} {policy.version}") for policy in POLICIES]
 RULES: Final = [pytest.param(rule, id=rule.name) for rule in CATALOGUE]
 
 NUMBERS: Final = {
@@ -53,13 +51,7 @@ NUMBERS: Final = {
         "18 months",
         "2023-06-30",
     ],
-    "kubernetes-reviewers": [
-        "3 months",
-        "fewer than 5",
-        "fewer than 20",
-        "fewer than 10",
-        "fewer than 30",
-    ],
+    "kubernetes-reviewers": ["3 months", "fewer than 5", "fewer than 20", "fewer than 10", "fewer than 30"],
     "kubernetes-owners": ["at least 10", "in the last year"],
     "node-emeritus": ["12 months", "18 months"],
     "node-voting": ["at least 3", "at most 25 %"],
@@ -190,9 +182,7 @@ def test_one_vouch_a_pair() -> None:
     """Mozillians allow one vouch a pair of people: a second is refused while the first stands."""
     with rl.open() as ledger:
         for member in ("ana", "ben"):
-            ledger.record(
-                rl.MemberJoined(member=member), by="council", occurred_at=date(2018, 1, 1)
-            )
+            ledger.record(rl.MemberJoined(member=member), by="council", occurred_at=date(2018, 1, 1))
         vouch = rl.Vouched(member="ana", voucher="ben")
         ledger.record(vouch, by="ben", occurred_at=date(2018, 2, 1))
         with pytest.raises(rl.Refused):

@@ -93,18 +93,14 @@ def test_a_large_forum_asks_for_500_topics_at_most() -> None:
     opened = tuple(
         told(TopicOpened(member="p0", topic=f"u{number}"), at(2018, 4, 2)) for number in range(2001)
     )
-    read = tuple(
-        told(TopicRead(member="ana", topic=f"u{number}"), at(2018, 4, 3)) for number in range(490)
-    )
+    read = tuple(told(TopicRead(member="ana", topic=f"u{number}"), at(2018, 4, 3)) for number in range(490))
     assert outcome((*forum(), *opened, *read)) == "trust level 3"
     assert outcome((*forum(), *opened, *read[1:])) == "trust level 2"
 
 
 def test_what_others_read_makes_no_difference() -> None:
     """Only one's own reading counts, and topics opened by anybody make the total."""
-    others = tuple(
-        told(TopicRead(member="p0", topic=f"t{number}"), at(2018, 4, 3)) for number in range(40)
-    )
+    others = tuple(told(TopicRead(member="p0", topic=f"t{number}"), at(2018, 4, 3)) for number in range(40))
     assert outcome((*forum(topics=9), *others)) == "trust level 2"
     more = (told(TopicOpened(member="p0", topic="t40"), at(2018, 4, 3)),)
     assert outcome((*forum(), *more)) == "trust level 2"

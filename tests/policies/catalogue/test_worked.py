@@ -58,9 +58,7 @@ def test_everyone_at_once_is_each_alone(story: Worked) -> None:
     assert found[story.who] == view.evaluate(policy, story.who).outcome
 
 
-@pytest.mark.parametrize(
-    ("rule", "policy"), POLICIES, ids=lambda value: getattr(value, "name", value)
-)
+@pytest.mark.parametrize(("rule", "policy"), POLICIES, ids=lambda value: getattr(value, "name", value))
 def test_every_outcome_is_reached(rule: str, policy: Policy) -> None:
     """Each outcome of a policy, and each reason that it gives, comes up in some story."""
     told = {

@@ -85,11 +85,7 @@ def told(fact: rl.Fact, on: date, source: str | None = None) -> Told:
 
 
 def reported(
-    activity: str,
-    *days: date,
-    member: str = "ana",
-    community: str | None = None,
-    source: str | None = None,
+    activity: str, *days: date, member: str = "ana", community: str | None = None, source: str | None = None
 ) -> tuple[Told, ...]:
     """Tell reports of one activity."""
     fact = rl.ReportFiled(member=member, activity=activity, community=community)
@@ -109,9 +105,7 @@ def around(moment: datetime, before: Says, then: Says, after: Says) -> tuple[At,
 def policy_of(rule: str, name: str) -> Policy:
     """Return the policy of a rule by its name, or by its name and version."""
     found = [
-        policy
-        for policy in listed(rule).policies
-        if name in {policy.name, f"{policy.name} {policy.version}"}
+        policy for policy in listed(rule).policies if name in {policy.name, f"{policy.name} {policy.version}"}
     ]
     (policy,) = found
     return policy

@@ -24,12 +24,10 @@ _NIFI_RULE = Listed(
             version="2019",
             source=_NIFI,
             cases=[
-                when(
-                    previously("emeritus") & (count(_VOTE, within=since_last(_MADE_EMERITUS)) < 1)
-                ).then("emeritus", "made emeritus, and comes back by a vote"),
-                when(time_since("report.filed") < years(1)).then(
-                    "active", "active in the last year"
+                when(previously("emeritus") & (count(_VOTE, within=since_last(_MADE_EMERITUS)) < 1)).then(
+                    "emeritus", "made emeritus, and comes back by a vote"
                 ),
+                when(time_since("report.filed") < years(1)).then("active", "active in the last year"),
                 when(time_since(_VOTE) < years(1)).then("active", "a vote brought them back"),
                 when((time_since(_REQUEST) < years(1)) & _IN_TIME).then(
                     "active", "asked to come back before 2 years had passed"
@@ -118,10 +116,7 @@ _DEBIAN_RULE = Listed(
                     (missed("leader election") >= 1)
                     | (reports(activity="upload", within=months(6)) < 1)
                     | ~holds("package maintainer")
-                ).then(
-                    "pinged",
-                    "no vote in the last leader election, no upload in 6 months, or no package",
-                ),
+                ).then("pinged", "no vote in the last leader election, no upload in 6 months, or no package"),
             ],
             otherwise="active",
             because="voted, uploaded in the last 6 months, and maintains a package",

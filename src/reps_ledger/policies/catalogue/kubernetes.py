@@ -42,8 +42,7 @@ _MEMBERS_RULE = Listed(
                     "member", "contributed in the last 12 months"
                 ),
                 when(
-                    ~on_or_after(_CHANGED)
-                    & (reports(activity="contribution", within=months(18)) >= 1)
+                    ~on_or_after(_CHANGED) & (reports(activity="contribution", within=months(18)) >= 1)
                 ).then("member", "contributed in the last 18 months, as asked until 2023-06-29"),
             ],
             otherwise="to be removed",

@@ -91,9 +91,7 @@ _RUST_RULE = Listed(
                     & ~noticed("yearly ping", heard=True)
                     & (reports(within=months(6)) < 1)
                 ).then("alumni", "no answer to the ping, and no activity in the last 6 months"),
-                when(count(_PING, within=years(1)) < 1).then(
-                    "to be pinged", "not pinged in the last year"
-                ),
+                when(count(_PING, within=years(1)) < 1).then("to be pinged", "not pinged in the last year"),
             ],
             otherwise="team member",
             because="answered the ping, was active in the last 6 months, or has time to answer",

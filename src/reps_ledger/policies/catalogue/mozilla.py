@@ -28,9 +28,7 @@ def group_membership(group: str, number: int) -> Policy:
         InvalidPolicy: there are more days, or so few that no notice could come before.
     """
     if not _AHEAD < number <= _LONGEST:
-        raise InvalidPolicy(
-            f"a membership lapses after {_AHEAD + 1} to {_LONGEST} days, not {number}"
-        )
+        raise InvalidPolicy(f"a membership lapses after {_AHEAD + 1} to {_LONGEST} days, not {number}")
     renewed = time_since(facts("community.joined", "membership.renewed", community=group))
     return Policy(
         f"group-membership-{group}",
@@ -38,9 +36,7 @@ def group_membership(group: str, number: int) -> Policy:
         source=_GROUPS,
         cases=[
             when(~in_community(group)).then("not in the group", "never joined, or left"),
-            when(holds("curator", community=group)).then(
-                "member", "a curator's membership does not lapse"
-            ),
+            when(holds("curator", community=group)).then("member", "a curator's membership does not lapse"),
             when(renewed < days(number - _AHEAD)).then("member", "renewed recently enough"),
             when(renewed < days(number)).then(
                 "to be renewed", f"lapses within {_AHEAD} days unless it is renewed"

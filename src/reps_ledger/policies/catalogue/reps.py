@@ -32,9 +32,7 @@ _REMINDERS_RULE = Listed(
                 when(reports(within=since_last(_FIRST)) >= 1).then(
                     "first notice is due", "nothing within 4 weeks of today, though there once was"
                 ),
-                when(~noticed("first notice")).then(
-                    "first notice is due", "nothing within 4 weeks of today"
-                ),
+                when(~noticed("first notice")).then("first notice is due", "nothing within 4 weeks of today"),
                 when(
                     (count(_SECOND, within=since_last(_FIRST)) < 1)
                     & noticed("first notice", ago=weeks(4))
@@ -75,13 +73,7 @@ _LABELS_RULE = Listed(
             ],
             otherwise="quiet for 52 weeks",
             because="no report for over 52 weeks, or never one",
-            scale=[
-                "active",
-                "low activity",
-                "no activity",
-                "quiet for 26 weeks",
-                "quiet for 52 weeks",
-            ],
+            scale=["active", "low activity", "no activity", "quiet for 26 weeks", "quiet for 52 weeks"],
         ),
     ),
 )
@@ -102,9 +94,7 @@ _CAMPAIGN_2015_RULE = Listed(
                 when(reports(within=since(date(2015, 10, 1), date(2015, 12, 31))) >= 1).then(
                     "Rep", "reported during the campaign"
                 ),
-                when(~on_or_after(date(2015, 12, 31))).then(
-                    "Rep", "nobody is moved before 31 December"
-                ),
+                when(~on_or_after(date(2015, 12, 31))).then("Rep", "nobody is moved before 31 December"),
             ],
             otherwise="Alumni",
             because="in the programme before the campaign, and no report during it",
@@ -179,9 +169,7 @@ _CAMPAIGN_2019_RULE = Listed(
             otherwise="to be asked",
             because="no report in the last 12 months",
             scale=["Rep", "to be asked", "Alumni"],
-            notices=[
-                notice("to be asked", "question", answer_within=weeks(4), unanswered="Alumni")
-            ],
+            notices=[notice("to be asked", "question", answer_within=weeks(4), unanswered="Alumni")],
         ),
     ),
 )
@@ -198,9 +186,7 @@ _SELECTION_RULE = Listed(
             version="2016",
             source=_SELECTION,
             cases=[
-                when(distinct("month", "report.filed") < 6).then(
-                    "not yet", "active in fewer than 6 months"
-                ),
+                when(distinct("month", "report.filed") < 6).then("not yet", "active in fewer than 6 months"),
                 when(time_since("report.filed", which="first") < months(6)).then(
                     "not yet", "began less than 6 months ago"
                 ),
