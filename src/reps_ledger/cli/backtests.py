@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,7 +16,9 @@ from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
 from reps_ledger.policies.documents import load_template
-from reps_ledger.replay import Agreement, Backtest
+
+if TYPE_CHECKING:
+    from reps_ledger.replay import Agreement, Backtest  # needs its extra
 
 First = Annotated[str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")]
 Last = Annotated[str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")]

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.amendments import Amendments
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.policies import Policy
-from reps_ledger.replay.columns import Columns
 from reps_ledger.testing.history import History
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns  # needs its extra
 
 
 def columns_of(
