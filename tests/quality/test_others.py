@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 DEFAULT: Final = settings(
     max_examples=100, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
+FIND: Final = settings(DEFAULT, max_examples=1_000)
+"""For a bug that is there: the search ends when it is found, half of the time within 100 examples."""
 STEPS: Final = settings(DEFAULT, stateful_step_count=12, phases=[Phase.generate])
 
 
@@ -84,7 +86,7 @@ def test_a_bug_in_a_projection_is_found(
 ) -> None:
     """A state that changes, an event that is not expected, a memory of its own."""
     with pytest.raises(AssertionError, match=words) as caught:
-        check_projection(plant(), settings=DEFAULT)
+        check_projection(plant(), settings=FIND)
     assert len(lines(caught.value)) == size
 
 
@@ -198,7 +200,7 @@ def test_a_bug_in_a_recorder_is_found(faulty: type[Faulty], words: str) -> None:
         store = faulty(SQLiteRecorder(":memory:"))
         return lambda: rl.open(store)
 
-    found = run(make, races=False)
+    found = run(make, settings(STEPS, max_examples=1_000), races=False)
     assert words in found, found[-3_000:]
 
 

@@ -50,7 +50,7 @@ class Noticed(Leaf):
     def reads(self) -> Reads:
         return Reads(
             facts=frozenset({"notice.sent", "notice.answered"} if self.heard else {"notice.sent"}),
-            acts=self.heard is False,  # an answer is an act
+            acts=not self.heard,  # where it is not asked, the last act is evidence all the same
         )
 
     def words(self) -> str:
