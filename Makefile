@@ -16,8 +16,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TMPDIR := $(CURDIR)/.cache/tmp
 PYTEST = $(BIN)/pytest -n 2 --dist worksteal
 COVERAGE ?= --cov --cov-report=term
-# The longer runs try so much that no test of them hangs for being slow.
-PATIENT = --timeout=0
+# Seconds that a test of the longer runs may take, which try much more.
+PATIENT := PYTEST_TIMEOUT=7200
 
 MAKEFLAGS += --jobs=2 # mypy, which uses one core, checks while the tests run
 
@@ -50,19 +50,19 @@ test-versions:
 # What property tests can find with many more examples than there is time for in `make test`.
 test-deep: $(VENV)/dev.stamp
 	@mkdir -p $(TMPDIR)
-	REPS_SCALE=60 $(PYTEST) $(PATIENT) tests/replay/kernel tests/quality $(PYTEST_ARGS)
-	REPS_SCALE=20 $(PYTEST) $(PATIENT) tests --ignore tests/replay/kernel --ignore tests/quality --ignore tests/faults $(PYTEST_ARGS)
+	$(PATIENT) REPS_SCALE=60 $(PYTEST) tests/replay/kernel tests/quality $(PYTEST_ARGS)
+	$(PATIENT) REPS_SCALE=30 $(PYTEST) tests --ignore tests/replay/kernel --ignore tests/quality --ignore tests/faults $(PYTEST_ARGS)
 
 # The long search for faults: 1,000 kills, 1,000 cuts of power, 10,000 lost replies …
 test-faults: $(VENV)/dev.stamp
 	@mkdir -p $(TMPDIR)
-	REPS_FAULTS=long $(PYTEST) $(PATIENT) tests/faults $(PYTEST_ARGS)
+	$(PATIENT) REPS_FAULTS=long $(PYTEST) tests/faults $(PYTEST_ARGS)
 
 # A cluster of several processes on this machine, one of which is killed. Needs Java, as do the few
 # tests of Spark in `make test`.
 test-spark: $(VENV)/dev.stamp
 	@mkdir -p $(TMPDIR)
-	REPS_SPARK=cluster $(PYTEST) $(PATIENT) tests/replay/test_spark.py $(PYTEST_ARGS)
+	$(PATIENT) REPS_SPARK=cluster $(PYTEST) tests/replay/test_spark.py $(PYTEST_ARGS)
 
 bench: $(VENV)/bench.stamp
 	@mkdir -p $(TMPDIR)

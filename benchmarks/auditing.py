@@ -71,17 +71,14 @@ def run(folder: Path) -> list[str]:
             times.append(seconds(lambda: ledger.checkpoint(KEY)))
         found.append(goal(f"a checkpoint over {NEW:,} new entries", statistics.median(times), 0.01))
         chance = random.Random(1)
-        proofs = [
-            seconds(lambda: ledger.prove(chance.randint(1, COUNT)).verify())
-            for _ in range(ROUNDS * 5)
-        ]
+        proofs = [seconds(lambda: ledger.prove(chance.randint(1, COUNT)).verify()) for _ in range(ROUNDS * 5)]
         found.append(goal("an inclusion proof, made and verified", statistics.median(proofs), 0.01))
         found.append(f"    the slowest of {len(proofs)}: {max(proofs) * 1000:.1f} ms")
         joined = seconds(lambda: ledger.prove_consistency(COUNT // 3).verify())
         found.append(f"  a consistency proof: {joined * 1000:.1f} ms")
         (folder / "checkpoint").write_text(ledger.checkpoint(KEY).note)
     command = [sys.executable, __file__, str(path), str(folder / "checkpoint")]
-    taken, cpu, peak = subprocess.run(  # noqa: S603
+    taken, cpu, peak = subprocess.run(  # noqa: S603 — this very script
         command, check=True, capture_output=True, text=True
     ).stdout.split()
     found.append(goal("verification, the database's own check included", float(taken), 5))
@@ -141,7 +138,7 @@ def verify(path: Path, checkpoint: Path) -> None:
         taken, cpu = time.perf_counter() - began, time.process_time() - worked
         assert found.ok, found.words()
     status = Path("/proc/self/status").read_text()
-    print(taken, cpu, re.search(r"VmHWM:\s+(\d+)", status)[1])  # type: ignore[index]
+    print(taken, cpu, re.search(r"VmHWM:\s+(\d+)", status)[1])  # type: ignore[index]  # it is there on Linux
 
 
 if __name__ == "__main__":

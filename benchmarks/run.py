@@ -5,7 +5,7 @@ Every figure is a ratio to a yardstick that is measured beside it, in the same r
 
 from __future__ import annotations
 
-import sys
+import argparse
 import tempfile
 from pathlib import Path
 
@@ -38,9 +38,15 @@ BENCHMARKS = {
 
 def main() -> None:
     """Run those named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = ", ".join(BENCHMARKS)
+    parser.add_argument("name", nargs="*", help=f"which: {names}; all of them by default")
+    chosen = parser.parse_args().name or [*BENCHMARKS]
+    if unknown := [name for name in chosen if name not in BENCHMARKS]:
+        parser.error(f"there is no benchmark {unknown[0]}; there are {names}")
     cache = Path(__file__).resolve().parent.parent / ".cache"
     cache.mkdir(exist_ok=True)
-    for name in sys.argv[1:] or BENCHMARKS:
+    for name in chosen:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             for line in BENCHMARKS[name](Path(folder)):
                 print(line)

@@ -30,7 +30,7 @@ __all__ = [
     "pytest_unconfigure",
 ]
 
-_GRACE = 4 / 3
+_GRACE_AT_LEAST = 5
 _ENDING = 5
 _SHRINKING = 20  # seconds, not five minutes: an example that is not small yet beats none
 _stderr = sys.__stderr__
@@ -38,7 +38,7 @@ _stderr = sys.__stderr__
 
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the standard error that is there before pytest captures it."""
-    global _stderr  # noqa: PLW0603 - there is one in a process
+    global _stderr  # noqa: PLW0603 — there is one in a process
     assert sys.__stderr__ is not None
     _stderr = os.fdopen(os.dup(sys.__stderr__.fileno()), "w")
     config.add_cleanup(_stderr.close)
@@ -49,7 +49,8 @@ def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> None:
     """Have the process end some time after the test was to fail; pytest-timeout does the rest."""
     del item
     assert _stderr is not None
-    faulthandler.dump_traceback_later(settings.timeout * _GRACE, exit=True, file=_stderr)
+    grace = max(_GRACE_AT_LEAST, settings.timeout / 3)
+    faulthandler.dump_traceback_later(settings.timeout + grace, exit=True, file=_stderr)
 
 
 def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
@@ -60,9 +61,7 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
 
 def pytest_unconfigure() -> None:
     """Have the process end even where a thread that a test left behind never does."""
-    if all(
-        thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
-    ):
+    if all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         return
     assert sys.__stderr__ is not None
     sys.stdout.flush()  # what is not written by then is lost

@@ -20,8 +20,8 @@ __all__ = ["PATIENCE", "Program", "limited"]
 
 _TESTS: Final = Path(__file__).parent
 
-PATIENCE: Final = 30.0
-"""Seconds that a test waits for what takes a moment: less than pytest waits for a test."""
+PATIENCE: Final = float(os.environ.get("PYTEST_TIMEOUT") or 45) * 2 / 3
+"""Seconds that a test waits for what takes a moment: less than pytest waits for the test."""
 
 
 class Program(subprocess.Popen[str]):
@@ -48,10 +48,7 @@ class Program(subprocess.Popen[str]):
         )
 
     def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if kind is not None:
             self.kill()

@@ -47,9 +47,7 @@ def heard() -> str:
 def batch(name: str, number: int, size: int = 3) -> list[DCBEvent]:
     """Events that belong together; each says which and how many they are."""
     return [
-        DCBEvent(
-            "tick", f"{name} {number} {part} {size}".encode(), [f"writer:{name}", f"part:{part}"]
-        )
+        DCBEvent("tick", f"{name} {number} {part} {size}".encode(), [f"writer:{name}", f"part:{part}"])
         for part in range(size)
     ]
 
@@ -89,7 +87,7 @@ def lock(path: str) -> None:
 
 def killed(path: str, kills: str) -> None:
     """Kill writers in mid-append, and say the last position that each was told of."""
-    chance = random.Random(7)  # noqa: S311 - the same moments again when it fails
+    chance = random.Random(7)  # noqa: S311 — the same moments again when it fails
     for kill in range(int(kills)):
         source, sink = os.pipe()
         child = os.fork()
@@ -184,7 +182,7 @@ def _dropping(path: str, fork: Callable[[], int]) -> None:
         return
     say(f"child ended with {os.waitpid(child, 0)[1]}")
     head = recorder.append(batch("parent", 0))
-    say("log is there" if os.path.getsize(f"{path}-wal") else "no log")  # noqa: PTH202 - text
+    say("log is there" if os.path.getsize(f"{path}-wal") else "no log")  # noqa: PTH202 — text
     say(head)
     recorder.close()
 

@@ -7,7 +7,6 @@ with one line. Threads call the same tasks directly, on a ledger that they share
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["LEAD", "Crew", "Racer", "attempt", "follow", "in_threads", "sit"]
-
-LONGEST: Final = PATIENCE * (20 if os.environ.get("REPS_FAULTS") == "long" else 1)
-"""Seconds that a task may take; of a long search for faults there are long ones."""
 
 LEAD: Final = rl.seats("lead", limit=1)
 """One lead at a time: the rule under which every racer records."""
@@ -101,7 +97,7 @@ class Racer:
 
     def heard(self) -> Any:
         """Wait for the answer to a task."""
-        line = self.process.hear(LONGEST)
+        line = self.process.hear(PATIENCE)
         assert line, f"a racer ended with {self.process.wait(10)}"
         return json.loads(line)
 
@@ -152,7 +148,7 @@ def in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
         return work(number)
 
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(run, range(count), timeout=LONGEST))
+        return list(pool.map(run, range(count), timeout=PATIENCE))
 
 
 def main() -> None:
@@ -162,7 +158,7 @@ def main() -> None:
         task = json.loads(line)
         name = task.pop("task")
         answer: Any = name
-        with limited(LONGEST):
+        with limited(PATIENCE):
             if name == "open":
                 ledger = rl.open(task["target"], rules=[LEAD])
             else:

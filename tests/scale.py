@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 if TYPE_CHECKING:
-    from pytest import MarkDecorator  # noqa: PT013 - for its type only
+    from pytest import MarkDecorator  # noqa: PT013 — for its type only
 
 __all__ = ["CLUSTER", "DEEP", "LONG", "examples", "load_profile", "seconds", "times"]
 
@@ -29,7 +29,6 @@ CLUSTER: Final = os.environ.get("REPS_SPARK") == "cluster"
 """Whether Spark runs as a cluster of several processes: ``make test-spark``."""
 
 _USUAL: Final = 50
-_WITHOUT_LIMIT: Final = 0
 
 
 def load_profile() -> None:
@@ -74,6 +73,6 @@ def seconds(limit: float) -> MarkDecorator:
     """Give a test more time than ``timeout`` in ``pyproject.toml`` before it counts as hanging.
 
     Args:
-        limit: in ``make test``; the longer runs, which try more, have none.
+        limit: where all tests have not more than that (``PYTEST_TIMEOUT``), as in longer runs.
     """
-    return pytest.mark.timeout(_WITHOUT_LIMIT if DEEP or LONG or CLUSTER else limit)
+    return pytest.mark.timeout(max(limit, float(os.environ.get("PYTEST_TIMEOUT") or 0)))

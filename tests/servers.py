@@ -64,7 +64,7 @@ def reachable_folder() -> Iterator[Path]:
     """A temporary folder that the unprivileged user owns and can reach, removed at the end."""
     who = unprivileged()
     # The usual folder may lie under one that only we may enter.
-    for base in (None, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 - made there by mkdtemp
+    for base in (None, "/tmp", "/var/tmp", "/dev/shm"):  # noqa: S108 — made there by mkdtemp
         folder = Path(tempfile.mkdtemp(prefix="reps-ledger-test-", dir=base))
         try:
             if who:
@@ -158,10 +158,7 @@ def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[s
         installed = Path(spec.origin).with_name("pginstall")
         if not _succeeds([str(installed / "bin" / "postgres"), "--version"], who):
             # The programs look for their libraries at a place relative to their own.
-            package, beside = (
-                installed.parent,
-                installed.parents[1] / f"{installed.parent.name}.libs",
-            )
+            package, beside = (installed.parent, installed.parents[1] / f"{installed.parent.name}.libs")
             copied = folder / "wheel" / package.name / installed.name
             shutil.copytree(installed, copied, symlinks=True)
             if beside.exists():

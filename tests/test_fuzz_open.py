@@ -51,7 +51,7 @@ def test_damaged_ledgers(tmp_path: Path) -> None:
         ledger.record_all([rl.MemberJoined(member=f"m{n}") for n in range(200)], by="x")
         entries = list(ledger.entries())
     data = whole.read_bytes()
-    chance = random.Random(11)  # noqa: S311 - the same again when it fails
+    chance = random.Random(11)  # noqa: S311 — the same again when it fails
     outcomes: set[bool | str] = set()
     for number in range(60):
         harmed = bytearray(data)

@@ -45,6 +45,41 @@ from collections.abc import Sequence
 
 from attrs import frozen
 
+__all__ = [
+    "Busy",
+    "Closed",
+    "CodecError",
+    "ConfigurationError",
+    "Conflict",
+    "Damaged",
+    "ImportStopped",
+    "Inconsistent",
+    "InvalidBundle",
+    "InvalidFact",
+    "InvalidFactType",
+    "InvalidInput",
+    "InvalidNote",
+    "InvalidPolicy",
+    "InvalidProof",
+    "InvalidSignature",
+    "InvalidTime",
+    "LedgerError",
+    "Malformed",
+    "MissingExtra",
+    "NewerFormat",
+    "NotALedger",
+    "NotFound",
+    "NotProved",
+    "ReadOnly",
+    "Refusal",
+    "Refused",
+    "StorageError",
+    "TooLarge",
+    "UnknownFact",
+    "UnknownVersion",
+    "UpcasterGap",
+]
+
 
 class LedgerError(Exception):
     """The root of all errors here."""
@@ -147,9 +182,7 @@ class CodecError(LedgerError):
         entry_id: the entry, if its id could be read.
     """
 
-    def __init__(
-        self, words: str, *, position: int | None = None, entry_id: str | None = None
-    ) -> None:
+    def __init__(self, words: str, *, position: int | None = None, entry_id: str | None = None) -> None:
         self.words = words
         self.position = position
         self.entry_id = entry_id

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever stops the writing."""
+"""Writing files atomically: a file is there complete or not at all, whatever interrupts it."""
 
 from __future__ import annotations
 
@@ -14,27 +14,24 @@ from typing import IO
 
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],
-    *,
-    name_of: Callable[[BufferedRandom], str] | None = None,
-    sync: bool = True,
+    path: str | os.PathLike[str], *, name_of: Callable[[BufferedRandom], str] | None = None, sync: bool = True
 ) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the place of another once it is complete and on disk.
 
-    It is written beside the other under a random name. When the block ends without an error it
-    is synced to disk, renamed, and its folder is synced; on an error it is removed. So neither a
-    crash nor another process that writes the same file leaves half of one, and what is renamed
-    after it in the same folder does not outlast it.
+    It is written in the same folder under a random name. When the block ends without an error
+    the file is synced to disk, renamed, and its folder is synced; on an error it is removed. So
+    neither a crash nor another process that writes the same file leaves half of one, and no file
+    renamed later in the same folder survives a power cut that this one does not.
 
-    A link is followed, and a file that is replaced keeps its mode. What is there and is no
-    regular file (a pipe, a device) is written to as it is.
+    A link is followed, and a file that is replaced keeps its mode. A path that is not a regular
+    file (a pipe, a device) is written to directly.
 
     Args:
         path: of the file.
-        name_of: from the complete file, open for reading at its start, to the name that it takes
-            in the folder of ``path``, where that depends on its content.
-        sync: whether to sync the folder. Who writes many files and then one that names them
-            calls `sync_folder` once, before the last.
+        name_of: returns the name for the file in the folder of ``path``, where that depends on its
+            content; it is given the complete file, open for reading at its start.
+        sync: whether to sync the folder. To write many files and then one that names them, pass
+            False and call `sync_folder` once, before writing the last.
 
     Raises:
         OSError: it cannot be written; what was there before stays.

@@ -1,18 +1,26 @@
-"""What other programs write and read: JSON taken strictly, and cells of CSV taken for text."""
+"""Data that other programs write and read: strict JSON, and CSV cells that are only text."""
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 
+JsonValue: TypeAlias = Any
+"""What JSON holds: None, a truth value, a number, text, or a list or object of these.
+
+Also what a row given as a value may hold beside, such as a date.
+"""
+
+JsonObject = dict[str, JsonValue]
+
 
 class RepeatedKey(ValueError):
-    """A key that stands twice in one object: JSON itself would keep the last, unseen.
+    """An object has a key twice; readers of JSON commonly keep the last value without a word.
 
     Attributes:
-        key: which.
+        key: the key.
     """
 
     def __init__(self, key: str) -> None:
@@ -20,8 +28,8 @@ class RepeatedKey(ValueError):
         self.key = key
 
 
-def read_json(text: str | bytes, *, whole_numbers: bool = False) -> Any:
-    """Read JSON that says one thing only.
+def read_json(text: str | bytes, *, whole_numbers: bool = False) -> object:
+    """Read JSON strictly: whatever readers of JSON may understand differently is an error.
 
     Args:
         text: the document; bytes are UTF-8.
@@ -29,21 +37,22 @@ def read_json(text: str | bytes, *, whole_numbers: bool = False) -> Any:
 
     Raises:
         RepeatedKey: an object has a key twice.
-        ValueError: it is no JSON, has numbers that are none, or is nested more than ``MAX_DEPTH``
+        ValueError: it is no JSON, has a number such as NaN, or is nested more than ``MAX_DEPTH``
             deep.
     """
     if not text_within_depth(text):
         raise ValueError(f"it is nested more than {MAX_DEPTH} deep")
-    return json.loads(
+    found: object = json.loads(
         text if isinstance(text, str) else text.decode(),
         object_pairs_hook=_without_repeats,
         parse_constant=_no_constant,
         parse_float=_no_fraction if whole_numbers else None,
     )
+    return found
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found: dict[str, object] = {}
     for key, value in pairs:
         if key in found:
             raise RepeatedKey(key)
@@ -60,16 +69,16 @@ def _no_fraction(text: str) -> NoReturn:
 
 
 FORMULA_START: Final = "=+-@\t\r"
-"""With any of these, a cell begins what a spreadsheet runs as a formula."""
+"""Characters with which a cell's text begins that a spreadsheet runs as a formula."""
 
 _GUARDED: Final = frozenset({*FORMULA_START, "'"})
 _MARKS: Final = frozenset({"", "'"})
 
 
 def safe_cell(text: str) -> str:
-    """Return text that no spreadsheet takes for a formula; `cell_text` gives the text back.
+    """Return text for a cell that no spreadsheet takes for a formula; `cell_text` undoes it.
 
-    Empty text is a lone apostrophe, as it is in spreadsheets: an empty cell holds nothing.
+    Empty text becomes a lone apostrophe, as in spreadsheets: an empty cell holds no text at all.
     """
     first, second = text[:1], text[1:2]
     starts_formula = first != "" and first in FORMULA_START

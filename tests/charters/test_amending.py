@@ -40,7 +40,7 @@ def corrected(target: str, replacement: rl.Fact) -> rl.EntryCorrected:
 
 def refused(ledger: rl.Ledger, fact: rl.Fact, at: date | None = None) -> tuple[str, ...]:
     """Try to record a correction, by default at the time of what it corrects."""
-    return codes(ledger, fact, at)  # type: ignore[arg-type]
+    return codes(ledger, fact, at)  # type: ignore[arg-type]  # pairs of a fact and a day
 
 
 CHANGES: Final[list[tuple[rl.Fact, dict[str, Any], str]]] = [
@@ -55,9 +55,7 @@ CHANGES: Final[list[tuple[rl.Fact, dict[str, Any], str]]] = [
 
 
 @pytest.mark.parametrize(("fact", "change", "code"), CHANGES)
-def test_a_correction_that_says_more_is_asked_again(
-    fact: Any, change: dict[str, Any], code: str
-) -> None:
+def test_a_correction_that_says_more_is_asked_again(fact: Any, change: dict[str, Any], code: str) -> None:
     """Of whom, what, where, until when, how, or by whom: any of these is news."""
     ledger, entry = told(fact)
     assert refused(ledger, corrected(entry.id, evolve(fact, **change))) == (code,)

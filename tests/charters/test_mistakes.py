@@ -39,7 +39,7 @@ def charter(**parts: Any) -> Charter:
         (lambda: RoleClause(role="m", seats=0), ["seats", "from 1", "0"]),
         (lambda: RoleClause(role="m", seats=True), ["seats", "True"]),
         (lambda: RoleClause(role="m", seats=10**6 + 1), ["seats", "1000001"]),
-        (lambda: RoleClause(role="m", admission="rep"), ["admission", "condition"]),  # type: ignore[arg-type]
+        (lambda: RoleClause(role="m", admission="rep"), ["admission", "condition"]),  # type: ignore[arg-type]  # what is refused
         (lambda: RoleClause(role="m", ends=["vanished"]), ["resigned", "removed"]),
         (lambda: RoleClause(role="m", closed=True, seats=2), ["closed role"]),
         (lambda: RoleClause(role="m", closed=True, admission=holds("rep")), ["closed role"]),
@@ -70,22 +70,16 @@ def charter(**parts: Any) -> Charter:
         (lambda: charter(roles=[RoleClause(role="m", review="p")]), ["m", "reviewed by p"]),
         (lambda: charter(standing=Standing(policy="p", active=["good"])), ["standing", "p"]),
         (
-            lambda: charter(
-                policies=[POLICY], standing=Standing(policy="activity", active=["good", "fine"])
-            ),
+            lambda: charter(policies=[POLICY], standing=Standing(policy="activity", active=["good", "fine"])),
             ["activity never comes to fine"],
         ),
         (
-            lambda: charter(
-                policies=[POLICY], standing=Standing(policy="activity", active=["ok", "fine"])
-            ),
+            lambda: charter(policies=[POLICY], standing=Standing(policy="activity", active=["ok", "fine"])),
             ["fine, ok"],
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_when_it_is_built(
-    make: Callable[[], object], told: list[str]
-) -> None:
+def test_what_makes_no_sense_is_refused_when_it_is_built(make: Callable[[], object], told: list[str]) -> None:
     """The error names what it is about, and what was wrong with it."""
     with pytest.raises(InvalidPolicy) as caught:
         make()

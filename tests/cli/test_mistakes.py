@@ -36,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     save(POLICY, "activity.toml")
     unknown = when(count("reprot.filed") >= 1).then("active")
     save(Policy("slip", cases=[unknown], otherwise="quiet"), "slip.toml")
-    save_charter(Charter(name="reps", version="1", **CLAUSES), "charter.toml")  # type: ignore[arg-type]
+    save_charter(Charter(name="reps", version="1", **CLAUSES), "charter.toml")  # type: ignore[arg-type]  # what is refused
     with rl.open("reps.db") as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="c", occurred_at=date(2018, 1, 1))
     return tmp_path

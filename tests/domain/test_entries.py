@@ -13,7 +13,7 @@ from reps_ledger.domain.entries import derived_id, time_ordered_id, unique
 from reps_ledger.domain.time import EPOCH
 
 instants = st.datetimes(
-    min_value=datetime(1970, 1, 1),  # noqa: DTZ001
+    min_value=datetime(1970, 1, 1),  # noqa: DTZ001 — its bounds are naive by definition
     timezones=st.just(UTC),
 )
 chances = st.binary(min_size=10, max_size=10)

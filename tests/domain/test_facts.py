@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reps_ledger as rl
 import reps_ledger.domain.facts as module
 from reps_ledger.domain.entries import people_in, subject_tags
 from reps_ledger.domain.facts import (
@@ -169,10 +170,7 @@ def lists(cls: type[Fact]) -> list[str]:
 
 def test_stored_names_and_versions_are_as_ever() -> None:
     """Stored names, schema versions and acts are exactly those on the list."""
-    found = {
-        cls.__name__: (kind_of(cls).name, kind_of(cls).version, kind_of(cls).act)
-        for cls in BUILT_IN
-    }
+    found = {cls.__name__: (kind_of(cls).name, kind_of(cls).version, kind_of(cls).act) for cls in BUILT_IN}
     assert found == STORED
 
 
@@ -185,10 +183,7 @@ def test_personal_fields_are_as_listed() -> None:
 def test_people_are_named_where_listed() -> None:
     """Whose history an entry joins is exactly as listed."""
     found = {
-        (kind_of(cls).name, name)
-        for cls in BUILT_IN
-        for name in FactType.of(cls).persons
-        if name != "member"
+        (kind_of(cls).name, name) for cls in BUILT_IN for name in FactType.of(cls).persons if name != "member"
     }
     assert found == OTHER_PEOPLE
 
@@ -200,13 +195,11 @@ def test_plain_dates_mean_the_listed_end_of_the_day() -> None:
 
 
 def test_every_kind_is_exported() -> None:
-    """Each built-in class can be imported from the folder, whose names are sorted."""
+    """Each built-in class can be imported from the folder and from the package itself."""
     names = {cls.__name__ for cls in BUILT_IN}
-    assert names <= set(module.__all__)
-    constants = [name for name in module.__all__ if name.isupper()]
-    classes = [name for name in module.__all__ if name[0].isupper() and not name.isupper()]
-    functions = [name for name in module.__all__ if name[0].islower()]
-    assert module.__all__ == [*sorted(constants), *sorted(classes), *sorted(functions)]
+    assert names <= set(module.__all__) & set(rl.__all__)
+    assert all(getattr(rl, cls.__name__) is cls for cls in BUILT_IN)
+    assert len(BUILT_IN) == len(names) == 40
 
 
 @EVERY_KIND
@@ -275,9 +268,7 @@ def test_no_field_takes_what_it_cannot_store(cls: type[Fact], name: str, value: 
     [(cls, name) for cls in BUILT_IN for name in FactType.of(cls).persons],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
-@pytest.mark.parametrize(
-    "value", ["", " ana", "ana ", "e\u0301", "n" * (MAX_NAME + 1), "a\nb", 7], ids=ascii
-)
+@pytest.mark.parametrize("value", ["", " ana", "ana ", "e\u0301", "n" * (MAX_NAME + 1), "a\nb", 7], ids=ascii)
 def test_people_are_named_by_identifiers(cls: type[Fact], name: str, value: object) -> None:
     """Every field that names people refuses what is no identifier."""
     shaped = [value] if name in lists(cls) else value
@@ -339,7 +330,7 @@ def test_amounts_may_be_whole_numbers() -> None:
         assert ReportFiled(member="ana", activity="talk", amount=exact).amount == exact
     for bad in (True, "3", 2**53 + 1, -(2**53) - 1, 2**60, [3]):
         with pytest.raises(InvalidFact):
-            ReportFiled(member="ana", activity="talk", amount=bad)  # type: ignore[arg-type]
+            ReportFiled(member="ana", activity="talk", amount=bad)  # type: ignore[arg-type]  # what is refused
 
 
 def test_exemptions_say_why() -> None:
@@ -366,9 +357,7 @@ def test_a_replacement_is_a_plain_fact(replacement: Any) -> None:
         EntryCorrected(target="1", reason="r", replacement=replacement)
     assert caught.value.field == "EntryCorrected.replacement"
     amends = isinstance(replacement, EntryRetracted | EntryCorrected)
-    words = (
-        "itself be a correction" if amends else f"must be a fact, not {type(replacement).__name__}"
-    )
+    words = "itself be a correction" if amends else f"must be a fact, not {type(replacement).__name__}"
     assert words in str(caught.value)
 
 
@@ -462,6 +451,32 @@ def test_an_act_names_a_field() -> None:
         fact("bad.fact", act="actor")(cls)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"follows": "mentoring.held", "shared": ("member", "place")}, "no field of it: place"),
+        ({"follows": "mentoring.held"}, "together"),
+        ({"shared": ("member",)}, "together"),
+    ],
+)
+def test_what_a_fact_follows_is_said_with_the_fields_that_tell(options: dict[str, Any], words: str) -> None:
+    """Both or neither, and fields that it has."""
+    cls = attrs.make_class("Bad", {"member": attrs.field(type=str)}, frozen=True)
+    with pytest.raises(InvalidFactType, match=words):
+        fact("bad.fact", **options)(cls)
+
+
+def test_what_follows_what_is_known() -> None:
+    """Each kind that follows another shares with it the fields that it names."""
+    known = {kind_of(cls).name: cls for cls in BUILT_IN}
+    following = [cls for cls in BUILT_IN if kind_of(cls).follows is not None]
+    assert len(following) == 15
+    for cls in following:
+        kind = kind_of(cls)
+        before = attrs.fields_dict(known[kind.follows or ""])
+        assert set(kind.shared) <= before.keys() & attrs.fields_dict(cls).keys()
+
+
 def test_what_was_never_marked_is_no_fact() -> None:
     """Classes and values without a stored name are told how to get one."""
     cls = attrs.make_class("Bare", {"member": attrs.field(type=str)}, frozen=True)
@@ -503,7 +518,7 @@ def test_fields_that_cannot_be_stored_are_refused(hint: Any) -> None:
     [
         (str, "text"),
         (int | None, "int"),
-        (typing.Optional[float], "float"),  # noqa: UP045  # old spellings are stored too
+        (typing.Optional[float], "float"),  # noqa: UP045 — old spellings are stored too
         (bool, "bool"),
         (typing.Literal["a", "b"], "text"),
         (date, "date"),

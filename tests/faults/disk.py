@@ -107,7 +107,7 @@ class Disk:
         watching: whether an account is kept.
     """
 
-    fails: Callable[[str, str], int] = lambda what, path: 0  # noqa: ARG005
+    fails: Callable[[str, str], int] = lambda what, path: 0  # noqa: ARG005 — the signature of a fault
     deeds: list[Deed] = field(factory=list)
     watching: bool = True
     _default: Any = None

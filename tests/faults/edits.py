@@ -59,9 +59,7 @@ def _sql(edit: Callable[[sqlite3.Connection, random.Random], None]) -> Any:
 
     def work(path: Path, chance: random.Random) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
-        triggers = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        ).fetchall()
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         edit(connection, chance)
@@ -83,10 +81,7 @@ def _overwrite(data: bytearray, chance: random.Random) -> None:
 
 def _swap_pages(data: bytearray, chance: random.Random) -> None:
     one, other = (4096 * chance.randrange(1, len(data) // 4096) for _ in range(2))
-    data[one : one + 4096], data[other : other + 4096] = (
-        data[other : other + 4096],
-        data[one : one + 4096],
-    )
+    data[one : one + 4096], data[other : other + 4096] = (data[other : other + 4096], data[one : one + 4096])
 
 
 def _cut(data: bytearray, chance: random.Random) -> None:
@@ -104,7 +99,7 @@ def _change(connection: sqlite3.Connection, chance: random.Random) -> None:
 def _rename(connection: sqlite3.Connection, chance: random.Random) -> None:
     column, value = chance.choice([("type", "member.retired"), ("tags", '["member:eve"]')])
     position = chance.randrange(1, BELOW + 1)
-    connection.execute(f"UPDATE events SET {column} = ? WHERE position = ?", [value, position])  # noqa: S608
+    connection.execute(f"UPDATE events SET {column} = ? WHERE position = ?", [value, position])  # noqa: S608 — no text from outside
 
 
 def _delete(connection: sqlite3.Connection, chance: random.Random) -> None:

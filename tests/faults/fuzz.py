@@ -1,8 +1,8 @@
-"""Mutated input: ``python -m faults.fuzz WHAT EXAMPLES``.
+"""Mutated input: ``python -m faults.fuzz EXAMPLES WHAT…``.
 
 Sound input of one kind is cut, repeated, turned and filled with what breaks readers, and read
 again, in a process with little memory and time. An error that is not one of ours ends it with the
-smallest input that Hypothesis finds. Prints how often what came of it, as JSON.
+smallest input that Hypothesis finds. Prints how often what came of it, by kind, as JSON.
 """
 
 from __future__ import annotations
@@ -69,11 +69,7 @@ def mutated(draw: DrawFn, seeds: SearchStrategy[bytes]) -> bytes:
             case "repeat":
                 data = data[:high] + data[low:high] * draw(st.integers(1, 40)) + data[high:]
             case "turn":
-                data = (
-                    data[:low]
-                    + bytes(byte ^ 1 << (low % 8) for byte in data[low:high])
-                    + data[high:]
-                )
+                data = data[:low] + bytes(byte ^ 1 << (low % 8) for byte in data[low:high]) + data[high:]
             case _:
                 data = data[high:] + data[:low]
     return data
@@ -81,9 +77,7 @@ def mutated(draw: DrawFn, seeds: SearchStrategy[bytes]) -> bytes:
 
 def entry_of(fact: rl.Fact) -> Entry:
     """An entry of a fact."""
-    return Entry(
-        id="e", recorded_at=FIRST, occurred_at=FIRST, by="x", position=1, origin=1, fact=fact
-    )
+    return Entry(id="e", recorded_at=FIRST, occurred_at=FIRST, by="x", position=1, origin=1, fact=fact)
 
 
 CODEC: Final = Codec(REGISTRY, [rl.Upcaster("mentoring.held", n, dict) for n in (1, 2)])
@@ -230,15 +224,21 @@ KINDS: Final[dict[str, Callable[[], tuple[SearchStrategy[Any], Callable[[Any], s
 }
 
 
-def main(what: str, examples: str) -> None:
-    """Read mutated input of one kind, and tell."""
+def main(examples: str, *whats: str) -> None:
+    """Read mutated input of some kinds, and tell what came of it, by kind."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (TIME, TIME))
+    resource.setrlimit(resource.RLIMIT_CPU, (TIME * len(whats), TIME * len(whats)))
+    found = {what: searched(what, int(examples)) for what in whats}
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
+def searched(what: str, examples: int) -> Counter[str]:
+    """Read mutated input of one kind; count what came of it."""
     strategy, read = KINDS[what]()
     outcomes: Counter[str] = Counter()
 
     @settings(
-        max_examples=int(examples),
+        max_examples=examples,
         deadline=None,
         database=None,
         derandomize=True,
@@ -252,7 +252,7 @@ def main(what: str, examples: str) -> None:
             outcomes[type(error).__name__] += 1
 
     search()
-    sys.stdout.write(json.dumps(outcomes) + "\n")
+    return outcomes
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ from typing import Any, Final
 import pytest
 
 from processes import PATIENCE
-from scale import LONG
 
 __all__ = ["TRIED", "Tell", "ran", "tell"]
 
@@ -42,7 +41,7 @@ def ran(program: str, *arguments: object) -> Any:
         check=False,
         capture_output=True,
         text=True,
-        timeout=7_200 if LONG else PATIENCE,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr[-4_000:]
     return json.loads(done.stdout.splitlines()[-1])

@@ -141,10 +141,10 @@ def main(planted: str = "") -> None:
             watch.watching = True
             for work in (
                 lambda: read(path),  # noqa: B023 — done at once
-                lambda: load(text),  # noqa: B023
-                lambda: loads(document),  # noqa: B023
-                lambda: load_charter(text),  # noqa: B023
-                lambda: ledger.import_history([row]),  # noqa: B023
+                lambda: load(text),  # noqa: B023 — called at once
+                lambda: loads(document),  # noqa: B023 — called at once
+                lambda: load_charter(text),  # noqa: B023 — called at once
+                lambda: ledger.import_history([row]),  # noqa: B023 — called at once
             ):
                 said = tried(work)
                 outcomes[said] = outcomes.get(said, 0) + 1

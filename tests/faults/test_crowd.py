@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
+from processes import PATIENCE
 from racers import LEAD, Crew, attempt
 from scale import times
 
@@ -61,13 +63,13 @@ class Follower:
 
     def stopped_at(self, position: int) -> list[tuple[int, str]]:
         """Wait until a position was seen; return all that was."""
-        deadline = threading.Event()
-        for _ in range(600):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             if self.seen and self.seen[-1][0] >= position:
                 break
-            deadline.wait(0.1)
+            time.sleep(0.05)
         self._subscription.stop()
-        self._thread.join(60)
+        self._thread.join(PATIENCE)
         return self.seen
 
 
@@ -83,15 +85,13 @@ def crowded(
     with crew.on(shared_target, RUNNERS) as running:
         threads = [threading.Thread(target=record, args=[runner]) for runner in range(RUNNERS)]
         for runner, racer in enumerate(running):
-            racer.tell(
-                "attempt", tasks=tasks(seed + RUNNERS + runner, number), by=f"process {runner}"
-            )
+            racer.tell("attempt", tasks=tasks(seed + RUNNERS + runner, number), by=f"process {runner}")
         for thread in threads:
             thread.start()
         for racer in running:
             yield from racer.heard()
         for thread in threads:
-            thread.join(600)
+            thread.join(PATIENCE)
     for each in answers:
         yield from each
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from faults.harness import ran
-from scale import times
+from scale import LONG, times
 
 if TYPE_CHECKING:
     from faults.harness import Tell
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
 
-@pytest.mark.parametrize(
-    "what", ["bundles", "charters", "checkpoints", "codec", "importers", "policies"]
-)
-def test_mutated_input(what: str, tell: Tell) -> None:
+KINDS: Final = ["bundles", "charters", "checkpoints", "codec", "importers", "policies"]
+
+
+# One process for all in `make test`, as it takes longer to start than to search; one for each in
+# the long run.
+@pytest.mark.parametrize("kinds", [[kind] for kind in KINDS] if LONG else [KINDS], ids=str)
+def test_mutated_input(kinds: list[str], tell: Tell) -> None:
     """It is read, or refused with an error of ours, in 2 GB of address space and bounded time."""
     examples = times(100, 20_000)
-    found = ran("fuzz", what, examples)
-    tell(f"{sum(found.values()):,} mutated inputs to {what}: {found}")
-    assert sum(found.values()) >= examples / 2
-    assert len(found) > 1  # some were read, and some refused
+    for what, found in ran("fuzz", examples, *kinds).items():
+        tell(f"{sum(found.values()):,} mutated inputs to {what}: {found}")
+        assert sum(found.values()) >= examples / 2
+        assert len(found) > 1  # some were read, and some refused
 
 
 def test_hostile_names_and_documents(tell: Tell) -> None:

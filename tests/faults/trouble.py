@@ -45,7 +45,7 @@ def told(path: Path, acknowledged: dict[str, int]) -> dict[str, Any]:
         for entry in ledger.entries():
             found[str(entry.command_id)] += 1
             last[str(entry.command_id)] = entry.position
-        problems = ledger._core.log.recorder.integrity_check()  # type: ignore[attr-defined]
+        problems = ledger._core.log.recorder.integrity_check()  # type: ignore[attr-defined]  # the ledger's own recorder
     return {
         "lost": [name for name, position in acknowledged.items() if last.get(name) != position],
         "torn": [name for name, count in found.items() if count != len(facts(0))],
@@ -63,8 +63,7 @@ def small_disk(folder: Path, *, mounting: bool) -> Iterator[tuple[str, Callable[
     mount = ["mount", "-t", "tmpfs", "-o", f"size={LITTLE}", "tmpfs", str(folder)]
     try:
         mounted = (
-            mounting
-            and not subprocess.run(mount, check=False, capture_output=True, timeout=10).returncode
+            mounting and not subprocess.run(mount, check=False, capture_output=True, timeout=10).returncode
         )
     except OSError:
         mounted = False
@@ -180,7 +179,7 @@ def descriptors(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
         taken: list[int] = []
         ledger = rl.open(path)
         ledger._core.log.recorder._connections.before_fork()  # type: ignore[attr-defined]  # closes idle
-        ledger._core.log.recorder._connections.after_fork_in_parent()  # type: ignore[attr-defined]
+        ledger._core.log.recorder._connections.after_fork_in_parent()  # type: ignore[attr-defined]  # the ledger's own recorder
         try:
             while True:
                 taken.append(os.open(os.devnull, os.O_RDONLY))
@@ -189,7 +188,7 @@ def descriptors(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
         for ask in (
             lambda: rl.open(path),
             lambda: list(ledger.entries()),  # noqa: B023 — asked at once
-            lambda: ledger.record_all(facts(round_), by="x", command_id=f"c{round_}"),  # noqa: B023
+            lambda: ledger.record_all(facts(round_), by="x", command_id=f"c{round_}"),  # noqa: B023 — called at once
         ):
             try:
                 ask()

@@ -105,22 +105,22 @@ def test_known_at_a_position_a_receipt_or_a_moment() -> None:
 
 
 BAD: Final[dict[str, Callable[[rl.Ledger], object]]] = {
-    "text for a date": lambda ledger: ledger.as_of("2018-01-01"),  # type: ignore[arg-type]
-    "a number for a date": lambda ledger: ledger.as_of(2018),  # type: ignore[arg-type]
-    "a naive datetime": lambda ledger: ledger.as_of(datetime(2018, 1, 1)),  # noqa: DTZ001
+    "text for a date": lambda ledger: ledger.as_of("2018-01-01"),  # type: ignore[arg-type]  # what is refused
+    "a number for a date": lambda ledger: ledger.as_of(2018),  # type: ignore[arg-type]  # what is refused
+    "a naive datetime": lambda ledger: ledger.as_of(datetime(2018, 1, 1)),  # noqa: DTZ001 — a naive one is refused
     "the last day of all": lambda ledger: ledger.as_of(date.max),
-    "a naive moment": lambda ledger: ledger.as_of(JAN, datetime(2018, 1, 1)),  # noqa: DTZ001
+    "a naive moment": lambda ledger: ledger.as_of(JAN, datetime(2018, 1, 1)),  # noqa: DTZ001 — a naive one is refused
     "a negative position": lambda ledger: ledger.as_of(JAN, known_at=-1),
     "a flag for a position": lambda ledger: ledger.as_of(JAN, known_at=True),
-    "a date for a position": lambda ledger: ledger.as_of(JAN, known_at=JAN),  # type: ignore[arg-type]
-    "text for a position": lambda ledger: ledger.as_of(JAN, known_at="1"),  # type: ignore[arg-type]
+    "a date for a position": lambda ledger: ledger.as_of(JAN, known_at=JAN),  # type: ignore[arg-type]  # what is refused
+    "text for a position": lambda ledger: ledger.as_of(JAN, known_at="1"),  # type: ignore[arg-type]  # what is refused
     "two histories": lambda ledger: ledger.history("ana", community="id"),
     "an unknown dimension": lambda ledger: ledger.as_of().census(by="height"),
     "an unknown dimension among others": lambda ledger: ledger.as_of().census(by=("kind", "x")),
     "a census after the view": lambda ledger: ledger.as_of(JAN).census(at=[FEB]),
-    "a census of a naive time": lambda ledger: ledger.as_of().census(at=[datetime(2018, 1, 1)]),  # noqa: DTZ001
-    "a census of text": lambda ledger: ledger.as_of().census(at=["2018"]),  # type: ignore[list-item]
-    "text to reconcile": lambda ledger: ledger.reconcile(at="2018"),  # type: ignore[arg-type]
+    "a census of a naive time": lambda ledger: ledger.as_of().census(at=[datetime(2018, 1, 1)]),  # noqa: DTZ001 — a naive one is refused
+    "a census of text": lambda ledger: ledger.as_of().census(at=["2018"]),  # type: ignore[list-item]  # what is refused
+    "text to reconcile": lambda ledger: ledger.reconcile(at="2018"),  # type: ignore[arg-type]  # what is refused
     "a bad export": lambda ledger: ledger.export("/dev/null/x", known_at=-1),
 }
 
@@ -140,9 +140,7 @@ def test_an_unknown_zone_is_a_typed_error() -> None:
 
 def test_histories_are_in_effective_order() -> None:
     """Histories are in order of occurrence, ties by position, whatever was recorded first."""
-    story = given(
-        joined("ana", "ben", on=JAN), (MENTOR, JUN), (REPORT, FEB), (REPORT, NOON), (REPORT, FEB)
-    )
+    story = given(joined("ana", "ben", on=JAN), (MENTOR, JUN), (REPORT, FEB), (REPORT, NOON), (REPORT, FEB))
     order = [story.ids[n] for n in (0, 1, 3, 5, 4, 2)]
     assert [entry.id for entry in story.ledger.history()] == order
     assert [entry.id for entry in story.ledger.history("ana")] == [
@@ -287,10 +285,7 @@ def test_a_members_view_is_their_part_of_everyones_after_merges(told: list[Offer
 def test_a_corrected_history_is_known_from_the_correction_on() -> None:
     """Retractions, corrections and their own retractions show from their position on."""
     story = given(joined("ana"), (REPORT, FEB), retract(1), retract(2))
-    counts = [
-        len(story.ledger.as_of(known_at=position).history("ana").entries)
-        for position in range(1, 5)
-    ]
+    counts = [len(story.ledger.as_of(known_at=position).history("ana").entries) for position in range(1, 5)]
     assert counts == [1, 2, 1, 2]
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import reps_ledger as rl
+from processes import PATIENCE
 from programs import start
 from recorders import event, item
 from reps_ledger.audit import make_key
@@ -37,7 +38,7 @@ def descriptors() -> set[str]:
     found = set()
     for descriptor in Path("/proc/self/fd").iterdir():
         try:
-            found.add(os.readlink(descriptor))  # noqa: PTH115 - no path of a file
+            found.add(os.readlink(descriptor))  # noqa: PTH115 — no path of a file
         except OSError:  # that of the listing itself
             continue
     return found
@@ -184,21 +185,11 @@ next(entries)
 def test_what_is_left_at_the_end_of_the_process(sqlite_path: Path) -> None:
     """A script that closes nothing gets no warning, and leaves no file beside the ledger."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-X",
-            "dev",
-            "-W",
-            "error",
-            "-c",
-            LEFT_AT_THE_END,
-            str(sqlite_path),
-            KEY.text,
-        ],
+        [sys.executable, "-X", "dev", "-W", "error", "-c", LEFT_AT_THE_END, str(sqlite_path), KEY.text],
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
     )
     assert done.stderr == ""
     assert done.stdout.splitlines() == ["position 1", "position 1", "closed", "position 1"]

@@ -14,6 +14,7 @@ import pytest
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 import reps_ledger as rl
+from processes import PATIENCE
 from racers import in_threads
 from reps_ledger.errors import ConfigurationError, LedgerError, StorageError
 from reps_ledger.log import SQLiteRecorder, open_recorder
@@ -249,7 +250,7 @@ def test_a_missing_extra(module: str, target: str, extra: str) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE,
         env={**os.environ, "PYTHONPATH": ""},
     )
     named, words = done.stdout.strip().split("|")
@@ -257,9 +258,7 @@ def test_a_missing_extra(module: str, target: str, extra: str) -> None:
     assert f"pip install 'reps-ledger[{extra}]'" in words
 
 
-@pytest.mark.parametrize(
-    ("module", "target"), [("psycopg", "postgresql://h/db"), ("umadb", "umadb://h:1")]
-)
+@pytest.mark.parametrize(("module", "target"), [("psycopg", "postgresql://h/db"), ("umadb", "umadb://h:1")])
 def test_a_missing_extra_is_a_matter_of_configuration(
     module: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -177,8 +177,8 @@ def test_text_that_cannot_be_stored_is_refused(memory_recorder: SQLiteRecorder) 
         event("a", "\ud800"),
         event("a", "nul\0"),
         event("\ud800"),
-        DCBEvent("a", "text"),  # type: ignore[arg-type] # what a caller may get wrong
-        DCBEvent(None, b""),  # type: ignore[arg-type] # as above
+        DCBEvent("a", "text"),  # type: ignore[arg-type]  # what a caller may get wrong
+        DCBEvent(None, b""),  # type: ignore[arg-type]  # as above
     ):
         with pytest.raises(InvalidInput):
             memory_recorder.append([bad])

@@ -51,9 +51,7 @@ DAY: Final = timedelta(days=1)
 TICK: Final = timedelta(microseconds=1)
 
 
-def entries_of(
-    told: Iterable[Told], by: str = "council", source: str | None = None
-) -> list[rl.Entry]:
+def entries_of(told: Iterable[Told], by: str = "council", source: str | None = None) -> list[rl.Entry]:
     """Make the entries of facts and the instants at which they happened, as told in order.
 
     Their ids are e0, e1, e2 …
@@ -94,7 +92,7 @@ def joins(member: str, on: str = "2018-01-01") -> Dated:
 def report(on: str, *, member: str = "ana", **fields: object) -> Dated:
     """Tell that somebody reported an event."""
     made = {"activity": "event", **fields}
-    return rl.ReportFiled(member=member, **made), on  # type: ignore[arg-type]
+    return rl.ReportFiled(member=member, **made), on  # type: ignore[arg-type]  # fields as keywords
 
 
 def vouched(member: str, voucher: str, on: str = "2018-06-01") -> Dated:
@@ -104,7 +102,7 @@ def vouched(member: str, voucher: str, on: str = "2018-06-01") -> Dated:
 
 def role(name: str, *, member: str = "ana", on: str = "2018-06-01", **fields: object) -> Dated:
     """Tell that somebody was given a role."""
-    return rl.RoleAssigned(member=member, role=name, **fields), on  # type: ignore[arg-type]
+    return rl.RoleAssigned(member=member, role=name, **fields), on  # type: ignore[arg-type]  # fields as keywords
 
 
 def works_for(member: str, organisation: str, on: str = "2018-01-01") -> Dated:
@@ -152,14 +150,7 @@ def subjects(
     at = draw(reviews())
     history = draw(
         raw_histories(
-            max_size=max_size,
-            about=about,
-            facts=facts,
-            families=families,
-            of=of,
-            at=at,
-            zone=zone,
-            odd=False,
+            max_size=max_size, about=about, facts=facts, families=families, of=of, at=at, zone=zone, odd=False
         )
     )
     previous = None

@@ -99,8 +99,8 @@ def test_values_that_python_takes_for_equal_are_told_apart() -> None:
         (lambda: reports() != 3, r"\.exactly\(3\)"),
         (lambda: 3 == reports(), r"\.exactly\(3\)"),  # noqa: SIM300 — that is the trap
         (lambda: tenure() == weeks(4), r"\.exactly"),
-        (lambda: A and B, "&"),  # type: ignore[unreachable]
-        (lambda: A or B, r"\|"),  # type: ignore[unreachable]
+        (lambda: A and B, "&"),  # type: ignore[unreachable]  # what is refused
+        (lambda: A or B, r"\|"),  # type: ignore[unreachable]  # what is refused
         (lambda: not A, "~"),
         (lambda: A if B else C, "~"),
         (lambda: 1 <= reports() <= 3, r"\(a <= x\) & \(x <= b\)"),
@@ -108,7 +108,7 @@ def test_values_that_python_takes_for_equal_are_told_apart() -> None:
         (lambda: bool(tenure()), "compare it"),
         (lambda: A & True, "joins conditions"),
         (lambda: A | reports(), "compare a measure"),
-        (lambda: at_least(1, A, reports()), "conditions"),  # type: ignore[arg-type]
+        (lambda: at_least(1, A, reports()), "conditions"),  # type: ignore[arg-type]  # what is refused
     ],
 )
 def test_pythons_own_traps_raise_with_advice(attempt: Callable[[], object], advice: str) -> None:
@@ -136,14 +136,14 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "a clock exactly": lambda: tenure().exactly(weeks(4)),
     "a clock of outcomes against a number": lambda: in_outcome() >= 4,
     "a share of more than all": lambda: share(reports(), "report.filed") >= 1.5,
-    "a share of a clock": lambda: share(tenure(), "report.filed"),  # type: ignore[arg-type]
+    "a share of a clock": lambda: share(tenure(), "report.filed"),  # type: ignore[arg-type]  # what is refused
     "a share capped at nothing": lambda: share(reports(), "report.filed", at_most=0),
     "a largest share of more than all": lambda: largest_share() <= 2,
     "an unknown comparison": lambda: Compare(reports(), "about", 3),
-    "a comparison of no measure": lambda: Compare(A, "at_least", 3),  # type: ignore[arg-type]
+    "a comparison of no measure": lambda: Compare(A, "at_least", 3),  # type: ignore[arg-type]  # what is refused
     "no width": lambda: weeks(0),
     "a negative width": lambda: days(-1),
-    "a part of a width": lambda: months(1.5),  # type: ignore[arg-type]
+    "a part of a width": lambda: months(1.5),  # type: ignore[arg-type]  # what is refused
     "a true width": lambda: months(YES),
     "too wide": lambda: years(100_001),
     "a width of seconds": lambda: Width(1, "seconds"),
@@ -151,13 +151,13 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "neither since nor until": Between,
     "since the beginning of time": lambda: since(date.min),
     "until the end of time": lambda: since(DAY, date.max),
-    "since an instant": lambda: since(rl.MemberJoined),  # type: ignore[arg-type]
+    "since an instant": lambda: since(rl.MemberJoined),  # type: ignore[arg-type]  # what is refused
     "an unknown period": lambda: this("fortnight"),
     "ahead of no rolling window": lambda: reports(within=this("month"), ahead=weeks(4)),
     "ahead of all time": lambda: reports(ahead=weeks(4)),
     "pausing no rolling window": lambda: reports(within=since(DAY), pausing=True),
-    "within a number": lambda: reports(within=4),  # type: ignore[arg-type]
-    "since the last number": lambda: since_last(4),  # type: ignore[arg-type]
+    "within a number": lambda: reports(within=4),  # type: ignore[arg-type]  # what is refused
+    "since the last number": lambda: since_last(4),  # type: ignore[arg-type]  # what is refused
     "following neither first nor last": lambda: following(facts("member.joined"), weeks(1), "next"),
     "no facts": facts,
     "a kind twice": lambda: facts("report.filed", "report.filed"),
@@ -177,43 +177,39 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "a number as text": lambda: reports(amount="many"),
     "an instant": lambda: facts("role.assigned", until="2018-10-01"),
     "lasting what does not last": lambda: reports(lasting=True),
-    "lasting in another's history": lambda: facts(
-        "leave.started", person="covered_by", lasting=True
-    ),
+    "lasting in another's history": lambda: facts("leave.started", person="covered_by", lasting=True),
     "verified by some": lambda: reports(verified="some"),
     "verified as a number": lambda: reports(verified=1),
     "sources of numbers": lambda: reports(source=(1,)),
     "different values of an unknown field": lambda: distinct("activty", "report.filed"),
     "organisations of no person": lambda: distinct(organisation_of("activity"), "report.filed"),
-    "different by two things": lambda: attrs.evolve(
-        distinct("month", "report.filed"), name="areas"
-    ),
+    "different by two things": lambda: attrs.evolve(distinct("month", "report.filed"), name="areas"),
     "the total of an unknown field": lambda: total("amounts", "report.filed"),
     "the total of text": lambda: total("activity", "report.filed"),
     "tenure where, but not as what": lambda: tenure(community="paris"),
-    "tenure in no place": lambda: tenure("rep", community=4),  # type: ignore[arg-type]
-    "a role in no place": lambda: holds("rep", community=("a", "b")),  # type: ignore[arg-type]
+    "tenure in no place": lambda: tenure("rep", community=4),  # type: ignore[arg-type]  # what is refused
+    "a role in no place": lambda: holds("rep", community=("a", "b")),  # type: ignore[arg-type]  # what is refused
     "a role in a nameless place": lambda: held("rep", community=" "),
     "no role": lambda: holds(""),
     "joined whenever": joined,
     "joined never": lambda: joined(since=DAY, before=DAY),
-    "joined on a text": lambda: joined(since="2018-10-01"),  # type: ignore[arg-type]
-    "no day": lambda: on_or_after(None),  # type: ignore[arg-type]
+    "joined on a text": lambda: joined(since="2018-10-01"),  # type: ignore[arg-type]  # what is refused
+    "no day": lambda: on_or_after(None),  # type: ignore[arg-type]  # what is refused
     "previously nothing": previously,
     "previously the same twice": lambda: previously("good", "good"),
-    "heard perhaps": lambda: noticed(heard="perhaps"),  # type: ignore[arg-type]
-    "heard as a number": lambda: noticed(heard=0),  # type: ignore[arg-type]
-    "sent some time ago": lambda: noticed(ago=4),  # type: ignore[arg-type]
+    "heard perhaps": lambda: noticed(heard="perhaps"),  # type: ignore[arg-type]  # what is refused
+    "heard as a number": lambda: noticed(heard=0),  # type: ignore[arg-type]  # what is refused
+    "sent some time ago": lambda: noticed(ago=4),  # type: ignore[arg-type]  # what is refused
     "retired somehow": lambda: retired("somehow"),
     "missed nothing in particular": lambda: missed(""),
-    "members of whom a measure": lambda: members(reports()),  # type: ignore[arg-type]
+    "members of whom a measure": lambda: members(reports()),  # type: ignore[arg-type]  # what is refused
     "at least none": lambda: at_least(0, A, B),
     "at least too many": lambda: at_least(3, A, B),
     "at least truth": lambda: at_least(YES, A, B),
     "at least one of one": lambda: at_least(1, A),
-    "a case of a measure": lambda: when(reports()).then("good"),  # type: ignore[arg-type]
+    "a case of a measure": lambda: when(reports()).then("good"),  # type: ignore[arg-type]  # what is refused
     "an outcome without a name": lambda: when(A).then(""),
-    "a reason that is none": lambda: when(A).then("good", 4),  # type: ignore[arg-type]
+    "a reason that is none": lambda: when(A).then("good", 4),  # type: ignore[arg-type]  # what is refused
     "silence that never comes": lambda: notice("good", "nudge", unanswered="bad"),
 }
 

@@ -93,7 +93,6 @@ def _dense(asked: object, subject: Subject) -> Iterator[datetime]:
 
 
 @given(policies(max_cases=2, max_leaves=2), st.data())
-@examples(2)
 def test_an_outcome_lasts_just_until_it_lapses(policy: Policy, data: st.DataObject) -> None:
     """Nothing changes before lapses_at; at lapses_at it is lapses_to; without one, never."""
     subject = data.draw(subjects(max_size=8, families=families_of(policy), of=widths_in(policy)))
@@ -161,9 +160,7 @@ SOONER: Final[list[tuple[Condition, rl.Fact, str, str]]] = [
     ),
     (
         noticed("nudge", overdue=True),
-        rl.NoticeSent(
-            member="ana", notice="n", stage="nudge", policy="p", deadline=moment("2018-11-01")
-        ),
+        rl.NoticeSent(member="ana", notice="n", stage="nudge", policy="p", deadline=moment("2018-11-01")),
         "2018-09-01",
         "2018-11-01",
     ),
@@ -184,8 +181,7 @@ def test_outcomes_lapse_by_what_is_known_to_come(
     """What was announced comes near, deadlines pass, leave of others ends, others grow older."""
     told = [(rl.MemberJoined(member="ben"), "2018-01-01"), (fact, on)]
     verdict = evaluate(
-        Policy("p", cases=(when(condition).then("good"),), otherwise="bad"),
-        about(*told, at="2018-10-01"),
+        Policy("p", cases=(when(condition).then("good"),), otherwise="bad"), about(*told, at="2018-10-01")
     )
     assert (verdict.outcome, verdict.lapses_to) == ("bad", "good")
     assert verdict.lapses_at == moment(lapses)

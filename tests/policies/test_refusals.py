@@ -57,34 +57,31 @@ def test_a_part_is_from_nothing_to_all() -> None:
 
 
 NAMED: Final[dict[str, tuple[Callable[[], Any], str]]] = {
-    "not a measure": (lambda: Not(reports()), "^~ joins conditions, not .*Count"),  # type: ignore[arg-type]
+    "not a measure": (lambda: Not(reports()), "^~ joins conditions, not .*Count"),  # type: ignore[arg-type]  # what is refused
     "and a number": (lambda: is_member() & 4, "^& joins conditions, not 4"),
     "or a number": (lambda: is_member() | 4, "^[|] joins conditions, not 4"),
-    "a list with a number": (lambda: at_least(1, is_member(), 4), "^a list .* not 4"),  # type: ignore[arg-type]
+    "a list with a number": (lambda: at_least(1, is_member(), 4), "^a list .* not 4"),  # type: ignore[arg-type]  # what is refused
     "at least three of two": (lambda: at_least(3, is_member(), on_leave()), "from 1 to 2, not 3"),
     "pausing by number": (
-        lambda: time_since("report.filed", pausing=4),  # type: ignore[arg-type]
+        lambda: time_since("report.filed", pausing=4),  # type: ignore[arg-type]  # what is refused
         "pausing is true or false, not 4",
     ),
     "pausing a window by text": (
-        lambda: reports(within=weeks(4), pausing="no"),  # type: ignore[arg-type]
+        lambda: reports(within=weeks(4), pausing="no"),  # type: ignore[arg-type]  # what is refused
         "pausing is true or false, not 'no'",
     ),
     "names that are no list": (lambda: Facts(kinds=4), "kinds is a list of names, not 4"),
     "an outcome twice": (lambda: previously("good", "good"), "outcomes names something twice"),
-    "within a number": (lambda: Count(facts("report.filed"), 4), "within is a width .* not 4"),  # type: ignore[arg-type]
+    "within a number": (lambda: Count(facts("report.filed"), 4), "within is a width .* not 4"),  # type: ignore[arg-type]  # what is refused
     "within another number": (
-        lambda: evolve(reports(), within=5),  # type: ignore[arg-type]
+        lambda: evolve(reports(), within=5),  # type: ignore[arg-type]  # what is refused
         "within is a width .* not 5",
     ),
     "since the next time": (
         lambda: time_since("report.filed", which="next"),
         "which is one of first, last; not 'next'",
     ),
-    "verified by some": (
-        lambda: reports(verified="some"),
-        "verified is one of True, False; not 'some'",
-    ),
+    "verified by some": (lambda: reports(verified="some"), "verified is one of True, False; not 'some'"),
     "a number as a filter": (
         lambda: Facts(kinds="report.filed", where=(4,)),
         r"where is a list of filters, not \(4,\)",
@@ -97,14 +94,11 @@ NAMED: Final[dict[str, tuple[Callable[[], Any], str]]] = {
         lambda: Compare(reports(), "about", 3),
         "'about' is no comparison; use one of at_least, more_than, at_most, less_than, exactly",
     ),
-    "no list of filters": (
-        lambda: Facts(kinds="report.filed", who=4),
-        "who is a list of filters, not 4",
-    ),
+    "no list of filters": (lambda: Facts(kinds="report.filed", who=4), "who is a list of filters, not 4"),
     "a filter of nothing": (lambda: Filter("activity", 4), "needs a value"),
     "a filter by a list": (lambda: Filter("activity", ((1, 2),)), r"truth, not \(1, 2\)"),
     "a person of a measure": (
-        lambda: WhoFilter("voucher", reports()),  # type: ignore[arg-type]
+        lambda: WhoFilter("voucher", reports()),  # type: ignore[arg-type]  # what is refused
         "voucher needs a condition, not .*Count",
     ),
 }

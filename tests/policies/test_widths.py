@@ -96,11 +96,9 @@ def test_days_and_weeks_are_fixed_and_others_count_months(number: int) -> None:
 
 
 @given(st.sampled_from([days, weeks]), st.integers(1, 10_000), ends)
-def test_fixed_widths_stop_at_the_ends_of_the_calendar(
-    unit: type[Width], number: int, at: datetime
-) -> None:
+def test_fixed_widths_stop_at_the_ends_of_the_calendar(unit: type[Width], number: int, at: datetime) -> None:
     """So many hours away, or that end of the calendar."""
-    width = unit(number)  # type: ignore[call-arg]
+    width = unit(number)  # type: ignore[call-arg]  # one of several makers
     fixed = width.fixed
     assert fixed is not None
     assert width.after(at) == (at + fixed if LAST - at >= fixed else LAST)
@@ -110,7 +108,7 @@ def test_fixed_widths_stop_at_the_ends_of_the_calendar(
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Paris")], ids=str)
 @pytest.mark.parametrize(
     ("width", "later"),
-    [(months(1), datetime(2018, 4, 10, 12)), (years(1), datetime(2019, 3, 10, 12))],  # noqa: DTZ001
+    [(months(1), datetime(2018, 4, 10, 12)), (years(1), datetime(2019, 3, 10, 12))],  # noqa: DTZ001 — local times
     ids=str,
 )
 def test_months_and_years_keep_the_local_time(width: Width, later: datetime, zone: tzinfo) -> None:

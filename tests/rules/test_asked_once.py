@@ -12,7 +12,7 @@ from eventsourcing.dcb.popo import InMemoryDCBRecorder
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Governance, Rulebook
-from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.rules.folds import MEMBER
 from reps_ledger.log import Codec, EventLog, Recording
 from scenarios import fixed_clock
 
@@ -44,11 +44,11 @@ class Asked:
 
     def _rule(self, fact: Any, _known: Any) -> tuple[Part[Any], ...]:
         self.count["rule"] += 1
-        return (LIFE.part(fact.member),)
+        return (MEMBER.part(fact.member),)
 
     def _governance(self, act: Any, _known: Any) -> tuple[Part[Any], ...]:
         self.count["governance"] += 1
-        return (LIFE.part(act.fact.member),)
+        return (MEMBER.part(act.fact.member),)
 
 
 @pytest.mark.parametrize("dynamic", [False, True])

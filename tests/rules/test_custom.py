@@ -10,7 +10,7 @@ import pytest
 import reps_ledger as rl
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.builtin import Rulebook
-from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.rules.folds import MEMBER
 from scenarios import APR, FEB, MAR, given, joined, merged
 from strategies import BadgeAwarded
 
@@ -38,7 +38,7 @@ def only_mentors(entry: rl.Entry, life: MemberState) -> Iterator[rl.Refusal]:
 
 MENTORS_ONLY: Final = rl.Rule(
     name="badge.awarded",
-    parts=lambda fact, _: (LIFE.part(getattr(fact, "member", "")),),
+    parts=lambda fact, _: (MEMBER.part(getattr(fact, "member", "")),),
     judge=only_mentors,
 )
 
@@ -56,9 +56,7 @@ def test_a_custom_fact_is_recorded_of_members() -> None:
 
 def test_a_custom_fact_needs_a_member() -> None:
     """Whom a service's own fact calls member must be one by then, and not merged away."""
-    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused(
-        "not_joined", "ana", "2018-02-01", because=()
-    )
+    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused("not_joined", "ana", "2018-02-01", because=())
     story = given(joined("ana", "ben"), merged("ben", "ana", MAR), facts=[BadgeAwarded])
     story.when((BADGE, APR)).then_refused("merged_away", "ana", "ben", because=[2])
 
@@ -74,7 +72,7 @@ def test_an_unknown_class_is_refused() -> None:
     with pytest.raises(rl.InvalidFactType, match=r"badge.awarded.*facts=\["):
         story.ledger.record(BADGE, by="council")
     with pytest.raises(rl.InvalidFactType, match=r"str is not a fact"):
-        story.ledger.record("ana joined", by="council")  # type: ignore[arg-type]
+        story.ledger.record("ana joined", by="council")  # type: ignore[arg-type]  # what is refused
     assert story.ledger.position == 1
 
 
@@ -92,9 +90,7 @@ def test_a_rule_of_the_services_own() -> None:
     options: Any = {"facts": [BadgeAwarded], "rules": [MENTORS_ONLY]}
     story = given(joined("ana"), **options)
     story.when((BADGE, MAR)).then_refused("no_mentor_no_badge", "ana", because=())
-    given(**options).when((BADGE, MAR)).then_refused_all(
-        (0, "not_joined"), (0, "no_mentor_no_badge")
-    )
+    given(**options).when((BADGE, MAR)).then_refused_all((0, "not_joined"), (0, "no_mentor_no_badge"))
     mentor = rl.RoleAssigned(member="ana", role="mentor")
     story.when((mentor, FEB)).then_recorded().when((BADGE, MAR)).then_recorded()
 
@@ -136,7 +132,7 @@ def test_a_rulebook_says_which_rules_judge_a_fact() -> None:
     assert [rule.name for rule in plain.of(BADGE)] == ["badge.awarded", "badge.awarded"]
     assert plain.of(BADGE)[-1] is MENTORS_ONLY
     for book in (plain, Rulebook(registry)):
-        assert (book.dynamic, book.led) == (False, False)
+        assert (book.dynamic, book.discovers) == (False, False)
 
 
 def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
@@ -145,7 +141,7 @@ def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
     registry = Registry((*BUILT_IN, BadgeAwarded))
     for rules in ([seats, MENTORS_ONLY], [MENTORS_ONLY, seats]):
         book = Rulebook(registry, rules)
-        assert (book.dynamic, book.led) == (True, True)
+        assert (book.dynamic, book.discovers) == (True, True)
 
 
 def test_a_list_is_taken_for_a_tuple() -> None:
@@ -153,7 +149,7 @@ def test_a_list_is_taken_for_a_tuple() -> None:
     with rl.open(facts=[TeaShared]) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         guests: object = ["ben", "cleo"]
-        receipt = ledger.record(TeaShared(member="ana", guests=guests), by="ana")  # type: ignore[arg-type]
+        receipt = ledger.record(TeaShared(member="ana", guests=guests), by="ana")  # type: ignore[arg-type]  # what is refused
         assert receipt.entry.fact == TeaShared(member="ana", guests=("ben", "cleo"))
         assert ledger.entry(receipt.id).fact == receipt.entry.fact
 
@@ -161,7 +157,7 @@ def test_a_list_is_taken_for_a_tuple() -> None:
 def test_a_rule_must_be_a_rule() -> None:
     """What is no rule is refused when the ledger is opened."""
     with pytest.raises(rl.ConfigurationError, match="must be Rule values, not 1"):
-        rl.open(rules=[1])  # type: ignore[list-item]
+        rl.open(rules=[1])  # type: ignore[list-item]  # what is refused
 
 
 def test_a_command_id_is_of_one_command() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 import reps_ledger as rl
 from policies.making import entries_of
-from reps_ledger.domain.rules.folds import APPLICATIONS, LIFE, MemberState, account_names
+from reps_ledger.domain.rules.folds import APPLICATIONS, MEMBER, MemberState, account_names
 
 if TYPE_CHECKING:
     from reps_ledger.domain.rules.parts import Fold
@@ -56,8 +56,8 @@ def test_a_life_is_all_that_was_told() -> None:
         courses={("intro", None): course},
         agreements={("conduct", "1"): agreed},
     )
-    assert state(LIFE, told[:-1]) == life
-    assert state(LIFE, told) == attrs.evolve(life, roles={}, retired=retired)
+    assert state(MEMBER, told[:-1]) == life
+    assert state(MEMBER, told) == attrs.evolve(life, roles={}, retired=retired)
 
 
 @pytest.mark.parametrize("last", [ROLE, RETIRED], ids=["holding a role", "retired"])
@@ -86,11 +86,9 @@ def test_a_fact_leaves_of_a_life_what_it_is_not_about(
 ) -> None:
     """Also of somebody who is on leave, or retired."""
     told = entries(*BEFORE, last, fact)
-    before, after = state(LIFE, told[:-1]), state(LIFE, told)
+    before, after = state(MEMBER, told[:-1]), state(MEMBER, told)
     different = {
-        name
-        for name in attrs.fields_dict(MemberState)
-        if getattr(before, name) != getattr(after, name)
+        name for name in attrs.fields_dict(MemberState) if getattr(before, name) != getattr(after, name)
     }
     assert different <= changed
 
@@ -118,6 +116,6 @@ def test_an_application_is_open_until_it_is_decided() -> None:
     ],
     ids=["of the site", "none", "elsewhere"],
 )
-def test_what_names_an_account(fact: rl.Fact, names: tuple[str, str]) -> None:
+def test_what_names_an_account(fact: rl.MemberJoined | rl.AccountLinked, names: tuple[str, str]) -> None:
     """The programme's own site has no provider."""
     assert account_names(fact) == names

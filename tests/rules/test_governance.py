@@ -29,7 +29,7 @@ from reps_ledger.domain.rules import (
     history_part,
 )
 from reps_ledger.domain.rules.charters import ActAsRead
-from reps_ledger.domain.rules.folds import COMMUNITY, LIFE, MENTORING, NOTICE, TARGET
+from reps_ledger.domain.rules.folds import COMMUNITY, MEMBER, MENTORING, NOTICE, TARGET
 from reps_ledger.log import Codec, EventLog, Reading, Recording
 from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, fixed_clock, joined
@@ -123,9 +123,7 @@ QUIET: Final = Governance(parts=quiet, judge=at_most_one)
 
 def test_states_are_as_they_were_at_the_place() -> None:
     """A backdated entry is judged by the states of its own time, and may see what came later."""
-    watch = Watch(
-        lambda act, _: (LIFE.part(act.fact.member), history_part(act.fact.member, REPORTS))
-    )
+    watch = Watch(lambda act, _: (MEMBER.part(act.fact.member), history_part(act.fact.member, REPORTS)))
     ledger = ledger_under(watch.governance, None, "ana")
     ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="x", occurred_at=MAR)
     late = ledger.record(report(), by="ana", occurred_at=JUN).entry
@@ -170,7 +168,7 @@ def test_a_part_that_is_empty_leads_on_too() -> None:
     def unless_chartered(_: Any, around: GovernanceContext) -> tuple[Part[Any], ...]:
         adopted = around.state(ADOPTED)
         if adopted is not None and not adopted:
-            return (ADOPTED, LIFE.part("ana"), history_part("ben", REPORTS))
+            return (ADOPTED, MEMBER.part("ana"), history_part("ben", REPORTS))
         return (ADOPTED,)
 
     watch = Watch(unless_chartered)
@@ -214,7 +212,7 @@ def test_it_may_ask_only_for_what_it_named() -> None:
 
     def judge(entry: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
         notice = NOTICE.part("n1")
-        seen.append((around.state(LIFE.part("ana")), around.state(notice), around.entries(notice)))
+        seen.append((around.state(MEMBER.part("ana")), around.state(notice), around.entries(notice)))
         assert entry.fact.member == "ana"
         return iter(())
 
@@ -275,7 +273,7 @@ def _record(ledger: rl.Ledger, fact: rl.Fact) -> None:
 
 def test_corrections_and_retractions_are_governed() -> None:
     """It is shown them as such, at their target's place, and only where there is a target."""
-    watch = Watch(lambda *_: (LIFE.part("ana"), history_part("ana", REPORTS)))
+    watch = Watch(lambda *_: (MEMBER.part("ana"), history_part("ana", REPORTS)))
     ledger = ledger_under(watch.governance, None, "ana")
     told = ledger.record(report(), by="ana", occurred_at=MAR)
     ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="x", occurred_at=MAR)
@@ -397,9 +395,7 @@ def test_charters_are_read_as_corrected() -> None:
     one = ledger.record(CHARTER, by="x", occurred_at=FEB)
     two = ledger.record(second, by="x", occurred_at=JAN)
     assert standing() == ["2", "1"]
-    third = rl.EntryCorrected(
-        target=two.id, replacement=attrs.evolve(second, version="3"), reason="r"
-    )
+    third = rl.EntryCorrected(target=two.id, replacement=attrs.evolve(second, version="3"), reason="r")
     corrected = ledger.record(third, by="x")
     assert standing() == ["3", "1"]
     moved = rl.EntryCorrected(target=one.id, replacement=report(), reason="r")
@@ -422,9 +418,7 @@ def test_entries_are_of_their_part() -> None:
     parts.append(TARGET.part(founded.id))
     given = ledger.record(rl.MentorAssigned(member="ben", mentor="ana"), by="x")
     moved = rl.CommunityFounded(community="here")
-    right = ledger.record(
-        rl.EntryCorrected(target=founded.id, replacement=moved, reason="r"), by="x"
-    )
+    right = ledger.record(rl.EntryCorrected(target=founded.id, replacement=moved, reason="r"), by="x")
     ledger.record(report(), by="ana")
     seen = [[e.id for e in entries or ()] for entries in watch.shown[-1][2]]
     assert seen == [[], [right.id], [given.id], [right.id]]
@@ -514,9 +508,7 @@ def test_an_import_reads_what_governance_is_led_to(infer: bool) -> None:
     ledger = ledger_under(watch.governance, None, "ben")
     ledger.record(report("ben"), by="ben", occurred_at=MAR)
     row = {"fact": "report.filed", "member": "ana", "activity": "a", "occurred_at": "2018-03-01"}
-    told = ledger.import_history(
-        [row], by="council", on_unknown_member="join" if infer else "refuse"
-    )
+    told = ledger.import_history([row], by="council", on_unknown_member="join" if infer else "refuse")
     assert told.recorded == infer
     if infer:
         (joining,) = [entries for entry, _, entries in watch.shown if entry.name == "member.joined"]
@@ -549,4 +541,4 @@ def test_a_rule_may_lead_on_within_a_batch_too() -> None:
 def test_governance_must_be_one() -> None:
     """What is no governance is a mistake."""
     with pytest.raises(rl.ConfigurationError, match="Governance"):
-        Rulebook(Registry(BUILT_IN), governance=1)  # type: ignore[arg-type]
+        Rulebook(Registry(BUILT_IN), governance=1)  # type: ignore[arg-type]  # what is refused

@@ -17,7 +17,7 @@ from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     APPLICATIONS,
     COMMUNITY,
-    LIFE,
+    MEMBER,
     MENTORING,
     NOTICE,
     OPPORTUNITY,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reps_ledger.domain.entries import Entry
     from reps_ledger.domain.rules.parts import Part, Source
 
-LIVES: Final = tuple(LIFE.part(person) for person in PEOPLE)
+LIVES: Final = tuple(MEMBER.part(person) for person in PEOPLE)
 PARTS: Final[tuple[Part[Any], ...]] = (
     *(APPLICATIONS.part(person) for person in PEOPLE),
     *(VOUCH.part(*pair) for pair in permutations(PEOPLE, 2)),
@@ -165,9 +165,7 @@ def test_what_is_known_is_kept(*, amended: bool) -> None:
     ledger: Any = open_ledger()
     for person in PEOPLE:
         ledger.record(rl.MemberJoined(member=person), by="council", occurred_at=JAN)
-    filed = ledger.record(
-        rl.ReportFiled(member=PEOPLE[1], activity="talk"), by="x", occurred_at=MAR
-    )
+    filed = ledger.record(rl.ReportFiled(member=PEOPLE[1], activity="talk"), by="x", occurred_at=MAR)
     if amended:
         wrong = rl.EntryRetracted(target=filed.entries[0].id, reason="a mistake")
         ledger.record(wrong, by="council")
@@ -178,7 +176,7 @@ def test_what_is_known_is_kept(*, amended: bool) -> None:
     log = log_of(ledger)
     newer, backdated = log[len(before) :]
 
-    part = LIFE.part(PEOPLE[0])
+    part = MEMBER.part(PEOPLE[0])
     memory = Memory(REGISTRY)
     known(memory, (), before)
     held = memory.held(part)
@@ -203,6 +201,6 @@ def test_a_merge_leads_to_what_is_of_people_alone() -> None:
     ledger.record(rl.MembersMerged(member=kept, duplicate=duplicate, reason="one"), by="council")
     memory = Memory(REGISTRY)
     known(memory, (), log_of(ledger))
-    both = [LIFE.part(kept).source, LIFE.part(duplicate).source]
-    assert memory.sources(LIFE.part(kept)) == both
+    both = [MEMBER.part(kept).source, MEMBER.part(duplicate).source]
+    assert memory.sources(MEMBER.part(kept)) == both
     assert memory.sources(COMMUNITY.part(kept)) == [COMMUNITY.part(kept).source]

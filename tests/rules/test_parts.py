@@ -19,7 +19,7 @@ from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     APPLICATIONS,
     COMMUNITY,
-    LIFE,
+    MEMBER,
     MENTORING,
     NOTICE,
     OPPORTUNITY,
@@ -51,9 +51,7 @@ ASSIGNED: Final = rl.RoleAssigned(member="ana", role="rep", community="asia")
     ],
     ids=["opened", "decided", "elsewhere", "another role"],
 )
-def test_a_fold_takes_what_is_of_its_key_alone(
-    fold: Fold[Any], fact: rl.Fact, key: str, other: str
-) -> None:
+def test_a_fold_takes_what_is_of_its_key_alone(fold: Fold[Any], fact: rl.Fact, key: str, other: str) -> None:
     """A correction may lead to an entry that says something else by now: it is not taken."""
     (entry,) = entries_of([(fact, AT)])
     assert fold.evolve(fold.initial, entry, key) != fold.initial
@@ -74,7 +72,7 @@ def test_a_fold_leaves_what_does_not_concern_it(fold: Fold[Any]) -> None:
         (APPLICATIONS.part("ana"), "member:ana"),
         (CHARTERS.part("charter.adopted"), "ledger:charter.adopted"),
         (COMMUNITY.part("asia"), "community:asia"),
-        (LIFE.part("ana"), "member:ana"),
+        (MEMBER.part("ana"), "member:ana"),
         (MENTORING.part("ben", "ana"), "mentor:ben\x1fana"),
         (NOTICE.part("n1"), "notice:n1"),
         (OPPORTUNITY.part("v1"), "opportunity:v1"),

@@ -10,24 +10,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import attrs
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 import reps_ledger as rl
+from processes import PATIENCE
 from reps_ledger.domain.facts import BUILT_IN
 from reps_ledger.policies import Policy, Width, count, facts, reports, weeks, when
 from reps_ledger.policies.charter import Charter, RoleClause, dump_charter, read_charter
-from reps_ledger.testing import History, situations
+from reps_ledger.testing import History, situations, tell_all
 from reps_ledger.testing.registering import register
-from reps_ledger.testing.strategies import (
-    as_ofs,
-    charters,
-    corrections,
-    histories,
-    raw_histories,
-    raw_rows,
-)
+from reps_ledger.testing.strategies import as_ofs, charters, corrections, histories, raw_histories, raw_rows
+from reps_ledger.testing.strategies.vocabulary import matched
 from scale import examples
 from strategies import CUSTOM, MentoringHeld
 
@@ -40,6 +36,8 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 FEW: Final = examples(1.2, suppress_health_check=list(HealthCheck), derandomize=True)
 MANY: Final = settings(FEW, max_examples=5_000, database=None)
 FIRST: Final = settings(FEW, max_examples=5, phases=[Phase.generate])
+ANY: Final = settings(MANY, phases=[Phase.generate])
+"""To find one that need not be small."""
 
 
 @FEW
@@ -87,9 +85,7 @@ def test_corrections_amend_what_is_there(data: st.DataObject) -> None:
 
 
 CHARTER: Final = Charter(
-    name="reps",
-    version="1",
-    roles=[RoleClause(role="rep", admission=count("report.filed") >= 1, seats=1)],
+    name="reps", version="1", roles=[RoleClause(role="rep", admission=count("report.filed") >= 1, seats=1)]
 )
 
 
@@ -110,7 +106,7 @@ def test_a_charter_lets_some_be_admitted() -> None:
     found = find(
         histories(charter=CHARTER),
         lambda history: any(entry.name == "role.assigned" for entry in history),
-        settings=MANY,
+        settings=ANY,
     )
     assert found.entries[0].name == "charter.adopted"
 
@@ -147,7 +143,7 @@ def test_raw_rows_are_recorded_or_refused(rows: list[dict[str, Any]]) -> None:
 def test_instants_fall_on_edges(condition: Callable[[Any], bool]) -> None:
     """Within a few hundred examples there is one of every kind of edge."""
     policy = Policy("p", cases=[when(reports(within=weeks(4)) >= 1).then("a")], otherwise="b")
-    assert condition(find(situations(policy), condition, settings=settings(MANY, max_examples=400)))
+    assert condition(find(situations(policy), condition, settings=settings(ANY, max_examples=400)))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +174,7 @@ def _python(code: str, folder: Path, **more: str) -> subprocess.CompletedProcess
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=PATIENCE,
     )
 
 
@@ -224,6 +220,30 @@ def test_a_service_names_its_kinds() -> None:
     found = find(
         situations(policy, facts=CUSTOM),
         lambda s: sum(isinstance(e.fact, MentoringHeld) for e in s.history) > 1,
-        settings=settings(MANY, max_examples=200),
+        settings=settings(ANY, max_examples=200),
     )
     assert "mentoring.held" in repr(found)
+
+
+@rl.fact("mentoring.cancelled", follows="mentoring.held", shared=("member", "minutes"))
+@attrs.frozen(kw_only=True)
+class MentoringCancelled:
+    """A kind of a service's own that is said of another of its own."""
+
+    member: str
+    minutes: int
+
+
+def test_what_follows_another_fact_is_said_of_it() -> None:
+    """It takes what the two share from the last one of the same member, or of anybody."""
+    held = [
+        MentoringHeld(member=member, mentor="cleo", minutes=minutes)
+        for member, minutes in (("ana", 5), ("ben", 7))
+    ]
+    entries = tell_all(*((fact, "2018-10-01") for fact in held), facts=CUSTOM).entries
+    for member, expected in (("ana", held[0]), ("ben", held[1]), ("cleo", held[1])):
+        found = matched(MentoringCancelled(member=member, minutes=1), entries, ("ana", "ben"))
+        assert found == MentoringCancelled(member=expected.member, minutes=expected.minutes)
+    cancelled = MentoringCancelled(member="ana", minutes=1)
+    assert matched(cancelled, (), ("ana", "ben")) is None
+    assert matched(held[0], entries, ("ana", "ben")) is None  # it follows nothing

@@ -17,7 +17,7 @@ import os
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from attrs import field, frozen
 
@@ -32,7 +32,7 @@ from reps_ledger.audit.merkle import (
 )
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
-from reps_ledger.interchange import read_json
+from reps_ledger.interchange import JsonValue, read_json
 
 
 def document_of(data: bytes, most: int, what: str) -> object:
@@ -49,10 +49,9 @@ def document_of(data: bytes, most: int, what: str) -> object:
     if len(data) > most:
         raise InvalidBundle(f"{what} has at most {most:,} bytes")
     try:
-        found: object = read_json(data, whole_numbers=True)
+        return read_json(data, whole_numbers=True)
     except ValueError as error:
         raise InvalidBundle(f"{what} is JSON, in UTF-8: {error}") from error
-    return found
 
 
 def fields_of(row: object, names: frozenset[str], where: str) -> dict[str, object]:
@@ -151,7 +150,7 @@ class BundledEntry:
     path: tuple[bytes, ...] = field(repr=False)
 
     @property
-    def says(self) -> Any:
+    def says(self) -> JsonValue:
         """The stored bytes decoded from JSON; None where they are no JSON."""
         try:
             return json.loads(self.data)
@@ -213,9 +212,7 @@ def bundle_bytes(
     ).encode()
 
 
-def verify_bundle(
-    bundle: bytes | str | os.PathLike[str], key: VerifyingKey | str
-) -> VerifiedBundle:
+def verify_bundle(bundle: bytes | str | os.PathLike[str], key: VerifyingKey | str) -> VerifiedBundle:
     """Check a bundle: its signature, and the proof of every entry.
 
     Args:
@@ -242,9 +239,7 @@ def verify_bundle(
     for number, row in enumerate(rows):
         where = f"entries[{number}]"
         entry = _entry(row, where)
-        if before is not None and not (
-            before.index < entry.index and before.position < entry.position
-        ):
+        if before is not None and not (before.index < entry.index and before.position < entry.position):
             raise InvalidBundle(f"{where}: entries are in order, each once", field=where)
         _prove(entry, checkpoint, where)
         entries.append(entry)
@@ -255,8 +250,7 @@ def verify_bundle(
 def _prove(entry: BundledEntry, checkpoint: SignedCheckpoint, where: str) -> None:
     if entry.index >= checkpoint.size:
         raise InvalidBundle(
-            f"{where}: index {entry.index} is beyond the checkpoint's {checkpoint.size}",
-            field=where,
+            f"{where}: index {entry.index} is beyond the checkpoint's {checkpoint.size}", field=where
         )
     leaf = entry_hash(entry.position, entry.name, entry.data, entry.tags)
     try:

@@ -12,17 +12,7 @@ import typer
 from reps_ledger.cli.audit import register_audit
 from reps_ledger.cli.backtests import register_replay
 from reps_ledger.cli.charters import register_charters
-from reps_ledger.cli.options import (
-    REFUSED,
-    STORAGE,
-    AsJson,
-    KnownAt,
-    Target,
-    Zone,
-    file_of,
-    known_at,
-    opened,
-)
+from reps_ledger.cli.options import REFUSED, STORAGE, AsJson, KnownAt, Target, Zone, file_of, known_at, opened
 from reps_ledger.cli.output import complain, reading, say, show_json, show_table
 from reps_ledger.cli.policies import register_judging
 from reps_ledger.cli.queries import register_queries
@@ -49,22 +39,17 @@ register_audit(app)
 
 
 @app.command(
-    "import",
-    epilog="Example: reps-ledger import -l reps.db history.jsonl.gz --quarantine refused.jsonl",
+    "import", epilog="Example: reps-ledger import -l reps.db history.jsonl.gz --quarantine refused.jsonl"
 )
 def import_(
     files: Annotated[
         list[Path], typer.Argument(help="Files of the exchange format: .jsonl or .csv, or .gz.")
     ],
     ledger: Target,
-    by: Annotated[
-        str, typer.Option("--by", help="Who recorded the rows that do not say it.")
-    ] = "import",
+    by: Annotated[str, typer.Option("--by", help="Who recorded the rows that do not say it.")] = "import",
     on_refused: Annotated[
         str,
-        typer.Option(
-            "--on-refused", help="quarantine: go on, and list them; stop: leave nothing behind."
-        ),
+        typer.Option("--on-refused", help="quarantine: go on, and list them; stop: leave nothing behind."),
     ] = "quarantine",
     on_unknown_member: Annotated[
         str,
@@ -74,8 +59,7 @@ def import_(
         ),
     ] = "refuse",
     quarantine: Annotated[
-        Path | None,
-        typer.Option("--quarantine", help="Write the refused rows there, with their reasons."),
+        Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
     ] = None,
     zone: Zone = "UTC",
     as_json: AsJson = False,
@@ -134,9 +118,7 @@ def _report(report: ImportReport) -> dict[str, object]:
         "known": report.known,
         "joined": report.joined,
         "position": report.position,
-        "refused": [
-            {"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused
-        ],
+        "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
 
 

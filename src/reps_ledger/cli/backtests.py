@@ -18,16 +18,10 @@ from reps_ledger.policies import Policy
 from reps_ledger.policies.documents import load_template
 from reps_ledger.replay import Agreement, Backtest
 
-First = Annotated[
-    str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")
-]
-Last = Annotated[
-    str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")
-]
+First = Annotated[str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")]
+Last = Annotated[str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")]
 Every = Annotated[str, typer.Option("--every", help="year, quarter, month or day: at its end.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")
-]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")]
 
 
 EXPLAINED: Final = 3
@@ -36,12 +30,11 @@ EXPLAINED: Final = 3
 
 def register_replay(app: typer.Typer) -> None:
     """Add the commands of replay."""
+    app.command(epilog="Example: reps-ledger backtest activity.toml -l reps.db --from 2018 --to 2019")(
+        backtest
+    )
     app.command(
-        epilog="Example: reps-ledger backtest activity.toml -l reps.db --from 2018 --to 2019"
-    )(backtest)
-    app.command(
-        epilog="Example: reps-ledger sweep template.toml -l reps.db --from 2018 --to 2019 "
-        "--set weeks=4,8,12"
+        epilog="Example: reps-ledger sweep template.toml -l reps.db --from 2018 --to 2019 --set weeks=4,8,12"
     )(sweep)
 
 
@@ -116,12 +109,10 @@ def _values(found: Backtest) -> dict[str, object]:
         "position": found.position,
         "members": len(found.people),
         "counts": [
-            {"at": at, "members": counts}
-            for at, counts in zip(found.dates, found.counts(), strict=True)
+            {"at": at, "members": counts} for at, counts in zip(found.dates, found.counts(), strict=True)
         ],
         "transitions": [
-            {"before": t.before, "after": t.after, "members": t.members}
-            for t in found.transitions()
+            {"before": t.before, "after": t.after, "members": t.members} for t in found.transitions()
         ],
         "minimal_changes": len(flips),
         "explained": [
@@ -201,10 +192,7 @@ def _show_agreement(found: Backtest, agreement: Agreement) -> None:
     show_table(
         "Decided otherwise",
         ("review", "member", "decided", "the policy"),
-        [
-            (each.review, each.member, each.decided, each.outcome)
-            for each in agreement.disagreements
-        ],
+        [(each.review, each.member, each.decided, each.outcome) for each in agreement.disagreements],
     )
 
 
@@ -220,8 +208,7 @@ def sweep(
     first: First,
     last: Last,
     values: Annotated[
-        list[str],
-        typer.Option("--set", metavar="NAME=A,B,C", help="A parameter's values; may be repeated."),
+        list[str], typer.Option("--set", metavar="NAME=A,B,C", help="A parameter's values; may be repeated.")
     ],
     every: Every = "year",
     out: Out = None,
@@ -245,9 +232,7 @@ def sweep(
         return
     last_date = max(row.at for row in found.rows)
     outcomes = list(dict.fromkeys(row.outcome for row in found.rows))
-    numbers = {
-        (row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date
-    }
+    numbers = {(row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date}
     show_table(
         f"Members by outcome on {last_date.astimezone(zone_of(zone)).date()}",
         (*found.names, *outcomes),

@@ -117,8 +117,7 @@ def audit(
             "followed": None if replayed is None else replayed.followed,
             "replayed": None if replayed is None else verdict_values(replayed.verdict),
             "evidence": [
-                {**_link(each.link), "since": [_entry(e) for e in each.since]}
-                for each in found.evidence
+                {**_link(each.link), "since": [_entry(e) for e in each.since]} for each in found.evidence
             ],
             "learned": [_link(link) for link in found.learned],
             "now": verdict_values(found.now),
@@ -137,9 +136,7 @@ def register_judging(app: typer.Typer) -> None:
     policies = typer.Typer(no_args_is_help=True, help="Policies as documents.")
     policies.command(epilog="Example: reps-ledger policy check activity.toml")(check)
     app.add_typer(policies, name="policy")
-    app.command(
-        epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01"
-    )(evaluate)
+    app.command(epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01")(evaluate)
     app.command(epilog="Example: reps-ledger explain ana -l reps.db --at 2018-10-01")(explain)
     app.command(epilog="Example: reps-ledger audit activity/2018-10-01/ana -l reps.db")(audit)
 
@@ -302,9 +299,7 @@ def _plain(value: object) -> object:
 def explain(
     member: Annotated[str, typer.Argument(help="Whom.")],
     ledger: Target,
-    role: Annotated[
-        str | None, typer.Option("--role", help="The chain of entries behind this role.")
-    ] = None,
+    role: Annotated[str | None, typer.Option("--role", help="The chain of entries behind this role.")] = None,
     community: Annotated[
         str | None, typer.Option("--community", help="Where: for --role and --membership.")
     ] = None,

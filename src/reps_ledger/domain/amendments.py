@@ -1,15 +1,15 @@
-"""Corrections, retractions and merges: from what was recorded to what it says now.
+"""Corrections, retractions and merges: how recorded entries are read once these are applied.
 
-An entry that is retracted is read as though it had never been recorded; so a retraction
-that is itself retracted leaves its target standing. A corrected entry is read with the
-replacement in its place, under the correction's id and at the original's place among ties.
-A merge says that two identifiers are one person, whatever the dates: identity has no date.
+- A retracted entry is read as if it had never been recorded. So a retraction that is itself
+  retracted leaves its target standing.
+- A corrected entry is replaced: its replacement is read under the correction's id, with the
+  original's position among entries of the same instant.
+- A merge makes two identifiers one person, at every date.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 from attrs import evolve, field, frozen
 from msgspec.structs import replace
@@ -30,13 +30,13 @@ AMENDING = frozenset({"entry.retracted", "entry.corrected", "members.merged", "m
 
 @frozen(kw_only=True)
 class Amendments:
-    """How the entries known so far are to be read.
+    """How entries are read, by all amendments known so far.
 
     Attributes:
         retracted: ids of entries that count as never recorded.
-        readings: id of an entry to that of the correction which stands in its place.
-        merges: duplicate identifier to the entry of the merge that made it one.
-        aliases: duplicate identifier to the one that is kept.
+        readings: id of each corrected entry to that of the correction in its place.
+        merges: duplicate identifier to the entry that merged it.
+        aliases: duplicate identifier to the identifier that is kept.
     """
 
     retracted: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class Amendments:
 
     @classmethod
     def among(cls, entries: Iterable[Entry]) -> Amendments:
-        """Gather the amendments among entries, which may hold any others too."""
+        """Return the amendments among entries of any kind."""
         amending = sorted(
             (entry for entry in entries if entry.name in AMENDING), key=lambda entry: entry.position
         )
@@ -63,8 +63,8 @@ class Amendments:
         )
 
     def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
-        """Yield what stands of entries in order of position, as it is to be read now."""
-        if self is _NONE:  # among them nothing amends anything
+        """Yield the entries that stand, as they are read now; give them in order of position."""
+        if self is _NONE:
             yield from entries
             return
         origins: dict[str, int] = {}
@@ -87,16 +87,17 @@ class Amendments:
                     yield entry
 
     def renamed(self, fact: Fact, registry: Registry) -> Fact:
-        """Return a fact as said of those who are kept; who was merged with whom stays as said."""
+        """Return a fact with the identifiers that merges keep; merges themselves are unchanged."""
         if isinstance(fact, MembersMerged | MembersUnmerged):
             return fact
-        changes: dict[str, Any] = {}
+        changes: dict[str, object] = {}
         for name in registry.of(fact).persons:
             value = getattr(fact, name)
-            if isinstance(value, tuple):
-                renamed: Any = tuple(self.aliases.get(item, item) for item in value)
-            else:
-                renamed = self.aliases.get(value, value)
+            renamed = (
+                tuple([self.aliases.get(item, item) for item in value])
+                if isinstance(value, tuple)
+                else self.aliases.get(value, value)
+            )
             if renamed != value:
                 changes[name] = renamed
         return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
@@ -105,10 +106,12 @@ class Amendments:
 def resolve(
     entries: Iterable[Entry], registry: Registry, amendments: Amendments | None = None
 ) -> list[Entry]:
-    """Return what stands of these entries, in effective order.
+    """Return the entries that stand, as they are read now, in effective order.
 
-    The entries must hold, beside their amendments, all that those amend; amendments known from
-    elsewhere may be given.
+    Args:
+        entries: in any order. Whatever an amendment among them amends must be there too.
+        registry: the facts of the log.
+        amendments: those to apply; by default those among the entries.
     """
     known = sorted(entries, key=lambda entry: entry.position)
     if amendments is None:
@@ -127,12 +130,12 @@ def _retracted(amending: Sequence[Entry]) -> set[str]:
             retracted.add(entry.fact.target)
     for entry in amending:
         if isinstance(entry.fact, EntryCorrected) and entry.fact.target in retracted:
-            retracted.add(entry.id)  # there is nothing that it could correct
+            retracted.add(entry.id)  # its target counts as never recorded
     return retracted
 
 
 def _readings(amending: Sequence[Entry], retracted: set[str]) -> dict[str, str]:
-    """Return what stands in the place of each corrected entry: the last of its corrections."""
+    """Return for each corrected entry the last correction of it, or of its corrections."""
     roots: dict[str, str] = {}
     last: dict[str, str] = {}
     for entry in amending:
@@ -145,7 +148,12 @@ def _readings(amending: Sequence[Entry], retracted: set[str]) -> dict[str, str]:
 
 
 def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Return the merge that made each duplicate one, and into whom it was merged."""
+    """Return, for each duplicate, the entry that merged it and the member it was merged into.
+
+    Args:
+        amending: in order of position.
+        void: ids of entries that were retracted or corrected.
+    """
     places: dict[str, int] = {}
     standing: list[tuple[int, Entry, Fact]] = []
     for entry in amending:
@@ -162,7 +170,7 @@ def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry]
         if isinstance(fact, MembersMerged):
             direct.pop(fact.duplicate, None)
             if _last(direct, fact.member) == fact.duplicate:
-                direct.pop(fact.member, None)  # the later merge says which of them is kept
+                direct.pop(fact.member, None)  # the later merge decides which of them is kept
             if fact.member != fact.duplicate:
                 direct[fact.duplicate] = fact.member
                 merges[fact.duplicate] = entry

@@ -1,4 +1,4 @@
-"""Entries: facts as recorded. Their ids, and the tags under which the log finds them."""
+"""Entries, which are facts as recorded; their ids, and the tags by which the log finds them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from reps_ledger.domain.time import microseconds
 _NAMESPACE: Final = UUID("6f0e9a4e-6a3b-5c1e-9d0b-5f1d1f7f2c55")
 
 LEDGER_WIDE: Final = frozenset({"charter.adopted", "opportunity.held", "policy.stated"})
-"""Stored names of the facts that concern the whole programme: each kind is found under a tag."""
-
+"""Stored names of facts that concern the whole programme; each kind has a tag of its own."""
 
 F = TypeVar("F", default=Any)
 
@@ -34,8 +33,8 @@ class Entry(
 ):
     """A fact as recorded.
 
-    A msgspec struct rather than an attrs class, so that stored bytes become an entry in one
-    step: reading whole histories is what a ledger does most.
+    A msgspec struct, not an attrs class: stored bytes become an entry in one step, and a ledger
+    does nothing as often as reading histories.
 
     Attributes:
         id: names the entry for ever, also after export and import.
@@ -45,13 +44,13 @@ class Entry(
         day: the day on which it happened, where no more than the day is known; occurred_at
             is then the start of that day in the ledger's zone.
         by: who recorded it.
-        on_behalf_of: for whom they acted.
-        command_id: the command that it was part of.
+        on_behalf_of: the person for whom ``by`` acted.
+        command_id: the command by which it was recorded.
         source: where it came from, for an imported one.
         schema: the schema version under which the fact was recorded.
         fact: what happened.
-        tags: under what the log finds it.
-        origin: the position of the entry that it is, or that it corrects: it breaks ties in
+        tags: by which the log finds it.
+        origin: its position, or for a correction that of the original entry: it breaks ties in
             occurred_at.
     """
 
@@ -126,13 +125,20 @@ def people_in(fact: Fact, registry: Registry) -> list[str]:
 def subject_tags(fact: Fact, registry: Registry) -> list[str]:
     """Return the tags of the people and the community that a fact is about."""
     found = [member_tag(person) for person in people_in(fact, registry)]
-    if registry.of(fact).tagged and (community := fact.community) is not None:  # type: ignore[attr-defined]
-        found.append(community_tag(community))
+    if registry.of(fact).tagged:
+        community = fact.community  # type: ignore[attr-defined]  # tagged says that it is there
+        if community is not None:
+            found.append(community_tag(community))
     return found
 
 
 def time_ordered_id(now: datetime, random: bytes | None = None) -> str:
-    """Make a UUID of version 7: time first, then chance (RFC 9562, section 5.7)."""
+    """Make a UUID of version 7: time first, then random bits (RFC 9562, section 5.7).
+
+    Args:
+        now: the time; milliseconds count.
+        random: 10 bytes; from the system by default.
+    """
     milliseconds = max(0, microseconds(now) // 1000)  # 48 bits until the year 10889
     chance = int.from_bytes(random if random is not None else os.urandom(10))
     value = milliseconds << 80 | 7 << 76 | (chance >> 64 & 0xFFF) << 64
@@ -141,7 +147,7 @@ def time_ordered_id(now: datetime, random: bytes | None = None) -> str:
 
 
 def derived_id(command_id: str, index: int) -> str:
-    """Derive the id of a command's entry number ``index``: the same again for the same command."""
+    """Return the id of a command's entry number ``index``: the same whenever it is recorded."""
     return str(uuid5(_NAMESPACE, f"{index}/{command_id}"))
 
 

@@ -1,4 +1,4 @@
-"""A memo: what was made once of things that do not change, kept by a key."""
+"""A memo: results of functions of values that do not change, kept by key."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ T = TypeVar("T")
 
 
 class Memo:
-    """What was made once. Not safe between threads, but for making the same thing twice."""
+    """Results by key. Threads may share one: at worst the same result is made twice."""
 
     __slots__ = ("_made",)
 
     def __init__(self) -> None:
-        self._made: dict[Any, Any] = {}
+        self._made: dict[object, Any] = {}
 
     def once(self, key: object, make: Callable[[], T]) -> T:
-        """Return what was made under a key; make it where it was not yet.
+        """Return the result kept under a key; where there is none, make and keep it.
 
         Args:
-            key: tells apart what is made; hashable.
-            make: makes it.
+            key: hashable, and different for different results.
+            make: makes the result.
         """
         if key not in self._made:
             self._made[key] = make()

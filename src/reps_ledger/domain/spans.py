@@ -1,29 +1,30 @@
-"""Spans: what began and perhaps ended. Roles, leave, vouches, affiliations and the like.
+"""Spans: times during which something held, such as a role, a leave or a vouch.
 
-A span holds on ``[start, end)``. It ends when it was ended, or by itself at the date that was
-given when it began, whichever comes first.
+A span holds on ``[start, end)``. It ends by an entry, or by itself at the date that was given
+when it began, whichever comes first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import Fact
 
 
 @frozen(kw_only=True)
 class Span:
-    """One time that something held.
+    """One time during which something held.
 
     Attributes:
         entry: by which it began.
-        start: from when.
-        end: the first instant at which it held no longer; None for no end in sight.
-        ended_in: the entry that ended it; None where it lasts, or lapses by itself.
+        start: the first instant at which it held.
+        end: the first instant at which it held no longer; None where no end is known.
+        ended_in: the entry that ended it; None where it lasts, or ends by itself.
     """
 
     entry: Entry
@@ -38,27 +39,32 @@ class Span:
 
 @frozen(kw_only=True)
 class _Kind:
-    """What begins and ends one kind of span, and what tells two of that kind apart."""
+    """How one kind of span ends, and which fields tell two of them apart.
+
+    Attributes:
+        ends: stored names of the facts that end it.
+        fields: whose values together are its key; the first is the member.
+        until: the field of its beginning that may hold its end.
+        retiring: whether retirement ends it too.
+    """
 
     ends: frozenset[str]
-    fields: tuple[str, ...]  # which together tell two apart; the first is the member
+    fields: tuple[str, ...]
     until: str | None = None
-    retiring: bool = False  # whether retirement ends it too
+    retiring: bool = False
 
     def stored_names(self, beginning: str) -> frozenset[str]:
         """Return the stored names of the facts that begin such a span, or end it."""
         retiring = {"member.retired"} if self.retiring else set()
         return self.ends | {beginning} | retiring
 
-    def key(self, fact: Any) -> tuple[Any, ...]:
-        """Return what tells a fact's span from any other; its first part is the member."""
+    def key(self, fact: Fact) -> tuple[object, ...]:
+        """Return the key of a fact's span; its first part is the member."""
         return tuple([getattr(fact, name) for name in self.fields])
 
 
 def _kind(ends: str, *names: str, until: str | None = None, retiring: bool = False) -> _Kind:
-    return _Kind(
-        ends=frozenset(ends.split()), fields=("member", *names), until=until, retiring=retiring
-    )
+    return _Kind(ends=frozenset(ends.split()), fields=("member", *names), until=until, retiring=retiring)
 
 
 BEGINNINGS: Final[Mapping[str, _Kind]] = {
@@ -73,24 +79,24 @@ BEGINNINGS: Final[Mapping[str, _Kind]] = {
     "role.assigned": _kind("role.ended", "role", "community", until="until", retiring=True),
     "vouch.given": _kind("vouch.withdrawn", "voucher"),
 }
-"""The facts that begin something that lasts, by stored name."""
+"""The facts that begin a span, by stored name."""
 
 SHARED: Final = frozenset({"mentor.assigned", "vouch.given"})
-"""Those that are as much another person's."""
+"""Those whose spans belong to two people: the member, and the mentor or voucher."""
 
 
 def spans_of(name: str, entries: Iterable[Entry]) -> tuple[Span, ...]:
     """Pair beginnings with their ends.
 
-    A beginning while another of the same key lasts begins anew: the earlier one ends there.
+    A second beginning of the same key ends the first span where the second starts.
 
     Args:
-        name: of `BEGINNINGS`.
+        name: one of `BEGINNINGS`.
         entries: a history, in effective order, of one or of many members.
     """
     kind = BEGINNINGS[name]
     found: list[Span] = []
-    lasting: dict[tuple[Any, ...], int] = {}  # where in ``found`` the open span of a key is
+    lasting: dict[tuple[object, ...], int] = {}  # where in ``found`` the open span of a key is
     for entry in entries:
         if entry.name == name:
             key = kind.key(entry.fact)
@@ -116,7 +122,7 @@ def _end(found: list[Span], index: int | None, entry: Entry) -> None:
 
 
 def joined_spans(spans: Iterable[Span]) -> list[tuple[datetime, datetime | None]]:
-    """Return the times covered by any of these spans, disjoint and in order."""
+    """Return the times that these spans cover, as disjoint ``(start, end)`` in order."""
     covered: list[tuple[datetime, datetime | None]] = []
     for span in sorted(spans, key=lambda span: span.start):
         if span.end is not None and span.end <= span.start:

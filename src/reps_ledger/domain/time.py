@@ -1,4 +1,7 @@
-"""Instants, days and zones. Everything below this works on aware datetimes in UTC."""
+"""Instants, days and zones: from what people say to aware datetimes in UTC, and months after.
+
+The rest of the package works on aware datetimes in UTC only.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from zoneinfo import ZoneInfo
 from reps_ledger.errors import InvalidTime
 
 Clock = Callable[[], datetime]
-"""Says what time it is now, as an aware datetime."""
+"""Returns the current time, as an aware datetime."""
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -119,16 +122,17 @@ def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
 
 
 def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime | None:
-    """Return the first instant from which ``months`` months after is at or past ``instant``.
+    """Return the earliest instant whose `months_after` is at or past ``instant``.
 
-    With a negative number: when something of that instant leaves a window of so many months.
+    With ``months=-n`` it is the instant at which something that happened at ``instant`` leaves a
+    window of n months: the first review date whose window begins at or after it.
 
     Returns:
         None where no instant of the calendar is late enough.
     """
     guess = months_after(instant, -months, zone)
     if zone is UTC and instant.day <= _SHORTEST and guess < LAST:
-        return guess  # nothing is odd here, and this is asked often
+        return guess  # no short month and no change of clocks: the common case
     if months_after(guess, months, zone) >= instant and (
         guess == FIRST or months_after(guess - _MICROSECOND, months, zone) < instant
     ):
@@ -144,7 +148,11 @@ _FEW_DAYS: Final = timedelta(days=5)
 
 
 def _local(instant: datetime, months: int, zone: tzinfo) -> datetime:
-    """Return the local time; where it is past an end, and months lead inwards, that end."""
+    """Return the local time of an instant.
+
+    Where that is past an end of the calendar, and adding the months leads back into it, return
+    that end.
+    """
     try:
         return instant.astimezone(zone)
     except OverflowError:
@@ -156,7 +164,7 @@ def _local(instant: datetime, months: int, zone: tzinfo) -> datetime:
 
 
 def _last_moment(local: datetime) -> datetime:
-    fold = 0 if local.tzinfo is UTC else 1  # the second time, should the clocks repeat it
+    fold = 0 if local.tzinfo is UTC else 1  # the second of two, where the clocks repeat it
     return local.replace(hour=23, minute=59, second=59, microsecond=999_999, fold=fold)
 
 
@@ -168,7 +176,10 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
 
 
 def _first(low: datetime, high: datetime, late: Callable[[datetime], bool]) -> datetime:
-    """Return the first instant that is late, which ``high`` is, by bisection."""
+    """Return the first instant in ``low`` to ``high`` that is late, by bisection.
+
+    ``high`` must be late, and every instant after a late one too.
+    """
     while low < high:
         middle = low + (high - low) // 2
         if late(middle):
@@ -181,7 +192,7 @@ def _first(low: datetime, high: datetime, late: Callable[[datetime], bool]) -> d
 def _change_between(early: datetime, late: datetime, zone: tzinfo) -> datetime:
     """Return the instant at which the clocks change, after ``early`` and up to ``late``.
 
-    Where that is not later than ``early``, nothing lies between them, and it is ``late``.
+    Where ``late`` is not later than ``early`` there is no change, and ``late`` is returned.
     """
     before = early.astimezone(zone).utcoffset()
     return _first(early, late, lambda moment: moment.astimezone(zone).utcoffset() != before)

@@ -1,6 +1,7 @@
-"""The limits of what a ledger accepts. Past them, input is refused with ``TooLarge``.
+"""Validation of what a ledger is given: limits, and validators for the fields of facts.
 
-Validators and metadata for the fields of facts. Each error names the class and the field.
+Input past a limit is refused with `TooLarge`. A validator's error names the class and the field.
+The metadata that facts put on their fields (`PERSON`, `DAY_END` and so on) is here too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from attrs import Attribute
 from typing_extensions import TypeIs
@@ -43,16 +44,19 @@ MAX_BATCH: Final = 10_000
 """Facts in one call of ``record_all``."""
 
 
-Metadata = Mapping[str, Any]
+Field: TypeAlias = "Attribute[Any]"
+"""A field of an attrs class, of whatever type. (attrs' class takes no brackets while running.)"""
+
+Metadata = Mapping[str, object]
 
 ENTRY: Final[Metadata] = MappingProxyType({"entry": True})
 """Marks a field that holds the id of an entry, or several."""
 
 PERSON: Final[Metadata] = MappingProxyType({"person": True})
-"""The field names a person, or several: the entry is part of their history."""
+"""Marks a field that names a person, or several: the entry is part of their history."""
 
 PERSONAL: Final[Metadata] = MappingProxyType({"personal": True})
-"""The field holds personal text, which erasure must be able to destroy."""
+"""Marks a field of personal text, which erasure must be able to destroy."""
 
 DAY_START: Final[Metadata] = MappingProxyType({"day": "start"})
 """A plain date in this field means the start of that day, in the ledger's zone."""
@@ -77,14 +81,14 @@ def within_depth(value: object, levels: int = MAX_DEPTH) -> bool:
 
 
 def text_within_depth(text: str | bytes, levels: int = MAX_DEPTH) -> bool:
-    """Whether JSON is nested at most ``levels`` deep, told by its brackets.
+    """Whether JSON is nested at most ``levels`` deep, by counting its brackets.
 
-    To be asked before parsing: how deep a parser itself can go depends on the version of Python,
-    on the platform and on the caller. Text that is no JSON gets some answer.
+    Ask before parsing: how deep a parser can go depends on Python's version, on the platform and
+    on the depth of the call. For text that is not JSON the answer means nothing.
     """
     if isinstance(text, bytes):
-        text = text.decode("latin-1")  # no byte of a longer character is a bracket or a quote
-    if text.count("[") + text.count("{") <= levels:  # nearly always, and at once
+        text = text.decode("latin-1")  # a bracket or quote is never a byte of a longer character
+    if text.count("[") + text.count("{") <= levels:  # nearly always; counting is quick
         return True
     depth = 0
     for found in _BRACKET_OR_STRING.finditer(text):
@@ -103,7 +107,7 @@ _TEXT_CONTROLS: Final = frozenset("\n\r\t")
 
 
 def _is_plain(value: object) -> TypeIs[str]:
-    # Nearly every name takes this way; what comes after it is for the error's sake.
+    # The quick test, which nearly every name passes; `check_name` finds out what is wrong.
     return (
         type(value) is str
         and value.isascii()
@@ -114,13 +118,13 @@ def _is_plain(value: object) -> TypeIs[str]:
 
 
 def check_name(value: object, what: str) -> str:
-    """Return ``value`` if it may serve as an identifier.
+    """Return ``value`` if it may be an identifier.
 
     An identifier is printable text in Unicode normal form C, without white space at its ends,
     of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
 
     Raises:
-        InvalidFact: it is something else; ``what`` is named.
+        InvalidFact: it is something else; the message names ``what``.
         TooLarge: it is too long.
     """
     if _is_plain(value):
@@ -165,23 +169,23 @@ def check_text(value: object, what: str, limit: int = MAX_TEXT) -> str:
     return value
 
 
-def _what(instance: object, attribute: Attribute[Any]) -> str:
+def _what(instance: object, attribute: Field) -> str:
     return f"{type(instance).__name__}.{attribute.name}"
 
 
-def is_name(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_name(instance: object, attribute: Field, value: object) -> None:
     """Validate an identifier; see `check_name`."""
     if not _is_plain(value):
         check_name(value, _what(instance, attribute))
 
 
-def is_name_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_name_or_none(instance: object, attribute: Field, value: object) -> None:
     """Validate an identifier that may be absent."""
     if value is not None and not _is_plain(value):
         check_name(value, _what(instance, attribute))
 
 
-def is_names(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_names(instance: object, attribute: Field, value: object) -> None:
     """Validate a tuple of at most ``MAX_ITEMS`` identifiers."""
     if value == ():
         return
@@ -194,56 +198,54 @@ def is_names(instance: object, attribute: Attribute[Any], value: object) -> None
         is_name(instance, attribute, item)
 
 
-def one_of(*options: str) -> Callable[[object, Attribute[Any], object], None]:
-    """Make a validator that takes one of these words."""
+def one_of(*options: str) -> Callable[[object, Field, object], None]:
+    """Make a validator that accepts one of these words."""
 
-    def is_one_of(instance: object, attribute: Attribute[Any], value: object) -> None:
+    def is_one_of(instance: object, attribute: Field, value: object) -> None:
         if not isinstance(value, str) or value not in options:
             what = _what(instance, attribute)
-            raise InvalidFact(
-                f"{what} must be one of {', '.join(options)}; not {value!r:.80}", field=what
-            )
+            raise InvalidFact(f"{what} must be one of {', '.join(options)}; not {value!r:.80}", field=what)
 
     return is_one_of
 
 
 def listed(value: Iterable[str]) -> tuple[str, ...]:
-    """Make a tuple of a list; what is no list is left for the validator to refuse."""
-    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]
+    """Convert a list to a tuple; the validator refuses what is neither."""
+    return tuple(value) if isinstance(value, list) else value  # type: ignore[return-value]  # until validated
 
 
-def is_text(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_text(instance: object, attribute: Field, value: object) -> None:
     """Validate free text, which may be empty; see `check_text`."""
     if value != "":
         check_text(value, _what(instance, attribute))
 
 
-def is_text_or_none(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_text_or_none(instance: object, attribute: Field, value: object) -> None:
     """Validate free text that may be absent."""
     if value is not None:
         check_text(value, _what(instance, attribute))
 
 
-def is_reason(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_reason(instance: object, attribute: Field, value: object) -> None:
     """Validate a reason that must be given."""
     what = _what(instance, attribute)
     if not check_text(value, what).strip():
         raise InvalidFact(f"{what} is empty; say why", field=what)
 
 
-def is_document(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_document(instance: object, attribute: Field, value: object) -> None:
     """Validate a document's text."""
     check_text(value, _what(instance, attribute), MAX_DOCUMENT)
 
 
-def is_flag(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_flag(instance: object, attribute: Field, value: object) -> None:
     """Validate a boolean."""
     if value is not True and value is not False:
         what = _what(instance, attribute)
         raise InvalidFact(f"{what} must be true or false, not {value!r:.80}", field=what)
 
 
-def is_count(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_count(instance: object, attribute: Field, value: object) -> None:
     """Validate a whole number from 0 to 2**53, or None."""
     if value is None or (type(value) is int and 0 <= value <= 2**53):
         return
@@ -251,7 +253,7 @@ def is_count(instance: object, attribute: Attribute[Any], value: object) -> None
     raise InvalidFact(f"{what} must be a whole number from 0, not {value!r:.80}", field=what)
 
 
-def is_amount(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_amount(instance: object, attribute: Field, value: object) -> None:
     """Validate a finite number, or None."""
     if value is None or (isinstance(value, float) and math.isfinite(value)):
         return
@@ -260,18 +262,16 @@ def is_amount(instance: object, attribute: Attribute[Any], value: object) -> Non
 
 
 def moment(value: date | None) -> datetime | None:
-    """Let a plain date stand where an instant belongs; recording turns it into one."""
+    """Accept a plain date where an instant belongs; recording turns it into an instant."""
     return value  # type: ignore[return-value]  # a date only until it is recorded
 
 
-def is_moment(instance: object, attribute: Attribute[Any], value: object) -> None:
+def is_moment(instance: object, attribute: Field, value: object) -> None:
     """Validate an aware datetime, or a date that recording will read in the ledger's zone."""
     if value is None and attribute.default is None:
         return
     what = _what(instance, attribute)
     if not isinstance(value, date):
-        raise InvalidTime(
-            f"{what} must be a datetime or date, not {type(value).__name__}", field=what
-        )
+        raise InvalidTime(f"{what} must be a datetime or date, not {type(value).__name__}", field=what)
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise InvalidTime(f"{what} is naive: {value.isoformat()}; give it a time zone", field=what)

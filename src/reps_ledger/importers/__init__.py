@@ -1,4 +1,4 @@
-"""Files and other systems in, and the exchange format out."""
+"""Importing rows from files and other systems, and exporting in the exchange format."""
 
 from __future__ import annotations
 

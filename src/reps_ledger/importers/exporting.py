@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import gzip
 import io
 import os
-import secrets
-import stat
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import msgspec
 
 from reps_ledger.errors import StorageError
+from reps_ledger.files import atomic_write
 from reps_ledger.importers.rows import write_row
 from reps_ledger.interchange import safe_cell
 from reps_ledger.log import Reading
 
+_Binary = IO[bytes] | gzip.GzipFile
 _ENVELOPE: Final = (
     "fact",
     "schema",
@@ -35,9 +33,9 @@ _ENVELOPE: Final = (
 
 
 def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes]) -> int:
-    """Write every entry as recorded, in order of position; return how many.
+    """Write every entry as recorded, in order of position, and return their number.
 
-    A path is replaced only once all is written. See ``Ledger.export``.
+    A file at the path is replaced only once all is written. See ``Ledger.export``.
 
     Raises:
         StorageError: the file cannot be written.
@@ -52,39 +50,13 @@ def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes])
     names = path.name.lower().removesuffix(".gz")
     write = _write_csv if names.endswith(".csv") else _write_json
     try:
-        with _replacing(path) as raw:
+        with atomic_write(path) as raw:
             if not path.name.lower().endswith(".gz"):
                 return write(reading, raw)
             with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                unpacked: Any = packed
-                return write(reading, unpacked)
+                return write(reading, packed)
     except OSError as error:
         raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file beside ``path`` that takes its place once it is complete and on disk.
-
-    A link is followed; a file that is replaced keeps its mode; what is there and is no regular
-    file (a pipe, a device) is written to as it is.
-    """
-    if path.exists() and not path.is_file():
-        with path.open("wb") as file:
-            yield file
-        return
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with beside.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def _refuse_own_file(reading: Reading, path: Path) -> None:
@@ -96,7 +68,7 @@ def _refuse_own_file(reading: Reading, path: Path) -> None:
         raise StorageError(f"{path} is the ledger's own file; export to another one")
 
 
-def _write_json(reading: Reading, file: IO[bytes]) -> int:
+def _write_json(reading: Reading, file: _Binary) -> int:
     encode = msgspec.json.Encoder().encode
     count = 0
     for entry in reading.recorded():
@@ -105,7 +77,7 @@ def _write_json(reading: Reading, file: IO[bytes]) -> int:
     return count
 
 
-def _write_csv(reading: Reading, file: IO[bytes]) -> int:
+def _write_csv(reading: Reading, file: _Binary) -> int:
     codec = reading.log.codec
     own = sorted({name for described in codec.registry for name in described.names})
     columns = [*_ENVELOPE, *own]
@@ -123,7 +95,7 @@ def _write_csv(reading: Reading, file: IO[bytes]) -> int:
         text.detach()
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     match value:
         case None:
             return ""

@@ -7,16 +7,16 @@ import gzip
 import os
 import reprlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 import msgspec
 
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_ROW_BYTES, text_within_depth, within_depth
 from reps_ledger.errors import InvalidInput, StorageError
-from reps_ledger.interchange import RepeatedKey, cell_text, read_json
+from reps_ledger.interchange import JsonObject, JsonValue, RepeatedKey, cell_text, read_json
 
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
@@ -27,21 +27,27 @@ _TOO_DEEP: Final = f"the row is nested more than {MAX_DEPTH} deep"
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """A row as found, or why it is none.
+    """A row that was read, or why it could not be.
 
     Attributes:
-        number: its line, from 1.
-        row: the row, or the text where there is a problem.
+        number: the line that it is on, from 1.
+        row: the row; where there is a problem, its text.
         problem: why it cannot be read, or None.
     """
 
     number: int
-    row: Any
+    row: JsonValue
     problem: str | None
 
 
-def open_file(path: str | os.PathLike[str]) -> tuple[IO[bytes], IO[bytes]]:
-    """Open a file for reading; return what to read, and the file below it for its progress.
+BinaryFile = IO[bytes] | gzip.GzipFile
+
+
+def open_file(path: str | os.PathLike[str]) -> tuple[BinaryFile, IO[bytes]]:
+    """Open a file for reading.
+
+    Returns:
+        The file to read, and the file as it is on disk: how far that was read is the progress.
 
     Raises:
         StorageError: it cannot be opened.
@@ -54,13 +60,12 @@ def open_file(path: str | os.PathLike[str]) -> tuple[IO[bytes], IO[bytes]]:
     magic = raw.read(2)
     raw.seek(0)
     if magic == _GZIP:
-        unpacked: Any = gzip.GzipFile(fileobj=raw)
-        return unpacked, raw
+        return gzip.GzipFile(fileobj=raw), raw
     return raw, raw
 
 
-def json_rows(file: IO[bytes]) -> Iterator[Line]:
-    """Yield the rows of a file of JSON lines; blank lines are passed over."""
+def json_rows(file: BinaryFile) -> Iterator[Line]:
+    """Yield the rows of a file of JSON lines; blank lines are skipped."""
     for number, text, damage in _lines(file):
         if damage is not None:
             yield Line(number, text.decode("utf-8", "backslashreplace"), damage)
@@ -69,14 +74,14 @@ def json_rows(file: IO[bytes]) -> Iterator[Line]:
             yield Line(number, row, problem)
 
 
-def csv_rows(file: IO[bytes], registry: Registry) -> Iterator[Line]:
+def csv_rows(file: BinaryFile, registry: Registry) -> Iterator[Line]:
     """Yield the rows of a CSV file, whose first row names the columns.
 
     Raises:
-        InvalidInput: the first row does not, or names one twice.
+        InvalidInput: the first row does not name them, or names one twice.
     """
     problems: list[tuple[int, str]] = []
-    # A cell may hold as much as a row; the module's limit, for all of a process, is lower.
+    # One cell may hold a whole row. The csv module's own limit, which is global, is lower.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
     reader = csv.reader(_texts(file, problems), strict=True)
     header: list[str] | None = None
@@ -103,7 +108,7 @@ def csv_rows(file: IO[bytes], registry: Registry) -> Iterator[Line]:
             yield Line(reader.line_num, row, trouble)
 
 
-def value_rows(rows: Iterable[Any]) -> Iterator[Line]:
+def value_rows(rows: Iterable[object]) -> Iterator[Line]:
     """Yield rows given as values: dicts as they are, text as lines of JSON."""
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict) and all(isinstance(name, str) for name in row):
@@ -123,7 +128,7 @@ def value_rows(rows: Iterable[Any]) -> Iterator[Line]:
 
 
 def shown(value: object) -> str:
-    """Return a value as text for people, however large, nested or unwilling it is."""
+    """Return a short text of a value, however large or nested it is or strange its repr."""
     return _SHOWN.repr(value).encode("ascii", "backslashreplace").decode()
 
 
@@ -131,8 +136,11 @@ def _too_long() -> str:
     return f"the row is longer than {MAX_ROW_BYTES:,} bytes"
 
 
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, str | None]]:
-    """Yield lines with their numbers, none longer than the limit, and where the file breaks off."""
+def _lines(file: BinaryFile) -> Iterator[tuple[int, bytes, str | None]]:
+    """Yield each line's number, bytes and problem, reading no more than ``MAX_ROW_BYTES`` at once.
+
+    A line that is too long is cut short; where the file is damaged, lines end.
+    """
     number = 0
     while True:
         number += 1
@@ -152,7 +160,7 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes, str | None]]:
         yield number, line[:200] if cut else line, _too_long() if cut else None
 
 
-def _object(text: bytes) -> tuple[Any, str | None]:
+def _object(text: bytes) -> tuple[JsonValue, str | None]:
     if not text_within_depth(text):
         return text.decode("utf-8", "backslashreplace"), _TOO_DEEP
     try:
@@ -164,11 +172,10 @@ def _object(text: bytes) -> tuple[Any, str | None]:
     return row, _repeated(text, row)
 
 
-def _repeated(text: bytes, row: dict[str, Any]) -> str | None:
-    """Say which name stands twice in an object; JSON itself would keep the last, unseen."""
+def _repeated(text: bytes, row: JsonObject) -> str | None:
+    """Return the problem if an object has a name twice: msgspec keeps the last of its values."""
     if len(msgspec.json.encode(row)) == len(text):
-        return None  # written compactly, and nothing is missing: the common case, cheaply
-
+        return None  # compact text with nothing lost: the common case, at little cost
     try:
         read_json(text)
     except RepeatedKey as error:
@@ -178,7 +185,7 @@ def _repeated(text: bytes, row: dict[str, Any]) -> str | None:
     return None
 
 
-def _texts(file: IO[bytes], problems: list[tuple[int, str]]) -> Iterator[str]:
+def _texts(file: BinaryFile, problems: list[tuple[int, str]]) -> Iterator[str]:
     for number, line, problem in _lines(file):
         if problem is not None:
             problems.append((number, problem))
@@ -197,19 +204,17 @@ def _header(cells: list[str]) -> list[str]:
     if twice:
         raise InvalidInput(f"columns named twice: {', '.join(twice)}", field="header")
     if "fact" not in names:
-        raise InvalidInput(
-            "the first row must name the columns, one of them 'fact'", field="header"
-        )
+        raise InvalidInput("the first row must name the columns, one of them 'fact'", field="header")
     return names
 
 
-def _from_cells(cells: dict[str, str], registry: Registry) -> tuple[Any, str | None]:
-    """Turn cells of text into the values that the fact's fields take; an empty cell is none."""
+def _from_cells(cells: dict[str, str], registry: Registry) -> tuple[JsonValue, str | None]:
+    """Return the values that the fact's fields take; an empty cell means that there is none."""
     given = {name: cell_text(text) for name, text in cells.items() if text}
     described = registry.named(given.get("fact", ""))
     if described is None:
         return given, None
-    row: dict[str, Any] = {}
+    row: JsonObject = {}
     for name, text in given.items():
         kind = "int" if name == "schema" else described.shapes.get(name, "text")
         try:
@@ -223,13 +228,13 @@ def _boolean(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
-def _json(text: str) -> Any:
+def _json(text: str) -> JsonValue:
     if not text_within_depth(text):
         raise ValueError(_TOO_DEEP)
     return _DECODER.decode(text)
 
 
-_VALUES: Final[dict[str, Any]] = {
+_VALUES: Final[dict[str, Callable[[str], JsonValue]]] = {
     "bool": lambda text: _or_value_error(_boolean, text),
     "int": int,
     "float": float,
@@ -238,7 +243,7 @@ _VALUES: Final[dict[str, Any]] = {
 }
 
 
-def _or_value_error(read: Any, text: str) -> Any:
+def _or_value_error(read: Callable[[str], JsonValue], text: str) -> JsonValue:
     try:
         return read(text)
     except (KeyError, msgspec.MsgspecError) as error:

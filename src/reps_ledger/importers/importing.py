@@ -1,12 +1,11 @@
-"""Importing: rows through all the rules, in batches, safe to run again.
+"""Importing rows in batches, by all rules, so that an interrupted import can be run again.
 
-What an import did: how much was recorded, and every row that was not.
+A `Session` parses a batch of rows and judges it, and appends it in another thread while the next
+batch is parsed and judged. One `Judge` is kept from batch to batch. What it knows stays true as
+long as nobody else records: each append is on that condition, and when the condition fails, a new
+judge reads the log and the rows are judged again.
 
-One import under way: parse a batch of rows, judge it, write it while the next is parsed.
-
-The judge that rows are judged in is kept from batch to batch. It stays true as long as nobody
-else records what the rows depend on: each append is on that condition, and when it fails, the
-judge is read anew and the rows are judged again.
+`ImportReport` says what an import did; `Quarantine` holds the rows that were refused.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from datetime import tzinfo
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, Final, NamedTuple, Self
+from typing import IO, Final, NamedTuple, Self
 
 import msgspec
 from attrs import define, field, frozen
@@ -29,11 +28,12 @@ from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import MemberJoined, Registry
 from reps_ledger.domain.rules import Judge, Source
-from reps_ledger.domain.rules.folds import LIFE
+from reps_ledger.domain.rules.folds import MEMBER
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
 from reps_ledger.importers.rows import Row, read_row, row_id
+from reps_ledger.interchange import JsonValue
 from reps_ledger.log.append import Draft, Recording, make_draft
 
 _IN_MEMORY = 1 << 20
@@ -46,24 +46,25 @@ class RefusedRow:
 
     Attributes:
         line: its line in the file, or its number among the rows, from 1.
-        codes: why, for programs: a refusal's code, or ``invalid``.
-        reasons: why, in words.
-        row: the row as it was read; text, cut short, where it could not be read as a row.
+        codes: the codes of its refusals; ``invalid`` where it could not be read, ``id_taken`` where
+            another fact was recorded under its id.
+        reasons: why it was not recorded, in words.
+        row: the row as it was read; where it could not be read as a row, its text, cut short.
     """
 
     line: int
     codes: tuple[str, ...]
     reasons: tuple[str, ...]
-    row: Any
+    row: JsonValue
 
 
 class Quarantine:
     """The refused rows of one import, however many: kept in a temporary file past a megabyte."""
 
     def __init__(self) -> None:
-        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 — see below
         self._count = 0
-        # Closed with the report, not by chance: Python warns of files that nobody closes.
+        # Closed when this is collected: Python warns about files that nobody closes.
         weakref.finalize(self, self._file.close)
 
     def __len__(self) -> int:
@@ -82,14 +83,11 @@ class Quarantine:
             place = self._file.tell()
             kept = msgspec.json.decode(line)
             yield RefusedRow(
-                line=kept["line"],
-                codes=tuple(kept["codes"]),
-                reasons=tuple(kept["reasons"]),
-                row=kept["row"],
+                line=kept["line"], codes=tuple(kept["codes"]), reasons=tuple(kept["reasons"]), row=kept["row"]
             )
 
     def add(self, refused: RefusedRow) -> None:
-        """Keep one more row."""
+        """Add a row."""
         row = refused.row
         if isinstance(row, str):
             row = row[:_SHOWN].encode("utf-8", "backslashreplace").decode()
@@ -103,9 +101,7 @@ class Quarantine:
             line = msgspec.json.encode(kept)
         except (TypeError, ValueError, RecursionError):  # a value that no file could hold
             line = b""
-        if not line or not text_within_depth(
-            line, MAX_DEPTH + 1
-        ):  # or that could not be read again
+        if not line or not text_within_depth(line, MAX_DEPTH + 1):  # or that could not be read back
             line = msgspec.json.encode({**kept, "row": shown(refused.row)[:_SHOWN]})
         self._file.seek(0, 2)
         self._file.write(line + b"\n")
@@ -124,9 +120,9 @@ class ImportReport:
 
     Attributes:
         rows: rows read.
-        recorded: facts recorded by it, without the inferred joinings.
-        known: rows that had been recorded before, or that repeat another row to the letter.
-        joined: people who were inferred to have joined.
+        recorded: rows that were recorded.
+        known: rows that had been recorded before, or that repeat another row exactly.
+        joined: people who were inferred to have joined; their joinings are not in ``recorded``.
         refused: the rows that were not recorded, each with its line and reasons.
         position: the log's last position afterwards.
     """
@@ -139,11 +135,11 @@ class ImportReport:
     position: int
 
 
-WORLD: Final = 60_000
-"""Entries and empty places that an import keeps in memory before it reads afresh."""
+LARGEST_MEMORY: Final = 60_000
+"""The `Memory.size` past which an import begins a new judge."""
 
 _PART: Final = 1_000
-"""Rows whose dependencies are read in one query."""
+"""Rows whose parts are read in one query."""
 
 
 class _Pending(msgspec.Struct, frozen=True, gc=False):
@@ -154,26 +150,44 @@ class _Pending(msgspec.Struct, frozen=True, gc=False):
 
 
 class _Judged(NamedTuple):
-    """Rows that were judged: what is to be appended, and what was refused."""
+    """Rows that were judged.
+
+    Attributes:
+        pending: the rows.
+        entries: those to append, with inferred joinings.
+        joins: how many of the entries are inferred joinings.
+        unread: rows that were refused before any rule was asked.
+        refused: rows that rules refused.
+    """
 
     pending: list[_Pending]
     entries: list[Entry]
     joins: int
-    unread: list[RefusedRow]  # which no rule was asked about
+    unread: list[RefusedRow]
     refused: list[RefusedRow]
 
 
-class _Flight(NamedTuple):
-    """A batch that is being written."""
+class _Append(NamedTuple):
+    """An append that another thread is making: the rows, also by entry id, and its positions."""
 
     judged: _Judged
     ids: dict[str, _Pending]
-    written: Future[list[int]]
+    positions: Future[list[int]]
 
 
 @define(kw_only=True)
 class Session:
-    """One import; see ``Ledger.import_history`` for what its options mean."""
+    """One import.
+
+    Attributes:
+        recording: records in the log, under its rules.
+        zone: in which the rows' dates are read.
+        by: who records rows that do not say by whom.
+        stop: whether one refused row stops the import before anything is recorded.
+        infer: whether people whom rows name are inferred to have joined.
+        writer: appends, one batch at a time.
+        rows: rows read so far.
+    """
 
     recording: Recording
     zone: tzinfo
@@ -187,18 +201,18 @@ class Session:
     _joined: int = 0
     _quarantine: Quarantine = field(factory=Quarantine)
     _kept: Judge | None = None
-    _head: int = 0  # the last position, once what is in flight has landed
-    _empty: bool = False  # the log held nothing when the judge began: what is unknown is nothing
-    _waiting: dict[str, _Pending] = field(factory=dict)  # with stop: every row of the file
-    _unread: list[RefusedRow] = field(factory=list)  # with stop: those that are none
-    _flight: _Flight | None = None
+    _head: int = 0  # the last position, not counting the append under way
+    _empty: bool = False  # whether the log was empty when the judge was new; see `Recording.load`
+    _waiting: dict[str, _Pending] = field(factory=dict)  # with ``stop``: every row, by entry id
+    _unread: list[RefusedRow] = field(factory=list)  # with ``stop``: rows that cannot be read
+    _appending: _Append | None = None
 
     def take(self, lines: list[Line]) -> None:
-        """Record what can be recorded of some lines; with ``stop``, only make it ready."""
+        """Record the rows of some lines; with ``stop``, only collect them."""
         self.rows += len(lines)
         refused: list[RefusedRow] = []
         pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
-        self._begin()  # its head is read before the log is asked for the rows' ids
+        self._current_judge()  # before ids are looked up, as it reads the head
         fresh = self._unknown(pending, refused)
         if self.stop:
             self._waiting.update(fresh)
@@ -207,14 +221,14 @@ class Session:
             self._advance(fresh, refused)
 
     def finish(self) -> ImportReport:
-        """Record what waited, and report.
+        """Record the rows that were collected, wait for the last append, and report.
 
         Raises:
             ImportStopped: with ``stop``, a rule refuses a row.
         """
         if self.stop and (self._waiting or self._unread):
             self._advance(self._waiting, self._unread)
-        self._settle()
+        self._finish_append()
         return ImportReport(
             rows=self.rows,
             recorded=self._recorded,
@@ -258,79 +272,81 @@ class Session:
 
     def _unknown(self, pending: list[_Pending], refused: list[RefusedRow]) -> dict[str, _Pending]:
         """Return the rows that were not recorded before, each once, by id."""
-        flying = {} if self._flight is None else self._flight.ids
-        there = self.recording.log.entries_of({one.draft.id for one in pending})
+        appending = {} if self._appending is None else self._appending.ids
+        there = self.recording.log.entries_of({row.draft.id for row in pending})
         fresh: dict[str, _Pending] = {}
-        for one in pending:
-            entry_id = one.draft.id
-            earlier = fresh.get(entry_id) or flying.get(entry_id) or self._waiting.get(entry_id)
+        for row in pending:
+            entry_id = row.draft.id
+            earlier = fresh.get(entry_id) or appending.get(entry_id) or self._waiting.get(entry_id)
             if earlier is not None:
-                same = earlier.draft.fact == one.draft.fact
+                same = earlier.draft.fact == row.draft.fact
             elif entry_id in there:
-                same = there[entry_id].fact == one.draft.fact
+                same = there[entry_id].fact == row.draft.fact
             else:
-                fresh[entry_id] = one
+                fresh[entry_id] = row
                 continue
             if same:
                 self._known += 1
             else:
                 words = f"entry {entry_id} exists, and says something else"
-                refused.append(_refused(one.line, ["id_taken"], [words]))
+                refused.append(_refused(row.line, ["id_taken"], [words]))
         return fresh
 
     def _advance(self, fresh: dict[str, _Pending], refused: list[RefusedRow]) -> None:
-        """Judge rows while those before them are being written, then begin to write them."""
+        """Judge rows while those before them are being appended, then begin to append them."""
         pending = list(fresh.values())
         judged = self._judged(pending, refused)
-        if not self._settle():
-            pending = self._missing(pending)
+        if not self._finish_append():
+            pending = self._not_recorded(pending)
             judged = self._judged(pending, refused)
-        written: Future[list[int]] = Future()
+        positions: Future[list[int]] = Future()
         if judged.entries:
-            # Made here, so that the writer rarely waits for its turn at Python. Nothing at all
-            # may come between: the cheapest condition, and mostly true.
+            # Encoded in this thread: the writer would compete with it for the interpreter's lock.
+            # The condition is that nobody appended anything, which is quickest to check and
+            # nearly always true.
             log = self.recording.log
             events = log.events(judged.entries)
-            written = self.writer.submit(log.append_events, events, (), self._head)
+            positions = self.writer.submit(log.append_events, events, (), self._head)
         else:
-            written.set_result([])
-        self._flight = _Flight(judged, fresh, written)
+            positions.set_result([])
+        self._appending = _Append(judged, fresh, positions)
 
-    def _missing(self, pending: list[_Pending]) -> list[_Pending]:
-        """Return the rows that others did not record meanwhile."""
-        self._begin()
-        there = self.recording.log.entries_of({one.draft.id for one in pending})
+    def _not_recorded(self, pending: list[_Pending]) -> list[_Pending]:
+        """Return the rows that others have not recorded meanwhile."""
+        self._current_judge()
+        there = self.recording.log.entries_of({row.draft.id for row in pending})
         self._known += len(there)
-        return [one for one in pending if one.draft.id not in there]
+        return [row for row in pending if row.draft.id not in there]
 
-    def _settle(self) -> bool:
-        """Wait until the batch in flight is written.
+    def _finish_append(self) -> bool:
+        """Wait for the append under way.
 
         Returns:
-            Whether the judge is still the one that later rows were judged in.
+            Whether rows that were judged after it need not be judged again.
 
         Raises:
-            Conflict: others kept recording what it depends on.
+            Conflict: others recorded at every try.
         """
-        flight, self._flight = self._flight, None
-        if flight is None:
+        append, self._appending = self._appending, None
+        if append is None:
             return True
         try:
-            return self._written(flight.judged, flight.written.result())
+            return self._account_for(append.judged, append.positions.result())
         except Conflict:
-            self._redo(flight.judged)
+            self._append_again(append.judged)
             return False
 
-    def _redo(self, judged: _Judged) -> None:
+    def _append_again(self, judged: _Judged) -> None:
+        """Judge rows again by what others recorded meanwhile, and append them."""
         pending = judged.pending
         for attempt in range(self.recording.retries):
             self._kept = None
             self.recording.wait(attempt)
-            judge = self._begin()
-            # The append may have succeeded, and only its reply been lost.
-            there = self.recording.log.entries_of({one.draft.id for one in pending})
+            judge = self._current_judge()
+            # The append may have succeeded although its reply was lost.
+            there = self.recording.log.entries_of({row.draft.id for row in pending})
             self._recorded += len(there)
-            pending = [one for one in pending if one.draft.id not in there]
+            pending = [row for row in pending if row.draft.id not in there]
             again = self._judged(pending, judged.unread)
             try:
                 positions: list[int] = []
@@ -338,97 +354,99 @@ class Session:
                     sources = judge.sources(again.entries)
                     sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
                     positions = self.recording.log.append(again.entries, sources, self._head)
-                self._written(again, positions)
+                self._account_for(again, positions)
             except Conflict:
                 continue
             return
         raise Conflict("others kept recording what these rows depend on; import again to go on")
 
-    def _written(self, judged: _Judged, positions: list[int]) -> bool:
+    def _account_for(self, judged: _Judged, positions: list[int]) -> bool:
+        """Count what was appended, and return whether nobody else appended before it."""
         self._recorded += len(judged.entries) - judged.joins
         self._joined += judged.joins
         for row in sorted(judged.unread + judged.refused, key=lambda row: row.line):
             self._quarantine.add(row)
         alone = not positions or positions[0] == self._head + 1
         if not alone:
-            self._kept = None  # others recorded too: what they did is read afresh
+            self._kept = None  # it does not know what others recorded
         if positions:
             self._head = positions[-1]
         return alone
 
-    def _begin(self) -> Judge:
+    def _current_judge(self) -> Judge:
+        """Return the judge that is kept, or a new one once that has grown too large."""
         judge = self._kept
-        if judge is None or (judge.memory.size > WORLD and not self.stop):
-            self._settle()
+        if judge is None or (judge.memory.size > LARGEST_MEMORY and not self.stop):
+            self._finish_append()
             judge = self._kept = self.recording.judge()
             self._head = self.recording.log.head()
             self._empty = self._head == 0
         return judge
 
     def _judged(self, pending: list[_Pending], before: list[RefusedRow]) -> _Judged:
-        judge = self._begin()
-        place = self._head + len(self._flying()) + 1
+        judge = self._current_judge()
+        place = self._head + len(self._entries_to_come()) + 1
         found = _Judged(pending, [], 0, before, [])
         now = self.recording.now()
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
-            self._load(judge, [one.draft for one in part], found)
-            for number, one in enumerate(part, 1):
-                if judge.lacks(one.draft):
-                    self._load(judge, [one.draft], found)
-                entry = self.recording.entry(judge, one.draft, place + len(found.entries), now)
-                found = self._judge(judge, one, entry, found)
-                if entry.name in AMENDING:  # what comes after it may depend on more than before
-                    self._load(judge, [one.draft for one in part[number:]], found)
+            self._load(judge, [row.draft for row in part], found)
+            for number, row in enumerate(part, 1):
+                if judge.lacks(row.draft):
+                    self._load(judge, [row.draft], found)
+                entry = self.recording.entry(judge, row.draft, place + len(found.entries), now)
+                found = self._judge(judge, row, entry, found)
+                if entry.name in AMENDING:  # the rows after it may now depend on more parts
+                    self._load(judge, [row.draft for row in part[number:]], found)
         if self.stop:
             self._stop_at(found.unread + found.refused)
         return found
 
-    def _flying(self) -> list[Entry]:
-        return [] if self._flight is None else self._flight.judged.entries
+    def _entries_to_come(self) -> list[Entry]:
+        return [] if self._appending is None else self._appending.judged.entries
 
     def _load(self, judge: Judge, drafts: list[Draft], found: _Judged) -> None:
-        coming = [*self._flying(), *found.entries]
+        coming = [*self._entries_to_come(), *found.entries]
         self.recording.load(judge, drafts, upto=self._head, empty=self._empty, coming=coming)
 
-    def _judge(self, judge: Judge, one: _Pending, entry: Entry, found: _Judged) -> _Judged:
+    def _judge(self, judge: Judge, row: _Pending, entry: Entry, found: _Judged) -> _Judged:
         refusals = judge.refusals(entry)
         if self.infer and refusals and all(r.code == "not_joined" for r in refusals):
-            joins = self._inferred(judge, one, entry, found)
+            joins = self._inferred(judge, row, entry, found)
             found.entries.extend(joins)
             found = found._replace(joins=found.joins + len(joins))
             if judge.lacks(entry):
-                self._load(judge, [one.draft], found)
+                self._load(judge, [row.draft], found)
             place = entry.position + len(joins)
             entry = replace(entry, position=place, origin=place)
             refusals = judge.refusals(entry)
         if refusals:
             codes = [refusal.code for refusal in refusals]
             words = [refusal.words for refusal in refusals]
-            found.refused.append(_refused(one.line, codes, words))
+            found.refused.append(_refused(row.line, codes, words))
         else:
             judge.add(entry)
             found.entries.append(entry)
         return found
 
-    def _inferred(self, judge: Judge, one: _Pending, entry: Entry, judged: _Judged) -> list[Entry]:
-        """Let everyone whom a row names, and whose life is in question, have joined with it.
+    def _inferred(self, judge: Judge, row: _Pending, entry: Entry, judged: _Judged) -> list[Entry]:
+        """Return joinings of those whom a row names and who had not joined when it happened.
 
-        If one of them cannot have joined then, nobody does: the row will be refused.
+        If one of them cannot have joined then, there are none: the row will be refused.
         """
         found: list[Entry] = []
         asked = judge.parts(entry)
         for person in dict.fromkeys(people_in(entry.fact, judge.memory.registry)):
-            life = LIFE.part(person)
-            known = judge.state(life) if life in asked else None
+            part = MEMBER.part(person)
+            known = judge.state(part) if part in asked else None
             if known is None or (known.joined and known.joined.order <= entry.order):
                 continue
             draft = replace(
-                one.draft,
+                row.draft,
                 fact=MemberJoined(member=person, inferred=True),
                 id=row_id({"joined": person, "with": entry.id}),
             )
-            self._load(judge, [draft], judged)  # a rule of joining may ask for more than lives
+            self._load(judge, [draft], judged)  # a rule about joining may name more parts
             place = entry.position + len(found)
             joining = self.recording.entry(judge, draft, place, entry.recorded_at)
             if judge.refusals(joining):
@@ -450,7 +468,7 @@ BATCH: Final = 1_000
 def import_history(
     recording: Recording,
     zone: tzinfo,
-    source: str | PathLike[str] | Iterable[Any],
+    source: str | PathLike[str] | Iterable[object],
     *,
     by: str,
     on_refused: str,
@@ -458,8 +476,8 @@ def import_history(
     on_progress: Callable[[int, int], None] | None,
 ) -> ImportReport:
     """Import rows; see ``Ledger.import_history``."""
-    _one_of("on_refused", on_refused, ("quarantine", "stop"))
-    _one_of("on_unknown_member", on_unknown_member, ("refuse", "join"))
+    _check_option("on_refused", on_refused, ("quarantine", "stop"))
+    _check_option("on_unknown_member", on_unknown_member, ("refuse", "join"))
     with (
         _Rows(source, recording.log.codec.registry) as rows,
         ThreadPoolExecutor(1, "reps-ledger-import") as writer,
@@ -479,15 +497,15 @@ def import_history(
         return session.finish()
 
 
-def _one_of(what: str, value: str, options: tuple[str, ...]) -> None:
+def _check_option(what: str, value: str, options: tuple[str, ...]) -> None:
     if value not in options:
         raise InvalidInput(f"{what} must be one of {', '.join(options)}", field=what)
 
 
 class _Rows:
-    """Where rows come from: a file, which is closed in the end, or values."""
+    """The source of rows: values, or a file, which is closed in the end."""
 
-    def __init__(self, source: str | PathLike[str] | Iterable[Any], registry: Registry) -> None:
+    def __init__(self, source: str | PathLike[str] | Iterable[object], registry: Registry) -> None:
         self._raw: IO[bytes] | None = None
         if isinstance(source, bytes):
             raise InvalidInput("give a path, or rows as dicts", field="source")

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -20,11 +20,12 @@ from attrs import evolve, fields
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
+from reps_ledger.interchange import JsonObject
 from reps_ledger.log import Codec
 
 _BUILT_IN: Final = frozenset(BUILT_IN)
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
-_SAYING: Final = ("by", "command_id", "on_behalf_of", "source")
+_ENVELOPE_TEXTS: Final = ("by", "command_id", "on_behalf_of", "source")
 _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
@@ -34,12 +35,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         fact: what happened.
-        occurred_at: when: an instant, or a day.
+        occurred_at: when it happened: an instant, or a day.
         by: who recorded it, if the row says so.
-        on_behalf_of: for whom.
+        on_behalf_of: the person for whom they acted.
         command_id: the command that it was part of.
         source: where it came from.
-        id: the entry's id: the row's own, or derived from all that it says.
+        id: the entry's id: as the row gives it, or derived from the rest of the row.
     """
 
     fact: Fact
@@ -51,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     id: str
 
 
-def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
+def read_row(row: Mapping[str, object], codec: Codec) -> Row:
     """Read a row, strictly.
 
     Raises:
@@ -62,18 +63,18 @@ def read_row(row: Mapping[str, Any], codec: Codec) -> Row:
     if at is None:
         raise InvalidTime("occurred_at is missing", field="occurred_at")
     fact = fact_of(row, codec)
-    said = {name: _text(row, name) for name in _SAYING if name in row}
+    texts = {name: _text(row, name) for name in _ENVELOPE_TEXTS if name in row}
     given = _text(row, "id")
     return Row(
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
         id=row_id(row) if given is None else _uuid(given),
-        **said,
+        **texts,
     )
 
 
-def fact_of(row: Mapping[str, Any], codec: Codec) -> Fact:
-    """Return the fact of a row, whatever its envelope says.
+def fact_of(row: Mapping[str, object], codec: Codec) -> Fact:
+    """Return the fact of a row. Its other columns (when, by whom) are not looked at.
 
     Raises:
         InvalidInput: a field has a value that it may not have.
@@ -84,7 +85,7 @@ def fact_of(row: Mapping[str, Any], codec: Codec) -> Fact:
         raise InvalidFact("the row does not name a fact", field="fact")
     described = codec.registry.named(name)
     values = {key: value for key, value in row.items() if key not in RESERVED}
-    if None in values.values():  # an absent value and null say the same
+    if None in values.values():  # null means that there is no value
         values = {key: value for key, value in values.items() if value is not None}
     version = row.get("schema")
     if described is None or (version is not None and version != described.kind.version):
@@ -104,24 +105,21 @@ def fact_of(row: Mapping[str, Any], codec: Codec) -> Fact:
     return _built(described, values, codec)
 
 
-def _built(described: FactType, values: dict[str, Any], codec: Codec) -> Fact:
+def _built(described: FactType, values: JsonObject, codec: Codec) -> Fact:
     if described.cls in _BUILT_IN:
         made: Fact = described.cls(**values)
         return made
-    # A service's own class may have no validators: the codec checks the types first.
+    # A service's own class may have no validators: so the codec checks the types.
     kind = described.kind
-    return evolve(codec.structure(kind.name, kind.version, _stored(values)))  # type: ignore[misc]
+    return evolve(codec.structure(kind.name, kind.version, _stored(values)))  # type: ignore[misc]  # runs validators
 
 
-def _stored(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in values.items()
-    }
+def _stored(values: JsonObject) -> JsonObject:
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
 
 
-def _older(codec: Codec, name: str, version: object, values: dict[str, Any]) -> Fact:
-    """Read fields of another version, by the upcasters; unknown names and versions raise."""
+def _older(codec: Codec, name: str, version: object, values: JsonObject) -> Fact:
+    """Return the fact of fields of an older version, upgraded; raise where there is no way."""
     if version is not None and type(version) is not int:
         raise InvalidFact(f"schema must be a whole number, not {version!r:.80}", field="schema")
     described = codec.registry.named(name)
@@ -139,7 +137,7 @@ def _nested(value: object, codec: Codec) -> Fact:
     return fact_of(value, codec)
 
 
-def _text(row: Mapping[str, Any], name: str) -> str | None:
+def _text(row: Mapping[str, object], name: str) -> str | None:
     value = row.get(name)
     if value is None or isinstance(value, str):
         return value
@@ -165,8 +163,7 @@ def _moment(value: object, what: str) -> date:
         instant = msgspec.convert(value, datetime)
     except msgspec.MsgspecError:
         raise InvalidTime(
-            f"{what} is no date or instant: {value!r:.80}; write 2018-03-15, "
-            "or 2018-03-15T09:30:00Z",
+            f"{what} is no date or instant: {value!r:.80}; write 2018-03-15, or 2018-03-15T09:30:00Z",
             field=what,
         ) from None
     if instant.tzinfo is None:
@@ -176,12 +173,12 @@ def _moment(value: object, what: str) -> date:
 
 @lru_cache(maxsize=1 << 10)
 def _day(text: str) -> date:
-    # Rows mostly come by day, many of one day.
+    # Cached: most rows have a day, and many have the same.
     return msgspec.convert(text, date)
 
 
-def row_id(row: Mapping[str, Any]) -> str:
-    """Derive an entry id from all that a row says: the same row has the same id.
+def row_id(row: Mapping[str, object]) -> str:
+    """Derive an entry id from the content of a row: equal rows have equal ids.
 
     A UUID of version 8 (RFC 9562, section 5.8) over BLAKE2b of the row as sorted JSON.
     """
@@ -195,10 +192,10 @@ def row_id(row: Mapping[str, Any]) -> str:
     return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-8{digest[17:20]}-{digest[20:]}"
 
 
-def write_row(entry: Entry, codec: Codec) -> dict[str, Any]:
+def write_row(entry: Entry, codec: Codec) -> JsonObject:
     """Return an entry as a row: its envelope, then the fields that differ from their defaults."""
     described = codec.registry.of(entry.fact)
-    row: dict[str, Any] = {
+    row: JsonObject = {
         "fact": described.kind.name,
         "schema": described.kind.version,
         "id": entry.id,
@@ -215,12 +212,11 @@ def write_row(entry: Entry, codec: Codec) -> dict[str, Any]:
     return row
 
 
-def _fields(fact: Fact, codec: Codec) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _fields(fact: Fact, codec: Codec) -> JsonObject:
+    found: JsonObject = {}
     for attribute in fields(type(fact)):
         value = getattr(fact, attribute.name)
-        default: Any = attribute.default
-        if value != default:
+        if value != attribute.default:
             found[attribute.name] = value
     if isinstance(fact, EntryCorrected):
         inner = fact.replacement

@@ -1,11 +1,14 @@
-"""Backtests and sweeps of a ledger. Needs the extra ``replay``, which is asked for late."""
+"""Backtests and sweeps of a ledger.
+
+They need the extra ``replay``: `reps_ledger.replay` is imported only when one is run.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve
 
@@ -39,7 +42,7 @@ def columns(core: Core, at: Moment = None, folder: str | os.PathLike[str] | None
         MissingExtra: the extra ``replay`` is not installed.
     """
     try:
-        from reps_ledger.replay.columns import folder_of, load_or_build  # noqa: PLC0415
+        from reps_ledger.replay.columns import folder_of, load_or_build
     except ImportError as error:
         raise MissingExtra("replay", "columns of a ledger") from error
     reading = core.reading(at)
@@ -56,9 +59,9 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
 ) -> Backtest:
     """Run a policy over columns at review dates, beside another one or beside decisions."""
     try:
-        from reps_ledger.replay.backtest import backtest as run  # noqa: PLC0415
-        from reps_ledger.replay.backtest import resolved  # noqa: PLC0415
-        from reps_ledger.replay.kernel.spans import accounts_among, asks_for_accounts  # noqa: PLC0415
+        from reps_ledger.replay.backtest import backtest as run
+        from reps_ledger.replay.backtest import resolved
+        from reps_ledger.replay.kernel.spans import accounts_among, asks_for_accounts
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
     view = core.as_of(known_at=known_at)
@@ -93,16 +96,16 @@ def _explainer(view: View, dates: Sequence[datetime]) -> Callable[[Policy, str, 
 def sweep(  # noqa: PLR0917 — all that a sweep is asked with
     core: Core,
     make: Callable[..., Policy],
-    parameters: Mapping[str, Iterable[Any]],
+    parameters: Mapping[str, Iterable[object]],
     at: Iterable[date],
     known_at: Moment,
     on_progress: Progress | None,
 ) -> Sweep:
     """Run the policy that a function makes of each combination of parameters."""
     try:
-        from reps_ledger.replay.backtest import resolved  # noqa: PLC0415
-        from reps_ledger.replay.kernel.spans import accounts_among  # noqa: PLC0415
-        from reps_ledger.replay.sweep import sweep as run  # noqa: PLC0415
+        from reps_ledger.replay.backtest import resolved
+        from reps_ledger.replay.kernel.spans import accounts_among
+        from reps_ledger.replay.sweep import sweep as run
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
     view = core.as_of(known_at=known_at)
@@ -123,7 +126,7 @@ def sweep(  # noqa: PLR0917 — all that a sweep is asked with
 def agree(core: Core, policy: Policy | str, known_at: Moment) -> Agreement:
     """Compare a policy with what people decided in reviews under its name."""
     try:
-        from reps_ledger.replay.backtest import Agreement  # noqa: PLC0415
+        from reps_ledger.replay.backtest import Agreement
     except ImportError as error:
         raise MissingExtra("replay", "an agreement") from error
     view = core.as_of(known_at=known_at)
@@ -131,7 +134,7 @@ def agree(core: Core, policy: Policy | str, known_at: Moment) -> Agreement:
 
 
 def _compared(core: Core, policy: Policy, view: View) -> Iterator[Compared]:
-    from reps_ledger.replay.backtest import Compared  # noqa: PLC0415
+    from reps_ledger.replay.backtest import Compared
 
     opened: set[str] = set()
     for entry in view.history():

@@ -47,11 +47,11 @@ class Subscription(Iterator[Entry]):
 
 
 class Trees:
-    """Merkle trees of one log, by where their inner hashes are kept.
+    """Merkle trees of one log, by the place where their inner hashes are kept.
 
     Args:
-        log: whose. The default place is beside its file, with ``.tree`` added to its name; a
-            log that is no file has its place in memory.
+        log: the log. The default place is beside its file, with ``.tree`` added to its name; for a
+            log that is not in a file, memory.
     """
 
     def __init__(self, log: EventLog) -> None:
@@ -72,7 +72,7 @@ class Trees:
         return None if path is None else path.with_name(path.name + ".tree")
 
     def close(self) -> None:
-        """Give back what they hold."""
+        """Close the files of their inner hashes."""
         with self._guard:
             for tree in self._made.values():
                 tree.cache.close()
@@ -83,16 +83,16 @@ Moment = int | Receipt | datetime | None
 """What was known: up to a position, a receipt or an instant of recording; None for everything."""
 
 Dated = tuple[Fact, date | None]
-"""A fact, and when it happened as the caller gave it."""
+"""A fact, and its ``occurred_at`` as the caller gave it."""
 
 
 @frozen(kw_only=True)
 class Attribution:
-    """Who records something, and why it is recorded once only.
+    """Who records something, for whom, by which command and from which source.
 
     Attributes:
         by: who records it.
-        on_behalf_of: for whom ``by`` acts.
+        on_behalf_of: the person for whom ``by`` acts.
         command_id: makes recording idempotent: recorded again, it returns the first receipt.
         source: where the facts came from.
     """
@@ -104,7 +104,7 @@ class Attribution:
 
 
 class Core:
-    """One open log, with its rules, zone and clock: what is recorded in it and read from it.
+    """One open log with its rules, zone and clock: records in it and reads from it.
 
     Args:
         recording: judges and appends.
@@ -120,14 +120,14 @@ class Core:
         self._closed = False
 
     def close(self) -> None:
-        """Close the log and what was made of it; further calls are errors."""
+        """Close the log and its trees; further calls raise errors."""
         if not self._closed:
             self._closed = True
             self._trees.close()
             self._close()
 
     def must_be_open(self) -> None:
-        """Refuse to go on with a ledger that was closed.
+        """Raise an error if the ledger was closed.
 
         Raises:
             Closed: it was.
@@ -165,28 +165,26 @@ class Core:
             raise InvalidInput("there is no fact to record", field="facts")
         if len(facts) > MAX_BATCH:
             raise TooLarge(f"{len(facts)} facts; record at most {MAX_BATCH} at once", field="facts")
-        drafts = [
-            self._draft(fact, at, index, attribution) for index, (fact, at) in enumerate(facts)
-        ]
+        drafts = [self._draft(fact, at, index, attribution) for index, (fact, at) in enumerate(facts)]
         return self.recording.record(drafts, attribution.command_id)
 
     def record_waived(
         self, fact: Fact, occurred_at: date | None, reason: str, attribution: Attribution
     ) -> Receipt:
-        """Record a fact; where the charter refuses it, with exemptions from the clauses that do.
+        """Record a fact; if clauses of the charter refuse it, with an exemption from each of them.
 
-        An exemption lasts for the instant of the fact and no longer. Nothing is waived that need
-        not be.
+        An exemption lasts only for the instant of the fact.
 
         Raises:
-            Refused: something refuses it that cannot be waived.
+            Refused: something else than a clause of the charter refuses it.
         """
         command_id = attribution.command_id
         before = [] if command_id is None else self.found(Source(command_tag(command_id)))
         if len(before) > 1:  # this command was waived before
             exempted = [(entry.fact, entry.occurred_at) for entry in before[:-1]]
             return self.record([*exempted, (fact, None)], attribution)
-        # Now is one instant, for both; a correction without a date happens when its target did.
+        # Resolved here, so that the fact and its exemptions happen at the same instant. (Of a
+        # correction without a date it is that of its target.)
         correction = isinstance(fact, EntryCorrected | EntryRetracted)
         when = occurred_at if occurred_at or correction else self.recording.now()
         try:
@@ -231,7 +229,7 @@ class Core:
         return entries[source]
 
     def instant(self, occurred_at: date | None) -> datetime:
-        """Return when something happens: a date, at its start; None, now."""
+        """Resolve a caller's ``occurred_at``: a date means its start, None means now."""
         if occurred_at is None:
             return self.recording.now()
         if isinstance(occurred_at, datetime):
@@ -239,14 +237,12 @@ class Core:
         return day_start(occurred_at, self.zone)
 
     def _when(self, fact: Fact, occurred_at: date | None) -> datetime:
-        """Return when a fact happens: a correction without a date, when its target did."""
+        """Resolve a fact's ``occurred_at``; a correction without one has its target's instant."""
         if occurred_at is None and isinstance(fact, EntryCorrected | EntryRetracted):
             return self.entry(fact.target).occurred_at
         return self.instant(occurred_at)
 
-    def _draft(
-        self, fact: Fact, occurred_at: date | None, index: int, attribution: Attribution
-    ) -> Draft:
+    def _draft(self, fact: Fact, occurred_at: date | None, index: int, attribution: Attribution) -> Draft:
         command_id = attribution.command_id
         if command_id is None:
             entry_id = time_ordered_id(self.recording.now())

@@ -1,11 +1,11 @@
-"""The ledger: the one object that a service embeds. It composes all of the others."""
+"""`Ledger`, the one object that a service embeds, and `open`, which makes it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, tzinfo
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
     Consistency,
@@ -90,9 +90,7 @@ class Ledger:
             InvalidInput: a value cannot be accepted.
             Conflict: others kept recording what this depends on.
         """
-        attribution = Attribution(
-            by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
-        )
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source)
         if waiver is None:
             return self._core.record([(fact, occurred_at)], attribution)
         return self._core.record_waived(fact, occurred_at, waiver, attribution)
@@ -123,9 +121,7 @@ class Ledger:
             TooLarge: there are more than ``MAX_BATCH``.
             Conflict: others kept recording what these depend on.
         """
-        attribution = Attribution(
-            by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
-        )
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source)
         pairs = (pair if isinstance(pair, tuple) else (pair, occurred_at) for pair in facts)
         return self._core.record(pairs, attribution)
 
@@ -160,9 +156,7 @@ class Ledger:
         """The last position, or 0."""
         return self._core.log.head()
 
-    def reconcile(
-        self, *, at: date | None = None, complete_rosters: bool = False
-    ) -> tuple[Discrepancy, ...]:
+    def reconcile(self, *, at: date | None = None, complete_rosters: bool = False) -> tuple[Discrepancy, ...]:
         """List what does not add up: failed assertions, orphans, leave past its return.
 
         Args:
@@ -207,7 +201,7 @@ class Ledger:
 
     def import_history(
         self,
-        source: str | os.PathLike[str] | Iterable[Any],
+        source: str | os.PathLike[str] | Iterable[object],
         *,
         by: str = "import",
         on_refused: str = "quarantine",
@@ -343,9 +337,7 @@ class Ledger:
             InvalidProof: the log is not the one of the checkpoint.
         """
         tree = self._core.tree(state)
-        return proofs.bundle(
-            self._core, tree, member=member, review=review, held=checkpoint, key=key
-        )
+        return proofs.bundle(self._core, tree, member=member, review=review, held=checkpoint, key=key)
 
     def adopt(
         self,
@@ -370,9 +362,8 @@ class Ledger:
         Raises:
             Refused: it asks for facts that this ledger does not know, or would judge the past.
         """
-        since: Any = effective_from  # recording reads a date in the ledger's zone
         fact = CharterAdopted(
-            document=dump_charter(charter), version=charter.version, effective_from=since
+            document=dump_charter(charter), version=charter.version, effective_from=effective_from
         )
         return self.record(
             fact, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of, command_id=command_id
@@ -462,13 +453,7 @@ class Ledger:
             Refused: the review is not open.
         """
         return reviews.decide(
-            self._core,
-            review,
-            outcome,
-            reason,
-            by=by,
-            occurred_at=occurred_at,
-            on_behalf_of=on_behalf_of,
+            self._core, review, outcome, reason, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of
         )
 
     def replay_decision(self, review: str) -> reviews.Replayed:
@@ -490,9 +475,7 @@ class Ledger:
         """
         return audit_decision(self._core, review)
 
-    def columns(
-        self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None
-    ) -> Columns:
+    def columns(self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None) -> Columns:
         """Return all that stands as arrays, as known at a position: what replay runs on.
 
         They are kept beside a ledger's file, in the folder ``<file>.columns``, and brought up to
@@ -538,7 +521,7 @@ class Ledger:
     def sweep(
         self,
         make: Callable[..., Policy],
-        parameters: Mapping[str, Iterable[Any]],
+        parameters: Mapping[str, Iterable[object]],
         *,
         at: Iterable[date],
         known_at: Moment = None,
@@ -589,7 +572,5 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     place = zone_of(zone)
     rulebook = Rulebook(registry, rules, governance(registry, place))
     recorder, close = open_recorder(target)
-    recording = Recording(
-        log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries
-    )
+    recording = Recording(log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries)
     return Ledger(recording, place, close)

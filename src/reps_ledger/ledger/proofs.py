@@ -1,4 +1,4 @@
-"""Audit over a ledger: checkpoints, proofs, bundles."""
+"""Checkpoints, proofs and bundles of a ledger: `reps_ledger.audit` applied to its log."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from reps_ledger.errors import InvalidInput, InvalidProof, NotFound
 from reps_ledger.ledger.core import Core
 
 Held = SignedCheckpoint | str | int
-"""A tree that somebody knows: a checkpoint, its text, or only its size."""
+"""An earlier tree of the log: a checkpoint, its text, or only its size."""
 
 Place = str | os.PathLike[str] | None
-"""Where inner hashes are kept; None for beside the ledger."""
+"""Where the tree's inner hashes are kept; None for beside the ledger's file."""
 
 
 def checkpoint(tree: Tree, key: SigningKey | str) -> SignedCheckpoint:
-    """Sign the size and the root of the tree as it is."""
+    """Sign the present size and root of the tree."""
     signer = SigningKey.parse(key) if isinstance(key, str) else key
     size, root = tree.ask(lambda leaves: (leaves.size, leaves.root()))
     return sign_checkpoint(size, root, signer)
 
 
 def prove(tree: Tree, position: int, at: Held | None) -> Inclusion:
-    """Prove that an entry is in the tree, now or as of a tree that somebody holds."""
+    """Prove that an entry is in the tree, now or as of an earlier tree."""
     held = _held(at)
     size = held.size if isinstance(held, SignedCheckpoint) else held
     proof = tree.ask(lambda leaves: leaves.inclusion(position, size))
@@ -46,7 +46,7 @@ def prove(tree: Tree, position: int, at: Held | None) -> Inclusion:
 
 
 def prove_consistency(tree: Tree, old: Held, new: Held | None) -> Consistency:
-    """Prove that a tree begins with all that an older one had."""
+    """Prove that a tree begins with all entries of an older one."""
     older, newer = _held(old), _held(new)
     proof = tree.ask(lambda leaves: leaves.consistency(_size(older) or 0, _size(newer)))
     _must_be(older, proof.old_root)
@@ -64,9 +64,7 @@ def _size(held: SignedCheckpoint | int | None) -> int | None:
 
 def _must_be(held: SignedCheckpoint | int | None, root: bytes) -> None:
     if isinstance(held, SignedCheckpoint) and held.root != root:
-        raise InvalidProof(
-            f"this log is not the one of the checkpoint of {held.size:,} entries; verify it"
-        )
+        raise InvalidProof(f"this log is not the one of the checkpoint of {held.size:,} entries; verify it")
 
 
 def bundle(
@@ -103,7 +101,10 @@ def bundle(
 
 
 def _of_decision(core: Core, review: str) -> list[Entry]:
-    """Return all that a decision rests on, and what amended any of it."""
+    """Return the entries of a review, the evidence of its decision, and their amendments.
+
+    The stated policies that they name by digest, and all charters, are among them.
+    """
     own = core.found(Source(f"review:{review}"))
     decided = [entry for entry in own if entry.name == "review.decided"]
     ids = {entry_id for entry in decided for entry_id in entry.fact.evidence}
@@ -125,13 +126,13 @@ def _of_decision(core: Core, review: str) -> list[Entry]:
 
 
 def _with_amendments(ids: set[str], recorded: Iterable[Entry]) -> set[str]:
-    """Return ids, and those of the corrections and retractions of them, and of these."""
+    """Return ids, with those of amendments of these entries and of entries that they correct."""
     known = set(ids)
-    for entry in recorded:  # an amendment comes after what it amends
+    for entry in recorded:  # in order of position, so that one pass finds all
         fact = entry.fact
         if isinstance(fact, EntryCorrected | EntryRetracted) and fact.target in known:
             known.add(entry.id)
-    for entry in reversed(list(recorded)):  # what evidence stands in the place of
+    for entry in reversed(list(recorded)):  # the originals of corrections
         if entry.id in known and isinstance(entry.fact, EntryCorrected):
             known.add(entry.fact.target)
     return known

@@ -1,10 +1,10 @@
-"""Reviews as a workflow: open, notify, decide; then replay and audit decisions years later."""
+"""Reviews: opening them, sending notices, deciding; and replaying and auditing decisions later."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, tzinfo
-from typing import Any, Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
@@ -28,10 +28,12 @@ from reps_ledger.policies.documents import digest, dumps
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.views import DocketItem, DocketView, View
-from reps_ledger.views.explain import Link, Tracing, said_by
+from reps_ledger.views.explain import Link, Tracer, recorder_of
 
 _BATCH: Final = 1_000
 _DONE: Final = frozenset({"review_exists", "already_stated"})
+
+R = TypeVar("R", ReviewOpened, ReviewDecided)
 
 
 def open_reviews(
@@ -79,8 +81,8 @@ def _flagged(policy: Policy, outcomes: Iterable[str] | None) -> frozenset[str]:
         return frozenset(policy.scale[1:] or policy.outcomes)
     wanted = frozenset(outcomes)
     if unknown := sorted(wanted - set(policy.outcomes)):
-        told = ", ".join(policy.outcomes)
-        raise InvalidInput(f"{policy.name} has no outcome {unknown[0]!r}; it has {told}")
+        outcomes = ", ".join(policy.outcomes)
+        raise InvalidInput(f"{policy.name} has no outcome {unknown[0]!r}; it has {outcomes}")
     return wanted
 
 
@@ -96,7 +98,7 @@ def _batches(facts: Iterable[Fact]) -> Iterator[list[Fact]]:
 
 
 def _record(core: Core, facts: list[Fact], by: str, occurred_at: date) -> tuple[Entry, ...]:
-    """Record facts; those that somebody recorded meanwhile are there already."""
+    """Record facts, passing over reviews and policies that somebody recorded meanwhile."""
     while facts:
         try:
             return core.record([(fact, occurred_at) for fact in facts], Attribution(by=by)).entries
@@ -113,7 +115,7 @@ def _day(view: View) -> str:
 
 
 def _identifier(*parts: str) -> str:
-    """Make an identifier of parts: readable where it is short enough, else derived from them."""
+    """Make an identifier of parts: their text, or where that is too long, an id derived from it."""
     text = "/".join(parts)
     return text if len(text) <= MAX_NAME else derived_id(text, 0)
 
@@ -186,8 +188,8 @@ def decide(
     if not reason.strip():
         raise InvalidInput("a decision needs a reason", field="reason")
     if verdict is not None and outcome not in verdict.policy.outcomes:
-        told = ", ".join(verdict.policy.outcomes)
-        words = f"{verdict.policy.name} has no outcome {outcome!r}; it has {told}"
+        possible = ", ".join(verdict.policy.outcomes)
+        words = f"{verdict.policy.name} has no outcome {outcome!r}; it has {possible}"
         raise InvalidInput(words, field="outcome")
     fact = ReviewDecided(member=member, review=name, outcome=outcome, reason=reason)
     if verdict is not None:
@@ -208,17 +210,21 @@ def decide(
 
 
 def _name_of(zone: tzinfo) -> str | None:
-    """Return the name of a zone, where it has one by which it can be found again."""
+    """Return the IANA name of a zone; None for a zone without one."""
     return zone.key if isinstance(zone, ZoneInfo) else "UTC" if str(zone) == "UTC" else None
 
 
-def standing_entry(core: Core, review: str, kind: type[Fact]) -> Entry:
-    """Return the entry that opened or decided a review, as it stands and is read now."""
+def standing_entry(core: Core, review: str, kind: type[R]) -> Entry[R]:
+    """Return the entry that opened or decided a review, as it is read now.
+
+    Raises:
+        NotFound: there is none that stands.
+    """
     source = Source(f"review:{review}", frozenset({"review.opened", "review.decided"}))
     reading = core.as_of().reading
     for raw in core.found(source):
         for entry in reading.member(raw.fact.member)[1]:
-            if isinstance(entry.fact, kind) and entry.fact.review == review:  # type: ignore[attr-defined]
+            if isinstance(entry.fact, kind) and entry.fact.review == review:
                 return entry
     what = "decided" if kind is ReviewDecided else "opened"
     raise NotFound(f"no review {review} was {what}")
@@ -226,7 +232,7 @@ def standing_entry(core: Core, review: str, kind: type[Fact]) -> Entry:
 
 @frozen(kw_only=True)
 class Replayed:
-    """A decision, and its recommendation made again of what was known then.
+    """A decision, with its recommendation made again from what was known then.
 
     Attributes:
         review: which review.
@@ -235,9 +241,9 @@ class Replayed:
         reason: why.
         by: who decided.
         recommended: what the policy recommended, as recorded with the decision.
-        verdict: what the policy comes to now, at the decision's basis.
-        reproduced: whether that is the recorded recommendation, on the same evidence.
-        followed: whether people decided as was recommended.
+        verdict: of the same policy, evaluated now at the decision's basis.
+        reproduced: whether its outcome and evidence are those recorded with the decision.
+        followed: whether people decided what was recommended.
     """
 
     review: str
@@ -251,7 +257,7 @@ class Replayed:
     followed: bool
 
     def words(self) -> str:
-        """Say it plainly."""
+        """Return it in words."""
         policy = f"{self.verdict.policy.name}, version {self.verdict.policy.version},"
         if self.recommended is None:
             first = f"{policy} comes to {self.verdict.outcome}; no recommendation was recorded"
@@ -262,19 +268,17 @@ class Replayed:
                 f"{policy} recommended {self.recommended} as recorded, "
                 f"but comes to {self.verdict.outcome} when replayed"
             )
-        told = "as recommended" if self.followed else "otherwise"
-        return f"{self.review}: {first}. {self.by} decided {told}: {self.decided} ({self.reason})."
+        how = "as recommended" if self.followed else "otherwise"
+        return f"{self.review}: {first}. {self.by} decided {how}: {self.decided} ({self.reason})."
 
     def __str__(self) -> str:
         return self.words()
 
 
 def replay_decision(core: Core, review: str) -> Replayed:
-    """Evaluate again what a decision went by: the same policy, at what was known then."""
+    """Evaluate a decision's policy again, as of what was known at its basis."""
     entry = standing_entry(core, review, ReviewDecided)
-    recorded = core.entry(entry.id).fact
-    # Of whom it was said then: a merge that came later is not of its basis.
-    fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
+    fact = _as_recorded(core.entry(entry.id))
     if fact.basis is None or fact.digest is None:
         raise NotFound(f"the decision of {review} does not say by which policy it was made")
     policy = core.as_of().stated_policy(fact.digest)
@@ -300,13 +304,21 @@ def replay_decision(core: Core, review: str) -> Replayed:
     )
 
 
+def _as_recorded(entry: Entry) -> ReviewDecided:
+    """Return a decision as it was recorded: merges that came later are not of its basis."""
+    fact = entry.fact
+    decided = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    assert isinstance(decided, ReviewDecided), "only entries that read as decisions are given"
+    return decided
+
+
 @frozen(kw_only=True)
 class Evidence:
-    """One entry that a decision went by.
+    """One entry that a decision rested on.
 
     Attributes:
-        link: the entry as it stood at the decision's basis.
-        since: what corrected or retracted it after that, in order.
+        link: the entry as it was read at the decision's basis.
+        since: its corrections and retractions after that, in order.
     """
 
     link: Link
@@ -315,7 +327,7 @@ class Evidence:
 
 @frozen(kw_only=True)
 class DecisionAudit:
-    """A decision, what it went by, and what has become of that.
+    """A decision, the evidence that it rested on, and what was learned since.
 
     Attributes:
         review: which review.
@@ -324,15 +336,15 @@ class DecisionAudit:
         reason: why.
         by: who recorded it, and for whom.
         decision: the entry of the decision, as it was recorded.
-        at: the instant of which the recommendation was made; else of the decision.
-        basis: the position up to which was known; None where the decision does not say.
-        evidence: what it went by, as it stood at the basis.
+        at: the instant of which the recommendation was made; the decision's where there is none.
+        basis: the last position that was known; None where the decision does not say.
+        evidence: the entries that it rested on, as they were read at the basis.
         replayed: the recommendation made again at the basis; None where the decision does not
-            say by which policy it was made, or the policy's words are not recorded.
-        learned: what is known now of that time and was not at the basis: recorded late,
-            corrected or retracted since.
-        now: what the same policy comes to, of the same instant, by all that is known now.
-        zone: in which days are said.
+            name its policy, or the policy's document is not recorded.
+        learned: entries about the time before ``at`` that were recorded, corrected or retracted
+            after the basis.
+        now: the verdict of the same policy at the same instant, by all that is known now.
+        zone: the time zone of the days in its words.
     """
 
     review: str
@@ -357,7 +369,7 @@ class DecisionAudit:
         return self.now.outcome != self.replayed.verdict.outcome
 
     def words(self) -> str:
-        """Say it."""
+        """Return it in words."""
         day = self.decision.occurred_at.astimezone(self.zone).date()
         what = f"{self.review}: {self.decided} ({self.reason}), decided of {self.member} on {day}"
         lines = [f"{what}, recorded by {self.by}, position {self.decision.position}"]
@@ -372,12 +384,12 @@ class DecisionAudit:
             for amended in each.since:
                 kind = "corrected" if isinstance(amended.fact, EntryCorrected) else "retracted"
                 lines.append(
-                    f"    {kind} after the decision, by {said_by(amended)}, position "
+                    f"    {kind} after the decision, by {recorder_of(amended)}, position "
                     f"{amended.position}: {amended.fact.reason}"
                 )
         if self.basis is not None:
-            told = "What is known now, and was not then:" if self.learned else "Nothing was learned"
-            lines.append(told if self.learned else f"{told} since of that time.")
+            nothing = "Nothing was learned since of that time."
+            lines.append("What is known now, and was not then:" if self.learned else nothing)
         for link in self.learned:
             lines += [f"  {line}" for line in link.lines(self.zone)]
         if self.now is not None:
@@ -390,11 +402,10 @@ class DecisionAudit:
 
 
 def audit_decision(core: Core, review: str) -> DecisionAudit:
-    """Say what a decision went by, as it stood then, and what is known now."""
+    """Return what a decision rested on, as it was read then, and what is known now."""
     standing = standing_entry(core, review, ReviewDecided)
     decision = core.entry(standing.id)
-    recorded: Any = decision.fact
-    fact: Any = recorded.replacement if isinstance(recorded, EntryCorrected) else recorded
+    fact = _as_recorded(decision)
     at: datetime = fact.as_of if fact.as_of is not None else standing.occurred_at
     zone = core.zone if fact.zone is None else zone_of(fact.zone)
     try:
@@ -408,7 +419,7 @@ def audit_decision(core: Core, review: str) -> DecisionAudit:
         member=standing.fact.member,
         decided=fact.outcome,
         reason=fact.reason,
-        by=said_by(decision),
+        by=recorder_of(decision),
         decision=decision,
         at=at,
         basis=basis,
@@ -420,37 +431,35 @@ def audit_decision(core: Core, review: str) -> DecisionAudit:
     )
 
 
-def _evidence(
-    core: Core, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View
-) -> tuple[Evidence, ...]:
+def _evidence(core: Core, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View) -> tuple[Evidence, ...]:
     then = core.as_of(at, known_at=fact.basis).in_zone(zone)
-    tracing, later = _tracing(then, fact.member), _tracing(now, fact.member)
-    roots = tracing.add(fact.evidence)
+    tracer, later = _tracer(then, fact.member), _tracer(now, fact.member)
+    roots = tracer.add(fact.evidence)
     later.add(roots)
     since = {
         entry.id: tuple(each for each in amended if each.position > then.known_at)
         for entry, _, amended in later.chains()
     }
     return tuple(
-        Evidence(link=tracing.link(entry, reads, amended), since=since.get(entry.id, ()))
-        for entry, reads, amended in tracing.chains()
+        Evidence(link=tracer.link(entry, reads, amended), since=since.get(entry.id, ()))
+        for entry, reads, amended in tracer.chains()
         if entry.id in roots
     )
 
 
 def _learned(now: View, review: str, member: str, basis: int) -> tuple[Link, ...]:
-    tracing = _tracing(now, member)
+    tracer = _tracer(now, member)
     found = []
-    for entry, reads, amended in tracing.chains():
+    for entry, reads, amended in tracer.chains():
         late = entry.position > basis
         if getattr(entry.fact, "review", None) == review or (late and reads is None):
             continue
         news = late or any(each.position > basis for each in amended)
         if news and (reads or entry).occurred_at <= now.valid_at:
-            found.append(tracing.link(entry, reads, amended))
+            found.append(tracer.link(entry, reads, amended))
     return tuple(found)
 
 
-def _tracing(view: View, member: str) -> Tracing:
+def _tracer(view: View, member: str) -> Tracer:
     kept, standing = view.reading.member(member)
-    return Tracing(view.reading, view.zone, kept, standing)
+    return Tracer(view.reading, view.zone, kept, standing)

@@ -1,6 +1,8 @@
-"""Drafts: what somebody wants recorded, made ready before any rule is asked.
+"""Recording: from what somebody wants recorded to entries in the log.
 
-Recording: read what the rules depend on, judge, and append on condition that it still holds.
+`make_draft` checks what needs no history. `Recording` then reads the parts of the log that the
+rules name, judges each draft, and appends the entries on condition that nothing new came into
+those parts meanwhile. If something did, it begins anew.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, tzinfo
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -43,13 +45,14 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         fact: what happened.
-        occurred_at: when, or None for now; a correction's None is its target's instant.
-        day: the day, where no more is known.
+        occurred_at: when it happened, in UTC. None means now, and for a correction the instant of
+            the entry that it corrects.
+        day: the day on which it happened, where no more than the day is known.
         by: who records it.
-        on_behalf_of: for whom.
+        on_behalf_of: the person for whom they act.
         command_id: the command that it is part of.
-        source: where it came from.
-        id: the entry id that it must have.
+        source: where it came from, for an imported one.
+        id: the id of its entry.
     """
 
     fact: Fact
@@ -68,7 +71,7 @@ class Receipt:
 
     Attributes:
         entries: the new entries, in order.
-        repeated: the command had been recorded before; these are its entries.
+        repeated: whether the command had been recorded before, with these entries.
     """
 
     entries: tuple[Entry, ...]
@@ -76,7 +79,7 @@ class Receipt:
 
     @property
     def position(self) -> int:
-        """The last entry's position: what is known from here on includes them all."""
+        """The last entry's position: a view known at it includes all of the entries."""
         return self.entries[-1].position
 
     @property
@@ -102,7 +105,7 @@ def make_draft(
     command_id: str | None = None,
     source: str | None = None,
 ) -> Draft:
-    """Check everything about a fact that needs no history.
+    """Make a draft: resolve its dates, and check what can be checked without any history.
 
     Raises:
         InvalidFactType: the fact's class is not known here.
@@ -115,9 +118,9 @@ def make_draft(
         check_name(command_id, "command_id")
     if source is not None:
         check_name(source, "source")
-    at, day = _when(occurred_at, zone)
+    at, day = _instant_and_day(occurred_at, zone)
     return Draft(
-        fact=_settled(fact, codec, zone),
+        fact=_in_instants(fact, codec, zone),
         occurred_at=at,
         day=day,
         by=by,
@@ -128,7 +131,7 @@ def make_draft(
     )
 
 
-def _when(occurred_at: date | None, zone: tzinfo) -> tuple[datetime | None, date | None]:
+def _instant_and_day(occurred_at: date | None, zone: tzinfo) -> tuple[datetime | None, date | None]:
     if occurred_at is None:
         return None, None
     if isinstance(occurred_at, datetime):
@@ -136,26 +139,25 @@ def _when(occurred_at: date | None, zone: tzinfo) -> tuple[datetime | None, date
     if isinstance(occurred_at, date):
         return day_start(occurred_at, zone), occurred_at
     raise InvalidTime(
-        f"occurred_at must be a datetime or a date, not {type(occurred_at).__name__}",
-        field="occurred_at",
+        f"occurred_at must be a datetime or a date, not {type(occurred_at).__name__}", field="occurred_at"
     )
 
 
-def _settled(fact: Fact, codec: Codec, zone: tzinfo) -> Fact:
+def _in_instants(fact: Fact, codec: Codec, zone: tzinfo) -> Fact:
     """Return the fact with every date and instant in it as an instant in UTC."""
     described = codec.registry.of(fact)
     if described.days or described.instants or described.nested:
-        fact = _with_instants(fact, described, codec, zone)
+        fact = _resolved(fact, described, codec, zone)
     if described.cls not in _BUILT_IN:
         fact = _tupled(fact, described)
         _check_stored(fact, codec)
     return fact
 
 
-def _with_instants(fact: Fact, described: FactType, codec: Codec, zone: tzinfo) -> Fact:
-    changes: dict[str, Any] = {}
+def _resolved(fact: Fact, described: FactType, codec: Codec, zone: tzinfo) -> Fact:
+    changes: dict[str, object] = {}
     for name, side in described.days:
-        value: Any = getattr(fact, name)
+        value = getattr(fact, name)
         if value is not None and not isinstance(value, datetime):
             changes[name] = (day_end if side == "end" else day_start)(value, zone)
     for name in described.instants:
@@ -165,7 +167,7 @@ def _with_instants(fact: Fact, described: FactType, codec: Codec, zone: tzinfo) 
             if instant is not value:
                 changes[name] = instant
     if isinstance(fact, EntryCorrected):
-        replacement = _settled(fact.replacement, codec, zone)
+        replacement = _in_instants(fact.replacement, codec, zone)
         if replacement is not fact.replacement:
             changes["replacement"] = replacement
     if changes:
@@ -200,17 +202,18 @@ RETRIES: Final = 20
 """Times that a recording is tried again when others record what it depends on."""
 
 KEPT: Final = 5_000
-"""Entries and empty places that are kept in memory from one recording to the next."""
+"""The largest `Memory.size` of a judge that is kept from one recording to the next."""
 
 _FIRST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.1
 
 
 class KeptJudge:
-    """The judge of the last recording, ready for the next one in the same ledger.
+    """The judge of the last recording, kept for the next one in the same ledger.
 
-    It is complete up to a position. That others recorded since is found out by the next
-    append's condition, which asks for all that the judgement rests on.
+    It knows its parts up to a position. If others recorded in them since, the next append fails
+    on its condition, and the recording begins anew with another judge: so nothing needs to be
+    read before it.
     """
 
     def __init__(self) -> None:
@@ -235,12 +238,12 @@ class Recording:
     """Records drafts in one log, under its rules.
 
     Attributes:
-        log: where.
-        rules: under which rules.
-        clock: what time it is.
+        log: the log.
+        rules: by which drafts are judged.
+        clock: returns the current time.
         retries: how often to try again after a conflict.
-        pause: waits for some seconds; injected, as the clock is.
-        kept: what the last recording knew.
+        pause: waits for some seconds; an argument, as the clock is.
+        kept: the judge of the last recording.
     """
 
     log: EventLog
@@ -254,19 +257,21 @@ class Recording:
         """Record all drafts in one append, or none.
 
         Raises:
-            Refused: a rule says no to any of them.
-            Conflict: others kept recording what they depend on.
+            Refused: a rule refuses any of them.
+            Conflict: others recorded in the same parts at every try.
         """
         for attempt in range(self.retries + 1):
-            # Taken first: the command must be looked for at or after what is kept.
+            # Taken before the command is looked for: otherwise another thread could record the
+            # command, and keep a judge that knows of it, in between.
             kept = self.kept.take() if attempt == 0 else None
             seen: int | None = None
             if command_id is not None or attempt:
-                before, seen = self._before(drafts, command_id)
+                before, seen = self._recorded_before(drafts, command_id)
                 if before is not None:
                     return before
             judge, head = kept or (self.judge(), seen)
-            # Up to the same head, so that nothing goes unseen between the two looks.
+            # Read up to the head at which the command was not there, so that the append fails if
+            # it was recorded after that.
             head = self.load(judge, drafts, head)
             try:
                 entries = self.judged(judge, drafts, head)
@@ -274,7 +279,7 @@ class Recording:
             except Refused:
                 if kept is None or self.log.head() == head:
                     raise
-                continue  # what was kept may be out of date: look again
+                continue  # the kept judge may be out of date: try again with a new one
             except Conflict:
                 if kept is None:
                     self.wait(attempt)
@@ -288,12 +293,12 @@ class Recording:
         )
 
     def wait(self, attempt: int) -> None:
-        """Wait a short while of random length, so that two who met do not meet again."""
+        """Wait a short while of random length, so that two who conflict do not conflict again."""
         longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**attempt)
         self.pause(random.uniform(0, longest))  # noqa: S311 — not a secret
 
     def judge(self) -> Judge:
-        """Return a judge that knows nothing yet."""
+        """Return a judge that has read nothing yet."""
         return Judge(Memory(self.log.codec.registry), self.rules)
 
     def load(
@@ -305,27 +310,25 @@ class Recording:
         empty: bool = False,
         coming: Sequence[Entry] = (),
     ) -> int:
-        """Read into a judge all that judging these drafts takes.
+        """Read all parts that judging these drafts takes.
 
         Args:
-            judge: what to read into.
-            drafts: what will be judged.
-            upto: the position up to which the judge is complete; None for a new one.
-            empty: the log held nothing when the judge began, and the judge has seen all
-                since, so that what it does not know is nothing. (An entry looked up by its
-                id, and what only governance asks for, are the exceptions: they may have been
-                appended without being asked for.)
-            coming: entries that were judged in this judge, but may not be in the log yet.
+            judge: takes what is read.
+            drafts: what it will judge.
+            upto: the position up to which the judge knows its parts; None for a new judge.
+            empty: whether the log was empty when the judge was new, and the judge was given all
+                entries since. A part that it does not know is then empty and need not be read.
+                (Not so entries by their id, nor parts that only governance names: entries may
+                have been appended before anybody named those.)
+            coming: entries that this judge judged, but that may not be in the log yet.
 
         Returns:
-            The position up to which it is complete.
+            The position up to which the judge knows its parts.
         """
         drafts = list(drafts)
         head = upto
         while True:
-            missing = judge.memory.missing(
-                {part for draft in drafts for part in judge.parts(draft)}
-            )
+            missing = judge.memory.missing({part for draft in drafts for part in judge.parts(draft)})
             if empty:
                 asked = judge.memory.missing({p for d in drafts for p in judge.asked(d.fact)})
                 nothing = {s for s in missing & asked if s.types is not None}
@@ -338,8 +341,8 @@ class Recording:
             if coming and found:
                 _add_coming(found, coming)
             judge.memory.load(found)
-            if not (any(found.values()) or judge.rules.led):
-                return head  # nothing new is known, so that nothing more can be asked for
+            if not (any(found.values()) or judge.rules.discovers):
+                return head  # nothing was found that could make a rule name more parts
 
     def judged(self, judge: Judge, drafts: Sequence[Draft], head: int) -> list[Entry]:
         """Return the entries to append, each judged after those before it.
@@ -361,25 +364,25 @@ class Recording:
                 continue
             entries.append(entry)
             judge.add(entry)
-            if entry.name in AMENDING:  # what comes after it may depend on more than before
+            if entry.name in AMENDING:  # the drafts after it may now depend on more parts
                 self.load(judge, drafts[index + 1 :], head, coming=entries)
         if refusals:
             raise Refused(refusals)
         return entries
 
     def now(self) -> datetime:
-        """Return what time it is, in UTC."""
+        """Return the current time, in UTC."""
         return instant_of(self.clock(), "clock")
 
     def entry(self, judge: Judge, draft: Draft, position: int, now: datetime) -> Entry:
-        """Return the entry of a draft, at a position that it will have if nobody comes between."""
+        """Return the entry of a draft, with the position that it gets if nobody else appends."""
         at, day = draft.occurred_at, draft.day
-        fact: Any = draft.fact
+        fact = draft.fact
         if at is None and isinstance(fact, EntryRetracted | EntryCorrected):
             target = judge.memory.target(fact.target)
             if target is not None:
                 at, day = target.occurred_at, target.day
-        tags = judge.tags(draft.fact, draft.id)
+        tags = judge.tags(fact, draft.id)
         if draft.command_id is not None:
             tags = (*tags, command_tag(draft.command_id))
         return Entry(
@@ -392,8 +395,8 @@ class Recording:
             on_behalf_of=draft.on_behalf_of,
             command_id=draft.command_id,
             source=draft.source,
-            schema=draft.fact.__fact__.version,  # type: ignore[attr-defined]  # every fact has it
-            fact=draft.fact,
+            schema=fact.__fact__.version,  # type: ignore[attr-defined]  # every fact has it
+            fact=fact,
             tags=tags,
             origin=position,
         )
@@ -401,10 +404,10 @@ class Recording:
     def append(
         self, judge: Judge, entries: Sequence[Entry], head: int, command_id: str | None = None
     ) -> Receipt:
-        """Append judged entries unless what they depend on changed since.
+        """Append judged entries, on condition that their parts hold nothing new since ``head``.
 
         Raises:
-            Conflict: it changed.
+            Conflict: they do.
         """
         sources = judge.sources(entries)
         if command_id is not None:
@@ -412,23 +415,19 @@ class Recording:
         positions = self.log.append(entries, sources, head)
         return Receipt(
             entries=tuple(
-                entry
-                if entry.position == position
-                else replace(entry, position=position, origin=position)
+                entry if entry.position == position else replace(entry, position=position, origin=position)
                 for entry, position in zip(entries, positions, strict=True)
             )
         )
 
-    def _before(
-        self, drafts: Sequence[Draft], command_id: str | None
-    ) -> tuple[Receipt | None, int]:
-        """Return the receipt of this very command, if it was recorded by some position.
+    def _recorded_before(self, drafts: Sequence[Draft], command_id: str | None) -> tuple[Receipt | None, int]:
+        """Return the receipt of this command if it was recorded before, and the log's head.
+
+        Without a command id, entries are looked up by their own ids: after a conflict these show
+        whether the append succeeded although its reply was lost.
 
         Raises:
             InvalidInput: the command id was used for other facts.
-
-        Without a command id it is looked for by the entries' own ids: after a conflict they
-        tell whether the append succeeded although its reply was lost.
         """
         if command_id is None:
             sources = [Source(entry_tag(draft.id)) for draft in drafts]
@@ -445,18 +444,18 @@ class Recording:
         }
         if not entries:
             return None, head
-        told = tuple(entries[position] for position in sorted(entries))
-        if command_id is not None and [e.fact for e in told] != [d.fact for d in drafts]:
+        recorded = tuple(entries[position] for position in sorted(entries))
+        if command_id is not None and [e.fact for e in recorded] != [d.fact for d in drafts]:
             raise InvalidInput(
                 f"command {command_id} was recorded before, of other facts; "
                 "give each command an id of its own",
                 field="command_id",
             )
-        return Receipt(entries=told, repeated=command_id is not None), head
+        return Receipt(entries=recorded, repeated=command_id is not None), head
 
 
 def _add_coming(found: dict[Source, list[Entry]], coming: Sequence[Entry]) -> None:
-    """Add to what was read the entries that will be in the log after it."""
+    """Add to the entries that were read those of their sources that will be appended."""
     by_tag: dict[str, list[Entry]] = {}
     for entry in coming:
         for tag in entry.tags:

@@ -1,20 +1,13 @@
-"""The codec: from an entry to stored bytes and back, strictly.
+"""The codec: from entries to stored bytes and back, strictly.
 
 An entry is stored as one JSON object: who recorded it and when, the schema version, and the
-fact's fields. The stored name beside it says which class the fields belong to, by a closed
-registry: nothing in stored bytes can name code. What does not fit is an error that says
-where, never a silent skip.
+fact's fields. The stored name is kept beside it, and a closed registry says which class that
+is: nothing in stored bytes can name code. What does not fit raises an error that says where.
 
-Shapes: how entries of one kind of fact are decoded in a single step.
-
-msgspec reads stored bytes straight into an entry whose fact is a struct with the fields of
-the fact's class, strictly: no unknown name, no coercion. The fact itself is then filled in
-without its validators, which judged it when it was recorded.
-
-Upcasters: how a fact stored under an older schema version is read today.
-
-Each is a pure function from the fields of one version to those of the next. Stored bytes
-are never rewritten.
+A `Shape` decodes entries of one kind and of its present version in a single step, which is
+nearly all that a ledger reads. Whatever a shape does not decode takes the slower way through
+cattrs: older versions, which `Upcaster` functions bring up to date (stored bytes are never
+rewritten), corrections, which hold another fact, and whatever is broken.
 """
 
 from __future__ import annotations
@@ -46,28 +39,31 @@ from reps_ledger.errors import (
 
 
 def shape_of(described: FactType) -> Shape:
-    """Return the shape of a kind of fact, the same for every ledger that knows it."""
+    """Return the shape of a kind of fact; one is made per class, not per ledger."""
     return _shape_of(described.cls, described.kind, described.instants)
 
 
 class Shape:
-    """The decoder of one kind of fact, for its present version."""
+    """The decoder of one kind of fact, for its present version.
 
-    def __init__(self, cls: Any, kind: Kind, instants: Iterable[str]) -> None:
+    msgspec decodes stored bytes into an entry whose fact is a struct with the fields of the fact's
+    class, strictly: no unknown names, no coercion. The fact is then made of the struct's values,
+    without its validators: they checked the fact when it was recorded.
+    """
+
+    def __init__(self, cls: type[Fact], kind: Kind, instants: Iterable[str]) -> None:
         hints = typing.get_type_hints(cls)
         attributes = fields(cls)
         mirror = msgspec.defstruct(
             cls.__name__,
             [
-                (a.name, hints[a.name])
-                if a.default is NOTHING
-                else (a.name, hints[a.name], a.default)
+                (a.name, hints[a.name]) if a.default is NOTHING else (a.name, hints[a.name], a.default)
                 for a in attributes
             ],
             kw_only=True,
             forbid_unknown_fields=True,
         )
-        entry: Any = Entry
+        entry: Any = Entry  # its type argument is known only while running
         self._decode = msgspec.json.Decoder(entry[mirror]).decode
         self._version = kind.version
         self._cls = cls
@@ -76,9 +72,9 @@ class Shape:
         self._instants = tuple(instants)
 
     def decode(self, data: bytes) -> Entry | None:
-        """Return the entry of stored bytes, or None where they take a closer look."""
+        """Return the entry of stored bytes, or None where they must be decoded with care."""
         try:
-            entry: Any = self._decode(data)
+            entry: Entry = self._decode(data)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
         if (
@@ -96,21 +92,23 @@ class Shape:
         for fill, value in zip(self._fill, astuple(mirror)):  # noqa: B905 — made of the same fields
             fill(fact, value)
         place(entry, "fact", fact)
-        return entry  # type: ignore[no-any-return]
+        return entry
 
 
 _shape_of: Final = lru_cache(maxsize=256)(Shape)
 
 
-def _setter(cls: type, name: str) -> Any:
-    """Return what sets a field of a frozen instance that is being made."""
+def _setter(cls: type, name: str) -> Callable[[Fact, object], None]:
+    """Return a function that sets a field of a new instance of a frozen class."""
     slot = cls.__dict__.get(name)
     if slot is not None and hasattr(slot, "__set__"):
-        return slot.__set__
+        set_slot: Callable[[Fact, object], None] = slot.__set__
+        return set_slot
     return lambda instance, value: object.__setattr__(instance, name, value)
 
 
 Fields = dict[str, Any]
+"""A fact's fields as JSON has them."""
 
 
 @frozen
@@ -119,8 +117,8 @@ class Upcaster:
 
     Attributes:
         name: the stored name of the fact.
-        version: the version that it takes; it gives ``version + 1``.
-        upgrade: takes the stored fields, and returns the fields of the next version.
+        version: the version that it upgrades, to ``version + 1``.
+        upgrade: takes the fields of that version, and returns those of the next. Pure.
     """
 
     name: str
@@ -153,9 +151,7 @@ class Upcasters:
             name, version = described.kind.name, described.kind.version
             for older in range(1, version):
                 if (name, older) not in self._steps:
-                    raise UpcasterGap(
-                        f"{name} has version {version}, but no upcaster takes version {older}"
-                    )
+                    raise UpcasterGap(f"{name} has version {version}, but no upcaster takes version {older}")
 
     def upgrade(self, name: str, version: int, present: int, fields: Fields) -> Fields:
         """Return fields of ``version`` as fields of the present version."""
@@ -165,7 +161,7 @@ class Upcasters:
 
 
 _ENCODER: Final = msgspec.json.Encoder()
-_DECODER: Final = msgspec.json.Decoder(Entry[dict[str, Any]])
+_DECODER: Final = msgspec.json.Decoder(Entry[Fields])
 _NESTED: Final = frozenset({"fact", "schema", "fields"})
 _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
@@ -190,21 +186,21 @@ class Codec:
             self._register(described)
 
     def _register(self, described: FactType) -> None:
-        cls: Any = described.cls
+        cls = described.cls
         if cls is EntryCorrected:
             self._converter.register_structure_hook(cls, self._structure_correction)
             self._converter.register_unstructure_hook(cls, self._unstructure_correction)
             return
 
-        def structure(fields: Any, _: Any) -> Any:
-            # msgspec checks the types in C and never coerces; names are checked before.
+        def structure(fields: object, _: object) -> object:
+            # msgspec checks types and never coerces; `Codec.structure` checked the names.
             return msgspec.convert(fields, cls)
 
         self._converter.register_structure_hook(cls, structure)
         self._shapes[described.kind.name] = shape_of(described)
 
     def encode(self, entry: Entry) -> bytes:
-        """Return the bytes to store: all of the entry but where the log puts it.
+        """Return the bytes to store: the entry without its position and tags.
 
         Raises:
             TooLarge: they are more than ``MAX_ENTRY_BYTES``.
@@ -218,7 +214,7 @@ class Codec:
     def decode(self, name: str, data: bytes, position: int, tags: tuple[str, ...] = ()) -> Entry:
         """Return the entry of stored bytes.
 
-        Names and types are checked again; the texts were when they were recorded.
+        Names and types are checked; what texts hold was checked when they were recorded.
 
         Raises:
             CodecError: the bytes cannot be read; it says where and why.
@@ -233,7 +229,7 @@ class Codec:
         return entry
 
     def _decode_with_care(self, name: str, data: bytes, position: int) -> Entry:
-        """Decode what is of an older version, nested or broken; say what is wrong with it."""
+        """Decode an entry of an older version, a correction, or say what is wrong with it."""
         if len(data) > MAX_ENTRY_BYTES:
             raise Malformed(f"{len(data):,} bytes are too many for an entry", position=position)
         try:
@@ -243,16 +239,13 @@ class Codec:
         try:
             fact = self.structure(name, stored.schema, stored.fact)
             return replace(
-                stored,
-                fact=fact,
-                recorded_at=_utc(stored.recorded_at),
-                occurred_at=_utc(stored.occurred_at),
+                stored, fact=fact, recorded_at=_utc(stored.recorded_at), occurred_at=_utc(stored.occurred_at)
             )
         except CodecError as error:
             raise type(error)(error.words, position=position, entry_id=stored.id) from error
 
     def reread(self, fact: Fact) -> Fact:
-        """Return a fact as it would read back once stored."""
+        """Return a fact as it reads back once it was stored."""
         kind = self.registry.of(fact).kind
         fields = msgspec.json.decode(_ENCODER.encode(self.unstructure(fact)))
         return self.structure(kind.name, kind.version, fields)
@@ -261,11 +254,13 @@ class Codec:
         """Return how many bytes a fact's own fields take."""
         return len(_ENCODER.encode(self.unstructure(fact)))
 
-    def unstructure(self, fact: Fact) -> Any:
-        """Return a fact as what JSON can hold: mostly the fact itself, which msgspec writes."""
-        return self._converter.unstructure(fact, type(fact)) if _nests(fact) else fact
+    def unstructure(self, fact: Fact) -> object:
+        """Return what msgspec can write as the JSON of a fact: the fact itself, unless it nests."""
+        if isinstance(fact, EntryCorrected):
+            return self._converter.unstructure(fact, EntryCorrected)
+        return fact
 
-    def structure(self, name: str, version: int, fields: Mapping[str, Any]) -> Fact:
+    def structure(self, name: str, version: int, fields: Mapping[str, object]) -> Fact:
         """Return the fact of stored fields.
 
         Raises:
@@ -276,8 +271,7 @@ class Codec:
         described = self.registry.named(name)
         if described is None:
             raise UnknownFact(
-                f"{name!r} is not a fact that this ledger knows; "
-                "pass its class to open(…, facts=[…])"
+                f"{name!r} is not a fact that this ledger knows; pass its class to open(…, facts=[…])"
             )
         present = described.kind.version
         if version != present:
@@ -286,9 +280,7 @@ class Codec:
             try:
                 fields = self._upcasters.upgrade(name, version, present, dict(fields))
             except Exception as error:
-                raise Malformed(
-                    f"{name} version {version} cannot be upgraded: {error!r}"
-                ) from error
+                raise Malformed(f"{name} version {version} cannot be upgraded: {error!r}") from error
         if not fields.keys() <= described.names:
             unknown = ", ".join(sorted(fields.keys() - described.names))
             raise Malformed(f"{name} has no field {unknown}")
@@ -300,7 +292,7 @@ class Codec:
         except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
             raise Malformed(f"{name}: {error}") from error
 
-    def _unstructure_correction(self, fact: EntryCorrected) -> dict[str, Any]:
+    def _unstructure_correction(self, fact: EntryCorrected) -> Fields:
         replacement = fact.replacement
         kind = self.registry.of(replacement).kind
         return {
@@ -313,7 +305,7 @@ class Codec:
             "reason": fact.reason,
         }
 
-    def _structure_correction(self, fields: Any, _: Any) -> EntryCorrected:
+    def _structure_correction(self, fields: Fields, _: object) -> EntryCorrected:
         nested = fields.get("replacement")
         if not isinstance(nested, dict) or nested.keys() != _NESTED:
             raise Malformed("entry.corrected: replacement is not a fact")
@@ -331,10 +323,6 @@ def _in_utc(fact: Fact, described: FactType) -> Fact:
         if instant is not None and instant.tzinfo is not UTC:
             changes[name] = _utc(instant)
     return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
-
-
-def _nests(fact: Fact) -> bool:
-    return isinstance(fact, EntryCorrected)
 
 
 def _utc(instant: datetime) -> datetime:

@@ -1,14 +1,14 @@
-"""From what a user names (a path, a URL, a recorder) to a recorder."""
+"""Opening a log by what a user names: a path, a URL or a recorder."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self, final
 from urllib.parse import unquote
 
-from eventsourcing.dcb.api import DCBRecorder
+from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import PersistenceError
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
@@ -75,7 +75,7 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
 
     try:
-        options: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
+        options = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
     except psycopg.ProgrammingError as error:
         raise ConfigurationError(f"no address of a PostgreSQL database: {error}") from error
     env = {
@@ -124,6 +124,7 @@ def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:
     return _Translated(UmaDBDCBRecorder(client), faults), client.close
 
 
+@final
 class _Translated(DCBRecorder):
     """UmaDB's recorder, with the errors of its client as ours, and subscriptions that end."""
 
@@ -131,72 +132,67 @@ class _Translated(DCBRecorder):
         self._inner = inner
         self._faults = faults
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
-        with self._told():
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
+        with self._translated():
             return self._inner.append(events, condition)
 
     def read(
         self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
-    ) -> Any:
-        with self._told():
-            return _Response(self._inner.read(query, after=after, limit=limit), self._told)
+    ) -> DCBReadResponse:
+        with self._translated():
+            return _Response(self._inner.read(query, after=after, limit=limit), self._translated)
 
-    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
-        with self._told():
-            return _Following(self._inner.subscribe(query, after=after), self._told)
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> DCBSubscription[Self]:
+        with self._translated():
+            return _Subscription(self, self._inner.subscribe(query, after=after), self._translated)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except self._faults as error:
             raise StorageError(f"the log cannot be reached: {error}") from error
 
 
-class _Response:
+_Translation = Callable[[], AbstractContextManager[None]]
+
+
+class _Response(DCBReadResponse):
     """What is read, a batch at a time from the server."""
 
-    def __init__(self, inner: Any, told: Callable[[], Any]) -> None:
+    def __init__(self, inner: DCBReadResponse, translated: _Translation) -> None:
         self._inner = inner
-        self._told = told
+        self._translated = translated
 
     @property
     def head(self) -> int | None:
-        with self._told():
-            head: int | None = self._inner.head
-            return head
-
-    def __iter__(self) -> Self:
-        return self
+        with self._translated():
+            return self._inner.head
 
     def __next__(self) -> DCBSequencedEvent:
-        with self._told():
-            event: DCBSequencedEvent = next(self._inner)
-            return event
+        with self._translated():
+            return next(self._inner)
 
 
-class _Following(_Response):
-    """A subscription; UmaDB's own goes on waiting when it is stopped."""
+class _Subscription(DCBSubscription[_Translated]):
+    """A subscription that ends when it is stopped; UmaDB's own goes on waiting."""
 
-    _stopped = False
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+    def __init__(self, recorder: _Translated, inner: Any, translated: _Translation) -> None:
+        super().__init__(recorder)
+        self._inner = inner
+        self._translated = translated
 
     def __next__(self) -> DCBSequencedEvent:
         try:
-            return super().__next__()
+            with self._translated():
+                event: DCBSequencedEvent = next(self._inner)
+                return event
         except Exception:
-            if self._stopped:
+            if self._has_been_stopped:
                 raise StopIteration from None
             raise
 
     def stop(self) -> None:
-        self._stopped = True
+        super().stop()
         self._inner.stop()
         self._inner._subscription.cancel()  # noqa: SLF001 — it has no public way to end a wait

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
@@ -15,6 +15,7 @@ from eventsourcing.dcb.api import (
     DCBQueryItem,
     DCBRecorder,
     DCBSequencedEvent,
+    DCBSubscription,
 )
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
@@ -51,23 +52,18 @@ class EventLog:
 
     @property
     def path(self) -> Path | None:
-        """The file in which it is kept; None where it is no file."""
+        """The file that it is kept in; None where it is not kept in a file."""
         return self.storage.path
 
     def read(
-        self,
-        sources: Iterable[Source] = (),
-        *,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int = PAGE,
+        self, sources: Iterable[Source] = (), *, after: int = 0, upto: int | None = None, limit: int = PAGE
     ) -> Iterator[Entry]:
         """Yield entries of any of the sources, or all, in order of position, a page at a time.
 
         Args:
-            sources: what to read; nothing means everything.
-            after: read only what has a greater position.
-            upto: read only what has this position or a smaller one.
+            sources: what to read; none means everything.
+            after: only entries of a greater position.
+            upto: only entries up to this position.
             limit: entries in a page.
         """
         query = _query(sources)
@@ -99,7 +95,7 @@ class EventLog:
         return found, response.head or 0
 
     def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
-        """Return those entries of these ids that there are, by id."""
+        """Return the entries of these ids, by id; ids without an entry are left out."""
         items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in ids]
         if not items:
             return {}
@@ -107,20 +103,18 @@ class EventLog:
         wanted = set(ids)
         return {entry.id: entry for entry in found if entry.id in wanted}
 
-    def append(
-        self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int
-    ) -> list[int]:
-        """Append entries unless anything of the sources was recorded after a position.
+    def append(self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int) -> list[int]:
+        """Append entries on condition that the sources hold nothing after a position.
 
         Every append is conditional, and every condition has a source: on PostgreSQL only a
         conditional append takes the lock without which a reader could miss an entry.
 
         Returns:
-            Their positions.
+            The positions of the entries.
 
         Raises:
-            Conflict: something was; or the commit's reply was lost and the retry met
-                the very entries that it had appended. Look for them to know.
+            Conflict: the sources hold something newer. It may be these entries themselves, if the
+                commit's reply was lost and the driver tried again: look for their ids.
         """
         sources = {Source(entry_tag(entries[0].id)), *depends_on}
         return self.append_events(self.events(entries), sources, after)
@@ -130,13 +124,8 @@ class EventLog:
         encode = self.codec.encode
         return [DCBEvent(entry.name, encode(entry), list(entry.tags)) for entry in entries]
 
-    def append_events(
-        self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int
-    ) -> list[int]:
-        """Append events unless anything of the sources came since; without any, anything at all.
-
-        See `append`, for which this is the second half.
-        """
+    def append_events(self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int) -> list[int]:
+        """Append events as `append` appends entries; without sources, only at the log's end."""
         condition = DCBAppendCondition(_query(sources), after)
         try:
             last = self.recorder.append(events, condition)
@@ -151,11 +140,11 @@ class EventLog:
     def stored(self, *, after: int = 0, limit: int | None = None) -> Iterator[Stored]:
         """Yield entries as they are stored, in order of position, a page at a time.
 
-        Nothing is decoded: this is what is hashed, and can be read whatever it says.
+        Nothing is decoded: this is what the audit hashes, and damaged entries can be read too.
 
         Args:
-            after: only what has a greater position.
-            limit: at most so many; None for all.
+            after: only entries of a greater position.
+            limit: at most so many entries; None for all.
 
         Yields:
             Position, stored name, stored bytes, and tags as a JSON array without spaces.
@@ -175,7 +164,7 @@ class EventLog:
                 left -= count
 
     def structure_problems(self) -> list[str] | None:
-        """Return what the database itself finds wrong, in words; None where it cannot be asked.
+        """Return what the database finds wrong with itself, in words; None if it has no check.
 
         Takes time in proportion to the log. A damaged database may also raise while it is read.
         """
@@ -186,13 +175,13 @@ class EventLog:
         """Return where the index of tags differs from the entries; None as `structure_problems`.
 
         Args:
-            fingerprint: of the tags that the entries say.
+            fingerprint: of the tags that are stored with the entries.
         """
         checked = self.recorder
         return checked.index_check(fingerprint) if isinstance(checked, SelfChecking) else None
 
-    def follow(self, *, after: int) -> Any:
-        """Return the recorder's subscription: it blocks for what is appended from now on."""
+    def follow(self, *, after: int) -> DCBSubscription[DCBRecorder]:
+        """Return the recorder's subscription; its iteration waits for events to come."""
         return self.recorder.subscribe(after=after)
 
     def entry(self, event: DCBSequencedEvent) -> Entry:
@@ -201,7 +190,7 @@ class EventLog:
         return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
 
     def _entries(self, response: Rows, upto: int | None = None) -> Iterator[Entry]:
-        """Decode what was read, up to a position: what came later need not even be readable."""
+        """Decode the entries up to a position; later ones are not decoded, so may be damaged."""
         decode = self.codec.decode
         last = sys.maxsize if upto is None else upto
         for position, kind, data, tags in response.parsed():

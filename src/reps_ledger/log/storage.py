@@ -26,13 +26,13 @@ Parsed = tuple[int, str, bytes, "Sequence[str]"]
 """The same with its tags read."""
 
 _NO_ENTRY: Final = DCBQuery([DCBQueryItem(tags=["ledger:head"])])
-"""What no entry matches: a read of it costs nothing, and still tells the head."""
+"""A query that no entry matches: it costs nothing, and its response says the head."""
 
 _encode_tags = msgspec.json.Encoder().encode
 
 
 class Rows(Protocol):
-    """The entries that a read found, once over, in order of position."""
+    """The entries that a read found, in order of position; they can be iterated once."""
 
     @property
     def head(self) -> int | None:
@@ -45,19 +45,19 @@ class Rows(Protocol):
         """Yield them with their tags read.
 
         Raises:
-            Damaged: tags are not what this software writes.
+            Damaged: the tags of an entry cannot be read.
         """
 
 
 @runtime_checkable
 class SelfChecking(Protocol):
-    """Storage that can be asked whether it is whole."""
+    """Storage that can check itself for damage."""
 
     def structure_check(self) -> list[str]:
         """Return what is wrong with it but for the index of tags, in words."""
 
     def index_check(self, fingerprint: TagFingerprint) -> list[str]:
-        """Return where the index of tags differs from what the entries say, in words."""
+        """Return where the index of tags differs from the entries' tags, in words."""
 
 
 @runtime_checkable
@@ -66,17 +66,17 @@ class Storage(Protocol):
 
     @property
     def path(self) -> Path | None:
-        """The file that it is; None for none."""
+        """The file; None where it is not kept in a file."""
 
     def head(self) -> int:
         """Return the last position, 0 where there is no entry."""
 
     def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> Rows:
-        """Return what matches a query, past a position, at most so many."""
+        """Return the entries after a position that match a query, at most ``limit`` of them."""
 
 
 class _Recorder:
-    """Any recorder of the library as storage."""
+    """A recorder of the library, adapted to `Storage`."""
 
     path: Path | None = None
 
@@ -93,7 +93,7 @@ class _Recorder:
 
 
 class _Events:
-    """Events as rows."""
+    """The library's events, adapted to `Rows`."""
 
     def __init__(self, response: DCBReadResponse) -> None:
         self._response = response
@@ -113,5 +113,5 @@ class _Events:
 
 
 def storage_of(recorder: DCBRecorder) -> Storage:
-    """Return a recorder as storage: itself, where it can be."""
+    """Return a recorder as storage: itself where it is one, or adapted."""
     return recorder if isinstance(recorder, Storage) else _Recorder(recorder)

@@ -18,7 +18,7 @@ class TagFingerprint:
     comparing sums takes the place of a join, which would take several times as long.
 
     Attributes:
-        secret: what every hash begins with.
+        secret: part of every hash.
         total: the sum of the hashes of ``(secret, tag, stored name, position)``.
         last: the last position that was added.
         readable: whether all tags could be read.
@@ -43,5 +43,5 @@ class TagFingerprint:
         self.total = total
 
     def agrees(self, index: Iterable[tuple[int, str, str, int]]) -> bool:
-        """Whether an index says the same: rows of the secret, a tag, a name and a position."""
+        """Whether an index has the same tags: rows of the secret, a tag, a name and a position."""
         return self.readable and sum(map(hash, index)) == self.total

@@ -1,8 +1,6 @@
-"""The census: how many members there are, by what people ask for, through time.
+"""The census, which counts members by dimensions through time, and the roster, which lists them.
 
-The overview of one member: all that rosters and counts need, folded together.
-
-The roster: who is in a community, or holds a role, and how they stand.
+Both read an `Overview` of each member: membership, roles, vouches and belonging, folded together.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from reps_ledger.projections.projection import Projection
 from reps_ledger.projections.roles import Belonging, Roles, Vouches, belonging, roles, vouches
 
 Standings = dict[str, tuple[str, bool]]
-"""How members stand, by name: in a word, and whether that counts as active."""
+"""How each member stands, by name: the outcome, and whether it counts as active."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,14 +42,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def member(self) -> str:
-        """Who it is about."""
+        """Whose overview it is."""
         return self.membership.member
 
     def stands(self, at: datetime, standing: Standings | None = None) -> tuple[str, bool]:
         """Return how they stand then, and whether that counts as active.
 
         Args:
-            at: when; not before the last entry folded.
+            at: when; it must not be before the last entry folded.
             standing: how members stand by a charter; None for the default rule.
         """
         if standing is not None and self.member in standing:
@@ -68,14 +66,14 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def overview(member: str, zone: tzinfo) -> Projection[Overview]:
     """Make the projection of one member's overview."""
     parts = (membership(member, zone), roles(member), vouches(member), belonging(member))
-    person, held, stood, belongs = parts
+    person, holdings, vouching, place = parts
 
     def evolve(state: Overview, entry: Entry) -> Overview:
         return Overview(
             membership=person.evolve(state.membership, entry),
-            roles=held.evolve(state.roles, entry),
-            vouches=stood.evolve(state.vouches, entry),
-            belonging=belongs.evolve(state.belonging, entry),
+            roles=holdings.evolve(state.roles, entry),
+            vouches=vouching.evolve(state.vouches, entry),
+            belonging=place.evolve(state.belonging, entry),
         )
 
     return Projection(
@@ -83,9 +81,9 @@ def overview(member: str, zone: tzinfo) -> Projection[Overview]:
         version=1,
         initial=Overview(
             membership=person.initial,
-            roles=held.initial,
-            vouches=stood.initial,
-            belonging=belongs.initial,
+            roles=holdings.initial,
+            vouches=vouching.initial,
+            belonging=place.initial,
         ),
         evolve=evolve,
     )
@@ -100,8 +98,8 @@ class CensusRow:
 
     Attributes:
         at: when.
-        group: the value of each dimension asked for, in that order.
-        members: how many people. Someone in two communities is in both groups.
+        group: the value of each dimension, in the order in which they were asked for.
+        members: how many people. Someone in two communities is counted in both groups.
     """
 
     at: datetime
@@ -117,15 +115,20 @@ class Defined:
     """Who counts as a member, by a definition other than having joined.
 
     Attributes:
-        members: of the programme.
-        communities: of the communities that have a definition of their own.
+        members: members of the programme.
+        communities: members of each community that has a definition of its own.
     """
 
     members: frozenset[str]
     communities: Mapping[str, Collection[str]] = field(factory=dict)
 
     def of(self, person: str, communities: Iterable[str]) -> set[str]:
-        """Return the communities that somebody counts as a member of."""
+        """Return the communities that a person counts as a member of.
+
+        Args:
+            person: who.
+            communities: those that they joined or hold a role in.
+        """
         other = {name for name in communities if name not in self.communities}
         return other | {name for name, people in self.communities.items() if person in people}
 
@@ -172,13 +175,15 @@ DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "standing": _standing,
     "vouch_level": _level,
 }
-"""What members can be counted by."""
+"""The dimensions of a census: each returns the groups of a person at an instant."""
 
 
 def overviews(
     history: Iterable[Entry], instants: Iterable[datetime], registry: Registry, zone: tzinfo
 ) -> Iterator[tuple[datetime, Mapping[str, Overview]]]:
-    """Yield everyone's overview at each instant, in one pass over a history.
+    """Yield everyone's overviews at each instant, in one pass over a history.
+
+    The mapping is changed in place between instants.
 
     Args:
         history: everyone's entries in effective order.
@@ -209,12 +214,12 @@ def census(
     standing: Standings | None = None,
     defined: Defined | None = None,
 ) -> tuple[CensusRow, ...]:
-    """Count the members there were: whoever had joined, for ever.
+    """Count members by dimensions; whoever joined is one for ever.
 
     Args:
         people: everyone, folded up to ``at``.
         at: when.
-        by: names of `DIMENSIONS`; nothing counts everyone in one group.
+        by: names of `DIMENSIONS`; none counts everyone in one group.
         standing: how members stand; None for the default rule.
         defined: who counts as a member; None for whoever had joined.
 
@@ -223,9 +228,7 @@ def census(
     """
     for name in by:
         if name not in DIMENSIONS:
-            raise InvalidInput(
-                f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by"
-            )
+            raise InvalidInput(f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by")
     dimensions = dict(DIMENSIONS)
     if standing is not None:
         dimensions["standing"] = lambda person, at: [person.stands(at, standing)[0]]
@@ -237,9 +240,7 @@ def census(
     for person in people:
         if _counts(person, defined):
             counts.update(product(*(dimensions[name](person, at) for name in by)))
-    return tuple(
-        CensusRow(at=at, group=group, members=number) for group, number in sorted(counts.items())
-    )
+    return tuple(CensusRow(at=at, group=group, members=number) for group, number in sorted(counts.items()))
 
 
 def _counts(person: Overview, defined: Defined | None) -> bool:
@@ -259,7 +260,7 @@ class RosterRow:
         active: whether they are active.
         on_leave: whether they are on leave.
         last_activity: when they last acted.
-        vouch_level: how many people stand for them.
+        vouch_level: how many people have a standing vouch for them.
         mentors: who guides them.
         skills: what their reports are about, the most frequent first.
     """
@@ -283,7 +284,7 @@ def roster(
     community: str | None = None,
     standing: Standings | None = None,
 ) -> tuple[RosterRow, ...]:
-    """List who was there, by name.
+    """Return the people who held a role or were in a community, by name.
 
     Args:
         people: everyone, folded up to ``at``.
@@ -297,11 +298,7 @@ def roster(
 
 
 def _row(
-    person: Overview,
-    at: datetime,
-    role: str | None,
-    community: str | None,
-    standing: Standings | None,
+    person: Overview, at: datetime, role: str | None, community: str | None, standing: Standings | None
 ) -> RosterRow | None:
     held = [
         holding

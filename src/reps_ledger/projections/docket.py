@@ -1,19 +1,16 @@
-"""The docket: open reviews, notices outstanding, deadlines."""
+"""The docket: reviews that are open, and notices that nobody answered, with their deadlines."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened, acting
 from reps_ledger.projections.projection import Projection
-
-_NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 
 @frozen(kw_only=True)
@@ -45,16 +42,16 @@ class OpenReview:
 
 @frozen(kw_only=True)
 class OutstandingNotice:
-    """A notice after which nothing was heard: neither an answer, nor an act of theirs.
+    """A notice since which the member neither answered nor acted.
 
     Attributes:
         notice: its identifier.
         member: to whom.
         stage: appreciation, nudge, warning …
         policy: under which policy.
-        sent_at: when.
+        sent_at: when it was sent.
         deadline: until when an answer counts.
-        sent_in: id of the entry.
+        sent_in: id of the entry that records it.
     """
 
     notice: str
@@ -72,19 +69,19 @@ class OutstandingNotice:
 
 @frozen(kw_only=True)
 class Docket:
-    """What waits for a decision or for an answer.
+    """What is waiting for a decision or an answer.
 
     Attributes:
         reviews: those that are open, by identifier.
         notices: those that are outstanding, by member and identifier.
     """
 
-    reviews: Mapping[str, OpenReview] = _NOTHING
-    notices: Mapping[tuple[str, str], OutstandingNotice] = _NOTHING
+    reviews: Mapping[str, OpenReview] = MappingProxyType({})
+    notices: Mapping[tuple[str, str], OutstandingNotice] = MappingProxyType({})
 
 
 def docket() -> Projection[Docket]:
-    """Make the projection of what waits, of one member or of everyone."""
+    """Make the projection of what is waiting, of one member or of everyone."""
     return Projection(name="docket", version=1, initial=Docket(), evolve=_evolve)
 
 

@@ -1,10 +1,9 @@
-"""Membership: for ever; with its spells of activity and absence.
+"""Membership, which lasts for ever, and its spells of activity and absence.
 
-Standing goes by a default rule until a programme's charter states its own: a member is
-active when an act of theirs lies within the last 12 months (calendar months, in the
-ledger's zone) or while they are on leave that has not lapsed. Retiring ends the activity so
-far; a later act begins it again. What counts as an act is said by each kind of fact; a
-report that was only announced, or made by a system, is none.
+This is the default rule of who is active, which a programme's charter may replace. A member is
+active if they acted within the last 12 calendar months (in the ledger's zone), or while they are
+on leave that has not lapsed. Retiring ends a spell of activity; a later act begins another.
+`reps_ledger.domain.facts.acting` says which facts are acts.
 """
 
 from __future__ import annotations
@@ -39,11 +38,11 @@ _Stretches = tuple[tuple[datetime, datetime], ...]
 
 @frozen(kw_only=True)
 class Spell:
-    """A time of activity or of absence, from ``start`` and before ``end``.
+    """A time of activity or of absence: ``[start, end)``.
 
     Attributes:
-        active: which of the two.
-        start: from when.
+        active: whether it is one of activity.
+        start: its first instant.
         end: the first instant after it; None while it lasts.
     """
 
@@ -55,7 +54,7 @@ class Spell:
 class Membership(msgspec.Struct, frozen=True, kw_only=True):
     """A person's membership, as folded so far.
 
-    A msgspec struct, as every act of everyone makes a new one.
+    A msgspec struct, as these are made quickly, and every act of everyone makes a new one.
 
     Attributes:
         member: whose.
@@ -63,12 +62,13 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
         kind: volunteer, staff …
         inferred: whether the joining was inferred.
         retired_at: when they retired, unless they came back.
-        retired_how: how.
+        retired_how: how they retired: one of ``RETIREMENTS``.
         last_activity: when they last acted.
         on_leave_since: when their leave started, unless it was ended.
         leave_until: when it lapses.
-        stretches: times of activity, each ``[start, until)``, as acts and leave make them.
-        acted_until: until when acts alone keep them active.
+        stretches: times of activity, each ``[start, until)``, disjoint and in order. The last
+            reaches as far as what was folded keeps them active.
+        acted_until: until when their acts alone, without leave, keep them active.
     """
 
     member: str
@@ -80,11 +80,11 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     last_activity: datetime | None = None
     on_leave_since: datetime | None = None
     leave_until: datetime | None = None
-    stretches: tuple[tuple[datetime, datetime], ...] = ()
+    stretches: _Stretches = ()
     acted_until: datetime | None = None
 
     def is_active(self, at: datetime) -> bool:
-        """Whether they were active then; ``at`` is not before the last entry folded."""
+        """Whether they were active then. ``at`` must not be before the last entry folded."""
         return bool(self.stretches) and self.stretches[-1][0] <= at < self.stretches[-1][1]
 
     def is_on_leave(self, at: datetime) -> bool:
@@ -94,7 +94,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
         return self.leave_until is None or at < self.leave_until
 
     def spells(self, at: datetime) -> tuple[Spell, ...]:
-        """Return every spell up to then, the last one lasting."""
+        """Return every spell up to then, in order; the last one has no end."""
         found: list[Spell] = []
         absent = self.stretches[0][0] if self.stretches else None
         for start, until in self.stretches:
@@ -112,23 +112,20 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 def membership(member: str, zone: tzinfo) -> Projection[Membership]:
     """Make the projection of one person's membership, reading months in a zone."""
     return Projection(
-        name="membership",
-        version=1,
-        initial=Membership(member=member),
-        evolve=partial(_evolve, zone=zone),
+        name="membership", version=1, initial=Membership(member=member), evolve=partial(_evolve, zone=zone)
     )
 
 
 def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:
     fact = entry.fact
     if getattr(fact, "member", None) == state.member:
-        state = _lived(state, entry)
+        state = _with_own_fact(state, entry)
     if acting(fact) == state.member:
-        state = _acted(state, entry.occurred_at, zone)
+        state = _with_act(state, entry.occurred_at, zone)
     return state
 
 
-def _lived(state: Membership, entry: Entry) -> Membership:
+def _with_own_fact(state: Membership, entry: Entry) -> Membership:
     at = entry.occurred_at
     match entry.fact:
         case MemberJoined(kind=kind, inferred=inferred) if state.joined_at is None:
@@ -147,7 +144,7 @@ def _lived(state: Membership, entry: Entry) -> Membership:
     return state
 
 
-def _acted(state: Membership, at: datetime, zone: tzinfo) -> Membership:
+def _with_act(state: Membership, at: datetime, zone: tzinfo) -> Membership:
     until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
     return replace(
         state, stretches=_stretched(state.stretches, at, until), last_activity=at, acted_until=until
@@ -155,7 +152,7 @@ def _acted(state: Membership, at: datetime, zone: tzinfo) -> Membership:
 
 
 def _stretched(stretches: _Stretches, start: datetime, until: datetime) -> _Stretches:
-    """Add a time of activity; it joins the last one where they touch."""
+    """Return stretches with one more, which is joined to the last where they touch."""
     if stretches and start <= stretches[-1][1]:
         *before, (first, last) = stretches
         return (*before, (first, max(last, until)))
@@ -163,7 +160,7 @@ def _stretched(stretches: _Stretches, start: datetime, until: datetime) -> _Stre
 
 
 def _cut(state: Membership, at: datetime) -> Membership:
-    """Let the last time of activity end at ``at`` at the latest."""
+    """Return the state with its last stretch ending at ``at`` at the latest."""
     if not state.stretches or state.stretches[-1][1] <= at:
         return state
     *before, (first, _) = state.stretches

@@ -1,4 +1,4 @@
-"""Projections: pure folds of a history into a view."""
+"""What a projection is: a pure fold of a history; and how it is run and resumed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Projection(Generic[S]):
     """A pure fold over entries in effective order.
 
     Attributes:
-        name: for people, and for checkpoints.
+        name: its name, also in checkpoints.
         version: raise it when the same history would give another state.
         initial: the state before the first entry; immutable.
-        evolve: takes a state and an entry, and gives the next state. Total and pure: an
-            entry that does not matter gives the same state back.
+        evolve: takes a state and an entry, and returns the next state. Total and pure: for an
+            entry that does not matter it returns the same state.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Projection(Generic[S]):
 
 @frozen(kw_only=True)
 class Checkpoint(Generic[S]):
-    """A state, and which projection it is of; a fold goes on from it.
+    """A projection's state after some entries, from which a fold can be resumed.
 
     Attributes:
         name: the projection's name.
@@ -55,10 +55,8 @@ def project(projection: Projection[S], entries: Iterable[Entry]) -> S:
     return state
 
 
-def resume(
-    projection: Projection[S], checkpoint: Checkpoint[S], entries: Iterable[Entry]
-) -> Checkpoint[S]:
-    """Go on from a checkpoint with the entries that come after it in effective order.
+def resume(projection: Projection[S], checkpoint: Checkpoint[S], entries: Iterable[Entry]) -> Checkpoint[S]:
+    """Resume from a checkpoint with the entries that come after it in effective order.
 
     Raises:
         InvalidInput: the checkpoint is of another projection, or of another version of it.
@@ -80,13 +78,13 @@ def project_people(
     registry: Registry,
     states: dict[str, S] | None = None,
 ) -> dict[str, S]:
-    """Fold everyone's entries in one pass: a state for each person whom they name.
+    """Fold everyone's entries in one pass, and return the state of each person whom they name.
 
     Args:
         of: makes the projection of one person.
         entries: in effective order.
         registry: knows which fields name people.
-        states: what to go on from; it is changed.
+        states: states from which to resume; changed in place.
     """
     found = {} if states is None else states
     evolve = of("").evolve

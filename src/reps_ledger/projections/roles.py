@@ -1,8 +1,8 @@
-"""Roles: held now and held ever, who assigned them and why each ended.
+"""Projections of one member: roles, where they belong, and vouches.
 
-Belonging: accounts, affiliations, communities, mentors and the areas of somebody's reports.
-
-Vouches: who vouched for whom and why; standing and withdrawn; the level and the graph.
+`Roles` has every time that they held a role, with who assigned it and why it ended; `Belonging`
+their accounts, affiliations, communities, mentors and the areas of their reports; `Vouches` who
+vouched for them and for whom they vouched, standing or withdrawn.
 """
 
 from __future__ import annotations
@@ -13,30 +13,14 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    AccountLinked,
-    AccountUnlinked,
-    AffiliationEnded,
-    AffiliationStarted,
-    CommunityJoined,
-    CommunityLeft,
-    MemberJoined,
-    MemberRetired,
-    MentorAssigned,
-    MentorReleased,
-    ReportFiled,
-    RoleAssigned,
-    RoleEnded,
-    Vouched,
-    VouchWithdrawn,
-)
 from reps_ledger.projections.projection import Projection
 
 
 @frozen(kw_only=True)
 class Holding:
-    """One time that a member held a role, from ``start`` and before ``end``.
+    """One time during which a member held a role: ``[start, end)``.
 
     Attributes:
         role: which.
@@ -66,7 +50,7 @@ class Holding:
 
     @property
     def end(self) -> datetime | None:
-        """The first instant at which it was no longer held, as far as is known."""
+        """The first instant at which it was no longer held; None where no end is known."""
         ends = [moment for moment in (self.until, self.ended) if moment is not None]
         return min(ends, default=None)
 
@@ -100,7 +84,7 @@ def roles(member: str) -> Projection[Roles]:
 
 def _evolve_roles(state: Roles, entry: Entry) -> Roles:
     match entry.fact:
-        case RoleAssigned(member=member) as fact if member == state.member:
+        case f.RoleAssigned(member=member) as fact if member == state.member:
             holding = Holding(
                 role=fact.role,
                 community=fact.community,
@@ -111,17 +95,17 @@ def _evolve_roles(state: Roles, entry: Entry) -> Roles:
                 assigned_in=entry.id,
             )
             return evolve(state, ever=(*state.ever, holding))
-        case RoleEnded(member=member) as fact if member == state.member:
+        case f.RoleEnded(member=member) as fact if member == state.member:
             return _end(state, entry, fact, (fact.role, fact.community))
-        case MemberRetired(member=member) as fact if member == state.member:
+        case f.MemberRetired(member=member) as fact if member == state.member:
             return _end(state, entry, fact, None)
     return state
 
 
 def _end(
-    state: Roles, entry: Entry, fact: RoleEnded | MemberRetired, only: tuple[str, str | None] | None
+    state: Roles, entry: Entry, fact: f.RoleEnded | f.MemberRetired, only: tuple[str, str | None] | None
 ) -> Roles:
-    """End what is held at an entry: one role, or all of them where ``only`` is None."""
+    """End the roles held when an entry occurred: one, or all of them where ``only`` is None."""
     at = entry.occurred_at
     ever = tuple(
         evolve(holding, ended=at, how=fact.how, end_reason=fact.reason, ended_in=entry.id)
@@ -160,18 +144,16 @@ class Belonging:
 
 def belonging(member: str) -> Projection[Belonging]:
     """Make the projection of where one member belongs."""
-    return Projection(
-        name="belonging", version=1, initial=Belonging(member=member), evolve=_evolve_belonging
-    )
+    return Projection(name="belonging", version=1, initial=Belonging(member=member), evolve=_evolve_belonging)
 
 
 def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
-    fact: Any = entry.fact
+    fact = entry.fact
     step = _STEPS.get(type(fact))
     return state if step is None or fact.member != state.member else step(state, fact)
 
 
-def _counted(state: Belonging, fact: ReportFiled) -> Belonging:
+def _counted(state: Belonging, fact: f.ReportFiled) -> Belonging:
     if not fact.areas or fact.announced:
         return state
     counts = dict(state.areas)
@@ -181,32 +163,26 @@ def _counted(state: Belonging, fact: ReportFiled) -> Belonging:
 
 
 _STEPS: Final[Mapping[type, Callable[[Belonging, Any], Belonging]]] = {
-    MemberJoined: lambda state, fact: (
-        state
-        if fact.account is None
-        else evolve(state, accounts=state.accounts | {("", fact.account)})
+    f.MemberJoined: lambda state, fact: (
+        state if fact.account is None else evolve(state, accounts=state.accounts | {("", fact.account)})
     ),
-    AccountLinked: lambda state, fact: evolve(
+    f.AccountLinked: lambda state, fact: evolve(
         state, accounts=state.accounts | {(fact.provider, fact.account)}
     ),
-    AccountUnlinked: lambda state, fact: evolve(
+    f.AccountUnlinked: lambda state, fact: evolve(
         state, accounts=state.accounts - {(fact.provider, fact.account)}
     ),
-    AffiliationStarted: lambda state, fact: evolve(
+    f.AffiliationStarted: lambda state, fact: evolve(
         state, affiliations=state.affiliations | {fact.organisation}
     ),
-    AffiliationEnded: lambda state, fact: evolve(
+    f.AffiliationEnded: lambda state, fact: evolve(
         state, affiliations=state.affiliations - {fact.organisation}
     ),
-    CommunityJoined: lambda state, fact: evolve(
-        state, communities=state.communities | {fact.community}
-    ),
-    CommunityLeft: lambda state, fact: evolve(
-        state, communities=state.communities - {fact.community}
-    ),
-    MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
-    MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
-    ReportFiled: _counted,
+    f.CommunityJoined: lambda state, fact: evolve(state, communities=state.communities | {fact.community}),
+    f.CommunityLeft: lambda state, fact: evolve(state, communities=state.communities - {fact.community}),
+    f.MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
+    f.MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
+    f.ReportFiled: _counted,
 }
 
 
@@ -219,7 +195,7 @@ class Vouch:
         voucher: by whom.
         at: when.
         reason: why.
-        given_in: id of the entry.
+        given_in: id of the entry that gave it.
         withdrawn: when it was taken back, if it was.
         withdrawn_in: id of the entry that took it back.
     """
@@ -253,16 +229,12 @@ class Vouches:
     @property
     def received(self) -> tuple[Vouch, ...]:
         """The standing vouches for them, by others."""
-        return tuple(
-            v for v in self.all if v.stands and v.member == self.member and v.voucher != v.member
-        )
+        return tuple(v for v in self.all if v.stands and v.member == self.member and v.voucher != v.member)
 
     @property
     def given(self) -> tuple[Vouch, ...]:
         """The standing vouches by them, for others."""
-        return tuple(
-            v for v in self.all if v.stands and v.voucher == self.member and v.voucher != v.member
-        )
+        return tuple(v for v in self.all if v.stands and v.voucher == self.member and v.voucher != v.member)
 
     @property
     def withdrawn(self) -> tuple[Vouch, ...]:
@@ -271,32 +243,23 @@ class Vouches:
 
     @property
     def level(self) -> int:
-        """How many people stand for them now."""
+        """How many people have a standing vouch for them."""
         return len({vouch.voucher for vouch in self.received})
 
 
 def vouches(member: str) -> Projection[Vouches]:
     """Make the projection of one member's vouches, received and given."""
-    return Projection(
-        name="vouches", version=1, initial=Vouches(member=member), evolve=_evolve_vouches
-    )
+    return Projection(name="vouches", version=1, initial=Vouches(member=member), evolve=_evolve_vouches)
 
 
 def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
     match entry.fact:
-        case Vouched(member=member, voucher=voucher, reason=reason) if state.member in (
-            member,
-            voucher,
-        ):
+        case f.Vouched(member=member, voucher=voucher, reason=reason) if state.member in (member, voucher):
             vouch = Vouch(
-                member=member,
-                voucher=voucher,
-                at=entry.occurred_at,
-                reason=reason,
-                given_in=entry.id,
+                member=member, voucher=voucher, at=entry.occurred_at, reason=reason, given_in=entry.id
             )
             return evolve(state, all=(*state.all, vouch))
-        case VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):
+        case f.VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):
             withdrawn = tuple(
                 evolve(v, withdrawn=entry.occurred_at, withdrawn_in=entry.id)
                 if v.stands and (v.member, v.voucher) == (member, voucher)

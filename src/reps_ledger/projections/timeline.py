@@ -1,10 +1,10 @@
-"""The timeline: one member's life in the programme, in words."""
+"""The timeline: one member's history in words, a line for each entry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 
@@ -12,6 +12,21 @@ from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import kind_of
 from reps_ledger.projections.projection import Projection
+
+
+class _Placed(Protocol):
+    @property
+    def community(self) -> str | None: ...
+
+
+class _Reasoned(Protocol):
+    @property
+    def reason(self) -> str: ...
+
+
+class _Versioned(Protocol):
+    @property
+    def version(self) -> str | None: ...
 
 
 @frozen(kw_only=True)
@@ -24,7 +39,7 @@ class Line:
         words: what happened, in words.
         by: who recorded it.
         entry: the entry's id.
-        corrected: whether it stands in the place of what was recorded first.
+        corrected: whether the entry is a correction of another.
     """
 
     at: datetime
@@ -36,7 +51,7 @@ class Line:
 
 
 def timeline(member: str, zone: tzinfo = UTC) -> Projection[tuple[Line, ...]]:
-    """Make the projection of one member's timeline, told in the days of a zone."""
+    """Make the projection of one member's timeline, with days of a zone."""
 
     def evolve(lines: tuple[Line, ...], entry: Entry) -> tuple[Line, ...]:
         return (*lines, _line(entry, member, zone))
@@ -56,28 +71,28 @@ def _line(entry: Entry, member: str, zone: tzinfo) -> Line:
 
 
 def words_for(entry: Entry, member: str, zone: tzinfo = UTC) -> str:
-    """Say what happened, as seen by a member, in the days of a zone."""
+    """Return in words what happened, from a member's point of view, with days of a zone."""
     write = _WORDS.get(type(entry.fact))
     if write is None:
         return kind_of(entry.fact).name.replace(".", " ").replace("_", " ")
     return write(entry.fact, member, zone)
 
 
-def _in(fact: Any) -> str:
+def _in(fact: _Placed) -> str:
     return f" in {fact.community}" if fact.community is not None else ""
 
 
-def _because(fact: Any) -> str:
+def _because(fact: _Reasoned) -> str:
     return f": {fact.reason}" if fact.reason else ""
 
 
 def _until(moment: datetime | None, zone: tzinfo, word: str = "until") -> str:
-    """Say the day on which something starts or ends."""
+    """Return a phrase with the day of an instant; empty for None."""
     return f" {word} {moment.astimezone(zone).date().isoformat()}" if moment is not None else ""
 
 
 def _by(moment: datetime | None, zone: tzinfo, word: str) -> str:
-    """Say the last day that counts: of a day's end, which is the next one's start, the day."""
+    """Return a phrase with the last day before an instant: ends of days are starts of the next."""
     last = moment - timedelta(microseconds=1) if moment is not None else None
     return _until(last, zone, word)
 
@@ -146,7 +161,7 @@ def _applied(fact: f.ApplicationFiled, member: str, _zone: tzinfo) -> str:
     return f"applied to be {fact.role}{_in(fact)}"
 
 
-def _edition(fact: Any) -> str:
+def _edition(fact: _Versioned) -> str:
     return f" {fact.version}" if fact.version is not None else ""
 
 
@@ -179,14 +194,10 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.AgreementRevoked: lambda x, _, _z: f"is no longer party to {x.agreement}{_edition(x)}",
     f.LeaveStarted: _on_leave,
     f.LeaveEnded: lambda _x, _, _z: "came back from leave",
-    f.NoticeSent: lambda x, _, z: (
-        f"was sent {x.stage} {x.notice}{_by(x.deadline, z, 'to answer by')}"
-    ),
+    f.NoticeSent: lambda x, _, z: f"was sent {x.stage} {x.notice}{_by(x.deadline, z, 'to answer by')}",
     f.NoticeAnswered: lambda x, _, _z: f"answered {x.notice}",
     f.ApplicationFiled: _applied,
-    f.ApplicationDecided: lambda x, _, _z: (
-        f"application to be {x.role}{_in(x)}: {x.outcome}{_because(x)}"
-    ),
+    f.ApplicationDecided: lambda x, _, _z: f"application to be {x.role}{_in(x)}: {x.outcome}{_because(x)}",
     f.ReviewOpened: lambda x, _, z: f"review {x.review} was opened{_by(x.due, z, 'due')}",
     f.ReviewDecided: lambda x, _, _z: f"review {x.review} was decided: {x.outcome}{_because(x)}",
     f.ExemptionGranted: lambda x, _, z: (

@@ -58,9 +58,7 @@ def outcomes_by_kernel(
     known = sorted(history.standing, key=lambda entry: entry.position)
     accounts = accounts_among(known, columns.people)
     return {
-        columns.people[part.low + number]: [
-            None if code < 0 else policy.outcomes[code] for code in codes
-        ]
+        columns.people[part.low + number]: [None if code < 0 else policy.outcomes[code] for code in codes]
         for part in run(policy, columns, dates, history.zone, chunk=chunk, accounts=accounts)
         for number, codes in enumerate(part.codes().tolist())
     }

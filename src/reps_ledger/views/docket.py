@@ -1,4 +1,4 @@
-"""What waits for a decision: open reviews with their recommendations, and notices outstanding."""
+"""The docket of a view: open reviews with their recommendations, and outstanding notices."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class DocketItem:
     Attributes:
         review: its identifier.
         member: of whom.
-        opened: what was recorded when it was opened.
+        opened: the review as it was opened.
         overdue: whether a decision should have been made.
-        verdict: what the policy comes to; None where the policy's words are not known here.
-        notices: what they were sent under this policy and was not heard after.
+        verdict: of the review's policy; None where the policy's document is not recorded here.
+        notices: the outstanding notices that they were sent under this policy.
     """
 
     review: str
@@ -40,7 +40,7 @@ class DocketItem:
 
     @property
     def ways(self) -> tuple[Way, ...]:
-        """What would change it to the next better outcome; empty where nothing is better."""
+        """Ways to the next better outcome of the policy's scale; empty at the best one."""
         if self.verdict is None:
             return ()
         scale = self.verdict.policy.scale
@@ -49,7 +49,7 @@ class DocketItem:
         return self.verdict.shortfalls(scale[scale.index(self.verdict.outcome) - 1])
 
     def words(self) -> str:
-        """Say it: who, what is recommended and why, and what would change it."""
+        """Return in words: who, what is recommended and why, and what would change it."""
         if self.verdict is None:
             return f"{self.member}: the policy {self.opened.policy} is not known here"
         lines = [self.verdict.words()]
@@ -63,11 +63,11 @@ class DocketItem:
 
 @frozen(kw_only=True)
 class DocketView:
-    """Everything that waits, at an as-of.
+    """Everything that is waiting at an as-of.
 
     Attributes:
         reviews: the open reviews, by due date and then by member.
-        notices: the notices after which nothing was heard, the first deadline first.
+        notices: the outstanding notices, the earliest deadline first.
         at: when.
     """
 
@@ -85,7 +85,14 @@ class DocketView:
 def make_docket(
     evaluator: PolicyEvaluator, at: datetime, policy: str | None, *, evaluated_at: datetime
 ) -> DocketView:
-    """Gather what waits at an instant, of one policy or of all; see `DocketView`."""
+    """Return what is waiting at an instant, under one policy or any; see `DocketView`.
+
+    Args:
+        evaluator: evaluates the policies.
+        at: when.
+        policy: the name of a policy; None for any.
+        evaluated_at: the instant of which policies are evaluated.
+    """
     items: list[DocketItem] = []
     outstanding: list[OutstandingNotice] = []
     for dossier in evaluator.everyone():
@@ -108,9 +115,7 @@ def make_docket(
                     )
                 )
     return DocketView(
-        reviews=tuple(sorted(items, key=_by_due)),
-        notices=tuple(sorted(outstanding, key=_by_deadline)),
-        at=at,
+        reviews=tuple(sorted(items, key=_by_due)), notices=tuple(sorted(outstanding, key=_by_deadline)), at=at
     )
 
 

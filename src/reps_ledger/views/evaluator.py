@@ -1,4 +1,4 @@
-"""PolicyEvaluator: policies, and the charter in force, on what a view knows."""
+"""Evaluating policies and the charter in force for a view: on one reading of the log."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Stand:
 
 
 class _Others(Memo):
-    """Everybody else, as a log knows them at one position."""
+    """Other people's histories, which some policies ask about, as known at one position."""
 
     def __init__(self, reading: Reading) -> None:
         super().__init__()
@@ -82,9 +82,7 @@ class _Others(Memo):
         return self.once(("community", community, None if community else tuple(kinds)), make)
 
     def opportunities(self) -> Sequence[Entry]:
-        return self.once(
-            "opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held"))
-        )
+        return self.once("opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held")))
 
 
 class PolicyEvaluator:
@@ -97,7 +95,7 @@ class PolicyEvaluator:
         self._checked: set[Policy] = set()
 
     def known(self, position: int) -> PolicyEvaluator:
-        """Return the evaluator of what was known at an earlier position, from the same reading."""
+        """Return an evaluator of the same log as known at an earlier position."""
         return PolicyEvaluator(evolve(self._reading, known_at=position), self.zone)
 
     @cached_property
@@ -136,15 +134,15 @@ class PolicyEvaluator:
 
     @cached_property
     def _stated(self) -> Mapping[str, Policy]:
-        """The policies whose words are recorded, by digest: stated alone, or in a charter."""
+        """The policies whose documents are recorded, alone or in a charter, by digest."""
         found: dict[str, Policy] = {}
         for charter in self._readable:
             for policy in charter.policies:
                 found[digest(policy)] = policy
         for entry in self._reading.ledger_wide("policy.stated"):
-            with suppress(InvalidInput):  # its words say nothing here
+            with suppress(InvalidInput):  # it cannot be read here
                 policy = loads(entry.fact.document)
-                found[digest(policy)] = policy  # by its own digest, whatever was said
+                found[digest(policy)] = policy  # its own digest; the entry may say another
         return found
 
     @cached_property
@@ -154,28 +152,23 @@ class PolicyEvaluator:
         return tuple(charter for charter in found if charter is not None)
 
     def stated(self, wanted: str) -> Policy | None:
-        """Return the policy of a digest, where its words are recorded; else None."""
+        """Return the policy of a digest, or None where its document is not recorded."""
         return self._stated.get(wanted)
 
     def words_of(self, opened: ReviewOpened | OpenReview, at: datetime) -> Policy | None:
-        """Return the policy of an open review: by its digest, or else by its name."""
+        """Return the policy of an open review: by its digest, or by its name where it has none."""
         if opened.digest is not None:
             return self.stated(opened.digest)
         charter = self.charter(at)
         return None if charter is None else charter.policy(opened.policy)
 
     def verdict(self, policy: Policy, subject: Subject) -> Verdict:
-        """Evaluate a policy of somebody."""
+        """Evaluate a policy for a subject."""
         return evaluate(policy, subject, self._reading.known_at)
 
-    def evaluate(
-        self, policy: Policy, name: str, at: datetime, previous: Previous | None = None
-    ) -> Verdict:
-        """Evaluate a policy of one member, or of one community if it is about communities."""
-        if policy.of == "community":
-            dossier = self._others.community(name)
-        else:
-            dossier = self._others.member(name)
+    def evaluate(self, policy: Policy, name: str, at: datetime, previous: Previous | None = None) -> Verdict:
+        """Evaluate a policy for one member, or for one community if it is about communities."""
+        dossier = self._others.community(name) if policy.of == "community" else self._others.member(name)
         subject = Subject(dossier, at, self.zone, self._others, policy.name, previous)
         return self.verdict(policy, subject)
 
@@ -214,7 +207,7 @@ class PolicyEvaluator:
     def counts_as_member(self, subject: Subject, community: str | None = None) -> bool:
         """Whether somebody counts as a member, of the programme or of a community.
 
-        As the charter in force defines it; else whoever joined it.
+        By the definition of the charter in force; without one, whoever joined counts.
         """
         charter = self.charter(subject.at)
         definition = None if charter is None else charter.definition(community)
@@ -223,22 +216,20 @@ class PolicyEvaluator:
         return holds(definition, subject)
 
     def everyone(self) -> Iterator[Dossier]:
-        """Yield everybody of whom anything is known."""
+        """Yield the history of every person whom a standing entry names."""
         yield from self._others.everyone()
 
     @cached_property
     def has_standing(self) -> bool:
-        """Whether any charter that is known says by which policy members stand."""
+        """Whether any adopted charter has a standing policy."""
         return any(charter.standing is not None for charter in self._readable)
 
-    def stand(
-        self, subject: Subject, state: Membership | None = None
-    ) -> tuple[Verdict | None, Stand]:
+    def stand(self, subject: Subject, state: Membership | None = None) -> tuple[Verdict | None, Stand]:
         """Return how somebody stands: by the charter in force, or else by the default rule.
 
         Args:
             subject: who, and when.
-            state: their membership then, where it is at hand.
+            state: their membership then, if the caller has it.
         """
         charter = self.charter(subject.at)
         policy = None if charter is None else charter.standing_policy
@@ -254,8 +245,8 @@ class PolicyEvaluator:
     def spells(self, subject: Subject, state: Membership) -> tuple[Spell, ...]:
         """Return every spell of activity and absence up to now.
 
-        By the default rule they begin with the first act; by a charter's, with joining. While
-        a charter that cannot be read here was in force, they go on as they were.
+        By the default rule the first begins with the first act; by a charter's policy, with
+        joining. While a charter that cannot be read here was in force, the spell before it goes on.
         """
         if not self.has_standing:
             return state.spells(subject.at)

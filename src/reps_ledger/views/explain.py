@@ -1,39 +1,22 @@
-"""Explanations as values: what is so, and the chain of entries that makes it so.
+"""Explanations: why a member has a role, is active, is vouched for or counts as a member.
 
-Tracing: from what stands to what was recorded, under which rules, and what became of it.
-
-Explaining: why a member has a role, stands, is vouched for, counts as a member, or does not.
+`explain` finds the statement and the entries that it rests on. `Tracer` makes a `Link` of each of
+these entries: what it said when it was recorded, under which charter, what that charter asked, and
+how it was amended since. The result is an `Explanation`, a value that can be written in words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, tzinfo
-from typing import Any, Final
+from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.amendments import resolve
 from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
-from reps_ledger.domain.facts import (
-    ApplicationDecided,
-    ApplicationFiled,
-    EntryCorrected,
-    Fact,
-    LeaveEnded,
-    LeaveStarted,
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    MembersMerged,
-    MembersUnmerged,
-    RoleAsserted,
-    RoleAssigned,
-    RoleEnded,
-    Vouched,
-    VouchWithdrawn,
-    acting,
-)
+from reps_ledger.domain.facts import Fact, acting
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.errors import InvalidInput
@@ -50,22 +33,22 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.member import MemberView
 
 
-def said_by(entry: Entry) -> str:
-    """Say who recorded an entry, and for whom."""
+def recorder_of(entry: Entry) -> str:
+    """Return in words who recorded an entry, and for whom."""
     behalf = f" on behalf of {entry.on_behalf_of}" if entry.on_behalf_of is not None else ""
     return f"{entry.by}{behalf}"
 
 
 def _recorded(entry: Entry, zone: tzinfo) -> str:
     day = entry.recorded_at.astimezone(zone).date()
-    return f"recorded by {said_by(entry)} on {day}, position {entry.position}"
+    return f"recorded by {recorder_of(entry)} on {day}, position {entry.position}"
 
 
 def amendments_by_root(entries: Iterable[Entry]) -> dict[str, list[Entry]]:
-    """Return, by the id of each entry that amends nothing, what amended it, in order.
+    """Return, by id of each entry that is no amendment, its corrections and retractions, in order.
 
-    A correction of a correction, and a retraction of one, is of the entry that was corrected
-    first. Amendments of what is not among the entries are left out.
+    A correction or retraction of a correction belongs to the entry that was corrected first.
+    Amendments of entries that are not given are left out.
 
     Args:
         entries: in order of position.
@@ -91,7 +74,7 @@ class CharterInForce:
         version: its version.
         since: from when it governs.
         adopted_in: id of the entry that adopted it.
-        adopted_by: who recorded that, and for whom.
+        adopted_by: who recorded its adoption, and for whom.
     """
 
     name: str | None
@@ -101,7 +84,7 @@ class CharterInForce:
     adopted_by: str
 
     def words(self, zone: tzinfo) -> str:
-        """Say which it is."""
+        """Return in words which charter it is."""
         day = self.since.astimezone(zone).date()
         of = "a charter that cannot be read here" if self.name is None else self.name
         return f"{of}, version {self.version} (in force from {day}, adopted by {self.adopted_by})"
@@ -109,15 +92,15 @@ class CharterInForce:
 
 @frozen(kw_only=True)
 class Admission:
-    """How a charter let a fact be.
+    """How a clause of a charter admitted a fact.
 
     Attributes:
         clause: the name of the clause: ``role mentor in indonesia``.
-        says: what the charter says of it, a statement each.
-        verdict: whether what it asks held, with findings, of what was known when the fact was
-            recorded; None where it asks nothing.
-        excepted: whether the clause asked nothing of this one: grandfathering.
-        waived_in: id of the exemption by which the clause was waived.
+        says: the charter's statements about it.
+        verdict: whether the clause's condition held by what was known when the fact was recorded,
+            with findings; None where it has no condition.
+        excepted: whether the clause excepts this member, by grandfathering.
+        waived_in: id of the exemption by which the clause was waived; None where it was not.
         waiver: why it was waived, and by whom.
     """
 
@@ -130,7 +113,7 @@ class Admission:
 
     @property
     def held(self) -> bool | None:
-        """Whether what the clause asks held then; None where it asks nothing."""
+        """Whether the clause's condition held then; None where it has none."""
         return None if self.verdict is None else self.verdict.outcome == "yes"
 
     def lines(self, zone: tzinfo) -> Iterator[str]:
@@ -148,18 +131,18 @@ class Admission:
 
 @frozen(kw_only=True)
 class Link:
-    """One entry of a chain: what it said, who said it, under which rules, and what became of it.
+    """One entry of an explanation, with the rules it was recorded under and its amendments.
 
     Attributes:
         entry: the entry as it was recorded.
-        reads: as it is read now; None where it was retracted.
-        words: what it says now, or said.
-        said: what it said when it was recorded, where that was something else.
-        known: the position up to which was known when it was recorded.
+        reads: the entry as it is read now; None where it was retracted.
+        words: what it says now, in words; where it was retracted, what it said.
+        said: what it said when it was recorded, where that differs from ``words``.
+        known: the last position that was known when it was recorded.
         charter: the charter in force when it happened, as known when it was recorded.
-        admission: how that charter let it be; None where it says nothing of such facts.
-        authority: what that charter says of who may record it; None for nothing.
-        amended: the corrections and retractions of it since, in order.
+        admission: how that charter admitted it; None where it has no clause about such facts.
+        authority: the charter's statement about who may record it; None where it has none.
+        amended: its corrections and retractions since, in order.
     """
 
     entry: Entry
@@ -173,7 +156,7 @@ class Link:
     amended: tuple[Entry, ...] = ()
 
     def lines(self, zone: tzinfo) -> Iterator[str]:
-        """Say it, a line each."""
+        """Yield lines of words about it."""
         shown = self.reads or self.entry
         day = shown.day or shown.occurred_at.astimezone(zone).date()
         gone = " (retracted)" if self.reads is None else ""
@@ -190,27 +173,27 @@ class Link:
         if self.admission is not None:
             yield from (f"  {line}" for line in self.admission.lines(zone))
         for each in self.amended:
-            kind = "corrected" if isinstance(each.fact, EntryCorrected) else "retracted"
+            kind = "corrected" if isinstance(each.fact, f.EntryCorrected) else "retracted"
             yield f"  {kind} since: {_recorded(each, zone)}: {each.fact.reason}"
 
 
 @frozen(kw_only=True)
 class Explanation:
-    """Why something is so of a member, at an as-of.
+    """An explanation of one statement about a member, at an as-of.
 
     Attributes:
-        member: of whom.
+        member: who it is about.
         about: "role", "standing", "vouches" or "membership".
         subject: the role, and where; or the community; None for the programme.
-        holds: whether they have the role, are active, are vouched for, count as a member.
-        statement: what is so, in words.
-        valid_at: when.
-        known_at: the position up to which was known.
+        holds: whether they have the role, are active, are vouched for, or count as a member.
+        statement: the statement that is explained, in words.
+        valid_at: the instant of which it is true.
+        known_at: the last position that was known.
         charter: the charter in force then.
-        verdict: the policy or definition that says so; None where it goes by facts alone.
-        links: the entries that make it so, in effective order.
-        omitted: how many older ones of the same kind are left out.
-        zone: in which days are said.
+        verdict: of the policy or definition that decides it; None where facts alone do.
+        links: the entries that it rests on, in effective order.
+        omitted: how many older entries are left out of ``links``.
+        zone: the time zone of the days in its words.
     """
 
     member: str
@@ -228,11 +211,11 @@ class Explanation:
 
     @property
     def entries(self) -> tuple[str, ...]:
-        """Ids of the entries of the chain, as they were recorded."""
+        """Ids of the entries that it rests on, as they were recorded."""
         return tuple(link.entry.id for link in self.links)
 
     def words(self) -> str:
-        """Say it: what is so, by which rule, and each entry of the chain."""
+        """Return it in words: the statement, the rule that decides it, and each entry."""
         day = self.valid_at.astimezone(self.zone).date()
         lines = [f"{self.statement}, on {day}, by what was known at position {self.known_at}"]
         if self.charter is not None:
@@ -250,7 +233,7 @@ class Explanation:
 
 
 def charter_in_force(adoption: Entry | None) -> CharterInForce | None:
-    """Say which charter an entry adopted."""
+    """Return the charter that an entry adopted; None for None."""
     if adoption is None:
         return None
     charter = readable(adoption)
@@ -259,32 +242,30 @@ def charter_in_force(adoption: Entry | None) -> CharterInForce | None:
         version=adoption.fact.version,
         since=effective_from(adoption),
         adopted_in=adoption.id,
-        adopted_by=said_by(adoption),
+        adopted_by=recorder_of(adoption),
     )
 
 
-def asked_of(
+def condition_verdict(
     name: str, condition: Condition, subject: Subject, evaluator: PolicyEvaluator
 ) -> Verdict:
-    """Ask whether a condition holds of somebody: the outcome is "yes" or "no"."""
+    """Return the verdict on whether a condition holds for a subject: "yes" or "no"."""
     policy = Policy(name, cases=[when(condition).then("yes")], otherwise="no", scale=["yes", "no"])
     return evaluator.verdict(policy, subject)
 
 
-class Tracing:
-    """What was recorded of one member, and how it came to be.
+class Tracer:
+    """Traces entries of one member's history back to what was recorded, and under which rules.
 
     Args:
-        reading: what is known.
-        zone: in which days are said.
-        member: of whom: the identifier that merges kept.
-        standing: what stands of their history.
+        reading: the log as known.
+        zone: the time zone of the days in words.
+        member: the member, by the identifier that merges kept.
+        standing: their history, as it is read now.
     """
 
-    def __init__(
-        self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]
-    ) -> None:
-        self._reading = reading = reading.kept()  # links are judged as of many positions
+    def __init__(self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]) -> None:
+        self._reading = reading = reading.kept()  # each link is judged as of another position
         self._evaluator = PolicyEvaluator(reading, zone)
         self._zone = zone
         self._member = member
@@ -298,10 +279,10 @@ class Tracing:
         return found[source]
 
     def add(self, ids: Iterable[str]) -> set[str]:
-        """Have entries of others traced too; return the ids under which they were recorded.
+        """Trace further entries, of anybody, and return the ids under which they were recorded.
 
         Args:
-            ids: of entries as they stand: one that was corrected has its correction's.
+            ids: ids of entries as they are read now: for a corrected one, that of its correction.
         """
         wanted = [each for each in dict.fromkeys(ids) if each not in self._recorded]
         while wanted:
@@ -327,20 +308,20 @@ class Tracing:
         return amendments_by_root(entries)
 
     def chains(self) -> Iterator[tuple[Entry, Entry | None, list[Entry]]]:
-        """Yield each entry as recorded, as it reads now, and what amended it."""
+        """Yield each entry as it was recorded, as it is read now, and its amendments in order."""
         for root, amended in self._amended().items():
             entry = self._recorded[root]
             yield entry, self._reading_of(entry, amended), amended
 
     def _reading_of(self, entry: Entry, amended: list[Entry]) -> Entry | None:
         found = self._reads.get(entry.position)
-        if found is None:  # somebody else's, or retracted
+        if found is None:  # of somebody else, or retracted
             registry = self._reading.log.codec.registry
             found = next(iter(resolve([entry, *amended], registry)), None)
         return found
 
     def link(self, entry: Entry, reads: Entry | None, amended: Iterable[Entry]) -> Link:
-        """Say how an entry came to be, and what became of it."""
+        """Return the link of an entry: the rules it was recorded under, and its amendments."""
         known = entry.position - 1
         charter, admission, authority = None, None, None
         if self._chartered:
@@ -367,72 +348,63 @@ class Tracing:
 
 
 def _admission(entry: Entry, charter: Charter, evaluator: PolicyEvaluator) -> Admission | None:
-    """Say how a charter let a fact be, by what was known before it was recorded."""
-    at = entry.occurred_at
+    """Return how a charter admitted a fact, by what was known before it was recorded."""
     fact: Fact = entry.fact
-    said = statements(charter)
+    says = statements(charter)
+    admission: Admission | None = None
     match fact:
-        case RoleAssigned():
-            clause = charter.role(fact.role)
-            if clause is None:
-                return None
-            subject = evaluator.member(fact.member, at)
-            name = role_clause(fact)
-            asked = clause.asked
-            return Admission(
+        case f.RoleAssigned() if (clause := charter.role(fact.role)) is not None:
+            subject = evaluator.member(fact.member, entry.occurred_at)
+            name, asked = role_clause(fact), clause.asked
+            topics = ("admission", "courses", "exceptions", "term", "seats")
+            admission = Admission(
                 clause=name,
-                says=_said(said, fact.role, "admission", "courses", "exceptions", "term", "seats"),
-                verdict=None if asked is None else asked_of(name, asked, subject, evaluator),
+                says=_about_role(says, fact.role, *topics),
+                verdict=(None if asked is None else condition_verdict(name, asked, subject, evaluator)),
                 excepted=clause.unless is not None and holds(clause.unless, subject),
-                **_waiver(name, subject),
             )
-        case RoleEnded():
-            subject = evaluator.member(fact.member, at)
-            says = _said(said, fact.role, "endings")
-            name = role_clause(fact)
-            return Admission(clause=name, says=says, **_waiver(name, subject)) if says else None
-        case Vouched():
+        case f.RoleEnded() if endings := _about_role(says, fact.role, "endings"):
+            admission = Admission(clause=role_clause(fact), says=endings)
+        case f.Vouched():
             may = None if charter.vouching is None else charter.vouching.may
-            says = tuple(said[n] for n in ("who may vouch", "vouches received") if n in said)
-            if not says:
-                return None
-            name = vouch_clause(fact)
-            voucher = evaluator.member(fact.voucher, at)
-            return Admission(
-                clause=name,
-                says=says,
-                verdict=None if may is None else asked_of(name, may, voucher, evaluator),
-                **_waiver(name, evaluator.member(fact.member, at)),
-            )
-    return None
+            about = tuple(says[n] for n in ("who may vouch", "vouches received") if n in says)
+            if about:
+                name = vouch_clause(fact)
+                voucher = evaluator.member(fact.voucher, entry.occurred_at)
+                verdict = None if may is None else condition_verdict(name, may, voucher, evaluator)
+                admission = Admission(clause=name, says=about, verdict=verdict)
+    if admission is None:
+        return None
+    return _with_waiver(admission, evaluator.member(entry.fact.member, entry.occurred_at))
 
 
-def _said(said: dict[str, str], role: str, *about: str) -> tuple[str, ...]:
-    return tuple(said[f"{role}, {each}"] for each in about if f"{role}, {each}" in said)
+def _about_role(says: dict[str, str], role: str, *topics: str) -> tuple[str, ...]:
+    return tuple(says[f"{role}, {topic}"] for topic in topics if f"{role}, {topic}" in says)
 
 
-def _waiver(clause: str, subject: Subject) -> dict[str, Any]:
+def _with_waiver(admission: Admission, subject: Subject) -> Admission:
+    """Add the exemption by which the clause was waived, if it was."""
     for span in subject.standing("exemption.granted"):
-        if span.entry.fact.policy == clause:
-            why = f"{span.entry.fact.reason} (by {said_by(span.entry)})"
-            return {"waived_in": span.entry.id, "waiver": why}
-    return {}
+        if span.entry.fact.policy == admission.clause:
+            why = f"{span.entry.fact.reason} (by {recorder_of(span.entry)})"
+            return evolve(admission, waived_in=span.entry.id, waiver=why)
+    return admission
 
 
 ABOUT: Final = ("role", "standing", "vouches", "membership")
-"""What can be explained of a member."""
+"""What can be explained about a member."""
 
 MAX_LINKS: Final = 200
-"""Entries of a chain that are explained; older ones are counted."""
+"""The most links of an explanation; older entries are only counted."""
 
-_ABOUT_ROLES: Final = (RoleAssigned, RoleEnded, RoleAsserted, ApplicationFiled, ApplicationDecided)
-_LIFE: Final = (MemberJoined, MemberRetired, MemberReturned)
-_MERGES: Final = (MembersMerged, MembersUnmerged)
+_ABOUT_ROLES: Final = (f.RoleAssigned, f.RoleEnded, f.RoleAsserted, f.ApplicationFiled, f.ApplicationDecided)
+_JOINING: Final = (f.MemberJoined, f.MemberRetired, f.MemberReturned)
+_MERGES: Final = (f.MembersMerged, f.MembersUnmerged)
 
 
 @frozen
 class _Found:
-    """What is so, and which facts it rests on."""
+    """A statement, and which facts it rests on."""
 
     subject: str | None
     holds: bool
@@ -452,7 +424,7 @@ def explain(
     role: str | None,
     community: str | None,
 ) -> Explanation:
-    """Explain something of a member; see ``View.explain``."""
+    """Explain a statement about a member; see ``View.explain``."""
     about = _about(about, role)
     subject = evaluator.member(member, at)
     person = MemberView(subject, evaluator)
@@ -496,21 +468,22 @@ def _about(about: str | None, role: str | None) -> str:
 def _links(
     evaluator: PolicyEvaluator, reading: Reading, person: MemberView, found: _Found, at: datetime
 ) -> tuple[tuple[Link, ...], int]:
-    tracing = Tracing(reading, evaluator.zone, person.member, reading.member(person.member)[1])
-    rests_on = tracing.add(found.evidence)
+    tracer = Tracer(reading, evaluator.zone, person.member, reading.member(person.member)[1])
+    rests_on = tracer.add(found.evidence)
     chains = []
-    for entry, reads, amended in tracing.chains():
+    for entry, reads, amended in tracer.chains():
         facts = [entry.fact, *(getattr(each.fact, "replacement", None) for each in amended)]
-        if (reads or entry).occurred_at <= at and (
-            entry.id in rests_on or any(isinstance(f, _MERGES) or found.rests_on(f) for f in facts)
-        ):
+        concerned = entry.id in rests_on or any(
+            isinstance(fact, _MERGES) or found.rests_on(fact) for fact in facts
+        )
+        if concerned and (reads or entry).occurred_at <= at:
             chains.append((entry, reads, amended))
     chains.sort(key=_by_time)
-    links = tuple(tracing.link(*chain) for chain in chains[-MAX_LINKS:])
+    links = tuple(tracer.link(*chain) for chain in chains[-MAX_LINKS:])
     return links, len(chains) - len(links)
 
 
-def _by_time(chain: tuple[Entry, Entry | None, Any]) -> tuple[datetime, int]:
+def _by_time(chain: tuple[Entry, Entry | None, object]) -> tuple[datetime, int]:
     entry, reads, _ = chain
     return (reads or entry).occurred_at, entry.position
 
@@ -519,11 +492,7 @@ def _role(
     person: MemberView, role: str, community: str | None, at: datetime, evaluator: PolicyEvaluator
 ) -> _Found:
     def rests_on(fact: Fact) -> bool:
-        return (
-            isinstance(fact, _ABOUT_ROLES)
-            and fact.role == role
-            and community in {None, fact.community}
-        )
+        return isinstance(fact, _ABOUT_ROLES) and fact.role == role and community in {None, fact.community}
 
     ever = [h for h in person.roles.ever if h.role == role and community in {None, h.community}]
     now = [holding for holding in ever if holding.held_at(at)]
@@ -552,7 +521,7 @@ def _standing(person: MemberView, evaluator: PolicyEvaluator) -> _Found:
     verdict = membership.verdict
     acts = [entry.id for entry in person.history if acting(entry.fact) == person.member]
     evidence = tuple(acts[-1:]) if verdict is None else verdict.evidence
-    kinds = (*_LIFE, LeaveStarted, LeaveEnded)
+    kinds = (*_JOINING, f.LeaveStarted, f.LeaveEnded)
 
     def rests_on(fact: Fact) -> bool:
         return isinstance(fact, kinds) and fact.member == person.member
@@ -572,7 +541,7 @@ def _vouches(person: MemberView) -> _Found:
     named = person.vouch_level
 
     def rests_on(fact: Fact) -> bool:
-        return isinstance(fact, Vouched | VouchWithdrawn) and fact.member == person.member
+        return isinstance(fact, f.Vouched | f.VouchWithdrawn) and fact.member == person.member
 
     people = "nobody" if not number else "1 person" if number == 1 else f"{number} people"
     level = f": level {named}" if named is not None else ""
@@ -589,7 +558,7 @@ def _membership(
     counts = evaluator.counts_as_member(subject, community)
     verdict = None
     if definition is not None:
-        verdict = asked_of(
+        verdict = condition_verdict(
             f"member of {community or 'the programme'}", definition, subject, evaluator
         )
 
@@ -597,7 +566,7 @@ def _membership(
         if getattr(fact, "member", None) != person.member:
             return False
         joins = community is not None and getattr(fact, "community", None) == community
-        return isinstance(fact, _LIFE) or joins
+        return isinstance(fact, _JOINING) or joins
 
     joined = person.membership.joined_at
     what = "a member" if community is None else f"a member of {community}"
@@ -605,7 +574,7 @@ def _membership(
         statement = f"{person.member} never joined"
     else:
         day = joined.astimezone(evaluator.zone).date()
-        told = "counts as" if counts else "does not count as"
-        statement = f"{person.member} joined on {day}, for ever, and {told} {what}"
+        verb = "counts as" if counts else "does not count as"
+        statement = f"{person.member} joined on {day}, for ever, and {verb} {what}"
     evidence = () if verdict is None else verdict.evidence
     return _Found(community, counts, statement, rests_on, evidence, verdict)

@@ -1,4 +1,4 @@
-"""One member at an as-of: roles, membership, vouches, timeline."""
+"""A view of one member at an as-of: roles, membership, vouches, belonging and timeline."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class MembershipView:
         retired_at: when they retired, unless they came back.
         spells: every time of activity and absence, in order.
         state: the projection that this is read from.
-        verdict: why they stand so, under the charter in force; None under the default rule.
+        verdict: of the standing policy of the charter in force; None under the default rule.
     """
 
     member: str
@@ -119,7 +119,7 @@ class MemberView:
 
     @cached_property
     def membership(self) -> MembershipView:
-        """Their membership: for ever; with its standing and spells."""
+        """Their membership, which lasts for ever, with their standing and spells of activity."""
         state = project(membership(self.member, self._zone), self.history)
         joined = state.joined_at is not None
         verdict, stand = self._evaluator.stand(self._subject, state)
@@ -140,7 +140,7 @@ class MemberView:
 
     @property
     def vouch_level(self) -> str | None:
-        """The level that the charter in force gives so many vouches; None without one."""
+        """The name of their vouch level under the charter in force; None where it has none."""
         charter = self._evaluator.charter(self._at)
         if charter is None or charter.vouching is None:
             return None
@@ -158,5 +158,5 @@ class MemberView:
 
     @cached_property
     def timeline(self) -> tuple[Line, ...]:
-        """Their life in the programme, in words."""
+        """Their history in words."""
         return project(timeline(self.member, self._zone), self.history)

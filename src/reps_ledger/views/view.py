@@ -1,15 +1,13 @@
 """Views: what was true at an instant, as known at a position.
 
-Counting: who stands how, and who counts as a member, of everyone at one instant.
-
-Histories at an as-of, and how an as-of is read.
+`View` answers questions about members and everyone; `History` is an iterable of entries at an
+as-of; `as_instant` and `known_position` resolve what callers give for an as-of.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
-from typing import Any
 
 from attrs import field, frozen
 
@@ -42,12 +40,12 @@ from reps_ledger.views.member import MemberView
 
 
 @frozen
-class Counting:
-    """What counting everyone takes, beside what was folded of them.
+class CensusInputs:
+    """Inputs of a census that depend on the charter.
 
     Attributes:
         evaluator: evaluates the charter in force.
-        at: when.
+        at: the instant of the census.
     """
 
     evaluator: PolicyEvaluator
@@ -72,7 +70,7 @@ class Counting:
         Args:
             definition: as `View.census` takes it.
             people: everyone, as folded up to then.
-            named: whether communities are told apart, each with a definition of its own.
+            named: whether members are counted by community, each by its own definition.
 
         Raises:
             InvalidInput: there is no such definition.
@@ -109,7 +107,7 @@ class Counting:
 
 
 def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
-    """Read an as-of: a date means the end of that day, so that all that happened on it counts."""
+    """Return the instant of an as-of; a date means the end of that day, which counts wholly."""
     if isinstance(value, datetime):
         return instant_of(value, what)
     if isinstance(value, date):
@@ -121,7 +119,7 @@ def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
 class History(Iterable[Entry]):
     """Entries in effective order, corrections applied, at an as-of.
 
-    The history of everyone is read anew, in bounded memory, each time that it is gone through.
+    Everyone's history is read again, in bounded memory, each time that it is iterated over.
     """
 
     _source: Callable[[], Iterable[Entry]] = field(repr=False)
@@ -133,7 +131,7 @@ class History(Iterable[Entry]):
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        """All of it at once."""
+        """All of its entries."""
         return tuple(self)
 
 
@@ -171,27 +169,22 @@ class View:
         return f"View(valid_at={self.valid_at.isoformat()}, known_at={self.known_at})"
 
     def member(self, member: str) -> MemberView:
-        """Return one person; somebody unknown has an empty history."""
+        """Return a view of one person; somebody unknown has an empty history."""
         return MemberView(self._evaluator.member(member, self.valid_at), self._evaluator)
 
     def explain(
-        self,
-        member: str,
-        about: str | None = None,
-        *,
-        role: str | None = None,
-        community: str | None = None,
+        self, member: str, about: str | None = None, *, role: str | None = None, community: str | None = None
     ) -> Explanation:
-        """Say why something is so of a member: the entries behind it, and the rules.
+        """Explain a role, the standing, the vouches or the membership of a member.
 
-        For each entry: who recorded it and for whom; the charter in force when it happened, how
-        that let it be by what was known then, and who may record such facts; and what corrected
-        or retracted it since.
+        An explanation lists the entries behind it. For each it says who recorded it and for whom;
+        the charter in force when it happened, why that charter admitted it by what was known then,
+        and who may record such facts; and what corrected or retracted it since.
 
         Args:
             member: of whom.
-            about: "role", "standing", "vouches" or "membership"; None for the role, where one
-                is named, and else for standing.
+            about: "role", "standing", "vouches" or "membership"; None means "role" where a role
+                is named, or else "standing".
             role: which role.
             community: where; None for anywhere, or for the whole programme.
 
@@ -199,13 +192,7 @@ class View:
             InvalidInput: there is nothing of that name to explain.
         """
         return explain(
-            self._evaluator,
-            self.reading,
-            member,
-            self.valid_at,
-            about,
-            role=role,
-            community=community,
+            self._evaluator, self.reading, member, self.valid_at, about, role=role, community=community
         )
 
     def history(self, member: str | None = None, *, community: str | None = None) -> History:
@@ -218,18 +205,16 @@ class View:
         if member is not None and community is not None:
             raise InvalidInput("name a member or a community, not both")
         if member is not None:
-            source = _kept(self.reading.member(member)[1])
+            source = _unchanged(self.reading.member(member)[1])
         elif community is not None:
-            source = _kept(self.reading.community(community))
+            source = _unchanged(self.reading.community(community))
         else:
             source = self.reading.everyone
         return History(source, self.valid_at, self.known_at)
 
-    def roster(
-        self, *, role: str | None = None, community: str | None = None
-    ) -> tuple[RosterRow, ...]:
+    def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
-        standing = Counting(self._evaluator, self.valid_at).standing()
+        standing = CensusInputs(self._evaluator, self.valid_at).standing()
         people = self._people()
         return roster(people, self.valid_at, role=role, community=community, standing=standing)
 
@@ -245,9 +230,9 @@ class View:
         Args:
             by: one dimension or several, of ``reps_ledger.projections.DIMENSIONS``.
             at: instants or dates, all as known to this view.
-            definition: who counts as a member: of whom a condition holds; or "charter" for
-                what the charter in force says, of the programme and of each community. None
-                for whoever joined.
+            definition: who counts as a member: everyone for whom a condition holds; or "charter"
+                for the definitions of the charter in force, of the programme and of communities.
+                None for everyone who joined.
 
         Raises:
             InvalidInput: there is no such dimension or definition, or an instant is after
@@ -257,17 +242,17 @@ class View:
         instants = [self.valid_at] if at is None else [as_instant(d, self.zone, "at") for d in at]
         if any(instant > self.valid_at for instant in instants):
             raise InvalidInput(f"this view ends at {self.valid_at.isoformat()}", field="at")
-        registry: Any = self.reading.log.codec.registry
+        registry = self.reading.log.codec.registry
         rows: list[CensusRow] = []
-        counted = overviews(self.reading.everyone(), instants, registry, self.zone)
-        for when, people in counted:
-            counting = Counting(self._evaluator, when)
+        everyone = overviews(self.reading.everyone(), instants, registry, self.zone)
+        for when, people in everyone:
+            inputs = CensusInputs(self._evaluator, when)
             rows += census(
                 people.values(),
                 when,
                 names,
-                standing=counting.standing() if "standing" in names else None,
-                defined=counting.defined(definition, people, named="community" in names),
+                standing=inputs.standing() if "standing" in names else None,
+                defined=inputs.defined(definition, people, named="community" in names),
             )
         return tuple(rows)
 
@@ -290,7 +275,7 @@ class View:
         return self._evaluator.policy(policy, self.valid_at)
 
     def evaluate(self, policy: Policy | str, name: str) -> Verdict:
-        """Evaluate a policy of one member, or of one community if it is about communities.
+        """Evaluate a policy for one member, or for one community if it is about communities.
 
         Args:
             policy: a policy, or the name of one in the charter in force.
@@ -310,12 +295,12 @@ class View:
         return self._evaluator.evaluate_all(self.policy(policy), self.valid_at)
 
     def docket(self, policy: str | None = None, *, evaluated_at: date | None = None) -> DocketView:
-        """Return what waits: open reviews with recommendations, and notices outstanding.
+        """Return what is waiting: open reviews with recommendations, and outstanding notices.
 
         Args:
             policy: only what is under the policy of this name.
-            evaluated_at: the instant, or the end of the day, of which the policy is evaluated;
-                None for this view's own.
+            evaluated_at: the instant of which policies are evaluated; a date means the end of that
+                day, and None this view's own instant.
         """
         at = self.valid_at
         if evaluated_at is not None:
@@ -323,17 +308,17 @@ class View:
         return make_docket(self._evaluator, self.valid_at, policy, evaluated_at=at)
 
     def stated_policy(self, digest: str) -> Policy | None:
-        """Return the policy of a digest, where its words are recorded; else None."""
+        """Return the policy of a digest, or None where its document is not recorded."""
         return self._evaluator.stated(digest)
 
     def words_of(self, review: ReviewOpened | OpenReview) -> Policy | None:
-        """Return the policy by which a review was opened, where its words are known."""
+        """Return the policy by which a review was opened, or None where it is not recorded."""
         return self._evaluator.words_of(review, self.valid_at)
 
     def is_member(self, member: str, *, community: str | None = None) -> bool:
         """Whether somebody counts as a member, of the programme or of a community.
 
-        As the charter in force defines it; without its definition, whoever joined.
+        By the definition of the charter in force; without one, whoever joined counts.
         """
         subject = self._evaluator.member(member, self.valid_at)
         return self._evaluator.counts_as_member(subject, community)
@@ -351,5 +336,5 @@ class View:
         raise AssertionError  # pragma: no cover — one instant is always yielded
 
 
-def _kept(entries: list[Entry]) -> Callable[[], Iterable[Entry]]:
+def _unchanged(entries: list[Entry]) -> Callable[[], Iterable[Entry]]:
     return lambda: entries

@@ -25,7 +25,9 @@ def main(path: str, how: str) -> None:
     """Record and get columns again and again, or be killed at steps of writing them."""
     if how == "killed":
         while step := sys.stdin.readline():
-            _say(_killed_at(int(step), path))
+            with limited():
+                found = _killed_at(int(step), path)
+            _say(found)
         return
     with rl.open(path) as ledger:
         for number in range(15):

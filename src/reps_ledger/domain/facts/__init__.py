@@ -2,154 +2,29 @@
 
 from __future__ import annotations
 
-from reps_ledger.domain.facts.activity import (
-    AgreementAccepted,
-    AgreementRevoked,
-    CommunityFounded,
-    CommunityJoined,
-    CommunityLeft,
-    CourseCompleted,
-    OpportunityHeld,
-    OpportunityTaken,
-    ReportFiled,
-    ReportVerified,
-    Vouched,
-    VouchWithdrawn,
-    acting,
-)
-from reps_ledger.domain.facts.corrections import EntryCorrected, EntryRetracted
-from reps_ledger.domain.facts.governance import CharterAdopted, MemberErased, PolicyStated
-from reps_ledger.domain.facts.people import (
-    AccountLinked,
-    AccountUnlinked,
-    AffiliationEnded,
-    AffiliationStarted,
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    MembersMerged,
-    MembersUnmerged,
-)
-from reps_ledger.domain.facts.registry import (
-    RESERVED,
-    Fact,
-    FactType,
-    Kind,
-    Registry,
-    fact,
-    kind_of,
-)
-from reps_ledger.domain.facts.reviews import (
-    ApplicationDecided,
-    ApplicationFiled,
-    ExemptionGranted,
-    LeaveEnded,
-    LeaveStarted,
-    NoticeAnswered,
-    NoticeSent,
-    ReviewDecided,
-    ReviewOpened,
-)
-from reps_ledger.domain.facts.roles import (
-    MentorAssigned,
-    MentorReleased,
-    RoleAsserted,
-    RoleAssigned,
-    RoleEnded,
-)
+from typing import Final
 
-BUILT_IN: tuple[type[Fact], ...] = (
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    AccountLinked,
-    AccountUnlinked,
-    MembersMerged,
-    MembersUnmerged,
-    AffiliationStarted,
-    AffiliationEnded,
-    Vouched,
-    VouchWithdrawn,
-    RoleAssigned,
-    RoleEnded,
-    RoleAsserted,
-    MentorAssigned,
-    MentorReleased,
-    CommunityFounded,
-    CommunityJoined,
-    CommunityLeft,
-    ReportFiled,
-    ReportVerified,
-    OpportunityHeld,
-    OpportunityTaken,
-    CourseCompleted,
-    AgreementAccepted,
-    AgreementRevoked,
-    LeaveStarted,
-    LeaveEnded,
-    NoticeSent,
-    NoticeAnswered,
-    ApplicationFiled,
-    ApplicationDecided,
-    ReviewOpened,
-    ReviewDecided,
-    ExemptionGranted,
-    CharterAdopted,
-    PolicyStated,
-    EntryRetracted,
-    EntryCorrected,
-    MemberErased,
-)
-"""The kinds of fact that every ledger knows."""
+from reps_ledger.domain.facts import activity, corrections, governance, people, reviews, roles
+from reps_ledger.domain.facts.activity import *
+from reps_ledger.domain.facts.activity import acting
+from reps_ledger.domain.facts.corrections import *
+from reps_ledger.domain.facts.governance import *
+from reps_ledger.domain.facts.people import *
+from reps_ledger.domain.facts.registry import RESERVED, Fact, FactType, Kind, Registry, fact, kind_of
+from reps_ledger.domain.facts.reviews import *
+from reps_ledger.domain.facts.roles import *
 
-__all__ = [
-    "BUILT_IN",
-    "RESERVED",
-    "AccountLinked",
-    "AccountUnlinked",
-    "AffiliationEnded",
-    "AffiliationStarted",
-    "AgreementAccepted",
-    "AgreementRevoked",
-    "ApplicationDecided",
-    "ApplicationFiled",
-    "CharterAdopted",
-    "CommunityFounded",
-    "CommunityJoined",
-    "CommunityLeft",
-    "CourseCompleted",
-    "EntryCorrected",
-    "EntryRetracted",
-    "ExemptionGranted",
-    "Fact",
-    "FactType",
-    "Kind",
-    "LeaveEnded",
-    "LeaveStarted",
-    "MemberErased",
-    "MemberJoined",
-    "MemberRetired",
-    "MemberReturned",
-    "MembersMerged",
-    "MembersUnmerged",
-    "MentorAssigned",
-    "MentorReleased",
-    "NoticeAnswered",
-    "NoticeSent",
-    "OpportunityHeld",
-    "OpportunityTaken",
-    "PolicyStated",
-    "Registry",
-    "ReportFiled",
-    "ReportVerified",
-    "ReviewDecided",
-    "ReviewOpened",
-    "RoleAsserted",
-    "RoleAssigned",
-    "RoleEnded",
-    "VouchWithdrawn",
-    "Vouched",
-    "acting",
-    "fact",
-    "kind_of",
-]
+_FAMILIES: Final = (people, roles, activity, reviews, governance, corrections)
+
+BUILT_IN: Final[tuple[type[Fact], ...]] = tuple(
+    vars(family)[name] for family in _FAMILIES for name in family.__all__
+)
+"""The kinds of fact that every ledger knows, family by family."""
+
+__all__ = ["BUILT_IN", "RESERVED", "Fact", "FactType", "Kind", "Registry", "acting", "fact", "kind_of"]
+__all__ += people.__all__
+__all__ += roles.__all__
+__all__ += activity.__all__
+__all__ += reviews.__all__
+__all__ += governance.__all__
+__all__ += corrections.__all__

@@ -1,13 +1,6 @@
-"""Facts about what members do, and about the communities they do it in.
-
-Facts about what members learned and agreed to.
-
-Facts about who stands for whom.
-"""
+"""Facts about what members do, learn and agree to, and for whom they vouch."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from attrs import field, frozen
 
@@ -26,9 +19,24 @@ from reps_ledger.domain.validation import (
     listed,
 )
 
+__all__ = [
+    "AgreementAccepted",
+    "AgreementRevoked",
+    "CommunityFounded",
+    "CommunityJoined",
+    "CommunityLeft",
+    "CourseCompleted",
+    "OpportunityHeld",
+    "OpportunityTaken",
+    "ReportFiled",
+    "ReportVerified",
+    "VouchWithdrawn",
+    "Vouched",
+]
+
 
 def _number(value: float | None) -> float | None:
-    # A whole number is welcome; anything else is for the validator to judge.
+    # Whole numbers become floats; the validator refuses what is no number.
     whole: object = value
     return float(whole) if type(whole) is int and abs(whole) <= 2**53 else value
 
@@ -71,7 +79,8 @@ class ReportFiled:
         community: where.
         areas: what it was about.
         amount: how much of it, in the unit of the activity (hours, people, changes).
-        passive: made by a system from a sign-up, not by the member: no sign of activity.
+        passive: made by a system from a sign-up, not by the member: it does not count as
+            an act of theirs.
         link: where to read more.
         announced: announced rather than done; it may lie in the future.
     """
@@ -192,9 +201,12 @@ class VouchWithdrawn:
 
 
 def acting(fact: Fact) -> str | None:
-    """Return whose act a fact is, or None."""
+    """Return the member whose act a fact is, or None.
+
+    Passive reports and announcements are nobody's act.
+    """
     if isinstance(fact, ReportFiled) and (fact.passive or fact.announced):
         return None
     name = kind_of(fact).act
-    actor: Any = None if name is None else getattr(fact, name)
+    actor = None if name is None else getattr(fact, name)
     return actor if isinstance(actor, str) else None

@@ -1,17 +1,17 @@
-"""Facts about entries: how the record itself is put right without being rewritten."""
+"""Facts about entries: how mistakes are put right without rewriting the log."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from attrs import Attribute, field, frozen
+from attrs import field, frozen
 
 from reps_ledger.domain.facts.registry import Fact, Kind, fact
-from reps_ledger.domain.validation import ENTRY, PERSONAL, is_name, is_reason
+from reps_ledger.domain.validation import ENTRY, PERSONAL, Field, is_name, is_reason
 from reps_ledger.errors import InvalidFact
 
+__all__ = ["EntryCorrected", "EntryRetracted"]
 
-def _is_fact(instance: object, attribute: Attribute[Any], value: object) -> None:
+
+def _is_fact(instance: object, attribute: Field, value: object) -> None:
     what = f"{type(instance).__name__}.{attribute.name}"
     if isinstance(value, type) or not isinstance(getattr(value, "__fact__", None), Kind):
         raise InvalidFact(f"{what} must be a fact, not {type(value).__name__}", field=what)

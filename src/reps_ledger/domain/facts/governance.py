@@ -17,6 +17,8 @@ from reps_ledger.domain.validation import (
     moment,
 )
 
+__all__ = ["CharterAdopted", "MemberErased", "PolicyStated"]
+
 
 @fact("charter.adopted")
 @frozen(kw_only=True)

@@ -16,6 +16,18 @@ from reps_ledger.domain.validation import (
     one_of,
 )
 
+__all__ = [
+    "AccountLinked",
+    "AccountUnlinked",
+    "AffiliationEnded",
+    "AffiliationStarted",
+    "MemberJoined",
+    "MemberRetired",
+    "MemberReturned",
+    "MembersMerged",
+    "MembersUnmerged",
+]
+
 RETIREMENTS = ("resigned", "emeritus", "removed", "died")
 """How a member may have retired."""
 

@@ -1,6 +1,7 @@
-"""The closed set of facts that a ledger knows: from stored name to class, and back.
+"""Kinds of fact: how a class becomes one, and the closed set that one ledger knows.
 
-What makes a class a kind of fact: a stored name, a schema version, whose act it is.
+`fact` marks a class with its `Kind`: stored name, schema version and whose act it is. `FactType`
+describes the fields of such a class. `Registry` finds types by stored name and by class.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from attrs import Attribute, AttrsInstance, fields, frozen, has
+from attrs import NOTHING, AttrsInstance, fields, frozen, has
 
+from reps_ledger.domain.validation import Field
 from reps_ledger.errors import InvalidFactType
 
 Fact = AttrsInstance
@@ -50,9 +52,9 @@ class Kind:
         version: the schema version that the class has now, from 1.
         act: the field that names the person who acted, if the fact is somebody's act: acts
             are what keeps a member active.
-        follows: the stored name of the kind of fact that it is said of: what it ends, answers,
-            verifies or decides; None for none.
-        shared: the fields by which it belongs to the one that it follows.
+        follows: the stored name of the kind of fact that it ends, answers, verifies or decides;
+            None for none.
+        shared: the fields in which it equals the fact that it follows.
     """
 
     name: str
@@ -85,8 +87,8 @@ def fact(
         version: the schema version; raise it when the fields change, with an upcaster.
         act: the field naming the person whose act this is, if it is one.
         follows: the stored name of the kind of fact that it ends, answers, verifies or decides.
-        shared: the fields by which it belongs to that one. Strategies of the testing kit make
-            facts that belong together.
+        shared: the fields in which it equals that fact; the testing kit's strategies use them
+            to make facts that belong together.
 
     Raises:
         InvalidFactType: the class is not a frozen attrs class, or a name may not be used.
@@ -96,8 +98,7 @@ def fact(
         is_attrs: bool = has(cls)
         if not (is_attrs and _is_frozen(cls)):
             raise InvalidFactType(
-                f"{cls.__name__} must be a frozen attrs class: "
-                "put @attrs.frozen(kw_only=True) below @fact(…)"
+                f"{cls.__name__} must be a frozen attrs class: put @attrs.frozen(kw_only=True) below @fact(…)"
             )
         if not _STORED_NAME.fullmatch(name):
             raise InvalidFactType(
@@ -116,8 +117,7 @@ def fact(
         if bool(shared) != (follows is not None):
             raise InvalidFactType(f"{name}: give follows= and shared= together")
         kind = Kind(name=name, version=version, act=act, follows=follows, shared=shared)
-        # A class attribute of its own: setattr, as mypy knows the class only as some type.
-        setattr(cls, "__fact__", kind)  # noqa: B010
+        setattr(cls, "__fact__", kind)  # noqa: B010 — mypy knows no such attribute
         return cls
 
     return mark
@@ -127,9 +127,9 @@ def kind_of(fact: Fact | type) -> Kind:
     """Return the kind of a fact or of a class of facts.
 
     Raises:
-        InvalidFactType: it was never marked as one.
+        InvalidFactType: its class is not marked by `fact`.
     """
-    kind: Any = getattr(fact, "__fact__", None)
+    kind = getattr(fact, "__fact__", None)
     if not isinstance(kind, Kind):
         name = fact.__name__ if isinstance(fact, type) else type(fact).__name__
         raise InvalidFactType(f"{name} is not a fact; mark its class with @reps_ledger.fact(…)")
@@ -137,16 +137,16 @@ def kind_of(fact: Fact | type) -> Kind:
 
 
 def _is_frozen(cls: type) -> bool:
-    # attrs keeps no public mark of frozenness; it puts one setter in every frozen class.
+    # attrs has no public way to ask; every frozen class has this setter.
     return getattr(cls.__setattr__, "__name__", "") == "_frozen_setattrs"
 
 
-_SCALARS = {str: "text", int: "int", float: "float", bool: "bool", date: "date"}
+_SCALARS: Final[Mapping[object, str]] = {str: "text", int: "int", float: "float", bool: "bool", date: "date"}
 
 
 @frozen(kw_only=True)
 class FactType:
-    """A class of facts, with what the rest needs to know of its fields.
+    """A class of facts, with what others need to know about its fields.
 
     Attributes:
         cls: the class.
@@ -187,18 +187,16 @@ class FactType:
 
 
 def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
-    attributes: tuple[Attribute[Any], ...] = fields(fact_class)
+    attributes: tuple[Field, ...] = fields(fact_class)
     hints = typing.get_type_hints(fact_class)
     shapes = {a.name: _shape(kind, a.name, hints[a.name]) for a in attributes}
     metadata = {a.name: a.metadata for a in attributes}
-    persons = tuple(
-        name for name, data in metadata.items() if data.get("person") or name == "member"
-    )
+    persons = tuple(name for name, data in metadata.items() if data.get("person") or name == "member")
     return FactType(
         cls=fact_class,
         kind=kind,
         names=frozenset(shapes),
-        required=frozenset(a.name for a in attributes if a.default is _NOTHING),
+        required=frozenset(a.name for a in attributes if a.default is NOTHING),
         persons=persons,
         personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
         days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
@@ -243,7 +241,7 @@ class Registry:
         """Return the type of a fact.
 
         Raises:
-            InvalidFactType: this ledger was not told of it.
+            InvalidFactType: its class is not in this registry.
         """
         try:
             return self._by_class[type(fact)]
@@ -254,11 +252,8 @@ class Registry:
             ) from None
 
 
-_NOTHING: Any = fields(Kind).name.default
-
-
-def _shape(kind: Kind, name: str, hint: Any) -> str:
-    """Say how a field is stored: flat, so that a row of a file can hold it."""
+def _shape(kind: Kind, name: str, hint: object) -> str:
+    """Return the name of a field's type; only flat types, which a row of a file can hold."""
     if hint is Fact:
         return "fact"
     origin = typing.get_origin(hint)
@@ -267,8 +262,8 @@ def _shape(kind: Kind, name: str, hint: Any) -> str:
         if len(rest) == 1:
             return _shape(kind, name, rest[0])
     elif origin is tuple:
-        arguments = typing.get_args(hint)
-        if len(arguments) == 2 and arguments[1] is ... and arguments[0] in _SCALARS:  # noqa: PLR2004
+        item, *rest = typing.get_args(hint) or (None,)
+        if rest == [...] and item in _SCALARS:
             return "list"
     elif origin is typing.Literal and all(type(v) is str for v in typing.get_args(hint)):
         return "text"

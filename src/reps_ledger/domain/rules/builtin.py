@@ -1,14 +1,10 @@
-"""Rules about who belongs, and under which names.
+"""The built-in rules: for every kind of fact, when one may not be recorded.
 
-Rules about communities, reports, opportunities, courses and agreements.
-
-Rules about leave, notices, applications, reviews, exemptions, charters and policies.
-
-Seats: a role that only so many people may hold at once.
-
-Rules about vouches, roles and mentors.
-
-Every rule, by the stored name of the facts that it judges.
+A rule has two functions. One names the parts of the log that the rule depends on (see
+`Part`); the other, the judge, takes the entry that would be recorded and the states of those
+parts at its ``occurred_at``, and yields refusals. Rules are grouped as the facts are:
+people, standing (vouches, roles, mentors), activity, reviews, corrections. `seats` makes a
+rule that a service may add. `Rulebook` finds the rules of a fact.
 """
 
 from __future__ import annotations
@@ -16,24 +12,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final, Protocol
 
+from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    Fact,
-    NoticeSent,
-    Registry,
-    ReportFiled,
-    ReviewDecided,
-    ReviewOpened,
-    RoleAssigned,
-)
+from reps_ledger.domain.facts import Fact, Registry
 from reps_ledger.domain.rules.charters import Governance
 from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     APPLICATIONS,
     COMMUNITY,
-    LIFE,
+    MEMBER,
     MENTORING,
     NOTICE,
     OPPORTUNITY,
@@ -42,6 +31,7 @@ from reps_ledger.domain.rules.folds import (
     REVIEW,
     TARGET,
     VOUCH,
+    AccountLink,
     MemberState,
     account_names,
 )
@@ -50,87 +40,96 @@ from reps_ledger.domain.rules.phrases import day_of, must_be_member, place, refu
 from reps_ledger.errors import ConfigurationError, Refusal
 
 
-def life_of(fact: Any, _known: Known) -> Parts:
-    """Name the part that most rules depend on: the member's life."""
-    return (LIFE.part(fact.member),)
+class _OfMember(Protocol):
+    """A fact about a member."""
+
+    @property
+    def member(self) -> str: ...
 
 
-def member_only(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    """Refuse what is said of somebody who is not a member."""
-    fact: Any = entry.fact
-    return must_be_member(life, fact.member, entry)
+def member_part(fact: _OfMember, _known: Known) -> Parts:
+    """Return the part that most rules depend on: the member's state."""
+    return (MEMBER.part(fact.member),)
 
 
-def _parts_of_joining(fact: Any, _known: Known) -> Parts:
-    life = LIFE.part(fact.member)
+def judge_member(entry: Entry, member: MemberState) -> Iterator[Refusal]:
+    """Refuse a fact about somebody who is not a member."""
+    return must_be_member(member, entry.fact.member, entry)
+
+
+def _joining_parts(fact: f.MemberJoined, _known: Known) -> Parts:
+    member = MEMBER.part(fact.member)
     if fact.account is None:
-        return (life,)
-    return (life, ACCOUNT.part(*account_names(fact)))
+        return (member,)
+    return (member, ACCOUNT.part(*account_names(fact)))
 
 
-def _joining(entry: Entry, life: MemberState, account: Entry | None = None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    if life.joined is not None:
+def _judge_joined(
+    entry: Entry[f.MemberJoined], member: MemberState, account: AccountLink | None = None
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    if member.joined is not None:
         yield refuse(
             "already_joined",
-            f"{fact.member} joined on {day_of(life.joined)}: once a member, for ever a member",
-            life.joined,
+            f"{fact.member} joined on {day_of(member.joined)}: once a member, for ever a member",
+            member.joined,
         )
     if account is not None:
-        yield from _not_taken(fact.member, fact.account, account)
+        yield from _account_taken(fact.member, str(fact.account), account)
 
 
-def _not_taken(member: str, account: str, link: Entry) -> Iterator[Refusal]:
-    holder: Any = link.fact
-    if holder.member == member:
+def _account_taken(member: str, account: str, link: AccountLink) -> Iterator[Refusal]:
+    holder = link.fact.member
+    if holder == member:
         yield refuse("already_linked", f"{account} is {member}'s already", link)
     else:
-        yield refuse("account_taken", f"{account} is the account of {holder.member}", link)
+        yield refuse("account_taken", f"{account} is the account of {holder}", link)
 
 
-def _retiring(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
-    if life.retired is not None:
-        yield refuse(
-            "already_retired", f"{fact.member} retired on {day_of(life.retired)}", life.retired
-        )
+def _judge_retired(entry: Entry[f.MemberRetired], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
+    if member.retired is not None:
+        yield refuse("already_retired", f"{fact.member} retired on {day_of(member.retired)}", member.retired)
 
 
-def _returning(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
-    if life.joined is not None and life.retired is None:
+def _judge_returned(entry: Entry[f.MemberReturned], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
+    if member.joined is not None and member.retired is None:
         yield refuse("not_retired", f"{fact.member} is not retired, so cannot return")
 
 
-def _parts_of_account(fact: Any, _known: Known) -> Parts:
-    return (LIFE.part(fact.member), ACCOUNT.part(*account_names(fact)))
+def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), ACCOUNT.part(*account_names(fact)))
 
 
-def _linking(entry: Entry, life: MemberState, account: Entry | None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
+def _judge_linked(
+    entry: Entry[f.AccountLinked], member: MemberState, account: AccountLink | None
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
     if account is not None:
-        yield from _not_taken(fact.member, f"{fact.account} at {fact.provider}", account)
+        yield from _account_taken(fact.member, f"{fact.account} at {fact.provider}", account)
 
 
-def _unlinking(entry: Entry, life: MemberState, account: Entry | None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
-    holder: Any = None if account is None else account.fact
-    if holder is None or holder.member != fact.member:
-        yield refuse(
-            "not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", account
-        )
+def _judge_unlinked(
+    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountLink | None
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
+    if account is None or account.fact.member != fact.member:
+        yield refuse("not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", account)
 
 
-def _both_lives(fact: Any, _known: Known) -> Parts:
-    return (LIFE.part(fact.member), LIFE.part(fact.duplicate))
+def _both_members(fact: f.MembersMerged | f.MembersUnmerged, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), MEMBER.part(fact.duplicate))
 
 
-def _merging(entry: Entry, member: MemberState, duplicate: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+def _judge_merged(
+    entry: Entry[f.MembersMerged], member: MemberState, duplicate: MemberState
+) -> Iterator[Refusal]:
+    fact = entry.fact
     if fact.member == fact.duplicate:
         yield refuse("same_person", f"{fact.member} cannot be merged with themselves")
         return
@@ -138,220 +137,217 @@ def _merging(entry: Entry, member: MemberState, duplicate: MemberState) -> Itera
     yield from must_be_member(duplicate, fact.duplicate, entry)
 
 
-def _life_if_a_person(fact: Fact, _known: Known) -> Parts:
+def _member_if_named(fact: Fact, _known: Known) -> Parts:
     member = getattr(fact, "member", None)
-    return (LIFE.part(member),) if isinstance(member, str) else ()
+    return (MEMBER.part(member),) if isinstance(member, str) else ()
 
 
-def _member_if_a_person(entry: Entry, *lives: MemberState) -> Iterator[Refusal]:
-    for life in lives:
-        yield from member_only(entry, life)
+def _judge_named_member(entry: Entry, *members: MemberState) -> Iterator[Refusal]:
+    for member in members:
+        yield from judge_member(entry, member)
 
 
 def custom(name: str) -> Rule:
-    """Make the rule of a service's own fact: whom it calls ``member`` must be one."""
-    return Rule(name=name, parts=_life_if_a_person, judge=_member_if_a_person)
+    """Make the rule of a service's own fact: a person in its field ``member`` must be one."""
+    return Rule(name=name, parts=_member_if_named, judge=_judge_named_member)
 
 
 PEOPLE = (
-    Rule(name="member.joined", parts=_parts_of_joining, judge=_joining),
-    Rule(name="member.retired", parts=life_of, judge=_retiring),
-    Rule(name="member.returned", parts=life_of, judge=_returning),
-    Rule(name="account.linked", parts=_parts_of_account, judge=_linking),
-    Rule(name="account.unlinked", parts=_parts_of_account, judge=_unlinking),
-    Rule(name="members.merged", parts=_both_lives, judge=_merging),
-    Rule(name="members.unmerged", parts=_both_lives),
-    Rule(name="affiliation.started", parts=life_of, judge=member_only),
-    Rule(name="affiliation.ended", parts=life_of, judge=member_only),
-    Rule(name="member.erased", parts=life_of, judge=member_only),
+    Rule(name="member.joined", parts=_joining_parts, judge=_judge_joined),
+    Rule(name="member.retired", parts=member_part, judge=_judge_retired),
+    Rule(name="member.returned", parts=member_part, judge=_judge_returned),
+    Rule(name="account.linked", parts=_account_parts, judge=_judge_linked),
+    Rule(name="account.unlinked", parts=_account_parts, judge=_judge_unlinked),
+    Rule(name="members.merged", parts=_both_members, judge=_judge_merged),
+    Rule(name="members.unmerged", parts=_both_members),
+    Rule(name="affiliation.started", parts=member_part, judge=judge_member),
+    Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
+    Rule(name="member.erased", parts=member_part, judge=judge_member),
 )
-"""The rules of ``domain/facts/people.py``, and of erasure."""
+"""The rules of joining, retiring, accounts, merges, affiliations and erasure."""
 
 
-def _founding_parts(fact: Any, _known: Known) -> Parts:
+def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
     own = COMMUNITY.part(fact.community)
     return (own,) if fact.parent is None else (own, COMMUNITY.part(fact.parent))
 
 
-def _founding(entry: Entry, own: Entry | None, *parents: Entry | None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+def _judge_founded(
+    entry: Entry[f.CommunityFounded], own: Entry | None, *parents: Entry | None
+) -> Iterator[Refusal]:
+    fact = entry.fact
     if own is not None:
         yield refuse("community_exists", f"{fact.community} was founded on {day_of(own)}", own)
     if parents and (parents[0] is None or fact.parent == fact.community):
         yield refuse(
             "no_parent",
-            f"{fact.parent} had not been founded on {day_of(entry)}; "
-            "record community.founded of it first",
+            f"{fact.parent} had not been founded on {day_of(entry)}; record community.founded of it first",
         )
 
 
-def _entering(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
-    since = life.communities.get(fact.community)
+def _judge_community_joined(entry: Entry[f.CommunityJoined], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
+    since = member.communities.get(fact.community)
     if since is not None:
         yield refuse(
-            "already_in_community",
-            f"{fact.member} is in {fact.community} since {day_of(since)}",
-            since,
+            "already_in_community", f"{fact.member} is in {fact.community} since {day_of(since)}", since
         )
 
 
-def _leaving(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    if fact.community not in life.communities:
+def _judge_community_left(entry: Entry[f.CommunityLeft], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    if fact.community not in member.communities:
         yield refuse("not_in_community", f"{fact.member} was not in {fact.community}")
 
 
-def _reporting(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
+def _judge_report(entry: Entry[f.ReportFiled], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
     if entry.occurred_at > entry.recorded_at and not fact.announced:
         yield refuse(
-            "in_the_future",
-            f"{day_of(entry)} is still to come; a report of what is planned says announced",
+            "in_the_future", f"{day_of(entry)} is still to come; a report of what is planned says announced"
         )
 
 
-def _report_parts(fact: Any, _known: Known) -> Parts:
+def _report_parts(fact: f.ReportVerified, _known: Known) -> Parts:
     return (REPORT.part(fact.report),)
 
 
-def _verifying(entry: Entry, target: Entry | None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    report: Any = None if target is None else target.fact
-    if not isinstance(report, ReportFiled) or report.member != fact.member:
+def _judge_verification(entry: Entry[f.ReportVerified], target: Entry | None) -> Iterator[Refusal]:
+    fact = entry.fact
+    report = None if target is None else target.fact
+    if not isinstance(report, f.ReportFiled) or report.member != fact.member:
         yield refuse("no_report", f"{fact.report} is no standing report of {fact.member}", target)
     if fact.verifier == fact.member:
         yield refuse("self_verification", f"{fact.member} cannot verify their own report", target)
 
 
-def _holding_parts(fact: Any, _known: Known) -> Parts:
+def _opportunity_parts(fact: f.OpportunityHeld, _known: Known) -> Parts:
     return (OPPORTUNITY.part(fact.opportunity),)
 
 
-def _taking_parts(fact: Any, _known: Known) -> Parts:
-    return (LIFE.part(fact.member), OPPORTUNITY.part(fact.opportunity))
+def _taking_parts(fact: f.OpportunityTaken, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), OPPORTUNITY.part(fact.opportunity))
 
 
-def _taking(entry: Entry, life: MemberState, held: Entry | None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
+def _judge_taken(
+    entry: Entry[f.OpportunityTaken], member: MemberState, held: Entry | None
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
     if held is None:
         yield refuse("no_opportunity", f"{fact.opportunity} had not been held on {day_of(entry)}")
 
 
-def _completing(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
-    before = life.courses.get((fact.course, fact.version))
+def _judge_completed(entry: Entry[f.CourseCompleted], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
+    before = member.courses.get((fact.course, fact.version))
     if before is not None:
         yield refuse(
-            "already_completed",
-            f"{fact.member} completed {fact.course} on {day_of(before)}",
-            before,
+            "already_completed", f"{fact.member} completed {fact.course} on {day_of(before)}", before
         )
 
 
-def _revoking(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    if (fact.agreement, fact.version) not in life.agreements:
+def _judge_revoked(entry: Entry[f.AgreementRevoked], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    if (fact.agreement, fact.version) not in member.agreements:
         yield refuse("not_accepted", f"{fact.member} has not accepted {fact.agreement}")
 
 
 ACTIVITY = (
-    Rule(name="community.founded", parts=_founding_parts, judge=_founding),
-    Rule(name="community.joined", parts=life_of, judge=_entering),
-    Rule(name="community.left", parts=life_of, judge=_leaving),
-    Rule(name="report.filed", parts=life_of, judge=_reporting),
-    Rule(name="report.verified", parts=_report_parts, judge=_verifying),
-    Rule(name="opportunity.held", parts=_holding_parts),
-    Rule(name="opportunity.taken", parts=_taking_parts, judge=_taking),
-    Rule(name="course.completed", parts=life_of, judge=_completing),
-    Rule(name="agreement.accepted", parts=life_of, judge=member_only),
-    Rule(name="agreement.revoked", parts=life_of, judge=_revoking),
+    Rule(name="community.founded", parts=_founding_parts, judge=_judge_founded),
+    Rule(name="community.joined", parts=member_part, judge=_judge_community_joined),
+    Rule(name="community.left", parts=member_part, judge=_judge_community_left),
+    Rule(name="report.filed", parts=member_part, judge=_judge_report),
+    Rule(name="report.verified", parts=_report_parts, judge=_judge_verification),
+    Rule(name="opportunity.held", parts=_opportunity_parts),
+    Rule(name="opportunity.taken", parts=_taking_parts, judge=_judge_taken),
+    Rule(name="course.completed", parts=member_part, judge=_judge_completed),
+    Rule(name="agreement.accepted", parts=member_part, judge=judge_member),
+    Rule(name="agreement.revoked", parts=member_part, judge=_judge_revoked),
 )
-"""The rules of ``domain/facts/activity.py`` and ``domain/facts/activity.py``."""
+"""The rules of communities, reports, opportunities, courses and agreements."""
 
 
-_THAT_DAY: Final = timedelta(days=1)
-"""The day of its adoption will do as a charter's effective date; it governs from its adoption."""
+_ONE_DAY: Final = timedelta(days=1)
+"""How far a charter's effective date may lie before its adoption.
+
+People give the date on which the council met; the charter governs from its adoption even so.
+"""
 
 
-def _going(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
+def _judge_leave_started(entry: Entry[f.LeaveStarted], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
     if fact.expected_return is not None and fact.expected_return <= entry.occurred_at:
-        yield refuse(
-            "return_before_start", f"a leave from {day_of(entry)} cannot end before it starts"
-        )
-    since = life.on_leave(entry.occurred_at)
+        yield refuse("return_before_start", f"a leave from {day_of(entry)} cannot end before it starts")
+    since = member.on_leave(entry.occurred_at)
     if since is not None:
         yield refuse("on_leave", f"{fact.member} is on leave since {day_of(since)}", since)
 
 
-def _coming_back(entry: Entry, life: MemberState) -> Iterator[Refusal]:
+def _judge_leave_ended(entry: Entry[f.LeaveEnded], member: MemberState) -> Iterator[Refusal]:
     # A leave that lapsed may still be closed: that is how reconciliation is satisfied.
-    fact: Any = entry.fact
-    if life.leave is None:
+    fact = entry.fact
+    if member.leave is None:
         yield refuse("not_on_leave", f"{fact.member} was not on leave on {day_of(entry)}")
 
 
-def _notice_parts(fact: Any, _known: Known) -> Parts:
+def _notice_parts(fact: f.NoticeSent | f.NoticeAnswered, _known: Known) -> Parts:
     return (NOTICE.part(fact.notice),)
 
 
-def _answering(entry: Entry, sent: Entry | None) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    notice = None if sent is None else sent.fact
-    if not isinstance(notice, NoticeSent) or notice.member != fact.member:
+def _judge_answer(entry: Entry[f.NoticeAnswered], sent: Entry[f.NoticeSent] | None) -> Iterator[Refusal]:
+    fact = entry.fact
+    if sent is None or sent.fact.member != fact.member:
         yield refuse("no_notice", f"notice {fact.notice} was not sent to {fact.member}", sent)
 
 
-def _application_parts(fact: Any, _known: Known) -> Parts:
+def _application_parts(fact: f.ApplicationFiled | f.ApplicationDecided, _known: Known) -> Parts:
     return (APPLICATIONS.part(fact.member),)
 
 
-def _deciding_application(
-    entry: Entry, applications: Mapping[tuple[str, str | None], Entry]
+def _judge_application_decided(
+    entry: Entry[f.ApplicationDecided], applications: Mapping[tuple[str, str | None], Entry]
 ) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+    fact = entry.fact
     if (fact.role, fact.community) not in applications:
         yield refuse(
-            "no_application",
-            f"{fact.member} has no open application for {place(fact.role, fact.community)}",
+            "no_application", f"{fact.member} has no open application for {place(fact.role, fact.community)}"
         )
 
 
-def _review_parts(fact: Any, _known: Known) -> Parts:
-    return (LIFE.part(fact.member), REVIEW.part(fact.review))
+def _review_parts(fact: f.ReviewOpened | f.ReviewDecided, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), REVIEW.part(fact.review))
 
 
-def _opening(entry: Entry, life: MemberState, review: tuple[Entry, ...]) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
+def _judge_review_opened(
+    entry: Entry[f.ReviewOpened], member: MemberState, review: tuple[Entry, ...]
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
     if review:
-        yield refuse(
-            "review_exists", f"review {fact.review} was opened on {day_of(review[0])}", *review
-        )
+        yield refuse("review_exists", f"review {fact.review} was opened on {day_of(review[0])}", *review)
 
 
-def _deciding(entry: Entry, _life: MemberState, review: tuple[Entry, ...]) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    opened = [e for e in review if isinstance(e.fact, ReviewOpened)]
-    if not any(e.fact.member == fact.member for e in opened if isinstance(e.fact, ReviewOpened)):
+def _judge_review_decided(
+    entry: Entry[f.ReviewDecided], _member: MemberState, review: tuple[Entry, ...]
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    opened = [e for e in review if isinstance(e.fact, f.ReviewOpened)]
+    if not any(e.fact.member == fact.member for e in opened):
         yield refuse("no_review", f"no review {fact.review} of {fact.member} is open", *opened)
-    decided = [e for e in review if isinstance(e.fact, ReviewDecided)]
+    decided = [e for e in review if isinstance(e.fact, f.ReviewDecided)]
     if decided:
-        yield refuse(
-            "already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided
-        )
+        yield refuse("already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided)
 
 
-def _adopting(entry: Entry) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
+    fact = entry.fact
     since = fact.effective_from
-    if since is not None and since < entry.occurred_at - _THAT_DAY:
+    if since is not None and since < entry.occurred_at - _ONE_DAY:
         yield refuse(
             "retroactive",
             f"a charter adopted on {day_of(entry)} cannot govern from {since.date()}: "
@@ -359,13 +355,13 @@ def _adopting(entry: Entry) -> Iterator[Refusal]:
         )
 
 
-def _policy_parts(fact: Any, _known: Known) -> Parts:
+def _policy_parts(fact: f.PolicyStated, _known: Known) -> Parts:
     return (POLICY.part(fact.digest),)
 
 
-def _stating(_entry: Entry, stated: Entry | None) -> Iterator[Refusal]:
+def _judge_stated(_entry: Entry[f.PolicyStated], stated: Entry[f.PolicyStated] | None) -> Iterator[Refusal]:
     if stated is not None:
-        before: Any = stated.fact
+        before = stated.fact
         yield refuse(
             "already_stated",
             f"{before.policy} {before.version} was stated on {day_of(stated)} "
@@ -375,29 +371,29 @@ def _stating(_entry: Entry, stated: Entry | None) -> Iterator[Refusal]:
 
 
 REVIEWS = (
-    Rule(name="leave.started", parts=life_of, judge=_going),
-    Rule(name="leave.ended", parts=life_of, judge=_coming_back),
+    Rule(name="leave.started", parts=member_part, judge=_judge_leave_started),
+    Rule(name="leave.ended", parts=member_part, judge=_judge_leave_ended),
     Rule(name="notice.sent", parts=_notice_parts),
-    Rule(name="notice.answered", parts=_notice_parts, judge=_answering),
+    Rule(name="notice.answered", parts=_notice_parts, judge=_judge_answer),
     Rule(name="application.filed", parts=_application_parts),
-    Rule(name="application.decided", parts=_application_parts, judge=_deciding_application),
-    Rule(name="review.opened", parts=_review_parts, judge=_opening),
-    Rule(name="review.decided", parts=_review_parts, judge=_deciding),
-    Rule(name="exemption.granted", parts=life_of, judge=member_only),
-    Rule(name="charter.adopted", judge=_adopting),
-    Rule(name="policy.stated", parts=_policy_parts, judge=_stating),
+    Rule(name="application.decided", parts=_application_parts, judge=_judge_application_decided),
+    Rule(name="review.opened", parts=_review_parts, judge=_judge_review_opened),
+    Rule(name="review.decided", parts=_review_parts, judge=_judge_review_decided),
+    Rule(name="exemption.granted", parts=member_part, judge=judge_member),
+    Rule(name="charter.adopted", judge=_judge_adopted),
+    Rule(name="policy.stated", parts=_policy_parts, judge=_judge_stated),
 )
-"""The rules of ``domain/facts/reviews.py`` and ``domain/facts/governance.py``."""
+"""The rules of leave, notices, applications, reviews, exemptions, charters and policies."""
 
 
 def seat_names(role: str, community: str | None) -> tuple[str, str]:
-    """Return what names a role in a community."""
+    """Return the names of a seat's key: a role in a community, "" for the whole programme."""
     return role, community or ""
 
 
 def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, Entry]:
     fact = entry.fact
-    if isinstance(fact, RoleAssigned) and pair_key(*seat_names(fact.role, fact.community)) == key:
+    if isinstance(fact, f.RoleAssigned) and pair_key(*seat_names(fact.role, fact.community)) == key:
         return {**state, fact.member: entry}
     return state
 
@@ -405,9 +401,9 @@ def _occupy(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, 
 SEAT: Final[Fold[Mapping[str, Entry]]] = Fold(
     prefix="role", types=frozenset({"role.assigned"}), initial=MappingProxyType({}), evolve=_occupy
 )
-"""Everyone who was ever given a role in a community.
+"""Everyone who was ever given a role in a community, with their latest assignment.
 
-Every assignment is found under its tag, also where no rule counts seats: one may come later.
+Every assignment is tagged for it, also where no rule counts seats: a rule may be added later.
 """
 
 
@@ -424,23 +420,22 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     """
     part = SEAT.part(*seat_names(role, community))
 
-    def applies(fact: Any) -> bool:
-        return bool(fact.role == role and fact.community == community)
+    def applies(fact: f.RoleAssigned) -> bool:
+        return fact.role == role and fact.community == community
 
-    def parts(fact: Fact, known: Known) -> Parts:
+    def parts(fact: f.RoleAssigned, known: Known) -> Parts:
         if not applies(fact):
             return ()
         ever = known.state(part) or {}
-        return (part, *(LIFE.part(member) for member in ever))
+        return (part, *(MEMBER.part(member) for member in ever))
 
-    def judge(entry: Entry, *states: Any) -> Iterator[Refusal]:
-        fact: Any = entry.fact
-        lives: tuple[MemberState, ...] = states[1:]
+    def judge(entry: Entry[f.RoleAssigned], _ever: object = None, *members: MemberState) -> Iterator[Refusal]:
+        fact = entry.fact
         holding = [
             held
-            for life in lives
-            if life.member != fact.member
-            and (held := life.held(role, community, entry.occurred_at)) is not None
+            for member in members
+            if member.member != fact.member
+            and (held := member.held(role, community, entry.occurred_at)) is not None
         ]
         if applies(fact) and len(holding) >= limit:
             yield refuse(
@@ -452,15 +447,15 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     return Rule(name="role.assigned", parts=parts, judge=judge, dynamic=True)
 
 
-def _vouch_parts(fact: Any, _known: Known) -> Parts:
+def _vouch_parts(fact: f.Vouched | f.VouchWithdrawn, _known: Known) -> Parts:
     pair = VOUCH.part(fact.voucher, fact.member)
-    return (LIFE.part(fact.member), LIFE.part(fact.voucher), pair)
+    return (MEMBER.part(fact.member), MEMBER.part(fact.voucher), pair)
 
 
-def _vouching(
-    entry: Entry, member: MemberState, voucher: MemberState, standing: Entry | None
+def _judge_vouched(
+    entry: Entry[f.Vouched], member: MemberState, voucher: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+    fact = entry.fact
     if fact.member == fact.voucher:
         yield refuse("self_vouch", f"{fact.member} cannot vouch for themselves")
         return
@@ -474,49 +469,45 @@ def _vouching(
         )
 
 
-def _withdrawing(
-    _entry: Entry, _member: MemberState, _voucher: MemberState, standing: Entry | None
+def _judge_vouch_withdrawn(
+    entry: Entry[f.VouchWithdrawn], _member: MemberState, _voucher: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
-    fact: Any = _entry.fact
+    fact = entry.fact
     if standing is None:
         yield refuse("no_vouch", f"{fact.voucher} has no standing vouch for {fact.member}")
 
 
-def _assigning(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    yield from must_be_member(life, fact.member, entry)
+def _judge_role_assigned(entry: Entry[f.RoleAssigned], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    yield from must_be_member(member, fact.member, entry)
     if fact.until is not None and fact.until <= entry.occurred_at:
-        yield refuse(
-            "until_before_start", f"a term that starts on {day_of(entry)} cannot end before it"
-        )
-    held = life.held(fact.role, fact.community, entry.occurred_at)
+        yield refuse("until_before_start", f"a term that starts on {day_of(entry)} cannot end before it")
+    held = member.held(fact.role, fact.community, entry.occurred_at)
     if held is not None:
         yield refuse(
-            "role_held",
-            f"{fact.member} holds {place(fact.role, fact.community)} since {day_of(held)}",
-            held,
+            "role_held", f"{fact.member} holds {place(fact.role, fact.community)} since {day_of(held)}", held
         )
 
 
-def _ending(entry: Entry, life: MemberState) -> Iterator[Refusal]:
-    fact: Any = entry.fact
-    if life.held(fact.role, fact.community, entry.occurred_at) is None:
+def _judge_role_ended(entry: Entry[f.RoleEnded], member: MemberState) -> Iterator[Refusal]:
+    fact = entry.fact
+    if member.held(fact.role, fact.community, entry.occurred_at) is None:
         yield refuse(
             "role_not_held",
             f"{fact.member} did not hold {place(fact.role, fact.community)} on {day_of(entry)}",
-            life.roles.get((fact.role, fact.community)),
+            member.roles.get((fact.role, fact.community)),
         )
 
 
-def _mentor_parts(fact: Any, _known: Known) -> Parts:
+def _mentor_parts(fact: f.MentorAssigned | f.MentorReleased, _known: Known) -> Parts:
     pair = MENTORING.part(fact.mentor, fact.member)
-    return (LIFE.part(fact.member), LIFE.part(fact.mentor), pair)
+    return (MEMBER.part(fact.member), MEMBER.part(fact.mentor), pair)
 
 
-def _mentoring(
-    entry: Entry, member: MemberState, mentor: MemberState, standing: Entry | None
+def _judge_mentor_assigned(
+    entry: Entry[f.MentorAssigned], member: MemberState, mentor: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+    fact = entry.fact
     if fact.member == fact.mentor:
         yield refuse("self_mentor", f"{fact.member} cannot be their own mentor")
         return
@@ -524,37 +515,35 @@ def _mentoring(
     yield from must_be_member(mentor, fact.mentor, entry)
     if standing is not None:
         yield refuse(
-            "already_mentor",
-            f"{fact.mentor} is {fact.member}'s mentor since {day_of(standing)}",
-            standing,
+            "already_mentor", f"{fact.mentor} is {fact.member}'s mentor since {day_of(standing)}", standing
         )
 
 
-def _releasing(
-    entry: Entry, _member: MemberState, _mentor: MemberState, standing: Entry | None
+def _judge_mentor_released(
+    entry: Entry[f.MentorReleased], _member: MemberState, _mentor: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
-    fact: Any = entry.fact
+    fact = entry.fact
     if standing is None:
         yield refuse("no_mentor", f"{fact.mentor} is not {fact.member}'s mentor")
 
 
 STANDING = (
-    Rule(name="vouch.given", parts=_vouch_parts, judge=_vouching),
-    Rule(name="vouch.withdrawn", parts=_vouch_parts, judge=_withdrawing),
-    Rule(name="role.assigned", parts=life_of, judge=_assigning),
-    Rule(name="role.ended", parts=life_of, judge=_ending),
+    Rule(name="vouch.given", parts=_vouch_parts, judge=_judge_vouched),
+    Rule(name="vouch.withdrawn", parts=_vouch_parts, judge=_judge_vouch_withdrawn),
+    Rule(name="role.assigned", parts=member_part, judge=_judge_role_assigned),
+    Rule(name="role.ended", parts=member_part, judge=_judge_role_ended),
     Rule(name="role.asserted"),
-    Rule(name="mentor.assigned", parts=_mentor_parts, judge=_mentoring),
-    Rule(name="mentor.released", parts=_mentor_parts, judge=_releasing),
+    Rule(name="mentor.assigned", parts=_mentor_parts, judge=_judge_mentor_assigned),
+    Rule(name="mentor.released", parts=_mentor_parts, judge=_judge_mentor_released),
 )
-"""The rules of ``domain/facts/activity.py`` and ``domain/facts/roles.py``."""
+"""The rules of vouches, roles and mentors."""
 
 
-def _target_parts(fact: Any, _known: Known) -> Parts:
+def _target_parts(fact: f.EntryRetracted | f.EntryCorrected, _known: Known) -> Parts:
     return (TARGET.part(fact.target),)
 
 
-# Corrections are judged by the world itself, as they change the very history to judge by.
+# `Judge` itself judges corrections, as they change the very history to judge by.
 _CORRECTIONS = (
     Rule(name="entry.retracted", parts=_target_parts),
     Rule(name="entry.corrected", parts=_target_parts),
@@ -574,9 +563,9 @@ class Rulebook:
 
     Attributes:
         governance: as given. `of` never includes it, as it does not judge the past.
-        dynamic: whether any rule names parts by what is known.
-        led: whether what is known decides what else must be known, by such a rule or by
-            governance: then that is asked for once more right before a fact is judged.
+        dynamic: whether the parts that some rule names depend on what is known.
+        discovers: whether a dynamic rule or governance may name further parts once others are
+            known. They are then asked once more right before a fact is judged.
 
     Raises:
         ConfigurationError: an extra rule judges a fact that the ledger does not know; or
@@ -604,7 +593,7 @@ class Rulebook:
                 )
             self._rules[rule.name] += (rule,)
             self.dynamic = self.dynamic or rule.dynamic
-        self.led = self.dynamic or governance is not None
+        self.discovers = self.dynamic or governance is not None
 
     def of(self, fact: Fact) -> tuple[Rule, ...]:
         """Return the rules that judge a fact."""

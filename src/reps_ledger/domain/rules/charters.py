@@ -1,15 +1,15 @@
-"""Governance: rules that are facts themselves, and judge only what is recorded after them.
+"""Governance: what charters ask of new entries.
 
-A rule of the code judges whatever was recorded, again and again: a replay asks it of the
-whole of history. What a charter says is different, for it never judges the past. It is asked
-once, of an entry that is about to be recorded, and never of one that is there.
+Rules of the code hold for all of history: whoever replays a history asks them again of every
+entry. A charter is a fact itself and never judges the past, so that governance is asked once,
+about an entry that is about to be recorded, and never about one that is in the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from attrs import frozen
 
@@ -39,7 +39,7 @@ class Act(Protocol):
 
 @frozen
 class ActAsRead:
-    """An act whose fact is read otherwise than it was given; see `Act`."""
+    """An `Act` with its fact as it will be read: of the members who are kept by merges."""
 
     fact: Fact
     by: str
@@ -47,19 +47,19 @@ class ActAsRead:
 
 
 class GovernanceContext(Protocol):
-    """What governance may ask of the parts of the log that it names."""
+    """What governance may ask about the parts of the log that it names."""
 
     def state(self, part: Part[S]) -> S | None:
-        """Return a part's state, or None while its entries are not at hand."""
+        """Return a part's state, or None while its entries were not read."""
 
-    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
-        """Return what stands of a part, in effective order, or None while it is not at hand.
+    def entries(self, part: Part) -> Sequence[Entry] | None:
+        """Return a part's entries that stand, in effective order; None while they were not read.
 
-        All that is known, also what happens later than the entry that is judged.
+        Entries that happened later than the one that is judged are among them.
         """
 
     def recorded(self, entry_id: str) -> Entry | None:
-        """Return an entry as it was recorded, or None while its part is not at hand."""
+        """Return an entry as it was recorded, or None while its part was not read."""
 
     @property
     def readings(self) -> Mapping[str, str]:
@@ -68,17 +68,17 @@ class GovernanceContext(Protocol):
 
 @frozen(kw_only=True)
 class Governance:
-    """What refuses facts beside the rules: the charter in force, as somebody interprets it.
+    """What may refuse facts beside the rules: an interpretation of the charter in force.
 
     Attributes:
-        parts: names what judging an act depends on. It is asked again as parts become known,
-            until it names none that is new; states are then those after all of a part. Nobody
-            may record anything of these parts between the judgement and the append.
-        judge: takes the entry that would be recorded, and its surroundings: states are as they
-            were at the entry's place in effective order, for a correction at its target's.
-            Only parts that were named are at hand. Yields the refusals; pure.
+        parts: names the parts that judging an act depends on. It is asked again as parts become
+            known, until it names none that is new; states are then those after all entries of
+            a part. The append fails if somebody records in these parts meanwhile.
+        judge: takes the entry that would be recorded, and a context in which states are as they
+            were at the entry's place in effective order; for a correction, at its target's
+            place. It can ask only about parts that were named. Yields the refusals; pure.
 
-    Both are shown corrections and retractions as such, where there is something to correct.
+    Corrections and retractions are given to both as they are, not as what they change.
     """
 
     parts: Callable[[Act, GovernanceContext], Parts]
@@ -92,25 +92,23 @@ def _adopt(state: tuple[Entry, ...], entry: Entry, _key: str) -> tuple[Entry, ..
 CHARTERS: Final[Fold[tuple[Entry, ...]]] = Fold(
     prefix="ledger", types=frozenset({"charter.adopted"}), initial=(), evolve=_adopt
 )
-"""The charters that were adopted, in effective order: its only part is ``charter.adopted``'s."""
+"""The charters that were adopted, in effective order; its one key is ``charter.adopted``."""
 
 
 def _unchanged(state: None, _entry: Entry, _key: str) -> None:
     return state
 
 
-@cache  # never forgotten: a part is found again by the very fold that it was named with
+@cache  # without a limit: a part equals another only if it has the very same fold
 def _history(types: frozenset[str]) -> Fold[None]:
-    return Fold(
-        prefix="member", types=types, initial=None, evolve=_unchanged, people=True, merges=True
-    )
+    return Fold(prefix="member", types=types, initial=None, evolve=_unchanged, people=True, merges=True)
 
 
 def history_part(member: str, types: frozenset[str]) -> Part[None]:
-    """Name the part of all facts of some types that concern a person, for their entries.
+    """Return the part of all facts of some types that concern a person, for its entries.
 
-    Its state says nothing. What a duplicate did is under the name that a merge kept. Whether
-    others whom these facts name were merged away is known only where their parts are named too.
+    Its state is always None. It holds the facts of merged duplicates too, under the name that
+    is kept. Other people in these facts keep duplicate names unless their parts are named too.
 
     Args:
         member: who, as the one acting or the one named.

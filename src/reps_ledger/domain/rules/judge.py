@@ -1,23 +1,22 @@
-"""What was read of the log while recording: the parts that rules name, folded and kept ready.
+"""What is known of the log while recording, and the judgement of new entries by it.
 
-It reads nothing by itself; `Memory.missing` says what to read.
+- `Memory` holds the parts that rules name, folded and kept up to date. It reads nothing by
+  itself: `Memory.missing` says what to read, and `Memory.load` takes it.
+- `Judge` asks the rules, and then governance, about an entry that is to be recorded.
+- `Replay` asks rules about a history that was recorded already, entry after entry.
+- `contradictions` finds what an entry in the past would make illegal of what came after it.
 
-A replay: rules asked again of a history that was recorded already.
-
-Contradictions: what an entry would make illegal of what was recorded before it.
-
-A world: what recording depends on, and the judgement of what is to be recorded.
-
-Each new entry is judged against the history around its own ``occurred_at``; what it would
-contradict later counts too. Who is the same person as whom has no date: what is said under a
-merged-away name is refused, whenever it happened. Governance is asked last, and of nothing else.
+A new entry is judged by the history before its own ``occurred_at``; what it contradicts later
+counts too. Merges have no date: a fact about a merged-away identifier is refused, whenever it
+happened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import product
-from typing import Any, TypeVar
+from typing import Any, Generic
 
 import msgspec
 from attrs import define, evolve, field, frozen
@@ -45,26 +44,34 @@ from reps_ledger.domain.facts import (
 )
 from reps_ledger.domain.rules.builtin import SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
-from reps_ledger.domain.rules.folds import LIFE, TARGET
-from reps_ledger.domain.rules.parts import Part, Parts, Rule, Source
+from reps_ledger.domain.rules.folds import MEMBER, TARGET
+from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import refuse
 from reps_ledger.errors import Refusal
 
-S = TypeVar("S")
-_Order = tuple[Any, int]
+_Order = tuple[datetime, int]
+"""A place in effective order: see `Entry.order`."""
 
 
 @define
-class Held:
-    """A part as held: what stands of it in effective order, and the state after all of it."""
+class Held(Generic[S]):
+    """A part in memory.
+
+    Attributes:
+        entries: those that stand, in effective order.
+        state: after all of them.
+        key: with which they were folded.
+        plain: whether they are of one source, and none of them was amended or renamed; only then
+            can entries be added.
+    """
 
     entries: list[Entry]
-    state: Any
+    state: S
     key: str
-    plain: bool  # of one source, and nothing in it was amended or renamed
+    plain: bool
 
-    def extend(self, part: Part[Any], entry: Entry) -> bool:
-        """Take a newer entry; say False where the part must be folded anew."""
+    def extend(self, part: Part[S], entry: Entry) -> bool:
+        """Add a newly recorded entry; return False where the part must be folded anew."""
         if not self.plain or (self.entries and self.entries[-1].order > entry.order):
             return False
         self.entries.append(entry)
@@ -72,16 +79,16 @@ class Held:
         return True
 
     def ends_by(self, order: _Order) -> bool:
-        """Whether nothing in it comes after that place in effective order."""
+        """Whether none of its entries comes after that place in effective order."""
         return not self.entries or self.entries[-1].order <= order
 
-    def state_at(self, part: Part[Any], order: _Order) -> Any:
+    def state_at(self, part: Part[S], order: _Order) -> S:
         """Return the state as it was at a place in effective order."""
         return folded(part, self.key, (entry for entry in self.entries if entry.order <= order))
 
 
 def folded(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
-    """Fold what a part's fold takes of entries in effective order."""
+    """Fold entries in effective order, passing over those that the part's fold does not take."""
     state = part.fold.initial
     for entry in entries:
         if part.fold.takes(entry.name):
@@ -91,13 +98,13 @@ def folded(part: Part[S], key: str, entries: Iterable[Entry]) -> S:
 
 @define
 class Memory:
-    """The parts of one log that are known, and how what they hold is to be read.
+    """The parts of one log that were read, and the amendments by which their entries are read.
 
     Attributes:
         registry: the facts of the log.
-        amendments: all that is known to amend other entries.
-        size: entries and empty places held.
-        revision: how often more became known.
+        amendments: made of all amending entries that were read.
+        size: a measure of the memory that it takes: entries and sources held.
+        revision: rises whenever something is added.
     """
 
     registry: Registry
@@ -107,22 +114,23 @@ class Memory:
     _amending: dict[str, Entry] = field(factory=dict)
     _duplicates: dict[str, list[str]] = field(factory=dict)
     _raw: dict[Source, list[Entry]] = field(factory=dict)
-    _held: dict[Part[Any], Held] = field(factory=dict)
+    _held: dict[Part, Held] = field(factory=dict)
     _tagged: dict[str, list[Source]] = field(factory=dict)
-    _dependents: dict[Source, dict[Part[Any], None]] = field(factory=dict)
+    _dependents: dict[Source, dict[Part, None]] = field(factory=dict)
 
-    def missing(self, parts: Iterable[Part[Any]]) -> set[Source]:
-        """Return what must be read before these parts are known."""
+    def missing(self, parts: Iterable[Part]) -> set[Source]:
+        """Return the sources that must be read before these parts are known."""
         wanted: set[Source] = set()
         for part in parts:
             if part not in self._held:
                 wanted.update(s for s in self.sources(part) if s not in self._raw)
         return wanted
 
-    def sources(self, part: Part[Any]) -> list[Source]:
-        """Return the sources of a part, as far as what is known tells.
+    def sources(self, part: Part) -> list[Source]:
+        """Return the sources of a part, as far as they can be known yet.
 
-        A merge leads to the duplicate's history; a correction to the entry that it corrects.
+        A merge that was read adds the duplicate's history; a correction adds the entry that it
+        corrects.
         """
         held = self._held.get(part)
         if held is not None and held.plain:
@@ -138,7 +146,7 @@ class Memory:
         return found
 
     def load(self, read: dict[Source, list[Entry]]) -> None:
-        """Take what was read from the log."""
+        """Add the entries that were read from the log, by source."""
         self.revision += bool(read)
         amending: dict[str, Entry] = {}
         for source, entries in read.items():
@@ -151,7 +159,7 @@ class Memory:
             self._amend(amending)
 
     def add(self, entry: Entry) -> None:
-        """Take an entry that will be appended."""
+        """Add an entry that will be appended."""
         self.revision += 1
         name = entry.name
         for tag in entry.tags:
@@ -161,7 +169,7 @@ class Memory:
                 self._raw[source].append(entry)
                 self.size += 1
                 if name in AMENDING:
-                    continue  # anything may read differently: see below
+                    continue  # `_amend` below forgets every part that was folded
                 for part in self._dependents.get(source, ()):
                     held = self._held.get(part)
                     if held is not None and not held.extend(part, entry):
@@ -170,18 +178,18 @@ class Memory:
             self._amend({entry.id: entry})
 
     def with_amendment(self, entry: Entry) -> Amendments:
-        """Return how all would be read if an entry were recorded too."""
+        """Return the amendments as they would be with this entry recorded too."""
         if entry.name not in AMENDING:
             return self.amendments
         return Amendments.among([*self._amending.values(), entry])
 
     def state(self, part: Part[S]) -> S | None:
-        """Return the state after all of a part, or None while it is not known."""
+        """Return the state after all entries of a part, or None while it is not known."""
         held = self.held(part)
         return None if held is None else held.state
 
-    def held(self, part: Part[Any]) -> Held | None:
-        """Return a part, folded; None while its sources are not known."""
+    def held(self, part: Part[S]) -> Held[S] | None:
+        """Return a part in memory, folded if need be; None while a source of it is missing."""
         held = self._held.get(part)
         if held is not None:
             return held
@@ -191,11 +199,7 @@ class Memory:
         raw = self.raw(sources)
         key = part.key_by(self.amendments.readings)
         plain = len(sources) == 1 and not self._touched(raw.values())
-        entries = (
-            sorted(raw.values(), key=lambda entry: entry.order)
-            if plain
-            else self._resolved(part, raw)
-        )
+        entries = sorted(raw.values(), key=lambda entry: entry.order) if plain else self._resolved(part, raw)
         held = self._held[part] = Held(entries, folded(part, key, entries), key, plain)
         for source in sources:
             self._dependents.setdefault(source, {})[part] = None
@@ -206,7 +210,7 @@ class Memory:
         return {entry.id: entry for source in sources for entry in self._raw[source]}
 
     def target(self, entry_id: str) -> Entry | None:
-        """Return the entry that a correction is about, as recorded, or None."""
+        """Return an entry as it was recorded, by its id; None if it is not known or not there."""
         raw = self._raw.get(Source(entry_tag(entry_id)), ())
         return next((entry for entry in raw if entry.id == entry_id), None)
 
@@ -216,10 +220,10 @@ class Memory:
         self._duplicates = {}
         for duplicate, kept in self.amendments.aliases.items():
             self._duplicates.setdefault(kept, []).append(duplicate)
-        self._held.clear()  # anything may read differently now
+        self._held.clear()  # any entry may be read differently now
 
     def _touched(self, entries: Iterable[Entry]) -> bool:
-        """Whether any entry amends, or names somebody under a merged-away name."""
+        """Whether any entry amends another, or names somebody by a merged-away identifier."""
         if not self._amending:
             return False
         aliases = self.amendments.aliases
@@ -229,7 +233,7 @@ class Memory:
             for entry in entries
         )
 
-    def _resolved(self, part: Part[Any], raw: dict[str, Entry]) -> list[Entry]:
+    def _resolved(self, part: Part, raw: dict[str, Entry]) -> list[Entry]:
         standing = resolve(raw.values(), self.registry, self.amendments)
         if part.fold.retractions:
             void = self.amendments.retracted
@@ -243,7 +247,7 @@ class Memory:
 
 
 def _corrected(raw: Sequence[Entry]) -> Iterator[Source]:
-    """Yield where to find the entries that are corrected here but recorded elsewhere."""
+    """Yield the sources of entries that are corrected by ``raw`` but are not in it."""
     here = {entry.id for entry in raw}
     for entry in raw:
         if isinstance(entry.fact, EntryCorrected) and entry.fact.target not in here:
@@ -252,18 +256,18 @@ def _corrected(raw: Sequence[Entry]) -> Iterator[Source]:
 
 @define
 class Replay:
-    """The states of parts as a history goes by, entry after entry in effective order.
+    """The states of parts while a history is replayed, entry after entry in effective order.
 
     Attributes:
         rules: by which each entry is judged.
         readings: id of a corrected entry to that of the correction in its place, for parts
-            that are about an entry.
-        states: of the parts met so far; any other is as it was initially.
+            whose key is an entry's id.
+        states: of the parts that took an entry; any other part is in its initial state.
     """
 
     rules: Rulebook
     readings: Mapping[str, str] = field(factory=dict)
-    states: dict[Part[Any], Any] = field(factory=dict)
+    states: dict[Part, Any] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S:
         """Return a part's state so far."""
@@ -271,14 +275,12 @@ class Replay:
         return found
 
     def judge(self, entry: Entry) -> Iterator[Refusal]:
-        """Yield what rules say of an entry where the history stands."""
+        """Yield the refusals of an entry by the states so far."""
         for rule in self.rules.of(entry.fact):
-            yield from rule.judge(
-                entry, *(self.state(part) for part in rule.parts(entry.fact, self))
-            )
+            yield from rule.judge(entry, *(self.state(part) for part in rule.parts(entry.fact, self)))
 
-    def take(self, entry: Entry, parts: Iterable[Part[Any]]) -> None:
-        """Let parts take an entry."""
+    def take(self, entry: Entry, parts: Iterable[Part]) -> None:
+        """Evolve the states of these parts by an entry."""
         for part in parts:
             if part.fold.takes(entry.name):
                 key = part.key_by(self.readings)
@@ -286,15 +288,18 @@ class Replay:
 
 
 def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) -> list[Refusal]:
-    """Replay the parts with and without an entry; what only its presence breaks is why not.
+    """Replay some parts with and without an entry, and return the refusals that it causes.
+
+    Refusals that the history has without the entry are not its fault: so are those of rules
+    that were added after entries that break them.
 
     Args:
         entry: what would be recorded.
-        asked: the parts that the rules ask for to judge it.
+        asked: the parts that the rules name to judge it.
         memory: which holds them.
         rules: by which they are replayed.
     """
-    # Each once: two rules may name the same part, which must take an entry only once.
+    # A set: two rules may name the same part, which must take an entry only once.
     parts = {p for p in asked if not p.fold.retractions}
     raw = memory.raw(source for p in parts for source in memory.sources(p))
     if isinstance(entry.fact, EntryCorrected):
@@ -320,17 +325,17 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
 
 
 def _correction(correction: EntryCorrected, memory: Memory) -> Iterator[Entry]:
-    """Yield what a correction is about, back to the entry in whose place it stands."""
+    """Yield the entry that a correction corrects, and what that corrects, to the original."""
     fact: Fact = correction
     while isinstance(fact, EntryCorrected):
         target = memory.target(fact.target)
-        assert target is not None, "a correction's target is looked up first"  # noqa: S101
+        assert target is not None, "a correction's target is looked up first"
         yield target
         fact = target.fact
 
 
 def _violations(
-    history: Sequence[Entry], parts: Collection[Part[Any]], replay: Replay
+    history: Sequence[Entry], parts: Collection[Part], replay: Replay
 ) -> Iterator[tuple[Entry, Refusal]]:
     for entry in history:
         for refusal in replay.judge(entry):
@@ -338,34 +343,48 @@ def _violations(
         replay.take(entry, parts)
 
 
-_CASES = 2_000
+_MOST_CASES = 2_000
 _CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
 
 
 class _Case(msgspec.Struct, gc=False):
-    """What judging one fact takes, as its rules and governance last named it.
+    """The parts that judging one fact takes, as its rules and governance last named them.
 
-    A recording asks for it many times over (to read, to tag, to judge, to append); the rules are
-    asked once, and again only where what they name depends on what has become known since.
+    One recording needs them many times (to read, to tag, to judge, to append), and asking a rule
+    costs more than the rest of it: rules are asked once, and dynamic ones again only after
+    something was added to the memory.
+
+    Attributes:
+        fact: the fact.
+        read: the fact as it will be read: a correction may name somebody who was merged away.
+        amendments: by which ``read`` was made.
+        steps: the rules that judge it, each with its parts.
+        parts: all parts that rules name; for a correction, those for its replacement too.
+        dynamic: whether one of the rules is.
+        revision: of the memory when the rules were asked.
+        by: the actor for whom governance was asked.
+        on_behalf_of: for whom that actor acted.
+        governed: the memory's revision when governance was asked; -1 before.
+        governing: the parts that governance named.
     """
 
     fact: Fact
-    read: Fact  # as it will be read: a correction may name somebody who was merged away
-    amendments: Amendments  # by which ``read`` was found
-    steps: tuple[tuple[Rule, Parts], ...]  # the rules that judge it, each with its parts
-    parts: Parts  # all that rules ask for; of a correction, also what its replacement's ask for
-    dynamic: bool  # whether the rules name parts by what is known
-    revision: int  # of the memory when they were asked
-    by: str = ""  # for whom governance was asked
+    read: Fact
+    amendments: Amendments
+    steps: tuple[tuple[Rule, Parts], ...]
+    parts: Parts
+    dynamic: bool
+    revision: int
+    by: str = ""
     on_behalf_of: str | None = None
-    governed: int = -1  # the memory's revision when it was asked; -1 for never
+    governed: int = -1
     governing: Parts = ()
 
 
 @define
 class Judge:
-    """What is known of a log while recording in it.
+    """The judgement of what is to be recorded, by what is known of the log.
 
     Attributes:
         memory: what was read, and what is about to be appended.
@@ -376,15 +395,15 @@ class Judge:
 
     memory: Memory
     rules: Rulebook
-    depended_on: set[Part[Any]] = field(factory=set)
+    depended_on: set[Part] = field(factory=set)
     _cases: dict[int, _Case] = field(factory=dict)
 
     def state(self, part: Part[S]) -> S | None:
-        """Return the state after all of a part, or None while it is not known."""
+        """Return the state after all entries of a part, or None while it is not known."""
         return self.memory.state(part)
 
-    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
-        """Return what stands of a part, in effective order, or None while it is not known."""
+    def entries(self, part: Part) -> Sequence[Entry] | None:
+        """Return a part's entries that stand, in effective order; None while it is not known."""
         held = self.memory.held(part)
         if held is None:
             return None
@@ -400,22 +419,23 @@ class Judge:
         return self.memory.amendments.readings
 
     def parts(self, act: Act) -> Parts:
-        """Name what recording an act depends on, as far as what is known tells."""
+        """Return the parts that recording an act depends on, as far as they can be known yet."""
         return (*self._case(act.fact).parts, *self._governing(act))
 
     def asked(self, fact: Fact) -> Parts:
-        """Name what the rules ask for; governance may ask for more."""
+        """Return the parts that the rules name; governance may name more."""
         return self._case(fact).parts
 
     def lacks(self, act: Act) -> bool:
-        """Whether more must be read before an act is judged, by what became known since."""
-        return self.rules.led and bool(self.memory.missing(self._led(act)))
+        """Whether what became known since leads to parts that were not read."""
+        return self.rules.discovers and bool(self.memory.missing(self._discovered(act)))
 
     def sources(self, entries: Iterable[Entry]) -> set[Source]:
-        """Return all that the judgement of these entries rests on: the append's condition.
+        """Return the sources that the judgement of these entries depends on.
 
-        Of parts that depend on what is known, those count that were named when the entry was
-        judged (see `depended_on`): what was learned later made no difference to it.
+        The append's condition is that they hold nothing new. Dynamic rules and governance may
+        name other parts now than when an entry was judged; those named then count, as only they
+        made a difference to it (see `depended_on`).
         """
         parts = set(self.depended_on)
         for entry in entries:
@@ -424,12 +444,12 @@ class Judge:
             parts.update(case.parts if case is not None and known else self.asked(entry.fact))
         return {source for part in parts for source in self.memory.sources(part)}
 
-    def _led(self, act: Act) -> Parts:
-        """Name the parts that depend on what is known."""
+    def _discovered(self, act: Act) -> Parts:
+        """Return the parts that were named by what is known: by dynamic rules and governance."""
         return self.parts(act) if self.rules.dynamic else self._governing(act)
 
     def _governing(self, act: Act) -> Parts:
-        """Name what governance asks for."""
+        """Return the parts that governance names."""
         governance = self.rules.governance
         if governance is None:
             return ()
@@ -443,7 +463,7 @@ class Judge:
         return case.governing
 
     def _case(self, fact: Fact) -> _Case:
-        """Return what judging a fact takes, asked for again only where it may have changed."""
+        """Return the parts of a fact; ask the rules again only where they may name others."""
         memory = self.memory
         case = self._cases.get(id(fact))
         if (
@@ -454,12 +474,12 @@ class Judge:
         ):
             return case
         steps, parts, dynamic = self._steps(fact)
-        read: Any = self._as_read(fact)
+        read = self._as_read(fact)
         if isinstance(read, EntryCorrected):
             _, more, also_dynamic = self._steps(read.replacement)
             parts, dynamic = (*parts, *more), dynamic or also_dynamic
         case = _Case(fact, read, memory.amendments, steps, parts, dynamic, memory.revision)
-        if len(self._cases) >= _CASES:
+        if len(self._cases) >= _MOST_CASES:
             self._cases.clear()
         self._cases[id(fact)] = case
         return case
@@ -476,21 +496,22 @@ class Judge:
         return steps, parts, any(rule.dynamic for rule in rules)
 
     def _others(self, fact: Fact, asked: Parts) -> Parts:
-        """Name the lives of those whom no rule asks for: they may have been merged away."""
+        """Return the parts of members whom no rule names: they may have been merged away."""
         if isinstance(fact, RoleAsserted):
             return ()  # a roster's claim is never refused
-        lives = [LIFE.part(person) for person in people_in(fact, self.memory.registry)]
-        return tuple([life for life in lives if life not in asked])
+        members = [MEMBER.part(person) for person in people_in(fact, self.memory.registry)]
+        return tuple([member for member in members if member not in asked])
 
     def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
-        """Return the tags under which the log is to find a fact."""
+        """Return the tags under which the log will find a fact."""
         return unique([*self._tags(fact), entry_tag(entry_id)])
 
     def _tags(self, fact: Fact) -> list[str]:
         registry = self.memory.registry
         name = registry.of(fact).kind.name
         found = subject_tags(fact, registry)
-        # Not by what governance asks for: that it was looked at makes it no part of that.
+        # Not those of governance's parts: a fact is not in a part just because judging it
+        # needed that part.
         found += [part.source.tag for part in self.asked(fact) if part.fold.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
@@ -507,16 +528,16 @@ class Judge:
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         fact = entry.fact
-        led: Parts = ()
-        if self.rules.led:
-            led = self._led(entry)
-            self.depended_on.update(led)
+        discovered: Parts = ()
+        if self.rules.discovers:
+            discovered = self._discovered(entry)
+            self.depended_on.update(discovered)
         if isinstance(fact, _CORRECTIONS):
-            return self._judge_correction(entry, led)
+            return self._judge_correction(entry, discovered)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
         if not refusals:
             refusals = self._judge_by_rules(entry)
-            refusals += self._governed(entry, led, entry.order)
+            refusals += self._governed(entry, discovered, entry.order)
         return refusals
 
     def _judge_by_rules(self, entry: Entry) -> list[Refusal]:
@@ -528,7 +549,7 @@ class Judge:
             states = []
             for part in parts:
                 held = self.memory.held(part)
-                assert held is not None, "recording loads every part before it judges"  # noqa: S101
+                assert held is not None, "recording loads every part before it judges"
                 if held.ends_by(order) or isinstance(fact, _MERGES):
                     states.append(held.state)
                     continue
@@ -542,7 +563,7 @@ class Judge:
         return refusals
 
     def add(self, entry: Entry) -> None:
-        """Take an entry that will be appended, so that the next one is judged after it."""
+        """Add an entry that will be appended, so that the next one is judged after it."""
         self.memory.add(entry)
 
     def _merged_away(self, fact: Fact) -> list[Refusal]:
@@ -562,15 +583,17 @@ class Judge:
 
     def _not_merged(self, fact: MembersUnmerged) -> list[Refusal]:
         merge = self.memory.amendments.merges.get(fact.duplicate)
-        merged: Any = None if merge is None else merge.fact
+        merged = None if merge is None else merge.fact
         if isinstance(merged, EntryCorrected):
             merged = merged.replacement
-        if merged is not None and merged.member == fact.member:
+        if isinstance(merged, MembersMerged) and merged.member == fact.member:
             return []
         return [refuse("not_merged", f"{fact.duplicate} is not merged into {fact.member}")]
 
-    def _judge_correction(self, entry: Entry, led: Parts) -> list[Refusal]:
-        fact: Any = entry.fact
+    def _judge_correction(
+        self, entry: Entry[EntryRetracted | EntryCorrected], discovered: Parts
+    ) -> list[Refusal]:
+        fact = entry.fact
         target = self.memory.target(fact.target)
         if target is None:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
@@ -585,11 +608,11 @@ class Judge:
                 )
             ]
         refusals = self._judge_change(entry, target)
-        refusals += self._governed(entry, led, (entry.occurred_at, standing.origin))
+        refusals += self._governed(entry, discovered, (entry.occurred_at, standing.origin))
         return refusals
 
-    def _judge_change(self, entry: Entry, target: Entry) -> list[Refusal]:
-        fact: Any = entry.fact
+    def _judge_change(self, entry: Entry[EntryRetracted | EntryCorrected], target: Entry) -> list[Refusal]:
+        fact = entry.fact
         if isinstance(fact, EntryRetracted):
             return []
         if isinstance(target.fact, EntryRetracted):
@@ -601,19 +624,20 @@ class Judge:
     def _contradicted(self, entry: Entry) -> list[Refusal]:
         return contradictions(entry, self.asked(entry.fact), self.memory, self.rules)
 
-    def _governed(self, entry: Entry, led: Parts, place: tuple[Any, int]) -> Iterable[Refusal]:
+    def _governed(self, entry: Entry, discovered: Parts, place: _Order) -> Iterable[Refusal]:
         governance = self.rules.governance
         if governance is None:
             return ()
         case = self._case(entry.fact)
         if case.read is not entry.fact:
             entry = replace(entry, fact=case.read)
-        return governance.judge(entry, _Place(self, (*led, *case.parts), place))
+        return governance.judge(entry, _Place(self, (*discovered, *case.parts), place))
 
     def _as_read(self, fact: Fact) -> Fact:
-        """Return a fact as it will be read: what a correction says in its place may name anybody.
+        """Return a fact as it will be read: a correction, with the names that merges keep.
 
-        Other facts are refused where they name somebody merged away.
+        Only a correction's replacement may name somebody who was merged away: other facts that
+        do are refused.
         """
         amendments = self.memory.amendments
         if not isinstance(fact, EntryCorrected) or not amendments.aliases:
@@ -621,45 +645,44 @@ class Judge:
         replacement = amendments.renamed(fact.replacement, self.memory.registry)
         return fact if replacement is fact.replacement else evolve(fact, replacement=replacement)
 
-    def _is_of(self, part: Part[Any], entry: Entry, held: Held) -> bool:
-        """Whether an entry, as it is read now, is of a part under whose tag it was found."""
+    def _is_of(self, part: Part, entry: Entry, held: Held) -> bool:
+        """Whether an entry that was found under a part's tag belongs to it as it is read now."""
         if not part.fold.takes(entry.name):
             return False
         if part.fold.people:
             named = {*people_in(entry.fact, self.memory.registry)}
             return named.difference(self.memory.amendments.aliases).issuperset(part.names)
-        # A correction is found where its target was, also where it says something else now.
+        # A correction has its target's tags too, also those that do not fit what it says.
         return held.plain or part.source.tag in (entry_tag(part.key), *self._tags(entry.fact))
 
 
 @frozen
 class _Place:
-    """What is known around an entry's place in effective order: see `GovernanceContext`."""
+    """The `GovernanceContext` of one entry, at its place in effective order."""
 
-    world: Judge
-    named: Parts  # what nobody may change until the entry is appended
-    place: tuple[Any, int]
+    judge: Judge
+    named: Parts  # parts that are in the append condition, and may therefore be asked about
+    place: _Order
 
     def state(self, part: Part[S]) -> S | None:
         """Return a part's state at the place, or None where the part was not named."""
-        held = self.world.memory.held(part) if part in self.named else None
+        held = self.judge.memory.held(part) if part in self.named else None
         if held is None:
             return None
-        found: S = held.state if held.ends_by(self.place) else held.state_at(part, self.place)
-        return found
+        return held.state if held.ends_by(self.place) else held.state_at(part, self.place)
 
-    def entries(self, part: Part[Any]) -> Sequence[Entry] | None:
-        """Return what stands of a part, later too, or None where the part was not named."""
-        return self.world.entries(part) if part in self.named else None
+    def entries(self, part: Part) -> Sequence[Entry] | None:
+        """Return a part's entries that stand, or None where the part was not named."""
+        return self.judge.entries(part) if part in self.named else None
 
     def recorded(self, entry_id: str) -> Entry | None:
         """Return an entry as it was recorded, or None while it is not known."""
-        return self.world.memory.target(entry_id)
+        return self.judge.memory.target(entry_id)
 
     @property
     def readings(self) -> Mapping[str, str]:
         """Ids of entries that were corrected to those of the corrections in their places."""
-        return self.world.readings
+        return self.judge.readings
 
 
 _NO_RULE = Rule(name="")

@@ -1,25 +1,26 @@
-"""The parts of the log that rules depend on.
+"""Rules, and the parts of the log that they depend on.
 
-A rule never looks at the whole log. It names *parts*: a `Fold`, which folds entries of
-some types into a small state, and a key. The part's entries are found in the log under a
-tag; a `Source` is such a tag with the types. Whoever records on condition that nothing
-matching its sources came since, records under the rule (Dynamic Consistency Boundaries,
-https://dcb.events).
+A rule never looks at the whole log. It names *parts*. A part is a `Fold`, which makes a small
+state of entries of some types, and a key, such as a member. The log finds a part's entries
+by tag and types: its `Source`. A recording that is appended on condition that nothing new
+matches its parts' sources keeps its rules also when others record at the same time (Dynamic
+Consistency Boundaries, https://dcb.events).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol
 
 from attrs import field, frozen
+from typing_extensions import TypeVar
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import Refusal
 
-S = TypeVar("S")
+S = TypeVar("S", default=Any)
 
 CORRECTIONS: Final = frozenset({"entry.retracted", "entry.corrected"})
 MERGES: Final = frozenset({"members.merged", "members.unmerged"})
@@ -29,14 +30,14 @@ _BETWEEN: Final = "\x1f"  # the unit separator: no identifier may hold it
 
 @frozen(cache_hash=True)
 class Source:
-    """Entries under one tag, of some types; of all where ``types`` is None."""
+    """The entries under one tag, of some types; of every type where ``types`` is None."""
 
     tag: str
     types: frozenset[str] | None = None
 
     @property
     def listed(self) -> list[str]:
-        """The types in a fixed order; none for all."""
+        """The types in a fixed order; empty for every type."""
         return _listed(self.types) if self.types is not None else []
 
     def holds(self, entry: Entry) -> bool:
@@ -50,14 +51,15 @@ class Fold(Generic[S]):
 
     Attributes:
         prefix: the tag of the part for a key is ``prefix:key``.
-        types: stored names that it is folded from, or None for every type.
+        types: stored names of the facts that it folds, or None for every type.
         initial: the state before anything happened.
-        evolve: takes a state, an entry and the key, and gives the next state. Total: entries
+        evolve: takes a state, an entry and the key, and returns the next state. Total: entries
             that do not concern the key leave the state as it is.
-        people: whether keys are made of members, so that merged members share a part.
-        merges: whether its sources say who was merged with whom.
-        retractions: whether standing retractions are shown to it too.
-        follows: whether an entry's id as a key means the correction that stands in its place.
+        people: whether keys are made of members; merged members then share a part.
+        merges: whether merges of members are read with its entries.
+        retractions: whether it folds retractions that stand, too.
+        follows: whether the key is an entry's id, and means the correction in that entry's
+            place where there is one.
     """
 
     prefix: str
@@ -70,12 +72,12 @@ class Fold(Generic[S]):
     follows: bool = False
 
     def part(self, *names: str) -> Part[S]:
-        """Name the part of the log for a key made of these names."""
+        """Return the part for a key made of these names."""
         return _part(self, names)
 
     @property
     def reads(self) -> frozenset[str] | None:
-        """Stored names of what must be read for it: what it folds, and what amends that."""
+        """Stored names of the facts that it folds and of those that amend them; None for all."""
         return None if self.types is None else _reads(self.types, merges=self.merges)
 
     def takes(self, name: str) -> bool:
@@ -85,7 +87,7 @@ class Fold(Generic[S]):
 
 @frozen(cache_hash=True)
 class Part(Generic[S]):
-    """A fold and a key: what one rule needs to know of the log."""
+    """A fold and a key: one thing that a rule needs to know of the log."""
 
     fold: Fold[S]
     names: tuple[str, ...]
@@ -93,11 +95,15 @@ class Part(Generic[S]):
     source: Source = field(eq=False)
 
     def key_by(self, readings: Mapping[str, str]) -> str:
-        """Return its key, or where its fold follows, the correction that the key means now."""
+        """Return its key; where its fold follows corrections, the id that it means now.
+
+        Args:
+            readings: ids of corrected entries to those of the corrections in their places.
+        """
         return readings.get(self.key, self.key) if self.fold.follows else self.key
 
 
-Parts = tuple[Part[Any], ...]
+Parts = tuple[Part, ...]
 
 
 @lru_cache(maxsize=256)
@@ -118,10 +124,10 @@ def _part(fold: Fold[S], names: tuple[str, ...]) -> Part[S]:
 
 
 class Known(Protocol):
-    """What a rule may ask while it names its parts: states of parts named before."""
+    """What a rule may ask while it names its parts: the states of parts that it named before."""
 
     def state(self, part: Part[S]) -> S | None:
-        """Return the part's latest state, or None while its entries are not at hand."""
+        """Return the part's latest state, or None while its entries were not read."""
 
 
 def no_parts(_fact: Fact, _known: Known) -> Parts:
@@ -129,7 +135,7 @@ def no_parts(_fact: Fact, _known: Known) -> Parts:
     return ()
 
 
-def no_refusals(_entry: Entry, *_states: Any) -> Iterator[Refusal]:
+def no_refusals(_entry: Entry, *_states: object) -> Iterator[Refusal]:
     """Refuse nothing."""
     return iter(())
 
@@ -139,20 +145,21 @@ class Rule:
     """When facts of one kind are refused.
 
     Attributes:
-        name: the stored name of the facts it judges.
-        parts: names what it depends on. It is asked again as parts become known, until it
-            names none that is new, so that one part may lead to another.
+        name: the stored name of the facts that it judges.
+        parts: takes a fact, and names the parts that judging it depends on. A dynamic rule is
+            asked again as parts become known, until it names none that is new: so the state
+            of one part may lead to another.
         judge: takes the entry that would be recorded and the states of those parts as they
             were when it occurred, in the same order, and yields the refusals. Pure.
-        dynamic: whether the parts that it names depend on what is known.
+        dynamic: whether the parts that it names depend on states of others.
     """
 
     name: str
-    parts: Callable[[Fact, Known], Parts] = no_parts
+    parts: Callable[[Any, Known], Parts] = no_parts  # of facts of its own kind
     judge: Callable[..., Iterable[Refusal]] = no_refusals
     dynamic: bool = False
 
 
 def pair_key(*names: str) -> str:
-    """Make one key of several identifiers, such that different ones never meet."""
+    """Join identifiers to one key; different identifiers never make the same key."""
     return _BETWEEN.join(names)

@@ -1,4 +1,4 @@
-"""Guards and phrases that many rules share."""
+"""A guard and phrases that many rules share."""
 
 from __future__ import annotations
 
@@ -15,18 +15,16 @@ def refuse(code: str, words: str, *causes: Entry | None) -> Refusal:
 
 
 def day_of(entry: Entry) -> str:
-    """Say on what day an entry happened."""
+    """Return the day on which an entry happened, in ISO format."""
     return (entry.day or entry.occurred_at.date()).isoformat()
 
 
 def place(role: str, community: str | None) -> str:
-    """Say a role, and where."""
+    """Return a role and its community in words."""
     return f"{role} in {community}" if community is not None else role
 
 
-def must_be_member(life: MemberState, member: str, entry: Entry) -> Iterator[Refusal]:
-    """Refuse what names a person who had not joined then."""
-    if life.joined is None:
-        yield refuse(
-            "not_joined", f"{member} had not joined on {day_of(entry)}; record member.joined first"
-        )
+def must_be_member(state: MemberState, member: str, entry: Entry) -> Iterator[Refusal]:
+    """Refuse an entry about a person who had not joined when it occurred."""
+    if state.joined is None:
+        yield refuse("not_joined", f"{member} had not joined on {day_of(entry)}; record member.joined first")

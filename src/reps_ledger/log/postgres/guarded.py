@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.errors import StorageError
-from reps_ledger.log.postgres.roles import (
-    APPEND,
-    APPEND_AT_HEAD,
-    EVENTS,
-    GUARDS,
-    SCHEMA,
-    TAGS,
-    guards_sql,
-)
+from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent
     from eventsourcing.postgres import PostgresDatastore
+    from psycopg import Connection
 
 
 _TABLES: Final = "reps_events"
@@ -69,16 +63,12 @@ AND NOT (i.indisvalid AND i.indisready)
 class GuardedRecorder(PostgresDCBRecorderTT):
     """The library's recorder, with appends at the head in one step, and checks of its tables."""
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append events, all or none, unless the condition fails."""
         if condition is None or condition.fail_if_events_match.items:
             return super().append(events, condition)
         with self.datastore.cursor() as cursor:
-            cursor.execute(
-                _APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events))
-            )
+            cursor.execute(_APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events)))
             row = cursor.fetchone()
         if row is None:
             raise IntegrityError(condition)
@@ -113,17 +103,13 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         untrue = self._rows(_UNTRUE)
         return [
             *(f"position {r['id']}: the tag {r['tag']!r} is not in the index" for r in missing),
-            *(
-                f"position {r['main_id']}: the index has {r['tag']!r}, the entry does not"
-                for r in untrue
-            ),
+            *(f"position {r['main_id']}: the index has {r['tag']!r}, the entry does not" for r in untrue),
         ]
 
     def _index(self, fingerprint: TagFingerprint) -> Iterator[tuple[int, str, str, int]]:
-        with self._told(), self.datastore.transaction(commit=False) as cursor:
+        with _translated(), self.datastore.transaction(commit=False) as cursor:
             cursor.execute(
-                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}",
-                (fingerprint.secret, fingerprint.last),
+                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}", (fingerprint.secret, fingerprint.last)
             )
             while True:
                 cursor.execute(f"FETCH {_PAGE} FROM reps_index")
@@ -133,28 +119,24 @@ class GuardedRecorder(PostgresDCBRecorderTT):
                 if len(rows) < _PAGE:
                     return
 
-    def _rows(self, statement: str) -> list[dict[str, Any]]:
-        with self._told(), self.datastore.cursor() as cursor:
+    def _rows(self, statement: str) -> list[Mapping[str, object]]:
+        with _translated(), self.datastore.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
 
-    @staticmethod
-    def _told() -> _Told:
-        return _Told()
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Turn the library's errors into ours."""
+    try:
+        yield
+    except PersistenceError as error:
+        raise StorageError(f"the log could not be checked: {error}") from error
 
 
-class _Told:
-    """Turns the library's errors into ours."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, _: object, error: BaseException | None, *_traceback: object) -> None:
-        if isinstance(error, PersistenceError):
-            raise StorageError(f"the log could not be checked: {error}") from error
-
-
-def open_guarded(datastore: PostgresDatastore, connection: Any) -> GuardedRecorder:
+def open_guarded(
+    datastore: PostgresDatastore, connection: Connection[tuple[bool, bool | None, int]]
+) -> GuardedRecorder:
     """Open the recorder: make and guard its tables, where this role may and it was not done.
 
     A role that does not own the tables makes nothing. Where the append function runs with its

@@ -1,13 +1,15 @@
-"""The tables of a ledger file, the triggers that guard them, and how to tell that they are whole.
+"""A ledger file: its tables, the triggers that guard them, checks for damage, and opening it.
 
-What the triggers promise against plain SQL, from whatever program: no entry is changed, removed,
-replaced or put anywhere but at the end, and no row of the tag index is changed, removed, or added
-unless its entry really has that tag and that type. An index row can therefore never be false. What
-they cannot promise: an entry that another program inserts without its index rows is not found by
-its tags, and who may alter the schema may drop the triggers. ``index_problems`` finds the one, and
-``problems`` the other.
+What the triggers guarantee against plain SQL, from any program: no entry is changed, removed,
+replaced or inserted anywhere but at the end, and no row of the tag index is changed, removed, or
+added unless its entry really has that tag and that type. An index row can therefore never be false.
 
-Opening a ledger file: is it one, may it be written, and is every connection as it must be?
+What they cannot prevent: that another program inserts an entry without its index rows, so that it
+is not found by its tags (``index_problems`` finds this), and that somebody who may alter the schema
+drops the triggers (``problems`` finds that).
+
+Opening makes sure that the file is a ledger of a known version, that it can be written, and that
+every connection is as durable as promised.
 """
 
 from __future__ import annotations
@@ -38,9 +40,7 @@ MANY: Final = 125
 
 CHECKPOINT_OFTEN: Final = "PRAGMA wal_autocheckpoint = 1000"
 CHECKPOINT_RARELY: Final = "PRAGMA wal_autocheckpoint = 8000"
-INSERT_ROWS: Final = {
-    rows: INSERT_EVENT + ", (?, ?, ?, ?)" * (rows - 1) for rows in (1_000, 500, 250, MANY)
-}
+INSERT_ROWS: Final = {rows: INSERT_EVENT + ", (?, ?, ?, ?)" * (rows - 1) for rows in (1_000, 500, 250, MANY)}
 """Statements that insert so many entries at once, the largest first."""
 
 # OR IGNORE: a tag given twice is indexed once. It does not weaken the triggers' RAISE.
@@ -114,7 +114,7 @@ _UNINDEXED: Final = (
     " AND t.position = e.position) LIMIT 10"
 )
 _UNTRUE: Final = (
-    "SELECT t.position, t.tag FROM tags t"  # noqa: S608 - no text from outside
+    "SELECT t.position, t.tag FROM tags t"  # noqa: S608 — no text from outside
     f" WHERE NOT {_TAG_IS_TRUE.format(row='t')} LIMIT 10"
 )
 

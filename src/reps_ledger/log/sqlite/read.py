@@ -1,6 +1,8 @@
-"""Which entries a query means: by looking at them, or by walking the indexes.
+"""Reading a ledger file: which entries match a query, and the response that streams them.
 
-A read that streams: a page at a time, with no transaction open between pages.
+Few entries are found by looking at each of them, or by one statement over the index of tags; many
+by walking ranges of the indexes and merging them. `SQLiteReadResponse` reads a page at a time, and
+leaves no transaction open between pages.
 """
 
 from __future__ import annotations
@@ -30,12 +32,9 @@ _PROBE: Final = 64
 _PROBE_GROWTH: Final = 16
 
 _BY_TYPE: Final = (
-    "SELECT position FROM events WHERE type = ? AND position > ? AND position <= ?"
-    " ORDER BY position LIMIT ?"
+    "SELECT position FROM events WHERE type = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?"
 )
-_ALL: Final = (
-    "SELECT position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
-)
+_ALL: Final = "SELECT position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
 # The index on tags goes by type next: to walk it in order of position takes one scan a type. This
 # hops from type to type, so that it costs a search for each of them, not a look at every row.
 _TYPES_OF_TAG: Final = (
@@ -68,7 +67,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Span(NamedTuple):
-    """The positions that are asked about: past ``after``, up to and with ``upto``."""
+    """A range of positions: after ``after``, up to and including ``upto``."""
 
     after: int
     upto: int
@@ -86,22 +85,18 @@ def matcher(items: Sequence[DCBQueryItem]) -> Callable[[str, Iterable[str]], boo
     wanted = [(frozenset(item.types), frozenset(item.tags)) for item in items]
 
     def matches(kind: str, tags: Iterable[str]) -> bool:
-        return any(
-            (not types or kind in types) and needed.issubset(tags) for types, needed in wanted
-        )
+        return any((not types or kind in types) and needed.issubset(tags) for types, needed in wanted)
 
     return matches
 
 
-def scans_of(
-    connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span
-) -> Iterator[Scan]:
-    """The scans whose union is the answer to a query, each of them once.
+def scans_of(connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span) -> Iterator[Scan]:
+    """Yield the scans whose union is the answer to a query, without repeats.
 
     Args:
         connection: in the transaction that ``span`` was measured in.
         items: at least one.
-        span: what is asked about.
+        span: the positions to search.
     """
     seen = set()
     for item in items:
@@ -113,7 +108,7 @@ def scans_of(
 
 def quick_rows(
     connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span, most: int
-) -> list[Any] | None:
+) -> list[Row] | None:
     """The rows that match, in order of position, by one statement for each set of types.
 
     Returns:
@@ -125,7 +120,7 @@ def quick_rows(
         if len(item.tags) != 1:
             return None
         groups.setdefault(tuple(item.types), []).append(item.tags[0])
-    found: dict[int, Any] = {}
+    found: dict[int, Row] = {}
     for types, tags in groups.items():
         sql = _ENTRIES_OF_TAGS_AND_TYPES if types else _ENTRIES_OF_TAGS
         wanted = [_encode(tags).decode()]
@@ -138,9 +133,7 @@ def quick_rows(
     return [found[position] for position in sorted(found)]
 
 
-def _scans_of_item(
-    connection: sqlite3.Connection, item: DCBQueryItem, span: Span
-) -> Iterator[Scan]:
+def _scans_of_item(connection: sqlite3.Connection, item: DCBQueryItem, span: Span) -> Iterator[Scan]:
     tags = list(dict.fromkeys(item.tags))
     types = list(dict.fromkeys(item.types))
     if not tags:
@@ -162,18 +155,15 @@ def _by_tags(count: int) -> str:
     Its arguments: the first tag, the type, the other tags, then those of every `Scan`.
     """
     others = (
-        " AND EXISTS (SELECT 1 FROM tags o"
-        " WHERE o.tag = ? AND o.type = t.type AND o.position = t.position)"
+        " AND EXISTS (SELECT 1 FROM tags o WHERE o.tag = ? AND o.type = t.type AND o.position = t.position)"
     ) * (count - 1)
     return (
-        f"SELECT t.position FROM tags t WHERE t.tag = ? AND t.type = ?{others}"  # noqa: S608 - no text from outside
+        f"SELECT t.position FROM tags t WHERE t.tag = ? AND t.type = ?{others}"  # noqa: S608 — no text from outside
         " AND t.position > ? AND t.position <= ? ORDER BY t.position LIMIT ?"
     )
 
 
-def _rarest_first(
-    connection: sqlite3.Connection, tags: list[str], kind: str, span: Span
-) -> list[str]:
+def _rarest_first(connection: sqlite3.Connection, tags: list[str], kind: str, span: Span) -> list[str]:
     """The tags, the one with the fewest entries first, found without counting the frequent ones.
 
     So an entry of one member in one community is sought among the member's, not the community's.
@@ -181,8 +171,7 @@ def _rarest_first(
     limit = _PROBE
     while True:
         sizes = {
-            tag: connection.execute(_PROBE_SIZE, (tag, kind, *span, limit)).fetchone()[0]
-            for tag in tags
+            tag: connection.execute(_PROBE_SIZE, (tag, kind, *span, limit)).fetchone()[0] for tag in tags
         }
         if min(sizes.values()) < limit:
             return sorted(tags, key=lambda tag: sizes[tag])
@@ -201,7 +190,7 @@ def first_match(connection: sqlite3.Connection, items: Sequence[DCBQueryItem], s
 
 
 def merged(
-    scans: Sequence[Scan], span: Span, rows: Callable[[str, tuple[Any, ...]], list[tuple[int]]]
+    scans: Sequence[Scan], span: Span, rows: Callable[[str, tuple[object, ...]], list[tuple[int]]]
 ) -> Iterator[int]:
     """The positions that any of the scans finds, each once, ascending.
 
@@ -209,7 +198,7 @@ def merged(
 
     Args:
         scans: what to unite.
-        span: what is asked about.
+        span: the positions to search.
         rows: runs SQL; may use another connection each time, as positions never change.
     """
     chunk = max(_CHUNK_AT_LEAST, _CHUNK // max(1, len(scans)))
@@ -251,7 +240,7 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
     """The tags of a stored row.
 
     Raises:
-        Damaged: they are not what this code ever writes.
+        Damaged: they are not JSON as this code writes it.
     """
     try:
         return TAGS.decode(tags)
@@ -260,7 +249,7 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
 
 
 def damaged_tags(position: int, error: Exception) -> Damaged:
-    """Say that the tags of a stored row cannot be read."""
+    """Return the error that the tags of a stored row cannot be read."""
     return Damaged(f"position {position}: its tags cannot be read: {error}")
 
 
@@ -278,12 +267,7 @@ class SQLiteReadResponse(DCBReadResponse):
     """
 
     def __init__(
-        self,
-        connections: Connections,
-        items: Sequence[DCBQueryItem],
-        *,
-        after: int | None,
-        limit: int | None,
+        self, connections: Connections, items: Sequence[DCBQueryItem], *, after: int | None, limit: int | None
     ) -> None:
         self._connections = connections
         self._connection: sqlite3.Connection | None = None
@@ -322,7 +306,7 @@ class SQLiteReadResponse(DCBReadResponse):
         """Yield the entries with their tags read.
 
         Raises:
-            Damaged: tags are not what this software writes.
+            Damaged: the tags of an entry cannot be read.
         """
         position = 0
         decode = TAGS.decode
@@ -344,8 +328,8 @@ class SQLiteReadResponse(DCBReadResponse):
         self._connection = None
         return page
 
-    def _rows(self, sql: str, arguments: tuple[Any, ...]) -> list[Any]:
-        assert self._connection is not None, "pages are read while a connection is lent"  # noqa: S101
+    def _rows(self, sql: str, arguments: tuple[object, ...]) -> list[Any]:
+        assert self._connection is not None, "pages are read while a connection is lent"
         return self._connection.execute(sql, arguments).fetchall()
 
     def _every_page(self) -> Iterator[list[Row]]:
@@ -354,9 +338,7 @@ class SQLiteReadResponse(DCBReadResponse):
         if self._items and upto - after <= FEW:
             matches = matcher(self._items)
             rows = self._rows(_SCAN, (after, upto, FEW))
-            yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][
-                : self._limit
-            ]
+            yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][: self._limit]
         elif (quick := self._quick()) is not None:
             yield quick
         elif self._items:
@@ -374,12 +356,12 @@ class SQLiteReadResponse(DCBReadResponse):
         """All rows at once where they are few, as they are for what a rule depends on."""
         if not self._items:
             return None
-        assert self._connection is not None, "see _rows"  # noqa: S101
+        assert self._connection is not None, "see _rows"
         rows = quick_rows(self._connection, self._items, self._span, QUICK)
         return rows if rows is None else rows[: self._limit]
 
     def _positions(self) -> Iterator[int]:
-        assert self._connection is not None, "see _rows"  # noqa: S101
+        assert self._connection is not None, "see _rows"
         scans = list(scans_of(self._connection, self._items, self._span))
         return merged(scans, self._span, self._rows)
 
@@ -395,7 +377,7 @@ class SQLiteReadResponse(DCBReadResponse):
 
     def _end(self, connection: sqlite3.Connection) -> int:
         """Where a long read with a limit will end: its positions, counted but not kept."""
-        assert self._limit is not None, "without a limit the end is known"  # noqa: S101
+        assert self._limit is not None, "without a limit the end is known"
         if not self._items:
             return min(self._span.upto, self._span.after + self._limit)
         self._connection = connection

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from threading import Lock
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +67,7 @@ class TableSchema:
     person_lists: tuple[str, ...]
     coded: tuple[str, ...]
     shapes: dict[str, str]
-    hints: dict[str, Any]
+    hints: dict[str, type]
     numbers: tuple[str, ...]
     instants: tuple[str, ...]
     times: tuple[str, ...]
@@ -333,9 +333,7 @@ _OF_ALL_KINDS: Final = pa.schema(
 
 def _arrow_of_kind(table: Table, schema: TableSchema, people: tuple[str, ...]) -> pa.Table:
     names = pa.array(people, pa.string())
-    columns: dict[str, pa.Array] = {
-        name: _dictionary(codes, names) for name, codes in table.persons.items()
-    }
+    columns: dict[str, pa.Array] = {name: _dictionary(codes, names) for name, codes in table.persons.items()}
     columns["occurred_at"] = _timestamps(table.at)
     columns["position"] = pa.array(table.order)
     for name, found in table.fields.items():
@@ -383,7 +381,7 @@ def _values(found: Coded, name: str, schema: TableSchema) -> pa.Array:
     return values.take(pa.array(found.codes, mask=found.codes < 0))
 
 
-def _arrow_type(hint: Any) -> pa.DataType:
+def _arrow_type(hint: object) -> pa.DataType:
     """Return the Arrow type of a field's type hint: of ``int | None`` that of ``int``."""
     if hint in _ARROW_TYPES:
         return _ARROW_TYPES[hint]

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
 import numpy as np
@@ -60,6 +60,8 @@ _INSTANT: Final = "instant:"
 _PEOPLE: Final = "people"
 _STEP: Final = 1 << 23
 """Bytes that are hashed at once."""
+T = TypeVar("T")
+
 _ROWS: Final = 1 << 18
 """Rows that are decoded at once."""
 _ABANDONED: Final = 3600.0
@@ -134,10 +136,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
     codes = {_CODE + name: found.codes for name, found in table.fields.items()}
     # Instants differ in their low bytes only; persons are sorted or nearly so. Codes of fields
     # repeat, and take a dictionary.
-    encoding = {
-        **dict.fromkeys(times, "BYTE_STREAM_SPLIT"),
-        **dict.fromkeys(persons, "DELTA_BINARY_PACKED"),
-    }
+    encoding = {**dict.fromkeys(times, "BYTE_STREAM_SPLIT"), **dict.fromkeys(persons, "DELTA_BINARY_PACKED")}
 
     def write(file: IO[bytes]) -> None:
         pq.write_table(
@@ -225,7 +224,7 @@ def _column_names(content: mmap.mmap) -> set[str]:
     return {*pq.read_schema(pa.BufferReader(pa.py_buffer(content))).names}
 
 
-def _read_values(values: mmap.mmap, name: str, hint: type) -> tuple[Any, ...]:
+def _read_values(values: mmap.mmap, name: str, hint: type[T]) -> tuple[T, ...]:
     """Return a list of values of a type out of a file of them."""
     file = pq.ParquetFile(pa.BufferReader(pa.py_buffer(values)))
     text = file.read(columns=[name])[name][0].as_buffer()
@@ -246,7 +245,7 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
         return _read_column(content, name)
 
     def field(name: str) -> Coded:
-        listed = _read_values(values, name, schema.hints[name])
+        listed: tuple[Any, ...] = _read_values(values, name, schema.hints[name])
         return Coded(listed, lambda: codes(_CODE + name))
 
     wanted = {*schema.times}
@@ -368,9 +367,7 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
     try:
         every = [manifest.people, *(file for both in manifest.tables.values() for file in both)]
         with ThreadPoolExecutor() as pool:
-            contents = dict(
-                zip(every, pool.map(lambda file: _map_file(folder, file), every), strict=True)
-            )
+            contents = dict(zip(every, pool.map(lambda file: _map_file(folder, file), every), strict=True))
         tables = {}
         for name, (arrays, values) in manifest.tables.items():
             described = registry.named(name)
