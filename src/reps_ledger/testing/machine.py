@@ -247,16 +247,15 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
 
         @rule(data=st.data())
         def take_turns(self, data: st.DataObject) -> None:
-            """Record in one ledger, then in the other, then the same in the first again."""
+            """Record facts by turns in one ledger and in the other, each in both."""
             self.in_turns(self.drawn(data))
 
         def in_turns(self, drawn: list[Offer]) -> None:
-            """Record the first in one ledger, the last in the other, and in the first again."""
-            for by, offer in ((0, drawn[0]), (1, drawn[-1])):
+            """Record each in one ledger and then in the other, which may not have seen it."""
+            for number, offer in enumerate(drawn):
                 for pair in self.model.facts_of([offer]):
-                    self.model.attempt(self.ledgers[by], [pair])
-            if self.model.last:
-                self.model.attempt(self.ledgers[0], self.model.last)
+                    for by in (number % _HANDLES, (number + 1) % _HANDLES):
+                        self.model.attempt(self.ledgers[by], [pair])
 
         @rule(by=handles)
         def reopen(self, by: int) -> None:

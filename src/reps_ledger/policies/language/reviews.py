@@ -50,7 +50,7 @@ class Noticed(Leaf):
     def reads(self) -> Reads:
         return Reads(
             facts=frozenset({"notice.sent", "notice.answered"} if self.heard else {"notice.sent"}),
-            acts=not self.heard,  # where it is not asked, the last act is evidence all the same
+            acts=not self.heard,  # also for None: what was heard is told as evidence
         )
 
     def words(self) -> str:
