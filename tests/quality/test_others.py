@@ -84,7 +84,7 @@ def test_a_bug_in_a_projection_is_found(
 ) -> None:
     """A state that changes, an event that is not expected, a memory of its own."""
     with pytest.raises(AssertionError, match=words) as caught:
-        check_projection(plant(), settings=DEFAULT)
+        check_projection(plant(), settings=settings(DEFAULT, max_examples=1_000))
     assert len(lines(caught.value)) == size
 
 
