@@ -71,10 +71,7 @@ def run(folder: Path) -> list[str]:
             times.append(seconds(lambda: ledger.checkpoint(KEY)))
         found.append(goal(f"a checkpoint over {NEW:,} new entries", statistics.median(times), 0.01))
         chance = random.Random(1)
-        proofs = [
-            seconds(lambda: ledger.prove(chance.randint(1, COUNT)).verify())
-            for _ in range(ROUNDS * 5)
-        ]
+        proofs = [seconds(lambda: ledger.prove(chance.randint(1, COUNT)).verify()) for _ in range(ROUNDS * 5)]
         found.append(goal("an inclusion proof, made and verified", statistics.median(proofs), 0.01))
         found.append(f"    the slowest of {len(proofs)}: {max(proofs) * 1000:.1f} ms")
         joined = seconds(lambda: ledger.prove_consistency(COUNT // 3).verify())

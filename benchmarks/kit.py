@@ -35,9 +35,7 @@ def drawn(strategy: SearchStrategy[History]) -> float:
     """Draw histories; return how many of their facts come in a second."""
     entries = 0
 
-    @settings(
-        max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck)
-    )
+    @settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(strategy)
     def draw(history: History) -> None:
         nonlocal entries
@@ -52,9 +50,7 @@ def run(_folder: Path) -> list[str]:
     lines = []
     for name, strategy in (("legal", histories()), ("raw", raw_histories(odd=False))):
         drawn(strategy)  # the first time builds tables
-        lines.append(
-            f"facts of {name} histories drawn: {drawn(strategy):,.0f} a second (goal 1,000)"
-        )
+        lines.append(f"facts of {name} histories drawn: {drawn(strategy):,.0f} a second (goal 1,000)")
     check_policy(POLICY)
     took = sorted(seconds(lambda: check_policy(POLICY)) for _ in range(5))
     lines.append(

@@ -27,10 +27,7 @@ def run(folder: Path) -> list[str]:
     ledger = rl.open(target)
     ledger.import_history(file)
     app: Application[UUID] = Application(
-        env={
-            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-            "SQLITE_DBNAME": str(folder / "replay.db"),
-        }
+        env={"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(folder / "replay.db")}
     )
     for number in range(FACTS // 100):
         member = Member(name=f"m{number}")
@@ -51,9 +48,7 @@ def run(folder: Path) -> list[str]:
             start = batch[-1].id + 1
         assert count == FACTS
 
-    ids: list[Any] = sorted(
-        {n.originator_id for n in app.recorder.select_notifications(1, FACTS)}, key=str
-    )
+    ids: list[Any] = sorted({n.originator_id for n in app.recorder.select_notifications(1, FACTS)}, key=str)
 
     def rebuild() -> None:
         for each in ids:
@@ -79,6 +74,5 @@ def run(folder: Path) -> list[str]:
         verdict("speed against the library's replay", found["replay"] / found["read"], 4),
         f"  the library's replay into aggregates takes {found['rebuild'] / FACTS * 1e6:.1f} µs "
         f"an event: {found['rebuild'] / found['read']:.2f} times as long as reading facts",
-        f"  one member's roles and standing: {one * 1e6:.0f} µs with {length} entries, "
-        f"in a log of {FACTS:,}",
+        f"  one member's roles and standing: {one * 1e6:.0f} µs with {length} entries, in a log of {FACTS:,}",
     ]

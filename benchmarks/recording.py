@@ -59,10 +59,7 @@ def run(folder: Path) -> list[str]:
             )
 
     app: Application[UUID] = Application(
-        env={
-            "PERSISTENCE_MODULE": "eventsourcing.sqlite",
-            "SQLITE_DBNAME": str(folder / "library.db"),
-        }
+        env={"PERSISTENCE_MODULE": "eventsourcing.sqlite", "SQLITE_DBNAME": str(folder / "library.db")}
     )
     member = Member(name="ana")
     app.save(member)

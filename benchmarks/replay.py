@@ -71,25 +71,19 @@ def _compared(kept: Path, members: int, facts: int, dates: int) -> list[str]:
     naive = _step("naive", kept, members, dates)
     histograms = {json.dumps(each["counts"]) for runs in found.values() for each in runs}
     assert len(histograms) == 1, "the contenders disagree"
-    seconds = {
-        name: statistics.median(each["seconds"] for each in runs) for name, runs in found.items()
-    }
+    seconds = {name: statistics.median(each["seconds"] for each in runs) for name, runs in found.items()}
     peak = {name: max(each["peak"] for each in runs) for name, runs in found.items()}
     scaled = naive["seconds"] * facts / naive["facts"]
     told = ", ".join(f"{name} {seconds[name]:.2f} s {peak[name]:,.0f} MB" for name in contenders)
     kernel = seconds["kernel"]
-    lines = [
-        f"  {dates} dates: {told}, naive {scaled:,.0f} s (scaled from {naive['facts']:,} facts)"
-    ]
+    lines = [f"  {dates} dates: {told}, naive {scaled:,.0f} s (scaled from {naive['facts']:,} facts)"]
     compared = {"numba": seconds["numba"] / kernel, "naive": scaled / kernel}
     compared["duckdb"] = seconds["duckdb"] / kernel
     if dates != GOAL_DATES or facts < GOAL_FACTS:
         said = ", ".join(f"{name} {ratio:.2f}" for name, ratio in compared.items())
         return [*lines, f"    times the kernel's: {said}"]
     goals = {"numba": 0.4, "naive": 300, "duckdb": 1}
-    return lines + [
-        verdict(f"  {each}, times the kernel's", compared[each], goals[each]) for each in goals
-    ]
+    return lines + [verdict(f"  {each}, times the kernel's", compared[each], goals[each]) for each in goals]
 
 
 def _step(name: str, kept: Path, members: int, dates: int) -> dict[str, Any]:

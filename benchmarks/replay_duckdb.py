@@ -195,9 +195,7 @@ def histogram(folder: Path, at: Sequence[datetime], threads: int = 2) -> list[li
 
 def _query(folder: Path, bits: int) -> str:
     filled = ", ".join(
-        f"coalesce({table}.{name}, 0::UBIGINT) AS {name}"
-        for table, names in _WORDS.items()
-        for name in names
+        f"coalesce({table}.{name}, 0::UBIGINT) AS {name}" for table, names in _WORDS.items() for name in names
     )
     counts = ", ".join(
         f"count(*) FILTER ({name} & {1 << bit}::UBIGINT <> 0)"

@@ -65,9 +65,7 @@ def histories(
         told = _fields(table)
         for row in rows[name]:
             values: dict[str, Any] = {
-                field: people[int(codes[row])]
-                for field, codes in table.persons.items()
-                if codes[row] >= 0
+                field: people[int(codes[row])] for field, codes in table.persons.items() if codes[row] >= 0
             }
             for field in told:
                 coded = table.fields[field]

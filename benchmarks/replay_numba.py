@@ -54,9 +54,7 @@ def tables(at: Sequence[datetime]) -> Any:
 
 def months_of_days() -> Any:
     """Return the calendar month of each day."""
-    return (
-        np.arange(START, START + DAYS).astype("datetime64[D]").astype("datetime64[M]").astype(int)
-    )
+    return np.arange(START, START + DAYS).astype("datetime64[D]").astype("datetime64[M]").astype(int)
 
 
 @njit(cache=True)
@@ -236,8 +234,7 @@ def histogram(folder: Path, at: Sequence[datetime], members: int) -> list[list[i
         columns = ("person:member", "at", "order", *more)
         read = _read(files[name], *columns)
         kinds[name] = {
-            column.rsplit(":", maxsplit=1)[-1]: found
-            for column, found in zip(columns, read, strict=True)
+            column.rsplit(":", maxsplit=1)[-1]: found for column, found in zip(columns, read, strict=True)
         }
     member, when, activity = _read(files["report.filed"], "person:member", "at", "code:activity")
     who, joined = _read(files["member.joined"], "person:member", "at")

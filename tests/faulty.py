@@ -43,9 +43,7 @@ class Faulty(DCBRecorder):
         self.after = after or {}
         self.calls: Counter[str] = Counter()
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append, or not."""
         position: int = self._call("append", lambda: self.inner.append(events, condition))
         return position

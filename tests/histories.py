@@ -17,17 +17,7 @@ from strategies import CUSTOM, PLAIN, MentoringHeld, facts, names
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-__all__ = [
-    "PEOPLE",
-    "REGISTRY",
-    "Offer",
-    "fill",
-    "histories",
-    "meant",
-    "offers",
-    "open_ledger",
-    "steps",
-]
+__all__ = ["PEOPLE", "REGISTRY", "Offer", "fill", "histories", "meant", "offers", "open_ledger", "steps"]
 
 PEOPLE: Final = ("ana", "ben", "cleo")
 REGISTRY: Final = Registry((*BUILT_IN, *CUSTOM))
@@ -67,9 +57,7 @@ class Offer:
 
 def open_ledger(target: Any = None, **options: Any) -> rl.Ledger:
     """Open a ledger that knows the facts of tests too; its clock stands in 2041 by default."""
-    upcasters = [
-        rl.Upcaster("mentoring.held", version, lambda fields: fields) for version in (1, 2)
-    ]
+    upcasters = [rl.Upcaster("mentoring.held", version, lambda fields: fields) for version in (1, 2)]
     now = datetime(2041, 1, 1, tzinfo=UTC)
     clocked = {"clock": lambda: now, **options}
     return rl.open(target, facts=CUSTOM, upcasters=upcasters, **clocked)
@@ -105,9 +93,7 @@ def steps() -> SearchStrategy[datetime | date]:
 
 @cache
 def _envelopes() -> SearchStrategy[dict[str, Any]]:
-    return st.fixed_dictionaries(
-        {"by": names()}, optional={"on_behalf_of": names(), "source": names()}
-    )
+    return st.fixed_dictionaries({"by": names()}, optional={"on_behalf_of": names(), "source": names()})
 
 
 @cache
@@ -123,12 +109,7 @@ def offers() -> SearchStrategy[Offer]:
     at = st.none() | steps()
     plain = st.builds(Offer, fact=_facts(), at=steps(), envelope=_envelopes())
     amending = st.builds(
-        Offer,
-        fact=_facts(),
-        at=at,
-        target=st.integers(0, 40),
-        retract=st.booleans(),
-        envelope=_envelopes(),
+        Offer, fact=_facts(), at=at, target=st.integers(0, 40), retract=st.booleans(), envelope=_envelopes()
     )
     return st.one_of(plain, plain, plain, amending)
 
@@ -141,9 +122,7 @@ def histories(max_size: int = 25) -> SearchStrategy[list[Offer]]:
         for name in PEOPLE
     ]
     begin = st.sampled_from([first, first[:2], []])
-    return st.builds(
-        lambda begun, rest: [*begun, *rest], begin, st.lists(offers(), max_size=max_size)
-    )
+    return st.builds(lambda begun, rest: [*begun, *rest], begin, st.lists(offers(), max_size=max_size))
 
 
 def meant(offer: Offer, number: int, ids: list[str]) -> Any:

@@ -61,9 +61,7 @@ def pytest_timeout_cancel_timer(item: pytest.Item) -> None:
 
 def pytest_unconfigure() -> None:
     """Have the process end even where a thread that a test left behind never does."""
-    if all(
-        thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
-    ):
+    if all(thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()):
         return
     assert sys.__stderr__ is not None
     sys.stdout.flush()  # what is not written by then is lost

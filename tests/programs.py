@@ -47,9 +47,7 @@ def heard() -> str:
 def batch(name: str, number: int, size: int = 3) -> list[DCBEvent]:
     """Events that belong together; each says which and how many they are."""
     return [
-        DCBEvent(
-            "tick", f"{name} {number} {part} {size}".encode(), [f"writer:{name}", f"part:{part}"]
-        )
+        DCBEvent("tick", f"{name} {number} {part} {size}".encode(), [f"writer:{name}", f"part:{part}"])
         for part in range(size)
     ]
 

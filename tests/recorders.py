@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 import pytest
-from eventsourcing.dcb.api import (
-    DCBAppendCondition,
-    DCBEvent,
-    DCBQuery,
-    DCBQueryItem,
-    DCBReadResponse,
-)
+from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQueryItem, DCBReadResponse
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory
 from eventsourcing.utils import Environment
@@ -62,9 +56,7 @@ def query(*tags: str, types: tuple[str, ...] = ()) -> DCBQuery:
     return DCBQuery([item(*tags, types=types)])
 
 
-def condition(
-    *tags: str, types: tuple[str, ...] = (), after: int | None = None
-) -> DCBAppendCondition:
+def condition(*tags: str, types: tuple[str, ...] = (), after: int | None = None) -> DCBAppendCondition:
     """Fail if anything past ``after`` matches the query of one item."""
     return DCBAppendCondition(query(*tags, types=types), after)
 

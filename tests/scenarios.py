@@ -40,9 +40,7 @@ __all__ = [
 ]
 
 NOON: Final = datetime(2018, 3, 1, 12, tzinfo=UTC)
-JAN, FEB, MAR, APR, MAY, JUN, JUL, AUG, SEP, OCT, NOV, DEC = (
-    date(2018, month, 1) for month in range(1, 13)
-)
+JAN, FEB, MAR, APR, MAY, JUN, JUL, AUG, SEP, OCT, NOV, DEC = (date(2018, month, 1) for month in range(1, 13))
 
 
 def fixed_clock() -> datetime:

@@ -158,10 +158,7 @@ def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[s
         installed = Path(spec.origin).with_name("pginstall")
         if not _succeeds([str(installed / "bin" / "postgres"), "--version"], who):
             # The programs look for their libraries at a place relative to their own.
-            package, beside = (
-                installed.parent,
-                installed.parents[1] / f"{installed.parent.name}.libs",
-            )
+            package, beside = (installed.parent, installed.parents[1] / f"{installed.parent.name}.libs")
             copied = folder / "wheel" / package.name / installed.name
             shutil.copytree(installed, copied, symlinks=True)
             if beside.exists():

@@ -62,8 +62,10 @@ EXTRAS: Final[dict[str, set[str]]] = {
 }
 """What each extra of the design brings, as modules."""
 
-NEED_THEIR_EXTRA: Final = frozenset({"cli", "replay", "testing"})
-"""Layers that nothing imports but from within functions."""
+NEED_THEIR_EXTRA: Final = {
+    layer: EXTRAS[layer] | {f"reps_ledger.{layer}"} for layer in ("cli", "replay", "testing")
+}
+"""Layers that nothing imports but from within functions, with what each may import at once."""
 
 
 def files() -> list[Path]:
@@ -93,11 +95,7 @@ def parsed(path: Path) -> ast.Module:
 def running(tree: ast.AST) -> Iterator[ast.AST]:
     """Every node but those that only a type checker sees."""
     for node in ast.iter_child_nodes(tree):
-        if (
-            isinstance(node, ast.If)
-            and isinstance(node.test, ast.Name)
-            and node.test.id == "TYPE_CHECKING"
-        ):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             continue
         yield node
         yield from running(node)
@@ -162,23 +160,13 @@ def test_no_files_import_each_other() -> None:
 
 def test_circles_are_found() -> None:
     """The search itself: a circle of two, one of three, and what only leads to one."""
-    edges = {
-        "a": {"b"},
-        "b": {"a"},
-        "c": {"d"},
-        "d": {"e"},
-        "e": {"c", "a"},
-        "f": {"c"},
-        "g": set(),
-    }
+    edges = {"a": {"b"}, "b": {"a"}, "c": {"d"}, "d": {"e"}, "e": {"c", "a"}, "f": {"c"}, "g": set()}
     assert circles(edges) == [["a", "b"], ["c", "d", "e"]]
 
 
 def test_no_two_files_of_a_layer_have_one_name() -> None:
     """Whoever names a file of a layer means one."""
-    names = [
-        (layer(module_of(path)), path.name) for path in files() if not path.name.startswith("__")
-    ]
+    names = [(layer(module_of(path)), path.name) for path in files() if not path.name.startswith("__")]
     assert [name for name in names if names.count(name) > 1] == []
 
 
@@ -225,9 +213,7 @@ def test_the_domain_is_pure() -> None:
     uses = {
         node.attr
         for node in ast.walk(parsed(SOURCE / "domain" / "entries.py"))
-        if isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "os"
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
     }
     assert uses == {"urandom"}
 
@@ -284,9 +270,7 @@ def test_what_is_listed_exists() -> None:
     listed = [(module, name) for module in modules for name in getattr(module, "__all__", ())]
     assert len(listed) > len(modules)
     saying = {
-        module_of(path)
-        for path in files()
-        if path.name == "__init__.py" or named(path) in SAY_THEMSELVES
+        module_of(path) for path in files() if path.name == "__init__.py" or named(path) in SAY_THEMSELVES
     }
     assert {module.__name__ for module, _ in listed} <= saying, "say what is public once"
     assert [f"{m.__name__}.{name}" for m, name in listed if not hasattr(m, name)] == []
@@ -455,11 +439,11 @@ def test_optional_parts_are_imported_late() -> None:
     early = {
         (named(path), name)
         for path in files()
-        if layer(module_of(path)) not in NEED_THEIR_EXTRA
         for node in parsed(path).body
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
         + [alias.name for alias in node.names]
-        if {name.split(".")[0], ".".join(name.split(".")[:2])} & late
+        if {name.split(".")[0], ".".join(name.split(".")[:2])}
+        & (late - NEED_THEIR_EXTRA.get(layer(module_of(path)) or "", set()))
     }
     assert early == set()

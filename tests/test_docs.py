@@ -57,9 +57,7 @@ def test_the_two_commands_come_first() -> None:
 def test_every_fact_is_described() -> None:
     """The page of facts names every stored name and every field, and no other stored name."""
     page = (ROOT / "docs" / "facts.md").read_text()
-    rows = {
-        row[0]: row[1] for row in re.findall(r"^\| `([a-z.]+)` \|([^|]*)\|", page, re.MULTILINE)
-    }
+    rows = {row[0]: row[1] for row in re.findall(r"^\| `([a-z.]+)` \|([^|]*)\|", page, re.MULTILINE)}
     registry = Registry(BUILT_IN)
     assert rows.keys() == {described.kind.name for described in registry}
     for described in registry:

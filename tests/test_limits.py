@@ -145,9 +145,7 @@ def test_every_wait_has_a_limit() -> None:
         "program.communicate()",
     ],
 )
-def test_a_wait_without_a_limit_is_found(
-    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wait_without_a_limit_is_found(line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So the test above can fail."""
     monkeypatch.setitem(globals(), "TESTS", tmp_path)
     path = tmp_path / "wait.py"

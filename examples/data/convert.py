@@ -157,9 +157,7 @@ def report(event: Row, detail: Row) -> Row:
     return row_of("report.filed", event["date"], detail, **fields)
 
 
-def vouches(
-    certifications: Iterable[Row], joined: dict[str, str], tally: Counter[str]
-) -> Iterator[Row]:
+def vouches(certifications: Iterable[Row], joined: dict[str, str], tally: Counter[str]) -> Iterator[Row]:
     """Yield the first certification of each pair, in force once both had joined."""
     standing: dict[tuple[str, str], Row] = {}
     for event in certifications:

@@ -12,16 +12,7 @@ from __future__ import annotations
 
 from reps_ledger import errors
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    Fact,
-    activity,
-    corrections,
-    fact,
-    governance,
-    people,
-    reviews,
-    roles,
-)
+from reps_ledger.domain.facts import Fact, activity, corrections, fact, governance, people, reviews, roles
 from reps_ledger.domain.facts.activity import *
 from reps_ledger.domain.facts.corrections import *
 from reps_ledger.domain.facts.governance import *

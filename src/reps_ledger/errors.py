@@ -182,9 +182,7 @@ class CodecError(LedgerError):
         entry_id: the entry, if its id could be read.
     """
 
-    def __init__(
-        self, words: str, *, position: int | None = None, entry_id: str | None = None
-    ) -> None:
+    def __init__(self, words: str, *, position: int | None = None, entry_id: str | None = None) -> None:
         self.words = words
         self.position = position
         self.entry_id = entry_id

@@ -14,10 +14,7 @@ from typing import IO
 
 @contextmanager
 def atomic_write(
-    path: str | os.PathLike[str],
-    *,
-    name_of: Callable[[BufferedRandom], str] | None = None,
-    sync: bool = True,
+    path: str | os.PathLike[str], *, name_of: Callable[[BufferedRandom], str] | None = None, sync: bool = True
 ) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the place of another once it is complete and on disk.
 

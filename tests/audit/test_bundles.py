@@ -79,11 +79,7 @@ def test_a_members_entries_are_proved() -> None:
     """Every entry that names her is there, as it was stored, and nothing else."""
     found = verify_bundle(bundle(), KEY.verifying)
     assert found.about == ("member", "ana")
-    assert [entry.name for entry in found.entries] == [
-        "member.joined",
-        "vouch.given",
-        "review.opened",
-    ]
+    assert [entry.name for entry in found.entries] == ["member.joined", "vouch.given", "review.opened"]
     assert found.entries[1].says["fact"]["reason"] == "we met"
     assert json.loads(found.entries[1].tags)[:2] == ["member:ana", "member:ben"]
     assert "3 entries about the member ana" in str(found)
@@ -105,13 +101,7 @@ def test_a_decision_comes_with_all_that_it_rests_on() -> None:
         ledger.record(rl.EntryRetracted(target=filed.id, reason="it was cancelled"), by="council")
         data = ledger.audit_bundle(review=review, key=KEY)
     names = [entry.name for entry in verify_bundle(data, KEY.verifying).entries]
-    assert names == [
-        "policy.stated",
-        "report.filed",
-        "review.opened",
-        "review.decided",
-        "entry.retracted",
-    ]
+    assert names == ["policy.stated", "report.filed", "review.opened", "review.decided", "entry.retracted"]
 
 
 def test_a_bundle_of_an_older_checkpoint() -> None:
@@ -135,8 +125,7 @@ def test_a_bundle_of_an_older_checkpoint() -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{"member": None}, {"member": "ana", "review": "x"}, {"key": None}, {"checkpoint": "x"}],
+    "options", [{"member": None}, {"member": "ana", "review": "x"}, {"key": None}, {"checkpoint": "x"}]
 )
 def test_one_subject_and_one_checkpoint(options: dict[str, Any]) -> None:
     """A bundle is about one thing and against one checkpoint."""
@@ -291,12 +280,7 @@ def test_it_is_verified_where_there_is_no_ledger(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
     arguments = ["verify-bundle", "ana.json", "--key", str(KEY.verifying)]
     done = subprocess.run(
-        [*command, *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=PATIENCE,
+        [*command, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     assert "3 entries about the member ana" in done.stdout

@@ -88,9 +88,7 @@ def test_evidence_is_shown_as_it_stood() -> None:
     """Evidence that was corrected since is shown as it was then, with what became of it."""
     ledger, filed = programme()
     other = rl.ReportFiled(member="ana", activity="workshop")
-    fixed = ledger.record(
-        rl.EntryCorrected(target=filed.id, replacement=other, reason="a typo"), by="ben"
-    )
+    fixed = ledger.record(rl.EntryCorrected(target=filed.id, replacement=other, reason="a typo"), by="ben")
     ledger.record(rl.EntryRetracted(target=fixed.id, reason="it was a talk"), by="ben")
     found = ledger.audit_decision(REVIEW)
     (evidence,) = found.evidence
@@ -123,9 +121,7 @@ def test_a_decision_without_a_basis() -> None:
         ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2018, 1, 1))
         opened = rl.ReviewOpened(member="ana", review="r1", policy="unknown")
         ledger.record(opened, by="council", occurred_at=AT)
-        decided = rl.ReviewDecided(
-            member="ana", review="r1", outcome="active", reason="we know her"
-        )
+        decided = rl.ReviewDecided(member="ana", review="r1", outcome="active", reason="we know her")
         ledger.record(decided, by="council", occurred_at=AT)
         found = ledger.audit_decision("r1")
         assert (found.basis, found.replayed, found.now) == (None, None, None)
@@ -145,9 +141,7 @@ def test_a_corrected_decision_is_audited_as_it_reads() -> None:
         basis=fact.basis, policy_version=fact.policy_version, digest=fact.digest,
         recommended=fact.recommended, evidence=fact.evidence, as_of=fact.as_of, zone=fact.zone,
     )  # fmt: skip
-    ledger.record(
-        rl.EntryCorrected(target=first.decision.id, replacement=better, reason="r"), by="council"
-    )
+    ledger.record(rl.EntryCorrected(target=first.decision.id, replacement=better, reason="r"), by="council")
     found = ledger.audit_decision(REVIEW)
     assert (found.decided, found.by) == ("active", "council")
     assert found.replayed is not None

@@ -35,9 +35,7 @@ def chartered(**clauses: Any) -> rl.Ledger:
         VOUCHED,
         **{
             "roles": (RoleClause(role="mentor", admission=vouches() >= 1),),
-            "authorities": (
-                Authority(fact="role.assigned", actors=("council",), agents=("portal",)),
-            ),
+            "authorities": (Authority(fact="role.assigned", actors=("council",), agents=("portal",)),),
             "vouching": Vouching(may=is_member(), levels=(Level("trusted", 1),)),
             "policies": (STANDING,),
             "standing": Standing(policy="activity"),
@@ -62,9 +60,7 @@ def test_a_role_leads_to_who_gave_it_under_which_rules() -> None:
     assert link.charter.adopted_by == "council"
     assert link.admission is not None
     assert (link.admission.clause, link.admission.held) == ("role mentor in asia", True)
-    assert link.authority == (
-        "role.assigned is recorded only by council; on their behalf by portal too."
-    )
+    assert link.authority == ("role.assigned is recorded only by council; on their behalf by portal too.")
     verdict = link.admission.verdict
     assert verdict is not None
     assert verdict.known_at == link.known
@@ -109,10 +105,7 @@ def test_a_correction_shows_what_was_said_and_what_is_read() -> None:
     assert (link.entry.id, link.amended[0].id) == (first.id, fixed.id)
     assert link.reads is not None
     assert (link.reads.fact, link.reads.id) == (java, fixed.id)
-    assert (link.words, link.said) == (
-        "became mentor in java: elected",
-        "became mentor in asia: elected",
-    )
+    assert (link.words, link.said) == ("became mentor in java: elected", "became mentor in asia: elected")
     assert "and said then: became mentor in asia: elected" in found.words()
     before = ledger.as_of(date(2018, 8, 1), known_at=first).explain("ana", role="mentor")
     assert before.links[0].amended == ()
@@ -171,9 +164,7 @@ def test_an_ended_role_says_how_it_ended() -> None:
     over = rl.RoleEnded(member="ana", role="mentor", community="asia", how="resigned")
     ledger.record(over, by="ana", occurred_at=date(2018, 8, 1))
     found = ledger.as_of(date(2018, 9, 1)).explain("ana", role="mentor")
-    assert (
-        found.statement == "ana is not mentor, and was mentor in asia until 2018-08-01 (resigned)"
-    )
+    assert found.statement == "ana is not mentor, and was mentor in asia until 2018-08-01 (resigned)"
     assert [link.entry.name for link in found.links] == ["role.assigned", "role.ended"]
     assert found.links[1].admission is not None
     assert "mentor: ends only as resigned or removed." in found.words()
@@ -191,8 +182,7 @@ def test_standing_leads_to_the_policys_evidence() -> None:
     ledger = chartered()
     report = rl.ReportFiled(member="ana", activity="talk")
     receipts = [
-        ledger.record(report, by="ana", occurred_at=day)
-        for day in (date(2018, 6, 5), date(2018, 7, 5))
+        ledger.record(report, by="ana", occurred_at=day) for day in (date(2018, 6, 5), date(2018, 7, 5))
     ]
     found = ledger.as_of(date(2018, 8, 15)).explain("ana")
     assert (found.about, found.holds) == ("standing", True)
@@ -259,9 +249,7 @@ def test_evidence_of_others_is_traced_too() -> None:
     )
     vouch = next(e for e in ledger.entries() if e.name == "vouch.given")
     better = rl.Vouched(member="ana", voucher="ben", reason="at a talk")
-    ledger.record(
-        rl.EntryCorrected(target=vouch.id, replacement=better, reason="more exact"), by="ben"
-    )
+    ledger.record(rl.EntryCorrected(target=vouch.id, replacement=better, reason="more exact"), by="ben")
     found = ledger.as_of(date(2018, 8, 1)).explain("ana")
     assert vouch.id in found.entries
     link = found.links[found.entries.index(vouch.id)]
@@ -333,9 +321,7 @@ def test_an_explanation_reads_each_part_of_the_log_once(monkeypatch: pytest.Monk
     for terms in (2, 10):
         ledger = rl.open(clock=fixed_clock)
         for member in ("ana", "ben"):
-            ledger.record(
-                rl.MemberJoined(member=member), by="council", occurred_at=date(2010, 1, 1)
-            )
+            ledger.record(rl.MemberJoined(member=member), by="council", occurred_at=date(2010, 1, 1))
         admission = RoleClause(role="rep", admission=is_member())
         charter = Charter(name="reps", version="1", roles=(admission,))
         ledger.adopt(charter, by="council", occurred_at=date(2010, 2, 1))

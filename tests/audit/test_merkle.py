@@ -29,12 +29,8 @@ from scale import examples
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-VECTORS: Final[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "vectors" / "merkle.json").read_text()
-)
-OTHERS: Final[dict[str, Any]] = json.loads(
-    (Path(__file__).parent / "vectors" / "others.json").read_text()
-)
+VECTORS: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "vectors" / "merkle.json").read_text())
+OTHERS: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "vectors" / "others.json").read_text())
 LEAVES: Final = [bytes.fromhex(leaf) for leaf in VECTORS["leaves"]]
 ROOTS: Final = [bytes.fromhex(found) for found in VECTORS["roots"]]
 RANDOM: Final = bytes.fromhex(VECTORS["random_hash"])

@@ -14,13 +14,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from reps_ledger.audit import SigningKey, VerifyingKey, make_key, read_checkpoint, sign_checkpoint
-from reps_ledger.audit.checkpoints import (
-    MAX_NOTE,
-    MAX_SIGNATURES,
-    canonical_base64,
-    read_note,
-    sign,
-)
+from reps_ledger.audit.checkpoints import MAX_NOTE, MAX_SIGNATURES, canonical_base64, read_note, sign
 from reps_ledger.audit.merkle import EMPTY
 from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 from scale import examples

@@ -145,9 +145,7 @@ def test_the_reader_reads(urls: dict[str, str]) -> None:
         with pytest.raises(ReadOnly, match="may not append"):
             ledger.record(rl.MemberJoined(member="ben"), by="council")
         with pytest.raises(StorageError):
-            ledger.import_history(
-                [{"fact": "member.joined", "member": "ben", "occurred_at": "2018-01-01"}]
-            )
+            ledger.import_history([{"fact": "member.joined", "member": "ben", "occurred_at": "2018-01-01"}])
     tries = [
         *CHANGES,
         f"INSERT INTO {EVENTS} (type, data, tags) VALUES ('a', '', '{{}}')",

@@ -229,9 +229,7 @@ def test_flipped_bits_in_what_is_kept_change_no_answer(data: st.DataObject) -> N
         if data.draw(st.booleans()):
             content = content[: data.draw(st.integers(1, len(content) - 1))]
         else:
-            content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(
-                st.integers(0, 7)
-            )
+            content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 7))
         kept.write_bytes(bytes(content))
         with suppress(InvalidInput):  # where it was the mark that says whose file it is
             assert asked(log, TreeCache(kept)) == true
@@ -340,8 +338,7 @@ def test_a_forged_node_makes_no_false_proof(tmp_path: Path) -> None:
     connection = sqlite3.connect(kept)
     with connection:
         connection.execute(
-            "UPDATE nodes SET hash = ?, checksum = ? WHERE level = 0 AND number = 0",
-            (forged, checksum),
+            "UPDATE nodes SET hash = ?, checksum = ? WHERE level = 0 AND number = 0", (forged, checksum)
         )
     connection.close()
     proof = Tree(log, cache).ask(lambda leaves: leaves.inclusion(BLOCK + 1))

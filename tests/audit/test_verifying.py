@@ -69,9 +69,7 @@ def verified(path: Path, kept: str, **options: Any) -> Verification:
 def tamper(path: Path, *statements: str) -> None:
     """Drop the triggers, do something, and put them back, as a careful intruder would."""
     connection = sqlite3.connect(path)
-    guards = connection.execute(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-    ).fetchall()
+    guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
     with connection:
         for name, _ in guards:
             connection.execute(f"DROP TRIGGER {name}")
@@ -106,12 +104,10 @@ def test_what_was_not_checked_is_said(kept: str) -> None:
 
 
 EDITS: Final = {
-    "data": "UPDATE events SET data = CAST(replace(data, 'council', 'nobody!') AS BLOB)"
-    " WHERE position = 300",
+    "data": "UPDATE events SET data = CAST(replace(data, 'council', 'nobody!') AS BLOB) WHERE position = 300",
     "name": "UPDATE events SET type = 'member.retired' WHERE position = 300",
     "tags": "UPDATE events SET tags = '[]' WHERE position = 300",
-    "swapped": "UPDATE events SET data = (SELECT data FROM events WHERE position = 301)"
-    " WHERE position = 300",
+    "swapped": "UPDATE events SET data = (SELECT data FROM events WHERE position = 301) WHERE position = 300",
 }
 
 

@@ -32,9 +32,7 @@ def story(*facts: tuple[rl.Fact, date], kinds: Iterable[type[rl.Fact]] = ()) -> 
     return ledger
 
 
-def programme(
-    *facts: tuple[rl.Fact, date], kinds: Iterable[type[rl.Fact]] = (), **clauses: Any
-) -> rl.Ledger:
+def programme(*facts: tuple[rl.Fact, date], kinds: Iterable[type[rl.Fact]] = (), **clauses: Any) -> rl.Ledger:
     """Open such a ledger, where a charter of these clauses was adopted in June."""
     ledger = story(*facts, kinds=kinds)
     ledger.adopt(Charter(name="reps", version="1", **clauses), by="council", occurred_at=ADOPTED)

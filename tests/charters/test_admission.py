@@ -89,9 +89,7 @@ def test_a_charter_governs_from_its_effective_date() -> None:
     effective: Any = date(2018, 9, 1)
     ledger.adopt(charter, by="council", occurred_at=ADOPTED, effective_from=effective)
     assert codes(ledger, MENTOR, date(2018, 8, 31)) == ()
-    assert codes(ledger, rl.RoleAssigned(member="ben", role="mentor"), effective) == (
-        "role_closed",
-    )
+    assert codes(ledger, rl.RoleAssigned(member="ben", role="mentor"), effective) == ("role_closed",)
 
 
 def test_a_later_charter_takes_the_place_of_an_earlier_one() -> None:
@@ -155,9 +153,7 @@ def test_seats_count_those_who_sat_before_the_charter() -> None:
 def test_a_role_ends_only_as_the_charter_lets_it() -> None:
     """Never removed means: who holds it may resign, and nobody ends it otherwise."""
     ledger = programme((MENTOR, BEFORE), **role(closed=True, ends=["resigned", "emeritus"]))
-    assert codes(ledger, rl.RoleEnded(member="ana", role="mentor", how="removed")) == (
-        "ending_not_allowed",
-    )
+    assert codes(ledger, rl.RoleEnded(member="ana", role="mentor", how="removed")) == ("ending_not_allowed",)
     assert codes(ledger, rl.RoleEnded(member="ana", role="mentor", how="resigned")) == ()
 
 
@@ -190,9 +186,7 @@ def test_dates_are_read_in_the_ledgers_zone() -> None:
     """Whether a course was required yet is told by the day in the ledger's zone."""
     from reps_ledger.policies import completed, on_or_after
 
-    clause = RoleClause(
-        role="mentor", admission=~on_or_after(date(2018, 7, 1)) | completed("onboarding")
-    )
+    clause = RoleClause(role="mentor", admission=~on_or_after(date(2018, 7, 1)) | completed("onboarding"))
     charter = Charter(name="reps", version="1", roles=(clause,))
     evening = datetime(2018, 6, 30, 22, tzinfo=timezone(timedelta(0)))
     for zone, expected in (("UTC", ()), ("Europe/Paris", ("not_admitted",))):
@@ -205,9 +199,7 @@ def test_dates_are_read_in_the_ledgers_zone() -> None:
 def test_a_correction_is_judged_where_it_says_more() -> None:
     """Another reason for the same role is no news; another role is asked what it asks."""
     ledger = programme((MENTOR, BEFORE), **role(admission=vouches() >= 1))
-    scout = ledger.record(
-        rl.RoleAssigned(member="ben", role="scout"), by="council", occurred_at=AFTER
-    )
+    scout = ledger.record(rl.RoleAssigned(member="ben", role="scout"), by="council", occurred_at=AFTER)
     waived = ledger.record(
         rl.RoleAssigned(member="cleo", role="mentor"),
         by="council",
@@ -228,10 +220,7 @@ def test_an_import_is_judged_too() -> None:
     """Rows of an import are refused as facts are, and the report says why."""
     ledger = programme(**role(courses=["onboarding"]))
     row = {"fact": "role.assigned", "member": "ana", "role": "mentor"}
-    rows = [
-        {**row, "occurred_at": "2018-05-01", "community": "java"},
-        {**row, "occurred_at": "2018-07-01"},
-    ]
+    rows = [{**row, "occurred_at": "2018-05-01", "community": "java"}, {**row, "occurred_at": "2018-07-01"}]
     report = ledger.import_history(rows, by="council")
     assert (report.recorded, [r.codes for r in report.refused]) == (1, [("not_admitted",)])
 
@@ -240,10 +229,7 @@ def test_an_exported_history_is_imported_again_under_its_charter(tmp_path: Any) 
     """Waivers and charters travel with the facts: nothing is refused the second time."""
     ledger = programme((MENTOR, BEFORE), **role(admission=vouches() >= 1, seats=2))
     ledger.record(
-        rl.RoleAssigned(member="ben", role="mentor"),
-        by="council",
-        occurred_at=AFTER,
-        waiver="founder",
+        rl.RoleAssigned(member="ben", role="mentor"), by="council", occurred_at=AFTER, waiver="founder"
     )
     ledger.export(tmp_path / "all.jsonl")
     with rl.open() as copy:

@@ -39,12 +39,7 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.charter import RoleClause
-from reps_ledger.policies.charter.footprint import (
-    Concerned,
-    histories,
-    must_be_enforceable,
-    types_read,
-)
+from reps_ledger.policies.charter.footprint import Concerned, histories, must_be_enforceable, types_read
 from reps_ledger.policies.language.conditions import holds as is_so
 from reps_ledger.policies.language.facts import BUILT_IN_FACTS
 from reps_ledger.policies.subject import SubjectContext
@@ -152,9 +147,7 @@ def test_a_verified_report_stays_verified_when_it_is_corrected(corrected: bool) 
     """Who verified it verified what stands in its place."""
     condition = count(facts("report.filed", verified=True)) >= 1
     ledger = ledger_of(condition)
-    filed = ledger.record(
-        rl.ReportFiled(member="ana", activity="tlak"), by="ana", occurred_at=BEFORE
-    )
+    filed = ledger.record(rl.ReportFiled(member="ana", activity="tlak"), by="ana", occurred_at=BEFORE)
     seen = rl.ReportVerified(member="ana", report=filed.id, verifier="ben")
     ledger.record(seen, by="ben", occurred_at=date(2018, 5, 3))
     if corrected:
@@ -182,9 +175,7 @@ def test_a_verified_report_stays_verified_when_it_is_corrected(corrected: bool) 
         (distinct("month", REPORTS) >= 2, {"report.filed"}),
     ],
 )
-def test_no_more_is_read_than_a_condition_looks_at(
-    condition: Condition | None, read: set[str]
-) -> None:
+def test_no_more_is_read_than_a_condition_looks_at(condition: Condition | None, read: set[str]) -> None:
     """Beside when somebody joined, and what they are exempt from."""
     assert types_read(condition, BUILT_IN_FACTS) == read | {"member.joined", "exemption.granted"}
 
@@ -256,8 +247,7 @@ ACTS: Final = [noticed(heard=False), noticed("nudge", heard=False)]
 
 @given(
     data=st.data(),
-    condition=st.sampled_from([*ENFORCED, *LISTS, *ACTS])
-    | conditions(max_leaves=2).filter(is_enforceable),
+    condition=st.sampled_from([*ENFORCED, *LISTS, *ACTS]) | conditions(max_leaves=2).filter(is_enforceable),
 )
 def test_what_is_read_is_enough(data: st.DataObject, condition: Condition) -> None:
     """The histories that are named tell of any condition what all that ever happened tells."""

@@ -55,9 +55,7 @@ CHANGES: Final[list[tuple[rl.Fact, dict[str, Any], str]]] = [
 
 
 @pytest.mark.parametrize(("fact", "change", "code"), CHANGES)
-def test_a_correction_that_says_more_is_asked_again(
-    fact: Any, change: dict[str, Any], code: str
-) -> None:
+def test_a_correction_that_says_more_is_asked_again(fact: Any, change: dict[str, Any], code: str) -> None:
     """Of whom, what, where, until when, how, or by whom: any of these is news."""
     ledger, entry = told(fact)
     assert refused(ledger, corrected(entry.id, evolve(fact, **change))) == (code,)

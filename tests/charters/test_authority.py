@@ -71,9 +71,7 @@ def test_what_is_about_no_member_is_nobodys_own() -> None:
 def test_corrections_need_the_authority_over_what_they_correct(by: str) -> None:
     """Who may not record a kind may neither retract it, nor correct it, nor into it."""
     ledger = programme((SCOUT, BEFORE), **only(actors=["council"]))
-    role = ledger.record(
-        rl.RoleAssigned(member="ben", role="scout"), by="council", occurred_at=AFTER
-    )
+    role = ledger.record(rl.RoleAssigned(member="ben", role="scout"), by="council", occurred_at=AFTER)
     report = ledger.record(rl.ReportFiled(member="ben", activity="a"), by="ben", occurred_at=AFTER)
     refused = ("no_authority",) if by == "ana" else ()
     other = rl.ReportFiled(member="ben", activity="b")

@@ -25,9 +25,7 @@ SCOUT: Final = rl.RoleAssigned(member="ana", role="scout")
 
 def adopting(charter: Charter, since: datetime | None = None) -> rl.CharterAdopted:
     """Make the adoption of a charter."""
-    return rl.CharterAdopted(
-        document=dump_charter(charter), version=charter.version, effective_from=since
-    )
+    return rl.CharterAdopted(document=dump_charter(charter), version=charter.version, effective_from=since)
 
 
 def adoption(ledger: rl.Ledger) -> rl.Entry:
@@ -82,16 +80,12 @@ def test_what_a_retraction_makes_stand_again_needs_authority_too() -> None:
     ledger = programme(authorities=GUARDED)
     role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
     gone = ledger.record(rl.EntryRetracted(target=role.id, reason="r"), by="council")
-    assert codes(ledger, rl.EntryRetracted(target=gone.id, reason="r"), by="ana") == (
-        "no_authority",
-    )
+    assert codes(ledger, rl.EntryRetracted(target=gone.id, reason="r"), by="ana") == ("no_authority",)
     role = ledger.record(SCOUT, by="council", occurred_at=AFTER)
     report = rl.ReportFiled(member="ana", activity="a")
     told = rl.EntryCorrected(target=role.id, reason="r", replacement=report)
     gone = ledger.record(told, by="council")
-    assert codes(ledger, rl.EntryRetracted(target=gone.id, reason="r"), by="ana") == (
-        "no_authority",
-    )
+    assert codes(ledger, rl.EntryRetracted(target=gone.id, reason="r"), by="ana") == ("no_authority",)
 
 
 @pytest.mark.parametrize("by", ["mallory", "council"])
@@ -108,9 +102,7 @@ def test_a_correction_of_an_early_charter_does_not_amend_a_later_one(by: str) ->
 
 
 @pytest.mark.parametrize(("by", "expected"), [("ben", ()), ("cleo", ("no_authority",))])
-def test_who_may_amend_is_asked_of_the_time_of_what_is_amended(
-    by: str, expected: tuple[str, ...]
-) -> None:
+def test_who_may_amend_is_asked_of_the_time_of_what_is_amended(by: str, expected: tuple[str, ...]) -> None:
     """Who led when the role was given may take it back, whatever date that is given."""
     lead = (rl.RoleAssigned(member="ben", role="lead"), BEFORE)
     authority = Authority(fact="role.assigned", actors=["council"], when=holds("lead"))
@@ -176,9 +168,7 @@ def test_a_backdated_assignment_counts_those_who_sat_down_later() -> None:
     assert codes(ledger, short, june) == ()
 
 
-POLICY: Final = Policy(
-    "p", cases=[when(reports(within=weeks(4)) >= 1).then("active")], otherwise="quiet"
-)
+POLICY: Final = Policy("p", cases=[when(reports(within=weeks(4)) >= 1).then("active")], otherwise="quiet")
 OTHER: Final = Policy("p", cases=POLICY.cases, otherwise="gone")
 UNKNOWN: Final = Policy("p", cases=[when(count("x.y") >= 1).then("a")], otherwise="b")
 

@@ -51,19 +51,14 @@ FULL: Final = Charter(
     communities=(("java", vouches() >= 1), ("italy", reports() >= 2)),
     roles=(
         RoleClause(
-            role="mentor",
-            admission=holds("rep"),
-            courses=("c",),
-            unless=joined(before=date(2018, 1, 1)),
+            role="mentor", admission=holds("rep"), courses=("c",), unless=joined(before=date(2018, 1, 1))
         ),
         RoleClause(role="lead", closed=True, ends=("resigned",)),
         RoleClause(role="rep", term=years(2), seats=3, review="p"),
     ),
     vouching=Vouching(may=holds("rep"), most=6, levels=(Level("v", 1), Level("w", 3))),
     authorities=(
-        Authority(
-            fact="role.assigned", actors=("x",), agents=("y",), themselves=True, when=holds("rep")
-        ),
+        Authority(fact="role.assigned", actors=("x",), agents=("y",), themselves=True, when=holds("rep")),
     ),
     policies=(POLICY,),
     standing=Standing(policy="p", active=("a",)),
@@ -71,9 +66,7 @@ FULL: Final = Charter(
 START: Final = 'charter = "reps"\nversion = "1"\n'
 
 
-@pytest.mark.parametrize(
-    "charter", [FULL, Charter(name="reps", version="1"), load_charter(EXAMPLE)]
-)
+@pytest.mark.parametrize("charter", [FULL, Charter(name="reps", version="1"), load_charter(EXAMPLE)])
 def test_a_charter_equals_itself_after_a_round_trip(charter: Charter, tmp_path: Path) -> None:
     """TOML, JSON and files of both give the same charter, with the same digest."""
     assert read_charter(dump_charter(charter)) == charter
@@ -117,9 +110,7 @@ def test_what_changes_in_words() -> None:
     """Added, dropped and changed statements, and the lines of a policy."""
     before = Charter(name="reps", version="1", policies=(POLICY,), vouching=Vouching(most=6))
     more = Policy("p", cases=[when(reports() >= 2).then("a")], otherwise="b")
-    after = Charter(
-        name="reps", version="2", policies=(more,), roles=(RoleClause(role="lead", closed=True),)
-    )
+    after = Charter(name="reps", version="2", policies=(more,), roles=(RoleClause(role="lead", closed=True),))
     assert changes(before, after) == (
         "dropped: Nobody receives more than 6 standing vouches.",
         (
@@ -143,10 +134,7 @@ def test_what_changes_in_words() -> None:
         ("[roles.mentor]\nclosed = true\nseats = 2", "roles.mentor"),
         ("[roles.mentor]\nadmission = { holds = {} }", "roles.mentor.admission.holds"),
         ("[roles.mentor]\nreview = 'none'", "reviewed by none"),
-        (
-            "[vouching]\nlevels = [{ name = 'a', vouches = 2 }, { name = 'b', vouches = 1 }]",
-            "vouching",
-        ),
+        ("[vouching]\nlevels = [{ name = 'a', vouches = 2 }, { name = 'b', vouches = 1 }]", "vouching"),
         ("[vouching]\nlevels = 3", "vouching.levels"),
         ("[authorities.'role.assigned']", "authorities.role.assigned"),
         ("[communities.java]", "communities.java"),
@@ -190,12 +178,7 @@ def _count(name: str) -> Any:
 
 @pytest.mark.parametrize(
     "condition",
-    [
-        members() >= 3,
-        largest_share() <= 0.25,
-        missed("vote") >= 3,
-        share(reports(), "report.filed") >= 0.25,
-    ],
+    [members() >= 3, largest_share() <= 0.25, missed("vote") >= 3, share(reports(), "report.filed") >= 0.25],
 )
 def test_a_whole_body_cannot_be_enforced(condition: Any) -> None:
     """What recording cannot look at is refused where it is written, and says where it belongs."""
@@ -233,35 +216,25 @@ def test_the_example_is_adopted_and_enforced() -> None:
 
     november, later = date(2018, 11, 2), date(2018, 11, 3)
     # Functional leaders: accepted no longer, never removed.
-    assert codes(rl.RoleAssigned(member="ana", role="functional-leader"), november) == (
-        "role_closed",
-    )
+    assert codes(rl.RoleAssigned(member="ana", role="functional-leader"), november) == ("role_closed",)
     removed = rl.RoleEnded(member="ben", role="functional-leader", how="removed")
     assert codes(removed, november) == ("ending_not_allowed",)
     assert "functional-leader" in ledger.as_of(november).member("ben").roles
     # New Reps: half a year, a vouch of a Rep, and from November on the course.
     rep = rl.RoleAssigned(member="ana", role="rep")
-    ledger.record(
-        rl.ReportFiled(member="ana", activity="a"), by="ana", occurred_at=date(2018, 3, 1)
-    )
+    ledger.record(rl.ReportFiled(member="ana", activity="a"), by="ana", occurred_at=date(2018, 3, 1))
     assert codes(rep, date(2018, 10, 30)) == ("not_admitted",)
     ledger.record(rl.Vouched(member="ana", voucher="ben"), by="ben", occurred_at=date(2018, 10, 2))
     assert codes(rep, november) == ("not_admitted",)
-    ledger.record(
-        rl.CourseCompleted(member="ana", course="onboarding"), by="ana", occurred_at=november
-    )
+    ledger.record(rl.CourseCompleted(member="ana", course="onboarding"), by="ana", occurred_at=november)
     assert codes(rep, november, by="ana") == ("no_authority",)
     assert codes(rep, november) == ()
     # Mentors complete the coaching course; coordinators are of a community.
     assert codes(rl.RoleAssigned(member="ana", role="mentor"), later) == ("not_admitted",)
     coordinator: Any = date(2020, 11, 1)
-    wanted = rl.RoleAssigned(
-        member="ana", role="community-coordinator", community="java", until=coordinator
-    )
+    wanted = rl.RoleAssigned(member="ana", role="community-coordinator", community="java", until=coordinator)
     assert codes(wanted, later) == ("not_admitted",)
-    ledger.record(
-        rl.CommunityJoined(member="ana", community="java"), by="ana", occurred_at=november
-    )
+    ledger.record(rl.CommunityJoined(member="ana", community="java"), by="ana", occurred_at=november)
     assert codes(wanted, later) == ()
     # The course is asked of everyone from July 2019; the quiet are informed, not expelled.
     assert ledger.as_of(date(2019, 6, 30)).evaluate("onboarding", "ben").outcome == "not yet asked"

@@ -70,22 +70,16 @@ def charter(**parts: Any) -> Charter:
         (lambda: charter(roles=[RoleClause(role="m", review="p")]), ["m", "reviewed by p"]),
         (lambda: charter(standing=Standing(policy="p", active=["good"])), ["standing", "p"]),
         (
-            lambda: charter(
-                policies=[POLICY], standing=Standing(policy="activity", active=["good", "fine"])
-            ),
+            lambda: charter(policies=[POLICY], standing=Standing(policy="activity", active=["good", "fine"])),
             ["activity never comes to fine"],
         ),
         (
-            lambda: charter(
-                policies=[POLICY], standing=Standing(policy="activity", active=["ok", "fine"])
-            ),
+            lambda: charter(policies=[POLICY], standing=Standing(policy="activity", active=["ok", "fine"])),
             ["fine, ok"],
         ),
     ],
 )
-def test_what_makes_no_sense_is_refused_when_it_is_built(
-    make: Callable[[], object], told: list[str]
-) -> None:
+def test_what_makes_no_sense_is_refused_when_it_is_built(make: Callable[[], object], told: list[str]) -> None:
     """The error names what it is about, and what was wrong with it."""
     with pytest.raises(InvalidPolicy) as caught:
         make()

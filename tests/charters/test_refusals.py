@@ -59,9 +59,7 @@ def vouch(member: str, voucher: str) -> rl.Vouched:
         ({"term": years(2)}, "term_too_long", "mentor in java for 2 years at most"),
     ],
 )
-def test_a_refused_role_is_named_with_its_community(
-    clause: dict[str, Any], code: str, told: str
-) -> None:
+def test_a_refused_role_is_named_with_its_community(clause: dict[str, Any], code: str, told: str) -> None:
     """So is the clause that a waiver lifts, and the charter whose it is."""
     ledger = programme(roles=mentors(**clause))
     found = refusal(ledger, MENTOR)

@@ -9,16 +9,7 @@ import pytest
 
 import reps_ledger as rl
 from charters.programmes import ADOPTED, programme, story
-from reps_ledger.policies import (
-    Policy,
-    distinct,
-    in_community,
-    months,
-    on_leave,
-    reports,
-    weeks,
-    when,
-)
+from reps_ledger.policies import Policy, distinct, in_community, months, on_leave, reports, weeks, when
 from reps_ledger.policies.charter import Charter, Standing
 
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk", community="java")
@@ -96,15 +87,8 @@ def test_spells_follow_the_policy_through_time() -> None:
 def test_roster_and_census_stand_by_the_policy() -> None:
     """Lists and counts tell the same standing as each member's own view."""
     view = reps().as_of(date(2018, 7, 1))
-    assert {(row.group[0], row.members) for row in view.census(by="standing")} == {
-        ("active", 1),
-        ("gone", 2),
-    }
-    assert {row.member: row.active for row in view.roster()} == {
-        "ana": True,
-        "ben": False,
-        "cleo": False,
-    }
+    assert {(row.group[0], row.members) for row in view.census(by="standing")} == {("active", 1), ("gone", 2)}
+    assert {row.member: row.active for row in view.roster()} == {"ana": True, "ben": False, "cleo": False}
 
 
 def test_census_through_time_changes_with_the_charter() -> None:
@@ -131,9 +115,9 @@ def test_who_counts_as_a_member() -> None:
     later = ledger.as_of(date(2018, 7, 2))
     assert later.is_member("ana")
     assert [row.members for row in later.census(definition="charter")] == [1]
-    assert [
-        (row.group, row.members) for row in later.census(by="community", definition="charter")
-    ] == [(("java",), 1)]
+    assert [(row.group, row.members) for row in later.census(by="community", definition="charter")] == [
+        (("java",), 1)
+    ]
     assert [row.members for row in later.census()] == [3]
 
 

@@ -18,9 +18,7 @@ from reps_ledger.policies.charter import Charter, Standing, dump_charter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-POLICY: Final = Policy(
-    "p", cases=[when(reports(within=weeks(4)) >= 1).then("active")], otherwise="quiet"
-)
+POLICY: Final = Policy("p", cases=[when(reports(within=weeks(4)) >= 1).then("active")], otherwise="quiet")
 SINCE: Final = datetime(2018, 9, 1, tzinfo=UTC)
 THEN: Final = date(2018, 10, 1)
 
@@ -42,9 +40,7 @@ def adopt_unreadable(ledger: rl.Ledger) -> None:
     document = 'format = 9\ncharter = "reps"\nversion = "9"'
     fact = rl.CharterAdopted(document=document, version="9", effective_from=SINCE)
     later.record(fact, by="council", occurred_at=date(2018, 8, 1))
-    later.record(
-        rl.PolicyStated(policy="q", version="1", document="nonsense =", digest="0"), by="council"
-    )
+    later.record(rl.PolicyStated(policy="q", version="1", document="nonsense =", digest="0"), by="council")
 
 
 def unreadable(ledger: rl.Ledger) -> rl.Entry:

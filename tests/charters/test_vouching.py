@@ -28,9 +28,7 @@ def test_only_whom_the_charter_lets_may_vouch() -> None:
     ledger = programme(MENTOR, **clause(may=holds("mentor")))
     assert codes(ledger, vouch("ana", "cleo")) == ("may_not_vouch",)
     assert codes(ledger, vouch("cleo", "ben")) == ()
-    ledger.record(
-        rl.RoleEnded(member="ben", role="mentor", how="resigned"), by="x", occurred_at=AFTER
-    )
+    ledger.record(rl.RoleEnded(member="ben", role="mentor", how="resigned"), by="x", occurred_at=AFTER)
     assert codes(ledger, vouch("ana", "ben")) == ("may_not_vouch",)
     assert codes(ledger, vouch("ana", "cleo"), BEFORE) == ()
 
@@ -71,9 +69,7 @@ def test_levels_have_names() -> None:
 def test_a_waived_vouch_is_on_record() -> None:
     """What the charter says of vouches may be waived for one vouch, and for no other that day."""
     ledger = programme(**clause(may=holds("mentor"), most=1))
-    receipt = ledger.record(
-        vouch("ana", "cleo"), by="council", occurred_at=AFTER, waiver="no mentor is left"
-    )
+    receipt = ledger.record(vouch("ana", "cleo"), by="council", occurred_at=AFTER, waiver="no mentor is left")
     exemption: Any = receipt.entries[0].fact
     assert (exemption.member, exemption.policy) == ("ana", "vouch by cleo")
     assert codes(ledger, vouch("ana", "ben")) == ("may_not_vouch", "vouched_enough")

@@ -36,9 +36,7 @@ def test_a_waiver_lasts_no_longer() -> None:
     """The next time, the same is asked again."""
     ledger = ledger_of(admission=vouches() >= 1)
     ledger.record(MENTOR, by="council", occurred_at=AFTER, waiver="founder")
-    ledger.record(
-        rl.RoleEnded(member="ana", role="mentor", how="resigned"), by="ana", occurred_at=AFTER
-    )
+    ledger.record(rl.RoleEnded(member="ana", role="mentor", how="resigned"), by="ana", occurred_at=AFTER)
     assert codes(ledger, MENTOR, date(2018, 8, 1)) == ("not_admitted",)
 
 
@@ -80,12 +78,8 @@ def test_a_waiver_now() -> None:
 def test_a_waived_command_is_idempotent() -> None:
     """Recorded again under the same command id, it returns the first receipt."""
     ledger = ledger_of(closed=True)
-    first = ledger.record(
-        MENTOR, by="council", occurred_at=AFTER, waiver="last", command_id="form-1"
-    )
-    again = ledger.record(
-        MENTOR, by="council", occurred_at=AFTER, waiver="last", command_id="form-1"
-    )
+    first = ledger.record(MENTOR, by="council", occurred_at=AFTER, waiver="last", command_id="form-1")
+    again = ledger.record(MENTOR, by="council", occurred_at=AFTER, waiver="last", command_id="form-1")
     assert again.repeated
     assert again.entries == first.entries
 

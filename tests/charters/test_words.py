@@ -72,8 +72,7 @@ SAID: Final = {
         "role.assigned is recorded only by x, y; on their behalf by portal, bot too."
     ),
     "who may record role.ended": (
-        "role.ended is recorded only by the member concerned, "
-        "members of whom it is so that they are a rep."
+        "role.ended is recorded only by the member concerned, members of whom it is so that they are a rep."
     ),
     "policy p": POLICY.words(),
 }

@@ -106,9 +106,7 @@ def test_a_checkpoint_is_printed_and_verified(here: Path) -> None:
 def test_tampering_is_told(here: Path) -> None:
     """A changed entry is told, and the exit code says that something is wrong."""
     connection = sqlite3.connect(here / "reps.db")
-    connection.executescript(
-        "DROP TRIGGER events_keep; UPDATE events SET data = x'7b7d' WHERE position = 8"
-    )
+    connection.executescript("DROP TRIGGER events_keep; UPDATE events SET data = x'7b7d' WHERE position = 8")
     connection.close()
     verify = ("verify", "reps.checkpoint", "-l", "reps.db", "--key", "reps.pub")
     out = run(*verify, code=1)
@@ -172,12 +170,8 @@ def test_a_bundle_is_verified_or_refused(here: Path) -> None:
     assert found["entries"][0]["entry"]["fact"]["member"] == "ana"
     run("bundle", "old.json", "-l", "reps.db", "--member", "ana", "--at", "reps.checkpoint")
     assert (here / "old.json").read_bytes() == (here / "ana.json").read_bytes()
-    (here / "ana.json").write_text(
-        (here / "ana.json").read_text().replace('"index": 7', '"index": 6')
-    )
-    assert "does not lead to the root" in run(
-        "verify-bundle", "ana.json", "--key", "reps.pub", code=1
-    )
+    (here / "ana.json").write_text((here / "ana.json").read_text().replace('"index": 7', '"index": 6'))
+    assert "does not lead to the root" in run("verify-bundle", "ana.json", "--key", "reps.pub", code=1)
     (here / "ana.json").write_text("{}")
     run("verify-bundle", "ana.json", "--key", "reps.pub", code=1)
     Path("other.pub").write_text(run("make-key", "example.org/reps", "other.key"))

@@ -43,12 +43,7 @@ ROWS: Final[list[dict[str, Any]]] = [
     {"fact": "member.joined", "member": "ana", "occurred_at": "2016-02-01"},
     {"fact": "member.joined", "member": "ben", "occurred_at": "2016-02-01", "kind": "staff"},
     {"fact": "member.joined", "member": "[bold]cleo[/bold] :smile:", "occurred_at": "2017-03-01"},
-    {
-        "fact": "community.joined",
-        "member": "ana",
-        "community": "indonesia",
-        "occurred_at": "2016-03-01",
-    },
+    {"fact": "community.joined", "member": "ana", "community": "indonesia", "occurred_at": "2016-03-01"},
     {
         "fact": "vouch.given",
         "member": "ana",
@@ -247,9 +242,7 @@ def test_corrections_are_marked(ledger: Path) -> None:
     with rl.open(ledger) as opened:
         target = next(entry for entry in opened.entries() if entry.name == "report.filed")
         right = rl.ReportFiled(member="ana", activity="stall")
-        opened.record(
-            rl.EntryCorrected(target=target.id, replacement=right, reason="typo"), by="ana"
-        )
+        opened.record(rl.EntryCorrected(target=target.id, replacement=right, reason="typo"), by="ana")
     lines = run("history", "ana", "-l", str(ledger)).stdout.splitlines()
     assert [line.endswith("(corrected)") for line in lines] == [False] * 4 + [True]
     assert "stall" in lines[-1]
@@ -269,14 +262,7 @@ def test_import(here: Path) -> None:
     """Imported once, all is recorded; imported again, all is known."""
     first = answered("import", "-l", "new.db", "history.jsonl", "--by", "council")
     assert first == {
-        "history.jsonl": {
-            "rows": 9,
-            "recorded": 9,
-            "known": 0,
-            "joined": 0,
-            "position": 9,
-            "refused": [],
-        }
+        "history.jsonl": {"rows": 9, "recorded": 9, "known": 0, "joined": 0, "position": 9, "refused": []}
     }
     assert answered("import", "-l", "new.db", "history.jsonl.gz")["history.jsonl.gz"]["known"] == 9
     assert "9 known already, 0 refused" in run("import", "-l", "new.db", "history.jsonl").stdout
@@ -479,20 +465,14 @@ def test_a_real_process(ledger: Path) -> None:
             encoding="utf-8",
         )
         here = run(*arguments, "-l", str(ledger))
-        assert (real.returncode, real.stdout, real.stderr) == (
-            here.exit_code,
-            here.stdout,
-            here.stderr,
-        )
+        assert (real.returncode, real.stdout, real.stderr) == (here.exit_code, here.stdout, here.stderr)
 
 
 def test_the_program_is_installed() -> None:
     """The package's program is there, under its name, and as a module."""
     program = Path(sys.executable).with_name("reps-ledger")
     for command in ([str(program)], [sys.executable, "-m", "reps_ledger.cli"]):
-        done = subprocess.run(
-            [*command, "--help"], capture_output=True, check=True, timeout=PATIENCE
-        )
+        done = subprocess.run([*command, "--help"], capture_output=True, check=True, timeout=PATIENCE)
         assert b"immutable facts" in done.stdout
 
 
@@ -565,9 +545,7 @@ def test_a_missing_extra(module: str) -> None:
         timeout=PATIENCE,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.strip() == (
-        "the command line needs an extra: pip install 'reps-ledger[cli]'"
-    )
+    assert done.stderr.strip() == ("the command line needs an extra: pip install 'reps-ledger[cli]'")
 
 
 def test_another_missing_module_is_not_hidden() -> None:
@@ -634,9 +612,7 @@ def test_the_bar_goes_with_the_file(here: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_tables_on_a_terminal(ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a narrow terminal a table folds what is too wide for it, and cuts nothing off."""
-    monkeypatch.setattr(
-        "reps_ledger.cli.output.Console", lambda: Console(width=60, force_terminal=True)
-    )
+    monkeypatch.setattr("reps_ledger.cli.output.Console", lambda: Console(width=60, force_terminal=True))
     page = run("show", "ana", "-l", str(ledger)).stdout
     assert page.count("[red]known[/red]") == 12
     assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", page).splitlines()[1:])) <= 60

@@ -95,17 +95,7 @@ def test_help_and_its_example(command: tuple[str, ...]) -> None:
     example = re.search(r"Example: reps-ledger (.*)$", words)
     assert example is not None
     if command == ("charter", "show"):
-        run(
-            "charter",
-            "adopt",
-            "reps-2018.toml",
-            "-l",
-            "reps.db",
-            "--by",
-            "council",
-            "--on",
-            "2018-11-01",
-        )
+        run("charter", "adopt", "reps-2018.toml", "-l", "reps.db", "--by", "council", "--on", "2018-11-01")
     if command in {("review", "decide"), ("review", "replay"), ("audit",)}:
         opening = "review open activity.toml -l reps.db --by council --at 2018-10-01"
         run(*shlex.split(opening), "--on", "2018-10-02")
@@ -132,10 +122,7 @@ def test_checking_a_policy() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (
-            "policy = 'p'\notherwise = 'x'\ncases = [{ outcome = 'y', when = { on = 1 } }]",
-            "cases[0].when",
-        ),
+        ("policy = 'p'\notherwise = 'x'\ncases = [{ outcome = 'y', when = { on = 1 } }]", "cases[0].when"),
         ("policy = ", "Invalid value"),
         ("", "empty"),
     ],
@@ -178,17 +165,7 @@ def test_explaining_a_member() -> None:
     assert "by the default rule" in out
     assert "Charter in force: none" in out
     assert re.search(r"mentor\s.*council\s.*elected", out)
-    run(
-        "charter",
-        "adopt",
-        "reps-2018.toml",
-        "-l",
-        "reps.db",
-        "--by",
-        "council",
-        "--on",
-        "2018-09-01",
-    )
+    run("charter", "adopt", "reps-2018.toml", "-l", "reps.db", "--by", "council", "--on", "2018-09-01")
     out = run("explain", "ana", "-l", "reps.db", "--at", "2018-10-01")
     assert "nudge: no report for four weeks (by case 3 of activity)" in out
     assert "Charter in force: reps, version 2018" in out
@@ -220,14 +197,10 @@ def test_a_review_from_its_opening_to_its_replay() -> None:
     assert [(r["member"], r["recommended"], r["overdue"]) for r in listed["reviews"]] == [
         ("ana", "nudge", False)
     ]
-    sent = told(
-        "review", "notify", "activity.toml", *base, "--at", "2018-10-01", "--on", "2018-10-02"
-    )
+    sent = told("review", "notify", "activity.toml", *base, "--at", "2018-10-01", "--on", "2018-10-02")
     assert sent == []
     name = "activity/2018-10-01/ana"
-    said = run(
-        "review", "decide", name, "active", *base, "--reason", "we met", "--on", "2018-10-09"
-    )
+    said = run("review", "decide", name, "active", *base, "--reason", "we met", "--on", "2018-10-09")
     assert "decided active; the policy recommended nudge" in said
     replayed = run("review", "replay", name, "-l", "reps.db")
     assert "council decided otherwise: active (we met)." in replayed
@@ -281,9 +254,7 @@ def test_adopting_warns_of_what_has_no_effect() -> None:
     """A charter is adopted although a case of a policy can never match; it is said."""
     dead = Policy("dead", cases=[*POLICY.cases, POLICY.cases[1]], otherwise="inactive")
     save_charter(Charter(name="reps", version="3", policies=(dead,)), "dead.toml")
-    result = CliRunner().invoke(
-        app, ["charter", "adopt", "dead.toml", "-l", "reps.db", "--by", "council"]
-    )
+    result = CliRunner().invoke(app, ["charter", "adopt", "dead.toml", "-l", "reps.db", "--by", "council"])
     assert result.exit_code == 0
     assert "warning: dead: case 4 can never match" in " ".join(result.stderr.split())
 
@@ -361,17 +332,7 @@ def test_a_backtest_against_decisions() -> None:
 
 def test_a_sweep_on_the_command_line() -> None:
     """A row for each value of the parameter."""
-    base = (
-        "template.toml",
-        "-l",
-        "reps.db",
-        "--from",
-        "2018",
-        "--to",
-        "2018",
-        "--every",
-        "quarter",
-    )
+    base = ("template.toml", "-l", "reps.db", "--from", "2018", "--to", "2018", "--every", "quarter")
     out = run("sweep", *base, "--set", "weeks=1,15")
     assert re.search(r"1 .*0", out)
     rows = told("sweep", *base, "--set", "weeks=1,15")

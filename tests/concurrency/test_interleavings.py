@@ -28,10 +28,7 @@ REPORT = rl.ReportFiled(member="ana", activity="talk")
 def recorder(request: pytest.FixtureRequest) -> DCBRecorder:
     """A log in memory, of ours or the library's, in which two people have joined."""
     found: SQLiteRecorder | InMemoryDCBRecorder
-    if request.param == "sqlite":
-        found = request.getfixturevalue("memory_recorder")
-    else:
-        found = InMemoryDCBRecorder()
+    found = request.getfixturevalue("memory_recorder") if request.param == "sqlite" else InMemoryDCBRecorder()
     people = [rl.MemberJoined(member="ana"), rl.MemberJoined(member="ben")]
     rl.open(found).record_all(people, by="council", occurred_at=date(2017, 1, 1))
     return found
@@ -79,9 +76,7 @@ def _record(ledger: rl.Ledger, fact: rl.Fact, **more: Any) -> None:
 
 
 @COMMANDS
-def test_a_lost_reply_that_looks_like_a_conflict(
-    recorder: DCBRecorder, command_id: str | None
-) -> None:
+def test_a_lost_reply_that_looks_like_a_conflict(recorder: DCBRecorder, command_id: str | None) -> None:
     """Where the library's retry meets the very events that it appended, nothing is doubled."""
     faulty = Faulty(recorder, after={("append", 1): lost(IntegrityError)})
     facts = [REPORT, rl.ReportFiled(member="ben", activity="stall")]
@@ -93,9 +88,7 @@ def test_a_lost_reply_that_looks_like_a_conflict(
 
 
 @COMMANDS
-def test_a_lost_reply_is_told_and_not_tried_again(
-    recorder: DCBRecorder, command_id: str | None
-) -> None:
+def test_a_lost_reply_is_told_and_not_tried_again(recorder: DCBRecorder, command_id: str | None) -> None:
     """Where nobody can know whether it was recorded, that is an error, and it is there once."""
     faulty = Faulty(recorder, after={("append", 1): lost(OperationalError)})
     with pytest.raises(StorageError, match="closed the connection") as raised:
@@ -155,9 +148,7 @@ def test_a_read_that_fails(recorder: DCBRecorder) -> None:
 def test_a_command_recorded_between_two_reads(recorder: DCBRecorder, read: int) -> None:
     """A command that somebody else records at any moment of ours is recorded once."""
     other = rl.open(recorder)
-    faulty = Faulty(
-        recorder, after={("read", read): lambda: _record(other, REPORT, command_id="c")}
-    )
+    faulty = Faulty(recorder, after={("read", read): lambda: _record(other, REPORT, command_id="c")})
     receipt = rl.open(faulty).record(REPORT, by="ana", command_id="c")
     assert faulty.calls["read"] >= read
     assert [entry.by for entry in entries(recorder)] == ["other"]

@@ -43,9 +43,7 @@ def race(
         tasks: dict[str, Callable[..., Any]] = {"attempt": attempt, "sit": sit}
 
         def threads(task: str, arguments: list[dict[str, Any]]) -> list[Any]:
-            return in_threads(
-                len(arguments), lambda number: tasks[task](ledger, **arguments[number])
-            )
+            return in_threads(len(arguments), lambda number: tasks[task](ledger, **arguments[number]))
 
         yield threads
         return
@@ -86,9 +84,7 @@ def assert_dense(ledger: rl.Ledger, shared_target: str) -> None:
 def test_one_vouch_for_each_pair(race: Any, ledger: rl.Ledger, shared_target: str) -> None:
     """Of all who record the same vouch at once one does, and the others are told it is there."""
     pairs = [(a, b) for a in MEMBERS[:3] for b in MEMBERS if a != b]
-    answers = race(
-        "attempt", same([of("Vouched", member=a, voucher=b, reason="r") for a, b in pairs])
-    )
+    answers = race("attempt", same([of("Vouched", member=a, voucher=b, reason="r") for a, b in pairs]))
     for outcomes in zip(*answers, strict=True):
         refused = [outcome["refused"] for outcome in outcomes if "refused" in outcome]
         assert refused == [["already_vouched"]] * (len(answers) - 1)
@@ -130,10 +126,7 @@ def test_nothing_is_lost(race: Any, ledger: rl.Ledger, shared_target: str) -> No
     answers = race(
         "attempt",
         [
-            {
-                "tasks": [of("ReportFiled", member=member, activity=f"a{n}") for n in range(12)],
-                "by": member,
-            }
+            {"tasks": [of("ReportFiled", member=member, activity=f"a{n}") for n in range(12)], "by": member}
             for member in MEMBERS
         ],
     )
@@ -178,8 +171,7 @@ def test_a_reader_misses_nothing(
             [
                 {
                     "tasks": [
-                        of("ReportFiled", member=member, activity=f"a{number}")
-                        for number in range(count)
+                        of("ReportFiled", member=member, activity=f"a{number}") for number in range(count)
                     ],
                     "by": member,
                 }
@@ -202,8 +194,6 @@ def test_a_reader_misses_nothing(
 def test_one_command_in_threads_gives_equal_receipts(ledger: rl.Ledger) -> None:
     """The entries of a repeated command's receipt equal the first one's in everything."""
     facts = [rl.ReportFiled(member=member, activity="a", areas=("x",)) for member in MEMBERS]
-    receipts = in_threads(
-        THREADS, lambda _: ledger.record_all(facts, by="council", command_id="once")
-    )
+    receipts = in_threads(THREADS, lambda _: ledger.record_all(facts, by="council", command_id="once"))
     assert {receipt.entries for receipt in receipts} == {tuple(in_log(ledger, rl.ReportFiled))}
     assert [receipt.repeated for receipt in receipts].count(False) == 1

@@ -67,8 +67,7 @@ def test_rows_are_of_the_exchange_format(name: str) -> None:
         (row["fact"], key)
         for row in rows(name)
         for key in row
-        if (described := REGISTRY.named(row["fact"])) is None
-        or key not in described.names | RESERVED
+        if (described := REGISTRY.named(row["fact"])) is None or key not in described.names | RESERVED
     }
     assert unknown == set()
 

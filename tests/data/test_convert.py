@@ -23,9 +23,7 @@ Row = dict[str, Any]
 @pytest.fixture(scope="module")
 def convert() -> Callable[[Path, Path], None]:
     """Load the script's main function."""
-    main: Callable[[Path, Path], None] = runpy.run_path(str(ROOT / "examples/data/convert.py"))[
-        "main"
-    ]
+    main: Callable[[Path, Path], None] = runpy.run_path(str(ROOT / "examples/data/convert.py"))["main"]
     return main
 
 
@@ -54,10 +52,7 @@ class Folders:
             packed = gzip.compress("".join(f"{json.dumps(row)}\n" for row in found).encode())
             (self.source / f"{name}.ndjson.gz").write_bytes(packed)
         self._convert(self.source, self.target)
-        return [
-            [json.loads(line) for line in unpacked(self.target / f"{name}.jsonl.gz")]
-            for name in TARGETS
-        ]
+        return [[json.loads(line) for line in unpacked(self.target / f"{name}.jsonl.gz")] for name in TARGETS]
 
 
 @pytest.fixture
@@ -103,9 +98,7 @@ def test_an_ending_without_any_reason_stops_the_conversion(folders: Folders) -> 
         ("leave", {"reason": "revoked"}, "removed"),
     ],
 )
-def test_a_departure_becomes_a_retirement(
-    folders: Folders, kind: str, detail: Row, how: str
-) -> None:
+def test_a_departure_becomes_a_retirement(folders: Folders, kind: str, detail: Row, how: str) -> None:
     """Emeritus is emeritus, a retired maintainer resigned, all others were removed."""
     rows, _, _ = folders.converted([event(kind, "p", "2010-01-01", detail=detail)])
     assert rows[0]["how"] == how
@@ -115,9 +108,7 @@ def test_a_departure_becomes_a_retirement(
 def test_one_departure_told_twice_is_told_once(folders: Folders) -> None:
     """A second leave of the same day is dropped; a later one is kept."""
     days = ("2010-01-01", "2010-01-01", "2011-01-01")
-    rows, _, _ = folders.converted(
-        [event("leave", "p", day, detail={"reason": "removed"}) for day in days]
-    )
+    rows, _, _ = folders.converted([event("leave", "p", day, detail={"reason": "removed"}) for day in days])
     assert [row["occurred_at"] for row in rows] == ["2010-01-01", "2011-01-01"]
 
 

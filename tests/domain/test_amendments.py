@@ -91,9 +91,7 @@ def standing(entries: Iterable[Entry]) -> list[tuple[int, Fact]]:
 
 def members(entries: Iterable[Entry]) -> list[str]:
     """Return whom each standing joining is about."""
-    return [
-        one.fact.member for one in resolve(entries, REGISTRY) if isinstance(one.fact, MemberJoined)
-    ]
+    return [one.fact.member for one in resolve(entries, REGISTRY) if isinstance(one.fact, MemberJoined)]
 
 
 def test_nothing_stands_of_nothing() -> None:
@@ -173,9 +171,7 @@ def test_an_entry_may_be_corrected_again_after_a_correction_was_undone() -> None
 
 def test_a_correction_moves_an_entry_in_time() -> None:
     """It stands when the correction says that it happened."""
-    told = recorded(
-        joined("a"), (joined("b"), NOON + HOUR), (correct(1, joined("a")), NOON + 2 * HOUR)
-    )
+    told = recorded(joined("a"), (joined("b"), NOON + HOUR), (correct(1, joined("a")), NOON + 2 * HOUR))
     assert members(told) == ["b", "a"]
 
 
@@ -212,9 +208,7 @@ def test_a_merge_is_itself_never_renamed() -> None:
 
 def test_the_later_merge_of_two_says_who_is_kept() -> None:
     """Merged into a third meanwhile, or not: the other is a duplicate of the one kept last."""
-    told = recorded(
-        joined("a"), joined("b"), joined("c"), merge("b", "a"), merge("c", "b"), merge("a", "b")
-    )
+    told = recorded(joined("a"), joined("b"), joined("c"), merge("b", "a"), merge("c", "b"), merge("a", "b"))
     assert members(told) == ["a", "a", "c"]
     again = recorded(joined("a"), joined("b"), merge("c", "a"), merge("a", "b"), merge("b", "a"))
     assert members(again) == ["b", "b"]
@@ -271,9 +265,7 @@ def test_merges_in_a_ring_end(merges: list[Fact]) -> None:
 
 def test_merges_in_a_ring_make_one_person() -> None:
     """Merged both ways round, which retracted retractions allow, two are one person."""
-    told = recorded(
-        joined("a"), joined("b"), merge("b", "a"), retract(3), merge("a", "b"), retract(4)
-    )
+    told = recorded(joined("a"), joined("b"), merge("b", "a"), retract(3), merge("a", "b"), retract(4))
     assert len(set(members(told))) == 1
 
 
@@ -346,21 +338,14 @@ def test_amending_facts_are_those_that_amend() -> None:
 
 def test_one_entry_has_one_reading() -> None:
     """A correction that is restored after the entry was corrected again does not double it."""
-    told = recorded(
-        joined("a"), correct(1, joined("b")), retract(2), correct(1, joined("c")), retract(3)
-    )
+    told = recorded(joined("a"), correct(1, joined("b")), retract(2), correct(1, joined("c")), retract(3))
     assert len(standing(told)) == 1
 
 
 def test_an_entry_does_not_stand_beside_its_correction() -> None:
     """A correction restored on top of a retracted one does not double the entry."""
     told = recorded(
-        joined("a"),
-        correct(1, joined("b")),
-        correct(2, joined("c")),
-        retract(3),
-        retract(2),
-        retract(4),
+        joined("a"), correct(1, joined("b")), correct(2, joined("c")), retract(3), retract(2), retract(4)
     )
     assert len(standing(told)) == 1
 
@@ -373,9 +358,7 @@ def logs(draw: st.DrawFn, *, amendments: int = 8) -> list[Entry]:
     """Make logs of facts, then of amendments that each aim at what stands at that time."""
     few = st.sampled_from(["a", "b", "c", "d"])
     told = draw(
-        st.lists(
-            st.tuples(few.map(joined) | facts() | custom_facts(), moments()), min_size=1, max_size=5
-        )
+        st.lists(st.tuples(few.map(joined) | facts() | custom_facts(), moments()), min_size=1, max_size=5)
     )
     entries = recorded(*told)
     for _ in range(draw(st.integers(0, amendments))):
@@ -432,9 +415,7 @@ def test_what_stands_was_recorded(entries: list[Entry]) -> None:
 
 
 @given(entries=logs(), more=st.lists(st.tuples(facts() | custom_facts(), moments()), max_size=4))
-def test_later_facts_change_nothing_before(
-    entries: list[Entry], more: list[tuple[Fact, datetime]]
-) -> None:
+def test_later_facts_change_nothing_before(entries: list[Entry], more: list[tuple[Fact, datetime]]) -> None:
     """Appending what does not amend leaves the reading of all before it as it was."""
     plain = [item for item in more if not isinstance(item[0], MembersMerged | MembersUnmerged)]
     later = [entry(len(entries) + n, *item) for n, item in enumerate(plain, start=1)]

@@ -99,11 +99,7 @@ def test_values_within_a_depth() -> None:
 def test_a_document_may_be_just_deep_enough(kind: type[dict[str, Any] | list[Any]]) -> None:
     """One level more is too deep, and so are more than Python could follow."""
     assert read_table(json.dumps(nested(MAX_DEPTH, kind))) == nested(MAX_DEPTH, kind)
-    for text in (
-        json.dumps(nested(MAX_DEPTH + 1, kind)),
-        '{"a":' + "[" * 50_000,
-        "a = " + "[" * 50_000,
-    ):
+    for text in (json.dumps(nested(MAX_DEPTH + 1, kind)), '{"a":' + "[" * 50_000, "a = " + "[" * 50_000):
         with pytest.raises(TooLarge, match=f"more than {MAX_DEPTH} deep"):
             read_table(text)
 

@@ -170,10 +170,7 @@ def lists(cls: type[Fact]) -> list[str]:
 
 def test_stored_names_and_versions_are_as_ever() -> None:
     """Stored names, schema versions and acts are exactly those on the list."""
-    found = {
-        cls.__name__: (kind_of(cls).name, kind_of(cls).version, kind_of(cls).act)
-        for cls in BUILT_IN
-    }
+    found = {cls.__name__: (kind_of(cls).name, kind_of(cls).version, kind_of(cls).act) for cls in BUILT_IN}
     assert found == STORED
 
 
@@ -186,10 +183,7 @@ def test_personal_fields_are_as_listed() -> None:
 def test_people_are_named_where_listed() -> None:
     """Whose history an entry joins is exactly as listed."""
     found = {
-        (kind_of(cls).name, name)
-        for cls in BUILT_IN
-        for name in FactType.of(cls).persons
-        if name != "member"
+        (kind_of(cls).name, name) for cls in BUILT_IN for name in FactType.of(cls).persons if name != "member"
     }
     assert found == OTHER_PEOPLE
 
@@ -274,9 +268,7 @@ def test_no_field_takes_what_it_cannot_store(cls: type[Fact], name: str, value: 
     [(cls, name) for cls in BUILT_IN for name in FactType.of(cls).persons],
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
-@pytest.mark.parametrize(
-    "value", ["", " ana", "ana ", "e\u0301", "n" * (MAX_NAME + 1), "a\nb", 7], ids=ascii
-)
+@pytest.mark.parametrize("value", ["", " ana", "ana ", "e\u0301", "n" * (MAX_NAME + 1), "a\nb", 7], ids=ascii)
 def test_people_are_named_by_identifiers(cls: type[Fact], name: str, value: object) -> None:
     """Every field that names people refuses what is no identifier."""
     shaped = [value] if name in lists(cls) else value
@@ -365,9 +357,7 @@ def test_a_replacement_is_a_plain_fact(replacement: Any) -> None:
         EntryCorrected(target="1", reason="r", replacement=replacement)
     assert caught.value.field == "EntryCorrected.replacement"
     amends = isinstance(replacement, EntryRetracted | EntryCorrected)
-    words = (
-        "itself be a correction" if amends else f"must be a fact, not {type(replacement).__name__}"
-    )
+    words = "itself be a correction" if amends else f"must be a fact, not {type(replacement).__name__}"
     assert words in str(caught.value)
 
 
@@ -469,9 +459,7 @@ def test_an_act_names_a_field() -> None:
         ({"shared": ("member",)}, "together"),
     ],
 )
-def test_what_a_fact_follows_is_said_with_the_fields_that_tell(
-    options: dict[str, Any], words: str
-) -> None:
+def test_what_a_fact_follows_is_said_with_the_fields_that_tell(options: dict[str, Any], words: str) -> None:
     """Both or neither, and fields that it has."""
     cls = attrs.make_class("Bad", {"member": attrs.field(type=str)}, frozen=True)
     with pytest.raises(InvalidFactType, match=words):

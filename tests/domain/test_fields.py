@@ -10,14 +10,7 @@ import pytest
 from hypothesis import given
 
 from reps_ledger.domain import validation as checks
-from reps_ledger.domain.validation import (
-    MAX_DOCUMENT,
-    MAX_ITEMS,
-    MAX_NAME,
-    MAX_TEXT,
-    check_name,
-    check_text,
-)
+from reps_ledger.domain.validation import MAX_DOCUMENT, MAX_ITEMS, MAX_NAME, MAX_TEXT, check_name, check_text
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime, TooLarge
 from strategies import names, reasons, texts
 
@@ -200,12 +193,7 @@ def test_a_text_has_no_control_characters(field: str, character: str) -> None:
 
 @pytest.mark.parametrize(
     ("field", "limit"),
-    [
-        ("text", MAX_TEXT),
-        ("maybe_text", MAX_TEXT),
-        ("reason", MAX_TEXT),
-        ("document", MAX_DOCUMENT),
-    ],
+    [("text", MAX_TEXT), ("maybe_text", MAX_TEXT), ("reason", MAX_TEXT), ("document", MAX_DOCUMENT)],
 )
 def test_a_text_has_a_limit(field: str, limit: int) -> None:
     """As many characters as the limit are accepted, one more is too large."""

@@ -142,9 +142,7 @@ def test_instants_outside_the_calendar_are_refused(extreme: datetime, hours: int
         "three quarters",
     ],
 )
-def test_a_day_starts_with_its_first_instant(
-    day: date, zone: tzinfo, start: datetime, hours: int
-) -> None:
+def test_a_day_starts_with_its_first_instant(day: date, zone: tzinfo, start: datetime, hours: int) -> None:
     """Days start and last as the zone's clocks say, also where midnight is missing or doubled."""
     assert day_start(day, zone) == start
     assert day_end(day, zone) - day_start(day, zone) == timedelta(hours=hours)
@@ -267,9 +265,7 @@ def test_the_end_of_a_short_month_is_its_last_instant() -> None:
 
 
 @pytest.mark.parametrize("machine", ["UTC", "Africa/Lagos", "Asia/Tokyo", "America/New_York"])
-def test_the_machines_own_zone_does_not_matter(
-    monkeypatch: pytest.MonkeyPatch, machine: str
-) -> None:
+def test_the_machines_own_zone_does_not_matter(monkeypatch: pytest.MonkeyPatch, machine: str) -> None:
     """Months are counted in the zone that was asked for, whatever the machine's clock shows."""
     monkeypatch.setenv("TZ", machine)
     time.tzset()
@@ -352,9 +348,7 @@ def test_months_past_the_calendar_stop_at_its_end(months: int) -> None:
     [(LAST, 0, 9), (datetime(9998, 12, 31, 23, tzinfo=timezone(timedelta(hours=-5))), 12, -5)],
     ids=["east", "west"],
 )
-def test_months_near_the_calendars_end_stop_there(
-    instant: datetime, months: int, hours: int
-) -> None:
+def test_months_near_the_calendars_end_stop_there(instant: datetime, months: int, hours: int) -> None:
     """Also where only one of local time and UTC is past the end, the last instant is given."""
     assert months_after(instant, months, timezone(timedelta(hours=hours))) == LAST
 

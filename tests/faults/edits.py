@@ -59,9 +59,7 @@ def _sql(edit: Callable[[sqlite3.Connection, random.Random], None]) -> Any:
 
     def work(path: Path, chance: random.Random) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
-        triggers = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"
-        ).fetchall()
+        triggers = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
         for name, _ in triggers:
             connection.execute(f"DROP TRIGGER {name}")
         edit(connection, chance)
@@ -83,10 +81,7 @@ def _overwrite(data: bytearray, chance: random.Random) -> None:
 
 def _swap_pages(data: bytearray, chance: random.Random) -> None:
     one, other = (4096 * chance.randrange(1, len(data) // 4096) for _ in range(2))
-    data[one : one + 4096], data[other : other + 4096] = (
-        data[other : other + 4096],
-        data[one : one + 4096],
-    )
+    data[one : one + 4096], data[other : other + 4096] = (data[other : other + 4096], data[one : one + 4096])
 
 
 def _cut(data: bytearray, chance: random.Random) -> None:

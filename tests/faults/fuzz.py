@@ -69,11 +69,7 @@ def mutated(draw: DrawFn, seeds: SearchStrategy[bytes]) -> bytes:
             case "repeat":
                 data = data[:high] + data[low:high] * draw(st.integers(1, 40)) + data[high:]
             case "turn":
-                data = (
-                    data[:low]
-                    + bytes(byte ^ 1 << (low % 8) for byte in data[low:high])
-                    + data[high:]
-                )
+                data = data[:low] + bytes(byte ^ 1 << (low % 8) for byte in data[low:high]) + data[high:]
             case _:
                 data = data[high:] + data[:low]
     return data
@@ -81,9 +77,7 @@ def mutated(draw: DrawFn, seeds: SearchStrategy[bytes]) -> bytes:
 
 def entry_of(fact: rl.Fact) -> Entry:
     """An entry of a fact."""
-    return Entry(
-        id="e", recorded_at=FIRST, occurred_at=FIRST, by="x", position=1, origin=1, fact=fact
-    )
+    return Entry(id="e", recorded_at=FIRST, occurred_at=FIRST, by="x", position=1, origin=1, fact=fact)
 
 
 CODEC: Final = Codec(REGISTRY, [rl.Upcaster("mentoring.held", n, dict) for n in (1, 2)])

@@ -68,9 +68,7 @@ def compared(target: str, told: dict[str, int]) -> dict[str, Any]:
         after = ledger.record(rl.MemberJoined(member="after"), by="council").position
     torn = [name for name, each in found.items() if len(each) != int(name.split(".")[2])]
     apart = [name for name, each in found.items() if each[-1] - each[0] != len(each) - 1]
-    lost = [
-        command for command, position in told.items() if found.get(command, [0])[-1] != position
-    ]
+    lost = [command for command, position in told.items() if found.get(command, [0])[-1] != position]
     return {
         "entries": len(positions),
         "acknowledged": len(told),

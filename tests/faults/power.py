@@ -89,9 +89,7 @@ def written(path: Path, disk: Disk, chance: random.Random) -> tuple[list[rl.Entr
         for number in range(BATCHES):
             facts: list[rl.Fact] = [rl.MemberJoined(member=f"m{number}")]
             facts += [
-                rl.ReportFiled(
-                    member=f"m{number}", activity="talk", link="x" * chance.randrange(900)
-                )
+                rl.ReportFiled(member=f"m{number}", activity="talk", link="x" * chance.randrange(900))
                 for _ in range(chance.randrange(4))
             ]
             position = ledger.record_all(facts, by="council", command_id=f"c{number}").position
@@ -100,9 +98,7 @@ def written(path: Path, disk: Disk, chance: random.Random) -> tuple[list[rl.Entr
         return list(ledger.entries()), ends
 
 
-def checked(
-    files: dict[str, bytes], path: Path, entries: list[rl.Entry], ends: set[int], told: int
-) -> str:
+def checked(files: dict[str, bytes], path: Path, entries: list[rl.Entry], ends: set[int], told: int) -> str:
     """Open an image as a ledger; say what is wrong with it, or nothing."""
     shutil.rmtree(path.parent, ignore_errors=True)
     path.parent.mkdir()

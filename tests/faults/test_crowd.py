@@ -85,9 +85,7 @@ def crowded(
     with crew.on(shared_target, RUNNERS) as running:
         threads = [threading.Thread(target=record, args=[runner]) for runner in range(RUNNERS)]
         for runner, racer in enumerate(running):
-            racer.tell(
-                "attempt", tasks=tasks(seed + RUNNERS + runner, number), by=f"process {runner}"
-            )
+            racer.tell("attempt", tasks=tasks(seed + RUNNERS + runner, number), by=f"process {runner}")
         for thread in threads:
             thread.start()
         for racer in running:

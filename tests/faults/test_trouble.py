@@ -81,9 +81,7 @@ def test_a_lock_that_is_held_for_too_long(sqlite_path: Path) -> None:
         assert ledger.record(rl.MemberJoined(member="ben"), by="x").position == 2
 
 
-def test_a_table_that_is_locked_for_too_long(
-    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_that_is_locked_for_too_long(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same on PostgreSQL: a typed error, nothing written, and it goes on."""
     monkeypatch.setattr(connect, "_LOCK_TIMEOUT", "1")
     with rl.open(postgres_dsn) as ledger:
@@ -126,9 +124,7 @@ def test_a_server_that_is_restarted(tell: Tell) -> None:
                 ledger.record(rl.MemberJoined(member="nobody"), by="x")
         assert ledger is not None
         ledger.close()
-    tell(
-        f"server stopped and started {rounds} times: {len(acknowledged)} commands, {errors} errors"
-    )
+    tell(f"server stopped and started {rounds} times: {len(acknowledged)} commands, {errors} errors")
 
 
 def swallowed(server: Any, database: str, member: str, drops: int) -> tuple[int, int]:
@@ -158,9 +154,7 @@ def test_replies_that_are_lost(postgres_server: Any, postgres_dsn: str, tell: Te
     with rl.open(postgres_dsn) as ledger:
         ledger.record_all([rl.MemberJoined(member=member) for member in members], by="x")
         name = postgres_dsn.rsplit("/", 1)[1]
-        found = in_threads(
-            len(members), lambda n: swallowed(postgres_server, name, members[n], drops)
-        )
+        found = in_threads(len(members), lambda n: swallowed(postgres_server, name, members[n], drops))
         dropped, errors = (sum(each) for each in zip(*found, strict=True))
         reports = Counter(
             (entry.fact.member, entry.fact.activity) for entry in ledger.entries(after=len(members))

@@ -63,8 +63,7 @@ def small_disk(folder: Path, *, mounting: bool) -> Iterator[tuple[str, Callable[
     mount = ["mount", "-t", "tmpfs", "-o", f"size={LITTLE}", "tmpfs", str(folder)]
     try:
         mounted = (
-            mounting
-            and not subprocess.run(mount, check=False, capture_output=True, timeout=10).returncode
+            mounting and not subprocess.run(mount, check=False, capture_output=True, timeout=10).returncode
         )
     except OSError:
         mounted = False

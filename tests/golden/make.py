@@ -38,10 +38,7 @@ KEY: Final = SigningKey("example.org/golden", bytes(range(32)))
 POLICY: Final = Policy(
     "activity",
     version="1",
-    cases=[
-        when(on_leave()).then("active", "on leave"),
-        when(reports(within=weeks(8)) >= 1).then("active"),
-    ],
+    cases=[when(on_leave()).then("active", "on leave"), when(reports(within=weeks(8)) >= 1).then("active")],
     otherwise="inactive",
     scale=["active", "inactive"],
 )
@@ -78,11 +75,7 @@ def fill(ledger: rl.Ledger) -> None:
 
     for fact, day, name in _plain():
         ids[name] = record(fact, day)
-    record(
-        rl.ReportVerified(member="ana", report=ids["report"], verifier="ben"),
-        date(2018, 2, 4),
-        "ben",
-    )
+    record(rl.ReportVerified(member="ana", report=ids["report"], verifier="ben"), date(2018, 2, 4), "ben")
     ledger.adopt(CHARTER, by="council", occurred_at=date(2018, 3, 1), command_id="golden-charter")
     record(
         rl.RoleAssigned(member="ana", role="mentor", community="asia", reason="elected"),
@@ -91,9 +84,7 @@ def fill(ledger: rl.Ledger) -> None:
     record(rl.RoleAssigned(member="dev", role="mentor"), date(2018, 3, 3), waiver="founder")
     wrong = record(rl.ReportFiled(member="dev", activity="tlak"), date(2018, 5, 1), "dev")
     right = rl.ReportFiled(member="dev", activity='talk \N{SNOWMAN} "quoted"', amount=2.5)
-    fixed = record(
-        rl.EntryCorrected(target=wrong, replacement=right, reason="a typo"), date(2018, 5, 2)
-    )
+    fixed = record(rl.EntryCorrected(target=wrong, replacement=right, reason="a typo"), date(2018, 5, 2))
     gone = record(rl.ReportFiled(member="eve", activity="talk"), date(2018, 5, 3), "eve")
     record(rl.EntryRetracted(target=gone, reason="it was cancelled"), date(2018, 5, 3))
     record(

@@ -51,30 +51,18 @@ ROWS: Final = [
     {"fact": "report.filed", "member": "dan", "activity": "a", "occurred_at": "2018-02-02"},
     {"fact": "report.filed", "member": "eve", "activity": "a", "occurred_at": "2018-02-02"},
     {"fact": "no.such", "member": "dan"},
-    {
-        "fact": "role.asserted",
-        "member": "dan",
-        "role": "mentor",
-        "held": True,
-        "occurred_at": "2018-05-01",
-    },
+    {"fact": "role.asserted", "member": "dan", "role": "mentor", "held": True, "occurred_at": "2018-05-01"},
 ]
 
 
 def life(target: Any, folder: Path) -> dict[str, Any]:
     """Live a small life in a ledger; tell all that it answered."""
     told: dict[str, Any] = {}
-    with rl.open(
-        target, zone="Asia/Jakarta", clock=Ticking(), rules=[rl.seats("lead", limit=1)]
-    ) as ledger:
+    with rl.open(target, zone="Asia/Jakarta", clock=Ticking(), rules=[rl.seats("lead", limit=1)]) as ledger:
         people = [rl.MemberJoined(member=name) for name in ("ana", "ben", "cleo")]
-        first = ledger.record_all(
-            people, by="council", occurred_at=date(2018, 1, 1), command_id="a"
-        )
+        first = ledger.record_all(people, by="council", occurred_at=date(2018, 1, 1), command_id="a")
         told["first"] = [(e.id, e.position, e.occurred_at, e.day, e.tags) for e in first.entries]
-        again = ledger.record_all(
-            people, by="council", occurred_at=date(2018, 1, 1), command_id="a"
-        )
+        again = ledger.record_all(people, by="council", occurred_at=date(2018, 1, 1), command_id="a")
         told["again"] = (again.repeated, again.entries == first.entries, ledger.position)
         lead = ledger.record(
             rl.RoleAssigned(member="ana", role="lead", until=None),
@@ -83,9 +71,7 @@ def life(target: Any, folder: Path) -> dict[str, Any]:
             command_id="b",
         )
         told["refusals"] = [
-            refused(
-                ledger, rl.RoleAssigned(member="ben", role="lead"), occurred_at=date(2018, 3, 1)
-            ),
+            refused(ledger, rl.RoleAssigned(member="ben", role="lead"), occurred_at=date(2018, 3, 1)),
             refused(ledger, rl.MemberJoined(member="ana")),
             refused(ledger, rl.Vouched(member="zoe", voucher="ana", reason="r")),
         ]
@@ -101,12 +87,7 @@ def life(target: Any, folder: Path) -> dict[str, Any]:
         )
         told["holders"] = [
             [(row.member, row.roles) for row in view.roster(role="lead")]
-            for view in (
-                before,
-                ledger.as_of(),
-                ledger.as_of(known_at=lead),
-                ledger.as_of(known_at=moment),
-            )
+            for view in (before, ledger.as_of(), ledger.as_of(known_at=lead), ledger.as_of(known_at=moment))
         ]
         told["then"] = [e.fact for e in ledger.as_of(date(2018, 1, 1)).history("ana")]
         told["ana"] = [
@@ -114,12 +95,7 @@ def life(target: Any, folder: Path) -> dict[str, Any]:
             for e in ledger.history("ana")
         ]
         report = ledger.import_history(ROWS)
-        told["import"] = (
-            report.rows,
-            report.recorded,
-            report.known,
-            [r.codes for r in report.refused],
-        )
+        told["import"] = (report.rows, report.recorded, report.known, [r.codes for r in report.refused])
         report = ledger.import_history(ROWS)
         told["import again"] = (report.recorded, report.known, len(report.refused))
         told["reconcile"] = [(d.kind, d.at, d.words) for d in ledger.reconcile(at=date(2018, 7, 1))]
@@ -133,13 +109,7 @@ def life(target: Any, folder: Path) -> dict[str, Any]:
         with ledger.subscribe(after=first) as subscription:
             told["followed"] = [next(subscription).position for _ in range(ledger.position - 3)]
         told["entries"] = [
-            (
-                e.position,
-                e.name,
-                e.id if e.command_id else "",
-                e.recorded_at,
-                e.tags if e.command_id else "",
-            )
+            (e.position, e.name, e.id if e.command_id else "", e.recorded_at, e.tags if e.command_id else "")
             for e in ledger.entries()
         ]
         told["export"] = exported(ledger, folder)
@@ -157,11 +127,7 @@ def exported(ledger: rl.Ledger, folder: Path) -> dict[str, Any]:
         count = ledger.export(path)
         data = path.read_bytes()
         text = (gzip.decompress(data) if name.endswith("gz") else data).decode()
-        rows = (
-            csv.DictReader(io.StringIO(text))
-            if "csv" in name
-            else map(json.loads, text.splitlines())
-        )
+        rows = csv.DictReader(io.StringIO(text)) if "csv" in name else map(json.loads, text.splitlines())
         found[name] = (count, [row["fact"] for row in rows])
         with rl.open(None, zone="Asia/Jakarta", clock=Ticking()) as copy:
             report = copy.import_history(path)
@@ -199,12 +165,7 @@ def test_the_reference_is_right(tmp_path: Path) -> None:
         ["not_joined"],
     ]
     assert told["refusals"][0][0][2] == [4]
-    assert [[who for who, _ in rows] for rows in told["holders"]] == [
-        ["ana"],
-        ["cleo"],
-        ["ana"],
-        ["ana"],
-    ]
+    assert [[who for who, _ in rows] for rows in told["holders"]] == [["ana"], ["cleo"], ["ana"], ["ana"]]
     assert told["import"] == (5, 3, 0, [("not_joined",), ("invalid",)])
     assert told["import again"] == (0, 3, 2)
     assert [kind for kind, _, _ in told["reconcile"]] == ["assertion_failed"]

@@ -93,11 +93,7 @@ BAD_FACTS: Final[dict[str, tuple[Callable[[], Any], type[Exception], str]]] = {
         rl.InvalidFact,
         "D800",
     ),
-    "NUL in text": (
-        made(rl.Vouched, member="a", voucher="b", reason="a\0"),
-        rl.InvalidFact,
-        "0000",
-    ),
+    "NUL in text": (made(rl.Vouched, member="a", voucher="b", reason="a\0"), rl.InvalidFact, "0000"),
     "long text": (
         made(rl.Vouched, member="a", voucher="b", reason="x" * (MAX_TEXT + 1)),
         rl.TooLarge,
@@ -113,31 +109,15 @@ BAD_FACTS: Final[dict[str, tuple[Callable[[], Any], type[Exception], str]]] = {
         rl.TooLarge,
         "1001",
     ),
-    "text for a list": (
-        made(rl.ReportFiled, member="a", activity="t", areas="abc"),
-        rl.InvalidFact,
-        "list",
-    ),
-    "nested list": (
-        made(rl.ReportFiled, member="a", activity="t", areas=deep(5)),
-        rl.InvalidFact,
-        "text",
-    ),
-    "NaN": (
-        made(rl.ReportFiled, member="a", activity="t", amount=float("nan")),
-        rl.InvalidFact,
-        "finite",
-    ),
+    "text for a list": (made(rl.ReportFiled, member="a", activity="t", areas="abc"), rl.InvalidFact, "list"),
+    "nested list": (made(rl.ReportFiled, member="a", activity="t", areas=deep(5)), rl.InvalidFact, "text"),
+    "NaN": (made(rl.ReportFiled, member="a", activity="t", amount=float("nan")), rl.InvalidFact, "finite"),
     "infinity": (
         made(rl.ReportFiled, member="a", activity="t", amount=float("-inf")),
         rl.InvalidFact,
         "finite",
     ),
-    "huge number": (
-        made(rl.ReportFiled, member="a", activity="t", amount=10**400),
-        rl.InvalidFact,
-        "finite",
-    ),
+    "huge number": (made(rl.ReportFiled, member="a", activity="t", amount=10**400), rl.InvalidFact, "finite"),
     "text for a number": (
         made(rl.ReportFiled, member="a", activity="t", amount="1"),
         rl.InvalidFact,
@@ -154,11 +134,7 @@ BAD_FACTS: Final[dict[str, tuple[Callable[[], Any], type[Exception], str]]] = {
         "whole number",
     ),
     "unknown word": (made(rl.MemberRetired, member="a", how="tired"), rl.InvalidFact, "died"),
-    "no reason": (
-        made(rl.ExemptionGranted, member="a", policy="p", reason=" \n"),
-        rl.InvalidFact,
-        "say why",
-    ),
+    "no reason": (made(rl.ExemptionGranted, member="a", policy="p", reason=" \n"), rl.InvalidFact, "say why"),
     "naive until": (
         made(rl.RoleAssigned, member="a", role="m", until=datetime(2018, 1, 1)),  # noqa: DTZ001 — a naive one is refused
         rl.InvalidTime,
@@ -181,10 +157,7 @@ BAD_FACTS: Final[dict[str, tuple[Callable[[], Any], type[Exception], str]]] = {
     ),
     "correction of a correction": (
         made(
-            rl.EntryCorrected,
-            target="t",
-            reason="r",
-            replacement=rl.EntryRetracted(target="t", reason="r"),
+            rl.EntryCorrected, target="t", reason="r", replacement=rl.EntryRetracted(target="t", reason="r")
         ),
         rl.InvalidFact,
         "correction",
@@ -379,16 +352,10 @@ BAD_ROWS: Final[dict[str, tuple[Any, str]]] = {
         "no field x",
     ),
     "correction of a correction": (nested(2) | {"occurred_at": "2018-01-01"}, "correction"),
-    "as many corrections as may be": (
-        nested(MAX_DEPTH - 1) | {"occurred_at": "2018-01-01"},
-        "correction",
-    ),
+    "as many corrections as may be": (nested(MAX_DEPTH - 1) | {"occurred_at": "2018-01-01"}, "correction"),
     "one correction too many": (nested(MAX_DEPTH) | {"occurred_at": "2018-01-01"}, TOO_DEEP),
     "corrections without end": (nested(900) | {"occurred_at": "2018-01-01"}, TOO_DEEP),
-    "corrections as text without end": (
-        json.dumps(nested(300) | {"occurred_at": "2018-01-01"}),
-        TOO_DEEP,
-    ),
+    "corrections as text without end": (json.dumps(nested(300) | {"occurred_at": "2018-01-01"}), TOO_DEEP),
 }
 
 
@@ -443,18 +410,8 @@ FILES: Final[dict[str, tuple[str, bytes, int, list[int]]]] = {
     "not gzip though it says so": ("a.jsonl.gz", f"{GOOD}\n".encode(), 1, []),
     "gzip cut short": ("a.jsonl.gz", gzip.compress(f"{GOOD}\n{OTHER}\n".encode())[:-9], 2, [3]),
     "gzip of nothing but its mark": ("a.jsonl.gz", b"\x1f\x8b", 0, [1]),
-    "gzip with a wrong sum": (
-        "a.jsonl.gz",
-        gzip.compress(f"{GOOD}\n".encode())[:-8] + b"\0" * 8,
-        1,
-        [2],
-    ),
-    "gzip with rubbish after it": (
-        "a.jsonl.gz",
-        gzip.compress(f"{GOOD}\n".encode()) + b"rubbish",
-        1,
-        [2],
-    ),
+    "gzip with a wrong sum": ("a.jsonl.gz", gzip.compress(f"{GOOD}\n".encode())[:-8] + b"\0" * 8, 1, [2]),
+    "gzip with rubbish after it": ("a.jsonl.gz", gzip.compress(f"{GOOD}\n".encode()) + b"rubbish", 1, [2]),
     "CSV": ("a.csv", f"{HEADER}{CELLS}{MORE}".encode(), 2, []),
     "CSV, empty": ("a.csv", b"", 0, []),
     "CSV, header only": ("a.csv", HEADER.encode(), 0, []),
@@ -486,24 +443,14 @@ FILES: Final[dict[str, tuple[str, bytes, int, list[int]]]] = {
         1,
         [2],
     ),
-    "CSV, open quote": (
-        "a.csv",
-        f'{HEADER}{MORE}report.filed,2018-02-01,ana,"t,,,\n'.encode(),
-        1,
-        [3],
-    ),
+    "CSV, open quote": ("a.csv", f'{HEADER}{MORE}report.filed,2018-02-01,ana,"t,,,\n'.encode(), 1, [3]),
     "CSV, not UTF-8": (
         "a.csv",
         HEADER.encode() + b"report.filed,2018-02-01,ana,caf\xe9,,,\n" + MORE.encode(),
         1,
         [2],
     ),
-    "CSV, a long cell": (
-        "a.csv",
-        f"{HEADER}report.filed,2018-02-01,ana,{LONG},,,\n{MORE}".encode(),
-        1,
-        [2],
-    ),
+    "CSV, a long cell": ("a.csv", f"{HEADER}report.filed,2018-02-01,ana,{LONG},,,\n{MORE}".encode(), 1, [2]),
     "CSV, cut short": ("a.csv.gz", gzip.compress(f"{HEADER}{CELLS}{MORE}".encode())[:-9], 2, [4]),
 }
 
@@ -548,9 +495,7 @@ def test_a_csv_file_without_a_header_is_an_error(
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", ".", "missing.jsonl/x", "a\0b", "n" * 300])
-def test_a_file_that_cannot_be_opened_is_an_error(
-    ledger: rl.Ledger, tmp_path: Path, name: str
-) -> None:
+def test_a_file_that_cannot_be_opened_is_an_error(ledger: rl.Ledger, tmp_path: Path, name: str) -> None:
     """A file that is not there, a folder or an impossible path is a typed error."""
     with pytest.raises(rl.StorageError, match="cannot be read"):
         ledger.import_history(tmp_path / name)

@@ -108,16 +108,8 @@ MERGED: Final = [
         Offer(fact=rl.MemberJoined(member=name), at=date(2018, 1, 1), envelope={"by": "c"})
         for name in ("ana", "ben")
     ),
-    Offer(
-        fact=rl.MembersMerged(member="ana", duplicate="ben"),
-        at=date(2018, 1, 1),
-        envelope={"by": "c"},
-    ),
-    Offer(
-        fact=rl.ApplicationFiled(member="ana", role="mentor"),
-        at=date(2018, 1, 1),
-        envelope={"by": "c"},
-    ),
+    Offer(fact=rl.MembersMerged(member="ana", duplicate="ben"), at=date(2018, 1, 1), envelope={"by": "c"}),
+    Offer(fact=rl.ApplicationFiled(member="ana", role="mentor"), at=date(2018, 1, 1), envelope={"by": "c"}),
 ]
 
 
@@ -213,10 +205,7 @@ def test_the_report_counts_rows_and_says_why(ledger: rl.Ledger) -> None:
     third, fourth, fifth, _ = report.refused
     assert "once a member" in third.reasons[0]
     assert third.row == rows[2]
-    assert [("cleo" in words, "ben" in words) for words in fourth.reasons] == [
-        (False, True),
-        (True, False),
-    ]
+    assert [("cleo" in words, "ben" in words) for words in fourth.reasons] == [(False, True), (True, False)]
     assert fifth.reasons == ("occurred_at is missing",)
     assert report.rows == report.recorded + report.known + len(report.refused)
     assert "4 rows" in repr(report)
@@ -317,12 +306,7 @@ def test_the_quarantine_holds_more_than_its_memory() -> None:
     quarantine.write(written)
     lines = written.getvalue().splitlines()
     assert [json.loads(line)["line"] for line in lines] == list(range(count))
-    assert json.loads(lines[7]) == {
-        "line": 7,
-        "codes": ["c"],
-        "reasons": ["r"],
-        "row": {"t": "x" * 600},
-    }
+    assert json.loads(lines[7]) == {"line": 7, "codes": ["c"], "reasons": ["r"], "row": {"t": "x" * 600}}
 
 
 def test_an_export_replaces_the_file_at_once(ledger: rl.Ledger, tmp_path: Path) -> None:
@@ -349,9 +333,7 @@ def test_an_export_replaces_the_file_at_once(ledger: rl.Ledger, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["nowhere/out.jsonl", ".", "a\0b.csv", "n" * 300])
-def test_an_export_that_cannot_be_written_is_an_error(
-    ledger: rl.Ledger, tmp_path: Path, name: str
-) -> None:
+def test_an_export_that_cannot_be_written_is_an_error(ledger: rl.Ledger, tmp_path: Path, name: str) -> None:
     """A path that cannot be written is a StorageError that names it."""
     with pytest.raises(rl.StorageError, match="cannot be written"):
         ledger.export(tmp_path / name)
@@ -401,17 +383,13 @@ def test_no_cell_of_an_export_starts_a_formula(ledger: rl.Ledger, tmp_path: Path
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-def test_the_largest_facts_survive_the_exchange(
-    ledger: rl.Ledger, tmp_path: Path, suffix: str
-) -> None:
+def test_the_largest_facts_survive_the_exchange(ledger: rl.Ledger, tmp_path: Path, suffix: str) -> None:
     """Facts with as much in them as their fields may hold are exported and imported again."""
     areas = tuple(f"{n:04}{'é' * 196}" for n in range(1_000))
     big: list[rl.Fact] = [
         rl.MemberJoined(member="ana"),
         rl.ReportFiled(member="ana", activity="t", areas=areas),
-        rl.CharterAdopted(
-            document='charter = "reps"\nversion = "1"\n# ' + "\\" * 98_000, version="1"
-        ),
+        rl.CharterAdopted(document='charter = "reps"\nversion = "1"\n# ' + "\\" * 98_000, version="1"),
     ]
     ledger.record_all(big, by="council", occurred_at=datetime(2018, 1, 1, tzinfo=UTC))
     ledger.export(tmp_path / f"big{suffix}")
@@ -421,9 +399,7 @@ def test_the_largest_facts_survive_the_exchange(
         assert said(other) == said(ledger)
 
 
-def test_an_entry_of_the_largest_size_survives_the_exchange(
-    ledger: rl.Ledger, tmp_path: Path
-) -> None:
+def test_an_entry_of_the_largest_size_survives_the_exchange(ledger: rl.Ledger, tmp_path: Path) -> None:
     """Whatever a ledger accepts can be exported and imported again, up to the largest entry."""
     areas = tuple(f"{n:04}{'🧭' * 196}" for n in range(1_000))
     fact = rl.ReportFiled(member="ana", activity="t", areas=areas)

@@ -61,8 +61,7 @@ def _assert_whole(report: rl.ImportReport, ledger: rl.Ledger, *, others: int) ->
 def test_somebody_records_what_does_not_matter() -> None:
     """A stranger's joining between two batches shifts positions, and nothing else."""
     report, ledger = _import(
-        {("append", 2): lambda other: other.record(rl.MemberJoined(member="zoe"), by="z")},
-        after=False,
+        {("append", 2): lambda other: other.record(rl.MemberJoined(member="zoe"), by="z")}, after=False
     )
     _assert_whole(report, ledger, others=1)
     assert [row.codes for row in report.refused] == [("not_joined",), ("invalid",)]
@@ -117,9 +116,7 @@ def test_others_never_stop() -> None:
 @pytest.mark.parametrize("nth", [2, 3, 4])
 def test_two_import_the_same(nth: int) -> None:
     """Another import of the same rows runs whole before a batch: every row is there once."""
-    report, ledger = _import(
-        {("append", nth - 1): lambda other: other.import_history(ROWS)}, after=False
-    )
+    report, ledger = _import({("append", nth - 1): lambda other: other.import_history(ROWS)}, after=False)
     entries = list(ledger.entries())
     assert len({entry.id for entry in entries}) == len(entries) == len(ROWS) - 2
     assert report.recorded + report.known + len(report.refused) == len(ROWS)

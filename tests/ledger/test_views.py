@@ -140,9 +140,7 @@ def test_an_unknown_zone_is_a_typed_error() -> None:
 
 def test_histories_are_in_effective_order() -> None:
     """Histories are in order of occurrence, ties by position, whatever was recorded first."""
-    story = given(
-        joined("ana", "ben", on=JAN), (MENTOR, JUN), (REPORT, FEB), (REPORT, NOON), (REPORT, FEB)
-    )
+    story = given(joined("ana", "ben", on=JAN), (MENTOR, JUN), (REPORT, FEB), (REPORT, NOON), (REPORT, FEB))
     order = [story.ids[n] for n in (0, 1, 3, 5, 4, 2)]
     assert [entry.id for entry in story.ledger.history()] == order
     assert [entry.id for entry in story.ledger.history("ana")] == [
@@ -287,10 +285,7 @@ def test_a_members_view_is_their_part_of_everyones_after_merges(told: list[Offer
 def test_a_corrected_history_is_known_from_the_correction_on() -> None:
     """Retractions, corrections and their own retractions show from their position on."""
     story = given(joined("ana"), (REPORT, FEB), retract(1), retract(2))
-    counts = [
-        len(story.ledger.as_of(known_at=position).history("ana").entries)
-        for position in range(1, 5)
-    ]
+    counts = [len(story.ledger.as_of(known_at=position).history("ana").entries) for position in range(1, 5)]
     assert counts == [1, 2, 1, 2]
 
 

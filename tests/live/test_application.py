@@ -60,8 +60,7 @@ class CountsInSQLite(SQLiteTrackingRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             self._insert_tracking(cursor, tracking)
             cursor.execute(
-                "INSERT INTO reports VALUES (?, 1) "
-                "ON CONFLICT (member) DO UPDATE SET filed = filed + 1",
+                "INSERT INTO reports VALUES (?, 1) ON CONFLICT (member) DO UPDATE SET filed = filed + 1",
                 (member,),
             )
 
@@ -218,10 +217,7 @@ def test_a_projection_that_fails(env: dict[str, str], sqlite_path: Path) -> None
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         ledger.record_all([report("ana"), report("ana", "bad"), report("ana")], by="ana")
         for _ in range(2):
-            with (
-                pytest.raises(RuntimeError, match="bad"),
-                runner(env, CountsInSQLite, Failing) as running,
-            ):
+            with pytest.raises(RuntimeError, match="bad"), runner(env, CountsInSQLite, Failing) as running:
                 running.run_forever(timeout=10)
         with runner(env, CountsInSQLite) as running:
             running.wait(4, timeout=10)
@@ -257,10 +253,7 @@ def test_an_application_reads_a_ledger(env: dict[str, str], sqlite_path: Path) -
         assert [tuple(tagged.tags) for tagged in found] == [entry.tags for entry in entries]
         assert "command:c" in found[0].tags
         assert {tagged.decision.position for tagged in found} == {0}
-    with (
-        LedgerApplication(env) as application,
-        pytest.raises(UnknownFact, match=r"mentoring\.told"),
-    ):
+    with LedgerApplication(env) as application, pytest.raises(UnknownFact, match=r"mentoring\.told"):
         list(application.events.read())
 
 

@@ -18,17 +18,7 @@ from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
 from reps_ledger.log import Codec, EventLog, Upcaster
 from scale import examples
-from strategies import (
-    CUSTOM,
-    PLAIN,
-    custom_facts,
-    days,
-    facts,
-    moments,
-    names,
-    replacing,
-    retracting,
-)
+from strategies import CUSTOM, PLAIN, custom_facts, days, facts, moments, names, replacing, retracting
 
 if TYPE_CHECKING:
     from reps_ledger.log import SQLiteRecorder
@@ -220,9 +210,7 @@ BROKEN: Final[list[tuple[str, dict[str, Any], type[CodecError], str]]] = [
     (FIX, stored(fact={"target": "e0", "reason": "why"}), Malformed, "not a fact"),
     (
         FIX,
-        correction(
-            nested(FIX, target="e", reason="r", replacement=nested("member.joined", member="a"))
-        ),
+        correction(nested(FIX, target="e", reason="r", replacement=nested("member.joined", member="a"))),
         Malformed,
         "cannot itself be a correction",
     ),
@@ -230,9 +218,7 @@ BROKEN: Final[list[tuple[str, dict[str, Any], type[CodecError], str]]] = [
 
 
 @pytest.mark.parametrize(("name", "document", "error", "words"), BROKEN)
-def test_what_does_not_fit(
-    name: str, document: dict[str, Any], error: type[CodecError], words: str
-) -> None:
+def test_what_does_not_fit(name: str, document: dict[str, Any], error: type[CodecError], words: str) -> None:
     """What does not fit is refused by kind, with the words, the position and the entry's id."""
     with pytest.raises(error) as raised:
         CODEC.decode(name, json.dumps(document).encode(), 7)

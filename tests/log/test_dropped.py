@@ -185,17 +185,7 @@ next(entries)
 def test_what_is_left_at_the_end_of_the_process(sqlite_path: Path) -> None:
     """A script that closes nothing gets no warning, and leaves no file beside the ledger."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-X",
-            "dev",
-            "-W",
-            "error",
-            "-c",
-            LEFT_AT_THE_END,
-            str(sqlite_path),
-            KEY.text,
-        ],
+        [sys.executable, "-X", "dev", "-W", "error", "-c", LEFT_AT_THE_END, str(sqlite_path), KEY.text],
         capture_output=True,
         text=True,
         check=True,

@@ -258,9 +258,7 @@ def test_a_missing_extra(module: str, target: str, extra: str) -> None:
     assert f"pip install 'reps-ledger[{extra}]'" in words
 
 
-@pytest.mark.parametrize(
-    ("module", "target"), [("psycopg", "postgresql://h/db"), ("umadb", "umadb://h:1")]
-)
+@pytest.mark.parametrize(("module", "target"), [("psycopg", "postgresql://h/db"), ("umadb", "umadb://h:1")])
 def test_a_missing_extra_is_a_matter_of_configuration(
     module: str, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

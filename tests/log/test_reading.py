@@ -168,9 +168,7 @@ def test_a_community(ledger: rl.Ledger, log: EventLog) -> None:
     assert [e.fact for e in reading(log).community("id")[1:]] == [here.entry.fact, moved]
     assert names(reading(log).community("de")) == ["community.founded"]
     assert names(reading(log, there.position).community("de"))[1:] == ["community.joined"]
-    assert log.read_sources([Source(community_tag("de"))])[0].popitem()[1][1].fact == (
-        there.entry.fact
-    )
+    assert log.read_sources([Source(community_tag("de"))])[0].popitem()[1][1].fact == (there.entry.fact)
 
 
 def test_everyone_agrees_with_each_one(ledger: rl.Ledger, log: EventLog) -> None:
@@ -305,9 +303,7 @@ def test_what_is_of_the_whole_ledger(ledger: rl.Ledger, log: EventLog) -> None:
         second.id,
     ]
     assert [e.fact for e in reading(log).ledger_wide("opportunity.held")] == [held]
-    ledger.record(
-        rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1"), by="x"
-    )
+    ledger.record(rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1"), by="x")
     said = Policy("p", cases=[when(on_leave()).then("active")], otherwise="quiet")
     policy = rl.PolicyStated(policy="p", version="1", document=dumps(said), digest=digest(said))
     ledger.record(policy, by="x")

@@ -109,11 +109,7 @@ def test_closing_an_application_without_a_context(env: dict[str, str]) -> None:
     ],
 )
 def test_a_projection_follows(
-    env: dict[str, str],
-    more: dict[str, str],
-    view: type[TrackingRecorder],
-    files: set[str],
-    tmp_path: Path,
+    env: dict[str, str], more: dict[str, str], view: type[TrackingRecorder], files: set[str], tmp_path: Path
 ) -> None:
     """A projection runs with a view of this module or another, goes on where it was, and ends."""
     env |= {key: value.format(tmp_path) for key, value in more.items()}

@@ -234,9 +234,7 @@ def raised(code: int) -> sqlite3.Error:
         (OverflowError("too large"), TooLarge),
     ],
 )
-def test_every_fault_has_its_error(
-    error: Exception, expected: type[LedgerError], sqlite_path: Path
-) -> None:
+def test_every_fault_has_its_error(error: Exception, expected: type[LedgerError], sqlite_path: Path) -> None:
     """Each kind of fault from below comes out as one kind of ours, whatever its extended code."""
     for path in (sqlite_path, None):
         assert expected is type(translated(error, path))

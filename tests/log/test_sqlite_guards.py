@@ -117,10 +117,7 @@ def test_a_pragma_that_does_not_take_is_an_error(
 
 def test_a_journal_mode_that_does_not_take_is_an_error() -> None:
     """Where SQLite cannot keep a write-ahead log, as in memory, a file is not opened."""
-    with (
-        closing(sqlite3.connect(":memory:")) as connection,
-        pytest.raises(StorageError, match="'memory'"),
-    ):
+    with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(StorageError, match="'memory'"):
         file._use_wal(connection, 1.0)
 
 
@@ -143,9 +140,7 @@ def test_a_whole_file_has_no_problems(sqlite_recorder: SQLiteRecorder) -> None:
     assert sqlite_recorder.integrity_check() == []
 
 
-def test_the_check_finds_what_was_tampered_with(
-    plain: sqlite3.Connection, sqlite_path: Path
-) -> None:
+def test_the_check_finds_what_was_tampered_with(plain: sqlite3.Connection, sqlite_path: Path) -> None:
     """Who drops a trigger to get at the rows is found out, and so is what was done."""
     plain.execute("DROP TRIGGER tags_stay")
     plain.execute("DROP TRIGGER tags_true")

@@ -121,12 +121,8 @@ def test_another_kind_of_file_is_refused(sqlite_path: Path, content: bytes) -> N
 
 
 @pytest.mark.parametrize("wal", [False, True])
-@pytest.mark.parametrize(
-    "statement", ["CREATE TABLE t (x)", "PRAGMA application_id = 7", "SELECT 1"]
-)
-def test_the_database_of_another_program_is_refused(
-    sqlite_path: Path, statement: str, *, wal: bool
-) -> None:
+@pytest.mark.parametrize("statement", ["CREATE TABLE t (x)", "PRAGMA application_id = 7", "SELECT 1"])
+def test_the_database_of_another_program_is_refused(sqlite_path: Path, statement: str, *, wal: bool) -> None:
     """A database with tables or with another id is left alone, byte for byte, with its log."""
     with closing(sqlite3.connect(sqlite_path)) as connection:
         if wal:
@@ -285,9 +281,7 @@ def test_a_file_system_without_links(sqlite_path: Path, monkeypatch: pytest.Monk
     assert {"ledger.db"} == set(files(sqlite_path.parent))
 
 
-def test_a_failure_half_way_leaves_no_file(
-    sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_half_way_leaves_no_file(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file that could not be made whole is not there at all."""
     monkeypatch.setitem(file.OBJECTS, "bad", "CREATE NONSENSE")
     with pytest.raises(StorageError, match="syntax"):

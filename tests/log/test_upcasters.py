@@ -95,9 +95,7 @@ def test_an_old_correction_is_read_today(sqlite_path: Path) -> None:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         wrong = ledger.record(Talk1(member="ana", hours=1), by="ana")
         right = Talk1(member="ana", hours=2)
-        ledger.record(
-            rl.EntryCorrected(target=wrong.id, replacement=right, reason="longer"), by="ana"
-        )
+        ledger.record(rl.EntryCorrected(target=wrong.id, replacement=right, reason="longer"), by="ana")
     with rl.open(sqlite_path, facts=[Talk2], upcasters=[FIRST]) as ledger:
         assert [e.fact for e in ledger.history("ana")][1:] == [Talk2(member="ana", minutes=120)]
         assert list(ledger.entries())[2].fact.replacement == Talk2(member="ana", minutes=120)
@@ -134,8 +132,7 @@ def test_a_step_may_change_what_it_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "steps", "missing"),
-    [(Talk2, [], 1), (Talk3, [FIRST], 2), (Talk3, [SECOND], 1), (Talk3, [], 1)],
+    ("cls", "steps", "missing"), [(Talk2, [], 1), (Talk3, [FIRST], 2), (Talk3, [SECOND], 1), (Talk3, [], 1)]
 )
 def test_gaps(cls: type[rl.Fact], steps: list[rl.Upcaster], missing: int) -> None:
     """A version that cannot be brought up to date is found when the ledger is opened."""
@@ -170,9 +167,7 @@ def _fails(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("upgrade", [_nothing, _fails])
-def test_a_step_that_is_wrong(
-    sqlite_path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]
-) -> None:
+def test_a_step_that_is_wrong(sqlite_path: Path, upgrade: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
     """What a step returns is checked as what is stored is: an error says where."""
     with rl.open(sqlite_path, facts=[Talk1]) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")

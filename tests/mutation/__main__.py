@@ -36,9 +36,7 @@ def main() -> int:
         runner = Runner(chosen, asked.workers, 60 * asked.minutes, asked.seconds, report)
         selection = config().pytest_add_cli_args_test_selection
         set_mutant_under_test("stats")
-        pytest.main(
-            ["-q", "-s", "--tb=native", "-p", "no:cacheprovider", *selection], plugins=[runner]
-        )
+        pytest.main(["-q", "-s", "--tb=native", "-p", "no:cacheprovider", *selection], plugins=[runner])
         set_mutant_under_test("")
         if runner.broken:
             print("Without any mutant these tests fail:", *runner.broken, sep="\n  ")
@@ -55,12 +53,8 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, help="how many to draw of them at random")
     parser.add_argument("--seed", type=int, default=1, help="what the draw starts from")
     parser.add_argument("--minutes", type=float, default=math.inf, help="when to begin no more")
-    parser.add_argument(
-        "--seconds", type=float, default=math.inf, help="of tests for each mutant, at most"
-    )
-    parser.add_argument(
-        "--again", action="store_true", help="those neither found nor justified until now"
-    )
+    parser.add_argument("--seconds", type=float, default=math.inf, help="of tests for each mutant, at most")
+    parser.add_argument("--again", action="store_true", help="those neither found nor justified until now")
     parser.add_argument("--afresh", help=argparse.SUPPRESS)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser.parse_args()
@@ -71,11 +65,7 @@ def _chosen(names: dict[str, Path], report: Report, asked: argparse.Namespace) -
     if asked.again:
         missed = [name for name in chosen if report.tried(name) not in {None, *FOUND}]
         reasons = justified()
-        chosen = [
-            name
-            for name in missed
-            if (function_of(name), changes(name, names[name])) not in reasons
-        ]
+        chosen = [name for name in missed if (function_of(name), changes(name, names[name])) not in reasons]
     if asked.names:
         chosen = [name for name in chosen if any(fnmatch(name, each) for each in asked.names)]
     if asked.sample:

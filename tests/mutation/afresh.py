@@ -35,9 +35,7 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
     verdicts = runner.report.verdicts
     hopeless = {"no tests"} if runner.enough < math.inf else {*verdicts.values()} - {*FOUND}
     late = [
-        name
-        for name in chosen
-        if verdicts.get(name) in hopeless and function_of(name) in runner.importing
+        name for name in chosen if verdicts.get(name) in hopeless and function_of(name) in runner.importing
     ]
     print(f"{len(late)} of those were called while importing: once more, afresh", flush=True)
     patience = PATIENCE + 10 * sum(runner.covering.seconds.values())
@@ -52,9 +50,7 @@ def try_afresh(runner: Runner, chosen: list[str]) -> None:
         for tests in [[test for test, _ in found.most_common(20)], []] if found else [[]]:
             command = [sys.executable, "-m", "mutation", "--afresh", name, *tests]
             try:
-                done = subprocess.run(
-                    command, capture_output=True, check=False, timeout=patience, text=True
-                )
+                done = subprocess.run(command, capture_output=True, check=False, timeout=patience, text=True)
             except subprocess.TimeoutExpired:
                 return "timeout"
             found.update(_FAILED.findall(done.stdout))
@@ -90,6 +86,4 @@ class _NearFirst:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Sort them."""
-        items.sort(
-            key=lambda item: (-nearness(self.function, item.nodeid), self.known[item.nodeid][1])
-        )
+        items.sort(key=lambda item: (-nearness(self.function, item.nodeid), self.known[item.nodeid][1]))

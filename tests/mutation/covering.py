@@ -37,9 +37,7 @@ class Covering:
         self.broken: list[str] = []
 
     def learn(
-        self,
-        items: list[pytest.Item],
-        run: Callable[[list[pytest.Item]], Iterator[tuple[pytest.Item, bool]]],
+        self, items: list[pytest.Item], run: Callable[[list[pytest.Item]], Iterator[tuple[pytest.Item, bool]]]
     ) -> None:
         """Run those tests of which it is not known."""
         prints = {str(path): print_of([path]) for path in Path("tests").rglob("*.py")}
@@ -69,10 +67,7 @@ class Covering:
         # A test that calls little else is likely to be about the function.
         for function, covering in self.items.items():
             covering.sort(
-                key=lambda item: (
-                    -nearness(function, item.nodeid),
-                    told[item][1] * len(told[item][2]),
-                )
+                key=lambda item: (-nearness(function, item.nodeid), told[item][1] * len(told[item][2]))
             )
         kept = {item.nodeid: each for item, each in told.items() if item.nodeid not in self.broken}
         KEPT.write_text(json.dumps(kept), "utf-8")

@@ -26,8 +26,7 @@ class Report:
         self.verdicts: dict[str, str] = {}
         prints = {path: prints_of(path) for path in set(names.values())}
         self._prints = {
-            name: prints[path].get(function_of(name).rpartition(".")[2], "")
-            for name, path in names.items()
+            name: prints[path].get(function_of(name).rpartition(".")[2], "") for name, path in names.items()
         }
         self._before = json.loads(_KEPT.read_text("utf-8")) if _KEPT.exists() else {}
         self._whole = len(self._before) > len(names) / 2

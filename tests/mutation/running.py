@@ -30,9 +30,7 @@ _VERDICTS: Final = {0: "survived", 2: "survived so far", -signal.SIGALRM: "timeo
 class Runner:
     """A pytest plugin that runs its own loop: all tests once, then some for each mutant."""
 
-    def __init__(
-        self, chosen: list[str], workers: int, limit: float, enough: float, report: Report
-    ) -> None:
+    def __init__(self, chosen: list[str], workers: int, limit: float, enough: float, report: Report) -> None:
         self.chosen = chosen
         self.workers = workers
         self.limit = limit  # seconds

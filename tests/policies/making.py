@@ -51,9 +51,7 @@ DAY: Final = timedelta(days=1)
 TICK: Final = timedelta(microseconds=1)
 
 
-def entries_of(
-    told: Iterable[Told], by: str = "council", source: str | None = None
-) -> list[rl.Entry]:
+def entries_of(told: Iterable[Told], by: str = "council", source: str | None = None) -> list[rl.Entry]:
     """Make the entries of facts and the instants at which they happened, as told in order.
 
     Their ids are e0, e1, e2 …
@@ -152,14 +150,7 @@ def subjects(
     at = draw(reviews())
     history = draw(
         raw_histories(
-            max_size=max_size,
-            about=about,
-            facts=facts,
-            families=families,
-            of=of,
-            at=at,
-            zone=zone,
-            odd=False,
+            max_size=max_size, about=about, facts=facts, families=families, of=of, at=at, zone=zone, odd=False
         )
     )
     previous = None

@@ -26,21 +26,13 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.language.conditions import holds as holds_now
-from reps_ledger.policies.outcomes import (
-    Change,
-    edges_after,
-    next_change,
-    outcome_of,
-    outcomes_through,
-)
+from reps_ledger.policies.outcomes import Change, edges_after, next_change, outcome_of, outcomes_through
 from reps_ledger.policies.shortfalls import shortfalls
 from reps_ledger.testing.history import Everybody
 
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 VOUCH: Final = rl.Vouched(member="ana", voucher="ana")
-LATELY: Final = Policy(
-    "p", cases=[when(reports(within=weeks(2)) >= 1).then("active")], otherwise="quiet"
-)
+LATELY: Final = Policy("p", cases=[when(reports(within=weeks(2)) >= 1).then("active")], otherwise="quiet")
 EXEMPT: Final = Policy("other", cases=[when(exempt()).then("spared")], otherwise="asked")
 
 
@@ -66,9 +58,7 @@ def test_an_edge_at_which_nothing_changes_is_passed_over() -> None:
 
 def test_a_policy_is_asked_under_its_own_name() -> None:
     """An exemption from one policy is none from another, whichever the subject was asked about."""
-    spared = rl.ExemptionGranted(
-        member="ana", policy="other", reason="ill", expires=moment("2018-06-01")
-    )
+    spared = rl.ExemptionGranted(member="ana", policy="other", reason="ill", expires=moment("2018-06-01"))
     subject = about((spared, "2018-01-01"), at="2018-03-01")
     assert subject.policy != "other"
     assert outcome_of(EXEMPT, subject) == "spared"
@@ -117,10 +107,7 @@ def test_the_previous_outcome_is_of_the_subject_alone() -> None:
 
 def test_what_is_asked_of_oneself_is_asked_of_the_same_history() -> None:
     """Of a history that nobody else knows of, as where one asks what would be if."""
-    told: list[tuple[rl.Fact, str]] = [
-        (rl.MemberJoined(member="ana"), "2018-01-01"),
-        (VOUCH, "2018-01-02"),
-    ]
+    told: list[tuple[rl.Fact, str]] = [(rl.MemberJoined(member="ana"), "2018-01-01"), (VOUCH, "2018-01-02")]
     known = about(*told, at="2018-03-01")
     supposed = evolve(known, others=Everybody())
     asked = count(facts("vouch.given", voucher=is_member())) >= 1

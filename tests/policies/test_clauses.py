@@ -38,28 +38,16 @@ CLAUSES: Final[list[tuple[Callable[[], Condition], str, str]]] = [
         "they do not belong to acme as employee",
     ),
     (has_account, "they have an account", "they have no account"),
-    (
-        lambda: has_account("github"),
-        "they have an account at github",
-        "they have no account at github",
-    ),
+    (lambda: has_account("github"), "they have an account at github", "they have no account at github"),
     (
         lambda: accepted("nda", version="2"),
         "they accepted the nda agreement (version 2)",
         "they have not accepted the nda agreement (version 2)",
     ),
     (exempt, "they are exempt from this policy", "they are not exempt from this policy"),
-    (
-        lambda: exempt("activity"),
-        "they are exempt from activity",
-        "they are not exempt from activity",
-    ),
+    (lambda: exempt("activity"), "they are exempt from activity", "they are not exempt from activity"),
     (lambda: members() < 3, "there are fewer than 3 members", "there are not fewer than 3 members"),
-    (
-        lambda: members() <= 1_000,
-        "there are at most 1,000 members",
-        "there are not at most 1,000 members",
-    ),
+    (lambda: members() <= 1_000, "there are at most 1,000 members", "there are not at most 1,000 members"),
     (lambda: reports() < 1, "they have no reports", "it is not so that they have no reports"),
     (
         lambda: distinct("month", "report.filed") >= 1,
@@ -84,9 +72,7 @@ CLAUSES: Final[list[tuple[Callable[[], Condition], str, str]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("made", "words", "denial"), CLAUSES, ids=[words for _, words, _ in CLAUSES]
-)
+@pytest.mark.parametrize(("made", "words", "denial"), CLAUSES, ids=[words for _, words, _ in CLAUSES])
 def test_clauses_read_well(made: Callable[[], Condition], words: str, denial: str) -> None:
     """Each condition and its opposite, word for word."""
     condition = made()

@@ -74,10 +74,7 @@ HELD_DURING: Final[list[tuple[Condition, Sequence[Dated], str, str | None]]] = [
     (
         affiliated("acme", kind="employee"),
         [
-            (
-                rl.AffiliationStarted(member="ana", organisation="acme", kind="employee"),
-                "2018-03-01",
-            ),
+            (rl.AffiliationStarted(member="ana", organisation="acme", kind="employee"), "2018-03-01"),
             (rl.AffiliationEnded(member="ana", organisation="acme"), "2018-06-01"),
         ],
         "2018-03-01",
@@ -111,9 +108,7 @@ HELD_DURING: Final[list[tuple[Condition, Sequence[Dated], str, str | None]]] = [
         exempt(),
         [
             (
-                rl.ExemptionGranted(
-                    member="ana", policy="p", reason="ill", expires=moment("2018-06-01")
-                ),
+                rl.ExemptionGranted(member="ana", policy="p", reason="ill", expires=moment("2018-06-01")),
                 "2018-03-01",
             )
         ],
@@ -258,9 +253,7 @@ def nudge(
 ) -> Dated:
     """Tell that ana was sent a notice."""
     until = None if deadline is None else moment(deadline)
-    fact = rl.NoticeSent(
-        member="ana", notice=f"n{number}", stage=stage, policy=policy, deadline=until
-    )
+    fact = rl.NoticeSent(member="ana", notice=f"n{number}", stage=stage, policy=policy, deadline=until)
     return fact, on
 
 
@@ -338,9 +331,7 @@ def test_an_answer_is_to_the_notice_itself() -> None:
     assert not so(noticed(heard=True), *told, answer(2, "2018-10-02"))
 
 
-def decided(
-    review: str, outcome: str, on: str, policy: str = "p", member: str = "ana"
-) -> list[Dated]:
+def decided(review: str, outcome: str, on: str, policy: str = "p", member: str = "ana") -> list[Dated]:
     """Tell of a review and its decision."""
     return [
         (rl.ReviewOpened(member=member, review=review, policy=policy), on),
@@ -375,9 +366,7 @@ def test_what_was_decided_of_others_is_no_previous_outcome() -> None:
 def test_a_previous_outcome_that_is_told_goes_before_decisions() -> None:
     """In a sequence of reviews that are computed, the one before is the previous."""
     subject: Subject = about(
-        *decided("r1", "bad", "2018-03-01"),
-        at="2018-10-01",
-        previous=Previous("good", moment("2018-09-01")),
+        *decided("r1", "bad", "2018-03-01"), at="2018-10-01", previous=Previous("good", moment("2018-09-01"))
     )
     assert conditions.holds(previously("good"), subject)
     assert not conditions.holds(previously("bad"), subject)

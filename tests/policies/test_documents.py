@@ -33,18 +33,14 @@ pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTR
 
 def named_policies() -> st.SearchStrategy[Policy]:
     """Make policies whose names, reasons and filters hold anything that they may."""
-    name = st.text(
-        st.characters(exclude_categories=("C", "Z", "M")), min_size=1, max_size=5
-    ).filter(lambda text: text.isprintable() and text.isascii())
-    reason = st.sampled_from(
-        ["", 'a "quoted" reason', "two\nlines", "tab\tand\\", "é 日本 🧭", "''' \"\"\""]
+    name = st.text(st.characters(exclude_categories=("C", "Z", "M")), min_size=1, max_size=5).filter(
+        lambda text: text.isprintable() and text.isascii()
     )
+    reason = st.sampled_from(["", 'a "quoted" reason', "two\nlines", "tab\tand\\", "é 日本 🧭", "''' \"\"\""])
 
     def made(who: str, what: str, why: str) -> Policy:
         condition = (reports(activity=(what, why + "x")) >= 1) | holds(who, community=what)
-        return Policy(
-            who, cases=(when(condition).then(what, why),), otherwise=who, source=why, version=what
-        )
+        return Policy(who, cases=(when(condition).then(what, why),), otherwise=who, source=why, version=what)
 
     return st.builds(made, name, name, reason)
 
@@ -105,9 +101,7 @@ def test_different_policies_have_different_digests(a: Policy, b: Policy) -> None
 
 def test_a_digest_never_changes() -> None:
     """What decisions were recorded under must stay: this digest is written down."""
-    policy = Policy(
-        "p", cases=(when(reports(within=weeks(4)) >= 1).then("active"),), otherwise="no"
-    )
+    policy = Policy("p", cases=(when(reports(within=weeks(4)) >= 1).then("active"),), otherwise="no")
     assert dumps(policy, "json") == (
         '{"cases":[{"outcome":"active","when":{"at_least":1,"count":{"facts":"report.filed",'
         '"within":"4 weeks"}}}],"format":1,"otherwise":"no","policy":"p"}'
@@ -216,9 +210,7 @@ WRONG: Final[list[tuple[Any, str, str]]] = [
 
 
 @pytest.mark.parametrize(("table", "place", "words"), WRONG, ids=lambda value: str(value)[:60])
-def test_a_mistake_in_a_condition_is_named_with_its_place(
-    table: Any, place: str, words: str
-) -> None:
+def test_a_mistake_in_a_condition_is_named_with_its_place(table: Any, place: str, words: str) -> None:
     """The error says where in the document, as a path, and what is wrong there."""
     at = "cases[1].when" + (f".{place}" if place else "")
     with pytest.raises(InvalidPolicy) as caught:
@@ -237,11 +229,7 @@ def test_a_mistake_in_a_condition_is_named_with_its_place(
         ({**HEAD, "cases": [4]}, "cases[0]", "table"),
         ({**HEAD, "cases": [{"outcome": "good"}]}, "cases[0]", "when is missing"),
         ({**HEAD, "cases": [{"when": {"on_leave": {}}}]}, "cases[0]", "outcome is missing"),
-        (
-            {**HEAD, "cases": [{"when": {"on_leave": {}}, "outcome": 4}]},
-            "cases[0]",
-            "outcome must be text",
-        ),
+        ({**HEAD, "cases": [{"when": {"on_leave": {}}, "outcome": 4}]}, "cases[0]", "outcome must be text"),
         (
             {**HEAD, "cases": [{"when": {"on_leave": {}}, "outcome": "a", "weight": 4}]},
             "cases[0].weight",
@@ -293,9 +281,9 @@ def test_a_mistake_in_a_policy_is_named_with_its_place(table: Any, place: str, w
         "\0",
         "\ufeff",
         '{"policy": "p", "cases": [' + "1" * 5000 + "]}",
-        json.dumps(
-            with_when({"total": {"name": "amount", "facts": "report.filed"}, "at_least": 1})
-        ).replace('"at_least": 1', '"at_least": Infinity'),
+        json.dumps(with_when({"total": {"name": "amount", "facts": "report.filed"}, "at_least": 1})).replace(
+            '"at_least": 1', '"at_least": Infinity'
+        ),
     ],
     ids=lambda text: repr(text[:30]),
 )

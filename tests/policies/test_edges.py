@@ -9,17 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 import reps_ledger as rl
-from policies.making import (
-    TICK,
-    about,
-    everybody,
-    evidence,
-    joins,
-    moment,
-    report,
-    value,
-    works_for,
-)
+from policies.making import TICK, about, everybody, evidence, joins, moment, report, value, works_for
 from reps_ledger.policies import *
 
 if TYPE_CHECKING:

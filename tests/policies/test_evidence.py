@@ -46,10 +46,7 @@ def test_a_comparison_has_the_evidence_of_what_is_measured() -> None:
 def test_the_time_in_the_programme_or_a_role_is_shown_by_what_began_it() -> None:
     """By the joining, or by the earliest of the roles that are held."""
     subject = about(
-        joins("ana"),
-        role("rep", on="2018-02-01", community="paris"),
-        role("rep", on="2018-03-01"),
-        at=AT,
+        joins("ana"), role("rep", on="2018-02-01", community="paris"), role("rep", on="2018-03-01"), at=AT
     )
     assert evidence(tenure(), subject) == ("e0",)
     assert evidence(tenure("rep"), subject) == ("e1",)
@@ -174,9 +171,7 @@ def test_facts_without_a_field_have_no_value_of_it() -> None:
     """Neither a value that differs from others nor one to add up."""
     both = facts("report.filed", "course.completed")
     subject = about(
-        report("2018-06-01", amount=2),
-        (rl.CourseCompleted(member="ana", course="a"), "2018-06-02"),
-        at=AT,
+        report("2018-06-01", amount=2), (rl.CourseCompleted(member="ana", course="a"), "2018-06-02"), at=AT
     )
     assert value(total("amount", both), subject) == 2
     assert evidence(total("amount", both), subject) == ("e0",)

@@ -60,9 +60,7 @@ def subclasses(cls: type) -> Iterator[type]:
 
 def ours(base: type) -> set[type]:
     """The classes of the package that are of a base; attrs leaves behind one without slots."""
-    found: set[type] = {
-        each for each in subclasses(base) if each.__module__.startswith("reps_ledger.")
-    }
+    found: set[type] = {each for each in subclasses(base) if each.__module__.startswith("reps_ledger.")}
     return {each for each in found if "__attrs_attrs__" in vars(each)} - ABSTRACT
 
 
@@ -94,11 +92,7 @@ def test_every_kind_has_its_strategy() -> None:
 def test_every_kind_is_lowered() -> None:
     """The kernel of replay has a lowering of its own for each kind, written apart from it."""
     pytest.importorskip("numpy")
-    from reps_ledger.replay.kernel.points import (
-        CONDITIONS_LOWERED,
-        MEASURES_LOWERED,
-        WINDOWS_LOWERED,
-    )
+    from reps_ledger.replay.kernel.points import CONDITIONS_LOWERED, MEASURES_LOWERED, WINDOWS_LOWERED
 
     assert set(CONDITIONS_LOWERED) == {*CONDITIONS.values(), Compare}
     assert set(MEASURES_LOWERED) == set(MEASURES.values())
@@ -134,10 +128,7 @@ class NotedDossier(Dossier):
     def __init__(self, dossier: Dossier, asked: Asked) -> None:
         self._asked = asked
         super().__init__(
-            dossier.name,
-            dossier.entries,
-            is_community=dossier.is_community,
-            readings=dossier.readings,
+            dossier.name, dossier.entries, is_community=dossier.is_community, readings=dossier.readings
         )
         self._told = self.entries
         del self.entries
@@ -222,9 +213,7 @@ def check_covers(reads: Reads, asked: Asked, subject: Subject, entries: Iterable
 
 
 @given(data=st.data(), drawn=conditions(max_leaves=2))
-def test_what_a_kind_says_it_reads_covers_what_it_asks_for(
-    data: st.DataObject, drawn: Condition
-) -> None:
+def test_what_a_kind_says_it_reads_covers_what_it_asks_for(data: st.DataObject, drawn: Condition) -> None:
     """Evaluation touches nothing of a history that its class does not declare."""
     subject = data.draw(subjects(about=data.draw(st.sampled_from([None, drawn]))))
     entries = [entry for each in subject.others.everyone() for entry in each.entries]

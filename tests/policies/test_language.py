@@ -177,17 +177,13 @@ SENSELESS: Final[dict[str, Callable[[], object]]] = {
     "a number as text": lambda: reports(amount="many"),
     "an instant": lambda: facts("role.assigned", until="2018-10-01"),
     "lasting what does not last": lambda: reports(lasting=True),
-    "lasting in another's history": lambda: facts(
-        "leave.started", person="covered_by", lasting=True
-    ),
+    "lasting in another's history": lambda: facts("leave.started", person="covered_by", lasting=True),
     "verified by some": lambda: reports(verified="some"),
     "verified as a number": lambda: reports(verified=1),
     "sources of numbers": lambda: reports(source=(1,)),
     "different values of an unknown field": lambda: distinct("activty", "report.filed"),
     "organisations of no person": lambda: distinct(organisation_of("activity"), "report.filed"),
-    "different by two things": lambda: attrs.evolve(
-        distinct("month", "report.filed"), name="areas"
-    ),
+    "different by two things": lambda: attrs.evolve(distinct("month", "report.filed"), name="areas"),
     "the total of an unknown field": lambda: total("amounts", "report.filed"),
     "the total of text": lambda: total("activity", "report.filed"),
     "tenure where, but not as what": lambda: tenure(community="paris"),

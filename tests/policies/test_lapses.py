@@ -160,9 +160,7 @@ SOONER: Final[list[tuple[Condition, rl.Fact, str, str]]] = [
     ),
     (
         noticed("nudge", overdue=True),
-        rl.NoticeSent(
-            member="ana", notice="n", stage="nudge", policy="p", deadline=moment("2018-11-01")
-        ),
+        rl.NoticeSent(member="ana", notice="n", stage="nudge", policy="p", deadline=moment("2018-11-01")),
         "2018-09-01",
         "2018-11-01",
     ),
@@ -183,8 +181,7 @@ def test_outcomes_lapse_by_what_is_known_to_come(
     """What was announced comes near, deadlines pass, leave of others ends, others grow older."""
     told = [(rl.MemberJoined(member="ben"), "2018-01-01"), (fact, on)]
     verdict = evaluate(
-        Policy("p", cases=(when(condition).then("good"),), otherwise="bad"),
-        about(*told, at="2018-10-01"),
+        Policy("p", cases=(when(condition).then("good"),), otherwise="bad"), about(*told, at="2018-10-01")
     )
     assert (verdict.outcome, verdict.lapses_to) == ("bad", "good")
     assert verdict.lapses_at == moment(lapses)

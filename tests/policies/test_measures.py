@@ -215,10 +215,7 @@ def test_different_values_are_counted_once() -> None:
 def test_periods_are_those_of_the_zone() -> None:
     """Two reports around midnight of a new year are of two days, weeks, quarters and years."""
     subject = about(
-        report("2018-12-30 23:59:59.999999"),
-        report("2018-12-31"),
-        report("2019-01-01"),
-        at="2019-06-01",
+        report("2018-12-30 23:59:59.999999"), report("2018-12-31"), report("2019-01-01"), at="2019-06-01"
     )
     found = {p: value(distinct(p, "report.filed"), subject) for p in ("day", "week", "month")}
     found |= {p: value(distinct(p, "report.filed"), subject) for p in ("quarter", "year")}
@@ -269,9 +266,7 @@ def test_who_never_joined_has_no_time_in_the_programme() -> None:
     assert so(in_outcome() < days(1), subject)
 
 
-@pytest.mark.parametrize(
-    ("operator", "truths"), [(">=", "nyy"), (">", "nny"), ("<", "ynn"), ("<=", "yyn")]
-)
+@pytest.mark.parametrize(("operator", "truths"), [(">=", "nyy"), (">", "nny"), ("<", "ynn"), ("<=", "yyn")])
 def test_clocks_compare_to_the_microsecond(operator: str, truths: str) -> None:
     """A microsecond less than four weeks, just four weeks, and a microsecond more."""
     compared = {
@@ -343,9 +338,7 @@ SPRING: Final = ("2018-02-01", "2018-03-01", "2018-04-01", "2018-05-01")
 
 def test_misses_in_a_row_count_back_from_the_last() -> None:
     """The last that was taken ends the count; what comes later does not count yet."""
-    subject = about(
-        joins("ana"), *votes(*SPRING, "2018-10-01 00:00:00.000001"), took("2018-03-01"), at=AT
-    )
+    subject = about(joins("ana"), *votes(*SPRING, "2018-10-01 00:00:00.000001"), took("2018-03-01"), at=AT)
     assert value(missed("vote"), subject) == 2
     assert evidence(missed("vote"), subject) == ("e3", "e4")
     assert value(missed("vote"), subject.moved(moment("2018-03-01"))) == 0

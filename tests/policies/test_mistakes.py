@@ -109,7 +109,7 @@ def test_mistake_03_intent_counted_as_activity(ledger: rl.Ledger) -> None:
     signed_up = rl.ReportFiled(member="ana", activity="event", passive=True)
     record(ledger, signed_up, date(2018, 6, 20))
     assert outcome(ledger, date(2018, 7, 1)) == "inactive"
-    (notices,) = listed(1).policies
+    (notices,) = listed("reps-reminders").policies
     record(ledger, rl.RoleAssigned(member="ana", role="rep"), JAN)
     assert outcome(ledger, date(2018, 6, 1), policy=notices) == "nothing is due"
     assert outcome(ledger, date(2018, 6, 20), policy=notices) == "first notice is due"
@@ -177,7 +177,7 @@ def test_mistake_07_for_ever_contradicted_by_deletion(ledger: rl.Ledger) -> None
     assert ledger.as_of().is_member("ana")
     assert ledger.as_of().member("ana").roles.ever[0].role == "rep"
     record(ledger, rl.ApplicationFiled(member="ana", role="rep"), date(2018, 6, 1))
-    _, admission = listed(4).policies
+    _, admission = listed("reps-leaving").policies
     verdict = ledger.as_of(date(2018, 7, 1)).evaluate(admission, "ana")
     assert verdict.outcome == "may be admitted"
     assert verdict.reason == "applied again; no new vouches are asked for"
@@ -214,9 +214,7 @@ def test_mistake_09_a_guard_written_the_wrong_way_round() -> None:
 @pytest.mark.parametrize(("number", "other"), [(weeks(4), weeks(6)), (days(30), days(90))])
 def test_mistake_10_prose_and_code_disagree_about_the_number(number: Any, other: Any) -> None:
     """The prose is made from the policy: change the number and the sentence says the new one."""
-    before = Policy(
-        "p", cases=[when(reports(within=number) >= 1).then("active")], otherwise="quiet"
-    )
+    before = Policy("p", cases=[when(reports(within=number) >= 1).then("active")], otherwise="quiet")
     after = Policy("p", cases=[when(reports(within=other) >= 1).then("active")], otherwise="quiet")
     assert f"in the last {number}" in before.words()
     assert before.words().replace(str(number), str(other)) == after.words()
@@ -246,9 +244,7 @@ def test_mistake_11_activity_after_the_notice_counted_by_one_team_only(ledger: r
 
 def test_mistake_12_one_act_counted_twice(ledger: rl.Ledger) -> None:
     """One command leaves one record however often it comes; a correction adds no second act."""
-    twice = Policy(
-        "twice", cases=[when(count(facts("report.filed")) >= 2).then("two")], otherwise="not two"
-    )
+    twice = Policy("twice", cases=[when(count(facts("report.filed")) >= 2).then("two")], otherwise="not two")
     talk = rl.ReportFiled(member="ana", activity="talk")
     first = record(ledger, talk, MAR, command_id="row 7")
     again = record(ledger, talk, MAR, command_id="row 7")

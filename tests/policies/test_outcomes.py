@@ -55,9 +55,7 @@ def test_what_people_decided_is_not_looked_at() -> None:
 
 
 @given(subjects(), st.lists(st.integers(-60, 60), min_size=1, max_size=6))
-def test_outcomes_through_time_fold_the_outcomes_of_dates(
-    subject: Subject, days: list[int]
-) -> None:
+def test_outcomes_through_time_fold_the_outcomes_of_dates(subject: Subject, days: list[int]) -> None:
     """Cut anywhere, the rest goes on from the last outcome, and since when it has been that."""
     dates = [subject.at + timedelta(days=day) for day in days]
     found = outcomes_through(POLICY, subject, dates)

@@ -29,9 +29,7 @@ def hours(number: int) -> datetime:
 def leaves(draw: st.DrawFn, *, lasting: bool = False) -> Leave:
     """Make stretches of leave, apart from one another, of whole hours; perhaps one that lasts."""
     marks = sorted(draw(st.sets(st.integers(0, 240), max_size=8)))
-    found: Leave = [
-        (hours(start), hours(end)) for start, end in zip(marks[::2], marks[1::2], strict=False)
-    ]
+    found: Leave = [(hours(start), hours(end)) for start, end in zip(marks[::2], marks[1::2], strict=False)]
     if lasting and len(marks) % 2:
         found.append((hours(marks[-1]), None))
     return found
@@ -55,9 +53,7 @@ def test_the_clock_ran_for_just_so_long(leave: Leave, width: int, at: int) -> No
 
 
 @given(leaves(), st.integers(1, 5), st.integers(0, 240))
-def test_what_happened_leaves_a_width_when_it_is_said_to(
-    leave: Leave, width: int, when: int
-) -> None:
+def test_what_happened_leaves_a_width_when_it_is_said_to(leave: Leave, width: int, when: int) -> None:
     """Among what is said is the very instant from which on it lies outside."""
     happened = hours(when)
     said = list(paused_leaving(leave, days(width), happened, UTC))

@@ -14,13 +14,7 @@ from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import Width, days, months, reports, since, this, weeks
 from reps_ledger.policies.language.widths import Bounds
-from reps_ledger.policies.language.windows import (
-    Between,
-    as_window,
-    period_end,
-    period_of,
-    period_start,
-)
+from reps_ledger.policies.language.windows import Between, as_window, period_end, period_of, period_start
 
 ZONE: Final = ZoneInfo("Pacific/Auckland")
 LAST_OF_2018: Final = moment("2018-12-31 23:30", ZONE)  # in UTC it is noon of that day
@@ -74,15 +68,11 @@ def test_windows_begin_and_end_in_the_zone() -> None:
     assert as_window(months(1), ahead=months(1)).bounds(subject) == Bounds(
         here("2018-03-01") + TICK, at, here("2018-05-01")
     )
-    assert as_window(months(1), pausing=True).bounds(subject) == as_window(months(1)).bounds(
-        subject
-    )
+    assert as_window(months(1), pausing=True).bounds(subject) == as_window(months(1)).bounds(subject)
     assert as_window(None).bounds(subject) == Bounds(FIRST, at)
     assert since(date(2018, 4, 1)).bounds(subject) == Bounds(at, at)
     assert since(date(2018, 4, 2)).bounds(subject) is None
-    assert Between(until=date(2018, 3, 1)).bounds(subject) == Bounds(
-        FIRST, here("2018-03-02") - TICK
-    )
+    assert Between(until=date(2018, 3, 1)).bounds(subject) == Bounds(FIRST, here("2018-03-02") - TICK)
 
 
 def test_windows_may_change_where_something_comes_or_goes() -> None:

@@ -25,12 +25,8 @@ COURSE: Final[Told] = (rl.CourseCompleted(member="ana", course="a"), "2018-06-01
 LINKED: Final[Told] = (rl.AccountLinked(member="ana", provider="github", account="a"), "2018-06-01")
 OVER: Final = Between(until=date(2018, 9, 30))
 STANDING: Final = facts("vouch.given", lasting=True)
-AFTER_COURSES: Final[dict[str, Any]] = {
-    "within": following(facts("course.completed"), weeks(52), "last")
-}
-BEFORE_COURSES: Final[dict[str, Any]] = {
-    "within": preceding(facts("course.completed"), weeks(52), "last")
-}
+AFTER_COURSES: Final[dict[str, Any]] = {"within": following(facts("course.completed"), weeks(52), "last")}
+BEFORE_COURSES: Final[dict[str, Any]] = {"within": preceding(facts("course.completed"), weeks(52), "last")}
 EARLIER: Final[Told] = (rl.ReportFiled(member="ana", activity="event"), "2018-05-20")
 
 
@@ -63,10 +59,7 @@ EARLIER: Final[Told] = (rl.ReportFiled(member="ana", activity="event"), "2018-05
         (share(count(STANDING, within=OVER), "vouch.given") < 0.5, [VOUCH]),
         (share(reports(), "report.filed") <= 0.5, [REPORT]),
         (reports(within=preceding(facts("course.completed"), weeks(52), "first")) >= 1, []),
-        (
-            reports(within=preceding(facts("course.completed"), weeks(52), "first")) >= 1,
-            [(COURSE[0], AT)],
-        ),
+        (reports(within=preceding(facts("course.completed"), weeks(52), "first")) >= 1, [(COURSE[0], AT)]),
     ],
     ids=str,
 )
@@ -91,18 +84,9 @@ def test_what_somebody_may_record_is_a_way(condition: Condition, told: list[Told
         (~has_account(), [JOINED, LINKED]),
         (joined(before=date(2018, 10, 1)), []),
         (~joined(before=date(2018, 6, 1)), [JOINED]),
-        (
-            reports(within=following(facts("course.completed"), weeks(52), "first")) < 1,
-            [COURSE, REPORT],
-        ),
-        (
-            reports(within=preceding(facts("course.completed"), weeks(52), "first")) < 1,
-            [EARLIER, COURSE],
-        ),
-        (
-            reports(within=preceding(facts("course.completed"), weeks(52), "first")) >= 2,
-            [EARLIER, COURSE],
-        ),
+        (reports(within=following(facts("course.completed"), weeks(52), "first")) < 1, [COURSE, REPORT]),
+        (reports(within=preceding(facts("course.completed"), weeks(52), "first")) < 1, [EARLIER, COURSE]),
+        (reports(within=preceding(facts("course.completed"), weeks(52), "first")) >= 2, [EARLIER, COURSE]),
         (
             reports(verified=True) < 1,
             [REPORT, (rl.ReportVerified(member="ana", report="e0", verifier="ben"), "2018-09-21")],
@@ -137,22 +121,12 @@ MANY: Final[list[tuple[Condition, list[Told], int | Fraction, str]]] = [
     (reports() >= 1, [], 1, "1 more report"),
     (reports() > 2, [], 3, "3 more reports"),
     (vouches() < 1, [VOUCH], -1, "1 fewer vouch"),
-    (
-        vouches() <= 0,
-        [VOUCH, (rl.Vouched(member="ana", voucher="cem"), "2018-06-02")],
-        -2,
-        "2 fewer vouches",
-    ),
+    (vouches() <= 0, [VOUCH, (rl.Vouched(member="ana", voucher="cem"), "2018-06-02")], -2, "2 fewer vouches"),
     (reports().exactly(3), [REPORT], 2, "2 more reports"),
     (~(vouches() >= 1), [VOUCH], -1, "1 fewer vouch"),
     (~(reports() <= 1), [REPORT], 1, "1 more report"),
     (~(reports() < 2), [REPORT], 1, "1 more report"),
-    (
-        ~(vouches() > 1),
-        [VOUCH, (rl.Vouched(member="ana", voucher="cem"), "2018-06-02")],
-        -1,
-        "1 fewer vouch",
-    ),
+    (~(vouches() > 1), [VOUCH, (rl.Vouched(member="ana", voucher="cem"), "2018-06-02")], -1, "1 fewer vouch"),
     (total("amount", "report.filed") >= 3, [REPORT], Fraction(2), "2 more in "),
     (total("amount", "report.filed") >= 1.5, [REPORT], Fraction(1, 2), "0.5 more in "),
     (

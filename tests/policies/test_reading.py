@@ -9,17 +9,7 @@ import pytest
 
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import (
-    count,
-    facts,
-    following,
-    loads,
-    preceding,
-    since,
-    since_last,
-    this,
-    weeks,
-)
+from reps_ledger.policies import count, facts, following, loads, preceding, since, since_last, this, weeks
 from reps_ledger.policies.charter import read_charter
 from reps_ledger.policies.documents.read import read_condition, read_policy
 from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES
@@ -63,11 +53,7 @@ def counting(**changes: Any) -> dict[str, Any]:
             f"one of {', '.join(MEASURES)}",
         ),
         ({"share": {"own": 3, "of": "report.filed"}, "at_least": 0.5}, "share.own", "not 3"),
-        (
-            counting(within={"since": datetime(2018, 10, 1, tzinfo=UTC)}),
-            "count.within.since",
-            "2018-10-01",
-        ),
+        (counting(within={"since": datetime(2018, 10, 1, tzinfo=UTC)}), "count.within.since", "2018-10-01"),
         (counting(within={"since": "2018-10-1"}), "count.within.since", "'2018-10-1' is no date"),
         (counting(within={"since": "20181001"}), "count.within.since", "is no date"),
         (counting(within={"since": ["2018-10-01"] * 10}), "count.within.since", "is no date"),
@@ -100,11 +86,7 @@ def counting(**changes: Any) -> dict[str, Any]:
             f"'a', 'b' is no condition. Conditions are {', '.join(CONDITIONS)}, all, any, not",
         ),
         (WRONG, "", f"measures {', '.join(MEASURES)}"),
-        (
-            {"tenure": {}, "about": 1},
-            "about",
-            f"'about' is no comparison; use one of {', '.join(OPERATORS)}",
-        ),
+        ({"tenure": {}, "about": 1}, "about", f"'about' is no comparison; use one of {', '.join(OPERATORS)}"),
     ],
     ids=lambda value: str(value)[:60],
 )
@@ -191,16 +173,10 @@ REPORTS: Final = facts("report.filed")
         ({"width": "4 weeks"}, weeks(4)),
         ({"since": "2018-10-01"}, since(date(2018, 10, 1))),
         ({"since": date(2018, 10, 1)}, since(date(2018, 10, 1))),
-        (
-            {"since": "2018-10-01", "until": "2018-12-01"},
-            since(date(2018, 10, 1), date(2018, 12, 1)),
-        ),
+        ({"since": "2018-10-01", "until": "2018-12-01"}, since(date(2018, 10, 1), date(2018, 12, 1))),
         ({"period": "month"}, this("month")),
         ({"facts": "vouch.given"}, since_last(facts("vouch.given"))),
-        (
-            {"facts": {"kinds": ["vouch.given"]}, "width": "1 week"},
-            following(facts("vouch.given"), weeks(1)),
-        ),
+        ({"facts": {"kinds": ["vouch.given"]}, "width": "1 week"}, following(facts("vouch.given"), weeks(1))),
         ({"before": "vouch.given", "width": "1 week"}, preceding(facts("vouch.given"), weeks(1))),
     ],
     ids=str,

@@ -81,10 +81,7 @@ NAMED: Final[dict[str, tuple[Callable[[], Any], str]]] = {
         lambda: time_since("report.filed", which="next"),
         "which is one of first, last; not 'next'",
     ),
-    "verified by some": (
-        lambda: reports(verified="some"),
-        "verified is one of True, False; not 'some'",
-    ),
+    "verified by some": (lambda: reports(verified="some"), "verified is one of True, False; not 'some'"),
     "a number as a filter": (
         lambda: Facts(kinds="report.filed", where=(4,)),
         r"where is a list of filters, not \(4,\)",
@@ -97,10 +94,7 @@ NAMED: Final[dict[str, tuple[Callable[[], Any], str]]] = {
         lambda: Compare(reports(), "about", 3),
         "'about' is no comparison; use one of at_least, more_than, at_most, less_than, exactly",
     ),
-    "no list of filters": (
-        lambda: Facts(kinds="report.filed", who=4),
-        "who is a list of filters, not 4",
-    ),
+    "no list of filters": (lambda: Facts(kinds="report.filed", who=4), "who is a list of filters, not 4"),
     "a filter of nothing": (lambda: Filter("activity", 4), "needs a value"),
     "a filter by a list": (lambda: Filter("activity", ((1, 2),)), r"truth, not \(1, 2\)"),
     "a person of a measure": (

@@ -53,9 +53,7 @@ def test_a_total_of_a_community_that_asks_for_another_is_of_nothing() -> None:
 def test_without_a_window_a_total_is_of_nothing() -> None:
     """Since their last course, which never was: nobody did anything in that time."""
     subject = about(*told("2018-09-01", member="ben"), at=AT)
-    found = (
-        share(reports(within=since_last(facts("course.completed"))), "report.filed") >= 1
-    ).find(subject)
+    found = (share(reports(within=since_last(facts("course.completed"))), "report.filed") >= 1).find(subject)
     assert (found.value, found.threshold, found.holds) == (0, 0, True)
 
 
@@ -144,18 +142,11 @@ def test_what_is_missing_of_a_share_counts_what_they_have() -> None:
         (facts("report.filed", source="b"), facts("report.filed", source="a"), None, 2),
         (facts("report.filed", source="a"), facts("report.filed", source=("a", "b")), None, 4),
         (facts("report.filed", recorded_by="b"), facts("report.filed", recorded_by="a"), None, 2),
-        (
-            facts("report.filed", recorded_by="a"),
-            facts("report.filed", recorded_by=("a", "b")),
-            None,
-            4,
-        ),
+        (facts("report.filed", recorded_by="a"), facts("report.filed", recorded_by=("a", "b")), None, 4),
     ],
     ids=str,
 )
-def test_half_of_four_is_two_or_four_more(
-    own: Facts, of: Facts, community: str | None, missing: int
-) -> None:
+def test_half_of_four_is_two_or_four_more(own: Facts, of: Facts, community: str | None, missing: int) -> None:
     """Four, where what they do adds to the total as well."""
     filed = rl.ReportFiled(member="ben", activity="talk", community="paris")
     others = Everybody(entries_of([(filed, AT - DAY)] * 4, by="a", source="a"))
@@ -165,12 +156,8 @@ def test_half_of_four_is_two_or_four_more(
 
 def test_measures_say_what_they_measure() -> None:
     """As what a total is made of, or how often in a row."""
-    assert share(reports(), "report.filed").words() == (
-        "reports, as a part of all reports in that time"
-    )
-    assert share(reports(), "report.filed").counted(1) == (
-        "report, as a part of all reports in that time"
-    )
+    assert share(reports(), "report.filed").words() == ("reports, as a part of all reports in that time")
+    assert share(reports(), "report.filed").counted(1) == ("report, as a part of all reports in that time")
     assert missed("vote", community="paris", role="rep").words() == (
         '"vote" opportunities of paris missed in a row while a rep'
     )
@@ -242,23 +229,14 @@ def test_what_is_announced_further_ahead_hides_nothing() -> None:
 @pytest.mark.parametrize(
     ("attempt", "words"),
     [
-        (
-            lambda: facts("report.filed", "vouch.given", lasting=True),
-            "^report.filed begins nothing",
-        ),
+        (lambda: facts("report.filed", "vouch.given", lasting=True), "^report.filed begins nothing"),
         (
             lambda: facts("report.filed", "course.completed", lasting=True),
             "course.completed, report.filed begins",
         ),
         (lambda: Facts(("report.filed",), where=(Filter("activity", ("a",)),) * 2), "twice"),
-        (
-            lambda: facts("report.filed", "vouch.given", colour="a"),
-            "report.filed or vouch.given has",
-        ),
-        (
-            lambda: reports(activity=tenure() > months(1)),
-            "report.filed names no person as 'activity'",
-        ),
+        (lambda: facts("report.filed", "vouch.given", colour="a"), "report.filed or vouch.given has"),
+        (lambda: reports(activity=tenure() > months(1)), "report.filed names no person as 'activity'"),
         (
             lambda: facts("report.filed", "vouch.given", person="activity"),
             "report.filed or vouch.given names",

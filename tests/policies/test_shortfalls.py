@@ -86,10 +86,7 @@ def test_flips_are_the_smallest_sets_of_all_assignments(
             changed = frozenset(chosen)
             if any(smaller <= changed for smaller in enough):
                 continue
-            if (
-                decided(policy, {leaf: now[leaf] != (leaf in changed) for leaf in leaves})
-                in outcomes
-            ):
+            if decided(policy, {leaf: now[leaf] != (leaf in changed) for leaf in leaves}) in outcomes:
                 enough.append(changed)
     found = minimal_changes(policy, frozenset(outcomes), now.__getitem__)
     assert set(found) == set(enough)
@@ -201,9 +198,7 @@ def test_what_is_missing_is_just_enough(
 
 @given(subjects(), st.sampled_from(WINDOWS), st.integers(1, 40))
 @examples(0.6)
-def test_a_missing_total_is_just_enough(
-    subject: Subject, window: dict[str, Any], quarters: int
-) -> None:
+def test_a_missing_total_is_just_enough(subject: Subject, window: dict[str, Any], quarters: int) -> None:
     """A fresh amount of what is missing makes a total; any less does not."""
     condition = total("amount", facts("report.filed"), **window) >= quarters / 4
     assume(not is_so(condition, subject) and open_window(subject, condition))
@@ -285,9 +280,7 @@ def test_all_of_what_others_did_too_cannot_be_caught_up_with() -> None:
 
 @given(policies(max_cases=2, max_leaves=2), subjects(max_size=7), st.sampled_from(["good", "fair"]))
 @examples(0.8)
-def test_days_and_deadlines_of_ways_are_exact(
-    policy: Policy, subject: Subject, outcome: str
-) -> None:
+def test_days_and_deadlines_of_ways_are_exact(policy: Policy, subject: Subject, outcome: str) -> None:
     """`on` is the first instant at which time alone does it; `by`, at which the way has gone."""
     assume(outcome in policy.outcomes)
     try:
@@ -301,15 +294,11 @@ def test_days_and_deadlines_of_ways_are_exact(
         for need in way.needs:
             assert need.condition.find(subject).holds is not need.wanted
             self_made = (
-                then
-                for then in known
-                if need.condition.find(subject.moved(then)).holds == need.wanted
+                then for then in known if need.condition.find(subject.moved(then)).holds == need.wanted
             )
             assert next(self_made, None) == need.on
         needs = frozenset((need.condition, need.wanted, need.missing) for need in way.needs)
-        gone = (
-            then for then in known if needs not in _open_ways(policy, subject.moved(then), good)
-        )
+        gone = (then for then in known if needs not in _open_ways(policy, subject.moved(then), good))
         assert next(gone, None) == way.by
 
 
@@ -360,10 +349,7 @@ OUT_OF_REACH: Final = {
     "first a shorter time ago": time_since("report.filed", which="first") < days(1),
     "without the account they joined with": ~has_account(),
     "a share of a closed window": (
-        share(
-            count("course.completed", within=Between(until=date(2018, 6, 30))), "course.completed"
-        )
-        < 0.5
+        share(count("course.completed", within=Between(until=date(2018, 6, 30))), "course.completed") < 0.5
     ),
 }
 
@@ -422,9 +408,7 @@ def test_what_time_alone_brings_is_said_with_its_day() -> None:
     subject = about((rl.MemberJoined(member="ana"), "2018-09-20"), at=AT)
     need = the_need(tenure() >= weeks(4), subject)
     assert need.on == moment("2018-10-18")
-    assert need.words(UTC) == (
-        "their time in the programme is at least 4 weeks (by itself on 2018-10-18)"
-    )
+    assert need.words(UTC) == ("their time in the programme is at least 4 weeks (by itself on 2018-10-18)")
 
 
 def test_ways_come_with_the_fewest_needs_first() -> None:
@@ -440,9 +424,7 @@ def test_on_is_exact_for_clocks(width: Any, operator: str) -> None:
     subject = about(MEMBER, (rl.ReportFiled(member="ana", activity="event"), AT), at=AT)
     condition = Compare(time_since("report.filed"), operator, width)
     wanted = not is_so(condition, subject)
-    policy = Policy(
-        NAME, cases=(when(condition if wanted else ~condition).then("good"),), otherwise="bad"
-    )
+    policy = Policy(NAME, cases=(when(condition if wanted else ~condition).then("good"),), otherwise="bad")
     ((need,),) = (way.needs for way in evaluate(policy, subject).shortfalls("good"))
     assert isinstance(need.on, datetime)
     assert is_so(condition, subject.moved(need.on)) == wanted
@@ -453,9 +435,7 @@ def test_every_way_works_where_leaves_are_free() -> None:
     """Taking the conditions of a way as they should be gives the outcome."""
     a, b, c = _FREE[:3]
     policy = Policy(
-        NAME,
-        cases=(when(a & ~b).then("bad"), when(at_least(2, a, b, c)).then("good")),
-        otherwise="bad",
+        NAME, cases=(when(a & ~b).then("bad"), when(at_least(2, a, b, c)).then("good")), otherwise="bad"
     )
     for truths in product([False, True], repeat=3):
         now = dict(zip((a, b, c), truths, strict=True))

@@ -71,9 +71,7 @@ PAIRS: Final[dict[str, tuple[rl.Fact, list[rl.Fact], dict[str, Any]]]] = {
     ),
 }
 UNTIL: Final[dict[str, rl.Fact]] = {
-    "exemption.granted": rl.ExemptionGranted(
-        member="ana", policy="p", reason="ill", expires=START + 3 * DAY
-    ),
+    "exemption.granted": rl.ExemptionGranted(member="ana", policy="p", reason="ill", expires=START + 3 * DAY),
     "leave.started": rl.LeaveStarted(member="ana", expected_return=START + 3 * DAY),
     "role.assigned": rl.RoleAssigned(member="ana", role="rep", until=START + 3 * DAY),
 }
@@ -136,14 +134,10 @@ def test_beginning_again_begins_anew(name: str) -> None:
     assert told == [(0 * DAY, DAY, 0, 1), (DAY, 2 * DAY, 1, 2)]
 
 
-@pytest.mark.parametrize(
-    "name", sorted(PAIRS.keys() - {"leave.started", "role.assigned", "member.retired"})
-)
+@pytest.mark.parametrize("name", sorted(PAIRS.keys() - {"leave.started", "role.assigned", "member.retired"}))
 def test_retirement_ends_roles_and_leave_alone(name: str) -> None:
     """Accounts, agreements, vouches and the like outlast retirement."""
-    told = spans_told(
-        name, (PAIRS[name][0], 0 * DAY), (rl.MemberRetired(member="ana", how="emeritus"), DAY)
-    )
+    told = spans_told(name, (PAIRS[name][0], 0 * DAY), (rl.MemberRetired(member="ana", how="emeritus"), DAY))
     assert told == [(0 * DAY, None, 0, None)]
 
 
@@ -159,12 +153,7 @@ def test_retirement_ends_all_roles_of_one_member() -> None:
         (rl.MemberRetired(member="ana", how="emeritus"), 2 * DAY),
         (rl.MemberRetired(member="ben", how="emeritus"), 3 * DAY),
     )
-    assert [(end, by) for _, end, _, by in told] == [
-        (2 * DAY, 5),
-        (3 * DAY, 6),
-        (DAY, 4),
-        (2 * DAY, 5),
-    ]
+    assert [(end, by) for _, end, _, by in told] == [(2 * DAY, 5), (3 * DAY, 6), (DAY, 4), (2 * DAY, 5)]
 
 
 @pytest.mark.parametrize("name", UNTIL)
@@ -179,13 +168,9 @@ def test_it_lapses_by_itself(name: str) -> None:
     [(3 * DAY - TICK, 3 * DAY - TICK, 1), (3 * DAY, 3 * DAY, None), (4 * DAY, 3 * DAY, None)],
     ids=["before", "at", "after"],
 )
-def test_whichever_comes_first_ends_it(
-    name: str, ended: timedelta, end: timedelta, by: int | None
-) -> None:
+def test_whichever_comes_first_ends_it(name: str, ended: timedelta, end: timedelta, by: int | None) -> None:
     """An end before the date that was given counts; at that date, or after, it had lapsed."""
-    told = spans_told(
-        name, (UNTIL[name], 0 * DAY), (rl.MemberRetired(member="ana", how="emeritus"), ended)
-    )
+    told = spans_told(name, (UNTIL[name], 0 * DAY), (rl.MemberRetired(member="ana", how="emeritus"), ended))
     assert told == [(0 * DAY, end, 0, by)]
 
 

@@ -65,9 +65,7 @@ def test_what_lasts_in_a_community_is_of_all_its_members() -> None:
         (rl.Vouched(member="ana", voucher="ben"), START),
     )
     standing = count(facts("role.assigned", lasting=True))
-    policy = Policy(
-        "p", cases=[when(standing.exactly(2)).then("two")], otherwise="not two", of="community"
-    )
+    policy = Policy("p", cases=[when(standing.exactly(2)).then("two")], otherwise="not two", of="community")
     assert evaluate(policy, world.body("paris", START + DAY)).outcome == "two"
     held = Policy("p", cases=[when(holds("rep")).then("yes")], otherwise="no")
     for member, outcome in (("ana", "yes"), ("ben", "no"), ("cem", "yes"), ("dev", "no")):

@@ -41,9 +41,7 @@ def test_a_template_makes_a_policy_of_each_values() -> None:
     assert make(**VALUES) == one
 
 
-@pytest.mark.parametrize(
-    ("values", "told"), [({"name": "p", "first": "talk"}, "name, first"), ({}, "none")]
-)
+@pytest.mark.parametrize(("values", "told"), [({"name": "p", "first": "talk"}, "name, first"), ({}, "none")])
 def test_a_parameter_without_a_value_is_named(values: dict[str, str], told: str) -> None:
     """The error names it, and the parameters that were given."""
     with pytest.raises(InvalidPolicy, match=rf"\$\w+ has no value; those given are: {told}$"):

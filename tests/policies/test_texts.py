@@ -12,13 +12,7 @@ from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import Policy, completed, dumps, load, loads, notice, on_leave, save, when
 from reps_ledger.policies.charter import Charter, load_charter, save_charter
 from reps_ledger.policies.documents.read import read_condition
-from reps_ledger.policies.documents.text import (
-    canonical,
-    read_table,
-    read_text,
-    text_of,
-    write_document,
-)
+from reps_ledger.policies.documents.text import canonical, read_table, read_text, text_of, write_document
 from reps_ledger.policies.documents.write import condition_table, policy_table
 
 if TYPE_CHECKING:
@@ -147,9 +141,7 @@ def test_no_more_of_a_file_is_read_than_tells_that_it_is_too_long(tmp_path: Path
         read_text(path)
 
 
-def test_documents_are_utf8_whatever_the_locale(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_documents_are_utf8_whatever_the_locale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A policy is shared between machines."""
     monkeypatch.setattr(io, "text_encoding", lambda encoding, _=2: encoding or "latin-1")
     path = tmp_path / "p.toml"

@@ -94,9 +94,7 @@ def test_what_was_never_begun_is_told_as_such() -> None:
     first, second = evaluate(policy, about(at="2018-03-01")).findings
     assert str(first).endswith("(never)")
     assert str(second).endswith("(not yet)")
-    part = Policy(
-        "p", cases=[when(share(reports(), "report.filed") > 0.5).then("a")], otherwise="b"
-    )
+    part = Policy("p", cases=[when(share(reports(), "report.filed") > 0.5).then("a")], otherwise="b")
     (told,) = evaluate(part, about((REPORT, "2018-01-01"), at="2018-03-01")).findings
     assert str(told).endswith("(1 of 0.5 asked for)")
     assert str(told).startswith("yes: ")
@@ -116,9 +114,7 @@ def test_a_way_tells_days_and_minutes_where_the_community_is() -> None:
     assert need.words(SAMOA) in str(waiting)
     noon = moment("2018-03-01", SAMOA) + timedelta(hours=12, minutes=30, seconds=5)
     lively = Policy("p", cases=[LIVELY], otherwise="quiet")
-    (closing,) = evaluate(lively, about((REPORT, noon), at="2018-03-10", zone=SAMOA)).shortfalls(
-        "lively"
-    )
+    (closing,) = evaluate(lively, about((REPORT, noon), at="2018-03-10", zone=SAMOA)).shortfalls("lively")
     assert str(closing) == "1 more report in the last 4 weeks, before 2018-03-29 12:30"
     night = about((REPORT, moment("2018-03-01", SAMOA)), at="2018-03-10", zone=SAMOA)
     (day,) = evaluate(lively, night).shortfalls("lively")
@@ -153,9 +149,7 @@ def test_silence_after_another_notice_is_no_silence_after_this_one() -> None:
     )
     assert policy.outcomes == ("quiet", "none", "out")
     for stage, outcome in (("nudge", "out"), ("appreciation", "quiet")):
-        sent = rl.NoticeSent(
-            member="ana", notice="n", stage=stage, policy="p", deadline=moment("2018-02-01")
-        )
+        sent = rl.NoticeSent(member="ana", notice="n", stage=stage, policy="p", deadline=moment("2018-02-01"))
         subject = about((JOINED, "2018-01-01"), (sent, "2018-01-02"), at="2018-03-01")
         assert evaluate(policy, subject).outcome == outcome
 
@@ -164,18 +158,12 @@ CASE: Final = when(on_leave()).then("good")
 WRONG: Final[list[tuple[str, str, Callable[[], object]]]] = [
     ("cases", "needs a case", lambda: Policy("p", cases=[], otherwise="bad")),
     ("", "cases holds Case", lambda: Policy("p", cases=["good"], otherwise="bad")),
-    (
-        "scale",
-        "twice",
-        lambda: Policy("p", cases=[CASE], otherwise="bad", scale=["good", "bad", "good"]),
-    ),
+    ("scale", "twice", lambda: Policy("p", cases=[CASE], otherwise="bad", scale=["good", "bad", "good"])),
     ("scale", "'bad', 'good'", lambda: Policy("p", cases=[CASE], otherwise="bad", scale=["fair"])),
     (
         "notices",
         "two notices for one outcome",
-        lambda: Policy(
-            "p", cases=[CASE], otherwise="bad", notices=[notice("bad", "a"), notice("bad", "b")]
-        ),
+        lambda: Policy("p", cases=[CASE], otherwise="bad", notices=[notice("bad", "a"), notice("bad", "b")]),
     ),
     (
         "notices",

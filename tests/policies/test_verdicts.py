@@ -195,9 +195,7 @@ def test_gain_and_keep_have_different_thresholds() -> None:
         "p",
         cases=(
             when(lately >= 2).then("trusted"),
-            when(previously("trusted") & ((lately >= 1) | (in_outcome() < weeks(2)))).then(
-                "trusted"
-            ),
+            when(previously("trusted") & ((lately >= 1) | (in_outcome() < weeks(2)))).then("trusted"),
         ),
         otherwise="plain",
     )

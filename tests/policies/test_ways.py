@@ -26,9 +26,7 @@ def ways(condition: Condition, to: str = "good", held: str = "") -> set[str]:
 
 def ways_of(policy: Policy, to: str, held: str = "") -> set[str]:
     """Return the ways of a policy to an outcome, as the names of the courses."""
-    found = minimal_changes(
-        policy, frozenset({to}), lambda leaf: leaf in {completed(name) for name in held}
-    )
+    found = minimal_changes(policy, frozenset({to}), lambda leaf: leaf in {completed(name) for name in held})
     said = ["".join(name for name in NAMES if completed(name) in way) for way in found]
     assert len(said) == len(set(said))
     return set(said)
@@ -59,9 +57,7 @@ def ways_of(policy: Policy, to: str, held: str = "") -> set[str]:
     ],
     ids=lambda value: str(sorted(value)) if isinstance(value, set) else str(value),
 )
-def test_the_smallest_changes_are_found(
-    condition: Condition, to: str, held: str, found: set[str]
-) -> None:
+def test_the_smallest_changes_are_found(condition: Condition, to: str, held: str, found: set[str]) -> None:
     """Just those conditions that would have to be otherwise, and no more than enough of them."""
     assert ways(condition, to, held) == found
 
@@ -79,8 +75,7 @@ CASES: Final = Policy(
 
 
 @pytest.mark.parametrize(
-    ("held", "found"),
-    [("a", {"a"}), ("ab", {"a"}), ("ac", {"ab", "ac"}), ("c", {"b", "c"}), ("", {""})],
+    ("held", "found"), [("a", {"a"}), ("ab", {"a"}), ("ac", {"ab", "ac"}), ("c", {"b", "c"}), ("", {""})]
 )
 def test_no_case_before_may_take_it_and_none_at_all_will_do(held: str, found: set[str]) -> None:
     """A later case counts where none before it matches, and so does what no case is about."""

@@ -96,9 +96,7 @@ def test_days_and_weeks_are_fixed_and_others_count_months(number: int) -> None:
 
 
 @given(st.sampled_from([days, weeks]), st.integers(1, 10_000), ends)
-def test_fixed_widths_stop_at_the_ends_of_the_calendar(
-    unit: type[Width], number: int, at: datetime
-) -> None:
+def test_fixed_widths_stop_at_the_ends_of_the_calendar(unit: type[Width], number: int, at: datetime) -> None:
     """So many hours away, or that end of the calendar."""
     width = unit(number)  # type: ignore[call-arg]  # one of several makers
     fixed = width.fixed

@@ -40,9 +40,7 @@ FIXED: Final = st.sampled_from([days(1), weeks(1), weeks(4), days(30)])
 
 
 @st.composite
-def stories(
-    draw: st.DrawFn, *others: rl.Fact, utc: bool = False, of: Collection[Width] = ()
-) -> Subject:
+def stories(draw: st.DrawFn, *others: rl.Fact, utc: bool = False, of: Collection[Width] = ()) -> Subject:
     """Make ana's reports, and other facts of hers, on and beside every edge of a review."""
     zone: tzinfo = UTC if utc else draw(zones())
     at = draw(reviews())
@@ -105,15 +103,11 @@ def before(at: datetime, width: Width) -> datetime:
 
 @given(with_width(widths(), utc=True))
 @examples(0.8)
-def test_a_rolling_window_is_open_at_its_start_and_closed_at_its_end(
-    story: tuple[Subject, Width],
-) -> None:
+def test_a_rolling_window_is_open_at_its_start_and_closed_at_its_end(story: tuple[Subject, Width]) -> None:
     """``(at - width, at]``: what happened just so long ago counts no longer; now does."""
     subject, width = story
     start = before(subject.at, width)
-    assert counted({"within": width}, subject) == expected(
-        subject, lambda entry: entry.occurred_at > start
-    )
+    assert counted({"within": width}, subject) == expected(subject, lambda entry: entry.occurred_at > start)
 
 
 @given(with_width(FIXED))
@@ -121,9 +115,7 @@ def test_days_and_weeks_are_as_long_in_every_zone(story: tuple[Subject, Width]) 
     """A day is 24 hours, also where the clocks change or a date is left out."""
     subject, width = story
     start = before(subject.at, width)
-    assert counted({"within": width}, subject) == expected(
-        subject, lambda entry: entry.occurred_at > start
-    )
+    assert counted({"within": width}, subject) == expected(subject, lambda entry: entry.occurred_at > start)
 
 
 def period_key(day: date, period: str) -> object:
@@ -152,9 +144,7 @@ def test_this_period_is_the_one_of_the_same_local_date(subject: Subject, period:
 
 @given(stories(), st.integers(-3, 3), st.integers(0, 40), st.sampled_from("sub"))
 @examples(0.8)
-def test_dates_include_their_whole_days(
-    subject: Subject, offset: int, length: int, kind: str
-) -> None:
+def test_dates_include_their_whole_days(subject: Subject, offset: int, length: int, kind: str) -> None:
     """From the start of the first day to the end of the last, as local dates say."""
     first = subject.at.astimezone(subject.zone).date() - timedelta(days=length + offset)
     last = first + timedelta(days=length)
@@ -261,9 +251,7 @@ def leaves(subject: Subject) -> list[tuple[datetime, datetime]]:
     return [(begin, end) for begin, end in found if begin < end]
 
 
-def running(
-    since_: datetime, at: datetime, leave: Iterable[tuple[datetime, datetime]]
-) -> timedelta:
+def running(since_: datetime, at: datetime, leave: Iterable[tuple[datetime, datetime]]) -> timedelta:
     """Return for how long the clock ran between two instants."""
     return (at - since_) - sum(
         (max(min(end, at) - max(start, since_), timedelta()) for start, end in leave), timedelta()
@@ -287,16 +275,12 @@ def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None
 
 
 @given(st.data(), widths(), zones())
-def test_without_leave_pausing_changes_nothing(
-    data: st.DataObject, width: Width, zone: tzinfo
-) -> None:
+def test_without_leave_pausing_changes_nothing(data: st.DataObject, width: Width, zone: tzinfo) -> None:
     """A clock that nothing stops runs as the calendar does."""
     at = data.draw(reviews())
     told = data.draw(st.lists(st.tuples(st.just(REPORT), instants(at, zone)), max_size=8))
     subject = Everybody(entries_of(told)).subject("ana", at, zone)
-    assert counted({"within": width, "pausing": True}, subject) == counted(
-        {"within": width}, subject
-    )
+    assert counted({"within": width, "pausing": True}, subject) == counted({"within": width}, subject)
 
 
 @pytest.mark.parametrize(
@@ -329,9 +313,7 @@ def test_leave_that_skips_is_a_case_of_its_own() -> None:
         otherwise="inactive",
     )
     back = moment("2018-09-20")
-    subject = about(
-        (rl.LeaveStarted(member="ana", expected_return=back), "2018-06-01"), at="2018-09-01"
-    )
+    subject = about((rl.LeaveStarted(member="ana", expected_return=back), "2018-06-01"), at="2018-09-01")
     assert evaluate(policy, subject).reason == "on leave"
     assert evaluate(policy, subject).lapses_at == back
     assert evaluate(policy, subject.moved(back - TICK)).outcome == "active"
@@ -383,9 +365,7 @@ def test_windows_where_clocks_and_dates_jump(
 
 def test_equal_instants_are_told_apart_by_their_order() -> None:
     """Since the last of several at one instant counts all of that instant."""
-    subject = about(
-        (REPORT, "2018-09-01"), (COURSE, "2018-09-01"), (REPORT, "2018-09-01"), at="2018-09-01"
-    )
+    subject = about((REPORT, "2018-09-01"), (COURSE, "2018-09-01"), (REPORT, "2018-09-01"), at="2018-09-01")
     assert counted({"within": since_last(facts("course.completed"))}, subject) == ["e0", "e2"]
     assert time_since("report.filed").measure(subject).entries == ("e2",)
     assert time_since("report.filed", which="first").measure(subject).entries == ("e0",)

@@ -16,17 +16,7 @@ from reps_ledger.policies import *
 from reps_ledger.testing.strategies import conditions, policies, single_conditions
 from scale import examples
 
-_NAMES: Final = [
-    "rep",
-    "retired",
-    "member",
-    "in",
-    "a b",
-    "on leave",
-    "this policy",
-    "it is",
-    'a" or "b',
-]
+_NAMES: Final = ["rep", "retired", "member", "in", "a b", "on leave", "this policy", "it is", 'a" or "b']
 
 
 def named() -> st.SearchStrategy[Condition]:
@@ -48,14 +38,10 @@ def named() -> st.SearchStrategy[Condition]:
         st.builds(lambda a, b: noticed(a, policy=b), option, option),
         st.builds(lambda a: previously(*a), st.lists(name, min_size=1, max_size=2, unique=True)),
         st.builds(lambda a, b, c: missed(a, community=b, role=c) >= 1, name, option, option),
-        st.builds(
-            lambda a: reports(activity=a) >= 1, st.lists(name, min_size=1, max_size=2, unique=True)
-        ),
+        st.builds(lambda a: reports(activity=a) >= 1, st.lists(name, min_size=1, max_size=2, unique=True)),
         st.builds(lambda a, b: reports(source=a, recorded_by=b) >= 1, name, name),
         st.sampled_from([is_member(), on_leave(), retired(), tenure() >= weeks(1)]),
-        st.builds(
-            lambda a, b: members(a) >= 1 if b else (members() >= 1) & a, conditions(), st.booleans()
-        ),
+        st.builds(lambda a, b: members(a) >= 1 if b else (members() >= 1) & a, conditions(), st.booleans()),
     )
 
 
@@ -99,14 +85,7 @@ def test_sentences_are_tidy(condition: Condition) -> None:
         assert said == " ".join(said.split())
         assert said.count("(") == said.count(")")
         assert said.count('"') % 2 == 0
-        for wrong in (
-            " 1 reports",
-            " 1 vouches",
-            " 1 members",
-            " 1 different values",
-            "None",
-            "()",
-        ):
+        for wrong in (" 1 reports", " 1 vouches", " 1 members", " 1 different values", "None", "()"):
             assert wrong not in said
 
 
@@ -151,10 +130,7 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     ),
     (
         vouches(voucher=holds("rep")) >= 3,
-        (
-            "they have at least 3 vouches (of whose voucher it was so that they are a rep) that "
-            "still stand"
-        ),
+        ("they have at least 3 vouches (of whose voucher it was so that they are a rep) that still stand"),
         (
             "they do not have at least 3 vouches (of whose voucher it was so that they are a rep) "
             "that still stand"
@@ -168,18 +144,12 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (
         distinct("opportunity", "opportunity.taken", within=this("year")) >= 2,
         "they have at least 2 different values of opportunity among opportunities taken this year",
-        (
-            "they do not have at least 2 different values of opportunity among opportunities taken "
-            "this year"
-        ),
+        ("they do not have at least 2 different values of opportunity among opportunities taken this year"),
     ),
     (
         distinct(organisation_of("voucher"), facts("vouch.given", lasting=True)) >= 1,
         "they have at least 1 different organisation of the voucher among vouches that still stand",
-        (
-            "they do not have at least 1 different organisation of the voucher among vouches that "
-            "still stand"
-        ),
+        ("they do not have at least 1 different organisation of the voucher among vouches that still stand"),
     ),
     (
         total("amount", "report.filed", within=since(date(2018, 1, 1))) >= 2.5,
@@ -194,10 +164,7 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (
         reports(within=since_last(facts("agreement.accepted", agreement="nda"))) >= 1,
         'they have at least 1 report since their last accepted agreement with agreement "nda"',
-        (
-            "they do not have at least 1 report since their last accepted agreement with agreement "
-            '"nda"'
-        ),
+        ('they do not have at least 1 report since their last accepted agreement with agreement "nda"'),
     ),
     (
         reports(within=preceding(facts("agreement.accepted"), years(1))) >= 1,
@@ -248,10 +215,7 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (
         members(on_leave() | retired()) <= 1,
         "there is at most 1 member (of whom it is so that they are on leave or they are retired)",
-        (
-            "there is not at most 1 member (of whom it is so that they are on leave or they are "
-            "retired)"
-        ),
+        ("there is not at most 1 member (of whom it is so that they are on leave or they are retired)"),
     ),
     (
         largest_share(holds("voter")) <= 0.25,
@@ -279,11 +243,7 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
         "they completed the onboarding course (version 2)",
         "they have not completed the onboarding course (version 2)",
     ),
-    (
-        accepted("nda"),
-        "they accepted the nda agreement",
-        "they have not accepted the nda agreement",
-    ),
+    (accepted("nda"), "they accepted the nda agreement", "they have not accepted the nda agreement"),
     (
         joined(before=date(2018, 10, 4), kind="staff"),
         "they joined as staff before 2018-10-04",
@@ -314,10 +274,7 @@ SENTENCES: Final[list[tuple[Condition, str, str]]] = [
     (is_member(), "they are a member", "they never joined"),
     (
         at_least(2, is_member(), on_leave(), retired("emeritus")),
-        (
-            "at least 2 of these 3 hold: (they are a member; they are on leave; they are retired "
-            "(emeritus))"
-        ),
+        ("at least 2 of these 3 hold: (they are a member; they are on leave; they are retired (emeritus))"),
         (
             "not (at least 2 of these 3 hold: (they are a member; they are on leave; they are "
             "retired (emeritus)))"
@@ -449,10 +406,7 @@ def test_findings_say_what_was_measured() -> None:
     ("condition", "words"),
     [
         (reports(within=weeks(4)) >= 5, "4 more reports in the last 4 weeks"),
-        (
-            reports(within=weeks(8)) < 2,
-            "1 fewer report in the last 8 weeks (by itself on 2018-10-27)",
-        ),
+        (reports(within=weeks(8)) < 2, "1 fewer report in the last 8 weeks (by itself on 2018-10-27)"),
         (total("amount", "report.filed") >= 2.5, "2.5 more in the total amount of reports"),
         (distinct("day", "report.filed") >= 4, "2 more different days with reports"),
         (members(is_member()) >= 2, "1 more member (of whom it is so that they are a member)"),
@@ -463,9 +417,7 @@ def test_findings_say_what_was_measured() -> None:
     ],
     ids=str,
 )
-def test_what_is_missing_is_said_in_numbers_where_there_are_any(
-    condition: Condition, words: str
-) -> None:
+def test_what_is_missing_is_said_in_numbers_where_there_are_any(condition: Condition, words: str) -> None:
     """So many more or fewer of what is counted, or the condition itself."""
     policy = Policy("p", cases=(when(condition).then("good"),), otherwise="bad")
     (way,) = evaluate(policy, about(*ANA, at="2018-10-01")).shortfalls("good")
@@ -476,8 +428,7 @@ def test_a_share_that_was_found_is_told_in_percent() -> None:
     """A part of the whole is said as people say it."""
     told = [(rl.MemberJoined(member=name), "2018-01-01") for name in ("ana", "ben", "cleo", "dev")]
     acme = [
-        (rl.AffiliationStarted(member=name, organisation="acme"), "2018-01-01")
-        for name in ("ana", "ben")
+        (rl.AffiliationStarted(member=name, organisation="acme"), "2018-01-01") for name in ("ana", "ben")
     ]
     policy = Policy("p", cases=[when(largest_share() <= 0.3).then("yes")], otherwise="no")
     (finding,) = evaluate(policy, about(*told, *acme, at="2018-06-01")).findings

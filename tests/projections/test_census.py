@@ -116,11 +116,7 @@ def test_the_census_by_two_dimensions() -> None:
     """Two dimensions count every pair, in the order asked for."""
     story = programme()
     found = counted(story, MAY, "kind", "standing")
-    assert found == {
-        ("staff", "active"): 1,
-        ("volunteer", "active"): 2,
-        ("volunteer", "inactive"): 1,
-    }
+    assert found == {("staff", "active"): 1, ("volunteer", "active"): 2, ("volunteer", "inactive"): 1}
     assert counted(story, MAY, "standing", "kind") == {
         (standing, kind): number for (kind, standing), number in found.items()
     }

@@ -13,15 +13,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, REGISTRY, fill, histories, offers, open_ledger
 from reps_ledger.domain.entries import people_in
-from reps_ledger.projections import (
-    belonging,
-    membership,
-    overview,
-    project_people,
-    roles,
-    timeline,
-    vouches,
-)
+from reps_ledger.projections import belonging, membership, overview, project_people, roles, timeline, vouches
 from reps_ledger.projections.census import overviews
 from scale import examples
 
@@ -53,9 +45,7 @@ def raw(told: list[Offer]) -> list[rl.Entry]:
             position=position,
             origin=position,
             recorded_at=NOW,
-            occurred_at=offer.at
-            if isinstance(offer.at, datetime)
-            else datetime(2018, 1, 1, tzinfo=UTC),
+            occurred_at=offer.at if isinstance(offer.at, datetime) else datetime(2018, 1, 1, tzinfo=UTC),
             by="x",
             fact=offer.fact,
         )
@@ -153,9 +143,7 @@ def test_overviews_at_many_instants_are_each_alone(told: list[Offer]) -> None:
         fill(ledger, told)
         entries = ledger.history().entries
         instants = sorted({e.occurred_at for e in entries} | {NOW}, reverse=True)
-        passing = [
-            (at, dict(people)) for at, people in overviews(entries, instants, REGISTRY, ZONE)
-        ]
+        passing = [(at, dict(people)) for at, people in overviews(entries, instants, REGISTRY, ZONE)]
         assert [at for at, _ in passing] == sorted(instants)
         for at, people in passing:
             upto = [e for e in entries if e.occurred_at <= at]

@@ -11,21 +11,7 @@ from hypothesis import given as for_all
 import reps_ledger as rl
 from histories import fill, histories, open_ledger
 from scale import examples
-from scenarios import (
-    APR,
-    FEB,
-    JAN,
-    JUN,
-    MAR,
-    MAY,
-    Given,
-    Saying,
-    correct,
-    given,
-    joined,
-    merged,
-    retract,
-)
+from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Saying, correct, given, joined, merged, retract
 
 if TYPE_CHECKING:
     from histories import Offer
@@ -71,9 +57,7 @@ def test_a_record_that_adds_up() -> None:
         ([(MENTOR, APR)], says("ana"), "ana", "who held no role there"),
     ],
 )
-def test_an_assertion_that_fails(
-    told: list[Saying], claim: rl.Fact, member: str, words: str
-) -> None:
+def test_an_assertion_that_fails(told: list[Saying], claim: rl.Fact, member: str, words: str) -> None:
     """A roster that says another thing than the record is listed, with what the record says."""
     story = given(PEOPLE, told, (claim, MAR))
     ((kind, who, why),) = found(story)
@@ -103,15 +87,10 @@ def test_who_is_missing_from_a_complete_roster() -> None:
         (
             "unlisted",
             "ben",
-            (
-                "ben holds mentor in id since 2018-02-01, "
-                "but the roster of 2018-03-01 does not list them"
-            ),
+            ("ben holds mentor in id since 2018-02-01, but the roster of 2018-03-01 does not list them"),
         )
     ]
-    listed = given(
-        PEOPLE, (MENTOR, FEB), (ben, FEB), (says("ana"), MAR), (says("ben", held=False), MAR)
-    )
+    listed = given(PEOPLE, (MENTOR, FEB), (ben, FEB), (says("ana"), MAR), (says("ben", held=False), MAR))
     assert [kind for kind, *_ in found(listed, complete_rosters=True)] == ["assertion_failed"]
 
 

@@ -10,9 +10,7 @@ from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, given, joined, merged
 
 TICK: Final = timedelta(microseconds=1)
 MENTOR: Final = rl.RoleAssigned(member="ana", role="mentor", community="id", reason="asked")
-ENDED: Final = rl.RoleEnded(
-    member="ana", role="mentor", community="id", how="inactive", reason="no reports"
-)
+ENDED: Final = rl.RoleEnded(member="ana", role="mentor", community="id", how="inactive", reason="no reports")
 
 
 def at(day: date) -> datetime:
@@ -79,9 +77,7 @@ def test_an_earlier_end_than_until() -> None:
     """A term that is ended early ends then, and one that is not ends at its until."""
     term = rl.RoleAssigned(member="ana", role="mentor", community="id", until=at(JUN))
     assert ever(given(joined("ana"), (term, FEB))) == [("mentor", at(FEB), at(JUN), None)]
-    assert ever(given(joined("ana"), (term, FEB), (ENDED, APR))) == [
-        ("mentor", at(FEB), at(APR), "inactive")
-    ]
+    assert ever(given(joined("ana"), (term, FEB), (ENDED, APR))) == [("mentor", at(FEB), at(APR), "inactive")]
 
 
 def test_merged_roles_are_one_persons() -> None:
@@ -96,9 +92,7 @@ def test_merged_roles_are_one_persons() -> None:
 def test_the_roles_view() -> None:
     """Roles can be asked by name, in a community, and gone through."""
     programme = rl.RoleAssigned(member="ana", role="council")
-    roles = (
-        given(joined("ana", on=JAN), (MENTOR, FEB), (programme, FEB)).ledger.as_of().member("ana")
-    )
+    roles = given(joined("ana", on=JAN), (MENTOR, FEB), (programme, FEB)).ledger.as_of().member("ana")
     assert "mentor" in roles.roles
     assert "treasurer" not in roles.roles
     assert roles.roles.held("council")

@@ -22,11 +22,7 @@ def test_a_vouch_is_received_and_given() -> None:
     ana, ben = (story.ledger.as_of().member(name).vouches for name in ("ana", "ben"))
     (one,) = ana.received
     assert (one.member, one.voucher, one.reason) == ("ana", "ben", "ben knows ana")
-    assert (one.at, one.given_in, one.stands) == (
-        datetime(2018, 2, 1, tzinfo=UTC),
-        story.ids[3],
-        True,
-    )
+    assert (one.at, one.given_in, one.stands) == (datetime(2018, 2, 1, tzinfo=UTC), story.ids[3], True)
     assert ben.given == (one,)
     assert (ana.given, ben.received, ana.level, ben.level) == ((), (), 1, 0)
 

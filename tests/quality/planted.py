@@ -53,8 +53,7 @@ def _counted(subject: Subject) -> list[datetime]:
     return [
         entry.occurred_at
         for entry in subject.dossier.of_kind("report.filed")
-        if entry.fact.member == subject.dossier.name
-        and not (entry.fact.announced or entry.fact.passive)
+        if entry.fact.member == subject.dossier.name and not (entry.fact.announced or entry.fact.passive)
     ]
 
 
@@ -128,10 +127,7 @@ TOO_MUCH: Final = Policy(
 
 BETTER_AWAY: Final = Policy(
     "better-away",
-    cases=[
-        when(tenure() >= months(6)).then("active"),
-        when(reports(within=weeks(4)) >= 1).then("active"),
-    ],
+    cases=[when(tenure() >= months(6)).then("active"), when(reports(within=weeks(4)) >= 1).then("active")],
     otherwise="inactive",
     scale=["active", "inactive"],
 )

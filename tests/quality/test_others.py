@@ -91,9 +91,7 @@ def test_a_bug_in_a_projection_is_found(
 def test_a_checkpoint_that_forgets_is_found() -> None:
     """A state that loses something while it is kept goes on otherwise than the whole."""
     with pytest.raises(AssertionError, match="cut after 1 of them") as caught:
-        check_projection(
-            counting(lambda state, _: state + 1, 0), settings=DEFAULT, resumes=lambda _: 0
-        )
+        check_projection(counting(lambda state, _: state + 1, 0), settings=DEFAULT, resumes=lambda _: 0)
     assert len(lines(caught.value)) == 1
 
 
@@ -167,9 +165,7 @@ class Forgetting(Faulty):
         return super().append(kept, condition) + len(events) - len(kept)
 
 
-def run(
-    make: Callable[[], Callable[[], rl.Ledger]], chosen: settings = STEPS, **options: Any
-) -> str:
+def run(make: Callable[[], Callable[[], rl.Ledger]], chosen: settings = STEPS, **options: Any) -> str:
     """Run the machine; return what it says is wrong, or nothing."""
     machine = ledger_machine(make, **options)
     case = machine.TestCase
@@ -193,11 +189,7 @@ def test_sound_recorders_pass(recorder: Any) -> None:
 
 @pytest.mark.parametrize(
     ("faulty", "words"),
-    [
-        (Careless, "the rules refuse it"),
-        (Reusing, "the receipt says"),
-        (Forgetting, "the receipt says"),
-    ],
+    [(Careless, "the rules refuse it"), (Reusing, "the receipt says"), (Forgetting, "the receipt says")],
 )
 def test_a_bug_in_a_recorder_is_found(faulty: type[Faulty], words: str) -> None:
     """A lost append condition, a reused position, a lost event: the machine finds each."""

@@ -29,9 +29,7 @@ MORE: Final = settings(DEFAULT, max_examples=2_000)
 def test_a_planted_bug_is_found(planted: Planted) -> None:
     """The law that should catch a bug does, on a history of the size that one would draw."""
     with pytest.raises(LawBroken) as caught:
-        check_policy(
-            planted.judge, about=planted.about, promises=planted.promises, settings=DEFAULT
-        )
+        check_policy(planted.judge, about=planted.about, promises=planted.promises, settings=DEFAULT)
     broken = caught.value
     assert broken.law.name == planted.law
     assert broken.looked_at <= DEFAULT.max_examples
@@ -101,9 +99,7 @@ def _finding_lost(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _words_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     true = vars(laws)["dumps"]
-    monkeypatch.setattr(
-        laws, "dumps", lambda policy, form: true(evolve(policy, version="1.0"), form)
-    )
+    monkeypatch.setattr(laws, "dumps", lambda policy, form: true(evolve(policy, version="1.0"), form))
 
 
 def _window_edge(monkeypatch: pytest.MonkeyPatch) -> None:

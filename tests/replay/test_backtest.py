@@ -40,10 +40,7 @@ def activity(width: int = 4, name: str = "activity") -> Policy:
     """A policy: active with a report in the last so many weeks."""
     return Policy(
         name,
-        cases=[
-            when(retired()).then("gone"),
-            when(reports(within=weeks(width)) >= 1).then("active"),
-        ],
+        cases=[when(retired()).then("gone"), when(reports(within=weeks(width)) >= 1).then("active")],
         otherwise="inactive",
         scale=["active", "inactive", "gone"],
     )
@@ -280,9 +277,7 @@ def test_agreement_with_decisions(ledger: rl.Ledger) -> None:
         ledger.decide(item, outcome, "seen", by="council", occurred_at=day)
     found = ledger.agreement(activity())
     assert (len(found.compared), found.agreed) == (3, 2)
-    assert [(d.member, d.decided, d.outcome) for d in found.disagreements] == [
-        ("ben", "active", "inactive")
-    ]
+    assert [(d.member, d.decided, d.outcome) for d in found.disagreements] == [("ben", "active", "inactive")]
     assert (found.precision("inactive"), found.recall("inactive")) == (0.5, 1.0)
     assert (found.precision("gone"), found.recall("gone")) == (None, None)
     assert found.counts()["active", "inactive"] == 1
@@ -305,12 +300,7 @@ def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
     dates = [date(2018, 3, 30), day, date(2018, 5, 1), later]
     found = ledger.backtest(activity(), at=dates, against="decisions")
     rows = found.table.to_pylist()
-    assert [r["against"] for r in rows if r["member"] == "ben"] == [
-        None,
-        "active",
-        "active",
-        "inactive",
-    ]
+    assert [r["against"] for r in rows if r["member"] == "ben"] == [None, "active", "active", "inactive"]
     assert {r["against"] for r in rows if r["member"] != "ben"} == {None}
     assert {flip.member for flip in found.minimal_changes()} <= {"ben"}
     assert found.agreement is not None
@@ -321,10 +311,7 @@ def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
     """The verdicts have the outcomes of the flip, also where the previous outcome matters."""
     sticky = Policy(
         "sticky",
-        cases=[
-            when(reports(within=weeks(4)) >= 1).then("active"),
-            when(previously("active")).then("nudge"),
-        ],
+        cases=[when(reports(within=weeks(4)) >= 1).then("active"), when(previously("active")).then("nudge")],
         otherwise="inactive",
     )
     found = ledger.backtest(activity(), at=DATES, against=sticky)
@@ -437,9 +424,7 @@ def test_personal_text_is_not_answered_wrongly(ledger: rl.Ledger) -> None:
 @pytest.mark.parametrize("inner", [previously("good"), in_outcome() >= days(1)], ids=str)
 def test_what_others_came_to_before_is_not_answered_wrongly(ledger: rl.Ledger, inner: Any) -> None:
     """A run does not know the previous outcome of others: it is refused, and says what to do."""
-    among = Policy(
-        "p", cases=[when(largest_share(among=inner) >= 1 / 10).then("good")], otherwise="bad"
-    )
+    among = Policy("p", cases=[when(largest_share(among=inner) >= 1 / 10).then("good")], otherwise="bad")
     vouched = Policy("p", cases=[when(vouches(voucher=inner) >= 1).then("good")], otherwise="bad")
     vouch = rl.Vouched(member="ana", voucher="ben")
     ledger.record(vouch, by="ben", occurred_at=date(2018, 1, 2))
@@ -454,9 +439,7 @@ def test_templates() -> None:
         'policy = "p"\notherwise = "no"\n[[cases]]\noutcome = "yes"\n'
         'when = { count = { facts = "report.filed", within = "$weeks weeks" }, at_least = "$n" }'
     )
-    expected: Any = Policy(
-        "p", cases=[when(reports(within=weeks(8)) >= 2).then("yes")], otherwise="no"
-    )
+    expected: Any = Policy("p", cases=[when(reports(within=weeks(8)) >= 2).then("yes")], otherwise="no")
     assert make(weeks=8, n=2) == expected
     with pytest.raises(rl.InvalidPolicy, match="has no value"):
         make(weeks=8)

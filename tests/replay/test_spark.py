@@ -107,9 +107,7 @@ def rows_of(rows: Any) -> list[tuple[str, Any, str]]:
     return sorted((row["member"], row["date"].timestamp(), row["outcome"]) for row in rows)
 
 
-def test_parts_together_say_what_one_machine_says(
-    exported: tuple[Path, list[tuple[str, Any, str]]],
-) -> None:
+def test_parts_together_say_what_one_machine_says(exported: tuple[Path, list[tuple[str, Any, str]]]) -> None:
     """Every member is in one part, with the outcomes that a whole backtest gives."""
     folder, expected = exported
     batches = backtest_in_parts(POLICY, folder, DATES)

@@ -67,17 +67,11 @@ def opened(ledger: rl.Ledger, policy: Policy | str = POLICY, **options: Any) -> 
 def test_the_docket_says_who_what_and_what_would_change_it() -> None:
     """All but the best are reviewed, with recommendation, findings and shortfalls."""
     docket = opened(programme(), due=date(2018, 8, 1))
-    assert [(item.member, item.recommended) for item in docket] == [
-        ("ben", "nudge"),
-        ("cleo", "inactive"),
-    ]
+    assert [(item.member, item.recommended) for item in docket] == [("ben", "nudge"), ("cleo", "inactive")]
     ben = docket.reviews[0]
     assert ben.review == "activity/2018-07-01/ben"
     assert [found.holds for found in ben.verdict.findings[:3]] == [False, False, True]
-    assert [str(way) for way in ben.ways] == [
-        "1 more report in the last 4 weeks",
-        "they are on leave",
-    ]
+    assert [str(way) for way in ben.ways] == ["1 more report in the last 4 weeks", "they are on leave"]
     assert not ben.overdue
     assert "would be better with: 1 more report" in ben.words()
 
@@ -127,9 +121,7 @@ def test_the_docket_lists_what_waits() -> None:
     """Open reviews by due date, overdue ones told apart; decided ones are gone."""
     ledger = programme()
     docket = opened(ledger, due=date(2018, 8, 1))
-    ledger.decide(
-        docket.reviews[1], "inactive", "no sign", by="council", occurred_at=date(2018, 7, 5)
-    )
+    ledger.decide(docket.reviews[1], "inactive", "no sign", by="council", occurred_at=date(2018, 7, 5))
     (item,) = ledger.as_of(date(2018, 7, 31)).docket()
     assert (item.member, item.overdue) == ("ben", False)
     (item,) = ledger.as_of(date(2018, 8, 2)).docket("activity")
@@ -141,9 +133,7 @@ def test_the_docket_lists_what_waits() -> None:
 def test_appreciation_and_nudges() -> None:
     """Each outcome's notice is recorded once a review date, with its deadline."""
     ledger = programme()
-    sent = ledger.send_notices(
-        POLICY, by="council", at=REVIEW, channel="mail", occurred_at=date(2018, 7, 2)
-    )
+    sent = ledger.send_notices(POLICY, by="council", at=REVIEW, channel="mail", occurred_at=date(2018, 7, 2))
     told = [(e.fact.member, e.fact.stage, e.fact.channel, e.fact.deadline) for e in sent]
     assert [row[:3] for row in told] == [("ana", "appreciation", "mail"), ("ben", "nudge", "mail")]
     assert told[0][3] is None
@@ -197,9 +187,7 @@ def test_a_decision_records_what_it_went_by() -> None:
     basis = ledger.position
     ledger.record(rl.ReportFiled(member="ben", activity="talk"), by="ben", occurred_at=REVIEW)
     item = docket.reviews[0]
-    fact = ledger.decide(
-        item, "active", "we met", by="council", occurred_at=date(2018, 7, 9)
-    ).entry.fact
+    fact = ledger.decide(item, "active", "we met", by="council", occurred_at=date(2018, 7, 9)).entry.fact
     assert (fact.basis, fact.policy_version, fact.digest) == (basis, "7", digest(POLICY))
     assert (fact.recommended, fact.evidence) == ("nudge", item.verdict.evidence)
     assert (fact.as_of, fact.zone) == (item.verdict.at, "Europe/Paris")
@@ -211,9 +199,7 @@ def test_a_decision_by_identifier_goes_by_what_is_known_now() -> None:
     opened(ledger)
     ledger.record(rl.ReportFiled(member="ben", activity="talk"), by="ben", occurred_at=REVIEW)
     name = "activity/2018-07-01/ben"
-    fact = ledger.decide(
-        name, "active", "came back", by="council", occurred_at=date(2018, 7, 9)
-    ).entry.fact
+    fact = ledger.decide(name, "active", "came back", by="council", occurred_at=date(2018, 7, 9)).entry.fact
     assert fact.recommended == "active"
     assert ledger.replay_decision(name).followed
 
@@ -259,9 +245,7 @@ def test_a_replay_needs_the_policys_words() -> None:
     (item,) = ledger.as_of(date(2018, 7, 2)).docket()
     assert (item.recommended, item.ways) == (None, ())
     assert "not known here" in item.words()
-    fact = ledger.decide(
-        "r1", "active", "by hand", by="council", occurred_at=date(2018, 7, 9)
-    ).entry.fact
+    fact = ledger.decide("r1", "active", "by hand", by="council", occurred_at=date(2018, 7, 9)).entry.fact
     assert (fact.basis, fact.digest) == (None, None)
     with pytest.raises(rl.NotFound, match="by which policy"):
         ledger.replay_decision("r1")
@@ -333,9 +317,7 @@ def test_a_replay_is_exact_after_whatever_came_later(later: list[tuple[str, date
             "report": report,
             "leave": rl.LeaveStarted(member="ben"),
             "retract": rl.EntryRetracted(target=targets[number % 2], reason="r"),
-            "correct": rl.EntryCorrected(
-                target=targets[number % 2], replacement=report, reason="r"
-            ),
+            "correct": rl.EntryCorrected(target=targets[number % 2], replacement=report, reason="r"),
             "merge": rl.MembersMerged(member="ana", duplicate="ben"),
             "retire": rl.MemberRetired(member="ben", how="resigned"),
         }

@@ -27,9 +27,7 @@ REVOKED: Final = rl.AgreementRevoked(member="ana", agreement="conduct", version=
 
 def test_a_community_is_founded_once() -> None:
     """A community that exists is not founded again, later or before."""
-    given((ASIA, FEB)).when((ASIA, MAR)).then_refused(
-        "community_exists", "asia", "2018-02-01", because=[0]
-    )
+    given((ASIA, FEB)).when((ASIA, MAR)).then_refused("community_exists", "asia", "2018-02-01", because=[0])
     given((ASIA, FEB)).when((ASIA, JAN)).then_refused("contradicts_later", "asia", because=[0])
 
 
@@ -50,9 +48,7 @@ def test_two_problems_of_a_founding() -> None:
 def test_a_community_is_joined_once() -> None:
     """Joining a community one is in is refused, and not after one left."""
     story = given(BOTH, (ENTERED, FEB))
-    story.when((ENTERED, MAR)).then_refused(
-        "already_in_community", "ana", "asia", "2018-02-01", because=[2]
-    )
+    story.when((ENTERED, MAR)).then_refused("already_in_community", "ana", "asia", "2018-02-01", because=[2])
     story.when((LEFT, MAR)).then_recorded().when((ENTERED, APR)).then_recorded()
 
 
@@ -74,18 +70,14 @@ def test_a_report_is_of_the_past_unless_announced() -> None:
     """What is still to come can be announced, and not reported; this very moment is past."""
     later = NOW + timedelta(microseconds=1)
     announced = rl.ReportFiled(member="ana", activity="talk", announced=True)
-    given(BOTH).when((REPORT, later)).then_refused(
-        "in_the_future", "2020-01-01", "announced", because=()
-    )
+    given(BOTH).when((REPORT, later)).then_refused("in_the_future", "2020-01-01", "announced", because=())
     given(BOTH).when((REPORT, NOW)).then_recorded()
     given(BOTH).when((announced, later)).then_recorded()
 
 
 def test_a_report_of_a_strangers_future_has_two_problems() -> None:
     """A report of somebody unknown in the future is refused for both reasons."""
-    given().when((REPORT, NOW + timedelta(days=1))).then_refused_all(
-        (0, "not_joined"), (0, "in_the_future")
-    )
+    given().when((REPORT, NOW + timedelta(days=1))).then_refused_all((0, "not_joined"), (0, "in_the_future"))
 
 
 def test_only_a_report_of_that_member_is_verified() -> None:
@@ -94,20 +86,20 @@ def test_only_a_report_of_that_member_is_verified() -> None:
     story.when(rl.ReportVerified(member="ana", report="?", verifier="ben")).then_refused(
         "no_report", "?", "ana", because=()
     )
-    story.when(
-        lambda ids: rl.ReportVerified(member="ben", report=ids[2], verifier="ana")
-    ).then_refused("no_report", "ben", because=[2])
-    story.when(
-        lambda ids: rl.ReportVerified(member="ana", report=ids[0], verifier="ben")
-    ).then_refused("no_report", "ana", because=[0])
+    story.when(lambda ids: rl.ReportVerified(member="ben", report=ids[2], verifier="ana")).then_refused(
+        "no_report", "ben", because=[2]
+    )
+    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[0], verifier="ben")).then_refused(
+        "no_report", "ana", because=[0]
+    )
 
 
 def test_nobody_verifies_their_own_report() -> None:
     """A report is verified by somebody else."""
     story = given(BOTH, (REPORT, FEB))
-    story.when(
-        lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ana")
-    ).then_refused("self_verification", "ana", because=[2])
+    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ana")).then_refused(
+        "self_verification", "ana", because=[2]
+    )
     story.when(rl.ReportVerified(member="ana", report="?", verifier="ana")).then_refused_all(
         (0, "no_report"), (0, "self_verification")
     )
@@ -116,13 +108,11 @@ def test_nobody_verifies_their_own_report() -> None:
 def test_only_a_standing_report_is_verified() -> None:
     """A retracted report is not verified; once the retraction is retracted, it is."""
     story = given(BOTH, (REPORT, FEB), retract(2))
-    story.when(
-        lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
-    ).then_refused("no_report", "ana", because=())
+    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")).then_refused(
+        "no_report", "ana", because=()
+    )
     story = story.when(retract(3)).then_recorded()
-    story.when(
-        lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
-    ).then_recorded()
+    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")).then_recorded()
 
 
 @pytest.mark.parametrize("corrected", [False, True], ids=["as it was", "corrected"])
@@ -142,24 +132,18 @@ def test_a_report_is_verified_by_the_id_that_it_had_at_first(*, corrected: bool)
 def test_a_report_of_a_duplicate_is_verified_as_the_kept_names() -> None:
     """After a merge, the duplicate's report is the kept name's, and is verified as theirs."""
     story = given(BOTH, (rl.ReportFiled(member="ben", activity="talk"), FEB), merged("ana", "ben"))
-    story.when(
-        lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="eve")
-    ).then_recorded()
+    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="eve")).then_recorded()
 
 
 def test_nobody_verifies_their_own_report_by_a_merged_away_name() -> None:
     """After a merge, the duplicate's name does not verify the reports of the one kept."""
     story = given(BOTH, (REPORT, FEB), merged("ana", "ben"))
-    story.when(
-        lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")
-    ).refusals()
+    story.when(lambda ids: rl.ReportVerified(member="ana", report=ids[2], verifier="ben")).refusals()
 
 
 def test_only_what_was_held_is_taken() -> None:
     """Taking part is refused in what had not been held by then, once per problem."""
-    given(BOTH).when((TAKEN, MAR)).then_refused(
-        "no_opportunity", "vote-1", "2018-03-01", because=()
-    )
+    given(BOTH).when((TAKEN, MAR)).then_refused("no_opportunity", "vote-1", "2018-03-01", because=())
     given(BOTH, (VOTE, APR)).when((TAKEN, MAR)).then_refused("no_opportunity", because=())
     given().when((TAKEN, MAR)).then_refused_all((0, "not_joined"), (0, "no_opportunity"))
 

@@ -22,9 +22,7 @@ REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 UNKNOWN: Final = "00000000-0000-0000-0000-000000000000"
 
 
-@pytest.mark.parametrize(
-    "later", [(MENTOR, MAY), (rl.MemberRetired(member="ben", how="died"), MAY)]
-)
+@pytest.mark.parametrize("later", [(MENTOR, MAY), (rl.MemberRetired(member="ben", how="died"), MAY)])
 def test_a_merge_may_be_backdated(later: tuple[rl.Fact, date]) -> None:
     """A merge is recorded though either of the two did something after its date."""
     story = given(BOTH, later).when(merged("ana", "ben", APR)).then_recorded()
@@ -67,9 +65,7 @@ def test_what_does_not_stand_is_not_corrected() -> None:
     """What was retracted, or corrected, is neither retracted nor corrected again."""
     story = given(BOTH, (REPORT, FEB), retract(2), (REPORT, MAR), correct(4, REPORT))
     for number in (2, 4):
-        story.when(retract(number)).then_refused(
-            "not_standing", story.ids[number], because=[number]
-        )
+        story.when(retract(number)).then_refused("not_standing", story.ids[number], because=[number])
         story.when(correct(number, REPORT)).then_refused("not_standing", because=[number])
 
 
@@ -77,9 +73,7 @@ def test_a_retraction_is_retracted_once() -> None:
     """A retraction that was retracted does not stand, and the entry that it restored does."""
     story = given(BOTH, (REPORT, FEB), retract(2), retract(3))
     story.when(retract(3)).then_refused("not_standing", because=[3])
-    story.when(retract(2)).then_recorded().when(retract(2)).then_refused(
-        "not_standing", because=[2]
-    )
+    story.when(retract(2)).then_recorded().when(retract(2)).then_refused("not_standing", because=[2])
 
 
 def test_a_retraction_is_not_corrected() -> None:
@@ -175,9 +169,7 @@ def test_a_replacement_is_judged_as_a_recording() -> None:
 def test_a_replacement_may_not_contradict_what_came_later() -> None:
     """A correction whose replacement breaks a later entry is refused, with that entry."""
     story = given(BOTH, (REPORT, FEB), (MENTOR, MAY))
-    story.when(correct(2, MENTOR)).then_refused(
-        "contradicts_later", "mentor", "2018-02-01", because=[3]
-    )
+    story.when(correct(2, MENTOR)).then_refused("contradicts_later", "mentor", "2018-02-01", because=[3])
     story.when(correct(2, MENTOR, on=JUN)).then_refused("role_held", because=[3])
 
 
@@ -280,7 +272,5 @@ def test_undoing_an_unmerge() -> None:
     """Retracting an unmerge leaves the two merged."""
     undo = rl.MembersUnmerged(member="ana", duplicate="ben")
     story = given(BOTH, merged("ana", "ben", MAR), (undo, APR), retract(3))
-    story.when((rl.CourseCompleted(member="ben", course="c"), MAY)).then_refused(
-        "merged_away", because=[2]
-    )
+    story.when((rl.CourseCompleted(member="ben", course="c"), MAY)).then_refused("merged_away", because=[2])
     story.when((COUNCIL, MAY), (COUNCIL_ENDED, JUN)).then_recorded()

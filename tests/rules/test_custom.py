@@ -56,9 +56,7 @@ def test_a_custom_fact_is_recorded_of_members() -> None:
 
 def test_a_custom_fact_needs_a_member() -> None:
     """Whom a service's own fact calls member must be one by then, and not merged away."""
-    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused(
-        "not_joined", "ana", "2018-02-01", because=()
-    )
+    given(facts=[BadgeAwarded]).when((BADGE, FEB)).then_refused("not_joined", "ana", "2018-02-01", because=())
     story = given(joined("ana", "ben"), merged("ben", "ana", MAR), facts=[BadgeAwarded])
     story.when((BADGE, APR)).then_refused("merged_away", "ana", "ben", because=[2])
 
@@ -92,9 +90,7 @@ def test_a_rule_of_the_services_own() -> None:
     options: Any = {"facts": [BadgeAwarded], "rules": [MENTORS_ONLY]}
     story = given(joined("ana"), **options)
     story.when((BADGE, MAR)).then_refused("no_mentor_no_badge", "ana", because=())
-    given(**options).when((BADGE, MAR)).then_refused_all(
-        (0, "not_joined"), (0, "no_mentor_no_badge")
-    )
+    given(**options).when((BADGE, MAR)).then_refused_all((0, "not_joined"), (0, "no_mentor_no_badge"))
     mentor = rl.RoleAssigned(member="ana", role="mentor")
     story.when((mentor, FEB)).then_recorded().when((BADGE, MAR)).then_recorded()
 

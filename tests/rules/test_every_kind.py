@@ -78,10 +78,7 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
         rl.AgreementRevoked(member="ana", agreement="conduct"),
     ),
     "leave.started": (ANA, (rl.LeaveStarted(member="ana", expected_return=None), MAR)),
-    "leave.ended": (
-        [*ANA, (rl.LeaveStarted(member="ana"), MAR)],
-        (rl.LeaveEnded(member="ana"), APR),
-    ),
+    "leave.ended": ([*ANA, (rl.LeaveStarted(member="ana"), MAR)], (rl.LeaveEnded(member="ana"), APR)),
     "notice.sent": (ANA, rl.NoticeSent(member="ana", notice="n1", stage="nudge")),
     "notice.answered": (
         [*ANA, (rl.NoticeSent(member="ana", notice="n1", stage="nudge"), FEB)],
@@ -98,15 +95,10 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
         rl.ReviewDecided(member="ana", review="r1", outcome="active"),
     ),
     "exemption.granted": (ANA, rl.ExemptionGranted(member="ana", policy="p", reason="baby")),
-    "charter.adopted": (
-        [],
-        rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1"),
-    ),
+    "charter.adopted": ([], rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1")),
     "policy.stated": (
         [],
-        rl.PolicyStated(
-            policy="activity", version="1", document=dumps(POLICY), digest=digest(POLICY)
-        ),
+        rl.PolicyStated(policy="activity", version="1", document=dumps(POLICY), digest=digest(POLICY)),
     ),
     "entry.retracted": ([*ANA, (REPORT, FEB)], retract(1)),
     "entry.corrected": (
@@ -174,9 +166,7 @@ def test_what_needs_a_member_needs_one_on_its_day(kind: str) -> None:
     told = MEMBERS_ONLY[kind]
     assert not callable(told)
     fact = told[0] if isinstance(told, tuple) else told
-    given(joined("ana", on=MAR)).when((fact, FEB)).then_refused(
-        "not_joined", "2018-02-01", because=()
-    )
+    given(joined("ana", on=MAR)).when((fact, FEB)).then_refused("not_joined", "2018-02-01", because=())
 
 
 @pytest.mark.parametrize("kind", MEMBERS_ONLY)

@@ -88,9 +88,7 @@ def test_a_fact_leaves_of_a_life_what_it_is_not_about(
     told = entries(*BEFORE, last, fact)
     before, after = state(MEMBER, told[:-1]), state(MEMBER, told)
     different = {
-        name
-        for name in attrs.fields_dict(MemberState)
-        if getattr(before, name) != getattr(after, name)
+        name for name in attrs.fields_dict(MemberState) if getattr(before, name) != getattr(after, name)
     }
     assert different <= changed
 
@@ -118,8 +116,6 @@ def test_an_application_is_open_until_it_is_decided() -> None:
     ],
     ids=["of the site", "none", "elsewhere"],
 )
-def test_what_names_an_account(
-    fact: rl.MemberJoined | rl.AccountLinked, names: tuple[str, str]
-) -> None:
+def test_what_names_an_account(fact: rl.MemberJoined | rl.AccountLinked, names: tuple[str, str]) -> None:
     """The programme's own site has no provider."""
     assert account_names(fact) == names

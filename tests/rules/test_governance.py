@@ -123,9 +123,7 @@ QUIET: Final = Governance(parts=quiet, judge=at_most_one)
 
 def test_states_are_as_they_were_at_the_place() -> None:
     """A backdated entry is judged by the states of its own time, and may see what came later."""
-    watch = Watch(
-        lambda act, _: (MEMBER.part(act.fact.member), history_part(act.fact.member, REPORTS))
-    )
+    watch = Watch(lambda act, _: (MEMBER.part(act.fact.member), history_part(act.fact.member, REPORTS)))
     ledger = ledger_under(watch.governance, None, "ana")
     ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="x", occurred_at=MAR)
     late = ledger.record(report(), by="ana", occurred_at=JUN).entry
@@ -214,9 +212,7 @@ def test_it_may_ask_only_for_what_it_named() -> None:
 
     def judge(entry: rl.Entry, around: GovernanceContext) -> Iterator[rl.Refusal]:
         notice = NOTICE.part("n1")
-        seen.append(
-            (around.state(MEMBER.part("ana")), around.state(notice), around.entries(notice))
-        )
+        seen.append((around.state(MEMBER.part("ana")), around.state(notice), around.entries(notice)))
         assert entry.fact.member == "ana"
         return iter(())
 
@@ -399,9 +395,7 @@ def test_charters_are_read_as_corrected() -> None:
     one = ledger.record(CHARTER, by="x", occurred_at=FEB)
     two = ledger.record(second, by="x", occurred_at=JAN)
     assert standing() == ["2", "1"]
-    third = rl.EntryCorrected(
-        target=two.id, replacement=attrs.evolve(second, version="3"), reason="r"
-    )
+    third = rl.EntryCorrected(target=two.id, replacement=attrs.evolve(second, version="3"), reason="r")
     corrected = ledger.record(third, by="x")
     assert standing() == ["3", "1"]
     moved = rl.EntryCorrected(target=one.id, replacement=report(), reason="r")
@@ -424,9 +418,7 @@ def test_entries_are_of_their_part() -> None:
     parts.append(TARGET.part(founded.id))
     given = ledger.record(rl.MentorAssigned(member="ben", mentor="ana"), by="x")
     moved = rl.CommunityFounded(community="here")
-    right = ledger.record(
-        rl.EntryCorrected(target=founded.id, replacement=moved, reason="r"), by="x"
-    )
+    right = ledger.record(rl.EntryCorrected(target=founded.id, replacement=moved, reason="r"), by="x")
     ledger.record(report(), by="ana")
     seen = [[e.id for e in entries or ()] for entries in watch.shown[-1][2]]
     assert seen == [[], [right.id], [given.id], [right.id]]
@@ -516,9 +508,7 @@ def test_an_import_reads_what_governance_is_led_to(infer: bool) -> None:
     ledger = ledger_under(watch.governance, None, "ben")
     ledger.record(report("ben"), by="ben", occurred_at=MAR)
     row = {"fact": "report.filed", "member": "ana", "activity": "a", "occurred_at": "2018-03-01"}
-    told = ledger.import_history(
-        [row], by="council", on_unknown_member="join" if infer else "refuse"
-    )
+    told = ledger.import_history([row], by="council", on_unknown_member="join" if infer else "refuse")
     assert told.recorded == infer
     if infer:
         (joining,) = [entries for entry, _, entries in watch.shown if entry.name == "member.joined"]

@@ -165,9 +165,7 @@ def test_what_is_known_is_kept(*, amended: bool) -> None:
     ledger: Any = open_ledger()
     for person in PEOPLE:
         ledger.record(rl.MemberJoined(member=person), by="council", occurred_at=JAN)
-    filed = ledger.record(
-        rl.ReportFiled(member=PEOPLE[1], activity="talk"), by="x", occurred_at=MAR
-    )
+    filed = ledger.record(rl.ReportFiled(member=PEOPLE[1], activity="talk"), by="x", occurred_at=MAR)
     if amended:
         wrong = rl.EntryRetracted(target=filed.entries[0].id, reason="a mistake")
         ledger.record(wrong, by="council")

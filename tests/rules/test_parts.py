@@ -51,9 +51,7 @@ ASSIGNED: Final = rl.RoleAssigned(member="ana", role="rep", community="asia")
     ],
     ids=["opened", "decided", "elsewhere", "another role"],
 )
-def test_a_fold_takes_what_is_of_its_key_alone(
-    fold: Fold[Any], fact: rl.Fact, key: str, other: str
-) -> None:
+def test_a_fold_takes_what_is_of_its_key_alone(fold: Fold[Any], fact: rl.Fact, key: str, other: str) -> None:
     """A correction may lead to an entry that says something else by now: it is not taken."""
     (entry,) = entries_of([(fact, AT)])
     assert fold.evolve(fold.initial, entry, key) != fold.initial

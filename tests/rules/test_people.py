@@ -22,9 +22,7 @@ LINK: Final = rl.AccountLinked(member="ana", provider="git", account="octo")
 
 def test_nobody_joins_twice() -> None:
     """Once a member, for ever a member: joining again is refused, with the first joining."""
-    given((ANA, MAR)).when((ANA, JUN)).then_refused(
-        "already_joined", "ana", "2018-03-01", because=[0]
-    )
+    given((ANA, MAR)).when((ANA, JUN)).then_refused("already_joined", "ana", "2018-03-01", because=[0])
 
 
 def test_nobody_joins_again_after_retiring() -> None:
@@ -36,9 +34,7 @@ def test_nobody_joins_again_after_retiring() -> None:
 
 def test_joining_before_a_known_joining_contradicts_it() -> None:
     """An earlier joining would leave the later one, which stands, as a second."""
-    given((ANA, MAR)).when((ANA, FEB)).then_refused(
-        "contradicts_later", "ana", "2018-02-01", because=[0]
-    )
+    given((ANA, MAR)).when((ANA, FEB)).then_refused("contradicts_later", "ana", "2018-02-01", because=[0])
 
 
 def test_joining_after_a_joining_was_retracted() -> None:
@@ -50,12 +46,8 @@ def test_an_account_of_the_site_is_one_persons() -> None:
     """Joining with an account that is another's is refused, and names whose it is."""
     first = rl.MemberJoined(member="ana", account="octo@site")
     second = rl.MemberJoined(member="ben", account="octo@site")
-    given((first, JAN)).when((second, FEB)).then_refused(
-        "account_taken", "octo@site", "ana", because=[0]
-    )
-    given((first, JAN)).when((first, FEB)).then_refused_all(
-        (0, "already_joined"), (0, "already_linked")
-    )
+    given((first, JAN)).when((second, FEB)).then_refused("account_taken", "octo@site", "ana", because=[0])
+    given((first, JAN)).when((first, FEB)).then_refused_all((0, "already_joined"), (0, "already_linked"))
 
 
 def test_an_account_elsewhere_is_one_persons() -> None:
@@ -170,9 +162,7 @@ def test_a_merged_away_name_is_not_merged_again() -> None:
 def test_a_merged_away_name_does_not_join_again() -> None:
     """Somebody who was found to be another does not join under the name merged away."""
     story = given(joined("ana", "ben"), merged("ana", "ben", MAR))
-    story.when((rl.MemberJoined(member="ben"), APR)).then_refused(
-        "merged_away", "ben", "ana", because=[2]
-    )
+    story.when((rl.MemberJoined(member="ben"), APR)).then_refused("merged_away", "ben", "ana", because=[2])
 
 
 def test_only_what_was_merged_is_unmerged() -> None:
@@ -273,9 +263,7 @@ def test_joining_under_a_merged_away_name_before_the_merge() -> None:
             rl.RoleEnded(member="ana", role="mentor", how="resigned"),
             id="role.ended",
         ),
-        pytest.param(
-            (rl.LeaveStarted(member="ben"), FEB), rl.LeaveEnded(member="ana"), id="leave.ended"
-        ),
+        pytest.param((rl.LeaveStarted(member="ben"), FEB), rl.LeaveEnded(member="ana"), id="leave.ended"),
         pytest.param(
             (rl.CommunityJoined(member="ben", community="c"), FEB),
             rl.CommunityLeft(member="ana", community="c"),
@@ -314,9 +302,7 @@ def test_what_the_duplicate_began_the_kept_name_ends(before: Saying, fact: rl.Fa
         ),
     ],
 )
-def test_what_the_duplicate_began_the_kept_name_does_not_begin_again(
-    before: Saying, fact: rl.Fact
-) -> None:
+def test_what_the_duplicate_began_the_kept_name_does_not_begin_again(before: Saying, fact: rl.Fact) -> None:
     """After a merge, what stands of the duplicate keeps the kept name from doing it twice."""
     story = given(joined("ana", "ben", "eve"), before, merged("ana", "ben", JUL))
     code = "already_vouched" if isinstance(fact, rl.Vouched) else "already_mentor"
@@ -328,14 +314,8 @@ ENDINGS_BY_DUPLICATE: Final[list[tuple[Saying, rl.Fact]]] = [
         (rl.AccountLinked(member="ben", provider="git", account="b"), FEB),
         rl.AccountUnlinked(member="ben", provider="git", account="b"),
     ),
-    (
-        (rl.Vouched(member="eve", voucher="ben"), FEB),
-        rl.VouchWithdrawn(member="eve", voucher="ben"),
-    ),
-    (
-        (rl.MentorAssigned(member="eve", mentor="ben"), FEB),
-        rl.MentorReleased(member="eve", mentor="ben"),
-    ),
+    ((rl.Vouched(member="eve", voucher="ben"), FEB), rl.VouchWithdrawn(member="eve", voucher="ben")),
+    ((rl.MentorAssigned(member="eve", mentor="ben"), FEB), rl.MentorReleased(member="eve", mentor="ben")),
     (
         (rl.NoticeSent(member="ben", notice="n", stage="nudge"), FEB),
         rl.NoticeAnswered(member="ben", notice="n"),
@@ -349,10 +329,7 @@ ENDINGS_BY_DUPLICATE: Final[list[tuple[Saying, rl.Fact]]] = [
         rl.RoleEnded(member="ben", role="mentor", how="resigned"),
     ),
     ((rl.LeaveStarted(member="ben"), FEB), rl.LeaveEnded(member="ben")),
-    (
-        (rl.CommunityJoined(member="ben", community="c"), FEB),
-        rl.CommunityLeft(member="ben", community="c"),
-    ),
+    ((rl.CommunityJoined(member="ben", community="c"), FEB), rl.CommunityLeft(member="ben", community="c")),
     (
         (rl.AgreementAccepted(member="ben", agreement="a"), FEB),
         rl.AgreementRevoked(member="ben", agreement="a"),

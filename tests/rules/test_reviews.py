@@ -22,9 +22,7 @@ BACK: Final = rl.LeaveEnded(member="ana")
 NOTICE: Final = rl.NoticeSent(member="ana", notice="n1", stage="nudge")
 ANSWER: Final = rl.NoticeAnswered(member="ana", notice="n1")
 APPLIED: Final = rl.ApplicationFiled(member="ana", role="mentor", community="id")
-ADMITTED: Final = rl.ApplicationDecided(
-    member="ana", role="mentor", community="id", outcome="accepted"
-)
+ADMITTED: Final = rl.ApplicationDecided(member="ana", role="mentor", community="id", outcome="accepted")
 OPENED: Final = rl.ReviewOpened(member="ana", review="r1", policy="p")
 CHARTER: Final = 'charter = "reps"\nversion = "1"'
 DECIDED: Final = rl.ReviewDecided(member="ana", review="r1", outcome="active")
@@ -215,18 +213,14 @@ def stated(version: str) -> rl.PolicyStated:
     """Say the words of a version of a policy."""
     policy = Policy("activity", cases=[when(on_leave()).then("active")], otherwise="quiet")
     policy = evolve(policy, version=version)
-    return rl.PolicyStated(
-        policy="activity", version=version, document=dumps(policy), digest=digest(policy)
-    )
+    return rl.PolicyStated(policy="activity", version=version, document=dumps(policy), digest=digest(policy))
 
 
 def test_a_policy_is_stated_once() -> None:
     """The same digest is stated once, before or after; another version has another one."""
     policy = stated("1")
     story = given((policy, MAR))
-    story.when((policy, APR)).then_refused(
-        "already_stated", "activity 1", policy.digest, because=[0]
-    )
+    story.when((policy, APR)).then_refused("already_stated", "activity 1", policy.digest, because=[0])
     story.when((policy, FEB)).then_refused("contradicts_later", because=[0])
     story.when((stated("2"), APR)).then_recorded()
     story.when(retract(0)).then_recorded().when((policy, APR)).then_recorded()

@@ -35,9 +35,7 @@ TAKEN: Final[list[Saying]] = [(seat("ana"), FEB), (seat("ben"), FEB)]
 
 def test_a_seat_is_refused_once_all_are_taken() -> None:
     """The third of two seats is refused, with the entries by which the two are held."""
-    council(TAKEN).when((seat("cleo"), MAR)).then_refused(
-        "no_seat", "council in id", "2", because=[4, 5]
-    )
+    council(TAKEN).when((seat("cleo"), MAR)).then_refused("no_seat", "council in id", "2", because=[4, 5])
 
 
 @pytest.mark.parametrize(("limit", "words"), [(1, "has 1 seat,"), (2, "has 2 seats,")])
@@ -87,9 +85,7 @@ def test_the_end_of_a_term_frees_a_seat() -> None:
 def test_seats_in_one_batch() -> None:
     """Within a batch, those before count: a seat is freed and taken, and not taken thrice."""
     story = council()
-    story.when(*((seat(name), FEB) for name in ("ana", "ben", "cleo"))).then_refused_all(
-        (2, "no_seat")
-    )
+    story.when(*((seat(name), FEB) for name in ("ana", "ben", "cleo"))).then_refused_all((2, "no_seat"))
     story = story.when(TAKEN, (left("ana"), MAR), (seat("cleo"), MAR)).then_recorded()
     story.when((seat("dan"), APR)).then_refused("no_seat", because=[5, 7])
 

@@ -30,9 +30,7 @@ def term(until: date, role: str = "mentor") -> rl.RoleAssigned:
 
 def test_nobody_vouches_for_themselves() -> None:
     """A vouch for oneself is refused for that alone."""
-    given().when(rl.Vouched(member="ana", voucher="ana")).then_refused(
-        "self_vouch", "ana", because=()
-    )
+    given().when(rl.Vouched(member="ana", voucher="ana")).then_refused("self_vouch", "ana", because=())
 
 
 def test_a_voucher_has_joined_by_then() -> None:
@@ -58,9 +56,7 @@ def test_vouches_of_a_pair_have_a_direction() -> None:
 
 def test_a_vouch_before_one_that_stands_contradicts_it() -> None:
     """A backdated vouch would make the later one of the same pair a second."""
-    given(BOTH, (VOUCH, MAY)).when((VOUCH, MAR)).then_refused(
-        "contradicts_later", "2018-03-01", because=[2]
-    )
+    given(BOTH, (VOUCH, MAY)).when((VOUCH, MAR)).then_refused("contradicts_later", "2018-03-01", because=[2])
 
 
 def test_each_fact_of_a_batch_must_be_legal_when_its_turn_comes() -> None:
@@ -74,9 +70,7 @@ def test_only_a_standing_vouch_is_withdrawn() -> None:
     """Withdrawing is refused where no vouch of that pair stands at that time."""
     given(BOTH).when((WITHDRAWN, MAR)).then_refused("no_vouch", "ben", "ana", because=())
     given(BOTH, (VOUCH, APR)).when((WITHDRAWN, MAR)).then_refused("no_vouch", because=())
-    given(BOTH, (VOUCH, FEB), (WITHDRAWN, MAR)).when((WITHDRAWN, APR)).then_refused(
-        "no_vouch", because=()
-    )
+    given(BOTH, (VOUCH, FEB), (WITHDRAWN, MAR)).when((WITHDRAWN, APR)).then_refused("no_vouch", because=())
 
 
 def test_a_withdrawal_may_not_come_before_a_later_one() -> None:
@@ -141,9 +135,7 @@ def test_a_term_ends_after_it_starts() -> None:
     given(BOTH).when((term(date(2018, 3, 2)), MAR)).then_recorded()
 
 
-@pytest.mark.parametrize(
-    ("at", "held"), [(UNTIL - TICK, True), (UNTIL, False), (UNTIL + TICK, False)]
-)
+@pytest.mark.parametrize(("at", "held"), [(UNTIL - TICK, True), (UNTIL, False), (UNTIL + TICK, False)])
 def test_a_role_is_held_before_its_until_and_not_at_it(at: datetime, *, held: bool) -> None:
     """At exactly ``until`` a role is held no longer: the rules and the view agree."""
     story = given(BOTH, (term(UNTIL), FEB))
@@ -169,9 +161,7 @@ def test_ties_within_a_day_are_broken_by_position() -> None:
 
 def test_a_date_is_the_start_of_its_day() -> None:
     """A fact of a day comes before what happened at noon of it, whatever was recorded first."""
-    given(BOTH, (MENTOR, NOON)).when((ENDED, MAR)).then_refused(
-        "role_not_held", "2018-03-01", because=()
-    )
+    given(BOTH, (MENTOR, NOON)).when((ENDED, MAR)).then_refused("role_not_held", "2018-03-01", because=())
     given(BOTH, (MENTOR, MAR)).when((ENDED, NOON)).then_recorded()
 
 
@@ -190,9 +180,7 @@ def test_nobody_is_their_own_mentor() -> None:
 def test_both_mentor_and_member_have_joined() -> None:
     """Each of the two who had not joined is named."""
     given().when((GUIDED, FEB)).then_refused_all((0, "not_joined"), (0, "not_joined"))
-    given(joined("ana")).when((GUIDED, FEB)).then_refused(
-        "not_joined", "ben", "2018-02-01", because=()
-    )
+    given(joined("ana")).when((GUIDED, FEB)).then_refused("not_joined", "ben", "2018-02-01", because=())
 
 
 def test_a_mentor_is_assigned_once() -> None:

@@ -42,9 +42,7 @@ PROMISED: Final[Mapping[str, Promises]] = {
     "mozillians-vouched": Promises(more=["vouch.given"]),
     "kubernetes-inactivity": Promises(more=["report.filed"], absence=True),
     "express-inactivity": Promises(more=["report.filed"], absence=True),
-    "reps-2018": Promises(
-        more=["course.completed"], keeps=(date(2018, 11, 1), "to take the course")
-    ),
+    "reps-2018": Promises(more=["course.completed"], keeps=(date(2018, 11, 1), "to take the course")),
 }
 """By policy, what it promises beside."""
 
@@ -55,23 +53,22 @@ STORIES: Final[tuple[Worked, ...]] = (
     *stories_others.STORIES,
 )
 POLICIES: Final = [
-    pytest.param(rule.number, policy, id=f"{policy.name} {policy.version}")
+    pytest.param(rule.name, policy, id=f"{policy.name} {policy.version}")
     for rule in CATALOGUE
     for policy in rule.policies
 ]
 
 
-def told(number: int, policy: Policy) -> Iterator[Situation]:
+def told(rule: str, policy: Policy) -> Iterator[Situation]:
     """Yield the worked stories of a policy, as situations.
 
     Of moments of one story with one outcome, for one reason, only the first, but in the long run.
     """
     for story in STORIES:
-        if story.rule != number or policy_of(number, story.policy) != policy:
+        if story.rule != rule or policy_of(rule, story.policy) != policy:
             continue
         history = tell_all(
-            *(tell(each.fact, _start(each.on), source=each.source) for each in story.history),
-            facts=OWN_FACTS,
+            *(tell(each.fact, _start(each.on), source=each.source) for each in story.history), facts=OWN_FACTS
         )
         firsts = {verdict.says: verdict for verdict in reversed(story.verdicts)}
         for verdict in story.verdicts if DEEP else firsts.values():
@@ -86,8 +83,8 @@ def _end(moment: date) -> datetime:
     return moment if isinstance(moment, datetime) else day_end(moment, UTC)
 
 
-@pytest.mark.parametrize(("number", "policy"), POLICIES)
-def test_a_rule_obeys_the_laws(number: int, policy: Policy) -> None:
+@pytest.mark.parametrize(("rule", "policy"), POLICIES)
+def test_a_rule_obeys_the_laws(rule: str, policy: Policy) -> None:
     """Every law holds of a rule, on its worked stories and on drawn histories."""
     declared = DECLARED.get(policy.name, {})
     checked = check_policy(
@@ -96,7 +93,7 @@ def test_a_rule_obeys_the_laws(number: int, policy: Policy) -> None:
         settings=FEW,
         promises=PROMISED.get(policy.name, Promises()),
         except_for=declared,
-        examples=told(number, policy),
+        examples=told(rule, policy),
     )
     assert declared.items() <= checked.spared.items()
     assert checked.reached.keys() == set(policy.outcomes)
@@ -105,14 +102,13 @@ def test_a_rule_obeys_the_laws(number: int, policy: Policy) -> None:
 def test_what_is_declared_is_so() -> None:
     """Trust level 3 does ask for a share of what everybody wrote: strangers' posts undo it."""
     assert [*DECLARED] == ["discourse-trust-level-3"]
-    policy = policy_of(10, "discourse-trust-level-3")
+    policy = policy_of("discourse-trust-level-3", "discourse-trust-level-3")
     trusted = next(
-        each for each in told(10, policy) if judged(policy, each.subject(policy)) == policy.scale[0]
+        each
+        for each in told("discourse-trust-level-3", policy)
+        if judged(policy, each.subject(policy)) == policy.scale[0]
     )
-    posts = [
-        (PostMade(member="dev", post=f"new {n}"), trusted.at - timedelta(days=1))
-        for n in range(1_000)
-    ]
+    posts = [(PostMade(member="dev", post=f"new {n}"), trusted.at - timedelta(days=1)) for n in range(1_000)]
     strangers = tell_all(*posts, facts=OWN_FACTS)
     history = trusted.history.of([*trusted.history, *strangers])
     crowded = Situation(history=history, who=trusted.who, at=trusted.at)
@@ -123,7 +119,7 @@ def test_what_is_declared_is_so() -> None:
 
 def test_rules_of_a_body_are_not_asked_about_strangers() -> None:
     """A rule about a community is about all its people: isolation is not asked of it."""
-    policy = policy_of(12, "node-tsc-balance")
+    policy = policy_of("node-voting", "node-tsc-balance")
     checked = check_policy(policy, settings=FEW, laws=[isolation])
     assert checked.spared == {"isolation": "it is about communities"}
 

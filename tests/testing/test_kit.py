@@ -45,9 +45,7 @@ SURE: Final[dict[str, Any]] = {"suppress_health_check": list(HealthCheck), "dera
 FEW: Final = examples(1.2, **SURE)
 STORY: Final = situated(
     (rl.MemberJoined(member="ana"), "2018-01-01"),
-    tell(
-        rl.ReportFiled(member="ana", activity="talk", areas=("web",)), "2018-09-01", source="mail"
-    ),
+    tell(rl.ReportFiled(member="ana", activity="talk", areas=("web",)), "2018-09-01", source="mail"),
     (rl.ReportFiled(member="ana", activity="talk"), "2018-10-02 12:00"),
     (MentoringHeld(member="ana", mentor="ben", minutes=5), "2018-03-04"),
     (
@@ -85,16 +83,13 @@ def test_a_kept_history_is_in_the_exchange_format(tmp_path: Path) -> None:
     save_case(STORY, tmp_path / "story.json")
     rows = load_case(tmp_path / "story.json", facts=CUSTOM).situation.history.rows()
     with rl.open(
-        facts=CUSTOM,
-        upcasters=[rl.Upcaster("mentoring.held", old, lambda fields: fields) for old in (1, 2)],
+        facts=CUSTOM, upcasters=[rl.Upcaster("mentoring.held", old, lambda fields: fields) for old in (1, 2)]
     ) as ledger:
         report = ledger.import_history(rows)
         assert report.recorded >= 4
 
 
-@pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"case": 9}', '{"case": 1}', '{"case": 1, "zone": "UTC"}']
-)
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"case": 9}', '{"case": 1}', '{"case": 1, "zone": "UTC"}'])
 def test_a_broken_file_is_no_case(tmp_path: Path, text: str) -> None:
     """A file that is no case is an error that names it."""
     path = tmp_path / "case.json"

@@ -22,14 +22,7 @@ from reps_ledger.policies import Policy, Width, count, facts, reports, weeks, wh
 from reps_ledger.policies.charter import Charter, RoleClause, dump_charter, read_charter
 from reps_ledger.testing import History, situations, tell_all
 from reps_ledger.testing.registering import register
-from reps_ledger.testing.strategies import (
-    as_ofs,
-    charters,
-    corrections,
-    histories,
-    raw_histories,
-    raw_rows,
-)
+from reps_ledger.testing.strategies import as_ofs, charters, corrections, histories, raw_histories, raw_rows
 from reps_ledger.testing.strategies.vocabulary import matched
 from scale import examples
 from strategies import CUSTOM, MentoringHeld
@@ -92,9 +85,7 @@ def test_corrections_amend_what_is_there(data: st.DataObject) -> None:
 
 
 CHARTER: Final = Charter(
-    name="reps",
-    version="1",
-    roles=[RoleClause(role="rep", admission=count("report.filed") >= 1, seats=1)],
+    name="reps", version="1", roles=[RoleClause(role="rep", admission=count("report.filed") >= 1, seats=1)]
 )
 
 

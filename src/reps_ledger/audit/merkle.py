@@ -46,10 +46,7 @@ def node_hash(left: bytes, right: bytes) -> bytes:
 def parents_of(hashes: Sequence[bytes]) -> list[bytes]:
     """Return the hashes of the nodes above an even number of complete subtrees."""
     one, sha = b"\1", sha256
-    return [
-        sha(one + left + right).digest()
-        for left, right in zip(hashes[::2], hashes[1::2], strict=True)
-    ]
+    return [sha(one + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
 
 
 def _split(size: int) -> int:
@@ -113,9 +110,7 @@ def consistency_path(lookup: Lookup, old: int, new: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
-def verify_inclusion(
-    index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes
-) -> None:
+def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> None:
     """Check that the tree of a size and a root has a leaf at an index (2.1.3.2).
 
     Raises:
@@ -131,9 +126,7 @@ def verify_inclusion(
         raise InvalidProof(f"the proof of leaf {index:,} does not lead to the root")
 
 
-def verify_consistency(
-    old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]
-) -> None:
+def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
     """Check that a tree begins with all leaves of an older one (2.1.4.2).
 
     Raises:
@@ -165,9 +158,7 @@ def verify_consistency(
         raise InvalidProof("the proof does not lead to the newer root")
 
 
-def _must_need_no_proof(
-    old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]
-) -> None:
+def _must_need_no_proof(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
     if path:
         raise InvalidProof("these sizes need no proof, and there is one")
     if old == new and old_root != new_root:

@@ -24,13 +24,7 @@ from reps_ledger.audit.merkle import (
     parents_of,
     subtree,
 )
-from reps_ledger.audit.tree_cache import (
-    BLOCK,
-    FINGERPRINT_BYTES,
-    CacheTransaction,
-    TreeCache,
-    Unusable,
-)
+from reps_ledger.audit.tree_cache import BLOCK, FINGERPRINT_BYTES, CacheTransaction, TreeCache, Unusable
 from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, bundle_bytes
 from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound, TooLarge
 from reps_ledger.log import EventLog
@@ -197,9 +191,7 @@ class TreeSnapshot:
         """
         size, index = self._size(size), self.index_of(position)
         if index >= size:
-            raise NotFound(
-                f"position {position} is entry {index + 1:,}; the tree has the first {size:,}"
-            )
+            raise NotFound(f"position {position} is entry {index + 1:,}; the tree has the first {size:,}")
         proof = Inclusion(
             position=position,
             index=index,
@@ -348,10 +340,7 @@ class Tree:
             cached = cache.fingerprints(cache.blocks)
             edge = Block([], [])
             for block in blocks_of(self._log, after=after):
-                if (
-                    cached is not None
-                    and (changed := block.first_change(cached, after)) is not None
-                ):
+                if cached is not None and (changed := block.first_change(cached, after)) is not None:
                     raise _LogChanged(changed, changed)
                 cached = None
                 if block.full:
@@ -363,10 +352,7 @@ class Tree:
 
 
 def make_bundle(
-    tree: TreeSnapshot,
-    about: tuple[str, str],
-    checkpoint: SignedCheckpoint,
-    positions: Iterable[int],
+    tree: TreeSnapshot, about: tuple[str, str], checkpoint: SignedCheckpoint, positions: Iterable[int]
 ) -> bytes:
     """Make an audit bundle: entries, their proofs and a checkpoint, as the bytes of a JSON file.
 
@@ -393,16 +379,9 @@ def make_bundle(
         (_, name, data, tags), *_ = tree.log.stored(after=position - 1, limit=1)
         entries.append(
             BundledEntry(
-                index=proof.index,
-                position=position,
-                name=name,
-                data=data,
-                tags=tags,
-                path=proof.path,
+                index=proof.index, position=position, name=name, data=data, tags=tags, path=proof.path
             )
         )
     if not entries:
-        raise NotFound(
-            f"nothing about the {about[0]} {about[1]} was recorded by the time of the checkpoint"
-        )
+        raise NotFound(f"nothing about the {about[0]} {about[1]} was recorded by the time of the checkpoint")
     return bundle_bytes(about, checkpoint, entries)

@@ -128,8 +128,7 @@ class CacheTransaction:
         data = b"".join(each[:FINGERPRINT_BYTES] for each in hashes)
         if data != self.fingerprints(block):
             self._connection.execute(
-                "INSERT OR REPLACE INTO prints VALUES (?, ?, ?)",
-                (block, data, zlib.crc32(data, block)),
+                "INSERT OR REPLACE INTO prints VALUES (?, ?, ?)", (block, data, zlib.crc32(data, block))
             )
 
     def _put(self, level: int, number: int, last: int, found: bytes) -> None:
@@ -278,9 +277,7 @@ def _raw(name: str) -> sqlite3.Connection:
 
 def _fingerprints(connection: sqlite3.Connection, block: int) -> bytes | None:
     try:
-        row = connection.execute(
-            "SELECT data, checksum FROM prints WHERE block = ?", (block,)
-        ).fetchone()
+        row = connection.execute("SELECT data, checksum FROM prints WHERE block = ?", (block,)).fetchone()
     except (sqlite3.Error, UnicodeDecodeError):
         return None
     if row is None or not isinstance(row[0], bytes) or row[1] != zlib.crc32(row[0], block):

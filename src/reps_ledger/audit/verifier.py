@@ -212,9 +212,7 @@ def bundle_bytes(
     ).encode()
 
 
-def verify_bundle(
-    bundle: bytes | str | os.PathLike[str], key: VerifyingKey | str
-) -> VerifiedBundle:
+def verify_bundle(bundle: bytes | str | os.PathLike[str], key: VerifyingKey | str) -> VerifiedBundle:
     """Check a bundle: its signature, and the proof of every entry.
 
     Args:
@@ -241,9 +239,7 @@ def verify_bundle(
     for number, row in enumerate(rows):
         where = f"entries[{number}]"
         entry = _entry(row, where)
-        if before is not None and not (
-            before.index < entry.index and before.position < entry.position
-        ):
+        if before is not None and not (before.index < entry.index and before.position < entry.position):
             raise InvalidBundle(f"{where}: entries are in order, each once", field=where)
         _prove(entry, checkpoint, where)
         entries.append(entry)
@@ -254,8 +250,7 @@ def verify_bundle(
 def _prove(entry: BundledEntry, checkpoint: SignedCheckpoint, where: str) -> None:
     if entry.index >= checkpoint.size:
         raise InvalidBundle(
-            f"{where}: index {entry.index} is beyond the checkpoint's {checkpoint.size}",
-            field=where,
+            f"{where}: index {entry.index} is beyond the checkpoint's {checkpoint.size}", field=where
         )
     leaf = entry_hash(entry.position, entry.name, entry.data, entry.tags)
     try:

@@ -150,9 +150,7 @@ def verify_log(
     )
 
 
-def _is_signed(
-    checkpoint: SignedCheckpoint, key: VerifyingKey | str, findings: list[AuditFinding]
-) -> bool:
+def _is_signed(checkpoint: SignedCheckpoint, key: VerifyingKey | str, findings: list[AuditFinding]) -> bool:
     key = VerifyingKey.parse(key) if isinstance(key, str) else key
     try:
         checkpoint.verify(key)

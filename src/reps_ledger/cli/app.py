@@ -1,28 +1,18 @@
-"""The commands. Each opens a ledger, asks it, and shows the answer."""
+"""The command line: import, export, and the commands of the other files."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated
 
 import typer
 
 from reps_ledger.cli.audit import register_audit
 from reps_ledger.cli.backtests import register_replay
 from reps_ledger.cli.charters import register_charters
-from reps_ledger.cli.options import (
-    REFUSED,
-    STORAGE,
-    AsJson,
-    KnownAt,
-    Target,
-    Zone,
-    file_of,
-    known_at,
-    opened,
-)
+from reps_ledger.cli.options import REFUSED, STORAGE, AsJson, KnownAt, Target, Zone, file_of, known_at, opened
 from reps_ledger.cli.output import complain, reading, say, show_json, show_table
 from reps_ledger.cli.policies import register_judging
 from reps_ledger.cli.queries import register_queries
@@ -49,22 +39,17 @@ register_audit(app)
 
 
 @app.command(
-    "import",
-    epilog="Example: reps-ledger import -l reps.db history.jsonl.gz --quarantine refused.jsonl",
+    "import", epilog="Example: reps-ledger import -l reps.db history.jsonl.gz --quarantine refused.jsonl"
 )
 def import_(
     files: Annotated[
         list[Path], typer.Argument(help="Files of the exchange format: .jsonl or .csv, or .gz.")
     ],
     ledger: Target,
-    by: Annotated[
-        str, typer.Option("--by", help="Who recorded the rows that do not say it.")
-    ] = "import",
+    by: Annotated[str, typer.Option("--by", help="Who recorded the rows that do not say it.")] = "import",
     on_refused: Annotated[
         str,
-        typer.Option(
-            "--on-refused", help="quarantine: go on, and list them; stop: leave nothing behind."
-        ),
+        typer.Option("--on-refused", help="quarantine: go on, and list them; stop: leave nothing behind."),
     ] = "quarantine",
     on_unknown_member: Annotated[
         str,
@@ -74,15 +59,14 @@ def import_(
         ),
     ] = "refuse",
     quarantine: Annotated[
-        Path | None,
-        typer.Option("--quarantine", help="Write the refused rows there, with their reasons."),
+        Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
     ] = None,
     zone: Zone = "UTC",
     as_json: AsJson = False,
 ) -> None:
     """Import histories. Safe to run again: nothing is recorded twice."""
     refused = 0
-    reports: dict[str, Any] = {}
+    reports: dict[str, object] = {}
     for file in files:
         if not file.is_file():  # before a ledger is made for nothing
             complain(f"reps-ledger: {file} cannot be read: it is no file")
@@ -127,16 +111,14 @@ def _opened(quarantine: Path, files: list[Path], ledger: str) -> IO[bytes]:
         raise StorageError(f"{quarantine} cannot be written: {error.strerror}") from error
 
 
-def _report(report: ImportReport) -> dict[str, Any]:
+def _report(report: ImportReport) -> dict[str, object]:
     return {
         "rows": report.rows,
         "recorded": report.recorded,
         "known": report.known,
         "joined": report.joined,
         "position": report.position,
-        "refused": [
-            {"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused
-        ],
+        "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
 
 
@@ -147,7 +129,7 @@ def _show_report(name: str, report: ImportReport) -> None:
         f"{report.known:,} known already, {len(report.refused):,} refused"
     )
     shown = 5
-    rows: list[Any] = []
+    rows: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()
     for row in report.refused:
         counts[row.codes[0]] += 1
@@ -169,6 +151,6 @@ def export(
 ) -> None:
     """Export every entry, in the exchange format."""
     with opened(ledger, zone) as opened_ledger:
-        target: Any = sys.stdout.buffer if file == "-" else file
+        target = sys.stdout.buffer if file == "-" else file
         count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
     complain(f"{count:,} entries written")

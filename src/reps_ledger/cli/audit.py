@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 import typer
 
@@ -24,50 +24,39 @@ from reps_ledger.cli.output import complain, say, show_json
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.log.postgres import apply_roles, roles_sql
 
-_MOST: int = 1_000_000
+_MOST: Final = 1_000_000
 
-Key = Annotated[
-    str, typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it.")
-]
-Signing = Annotated[
-    Path, typer.Option("--key", metavar="FILE", help="The file of the signing key.")
-]
+Key = Annotated[str, typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it.")]
+Signing = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file of the signing key.")]
 State = Annotated[
-    Path | None,
-    typer.Option("--state", help="Where inner hashes are kept; by default beside the ledger."),
+    Path | None, typer.Option("--state", help="Where inner hashes are kept; by default beside the ledger.")
 ]
 Checkpoint = Annotated[Path, typer.Argument(help="The file of a checkpoint that was kept.")]
 
 
 def register_audit(app: typer.Typer) -> None:
     """Add the commands of audit."""
-    app.command("make-key", epilog="Example: reps-ledger make-key example.org/reps reps.key")(
-        make_key_
+    app.command("make-key", epilog="Example: reps-ledger make-key example.org/reps reps.key")(make_key_)
+    app.command(epilog="Example: reps-ledger checkpoint -l reps.db --key reps.key --out reps.checkpoint")(
+        checkpoint
     )
-    app.command(
-        epilog="Example: reps-ledger checkpoint -l reps.db --key reps.key --out reps.checkpoint"
-    )(checkpoint)
-    app.command(epilog="Example: reps-ledger verify reps.checkpoint -l reps.db --key reps.pub")(
-        verify
-    )
+    app.command(epilog="Example: reps-ledger verify reps.checkpoint -l reps.db --key reps.pub")(verify)
     app.command(epilog="Example: reps-ledger prove 12 -l reps.db --at reps.checkpoint")(prove)
-    app.command(
-        epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub"
-    )(consistency)
+    app.command(epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub")(
+        consistency
+    )
     app.command(
         "verify-consistency",
         epilog="Example: reps-ledger verify-consistency reps.checkpoint newer.checkpoint "
         "proof.json --key reps.pub",
     )(verify_consistency)
-    app.command(
-        epilog="Example: reps-ledger bundle ana.json -l reps.db --member ana --key reps.key"
-    )(bundle)
-    app.command(
-        "verify-bundle", epilog="Example: reps-ledger verify-bundle ana.json --key reps.pub"
-    )(verify_bundle_)
-    app.command(
-        "postgres-roles", epilog="Example: reps-ledger postgres-roles --writer reps_writer"
-    )(postgres_roles)
+    app.command(epilog="Example: reps-ledger bundle ana.json -l reps.db --member ana --key reps.key")(bundle)
+    app.command("verify-bundle", epilog="Example: reps-ledger verify-bundle ana.json --key reps.pub")(
+        verify_bundle_
+    )
+    app.command("postgres-roles", epilog="Example: reps-ledger postgres-roles --writer reps_writer")(
+        postgres_roles
+    )
 
 
 def _text(path: Path) -> str:
@@ -134,8 +123,7 @@ def verify(
     kept: Checkpoint,
     ledger: Target,
     key: Annotated[
-        str | None,
-        typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it."),
+        str | None, typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it.")
     ] = None,
     state: State = None,
     as_json: AsJson = False,
@@ -232,8 +220,7 @@ def bundle(
         Path | None, typer.Option("--at", help="The file of a checkpoint to prove it against.")
     ] = None,
     key: Annotated[
-        Path | None,
-        typer.Option("--key", metavar="FILE", help="Or a signing key, to sign a new checkpoint."),
+        Path | None, typer.Option("--key", metavar="FILE", help="Or a signing key, to sign a new checkpoint.")
     ] = None,
     state: State = None,
     zone: Zone = "UTC",
@@ -262,13 +249,8 @@ def verify_bundle_(
             complain(f"reps-ledger: {file}: {error}")
             raise typer.Exit(REFUSED) from None
     if as_json:
-        rows: list[dict[str, Any]] = [
-            {
-                "index": entry.index,
-                "position": entry.position,
-                "name": entry.name,
-                "entry": entry.says,
-            }
+        rows = [
+            {"index": entry.index, "position": entry.position, "name": entry.name, "entry": entry.says}
             for entry in found.entries
         ]
         kind, name = found.about
@@ -290,14 +272,10 @@ def postgres_roles(
     writer: Annotated[
         str, typer.Option("--writer", help="The role that may read, and append.")
     ] = "reps_writer",
-    reader: Annotated[
-        str, typer.Option("--reader", help="The role that may read.")
-    ] = "reps_reader",
+    reader: Annotated[str, typer.Option("--reader", help="The role that may read.")] = "reps_reader",
     apply: Annotated[
         str | None,
-        typer.Option(
-            "--apply", metavar="URL", help="Run it there, as the owner of the tables, instead."
-        ),
+        typer.Option("--apply", metavar="URL", help="Run it there, as the owner of the tables, instead."),
     ] = None,
 ) -> None:
     """Print the SQL by which PostgreSQL lets a writer only append, and a reader only read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -16,32 +16,27 @@ from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
 from reps_ledger.policies.documents import load_template
-from reps_ledger.replay import Agreement, Backtest
 
-First = Annotated[
-    str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")
-]
-Last = Annotated[
-    str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")
-]
+if TYPE_CHECKING:
+    from reps_ledger.replay import Agreement, Backtest  # needs its extra
+
+First = Annotated[str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")]
+Last = Annotated[str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")]
 Every = Annotated[str, typer.Option("--every", help="year, quarter, month or day: at its end.")]
-Out = Annotated[
-    Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")
-]
+Out = Annotated[Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")]
 
 
 EXPLAINED: Final = 3
-"""Flips that are explained, of all that are counted."""
+"""How many of the flips are explained; all are counted."""
 
 
 def register_replay(app: typer.Typer) -> None:
     """Add the commands of replay."""
+    app.command(epilog="Example: reps-ledger backtest activity.toml -l reps.db --from 2018 --to 2019")(
+        backtest
+    )
     app.command(
-        epilog="Example: reps-ledger backtest activity.toml -l reps.db --from 2018 --to 2019"
-    )(backtest)
-    app.command(
-        epilog="Example: reps-ledger sweep template.toml -l reps.db --from 2018 --to 2019 "
-        "--set weeks=4,8,12"
+        epilog="Example: reps-ledger sweep template.toml -l reps.db --from 2018 --to 2019 --set weeks=4,8,12"
     )(sweep)
 
 
@@ -101,14 +96,14 @@ def backtest(
         if out is not None:
             found.write(out)
         if as_json:  # with the ledger still open: it explains
-            show_json(_told(found))
+            show_json(_values(found))
         else:
             _show(found, zone)
     if out is not None and not as_json:
         say(f"{out} written")
 
 
-def _told(found: Backtest) -> dict[str, Any]:
+def _values(found: Backtest) -> dict[str, object]:
     flips = found.minimal_changes()
     return {
         "policy": found.policy.name,
@@ -116,12 +111,10 @@ def _told(found: Backtest) -> dict[str, Any]:
         "position": found.position,
         "members": len(found.people),
         "counts": [
-            {"at": at, "members": counts}
-            for at, counts in zip(found.dates, found.counts(), strict=True)
+            {"at": at, "members": counts} for at, counts in zip(found.dates, found.counts(), strict=True)
         ],
         "transitions": [
-            {"before": t.before, "after": t.after, "members": t.members}
-            for t in found.transitions()
+            {"before": t.before, "after": t.after, "members": t.members} for t in found.transitions()
         ],
         "minimal_changes": len(flips),
         "explained": [
@@ -136,19 +129,23 @@ def _name(found: Backtest) -> str | None:
     return against.name if isinstance(against, Policy) else against
 
 
-def _agreement(found: Backtest) -> dict[str, Any]:
-    """Tell of decisions how often the policy came to the same, and of each that it did not."""
-    told = found.agreement
-    if told is None:
+def _agreement(found: Backtest) -> dict[str, object]:
+    """Return how often decisions agreed with the policy, and each that did not."""
+    agreement = found.agreement
+    if agreement is None:
         return {}
     return {
-        "decisions": len(told.compared),
-        "agreed": told.agreed,
+        "decisions": len(agreement.compared),
+        "agreed": agreement.agreed,
         "outcomes": [
-            {"outcome": name, "precision": told.precision(name), "recall": told.recall(name)}
-            for name in found.policy.outcomes
+            {
+                "outcome": outcome,
+                "precision": agreement.precision(outcome),
+                "recall": agreement.recall(outcome),
+            }
+            for outcome in found.policy.outcomes
         ],
-        "disagreements": told.disagreements,
+        "disagreements": agreement.disagreements,
     }
 
 
@@ -183,20 +180,21 @@ def _show(found: Backtest, zone: str) -> None:
         _show_agreement(found, found.agreement)
 
 
-def _show_agreement(found: Backtest, told: Agreement) -> None:
-    say(f"{told.agreed:,} of {len(told.compared):,} decisions are what the policy comes to")
+def _show_agreement(found: Backtest, agreement: Agreement) -> None:
+    decisions = len(agreement.compared)
+    say(f"{agreement.agreed:,} of {decisions:,} decisions are what the policy comes to")
     show_table(
         "By outcome",
         ("outcome", "precision", "recall"),
         [
-            (name, _percent(told.precision(name)), _percent(told.recall(name)))
+            (name, _percent(agreement.precision(name)), _percent(agreement.recall(name)))
             for name in found.policy.outcomes
         ],
     )
     show_table(
         "Decided otherwise",
         ("review", "member", "decided", "the policy"),
-        [(each.review, each.member, each.decided, each.outcome) for each in told.disagreements],
+        [(each.review, each.member, each.decided, each.outcome) for each in agreement.disagreements],
     )
 
 
@@ -212,8 +210,7 @@ def sweep(
     first: First,
     last: Last,
     values: Annotated[
-        list[str],
-        typer.Option("--set", metavar="NAME=A,B,C", help="A parameter's values; may be repeated."),
+        list[str], typer.Option("--set", metavar="NAME=A,B,C", help="A parameter's values; may be repeated.")
     ],
     every: Every = "year",
     out: Out = None,
@@ -237,9 +234,7 @@ def sweep(
         return
     last_date = max(row.at for row in found.rows)
     outcomes = list(dict.fromkeys(row.outcome for row in found.rows))
-    numbers = {
-        (row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date
-    }
+    numbers = {(row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date}
     show_table(
         f"Members by outcome on {last_date.astimezone(zone_of(zone)).date()}",
         (*found.names, *outcomes),
@@ -252,8 +247,8 @@ def sweep(
         say(f"{out} written")
 
 
-def _parameters(values: list[str]) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {}
+def _parameters(values: list[str]) -> dict[str, list[int | str]]:
+    found: dict[str, list[int | str]] = {}
     for text in values:
         name, equals, listed = text.partition("=")
         if not equals or not name or not listed:

@@ -38,8 +38,7 @@ def register_charters(app: typer.Typer) -> None:
     """Add the commands of charters."""
     charters = typer.Typer(no_args_is_help=True, help="Charters: a programme's dated rules.")
     charters.command(
-        epilog="Example: reps-ledger charter adopt reps-2018.toml -l reps.db --by council "
-        "--from 2018-11-01"
+        epilog="Example: reps-ledger charter adopt reps-2018.toml -l reps.db --by council --from 2018-11-01"
     )(adopt)
     charters.command(epilog="Example: reps-ledger charter show -l reps.db --at 2018-12-01")(show)
     charters.command(epilog="Example: reps-ledger charter diff reps-2018.toml reps-2019.toml")(diff)
@@ -51,8 +50,7 @@ def adopt(
     ledger: Target,
     by: Annotated[str, typer.Option("--by", help="Who records its adoption.")],
     since: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DATE", help="From when it governs; else its adoption."),
+        str | None, typer.Option("--from", metavar="DATE", help="From when it governs; else its adoption.")
     ] = None,
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="When it was adopted; else now.")
@@ -62,9 +60,7 @@ def adopt(
     """Adopt a charter. It governs what happens from its effective date on, and never the past."""
     with opened(ledger, zone) as open_ledger:
         charter = load_charter(file)
-        receipt = open_ledger.adopt(
-            charter, by=by, occurred_at=valid_at(on), effective_from=valid_at(since)
-        )
+        receipt = open_ledger.adopt(charter, by=by, occurred_at=valid_at(on), effective_from=valid_at(since))
     entry = receipt.entry
     since_day = day(entry.fact.effective_from or entry.occurred_at, zone_of(zone))
     say(f"{charter.name}, version {charter.version}, governs from {since_day} on")
@@ -74,11 +70,7 @@ def adopt(
 
 
 def show(
-    ledger: Target,
-    at: At = None,
-    known: KnownAt = None,
-    zone: Zone = "UTC",
-    as_json: AsJson = False,
+    ledger: Target, at: At = None, known: KnownAt = None, zone: Zone = "UTC", as_json: AsJson = False
 ) -> None:
     """Say the charter in force, in words."""
     with opened(ledger, zone) as open_ledger:
@@ -107,8 +99,7 @@ def diff(
     before: Annotated[str, typer.Argument(help="A charter's file; or a date, with --ledger.")],
     after: Annotated[str, typer.Argument(help="Another's.")],
     ledger: Annotated[
-        str | None,
-        typer.Option("--ledger", "-l", envvar="REPS_LEDGER", help="Whose charters, by date."),
+        str | None, typer.Option("--ledger", "-l", envvar="REPS_LEDGER", help="Whose charters, by date.")
     ] = None,
     zone: Zone = "UTC",
     as_json: AsJson = False,

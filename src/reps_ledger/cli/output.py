@@ -1,7 +1,4 @@
-"""Tables for people, JSON for programs.
-
-A progress bar, where there is a terminal to show it.
-"""
+"""Output: lines and tables for people, JSON for programs, progress bars on terminals."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
 import msgspec
 from rich.console import Console
@@ -26,7 +23,7 @@ _WIDE: Final = 10_000
 
 
 def say(words: str) -> None:
-    """Print a line as it is: nothing in it is taken for markup, and it stays one line."""
+    """Print a line as it is: without reading markup in it, and without wrapping it."""
     Console().print(Text(words), soft_wrap=True)
 
 
@@ -35,14 +32,14 @@ def complain(words: str) -> None:
     stderr.print(Text(words), soft_wrap=True)
 
 
-def show_json(value: Any) -> None:
+def show_json(value: object) -> None:
     """Print a value as one JSON document."""
     text = msgspec.json.format(msgspec.json.encode(value), indent=2)
     sys.stdout.write(text.decode() + "\n")
 
 
 def show_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], zone: tzinfo = UTC
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo = UTC
 ) -> None:
     """Print a table; numbers to the right, days in a zone, and cells as they are."""
     table = Table(title=Text(title), title_justify="left")
@@ -61,7 +58,7 @@ def day(moment: datetime | None, zone: tzinfo) -> str:
     return moment.astimezone(zone).date().isoformat() if moment is not None else ""
 
 
-def _cell(value: Any, zone: tzinfo) -> str:
+def _cell(value: object, zone: tzinfo) -> str:
     match value:
         case None:
             return ""
@@ -76,12 +73,12 @@ def _cell(value: Any, zone: tzinfo) -> str:
     return str(value)
 
 
-def _side(value: Any) -> Any:
+def _side(value: object) -> Literal["left", "right"]:
     return "right" if isinstance(value, int) and not isinstance(value, bool) else "left"
 
 
-def entry_row(entry: Entry) -> dict[str, Any]:
-    """Return what is told of an entry, as data."""
+def entry_row(entry: Entry) -> dict[str, object]:
+    """Return an entry as plain values."""
     return {
         "id": entry.id,
         "position": entry.position,
@@ -95,7 +92,12 @@ def entry_row(entry: Entry) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def reading(file: Path) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how much of a file was read; gives what the import is to call, or None."""
+    """Show how much of a file has been read, on a terminal.
+
+    Yields:
+        What the import is to call with its rows and the bytes read; None where there is no
+        terminal.
+    """
     if not stderr.is_terminal or not file.exists():
         yield None
         return
@@ -113,7 +115,11 @@ def reading(file: Path) -> Iterator[Callable[[int, int], None] | None]:
 
 @contextlib.contextmanager
 def working(what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how much of some work is done; gives what it is to call, or None."""
+    """Show how much of some work is done, on a terminal.
+
+    Yields:
+        What is to be called with how much is done, of how much; None where there is no terminal.
+    """
     if not stderr.is_terminal:
         yield None
         return

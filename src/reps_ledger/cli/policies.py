@@ -1,14 +1,11 @@
-"""Explanations and audits of decisions, as JSON and in words; the command audit.
-
-The commands that judge: policy check, evaluate, explain.
-"""
+"""The commands of policies: policy check, evaluate, explain, audit. In words, or as JSON."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -31,21 +28,11 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import Policy, Verdict, digest, load, warnings
+from reps_ledger.policies import Policy, Verdict, Width, digest, load, warnings
 from reps_ledger.views.explain import Admission, Explanation, Link
 
-if TYPE_CHECKING:
-    Told = Callable[[Verdict], dict[str, Any]]
 
-
-def show_explanation(found: Explanation, told: Told, *, as_json: bool) -> None:
-    """Show an explanation.
-
-    Args:
-        found: which.
-        told: gives a verdict as plain values.
-        as_json: as JSON, or in words.
-    """
+def _show_explanation(found: Explanation, *, as_json: bool) -> None:
     if not as_json:
         _say(found.words())
         return
@@ -59,9 +46,9 @@ def show_explanation(found: Explanation, told: Told, *, as_json: bool) -> None:
             "valid_at": found.valid_at,
             "known_at": found.known_at,
             "charter": found.charter,
-            "verdict": None if found.verdict is None else told(found.verdict),
+            "verdict": verdict_values(found.verdict),
             "omitted": found.omitted,
-            "chain": [_link(link, told) for link in found.links],
+            "chain": [_link(link) for link in found.links],
         }
     )
 
@@ -71,12 +58,12 @@ def _say(words: str) -> None:
         say(line)
 
 
-def _entry(entry: Entry) -> dict[str, Any]:
+def _entry(entry: Entry) -> dict[str, object]:
     more = {"on_behalf_of": entry.on_behalf_of, "source": entry.source}
     return entry_row(entry) | more
 
 
-def _link(link: Link, told: Told) -> dict[str, Any]:
+def _link(link: Link) -> dict[str, object]:
     return {
         "words": link.words,
         "said": link.said,
@@ -85,12 +72,12 @@ def _link(link: Link, told: Told) -> dict[str, Any]:
         "known": link.known,
         "charter": link.charter,
         "authority": link.authority,
-        "admission": None if link.admission is None else _admission(link.admission, told),
+        "admission": None if link.admission is None else _admission(link.admission),
         "amended": [_entry(each) for each in link.amended],
     }
 
 
-def _admission(admission: Admission, told: Told) -> dict[str, Any]:
+def _admission(admission: Admission) -> dict[str, object]:
     return {
         "clause": admission.clause,
         "says": admission.says,
@@ -98,51 +85,45 @@ def _admission(admission: Admission, told: Told) -> dict[str, Any]:
         "excepted": admission.excepted,
         "waived_in": admission.waived_in,
         "waiver": admission.waiver,
-        "verdict": None if admission.verdict is None else told(admission.verdict),
+        "verdict": verdict_values(admission.verdict),
     }
 
 
-def audit_command(told: Told) -> Callable[..., None]:
-    """Return the command that audits a decision."""
-
-    def audit(
-        review: Annotated[str, typer.Argument(help="The review's identifier.")],
-        ledger: Target,
-        zone: Zone = "UTC",
-        as_json: AsJson = False,
-    ) -> None:
-        """Say what a decision went by, as it stood then, and whether it would differ now."""
-        with opened(ledger, zone) as open_ledger:
-            found = open_ledger.audit_decision(review)
-        if not as_json:
-            _say(found.words())
-            return
-        replayed = found.replayed
-        show_json(
-            {
-                "review": found.review,
-                "member": found.member,
-                "decided": found.decided,
-                "reason": found.reason,
-                "by": found.by,
-                "decision": _entry(found.decision),
-                "at": found.at,
-                "basis": found.basis,
-                "recommended": None if replayed is None else replayed.recommended,
-                "reproduced": None if replayed is None else replayed.reproduced,
-                "followed": None if replayed is None else replayed.followed,
-                "replayed": None if replayed is None else told(replayed.verdict),
-                "evidence": [
-                    {**_link(each.link, told), "since": [_entry(e) for e in each.since]}
-                    for each in found.evidence
-                ],
-                "learned": [_link(link, told) for link in found.learned],
-                "now": None if found.now is None else told(found.now),
-                "would_differ": found.would_differ,
-            }
-        )
-
-    return audit
+def audit(
+    review: Annotated[str, typer.Argument(help="The review's identifier.")],
+    ledger: Target,
+    zone: Zone = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Say what a decision went by, as it stood then, and whether it would differ now."""
+    with opened(ledger, zone) as open_ledger:
+        found = open_ledger.audit_decision(review)
+    if not as_json:
+        _say(found.words())
+        return
+    replayed = found.replayed
+    show_json(
+        {
+            "review": found.review,
+            "member": found.member,
+            "decided": found.decided,
+            "reason": found.reason,
+            "by": found.by,
+            "decision": _entry(found.decision),
+            "at": found.at,
+            "basis": found.basis,
+            "recommended": None if replayed is None else replayed.recommended,
+            "reproduced": None if replayed is None else replayed.reproduced,
+            "followed": None if replayed is None else replayed.followed,
+            "replayed": None if replayed is None else verdict_values(replayed.verdict),
+            "evidence": [
+                {**_link(each.link), "since": [_entry(e) for e in each.since]} for each in found.evidence
+            ],
+            "learned": [_link(link) for link in found.learned],
+            "now": verdict_values(found.now),
+            "would_differ": found.would_differ,
+        }
+    )
 
 
 PolicyOption = Annotated[
@@ -151,17 +132,13 @@ PolicyOption = Annotated[
 
 
 def register_judging(app: typer.Typer) -> None:
-    """Add the commands that judge."""
+    """Add the commands of policies."""
     policies = typer.Typer(no_args_is_help=True, help="Policies as documents.")
     policies.command(epilog="Example: reps-ledger policy check activity.toml")(check)
     app.add_typer(policies, name="policy")
-    app.command(
-        epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01"
-    )(evaluate)
+    app.command(epilog="Example: reps-ledger evaluate activity.toml ana -l reps.db --at 2018-10-01")(evaluate)
     app.command(epilog="Example: reps-ledger explain ana -l reps.db --at 2018-10-01")(explain)
-    app.command("audit", epilog="Example: reps-ledger audit activity/2018-10-01/ana -l reps.db")(
-        audit_command(told)
-    )
+    app.command(epilog="Example: reps-ledger audit activity/2018-10-01/ana -l reps.db")(audit)
 
 
 def policy_named(name: str) -> Policy | str:
@@ -207,7 +184,7 @@ def check(
 
 
 def unknown_facts(policy: Policy) -> tuple[str, ...]:
-    """Say which facts or fields a policy asks for that are not known here."""
+    """Say which facts or fields a policy names that are not known here."""
     try:
         policy.check(Registry((*BUILT_IN, *own_facts())))
     except InvalidPolicy as error:
@@ -236,7 +213,7 @@ def evaluate(
             _show_verdict(view.evaluate(found, member), as_json=as_json)
             return
         counts: Counter[str] = Counter()
-        rows: list[dict[str, Any]] = []
+        rows: list[dict[str, object]] = []
         for verdict in view.evaluate_all(found):
             counts[verdict.outcome] += 1
             if as_json:
@@ -250,7 +227,7 @@ def evaluate(
 
 def _show_verdict(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        show_json(told(verdict))
+        show_json(verdict_values(verdict))
         return
     say(verdict.words())
     for outcome in _better(verdict):
@@ -259,15 +236,17 @@ def _show_verdict(verdict: Verdict, *, as_json: bool) -> None:
 
 
 def _better(verdict: Verdict) -> tuple[str, ...]:
-    """Return the next better outcome, if there is one."""
+    """Return the next better outcome, where there is one."""
     scale = verdict.policy.scale
     if not scale or verdict.outcome == scale[0]:
         return ()
     return (scale[scale.index(verdict.outcome) - 1],)
 
 
-def told(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as plain values."""
+def verdict_values(verdict: Verdict | None) -> dict[str, object] | None:
+    """Return a verdict as plain values; None for none."""
+    if verdict is None:
+        return None
     return {
         "policy": verdict.policy.name,
         "version": verdict.policy.version,
@@ -312,18 +291,15 @@ def told(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    return str(value) if not hasattr(value, "isoformat") else value
+def _plain(value: object) -> object:
+    """Return a value as JSON has it: widths and fractions as text."""
+    return str(value) if isinstance(value, Width | Fraction) else value
 
 
 def explain(
     member: Annotated[str, typer.Argument(help="Whom.")],
     ledger: Target,
-    role: Annotated[
-        str | None, typer.Option("--role", help="The chain of entries behind this role.")
-    ] = None,
+    role: Annotated[str | None, typer.Option("--role", help="The chain of entries behind this role.")] = None,
     community: Annotated[
         str | None, typer.Option("--community", help="Where: for --role and --membership.")
     ] = None,
@@ -354,7 +330,7 @@ def explain(
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
         if about:
             found = view.explain(member, about[0], role=role, community=community)
-            show_explanation(found, told, as_json=as_json)
+            _show_explanation(found, as_json=as_json)
             return
         person = view.member(member)
         if not person.history:
@@ -371,7 +347,7 @@ def explain(
                     "since": stands.since,
                     "counts_as_member": view.is_member(member),
                     "charter": version,
-                    "verdict": None if verdict is None else told(verdict),
+                    "verdict": verdict_values(verdict),
                     "roles": person.roles.ever,
                     "vouches": person.vouches.received,
                     "vouch_level": person.vouch_level,

@@ -3,22 +3,12 @@
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import typer
 
-from reps_ledger.cli.options import (
-    REFUSED,
-    AsJson,
-    At,
-    KnownAt,
-    Target,
-    Zone,
-    known_at,
-    opened,
-    valid_at,
-)
+from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
 from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.domain.time import zone_of
@@ -29,12 +19,9 @@ from reps_ledger.views import MemberView
 def register_queries(app: typer.Typer) -> None:
     """Add the commands that ask."""
     app.command(epilog="Example: reps-ledger show ana -l reps.db --at 2018-10-01")(show)
+    app.command(epilog="Example: reps-ledger roster -l reps.db --role mentor --community indonesia")(roster)
     app.command(
-        epilog="Example: reps-ledger roster -l reps.db --role mentor --community indonesia"
-    )(roster)
-    app.command(
-        epilog="Example: reps-ledger census -l reps.db --by standing --each 2016-12-31 "
-        "--each 2017-12-31"
+        epilog="Example: reps-ledger census -l reps.db --by standing --each 2016-12-31 --each 2017-12-31"
     )(census)
     app.command(epilog="Example: reps-ledger history ana -l reps.db --known-at 120")(history)
     app.command(epilog="Example: reps-ledger reconcile -l reps.db --complete-rosters")(reconcile)
@@ -61,7 +48,7 @@ def show(
             _show_member(person, zone_of(zone))
 
 
-def _member(person: MemberView) -> dict[str, Any]:
+def _member(person: MemberView) -> dict[str, object]:
     membership = person.membership
     return {
         "member": person.member,
@@ -144,8 +131,7 @@ def census(
         typer.Option("--by", help=f"What to count by; may be repeated: {', '.join(DIMENSIONS)}."),
     ] = None,
     each: Annotated[
-        list[str] | None,
-        typer.Option("--each", metavar="DATE", help="Count at this date; may be repeated."),
+        list[str] | None, typer.Option("--each", metavar="DATE", help="Count at this date; may be repeated.")
     ] = None,
     at: At = None,
     known: KnownAt = None,
@@ -198,9 +184,7 @@ def reconcile(
     ledger: Target,
     complete_rosters: Annotated[
         bool,
-        typer.Option(
-            "--complete-rosters", help="Also list who holds a role without being on its roster."
-        ),
+        typer.Option("--complete-rosters", help="Also list who holds a role without being on its roster."),
     ] = False,
     at: At = None,
     zone: Zone = "UTC",

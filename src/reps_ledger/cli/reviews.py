@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
 from reps_ledger.cli.options import REFUSED, AsJson, At, Target, Zone, opened, valid_at
 from reps_ledger.cli.output import say, show_json, show_table
-from reps_ledger.cli.policies import PolicyOption, policy_named, told
+from reps_ledger.cli.policies import PolicyOption, policy_named, verdict_values
 from reps_ledger.domain.time import zone_of
 from reps_ledger.views import DocketView
 
 _TICK: Final = timedelta(microseconds=1)
 By = Annotated[str, typer.Option("--by", help="Who does it.")]
-On = Annotated[
-    str | None, typer.Option("--on", metavar="DATE", help="When it was done; without it, now.")
-]
+On = Annotated[str | None, typer.Option("--on", metavar="DATE", help="When it was done; without it, now.")]
 
 
 def register_reviews(app: typer.Typer) -> None:
@@ -29,16 +27,12 @@ def register_reviews(app: typer.Typer) -> None:
         "--at 2018-10-01 --due 2018-11-01",
     )(open_)
     reviews.command("list", epilog="Example: reps-ledger review list -l reps.db")(list_)
-    reviews.command(
-        epilog="Example: reps-ledger review notify activity.toml -l reps.db --by council"
-    )(notify)
+    reviews.command(epilog="Example: reps-ledger review notify activity.toml -l reps.db --by council")(notify)
     reviews.command(
         epilog="Example: reps-ledger review decide activity/2018-10-01/ana inactive "
         "-l reps.db --by council --reason 'no answer'"
     )(decide)
-    reviews.command(epilog="Example: reps-ledger review replay activity/2018-10-01/ana -l reps.db")(
-        replay
-    )
+    reviews.command(epilog="Example: reps-ledger review replay activity/2018-10-01/ana -l reps.db")(replay)
     app.add_typer(reviews, name="review")
 
 
@@ -47,12 +41,9 @@ def open_(
     ledger: Target,
     by: By,
     at: At = None,
-    due: Annotated[
-        str | None, typer.Option("--due", metavar="DATE", help="When decisions are due.")
-    ] = None,
+    due: Annotated[str | None, typer.Option("--due", metavar="DATE", help="When decisions are due.")] = None,
     outcome: Annotated[
-        list[str] | None,
-        typer.Option("--outcome", help="Review whoever has this outcome; may be repeated."),
+        list[str] | None, typer.Option("--outcome", help="Review whoever has this outcome; may be repeated.")
     ] = None,
     on: On = None,
     zone: Zone = "UTC",
@@ -88,14 +79,14 @@ def list_(
 
 def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
     if as_json:
-        rows: list[dict[str, Any]] = [
+        rows = [
             {
                 "review": item.review,
                 "member": item.member,
                 "due": item.opened.due,
                 "overdue": item.overdue,
                 "recommended": item.recommended,
-                "verdict": None if item.verdict is None else told(item.verdict),
+                "verdict": verdict_values(item.verdict),
             }
             for item in docket
         ]
@@ -121,10 +112,7 @@ def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
         show_table(
             f"{_counted(len(docket.notices), 'notice')} after which nothing was heard",
             ("notice", "member", "stage", "sent", "deadline"),
-            [
-                (n.notice, n.member, n.stage, n.sent_at, _last_day(n.deadline))
-                for n in docket.notices
-            ],
+            [(n.notice, n.member, n.stage, n.sent_at, _last_day(n.deadline)) for n in docket.notices],
             zone_of(zone),
         )
 
@@ -143,9 +131,7 @@ def notify(
     ledger: Target,
     by: By,
     at: At = None,
-    channel: Annotated[
-        str | None, typer.Option("--channel", help="By which channel: mail, chat …")
-    ] = None,
+    channel: Annotated[str | None, typer.Option("--channel", help="By which channel: mail, chat …")] = None,
     on: On = None,
     zone: Zone = "UTC",
     as_json: AsJson = False,
@@ -160,12 +146,7 @@ def notify(
     if as_json:
         show_json(facts)
         return
-    show_table(
-        _counted(len(rows), "notice"),
-        ("member", "stage", "notice", "deadline"),
-        rows,
-        zone_of(zone),
-    )
+    show_table(_counted(len(rows), "notice"), ("member", "stage", "notice", "deadline"), rows, zone_of(zone))
 
 
 def decide(

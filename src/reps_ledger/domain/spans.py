@@ -64,9 +64,7 @@ class _Kind:
 
 
 def _kind(ends: str, *names: str, until: str | None = None, retiring: bool = False) -> _Kind:
-    return _Kind(
-        ends=frozenset(ends.split()), fields=("member", *names), until=until, retiring=retiring
-    )
+    return _Kind(ends=frozenset(ends.split()), fields=("member", *names), until=until, retiring=retiring)
 
 
 BEGINNINGS: Final[Mapping[str, _Kind]] = {

@@ -204,9 +204,7 @@ def one_of(*options: str) -> Callable[[object, Field, object], None]:
     def is_one_of(instance: object, attribute: Field, value: object) -> None:
         if not isinstance(value, str) or value not in options:
             what = _what(instance, attribute)
-            raise InvalidFact(
-                f"{what} must be one of {', '.join(options)}; not {value!r:.80}", field=what
-            )
+            raise InvalidFact(f"{what} must be one of {', '.join(options)}; not {value!r:.80}", field=what)
 
     return is_one_of
 
@@ -274,8 +272,6 @@ def is_moment(instance: object, attribute: Field, value: object) -> None:
         return
     what = _what(instance, attribute)
     if not isinstance(value, date):
-        raise InvalidTime(
-            f"{what} must be a datetime or date, not {type(value).__name__}", field=what
-        )
+        raise InvalidTime(f"{what} must be a datetime or date, not {type(value).__name__}", field=what)
     if isinstance(value, datetime) and value.utcoffset() is None:
         raise InvalidTime(f"{what} is naive: {value.isoformat()}; give it a time zone", field=what)

@@ -204,9 +204,7 @@ def _header(cells: list[str]) -> list[str]:
     if twice:
         raise InvalidInput(f"columns named twice: {', '.join(twice)}", field="header")
     if "fact" not in names:
-        raise InvalidInput(
-            "the first row must name the columns, one of them 'fact'", field="header"
-        )
+        raise InvalidInput("the first row must name the columns, one of them 'fact'", field="header")
     return names
 
 

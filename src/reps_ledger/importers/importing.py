@@ -83,10 +83,7 @@ class Quarantine:
             place = self._file.tell()
             kept = msgspec.json.decode(line)
             yield RefusedRow(
-                line=kept["line"],
-                codes=tuple(kept["codes"]),
-                reasons=tuple(kept["reasons"]),
-                row=kept["row"],
+                line=kept["line"], codes=tuple(kept["codes"]), reasons=tuple(kept["reasons"]), row=kept["row"]
             )
 
     def add(self, refused: RefusedRow) -> None:

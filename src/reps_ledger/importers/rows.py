@@ -115,10 +115,7 @@ def _built(described: FactType, values: JsonObject, codec: Codec) -> Fact:
 
 
 def _stored(values: JsonObject) -> JsonObject:
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in values.items()
-    }
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}
 
 
 def _older(codec: Codec, name: str, version: object, values: JsonObject) -> Fact:
@@ -166,8 +163,7 @@ def _moment(value: object, what: str) -> date:
         instant = msgspec.convert(value, datetime)
     except msgspec.MsgspecError:
         raise InvalidTime(
-            f"{what} is no date or instant: {value!r:.80}; write 2018-03-15, "
-            "or 2018-03-15T09:30:00Z",
+            f"{what} is no date or instant: {value!r:.80}; write 2018-03-15, or 2018-03-15T09:30:00Z",
             field=what,
         ) from None
     if instant.tzinfo is None:

@@ -165,9 +165,7 @@ class Core:
             raise InvalidInput("there is no fact to record", field="facts")
         if len(facts) > MAX_BATCH:
             raise TooLarge(f"{len(facts)} facts; record at most {MAX_BATCH} at once", field="facts")
-        drafts = [
-            self._draft(fact, at, index, attribution) for index, (fact, at) in enumerate(facts)
-        ]
+        drafts = [self._draft(fact, at, index, attribution) for index, (fact, at) in enumerate(facts)]
         return self.recording.record(drafts, attribution.command_id)
 
     def record_waived(
@@ -244,9 +242,7 @@ class Core:
             return self.entry(fact.target).occurred_at
         return self.instant(occurred_at)
 
-    def _draft(
-        self, fact: Fact, occurred_at: date | None, index: int, attribution: Attribution
-    ) -> Draft:
+    def _draft(self, fact: Fact, occurred_at: date | None, index: int, attribution: Attribution) -> Draft:
         command_id = attribution.command_id
         if command_id is None:
             entry_id = time_ordered_id(self.recording.now())

@@ -90,9 +90,7 @@ class Ledger:
             InvalidInput: a value cannot be accepted.
             Conflict: others kept recording what this depends on.
         """
-        attribution = Attribution(
-            by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
-        )
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source)
         if waiver is None:
             return self._core.record([(fact, occurred_at)], attribution)
         return self._core.record_waived(fact, occurred_at, waiver, attribution)
@@ -123,9 +121,7 @@ class Ledger:
             TooLarge: there are more than ``MAX_BATCH``.
             Conflict: others kept recording what these depend on.
         """
-        attribution = Attribution(
-            by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source
-        )
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id, source=source)
         pairs = (pair if isinstance(pair, tuple) else (pair, occurred_at) for pair in facts)
         return self._core.record(pairs, attribution)
 
@@ -160,9 +156,7 @@ class Ledger:
         """The last position, or 0."""
         return self._core.log.head()
 
-    def reconcile(
-        self, *, at: date | None = None, complete_rosters: bool = False
-    ) -> tuple[Discrepancy, ...]:
+    def reconcile(self, *, at: date | None = None, complete_rosters: bool = False) -> tuple[Discrepancy, ...]:
         """List what does not add up: failed assertions, orphans, leave past its return.
 
         Args:
@@ -343,9 +337,7 @@ class Ledger:
             InvalidProof: the log is not the one of the checkpoint.
         """
         tree = self._core.tree(state)
-        return proofs.bundle(
-            self._core, tree, member=member, review=review, held=checkpoint, key=key
-        )
+        return proofs.bundle(self._core, tree, member=member, review=review, held=checkpoint, key=key)
 
     def adopt(
         self,
@@ -461,13 +453,7 @@ class Ledger:
             Refused: the review is not open.
         """
         return reviews.decide(
-            self._core,
-            review,
-            outcome,
-            reason,
-            by=by,
-            occurred_at=occurred_at,
-            on_behalf_of=on_behalf_of,
+            self._core, review, outcome, reason, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of
         )
 
     def replay_decision(self, review: str) -> reviews.Replayed:
@@ -489,9 +475,7 @@ class Ledger:
         """
         return audit_decision(self._core, review)
 
-    def columns(
-        self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None
-    ) -> Columns:
+    def columns(self, at: Moment = None, *, folder: str | os.PathLike[str] | None = None) -> Columns:
         """Return all that stands as arrays, as known at a position: what replay runs on.
 
         They are kept beside a ledger's file, in the folder ``<file>.columns``, and brought up to
@@ -588,7 +572,5 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     place = zone_of(zone)
     rulebook = Rulebook(registry, rules, governance(registry, place))
     recorder, close = open_recorder(target)
-    recording = Recording(
-        log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries
-    )
+    recording = Recording(log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries)
     return Ledger(recording, place, close)

@@ -64,9 +64,7 @@ def _size(held: SignedCheckpoint | int | None) -> int | None:
 
 def _must_be(held: SignedCheckpoint | int | None, root: bytes) -> None:
     if isinstance(held, SignedCheckpoint) and held.root != root:
-        raise InvalidProof(
-            f"this log is not the one of the checkpoint of {held.size:,} entries; verify it"
-        )
+        raise InvalidProof(f"this log is not the one of the checkpoint of {held.size:,} entries; verify it")
 
 
 def bundle(

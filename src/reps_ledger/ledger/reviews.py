@@ -431,9 +431,7 @@ def audit_decision(core: Core, review: str) -> DecisionAudit:
     )
 
 
-def _evidence(
-    core: Core, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View
-) -> tuple[Evidence, ...]:
+def _evidence(core: Core, fact: ReviewDecided, at: datetime, zone: tzinfo, now: View) -> tuple[Evidence, ...]:
     then = core.as_of(at, known_at=fact.basis).in_zone(zone)
     tracer, later = _tracer(then, fact.member), _tracer(now, fact.member)
     roots = tracer.add(fact.evidence)

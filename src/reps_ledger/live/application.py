@@ -16,13 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from eventsourcing.dcb.api import (
-    DCBAppendCondition,
-    DCBEvent,
-    DCBQuery,
-    DCBReadResponse,
-    DCBRecorder,
-)
+from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBReadResponse, DCBRecorder
 from eventsourcing.dcb.application import DCBApplication
 from eventsourcing.dcb.domain import Tagged
 from eventsourcing.dcb.persistence import DCBEventStore, DCBMapper
@@ -74,9 +68,7 @@ class _Lenient(DCBRecorder):
     ) -> DCBReadResponse:
         return self._inner.read(_plain(query), after=after, limit=limit)
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         return self._inner.append(events, condition)
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:

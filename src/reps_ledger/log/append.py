@@ -139,8 +139,7 @@ def _instant_and_day(occurred_at: date | None, zone: tzinfo) -> tuple[datetime |
     if isinstance(occurred_at, date):
         return day_start(occurred_at, zone), occurred_at
     raise InvalidTime(
-        f"occurred_at must be a datetime or a date, not {type(occurred_at).__name__}",
-        field="occurred_at",
+        f"occurred_at must be a datetime or a date, not {type(occurred_at).__name__}", field="occurred_at"
     )
 
 
@@ -329,9 +328,7 @@ class Recording:
         drafts = list(drafts)
         head = upto
         while True:
-            missing = judge.memory.missing(
-                {part for draft in drafts for part in judge.parts(draft)}
-            )
+            missing = judge.memory.missing({part for draft in drafts for part in judge.parts(draft)})
             if empty:
                 asked = judge.memory.missing({p for d in drafts for p in judge.asked(d.fact)})
                 nothing = {s for s in missing & asked if s.types is not None}
@@ -418,16 +415,12 @@ class Recording:
         positions = self.log.append(entries, sources, head)
         return Receipt(
             entries=tuple(
-                entry
-                if entry.position == position
-                else replace(entry, position=position, origin=position)
+                entry if entry.position == position else replace(entry, position=position, origin=position)
                 for entry, position in zip(entries, positions, strict=True)
             )
         )
 
-    def _recorded_before(
-        self, drafts: Sequence[Draft], command_id: str | None
-    ) -> tuple[Receipt | None, int]:
+    def _recorded_before(self, drafts: Sequence[Draft], command_id: str | None) -> tuple[Receipt | None, int]:
         """Return the receipt of this command if it was recorded before, and the log's head.
 
         Without a command id, entries are looked up by their own ids: after a conflict these show

@@ -57,9 +57,7 @@ class Shape:
         mirror = msgspec.defstruct(
             cls.__name__,
             [
-                (a.name, hints[a.name])
-                if a.default is NOTHING
-                else (a.name, hints[a.name], a.default)
+                (a.name, hints[a.name]) if a.default is NOTHING else (a.name, hints[a.name], a.default)
                 for a in attributes
             ],
             kw_only=True,
@@ -153,9 +151,7 @@ class Upcasters:
             name, version = described.kind.name, described.kind.version
             for older in range(1, version):
                 if (name, older) not in self._steps:
-                    raise UpcasterGap(
-                        f"{name} has version {version}, but no upcaster takes version {older}"
-                    )
+                    raise UpcasterGap(f"{name} has version {version}, but no upcaster takes version {older}")
 
     def upgrade(self, name: str, version: int, present: int, fields: Fields) -> Fields:
         """Return fields of ``version`` as fields of the present version."""
@@ -243,10 +239,7 @@ class Codec:
         try:
             fact = self.structure(name, stored.schema, stored.fact)
             return replace(
-                stored,
-                fact=fact,
-                recorded_at=_utc(stored.recorded_at),
-                occurred_at=_utc(stored.occurred_at),
+                stored, fact=fact, recorded_at=_utc(stored.recorded_at), occurred_at=_utc(stored.occurred_at)
             )
         except CodecError as error:
             raise type(error)(error.words, position=position, entry_id=stored.id) from error
@@ -278,8 +271,7 @@ class Codec:
         described = self.registry.named(name)
         if described is None:
             raise UnknownFact(
-                f"{name!r} is not a fact that this ledger knows; "
-                "pass its class to open(…, facts=[…])"
+                f"{name!r} is not a fact that this ledger knows; pass its class to open(…, facts=[…])"
             )
         present = described.kind.version
         if version != present:
@@ -288,9 +280,7 @@ class Codec:
             try:
                 fields = self._upcasters.upgrade(name, version, present, dict(fields))
             except Exception as error:
-                raise Malformed(
-                    f"{name} version {version} cannot be upgraded: {error!r}"
-                ) from error
+                raise Malformed(f"{name} version {version} cannot be upgraded: {error!r}") from error
         if not fields.keys() <= described.names:
             unknown = ", ".join(sorted(fields.keys() - described.names))
             raise Malformed(f"{name} has no field {unknown}")

@@ -132,9 +132,7 @@ class _Translated(DCBRecorder):
         self._inner = inner
         self._faults = faults
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         with self._translated():
             return self._inner.append(events, condition)
 
@@ -144,9 +142,7 @@ class _Translated(DCBRecorder):
         with self._translated():
             return _Response(self._inner.read(query, after=after, limit=limit), self._translated)
 
-    def subscribe(
-        self, query: DCBQuery | None = None, *, after: int | None = None
-    ) -> DCBSubscription[Self]:
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> DCBSubscription[Self]:
         with self._translated():
             return _Subscription(self, self._inner.subscribe(query, after=after), self._translated)
 

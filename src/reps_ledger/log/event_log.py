@@ -56,12 +56,7 @@ class EventLog:
         return self.storage.path
 
     def read(
-        self,
-        sources: Iterable[Source] = (),
-        *,
-        after: int = 0,
-        upto: int | None = None,
-        limit: int = PAGE,
+        self, sources: Iterable[Source] = (), *, after: int = 0, upto: int | None = None, limit: int = PAGE
     ) -> Iterator[Entry]:
         """Yield entries of any of the sources, or all, in order of position, a page at a time.
 
@@ -108,9 +103,7 @@ class EventLog:
         wanted = set(ids)
         return {entry.id: entry for entry in found if entry.id in wanted}
 
-    def append(
-        self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int
-    ) -> list[int]:
+    def append(self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int) -> list[int]:
         """Append entries on condition that the sources hold nothing after a position.
 
         Every append is conditional, and every condition has a source: on PostgreSQL only a
@@ -131,9 +124,7 @@ class EventLog:
         encode = self.codec.encode
         return [DCBEvent(entry.name, encode(entry), list(entry.tags)) for entry in entries]
 
-    def append_events(
-        self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int
-    ) -> list[int]:
+    def append_events(self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int) -> list[int]:
         """Append events as `append` appends entries; without sources, only at the log's end."""
         condition = DCBAppendCondition(_query(sources), after)
         try:

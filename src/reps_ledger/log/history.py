@@ -59,8 +59,7 @@ class KeptSources(EventLog):
             self._kept.update(found)
         last = self._upto if upto is None else min(upto, self._upto)
         return {
-            source: [entry for entry in self._kept[source] if entry.position <= last]
-            for source in wanted
+            source: [entry for entry in self._kept[source] if entry.position <= last] for source in wanted
         }, last
 
 
@@ -89,9 +88,7 @@ class Reading:
             return self.member(kept)
         registry = self.log.codec.registry
         return member, [
-            entry
-            for entry in resolve(raw.values(), registry)
-            if member in people_in(entry.fact, registry)
+            entry for entry in resolve(raw.values(), registry) if member in people_in(entry.fact, registry)
         ]
 
     def recorded_of(self, member: str) -> list[Entry]:
@@ -106,9 +103,7 @@ class Reading:
         kept = aliases.get(member, member)
         if kept != member:
             return self.recorded_of(kept)
-        own = {member_tag(member)} | {
-            member_tag(other) for other, into in aliases.items() if into == member
-        }
+        own = {member_tag(member)} | {member_tag(other) for other, into in aliases.items() if into == member}
         found: list[Entry] = []
         corrected: set[str] = set()
         for entry in sorted(raw.values(), key=lambda entry: entry.position, reverse=True):
@@ -136,12 +131,9 @@ class Reading:
         """
         if name not in LEDGER_WIDE:
             raise InvalidInput(
-                f"{name} is not of the whole ledger, as {', '.join(sorted(LEDGER_WIDE))} are",
-                field="name",
+                f"{name} is not of the whole ledger, as {', '.join(sorted(LEDGER_WIDE))} are", field="name"
             )
-        standing = resolve(
-            self._closure(Source(ledger_tag(name))).values(), self.log.codec.registry
-        )
+        standing = resolve(self._closure(Source(ledger_tag(name))).values(), self.log.codec.registry)
         return [entry for entry in standing if entry.name == name]
 
     def people(self, *, run: int = RUN) -> Iterator[tuple[str, list[Entry]]]:

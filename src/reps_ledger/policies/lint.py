@@ -51,9 +51,7 @@ def warnings(policy: Policy) -> tuple[Warned, ...]:
                 words = f"case {number + 1} can never match: {case.when.words()}"
                 found.append(Warned(number, words))
             elif not any(map(_possible, every([(case.when, True), *before]))):
-                words = (
-                    f"case {number + 1} can never match: the cases before it take all that would"
-                )
+                words = f"case {number + 1} can never match: the cases before it take all that would"
                 found.append(Warned(number, words))
             elif not _matters(policy, number):
                 words = (
@@ -62,9 +60,7 @@ def warnings(policy: Policy) -> tuple[Warned, ...]:
                 )
                 found.append(Warned(number, words))
         if not any(map(_possible, every([(each.when, False) for each in cases]))):
-            words = (
-                f'the outcome "{policy.otherwise}" never comes by itself: some case always matches'
-            )
+            words = f'the outcome "{policy.otherwise}" never comes by itself: some case always matches'
             found.append(Warned(None, words))
     except TooLarge:
         return ()
@@ -157,8 +153,7 @@ def _candidates(sizes: set[Fraction], *, whole: bool) -> list[Fraction]:
 def _all_so(family: list[tuple[Compare, bool]], value: Fraction, most: Fraction) -> bool:
     """Whether a value compares as assumed with thresholds that are capped."""
     return all(
-        compare(value, leaf.operator, min(_size(leaf.threshold), most)) == truth
-        for leaf, truth in family
+        compare(value, leaf.operator, min(_size(leaf.threshold), most)) == truth for leaf, truth in family
     )
 
 

@@ -228,9 +228,7 @@ def census(
     """
     for name in by:
         if name not in DIMENSIONS:
-            raise InvalidInput(
-                f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by"
-            )
+            raise InvalidInput(f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by")
     dimensions = dict(DIMENSIONS)
     if standing is not None:
         dimensions["standing"] = lambda person, at: [person.stands(at, standing)[0]]
@@ -242,9 +240,7 @@ def census(
     for person in people:
         if _counts(person, defined):
             counts.update(product(*(dimensions[name](person, at) for name in by)))
-    return tuple(
-        CensusRow(at=at, group=group, members=number) for group, number in sorted(counts.items())
-    )
+    return tuple(CensusRow(at=at, group=group, members=number) for group, number in sorted(counts.items()))
 
 
 def _counts(person: Overview, defined: Defined | None) -> bool:
@@ -302,11 +298,7 @@ def roster(
 
 
 def _row(
-    person: Overview,
-    at: datetime,
-    role: str | None,
-    community: str | None,
-    standing: Standings | None,
+    person: Overview, at: datetime, role: str | None, community: str | None, standing: Standings | None
 ) -> RosterRow | None:
     held = [
         holding

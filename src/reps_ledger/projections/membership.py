@@ -112,10 +112,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 def membership(member: str, zone: tzinfo) -> Projection[Membership]:
     """Make the projection of one person's membership, reading months in a zone."""
     return Projection(
-        name="membership",
-        version=1,
-        initial=Membership(member=member),
-        evolve=partial(_evolve, zone=zone),
+        name="membership", version=1, initial=Membership(member=member), evolve=partial(_evolve, zone=zone)
     )
 
 

@@ -55,9 +55,7 @@ def project(projection: Projection[S], entries: Iterable[Entry]) -> S:
     return state
 
 
-def resume(
-    projection: Projection[S], checkpoint: Checkpoint[S], entries: Iterable[Entry]
-) -> Checkpoint[S]:
+def resume(projection: Projection[S], checkpoint: Checkpoint[S], entries: Iterable[Entry]) -> Checkpoint[S]:
     """Resume from a checkpoint with the entries that come after it in effective order.
 
     Raises:

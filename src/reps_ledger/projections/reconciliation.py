@@ -13,13 +13,7 @@ from datetime import UTC, datetime, tzinfo
 from attrs import define, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
-from reps_ledger.domain.facts import (
-    MembersMerged,
-    MembersUnmerged,
-    Registry,
-    ReportVerified,
-    RoleAsserted,
-)
+from reps_ledger.domain.facts import MembersMerged, MembersUnmerged, Registry, ReportVerified, RoleAsserted
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.folds import MEMBER, REPORT, MemberState
 from reps_ledger.domain.rules.judge import Replay
@@ -141,8 +135,7 @@ def _assertion(entry: Entry[RoleAsserted], check: _Check) -> Iterator[Discrepanc
     others = sorted(
         role
         for role, community in state.roles
-        if community == fact.community
-        and state.held(role, community, entry.occurred_at) is not None
+        if community == fact.community and state.held(role, community, entry.occurred_at) is not None
     )
     roster = f"the roster of {day_of(entry)}"
     if held is not None:
@@ -155,11 +148,7 @@ def _assertion(entry: Entry[RoleAsserted], check: _Check) -> Iterator[Discrepanc
         words = f"{roster} lists {fact.member} as {what}, who held no role there"
     causes = (entry.id,) if held is None else (entry.id, held.id)
     yield Discrepancy(
-        kind="assertion_failed",
-        member=fact.member,
-        at=entry.occurred_at,
-        words=words,
-        entries=causes,
+        kind="assertion_failed", member=fact.member, at=entry.occurred_at, words=words, entries=causes
     )
 
 

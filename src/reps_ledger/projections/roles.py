@@ -103,10 +103,7 @@ def _evolve_roles(state: Roles, entry: Entry) -> Roles:
 
 
 def _end(
-    state: Roles,
-    entry: Entry,
-    fact: f.RoleEnded | f.MemberRetired,
-    only: tuple[str, str | None] | None,
+    state: Roles, entry: Entry, fact: f.RoleEnded | f.MemberRetired, only: tuple[str, str | None] | None
 ) -> Roles:
     """End the roles held when an entry occurred: one, or all of them where ``only`` is None."""
     at = entry.occurred_at
@@ -147,9 +144,7 @@ class Belonging:
 
 def belonging(member: str) -> Projection[Belonging]:
     """Make the projection of where one member belongs."""
-    return Projection(
-        name="belonging", version=1, initial=Belonging(member=member), evolve=_evolve_belonging
-    )
+    return Projection(name="belonging", version=1, initial=Belonging(member=member), evolve=_evolve_belonging)
 
 
 def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
@@ -169,9 +164,7 @@ def _counted(state: Belonging, fact: f.ReportFiled) -> Belonging:
 
 _STEPS: Final[Mapping[type, Callable[[Belonging, Any], Belonging]]] = {
     f.MemberJoined: lambda state, fact: (
-        state
-        if fact.account is None
-        else evolve(state, accounts=state.accounts | {("", fact.account)})
+        state if fact.account is None else evolve(state, accounts=state.accounts | {("", fact.account)})
     ),
     f.AccountLinked: lambda state, fact: evolve(
         state, accounts=state.accounts | {(fact.provider, fact.account)}
@@ -185,12 +178,8 @@ _STEPS: Final[Mapping[type, Callable[[Belonging, Any], Belonging]]] = {
     f.AffiliationEnded: lambda state, fact: evolve(
         state, affiliations=state.affiliations - {fact.organisation}
     ),
-    f.CommunityJoined: lambda state, fact: evolve(
-        state, communities=state.communities | {fact.community}
-    ),
-    f.CommunityLeft: lambda state, fact: evolve(
-        state, communities=state.communities - {fact.community}
-    ),
+    f.CommunityJoined: lambda state, fact: evolve(state, communities=state.communities | {fact.community}),
+    f.CommunityLeft: lambda state, fact: evolve(state, communities=state.communities - {fact.community}),
     f.MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
     f.MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
     f.ReportFiled: _counted,
@@ -240,16 +229,12 @@ class Vouches:
     @property
     def received(self) -> tuple[Vouch, ...]:
         """The standing vouches for them, by others."""
-        return tuple(
-            v for v in self.all if v.stands and v.member == self.member and v.voucher != v.member
-        )
+        return tuple(v for v in self.all if v.stands and v.member == self.member and v.voucher != v.member)
 
     @property
     def given(self) -> tuple[Vouch, ...]:
         """The standing vouches by them, for others."""
-        return tuple(
-            v for v in self.all if v.stands and v.voucher == self.member and v.voucher != v.member
-        )
+        return tuple(v for v in self.all if v.stands and v.voucher == self.member and v.voucher != v.member)
 
     @property
     def withdrawn(self) -> tuple[Vouch, ...]:
@@ -264,23 +249,14 @@ class Vouches:
 
 def vouches(member: str) -> Projection[Vouches]:
     """Make the projection of one member's vouches, received and given."""
-    return Projection(
-        name="vouches", version=1, initial=Vouches(member=member), evolve=_evolve_vouches
-    )
+    return Projection(name="vouches", version=1, initial=Vouches(member=member), evolve=_evolve_vouches)
 
 
 def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
     match entry.fact:
-        case f.Vouched(member=member, voucher=voucher, reason=reason) if state.member in (
-            member,
-            voucher,
-        ):
+        case f.Vouched(member=member, voucher=voucher, reason=reason) if state.member in (member, voucher):
             vouch = Vouch(
-                member=member,
-                voucher=voucher,
-                at=entry.occurred_at,
-                reason=reason,
-                given_in=entry.id,
+                member=member, voucher=voucher, at=entry.occurred_at, reason=reason, given_in=entry.id
             )
             return evolve(state, all=(*state.all, vouch))
         case f.VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):

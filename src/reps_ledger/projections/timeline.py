@@ -194,14 +194,10 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.AgreementRevoked: lambda x, _, _z: f"is no longer party to {x.agreement}{_edition(x)}",
     f.LeaveStarted: _on_leave,
     f.LeaveEnded: lambda _x, _, _z: "came back from leave",
-    f.NoticeSent: lambda x, _, z: (
-        f"was sent {x.stage} {x.notice}{_by(x.deadline, z, 'to answer by')}"
-    ),
+    f.NoticeSent: lambda x, _, z: f"was sent {x.stage} {x.notice}{_by(x.deadline, z, 'to answer by')}",
     f.NoticeAnswered: lambda x, _, _z: f"answered {x.notice}",
     f.ApplicationFiled: _applied,
-    f.ApplicationDecided: lambda x, _, _z: (
-        f"application to be {x.role}{_in(x)}: {x.outcome}{_because(x)}"
-    ),
+    f.ApplicationDecided: lambda x, _, _z: f"application to be {x.role}{_in(x)}: {x.outcome}{_because(x)}",
     f.ReviewOpened: lambda x, _, z: f"review {x.review} was opened{_by(x.due, z, 'due')}",
     f.ReviewDecided: lambda x, _, _z: f"review {x.review} was decided: {x.outcome}{_because(x)}",
     f.ExemptionGranted: lambda x, _, z: (

@@ -63,9 +63,7 @@ def _ends(first: int, last: int, months: Iterable[int]) -> list[date]:
     if last < first:
         raise InvalidInput(f"{last} comes before {first}", field="last")
     return [
-        date(year, month, monthrange(year, month)[1])
-        for year in range(first, last + 1)
-        for month in months
+        date(year, month, monthrange(year, month)[1]) for year in range(first, last + 1) for month in months
     ]
 
 
@@ -86,9 +84,7 @@ def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
         elif isinstance(value, date):
             found.add(last_of_day(value, zone))
         else:
-            raise InvalidInput(
-                f"a review date is a date or a datetime, not {value!r:.60}", field="at"
-            )
+            raise InvalidInput(f"a review date is a date or a datetime, not {value!r:.60}", field="at")
         if len(found) > MAX_DATES:
             raise TooLarge(f"more than {MAX_DATES:,} dates", field="at")
     if not found:
@@ -156,9 +152,7 @@ class Agreement:
         return Counter((each.decided, each.outcome) for each in self.compared)
 
 
-def decided_by(
-    columns: Columns, policy: str, dates: Sequence[datetime]
-) -> tuple[tuple[str, ...], Codes]:
+def decided_by(columns: Columns, policy: str, dates: Sequence[datetime]) -> tuple[tuple[str, ...], Codes]:
     """Return what reviews had decided last of each person, by each date.
 
     Args:
@@ -481,9 +475,7 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
 _FORMULA: Final = r"^[=+\-@\t\r]"
 
 
-def write_table(
-    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str]
-) -> None:
+def write_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str]) -> None:
     """Write batches to a file, which is replaced only once all of it is written.
 
     Args:

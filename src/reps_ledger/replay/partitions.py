@@ -68,8 +68,7 @@ def must_be_isolated(policy: Policy) -> None:
         reads = part.reads()
         if reads.everyone or reads.people or reads.accounts:
             raise InvalidPolicy(
-                f"{policy.name} looks beyond a member's own facts ({part.words()}): "
-                "run it on one machine"
+                f"{policy.name} looks beyond a member's own facts ({part.words()}): run it on one machine"
             )
 
 
@@ -209,11 +208,7 @@ class Task:
 
 
 def task_of(
-    policy: Policy,
-    folder: str | os.PathLike[str],
-    at: Iterable[date],
-    zone: str,
-    facts: Sequence[type[Fact]],
+    policy: Policy, folder: str | os.PathLike[str], at: Iterable[date], zone: str, facts: Sequence[type[Fact]]
 ) -> Task:
     """Return what workers need to run a policy on the parts of an export.
 

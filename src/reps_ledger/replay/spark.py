@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
-from pyspark.sql import DataFrame, SparkSession
 
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import MissingExtra
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.partitions import run_part, task_of
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession  # of another extra
 
 SCHEMA: Final = "member string, date timestamp, outcome string"
 """The columns of the result."""

@@ -58,17 +58,14 @@ class Sweep:
         """Return, for each combination, how many members had an outcome at the last date."""
         last = max((row.at for row in self.rows), default=None)
         return tuple(
-            (row.parameters, row.members)
-            for row in self.rows
-            if row.at == last and row.outcome == outcome
+            (row.parameters, row.members) for row in self.rows if row.at == last and row.outcome == outcome
         )
 
     @property
     def table(self) -> pa.Table:
         """The rows as Arrow: a column for each parameter, then date, outcome and members."""
         columns: dict[str, pa.Array | list[object] | list[str]] = {
-            name: _plain([row.parameters[i] for row in self.rows])
-            for i, name in enumerate(self.names)
+            name: _plain([row.parameters[i] for row in self.rows]) for i, name in enumerate(self.names)
         }
         columns["date"] = pa.array([row.at for row in self.rows], pa.timestamp("us", tz="UTC"))
         columns["outcome"] = [row.outcome for row in self.rows]
@@ -90,9 +87,7 @@ class Sweep:
 def _plain(values: list[object]) -> list[object]:
     """Return values as a column of Arrow takes them: of one plain type, or all as text."""
     kinds = {type(value) for value in values}
-    return (
-        values if len(kinds) == 1 and kinds <= {bool, int, float, str} else list(map(str, values))
-    )
+    return values if len(kinds) == 1 and kinds <= {bool, int, float, str} else list(map(str, values))
 
 
 def sweep(  # noqa: PLR0917 — what is tried, on what, when

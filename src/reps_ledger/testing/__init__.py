@@ -20,12 +20,7 @@ if find_spec("hypothesis") is None:
     raise MissingExtra("testing", "reps_ledger.testing")
 
 from reps_ledger.testing import strategies
-from reps_ledger.testing.differential import (
-    Disagreed,
-    Disagreement,
-    assert_agree,
-    find_disagreement,
-)
+from reps_ledger.testing.differential import Disagreed, Disagreement, assert_agree, find_disagreement
 from reps_ledger.testing.history import History, Told, moment, tell, tell_all
 from reps_ledger.testing.laws import (
     POLICY_LAWS,

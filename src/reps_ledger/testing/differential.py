@@ -14,14 +14,7 @@ from reps_ledger.domain.facts import Fact
 from reps_ledger.policies import Policy
 from reps_ledger.testing.history import History, regression_test
 from reps_ledger.testing.laws.laws import name_of
-from reps_ledger.testing.situations import (
-    PolicyLike,
-    Situation,
-    judged,
-    minimised,
-    situations,
-    words_of,
-)
+from reps_ledger.testing.situations import PolicyLike, Situation, judged, minimised, situations, words_of
 
 
 @frozen(kw_only=True)
@@ -73,8 +66,7 @@ class Disagreed(AssertionError):
         self.disagreement = disagreement
         names = f"{_called(disagreement.one)} and {_called(disagreement.other)}"
         super().__init__(
-            f"{names} differ:\n\n{disagreement}\n\nTo keep it as a test:\n\n"
-            f"{disagreement.regression_test()}"
+            f"{names} differ:\n\n{disagreement}\n\nTo keep it as a test:\n\n{disagreement.regression_test()}"
         )
 
 
@@ -108,9 +100,7 @@ def find_disagreement(
         first, second = (judged(each, situation.subject(each)) for each in (one, other))
         return first != second
 
-    chosen = settings or Settings(
-        max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    chosen = settings or Settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
     try:
         found = find(strategy, differ, settings=Settings(chosen, database=None))
     except NoSuchExample:
@@ -134,9 +124,7 @@ def assert_agree(
     Raises:
         Disagreed: they do not; the message draws where.
     """
-    found = find_disagreement(
-        one, other, about=about, histories=histories, settings=settings, facts=facts
-    )
+    found = find_disagreement(one, other, about=about, histories=histories, settings=settings, facts=facts)
     if found is not None:
         raise Disagreed(found)
 

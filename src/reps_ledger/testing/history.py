@@ -17,14 +17,7 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import Amendments, resolve
 from reps_ledger.domain.entries import Entry, entry_tag, people_in, unique
-from reps_ledger.domain.facts import (
-    BUILT_IN,
-    EntryCorrected,
-    EntryRetracted,
-    Fact,
-    Registry,
-    kind_of,
-)
+from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, Registry, kind_of
 from reps_ledger.domain.memo import Memo
 from reps_ledger.importers.rows import write_row
 from reps_ledger.ledger import Ledger
@@ -49,10 +42,7 @@ class Everybody(Memo):
     """
 
     def __init__(
-        self,
-        entries: Iterable[Entry] = (),
-        registry: Registry = _KNOWN,
-        readings: Mapping[str, str] = _NONE,
+        self, entries: Iterable[Entry] = (), registry: Registry = _KNOWN, readings: Mapping[str, str] = _NONE
     ) -> None:
         super().__init__()
         self.entries = tuple(sorted(entries, key=lambda entry: entry.order))
@@ -104,9 +94,7 @@ class Everybody(Memo):
         """Return a member at an instant."""
         return Subject(self.member(member), at, zone, self, policy, previous)
 
-    def body(
-        self, community: str, at: datetime, zone: tzinfo = UTC, *, policy: str = ""
-    ) -> Subject:
+    def body(self, community: str, at: datetime, zone: tzinfo = UTC, *, policy: str = "") -> Subject:
         """Return a community at an instant."""
         return Subject(self.community(community), at, zone, self, policy)
 
@@ -415,9 +403,7 @@ class History:
 
     def of(self, entries: Iterable[Entry]) -> History:
         """Return a history of these entries instead, numbered anew in their order."""
-        numbered = (
-            replace(entry, position=place, origin=place) for place, entry in enumerate(entries, 1)
-        )
+        numbered = (replace(entry, position=place, origin=place) for place, entry in enumerate(entries, 1))
         return evolve(self, entries=tuple(numbered))
 
     def settled(self) -> History:

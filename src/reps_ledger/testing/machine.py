@@ -80,9 +80,7 @@ class ReferenceModel:
             case EntryRetracted(target=target):
                 return evolve(fact, target=self.id_of(target))
             case EntryCorrected(target=target, replacement=other):
-                return evolve(
-                    fact, target=self.id_of(target), replacement=self.translated_fact(other)
-                )
+                return evolve(fact, target=self.id_of(target), replacement=self.translated_fact(other))
             case ReportVerified(report=report):
                 return evolve(fact, report=self.id_of(report))
         return fact
@@ -110,9 +108,7 @@ class ReferenceModel:
             self.in_memory.record(pairs)
         except Refused as refused:
             words = f"the rules refuse it ({', '.join(refused.codes)}): {pairs}"
-            self.must(
-                answer.codes == refused.codes, f"{words}; the ledger: {answer.codes or 'not'}"
-            )
+            self.must(answer.codes == refused.codes, f"{words}; the ledger: {answer.codes or 'not'}")
             return
         words = f"the rules allow it, the ledger does not ({', '.join(answer.codes)}): {pairs}"
         self.must(len(answer.entries) == len(pairs), words)
@@ -184,9 +180,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
     """
     own, laws = tuple(facts), tuple(rules)
     several = {
-        family: offers(
-            vocabulary_of(None, classes=own, families=[family]), min_size=1, max_size=_RACERS
-        )
+        family: offers(vocabulary_of(None, classes=own, families=[family]), min_size=1, max_size=_RACERS)
         for family in sorted(families)
     }
     if own:
@@ -241,13 +235,9 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             if not self.commands:
                 return
             name, pairs, entries = self.commands[number % len(self.commands)]
-            receipt = self.ledgers[by].record_all(
-                self.model.translated(pairs), by="council", command_id=name
-            )
+            receipt = self.ledgers[by].record_all(self.model.translated(pairs), by="council", command_id=name)
             self.model.must(receipt.repeated, f"{name} was recorded twice")
-            self.model.must(
-                receipt.entries == entries, f"{name} answers otherwise: {receipt.entries}"
-            )
+            self.model.must(receipt.entries == entries, f"{name} answers otherwise: {receipt.entries}")
 
         @rule(by=handles)
         def echo(self, by: int) -> None:
@@ -258,7 +248,10 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
         @rule(data=st.data())
         def take_turns(self, data: st.DataObject) -> None:
             """Record in one ledger, then in the other, then the same in the first again."""
-            drawn = self.drawn(data)
+            self.in_turns(self.drawn(data))
+
+        def in_turns(self, drawn: list[Offer]) -> None:
+            """Record the first in one ledger, the last in the other, and in the first again."""
             for by, offer in ((0, drawn[0]), (1, drawn[-1])):
                 for pair in self.model.facts_of([offer]):
                     self.model.attempt(self.ledgers[by], [pair])
@@ -273,9 +266,16 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
 
         @rule(data=st.data())
         def race(self, data: st.DataObject) -> None:
-            """Record in threads at once: the result is that of some order, one after another."""
-            pairs = self.model.facts_of(self.drawn(data))[:_RACERS]
-            if not (races and pairs):
+            """Record in threads at once: the result is that of some order, one after another.
+
+            In turns, where threads cannot.
+            """
+            drawn = self.drawn(data)
+            if not races:
+                self.in_turns(drawn)
+                return
+            pairs = self.model.facts_of(drawn)[:_RACERS]
+            if not pairs:
                 return
             before = self.ledgers[0].position
             barrier = Barrier(len(pairs))
@@ -289,9 +289,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
                 answers = list(pool.map(attempt, range(len(pairs))))
             landed = list(self.ledgers[0].entries(after=before))
             expected = sorted((e for a in answers for e in a.entries), key=lambda e: e.position)
-            self.model.must(
-                landed == expected, f"threads were told of {expected}; there is {landed}"
-            )
+            self.model.must(landed == expected, f"threads were told of {expected}; there is {landed}")
             states = [list(self.model.in_memory.entries)]
             for entry in landed:
                 number = next(n for n, a in enumerate(answers) if entry in a.entries)
@@ -309,9 +307,7 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             for ledger in self.ledgers:
                 entries = list(ledger.entries())
                 positions = [entry.position for entry in entries]
-                self.model.must(
-                    positions == sorted(set(positions)), f"positions do not grow: {positions}"
-                )
+                self.model.must(positions == sorted(set(positions)), f"positions do not grow: {positions}")
                 self.model.must(
                     [entry.id for entry in entries] == self.model.ids, "entries are not as recorded"
                 )
@@ -336,12 +332,9 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             for person in PEOPLE[:3]:
                 mine = [entry.id for entry in view.history(person)]
                 theirs = [
-                    self.model.ids[place_of(entry.id)]
-                    for entry in history.everybody().member(person).entries
+                    self.model.ids[place_of(entry.id)] for entry in history.everybody().member(person).entries
                 ]
-                self.model.must(
-                    mine == theirs or person not in history.people, f"of {person}: {mine}"
-                )
+                self.model.must(mine == theirs or person not in history.people, f"of {person}: {mine}")
 
         def teardown(self) -> None:
             """Close the ledgers."""

@@ -85,9 +85,7 @@ class _Log:
         }
         return found, len(self.entries) if upto is None else upto
 
-    def append(
-        self, entries: Sequence[Entry], _depends_on: Iterable[Source], _after: int
-    ) -> list[int]:
+    def append(self, entries: Sequence[Entry], _depends_on: Iterable[Source], _after: int) -> list[int]:
         for entry in entries:
             self.entries.append(entry)
             for tag in entry.tags:

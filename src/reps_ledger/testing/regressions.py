@@ -112,10 +112,7 @@ def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ())
     try:
         zone = zone_of(written["zone"])
         history = History(
-            tuple(
-                _entry(row, position, own, zone)
-                for position, row in enumerate(written["history"], 1)
-            ),
+            tuple(_entry(row, position, own, zone) for position, row in enumerate(written["history"], 1)),
             own,
             zone,
         )

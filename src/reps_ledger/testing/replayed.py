@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reps_ledger.domain.amendments import Amendments
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.policies import Policy
-from reps_ledger.replay.columns import Columns
 from reps_ledger.testing.history import History
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns  # needs its extra
 
 
 def columns_of(
@@ -58,9 +60,7 @@ def outcomes_by_kernel(
     known = sorted(history.standing, key=lambda entry: entry.position)
     accounts = accounts_among(known, columns.people)
     return {
-        columns.people[part.low + number]: [
-            None if code < 0 else policy.outcomes[code] for code in codes
-        ]
+        columns.people[part.low + number]: [None if code < 0 else policy.outcomes[code] for code in codes]
         for part in run(policy, columns, dates, history.zone, chunk=chunk, accounts=accounts)
         for number, codes in enumerate(part.codes().tolist())
     }

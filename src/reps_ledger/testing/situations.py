@@ -184,11 +184,7 @@ def situations(
     def around(draw: st.DrawFn) -> Situation:
         place = draw(places)
         day, width = draw(reviewed)
-        at = (
-            day_start(day, place)
-            if isinstance(day, date) and not isinstance(day, datetime)
-            else day
-        )
+        at = day_start(day, place) if isinstance(day, date) and not isinstance(day, datetime) else day
         if width is not None:
             at = width.after(at, place)
         history = draw(kinds)(draw, at, place)
@@ -212,14 +208,10 @@ def _reviews_of(value: object) -> SearchStrategy[tuple[date, Width | None]]:
     return st.one_of(st.tuples(st.sampled_from(days), after), plain)
 
 
-def _looking_at(
-    history: History, value: object, who: list[str], *, fixed: bool
-) -> SearchStrategy[Situation]:
+def _looking_at(history: History, value: object, who: list[str], *, fixed: bool) -> SearchStrategy[Situation]:
     people = who if fixed else (history.people or who)
     return st.builds(
-        lambda asof, name: Situation(
-            history=history, who=name, at=asof.valid_at, known_at=asof.known_at
-        ),
+        lambda asof, name: Situation(history=history, who=name, at=asof.valid_at, known_at=asof.known_at),
         as_ofs(history, of=widths_in(value)),
         st.sampled_from(people),
     )
@@ -262,10 +254,7 @@ def _with_less(situation: Situation) -> Iterable[Situation]:
 def _told_again(entries: list[Entry], history: History) -> History:
     """Return a history of some entries, with the ids of their new positions."""
     places = {entry.id: entry_id(place) for place, entry in enumerate(entries, 1)}
-    told = (
-        Told(_renamed(e.fact, places), e.occurred_at, e.by, e.on_behalf_of, e.source)
-        for e in entries
-    )
+    told = (Told(_renamed(e.fact, places), e.occurred_at, e.by, e.on_behalf_of, e.source) for e in entries)
     return tell_all(*told, facts=history.facts, zone=history.zone)
 
 
@@ -283,7 +272,4 @@ def _renamed(fact: Fact, places: dict[str, str]) -> Fact:
 
 def _is_legal(history: History) -> bool:
     in_memory = InMemoryLedger(history.facts, (), history.zone)
-    return all(
-        in_memory.offer(e.fact, e.occurred_at, by=e.by, source=e.source) is not None
-        for e in history
-    )
+    return all(in_memory.offer(e.fact, e.occurred_at, by=e.by, source=e.source) is not None for e in history)

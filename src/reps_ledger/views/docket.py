@@ -115,9 +115,7 @@ def make_docket(
                     )
                 )
     return DocketView(
-        reviews=tuple(sorted(items, key=_by_due)),
-        notices=tuple(sorted(outstanding, key=_by_deadline)),
-        at=at,
+        reviews=tuple(sorted(items, key=_by_due)), notices=tuple(sorted(outstanding, key=_by_deadline)), at=at
     )
 
 

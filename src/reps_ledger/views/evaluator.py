@@ -82,9 +82,7 @@ class _Others(Memo):
         return self.once(("community", community, None if community else tuple(kinds)), make)
 
     def opportunities(self) -> Sequence[Entry]:
-        return self.once(
-            "opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held"))
-        )
+        return self.once("opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held")))
 
 
 class PolicyEvaluator:
@@ -168,14 +166,9 @@ class PolicyEvaluator:
         """Evaluate a policy for a subject."""
         return evaluate(policy, subject, self._reading.known_at)
 
-    def evaluate(
-        self, policy: Policy, name: str, at: datetime, previous: Previous | None = None
-    ) -> Verdict:
+    def evaluate(self, policy: Policy, name: str, at: datetime, previous: Previous | None = None) -> Verdict:
         """Evaluate a policy for one member, or for one community if it is about communities."""
-        if policy.of == "community":
-            dossier = self._others.community(name)
-        else:
-            dossier = self._others.member(name)
+        dossier = self._others.community(name) if policy.of == "community" else self._others.member(name)
         subject = Subject(dossier, at, self.zone, self._others, policy.name, previous)
         return self.verdict(policy, subject)
 
@@ -231,9 +224,7 @@ class PolicyEvaluator:
         """Whether any adopted charter has a standing policy."""
         return any(charter.standing is not None for charter in self._readable)
 
-    def stand(
-        self, subject: Subject, state: Membership | None = None
-    ) -> tuple[Verdict | None, Stand]:
+    def stand(self, subject: Subject, state: Membership | None = None) -> tuple[Verdict | None, Stand]:
         """Return how somebody stands: by the charter in force, or else by the default rule.
 
         Args:

@@ -264,9 +264,7 @@ class Tracer:
         standing: their history, as it is read now.
     """
 
-    def __init__(
-        self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]
-    ) -> None:
+    def __init__(self, reading: Reading, zone: tzinfo, member: str, standing: Iterable[Entry]) -> None:
         self._reading = reading = reading.kept()  # each link is judged as of another position
         self._evaluator = PolicyEvaluator(reading, zone)
         self._zone = zone
@@ -362,9 +360,7 @@ def _admission(entry: Entry, charter: Charter, evaluator: PolicyEvaluator) -> Ad
             admission = Admission(
                 clause=name,
                 says=_about_role(says, fact.role, *topics),
-                verdict=(
-                    None if asked is None else condition_verdict(name, asked, subject, evaluator)
-                ),
+                verdict=(None if asked is None else condition_verdict(name, asked, subject, evaluator)),
                 excepted=clause.unless is not None and holds(clause.unless, subject),
             )
         case f.RoleEnded() if endings := _about_role(says, fact.role, "endings"):
@@ -401,13 +397,7 @@ ABOUT: Final = ("role", "standing", "vouches", "membership")
 MAX_LINKS: Final = 200
 """The most links of an explanation; older entries are only counted."""
 
-_ABOUT_ROLES: Final = (
-    f.RoleAssigned,
-    f.RoleEnded,
-    f.RoleAsserted,
-    f.ApplicationFiled,
-    f.ApplicationDecided,
-)
+_ABOUT_ROLES: Final = (f.RoleAssigned, f.RoleEnded, f.RoleAsserted, f.ApplicationFiled, f.ApplicationDecided)
 _JOINING: Final = (f.MemberJoined, f.MemberRetired, f.MemberReturned)
 _MERGES: Final = (f.MembersMerged, f.MembersUnmerged)
 
@@ -502,11 +492,7 @@ def _role(
     person: MemberView, role: str, community: str | None, at: datetime, evaluator: PolicyEvaluator
 ) -> _Found:
     def rests_on(fact: Fact) -> bool:
-        return (
-            isinstance(fact, _ABOUT_ROLES)
-            and fact.role == role
-            and community in {None, fact.community}
-        )
+        return isinstance(fact, _ABOUT_ROLES) and fact.role == role and community in {None, fact.community}
 
     ever = [h for h in person.roles.ever if h.role == role and community in {None, h.community}]
     now = [holding for holding in ever if holding.held_at(at)]

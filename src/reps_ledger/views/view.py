@@ -173,12 +173,7 @@ class View:
         return MemberView(self._evaluator.member(member, self.valid_at), self._evaluator)
 
     def explain(
-        self,
-        member: str,
-        about: str | None = None,
-        *,
-        role: str | None = None,
-        community: str | None = None,
+        self, member: str, about: str | None = None, *, role: str | None = None, community: str | None = None
     ) -> Explanation:
         """Explain a role, the standing, the vouches or the membership of a member.
 
@@ -197,13 +192,7 @@ class View:
             InvalidInput: there is nothing of that name to explain.
         """
         return explain(
-            self._evaluator,
-            self.reading,
-            member,
-            self.valid_at,
-            about,
-            role=role,
-            community=community,
+            self._evaluator, self.reading, member, self.valid_at, about, role=role, community=community
         )
 
     def history(self, member: str | None = None, *, community: str | None = None) -> History:
@@ -223,9 +212,7 @@ class View:
             source = self.reading.everyone
         return History(source, self.valid_at, self.known_at)
 
-    def roster(
-        self, *, role: str | None = None, community: str | None = None
-    ) -> tuple[RosterRow, ...]:
+    def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
         standing = CensusInputs(self._evaluator, self.valid_at).standing()
         people = self._people()

@@ -52,12 +52,8 @@ def forum(
     history = [told(rl.MemberJoined(member=name), date(2017, 1, 1)) for name in ("ana", *people)]
     history += [told(fact, _day(0)) for fact in _others()]
     history += [told(VisitMade(member="ana"), _day(number)) for number in range(visits)]
-    history += [
-        told(TopicReplied(member="ana", topic=f"t{number}"), _day(2)) for number in range(replies)
-    ]
-    history += [
-        told(TopicRead(member="ana", topic=f"t{number}"), _day(2)) for number in range(topics)
-    ]
+    history += [told(TopicReplied(member="ana", topic=f"t{number}"), _day(2)) for number in range(replies)]
+    history += [told(TopicRead(member="ana", topic=f"t{number}"), _day(2)) for number in range(topics)]
     history += [told(PostRead(member="ana", post=f"b{number}"), _day(2)) for number in range(posts)]
     history += [told(LikeGiven(member="ana"), _day(3))] * given
     history += [
@@ -66,10 +62,7 @@ def forum(
     ]
     history += [
         told(
-            FlagReceived(
-                member="ana", post=f"f{number % flagged}", flagger=f"x{number % flaggers}"
-            ),
-            _day(4),
+            FlagReceived(member="ana", post=f"f{number % flagged}", flagger=f"x{number % flaggers}"), _day(4)
         )
         for number in range(max(flagged, flaggers))
     ]

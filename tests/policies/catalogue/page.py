@@ -19,8 +19,8 @@ __all__ = ["GOLDEN", "PAGE", "opening", "renewed", "said", "sentences"]
 PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "catalogue.md"
 GOLDEN: Final = Path(__file__).with_name("sentences.txt")
 
-_SECTION: Final = re.compile(r"^## (\d+)\. .*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
-_OPENING: Final = re.compile(r"^## .*?\n\nSource: .*?\n\n(```text\n.*?```\n\n)+", re.DOTALL)
+_SECTION: Final = re.compile(r"^## [^\n]+\n\nName: `([\w-]+)`\..*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
+_OPENING: Final = re.compile(r"^## .*?\n\nName: .*?\n\n(```text\n.*?```\n\n)+", re.DOTALL)
 
 
 def said(rule: Listed) -> list[str]:
@@ -31,19 +31,19 @@ def said(rule: Listed) -> list[str]:
 
 def sentences() -> str:
     """Return the golden text."""
-    rules = [f"{rule.number}. {rule.title}\n\n" + "\n\n".join(said(rule)) for rule in CATALOGUE]
+    rules = [f"{rule.title} ({rule.name})\n\n" + "\n\n".join(said(rule)) for rule in CATALOGUE]
     return "\n\n\n".join(rules) + "\n"
 
 
 def opening(rule: Listed) -> str:
     """Return how the page's section of a rule begins; what it notes of it comes after."""
     blocks = "".join(f"```text\n{words}\n```\n\n" for words in said(rule))
-    return f"## {rule.number}. {rule.title}\n\nSource: {rule.source}\n\n{blocks}"
+    return f"## {rule.title}\n\nName: `{rule.name}`. Source: {rule.source}\n\n{blocks}"
 
 
 def renewed(page: str) -> str:
     """Return a page with the sentences as they are now, and its notes as they were."""
-    rules = {str(rule.number): rule for rule in CATALOGUE}
+    rules = {rule.name: rule for rule in CATALOGUE}
 
     def section(found: re.Match[str]) -> str:
         notes = _OPENING.sub("", found[0])

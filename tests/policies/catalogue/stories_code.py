@@ -28,7 +28,7 @@ def _collaborator(width: str, lapses: datetime) -> Worked:
     says = ("collaborator", f"authored or approved a commit in the last {width}")
     emeritus = ("emeritus", f"no commit authored or approved in the last {width}")
     return Worked(
-        rule=11,
+        rule="node-emeritus",
         policy=f"node-collaborator {width}",
         title="an approval after the last commit",
         history=(
@@ -68,14 +68,11 @@ _VOTES = (
     *(_role(member, "voter", date(2018, 1, 1), "tsc") for member in ("ana", "ben", "cat")),
     *(_vote(number) for number in range(1, 6)),
     told(
-        rl.OpportunityHeld(opportunity="a vote elsewhere", kind="vote", community="board"),
-        date(2018, 2, 15),
+        rl.OpportunityHeld(opportunity="a vote elsewhere", kind="vote", community="board"), date(2018, 2, 15)
     ),
     _voted("ben", 2),
     told(rl.LeaveStarted(member="cat", expected_return=at(2018, 3, 10)), date(2018, 2, 10)),
-    told(
-        rl.RoleEnded(member="ana", role="voter", community="tsc", how="inactive"), date(2018, 4, 2)
-    ),
+    told(rl.RoleEnded(member="ana", role="voter", community="tsc", how="inactive"), date(2018, 4, 2)),
     _role("ana", "voter", date(2018, 4, 20), "tsc"),
 )
 _BALANCE = (
@@ -89,9 +86,9 @@ _BALANCE = (
     _role("eve", "observer", date(2018, 1, 1), "tsc"),
 )
 
-RULE_12 = (
+NODE_VOTING_STORIES = (
     Worked(
-        rule=12,
+        rule="node-voting",
         policy="node-tsc-voting",
         title="three misses, and a new start",
         history=_VOTES,
@@ -104,7 +101,7 @@ RULE_12 = (
         ),
     ),
     Worked(
-        rule=12,
+        rule="node-voting",
         policy="node-tsc-voting",
         title="one vote between",
         who="ben",
@@ -115,7 +112,7 @@ RULE_12 = (
         ),
     ),
     Worked(
-        rule=12,
+        rule="node-voting",
         policy="node-tsc-voting",
         title="a vote during leave is no miss",
         who="cat",
@@ -126,7 +123,7 @@ RULE_12 = (
         ),
     ),
     Worked(
-        rule=12,
+        rule="node-voting",
         policy="node-tsc-balance",
         title="a fifth voter from the company of the first",
         who="tsc",
@@ -140,10 +137,7 @@ SAME: Final[Says] = ("not yet", "the sponsors are not from 2 different companies
 SPONSORED: Final[Says] = ("may become a member", "2 sponsors from different companies")
 IN_12: Final[Says] = ("member", "contributed in the last 12 months")
 IN_18: Final[Says] = ("member", "contributed in the last 18 months, as asked until 2023-06-29")
-REMOVED: Final[Says] = (
-    "to be removed",
-    "no contribution in the last 12 months, or 18 until 2023-06-29",
-)
+REMOVED: Final[Says] = ("to be removed", "no contribution in the last 12 months, or 18 until 2023-06-29")
 _SPONSORS = (
     *_joined("ana", "ben", "cat", "dan", "eve"),
     _works("ben", "acme"),
@@ -163,9 +157,9 @@ _SPONSORS = (
     told(rl.Vouched(member="ana", voucher="dan"), date(2018, 3, 1)),
 )
 
-RULE_13 = (
+KUBERNETES_MEMBER_STORIES = (
     Worked(
-        rule=13,
+        rule="kubernetes-members",
         policy="kubernetes-sponsors",
         title="two of one company, and a third",
         history=_SPONSORS,
@@ -177,7 +171,7 @@ RULE_13 = (
         ),
     ),
     Worked(
-        rule=13,
+        rule="kubernetes-members",
         policy="kubernetes-inactivity",
         title="on the day of the change",
         history=(*_joined("ana"), *reported("contribution", date(2022, 3, 1))),
@@ -187,7 +181,7 @@ RULE_13 = (
         ),
     ),
     Worked(
-        rule=13,
+        rule="kubernetes-members",
         policy="kubernetes-inactivity",
         title="18 months before the change",
         history=(*_joined("ana"), *reported("contribution", date(2020, 1, 1))),
@@ -237,9 +231,9 @@ A_MAY: Final[Says] = (
     "a reviewer for 3 months, primary reviewer of 10 changes, and 30 in all",
 )
 
-RULE_14 = (
+KUBERNETES_REVIEWER_STORIES = (
     Worked(
-        rule=14,
+        rule="kubernetes-reviewers",
         policy="kubernetes-reviewer-kubelet",
         title="one requirement after another",
         history=_REVIEWER,
@@ -250,7 +244,7 @@ RULE_14 = (
         ),
     ),
     Worked(
-        rule=14,
+        rule="kubernetes-reviewers",
         policy="kubernetes-approver-kubelet",
         title="one requirement after another",
         history=_APPROVER,
@@ -279,9 +273,9 @@ _OWNERS = (
     *reported("contribution", *_TEN[:9], member="ben"),
 )
 
-RULE_15 = (
+KUBERNETES_OWNER_STORIES = (
     Worked(
-        rule=15,
+        rule="kubernetes-owners",
         policy="kubernetes-owners",
         title="an approver who contributed",
         history=_OWNERS,
@@ -291,7 +285,7 @@ RULE_15 = (
         ),
     ),
     Worked(
-        rule=15,
+        rule="kubernetes-owners",
         policy="kubernetes-owners",
         title="a reviewer who commented",
         who="ben",
@@ -302,7 +296,7 @@ RULE_15 = (
         ),
     ),
     Worked(
-        rule=15,
+        rule="kubernetes-owners",
         policy="kubernetes-owners",
         title="no owner",
         who="cat",
@@ -338,9 +332,9 @@ _PINGS = (
     told(rl.NoticeAnswered(member="cat", notice="ping cat"), date(2018, 1, 20)),
 )
 
-RULE_16 = (
+RUST_STORIES = (
     Worked(
-        rule=16,
+        rule="rust-alumni",
         policy="rust-alumni",
         title="silent, and inactive for long",
         history=_PINGS,
@@ -350,7 +344,7 @@ RULE_16 = (
         ),
     ),
     Worked(
-        rule=16,
+        rule="rust-alumni",
         policy="rust-alumni",
         title="silent, active until lately",
         who="ben",
@@ -358,15 +352,12 @@ RULE_16 = (
         verdicts=around(at(2018, 3, 1), TEAM, ALUMNI, ALUMNI),
     ),
     Worked(
-        rule=16,
+        rule="rust-alumni",
         policy="rust-alumni",
         title="answered, and pinged again a year later",
         who="cat",
         history=_PINGS,
-        verdicts=(
-            *around(at(2018, 2, 1), TEAM, TEAM, TEAM),
-            *around(at(2019, 1, 1), TEAM, TO_PING, TO_PING),
-        ),
+        verdicts=(*around(at(2018, 2, 1), TEAM, TEAM, TEAM), *around(at(2019, 1, 1), TEAM, TO_PING, TO_PING)),
     ),
 )
 
@@ -398,9 +389,9 @@ _CORE_TEAM = (
     told(rl.NoticeAnswered(member="ben", notice="question ben"), date(2018, 2, 1)),
 )
 
-RULE_17 = (
+PYTHON_STORIES = (
     Worked(
-        rule=17,
+        rule="python-core",
         policy="python-core-team",
         title="silent, moved, and back at will",
         history=_CORE_TEAM,
@@ -411,7 +402,7 @@ RULE_17 = (
         ),
     ),
     Worked(
-        rule=17,
+        rule="python-core",
         policy="python-core-team",
         title="answered in time",
         who="ben",
@@ -437,9 +428,9 @@ _PAUSES = (
     told(rl.LeaveEnded(member="cat"), date(2020, 3, 1)),
 )
 
-RULE_23 = (
+EXPRESS_STORIES = (
     Worked(
-        rule=23,
+        rule="express-inactivity",
         policy="express-inactivity",
         title="without leave",
         history=_PAUSES,
@@ -447,7 +438,7 @@ RULE_23 = (
     ),
     Worked(
         # 61 days of leave: as if they had last been active on 3 March.
-        rule=23,
+        rule="express-inactivity",
         policy="express-inactivity",
         title="two months of leave",
         who="ben",
@@ -456,7 +447,7 @@ RULE_23 = (
     ),
     Worked(
         # Two years of leave are skipped whole: as if they had last been active on 2 January 2020.
-        rule=23,
+        rule="express-inactivity",
         policy="express-inactivity",
         title="leave of two years",
         who="cat",
@@ -468,12 +459,11 @@ RULE_23 = (
 STORIES: Final = (
     _collaborator("12 months", at(2019, 1, 1)),
     _collaborator("18 months", at(2019, 7, 1)),
-    *RULE_12,
-    *RULE_13,
-    *RULE_14,
-    *RULE_15,
-    *RULE_16,
-    *RULE_17,
-    *RULE_23,
+    *NODE_VOTING_STORIES,
+    *KUBERNETES_MEMBER_STORIES,
+    *KUBERNETES_REVIEWER_STORIES,
+    *KUBERNETES_OWNER_STORIES,
+    *RUST_STORIES,
+    *PYTHON_STORIES,
+    *EXPRESS_STORIES,
 )
-"""Of the rules 11 to 17 and 23."""

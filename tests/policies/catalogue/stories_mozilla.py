@@ -39,7 +39,7 @@ def _group(group: str, number: int) -> tuple[Worked, ...]:
     name = f"group-membership-{group}"
     return (
         Worked(
-            rule=6,
+            rule="mozillians-groups",
             policy=name,
             title="renewed once",
             history=history,
@@ -51,7 +51,7 @@ def _group(group: str, number: int) -> tuple[Worked, ...]:
             ),
         ),
         Worked(
-            rule=6,
+            rule="mozillians-groups",
             policy=name,
             title="a curator",
             who="ben",
@@ -77,9 +77,9 @@ VOUCHER: Final[Says] = ("may vouch", "3 vouches or more")
 ROOM: Final[Says] = ("may receive a vouch", "fewer than 6 so far")
 FULL: Final[Says] = ("vouched enough", "6 vouches, and nobody receives more")
 
-RULE_8 = (
+VOUCHING_STORIES = (
     Worked(
-        rule=8,
+        rule="mozillians-vouching",
         policy="mozillians-vouched",
         title="one vouch a month",
         history=_VOUCHED,
@@ -90,14 +90,11 @@ RULE_8 = (
         ),
     ),
     Worked(
-        rule=8,
+        rule="mozillians-vouching",
         policy="mozillians-vouches-received",
         title="six vouches, and one withdrawn",
         history=_VOUCHED,
-        verdicts=(
-            *around(at(2018, 7, 1), ROOM, FULL, FULL),
-            *around(at(2018, 8, 1), FULL, ROOM, ROOM),
-        ),
+        verdicts=(*around(at(2018, 7, 1), ROOM, FULL, FULL), *around(at(2018, 8, 1), FULL, ROOM, ROOM)),
     ),
 )
 
@@ -109,24 +106,18 @@ _GROUP = (
     *_joined("m7", date(2018, 2, 1), "porto"),
     *reported("event", date(2018, 3, 1), member="m7", community="porto"),
     told(CommunityReviewed(community="lisboa"), date(2018, 4, 10)),
-    told(
-        rl.ReportFiled(member="m1", activity="event", community="lisboa", announced=True),
-        date(2018, 7, 9),
-    ),
+    told(rl.ReportFiled(member="m1", activity="event", community="lisboa", announced=True), date(2018, 7, 9)),
 )
 SMALL: Final[Says] = ("below the terms", "not more than 5 members")
 QUIET: Final[Says] = ("below the terms", "no event in the last 6 months")
 WITHIN: Final[Says] = ("within the terms", "more than 5 members, and an event in the last 6 months")
 YOUNG: Final[Says] = ("no review is due", "founded less than 3 months ago")
 REVIEWED: Final[Says] = ("no review is due", "reviewed less than 1 year ago")
-DUE: Final[Says] = (
-    "a review is due",
-    "the first review comes at 3 months, then one comes each year",
-)
+DUE: Final[Says] = ("a review is due", "the first review comes at 3 months, then one comes each year")
 
-RULE_9 = (
+GROUP_TERM_STORIES = (
     Worked(
-        rule=9,
+        rule="mozilla-terms",
         policy="community-group-terms",
         title="a sixth member, one event",
         who="lisboa",
@@ -137,7 +128,7 @@ RULE_9 = (
         ),
     ),
     Worked(
-        rule=9,
+        rule="mozilla-terms",
         policy="community-group-review",
         title="founded, and reviewed once",
         who="lisboa",
@@ -155,7 +146,7 @@ def _system(system: str, other: str) -> Worked:
     keeps = ("keeps access", f"used {system} in the last 6 months")
     loses = ("loses access", f"{system} not used for 6 months; other systems do not count")
     return Worked(
-        rule=24,
+        rule="mozilla-version-control",
         policy=f"version-control-{system}",
         title="used once, and another system later",
         history=(
@@ -164,20 +155,16 @@ def _system(system: str, other: str) -> Worked:
             *reported("push", date(2018, 6, 1), source=other),
             *reported("push", date(2018, 6, 2)),
         ),
-        verdicts=(
-            *around(at(2018, 1, 1), loses, keeps, keeps),
-            *around(at(2018, 7, 1), keeps, loses, loses),
-        ),
+        verdicts=(*around(at(2018, 1, 1), loses, keeps, keeps), *around(at(2018, 7, 1), keeps, loses, loses)),
     )
 
 
 STORIES: Final = (
     *_group("privacy", 365),
     *_group("security", 730),
-    *RULE_8,
-    *RULE_9,
+    *VOUCHING_STORIES,
+    *GROUP_TERM_STORIES,
     _system("hg", "git"),
     _system("git", "svn"),
     _system("svn", "hg"),
 )
-"""Of the rules 6, 8, 9 and 24."""

@@ -21,30 +21,30 @@ GRACE: Final[Says] = ("trust level 3", "gained less than 14 days ago")
 HELD: Final[Says] = ("trust level 3", "held, and all requirements are met to 90 %")
 LEVEL_2: Final[Says] = ("trust level 2", "the requirements are not met")
 
-RULE_10 = (
+TRUST_STORIES = (
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="gained, then a little less",
         history=(*forum(visits=45), *reviewed(date(2018, 5, 1))),
         verdicts=asked(at(2018, 6, 1), HELD),
     ),
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="never gained by a little less",
         history=forum(visits=49),
         verdicts=asked(at(2018, 6, 1), LEVEL_2),
     ),
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="lost, but not within 14 days",
         history=(*forum(visits=44), *reviewed(date(2018, 5, 20))),
         verdicts=around(at(2018, 6, 3), GRACE, LEVEL_2, LEVEL_2),
     ),
     Worked(
-        rule=10,
+        rule="discourse-trust-level-3",
         policy="discourse-trust-level-3",
         title="all met",
         history=forum(),
@@ -81,9 +81,9 @@ _NIFI = (
     _voted("cat", date(2017, 6, 1)),
 )
 
-RULE_18 = (
+NIFI_STORIES = (
     Worked(
-        rule=18,
+        rule="nifi-committers",
         policy="nifi-committers",
         title="quiet",
         history=_NIFI,
@@ -93,7 +93,7 @@ RULE_18 = (
         ),
     ),
     Worked(
-        rule=18,
+        rule="nifi-committers",
         policy="nifi-committers",
         title="back on request, and quiet again",
         who="ben",
@@ -105,7 +105,7 @@ RULE_18 = (
         ),
     ),
     Worked(
-        rule=18,
+        rule="nifi-committers",
         policy="nifi-committers",
         title="asked too late; back by a vote",
         who="cat",
@@ -121,19 +121,10 @@ RULE_18 = (
     ),
 )
 
-ADMIN: Final[Says] = (
-    "administrator",
-    "active in the last 11 months, and 100 edits or more in the last 57",
-)
-WARNED_NONE: Final[Says] = (
-    "warned of no activity",
-    "in 1 month it is 1 year without edit or logged action",
-)
+ADMIN: Final[Says] = ("administrator", "active in the last 11 months, and 100 edits or more in the last 57")
+WARNED_NONE: Final[Says] = ("warned of no activity", "in 1 month it is 1 year without edit or logged action")
 WARNED_FEW: Final[Says] = ("warned of few edits", "in 3 months it is under 100 edits in 5 years")
-REMOVED_NONE: Final[Says] = (
-    "removed",
-    "no edit or logged action in 1 year, and told 1 month ahead",
-)
+REMOVED_NONE: Final[Says] = ("removed", "no edit or logged action in 1 year, and told 1 month ahead")
 REMOVED_FEW: Final[Says] = ("removed", "under 100 edits in 5 years, and told 3 months ahead")
 
 
@@ -165,9 +156,9 @@ _ADMINS = (
     _warned("cat", "few edits", date(2017, 10, 1)),
 )
 
-RULE_19 = (
+WIKIPEDIA_STORIES = (
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="no edit or action for a year",
         history=_ADMINS,
@@ -178,7 +169,7 @@ RULE_19 = (
         ),
     ),
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="nobody is removed unwarned",
         who="ben",
@@ -189,7 +180,7 @@ RULE_19 = (
         ),
     ),
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="a hundred edits, long ago",
         who="cat",
@@ -200,14 +191,10 @@ RULE_19 = (
         ),
     ),
     Worked(
-        rule=19,
+        rule="wikipedia-administrators",
         policy="wikipedia-administrators",
         title="one edit short of a hundred",
-        history=(
-            *_joined("ana"),
-            *_edits("ana", 99, date(2018, 1, 1)),
-            *_edits("ana", 1, date(2018, 1, 2)),
-        ),
+        history=(*_joined("ana"), *_edits("ana", 99, date(2018, 1, 1)), *_edits("ana", 1, date(2018, 1, 2))),
         verdicts=around(at(2018, 1, 2), WARNED_FEW, ADMIN, ADMIN),
     ),
 )
@@ -224,9 +211,9 @@ _PACKAGER = (
     *reported("blog post", date(2021, 8, 1), source="planet"),
 )
 
-RULE_20 = (
+FEDORA_STORIES = (
     Worked(
-        rule=20,
+        rule="fedora-packagers",
         policy="fedora-packagers",
         title="last seen in one of five systems",
         history=_PACKAGER,
@@ -252,9 +239,9 @@ def _admitted(on: date) -> tuple[Told, ...]:
     )
 
 
-RULE_21 = (
+GNOME_STORIES = (
     Worked(
-        rule=21,
+        rule="gnome-membership",
         policy="gnome-foundation",
         title="a term, and another after a while",
         history=(*_joined("ana"), *_admitted(date(2016, 1, 1)), *_admitted(date(2018, 2, 1))),
@@ -269,9 +256,9 @@ RULE_21 = (
 MAY_VOTE: Final[Says] = ("may vote", "taught at least twice in the last 730 days")
 MAY_NOT: Final[Says] = ("may not vote", "taught fewer than 2 times in the last 730 days")
 
-RULE_22 = (
+CARPENTRIES_STORIES = (
     Worked(
-        rule=22,
+        rule="carpentries-voters",
         policy="carpentries-voters",
         title="elections on several days",
         history=(
@@ -288,10 +275,7 @@ RULE_22 = (
 )
 
 SIGNED: Final[Says] = ("active", "answered the ping with a signed mail")
-PINGED: Final[Says] = (
-    "pinged",
-    "no vote in the last leader election, no upload in 6 months, or no package",
-)
+PINGED: Final[Says] = ("pinged", "no vote in the last leader election, no upload in 6 months, or no package")
 MAINTAINS: Final[Says] = ("active", "voted, uploaded in the last 6 months, and maintains a package")
 _POLICY = "debian-mia-2007"
 
@@ -302,9 +286,7 @@ def _maintainer(member: str) -> tuple[Told, ...]:
 
 
 def _ping(number: int, on: date) -> Told:
-    return told(
-        rl.NoticeSent(member="ana", notice=f"ping {number}", stage="ping", policy=_POLICY), on
-    )
+    return told(rl.NoticeSent(member="ana", notice=f"ping {number}", stage="ping", policy=_POLICY), on)
 
 
 _ELECTION = "leader election 2007"
@@ -328,9 +310,9 @@ _DEBIAN = (
     ),
 )
 
-RULE_25 = (
+DEBIAN_STORIES = (
     Worked(
-        rule=25,
+        rule="debian-2007",
         policy=_POLICY,
         title="no upload; a signed answer clears it",
         history=_DEBIAN,
@@ -342,7 +324,7 @@ RULE_25 = (
         ),
     ),
     Worked(
-        rule=25,
+        rule="debian-2007",
         policy=_POLICY,
         title="no vote",
         who="ben",
@@ -350,7 +332,7 @@ RULE_25 = (
         verdicts=around(at(2007, 4, 1), MAINTAINS, PINGED, PINGED),
     ),
     Worked(
-        rule=25,
+        rule="debian-2007",
         policy=_POLICY,
         title="no package",
         who="cat",
@@ -359,5 +341,12 @@ RULE_25 = (
     ),
 )
 
-STORIES: Final = (*RULE_10, *RULE_18, *RULE_19, *RULE_20, *RULE_21, *RULE_22, *RULE_25)
-"""Of the rules 10, 18 to 22 and 25."""
+STORIES: Final = (
+    *TRUST_STORIES,
+    *NIFI_STORIES,
+    *WIKIPEDIA_STORIES,
+    *FEDORA_STORIES,
+    *GNOME_STORIES,
+    *CARPENTRIES_STORIES,
+    *DEBIAN_STORIES,
+)

@@ -23,10 +23,7 @@ def _sent(member: str, stage: str, policy: str, on: date) -> Told:
 
 NOTHING: Final = "nothing is due"
 FIRST: Final = ("first notice is due", "nothing within 4 weeks of today")
-FIRST_AGAIN: Final = (
-    "first notice is due",
-    "nothing within 4 weeks of today, though there once was",
-)
+FIRST_AGAIN: Final = ("first notice is due", "nothing within 4 weeks of today, though there once was")
 SECOND: Final = (
     "second notice is due",
     "nothing within 8 weeks of today, and first told at least 4 weeks ago",
@@ -53,9 +50,9 @@ _PLANNED = (
     told(rl.ReportFiled(member="ana", activity="event", announced=True), date(2018, 4, 24)),
 )
 
-RULE_1 = (
+REMINDER_STORIES = (
     Worked(
-        rule=1,
+        rule="reps-reminders",
         policy="reps-notices",
         title="new, told twice, then a report",
         history=_NOTICED,
@@ -69,24 +66,19 @@ RULE_1 = (
         ),
     ),
     Worked(
-        rule=1,
+        rule="reps-reminders",
         policy="reps-notices",
         title="leave, and something announced",
         history=_AHEAD,
         verdicts=(
-            *around(
-                at(2018, 3, 1),
-                FIRST,
-                (NOTHING, "on declared leave"),
-                (NOTHING, "on declared leave"),
-            ),
+            *around(at(2018, 3, 1), FIRST, (NOTHING, "on declared leave"), (NOTHING, "on declared leave")),
             *around(at(2018, 4, 1), (NOTHING, "on declared leave"), FIRST, FIRST),
             *around(at(2018, 5, 4), FIRST, BUSY, BUSY),
             *around(at(2018, 6, 1), BUSY, FIRST, FIRST),
         ),
     ),
     Worked(
-        rule=1,
+        rule="reps-reminders",
         policy="reps-notices",
         title="something announced 8 weeks ahead",
         history=_PLANNED,
@@ -97,7 +89,7 @@ RULE_1 = (
         ),
     ),
     Worked(
-        rule=1,
+        rule="reps-reminders",
         policy="reps-notices",
         title="not a Rep",
         who="ben",
@@ -112,9 +104,9 @@ NONE: Final = ("no activity", "no report for over 8 weeks")
 HALF: Final = ("quiet for 26 weeks", "no report for over 26 weeks")
 FULL: Final = ("quiet for 52 weeks", "no report for over 52 weeks, or never one")
 
-RULE_2 = (
+LAST_REPORT_STORIES = (
     Worked(
-        rule=2,
+        rule="reps-last-report",
         policy="reps-activity-label",
         title="one report, a year of silence",
         history=(*_rep("ana", date(2017, 12, 1)), *reported("event", date(2018, 1, 1))),
@@ -145,9 +137,9 @@ _CAMPAIGN_2015 = (
     *_rep("eve", at(2015, 10, 4) - TICK),
 )
 
-RULE_3 = (
+CAMPAIGN_2015_STORIES = (
     Worked(
-        rule=3,
+        rule="reps-campaign-2015",
         policy="reps-campaign-2015",
         title="joined an instant before",
         who="eve",
@@ -155,7 +147,7 @@ RULE_3 = (
         verdicts=around(at(2015, 12, 31), WAIT, MOVED, MOVED),
     ),
     Worked(
-        rule=3,
+        rule="reps-campaign-2015",
         policy="reps-campaign-2015",
         title="reports just before and just after",
         history=_CAMPAIGN_2015,
@@ -165,7 +157,7 @@ RULE_3 = (
         ),
     ),
     Worked(
-        rule=3,
+        rule="reps-campaign-2015",
         policy="reps-campaign-2015",
         title="joined on the first day too late",
         who="ben",
@@ -173,7 +165,7 @@ RULE_3 = (
         verdicts=asked(date(2016, 6, 1), LATE),
     ),
     Worked(
-        rule=3,
+        rule="reps-campaign-2015",
         policy="reps-campaign-2015",
         title="reported on the first day",
         who="cat",
@@ -181,7 +173,7 @@ RULE_3 = (
         verdicts=asked(date(2016, 6, 1), IN_TIME),
     ),
     Worked(
-        rule=3,
+        rule="reps-campaign-2015",
         policy="reps-campaign-2015",
         title="reported on the last day",
         who="dan",
@@ -225,16 +217,16 @@ RETURNING: Final = ("must apply", "a returning Rep applies again")
 NEW_REP: Final = ("may be admitted", "applied, and a Rep vouches for them")
 UNVOUCHED: Final = ("needs a vouch", "applied for the first time, and no Rep vouches for them")
 
-RULE_4 = (
+LEAVING_STORIES = (
     Worked(
-        rule=4,
+        rule="reps-leaving",
         policy="reps-leaving",
         title="a report exactly one year before",
         history=_RENEWALS,
         verdicts=(*around(at(2017, 6, 1), NOT_YET, LEFT, LEFT), *asked(date(2017, 8, 1), LEFT)),
     ),
     Worked(
-        rule=4,
+        rule="reps-leaving",
         policy="reps-leaving",
         title="a report an instant later, and the next renewal",
         who="ben",
@@ -245,7 +237,7 @@ RULE_4 = (
         ),
     ),
     Worked(
-        rule=4,
+        rule="reps-leaving",
         policy="reps-admission",
         title="a returning Rep",
         who="cat",
@@ -256,7 +248,7 @@ RULE_4 = (
         ),
     ),
     Worked(
-        rule=4,
+        rule="reps-leaving",
         policy="reps-admission",
         title="a new applicant",
         who="dan",
@@ -302,9 +294,9 @@ _CAMPAIGN_2019 = (
     _answer("ben", "reps-campaign-2019", date(2019, 2, 1)),
 )
 
-RULE_5 = (
+CAMPAIGN_2019_STORIES = (
     Worked(
-        rule=5,
+        rule="reps-campaign-2019",
         policy="reps-campaign-2019",
         title="silent for 4 weeks, then heard of",
         history=_CAMPAIGN_2019,
@@ -315,7 +307,7 @@ RULE_5 = (
         ),
     ),
     Worked(
-        rule=5,
+        rule="reps-campaign-2019",
         policy="reps-campaign-2019",
         title="answered, and asked again a year later",
         who="ben",
@@ -346,9 +338,9 @@ _SELECTION = (
     told(rl.Vouched(member="cat", voucher="dan"), date(2018, 2, 1)),
 )
 
-RULE_7 = (
+SELECTION_STORIES = (
     Worked(
-        rule=7,
+        rule="reps-selection",
         policy="reps-selection",
         title="six months of activity, vouched for",
         history=_SELECTION,
@@ -358,7 +350,7 @@ RULE_7 = (
         ),
     ),
     Worked(
-        rule=7,
+        rule="reps-selection",
         policy="reps-selection",
         title="vouched for by who is a Rep no longer",
         who="cat",
@@ -380,14 +372,12 @@ _PROGRAMME_2018 = (
     told(rl.MemberJoined(member="ben"), at(2018, 11, 1)),
     told(rl.CourseCompleted(member="ben", course="onboarding"), date(2018, 12, 1)),
     told(rl.ApplicationFiled(member="ben", role=_COORDINATOR), date(2018, 12, 2)),
-    told(
-        rl.ApplicationDecided(member="ben", role=_COORDINATOR, outcome="accepted"), date(2019, 1, 1)
-    ),
+    told(rl.ApplicationDecided(member="ben", role=_COORDINATOR, outcome="accepted"), date(2019, 1, 1)),
 )
 
-RULE_26 = (
+COORDINATOR_STORIES = (
     Worked(
-        rule=26,
+        rule="reps-coordinators",
         policy="reps-2018",
         title="in the programme before",
         history=_PROGRAMME_2018,
@@ -398,7 +388,7 @@ RULE_26 = (
         ),
     ),
     Worked(
-        rule=26,
+        rule="reps-coordinators",
         policy="reps-2018",
         title="joined on the day on which the role arrived",
         who="ben",
@@ -411,5 +401,12 @@ RULE_26 = (
     ),
 )
 
-STORIES: Final = (*RULE_1, *RULE_2, *RULE_3, *RULE_4, *RULE_5, *RULE_7, *RULE_26)
-"""Of the rules 1 to 5, 7 and 26."""
+STORIES: Final = (
+    *REMINDER_STORIES,
+    *LAST_REPORT_STORIES,
+    *CAMPAIGN_2015_STORIES,
+    *LEAVING_STORIES,
+    *CAMPAIGN_2019_STORIES,
+    *SELECTION_STORIES,
+    *COORDINATOR_STORIES,
+)

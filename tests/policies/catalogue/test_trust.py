@@ -1,4 +1,4 @@
-"""Rule 10, requirement by requirement: what gains trust level 3, what keeps it, what loses it."""
+"""Discourse's trust level 3, requirement by requirement: what gains, keeps and loses it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from policies.catalogue.own_facts import TopicOpened, TopicRead
 from policies.catalogue.worked import Told, at, ledger_of, told
 from reps_ledger.policies.catalogue import listed
 
-(POLICY,) = listed(10).policies
+(POLICY,) = listed("discourse-trust-level-3").policies
 WHEN: Final = at(2018, 6, 1)
 LONG_AGO: Final = date(2018, 5, 1)
 
@@ -93,18 +93,14 @@ def test_a_large_forum_asks_for_500_topics_at_most() -> None:
     opened = tuple(
         told(TopicOpened(member="p0", topic=f"u{number}"), at(2018, 4, 2)) for number in range(2001)
     )
-    read = tuple(
-        told(TopicRead(member="ana", topic=f"u{number}"), at(2018, 4, 3)) for number in range(490)
-    )
+    read = tuple(told(TopicRead(member="ana", topic=f"u{number}"), at(2018, 4, 3)) for number in range(490))
     assert outcome((*forum(), *opened, *read)) == "trust level 3"
     assert outcome((*forum(), *opened, *read[1:])) == "trust level 2"
 
 
 def test_what_others_read_makes_no_difference() -> None:
     """Only one's own reading counts, and topics opened by anybody make the total."""
-    others = tuple(
-        told(TopicRead(member="p0", topic=f"t{number}"), at(2018, 4, 3)) for number in range(40)
-    )
+    others = tuple(told(TopicRead(member="p0", topic=f"t{number}"), at(2018, 4, 3)) for number in range(40))
     assert outcome((*forum(topics=9), *others)) == "trust level 2"
     more = (told(TopicOpened(member="p0", topic="t40"), at(2018, 4, 3)),)
     assert outcome((*forum(), *more)) == "trust level 2"

@@ -66,14 +66,8 @@ def test_a_window_up_to_an_event() -> None:
 @pytest.mark.parametrize(
     ("window", "words"),
     [
-        (
-            preceding(NDA, years(1)),
-            'in the year up to their last accepted agreement with agreement "nda"',
-        ),
-        (
-            preceding(facts("notice.sent"), weeks(4), "first"),
-            "in the 4 weeks up to their first notice",
-        ),
+        (preceding(NDA, years(1)), 'in the year up to their last accepted agreement with agreement "nda"'),
+        (preceding(facts("notice.sent"), weeks(4), "first"), "in the 4 weeks up to their first notice"),
     ],
 )
 def test_a_window_up_to_an_event_is_kept_and_said(window: Any, words: str) -> None:
@@ -136,10 +130,7 @@ def test_misses_are_of_the_present_time_in_a_role() -> None:
         (reports(within=years(1)) < 1, "they have no reports in the last year"),
         (~(vouches() < 1), "it is not so that they have no vouches that still stand"),
         (distinct("month", "report.filed") < 1, "they have no different months with reports"),
-        (
-            largest_share() <= 0.25,
-            "the largest part from one organisation among members is at most 25 %",
-        ),
+        (largest_share() <= 0.25, "the largest part from one organisation among members is at most 25 %"),
         (~noticed("ping"), "a ping under this policy was never sent to them"),
         (noticed("ping", heard=True), "they answered their last ping under this policy"),
         (~noticed("ping", heard=True), "they did not answer their last ping under this policy"),

@@ -18,7 +18,7 @@ STORIES: Final[tuple[Worked, ...]] = (
     *stories_code.STORIES,
     *stories_others.STORIES,
 )
-POLICIES: Final = [(rule.number, policy) for rule in CATALOGUE for policy in rule.policies]
+POLICIES: Final = [(rule.name, policy) for rule in CATALOGUE for policy in rule.policies]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=str)
@@ -58,15 +58,13 @@ def test_everyone_at_once_is_each_alone(story: Worked) -> None:
     assert found[story.who] == view.evaluate(policy, story.who).outcome
 
 
-@pytest.mark.parametrize(
-    ("number", "policy"), POLICIES, ids=lambda value: getattr(value, "name", value)
-)
-def test_every_outcome_is_reached(number: int, policy: Policy) -> None:
+@pytest.mark.parametrize(("rule", "policy"), POLICIES, ids=lambda value: getattr(value, "name", value))
+def test_every_outcome_is_reached(rule: str, policy: Policy) -> None:
     """Each outcome of a policy, and each reason that it gives, comes up in some story."""
     told = {
         each.says
         for story in STORIES
-        if story.rule == number and policy_of(number, story.policy) == policy
+        if story.rule == rule and policy_of(rule, story.policy) == policy
         for each in story.verdicts
     }
     assert {outcome for outcome, _ in told} == set(policy.outcomes)

@@ -63,7 +63,7 @@ class At:
 class Worked:
     """A history, and the verdicts of one policy of a rule on one member or community."""
 
-    rule: int
+    rule: str
     policy: str
     title: str
     history: tuple[Told, ...]
@@ -71,7 +71,7 @@ class Worked:
     who: str = "ana"
 
     def __str__(self) -> str:
-        return f"{self.rule}-{self.policy}-{self.title}".replace(" ", "-")
+        return f"{self.policy}-{self.title}".replace(" ", "-")
 
 
 def at(year: int, month: int, day: int, hour: int = 0) -> datetime:
@@ -85,11 +85,7 @@ def told(fact: rl.Fact, on: date, source: str | None = None) -> Told:
 
 
 def reported(
-    activity: str,
-    *days: date,
-    member: str = "ana",
-    community: str | None = None,
-    source: str | None = None,
+    activity: str, *days: date, member: str = "ana", community: str | None = None, source: str | None = None
 ) -> tuple[Told, ...]:
     """Tell reports of one activity."""
     fact = rl.ReportFiled(member=member, activity=activity, community=community)
@@ -106,12 +102,10 @@ def around(moment: datetime, before: Says, then: Says, after: Says) -> tuple[At,
     return (At(moment - TICK, before), At(moment, then), At(moment + TICK, after))
 
 
-def policy_of(rule: int, name: str) -> Policy:
+def policy_of(rule: str, name: str) -> Policy:
     """Return the policy of a rule by its name, or by its name and version."""
     found = [
-        policy
-        for policy in listed(rule).policies
-        if name in {policy.name, f"{policy.name} {policy.version}"}
+        policy for policy in listed(rule).policies if name in {policy.name, f"{policy.name} {policy.version}"}
     ]
     (policy,) = found
     return policy

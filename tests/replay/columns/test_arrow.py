@@ -78,9 +78,7 @@ def test_types_do_not_hang_on_what_there_is(columns: Columns) -> None:
     assert empty.field("minutes").type == pa.int64()
     assert empty.field("topics").type == pa.list_(pa.string())
     assert empty.field("began").type == pa.timestamp("us", tz="UTC")
-    assert (
-        columns.arrow("report.filed").schema.field("verified_at").type == empty.field("began").type
-    )
+    assert columns.arrow("report.filed").schema.field("verified_at").type == empty.field("began").type
 
 
 @given(histories())
@@ -93,9 +91,7 @@ def test_all_kinds_as_one_table(offers: list[Offer]) -> None:
     table = pa.table(columns)
     _, _, kinds = told(columns)
     assert [(row["fact"], row["member"], row["position"]) for row in table.to_pylist()] == [
-        (name, row.get("person member"), row["order"])
-        for name, rows in kinds.items()
-        for row in rows
+        (name, row.get("person member"), row["order"]) for name, rows in kinds.items() for row in rows
     ]
     assert pa.RecordBatchReader.from_stream(columns).read_all() == table
     for name in kinds:

@@ -123,18 +123,14 @@ def test_order_is_by_member_instant_and_position(data: st.DataObject) -> None:
     with open_ledger() as ledger:
         for who in ("ana", "ben", "cleo"):
             ledger.record(rl.MemberJoined(member=who), by="x", occurred_at=date(2017, 1, 1))
-        for who, cover, day in data.draw(
-            st.lists(st.tuples(people, st.none() | people, days), max_size=20)
-        ):
+        for who, cover, day in data.draw(st.lists(st.tuples(people, st.none() | people, days), max_size=20)):
             fact = rl.LeaveStarted(member=who, covered_by=cover)
             fill(ledger, [Offer(fact=fact, at=day, envelope={"by": "x"})])
             ended = rl.LeaveEnded(member=who)
             fill(ledger, [Offer(fact=ended, at=day, envelope={"by": "x"})])
         table = build(known(ledger)).table("leave.started")
     for person, rows in (("member", np.arange(len(table))), *_by(table, "covered_by")):
-        keys = [
-            (table.persons[person][row], table.at[row], table.order[row]) for row in rows.tolist()
-        ]
+        keys = [(table.persons[person][row], table.at[row], table.order[row]) for row in rows.tolist()]
         assert keys == sorted(keys)
     assert table.sorted_by("covered_by") is table.sorted_by("covered_by")
     assert table.sorted_by("member").tolist() == list(range(len(table)))
@@ -234,9 +230,7 @@ def test_later_verifications_of_earlier_reports(tmp_path: Path) -> None:
             ledger.record(rl.MemberJoined(member=who), by="x", occurred_at=date(2017, 1, 1))
         reports = [
             ledger.record(
-                rl.ReportFiled(member="ana", activity="talk"),
-                by="ana",
-                occurred_at=date(2018, 1, day),
+                rl.ReportFiled(member="ana", activity="talk"), by="ana", occurred_at=date(2018, 1, day)
             ).id
             for day in range(1, MANY)
         ]

@@ -115,9 +115,7 @@ def test_whatever_amends_is_applied(ledger: rl.Ledger, read: Read, name: str) ->
     facts: dict[str, list[rl.Fact]] = {
         "entry.corrected": [
             rl.EntryCorrected(
-                target=joined.id,
-                replacement=rl.MemberJoined(member="ana", kind="staff"),
-                reason="r",
+                target=joined.id, replacement=rl.MemberJoined(member="ana", kind="staff"), reason="r"
             )
         ],
         "members.merged": [rl.MembersMerged(member="ben", duplicate="ana", reason="r")],
@@ -308,9 +306,7 @@ def test_a_folder_that_cannot_be_written(
     assert ledger.columns(folder=file / "below").position == 5
 
 
-def test_what_is_later_stays(
-    ledger: rl.Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_later_stays(ledger: rl.Ledger, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow writer of an earlier position does not overwrite a later one."""
     earlier = reading(ledger)
     shutil.rmtree(folder)

@@ -21,13 +21,7 @@ from reps_ledger.policies.outcomes import outcomes_through
 from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
 from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
-from reps_ledger.testing.strategies import (
-    policies,
-    raw_histories,
-    reviews,
-    single_conditions,
-    zones,
-)
+from reps_ledger.testing.strategies import policies, raw_histories, reviews, single_conditions, zones
 from reps_ledger.testing.strategies.policies import NAME
 from scale import examples
 
@@ -70,15 +64,12 @@ def test_every_condition_at_any_points(data: Any) -> None:
         except rl.InvalidPolicy:
             return  # it asks for what columns do not hold, and says so
         expected = [
-            holds(condition, Subject(world.member(person), date, zone, world, NAME, NEVER))
-            for date in dates
+            holds(condition, Subject(world.member(person), date, zone, world, NAME, NEVER)) for date in dates
         ]
         assert found == expected, f"{condition} of {person}"
 
 
-def expected_of(
-    policy: Policy, history: History, dates: Sequence[datetime]
-) -> dict[str, list[str | None]]:
+def expected_of(policy: Policy, history: History, dates: Sequence[datetime]) -> dict[str, list[str | None]]:
     """Return each person's outcomes by the reference."""
     world = history.everybody()
     found: dict[str, list[str | None]] = {}

@@ -120,9 +120,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
         for number, person in enumerate(columns.people):
             points = Points(np.full(len(dates), number), instants)
             member = everybody.member(person)
-            found = [
-                leaf.find(Subject(member, date, zone, everybody, NAME, NEVER)) for date in dates
-            ]
+            found = [leaf.find(Subject(member, date, zone, everybody, NAME, NEVER)) for date in dates]
             holds = kernel.holds(condition, points, none).tolist()
             assert holds == [each.holds for each in found], person
             if isinstance(measure, COUNTING):

@@ -38,8 +38,7 @@ def busy(number: int) -> Columns:
         times={"at": at, "order": nth + 2, "verified": np.repeat(table.times["verified"], number)},
         persons={name: np.repeat(codes, number) for name, codes in table.persons.items()},
         fields={
-            name: Coded(coded.values, np.repeat(coded.codes, number))
-            for name, coded in table.fields.items()
+            name: Coded(coded.values, np.repeat(coded.codes, number)) for name, coded in table.fields.items()
         },
         instants={name: np.repeat(found, number) for name, found in table.instants.items()},
     )
@@ -48,9 +47,7 @@ def busy(number: int) -> Columns:
 
 def at_least(number: int) -> Policy:
     """So many reports in a day."""
-    return Policy(
-        "busy", cases=[when(reports(within=days(1)) >= number).then("yes")], otherwise="no"
-    )
+    return Policy("busy", cases=[when(reports(within=days(1)) >= number).then("yes")], otherwise="no")
 
 
 def test_a_million_facts_of_one_member() -> None:

@@ -10,15 +10,7 @@ from reps_ledger.domain.facts.activity import acting
 from reps_ledger.domain.facts.corrections import *
 from reps_ledger.domain.facts.governance import *
 from reps_ledger.domain.facts.people import *
-from reps_ledger.domain.facts.registry import (
-    RESERVED,
-    Fact,
-    FactType,
-    Kind,
-    Registry,
-    fact,
-    kind_of,
-)
+from reps_ledger.domain.facts.registry import RESERVED, Fact, FactType, Kind, Registry, fact, kind_of
 from reps_ledger.domain.facts.reviews import *
 from reps_ledger.domain.facts.roles import *
 
@@ -29,17 +21,7 @@ BUILT_IN: Final[tuple[type[Fact], ...]] = tuple(
 )
 """The kinds of fact that every ledger knows, family by family."""
 
-__all__ = [
-    "BUILT_IN",
-    "RESERVED",
-    "Fact",
-    "FactType",
-    "Kind",
-    "Registry",
-    "acting",
-    "fact",
-    "kind_of",
-]
+__all__ = ["BUILT_IN", "RESERVED", "Fact", "FactType", "Kind", "Registry", "acting", "fact", "kind_of"]
 __all__ += people.__all__
 __all__ += roles.__all__
 __all__ += activity.__all__

@@ -98,8 +98,7 @@ def fact(
         is_attrs: bool = has(cls)
         if not (is_attrs and _is_frozen(cls)):
             raise InvalidFactType(
-                f"{cls.__name__} must be a frozen attrs class: "
-                "put @attrs.frozen(kw_only=True) below @fact(…)"
+                f"{cls.__name__} must be a frozen attrs class: put @attrs.frozen(kw_only=True) below @fact(…)"
             )
         if not _STORED_NAME.fullmatch(name):
             raise InvalidFactType(
@@ -142,13 +141,7 @@ def _is_frozen(cls: type) -> bool:
     return getattr(cls.__setattr__, "__name__", "") == "_frozen_setattrs"
 
 
-_SCALARS: Final[Mapping[object, str]] = {
-    str: "text",
-    int: "int",
-    float: "float",
-    bool: "bool",
-    date: "date",
-}
+_SCALARS: Final[Mapping[object, str]] = {str: "text", int: "int", float: "float", bool: "bool", date: "date"}
 
 
 @frozen(kw_only=True)
@@ -198,9 +191,7 @@ def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
     hints = typing.get_type_hints(fact_class)
     shapes = {a.name: _shape(kind, a.name, hints[a.name]) for a in attributes}
     metadata = {a.name: a.metadata for a in attributes}
-    persons = tuple(
-        name for name, data in metadata.items() if data.get("person") or name == "member"
-    )
+    persons = tuple(name for name, data in metadata.items() if data.get("person") or name == "member")
     return FactType(
         cls=fact_class,
         kind=kind,

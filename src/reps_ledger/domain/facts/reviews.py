@@ -82,9 +82,7 @@ class NoticeSent:
     stage: str = field(validator=is_name)
     policy: str | None = field(default=None, validator=is_name_or_none)
     channel: str | None = field(default=None, validator=is_name_or_none)
-    deadline: datetime | None = field(
-        default=None, converter=moment, validator=is_moment, metadata=DAY_END
-    )
+    deadline: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_END)
 
 
 @fact("notice.answered", act="member", follows="notice.sent", shared=("member", "notice"))
@@ -112,9 +110,7 @@ class ApplicationFiled:
     member: str = field(validator=is_name, metadata=PERSON)
     role: str = field(validator=is_name)
     community: str | None = field(default=None, validator=is_name_or_none)
-    references: tuple[str, ...] = field(
-        default=(), converter=listed, validator=is_names, metadata=PERSON
-    )
+    references: tuple[str, ...] = field(default=(), converter=listed, validator=is_names, metadata=PERSON)
 
 
 @fact("application.decided", follows="application.filed", shared=("member", "role", "community"))
@@ -145,9 +141,7 @@ class ReviewOpened:
     member: str = field(validator=is_name, metadata=PERSON)
     review: str = field(validator=is_name)
     policy: str = field(validator=is_name)
-    due: datetime | None = field(
-        default=None, converter=moment, validator=is_moment, metadata=DAY_END
-    )
+    due: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_END)
     digest: str | None = field(default=None, validator=is_name_or_none)
 
 
@@ -178,12 +172,8 @@ class ReviewDecided:
     policy_version: str | None = field(default=None, validator=is_name_or_none)
     digest: str | None = field(default=None, validator=is_name_or_none)
     recommended: str | None = field(default=None, validator=is_name_or_none)
-    evidence: tuple[str, ...] = field(
-        default=(), converter=listed, validator=is_names, metadata=ENTRY
-    )
-    as_of: datetime | None = field(
-        default=None, converter=moment, validator=is_moment, metadata=DAY_END
-    )
+    evidence: tuple[str, ...] = field(default=(), converter=listed, validator=is_names, metadata=ENTRY)
+    as_of: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_END)
     zone: str | None = field(default=None, validator=is_name_or_none)
 
 
@@ -202,6 +192,4 @@ class ExemptionGranted:
     member: str = field(validator=is_name, metadata=PERSON)
     policy: str = field(validator=is_name)
     reason: str = field(validator=is_reason, metadata=PERSONAL)
-    expires: datetime | None = field(
-        default=None, converter=moment, validator=is_moment, metadata=DAY_END
-    )
+    expires: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_END)

@@ -42,9 +42,7 @@ class RoleAssigned:
     member: str = field(validator=is_name, metadata=PERSON)
     role: str = field(validator=is_name)
     community: str | None = field(default=None, validator=is_name_or_none)
-    until: datetime | None = field(
-        default=None, converter=moment, validator=is_moment, metadata=DAY_START
-    )
+    until: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_START)
     reason: str = field(default="", validator=is_text, metadata=PERSONAL)
 
 

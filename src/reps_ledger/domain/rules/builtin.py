@@ -90,9 +90,7 @@ def _judge_retired(entry: Entry[f.MemberRetired], member: MemberState) -> Iterat
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if member.retired is not None:
-        yield refuse(
-            "already_retired", f"{fact.member} retired on {day_of(member.retired)}", member.retired
-        )
+        yield refuse("already_retired", f"{fact.member} retired on {day_of(member.retired)}", member.retired)
 
 
 def _judge_returned(entry: Entry[f.MemberReturned], member: MemberState) -> Iterator[Refusal]:
@@ -121,9 +119,7 @@ def _judge_unlinked(
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if account is None or account.fact.member != fact.member:
-        yield refuse(
-            "not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", account
-        )
+        yield refuse("not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", account)
 
 
 def _both_members(fact: f.MembersMerged | f.MembersUnmerged, _known: Known) -> Parts:
@@ -185,22 +181,17 @@ def _judge_founded(
     if parents and (parents[0] is None or fact.parent == fact.community):
         yield refuse(
             "no_parent",
-            f"{fact.parent} had not been founded on {day_of(entry)}; "
-            "record community.founded of it first",
+            f"{fact.parent} had not been founded on {day_of(entry)}; record community.founded of it first",
         )
 
 
-def _judge_community_joined(
-    entry: Entry[f.CommunityJoined], member: MemberState
-) -> Iterator[Refusal]:
+def _judge_community_joined(entry: Entry[f.CommunityJoined], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     since = member.communities.get(fact.community)
     if since is not None:
         yield refuse(
-            "already_in_community",
-            f"{fact.member} is in {fact.community} since {day_of(since)}",
-            since,
+            "already_in_community", f"{fact.member} is in {fact.community} since {day_of(since)}", since
         )
 
 
@@ -215,8 +206,7 @@ def _judge_report(entry: Entry[f.ReportFiled], member: MemberState) -> Iterator[
     yield from must_be_member(member, fact.member, entry)
     if entry.occurred_at > entry.recorded_at and not fact.announced:
         yield refuse(
-            "in_the_future",
-            f"{day_of(entry)} is still to come; a report of what is planned says announced",
+            "in_the_future", f"{day_of(entry)} is still to come; a report of what is planned says announced"
         )
 
 
@@ -256,9 +246,7 @@ def _judge_completed(entry: Entry[f.CourseCompleted], member: MemberState) -> It
     before = member.courses.get((fact.course, fact.version))
     if before is not None:
         yield refuse(
-            "already_completed",
-            f"{fact.member} completed {fact.course} on {day_of(before)}",
-            before,
+            "already_completed", f"{fact.member} completed {fact.course} on {day_of(before)}", before
         )
 
 
@@ -294,9 +282,7 @@ def _judge_leave_started(entry: Entry[f.LeaveStarted], member: MemberState) -> I
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if fact.expected_return is not None and fact.expected_return <= entry.occurred_at:
-        yield refuse(
-            "return_before_start", f"a leave from {day_of(entry)} cannot end before it starts"
-        )
+        yield refuse("return_before_start", f"a leave from {day_of(entry)} cannot end before it starts")
     since = member.on_leave(entry.occurred_at)
     if since is not None:
         yield refuse("on_leave", f"{fact.member} is on leave since {day_of(since)}", since)
@@ -313,9 +299,7 @@ def _notice_parts(fact: f.NoticeSent | f.NoticeAnswered, _known: Known) -> Parts
     return (NOTICE.part(fact.notice),)
 
 
-def _judge_answer(
-    entry: Entry[f.NoticeAnswered], sent: Entry[f.NoticeSent] | None
-) -> Iterator[Refusal]:
+def _judge_answer(entry: Entry[f.NoticeAnswered], sent: Entry[f.NoticeSent] | None) -> Iterator[Refusal]:
     fact = entry.fact
     if sent is None or sent.fact.member != fact.member:
         yield refuse("no_notice", f"notice {fact.notice} was not sent to {fact.member}", sent)
@@ -331,8 +315,7 @@ def _judge_application_decided(
     fact = entry.fact
     if (fact.role, fact.community) not in applications:
         yield refuse(
-            "no_application",
-            f"{fact.member} has no open application for {place(fact.role, fact.community)}",
+            "no_application", f"{fact.member} has no open application for {place(fact.role, fact.community)}"
         )
 
 
@@ -346,9 +329,7 @@ def _judge_review_opened(
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if review:
-        yield refuse(
-            "review_exists", f"review {fact.review} was opened on {day_of(review[0])}", *review
-        )
+        yield refuse("review_exists", f"review {fact.review} was opened on {day_of(review[0])}", *review)
 
 
 def _judge_review_decided(
@@ -360,9 +341,7 @@ def _judge_review_decided(
         yield refuse("no_review", f"no review {fact.review} of {fact.member} is open", *opened)
     decided = [e for e in review if isinstance(e.fact, f.ReviewDecided)]
     if decided:
-        yield refuse(
-            "already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided
-        )
+        yield refuse("already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided)
 
 
 def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
@@ -380,9 +359,7 @@ def _policy_parts(fact: f.PolicyStated, _known: Known) -> Parts:
     return (POLICY.part(fact.digest),)
 
 
-def _judge_stated(
-    _entry: Entry[f.PolicyStated], stated: Entry[f.PolicyStated] | None
-) -> Iterator[Refusal]:
+def _judge_stated(_entry: Entry[f.PolicyStated], stated: Entry[f.PolicyStated] | None) -> Iterator[Refusal]:
     if stated is not None:
         before = stated.fact
         yield refuse(
@@ -452,9 +429,7 @@ def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
         ever = known.state(part) or {}
         return (part, *(MEMBER.part(member) for member in ever))
 
-    def judge(
-        entry: Entry[f.RoleAssigned], _ever: object = None, *members: MemberState
-    ) -> Iterator[Refusal]:
+    def judge(entry: Entry[f.RoleAssigned], _ever: object = None, *members: MemberState) -> Iterator[Refusal]:
         fact = entry.fact
         holding = [
             held
@@ -495,10 +470,7 @@ def _judge_vouched(
 
 
 def _judge_vouch_withdrawn(
-    entry: Entry[f.VouchWithdrawn],
-    _member: MemberState,
-    _voucher: MemberState,
-    standing: Entry | None,
+    entry: Entry[f.VouchWithdrawn], _member: MemberState, _voucher: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if standing is None:
@@ -509,15 +481,11 @@ def _judge_role_assigned(entry: Entry[f.RoleAssigned], member: MemberState) -> I
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     if fact.until is not None and fact.until <= entry.occurred_at:
-        yield refuse(
-            "until_before_start", f"a term that starts on {day_of(entry)} cannot end before it"
-        )
+        yield refuse("until_before_start", f"a term that starts on {day_of(entry)} cannot end before it")
     held = member.held(fact.role, fact.community, entry.occurred_at)
     if held is not None:
         yield refuse(
-            "role_held",
-            f"{fact.member} holds {place(fact.role, fact.community)} since {day_of(held)}",
-            held,
+            "role_held", f"{fact.member} holds {place(fact.role, fact.community)} since {day_of(held)}", held
         )
 
 
@@ -547,17 +515,12 @@ def _judge_mentor_assigned(
     yield from must_be_member(mentor, fact.mentor, entry)
     if standing is not None:
         yield refuse(
-            "already_mentor",
-            f"{fact.mentor} is {fact.member}'s mentor since {day_of(standing)}",
-            standing,
+            "already_mentor", f"{fact.mentor} is {fact.member}'s mentor since {day_of(standing)}", standing
         )
 
 
 def _judge_mentor_released(
-    entry: Entry[f.MentorReleased],
-    _member: MemberState,
-    _mentor: MemberState,
-    standing: Entry | None,
+    entry: Entry[f.MentorReleased], _member: MemberState, _mentor: MemberState, standing: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if standing is None:

@@ -101,9 +101,7 @@ def _unchanged(state: None, _entry: Entry, _key: str) -> None:
 
 @cache  # without a limit: a part equals another only if it has the very same fold
 def _history(types: frozenset[str]) -> Fold[None]:
-    return Fold(
-        prefix="member", types=types, initial=None, evolve=_unchanged, people=True, merges=True
-    )
+    return Fold(prefix="member", types=types, initial=None, evolve=_unchanged, people=True, merges=True)
 
 
 def history_part(member: str, types: frozenset[str]) -> Part[None]:

@@ -103,9 +103,7 @@ def _set_in(name: str, *keys: str) -> _Step:
 def _remove_from(name: str, *keys: str) -> _Step:
     """Make a step that removes the entry of a key from a mapping of the state."""
     key = attrgetter(*keys)
-    return lambda state, entry: _copy(
-        state, entry, **{name: _without(getattr(state, name), key(entry.fact))}
-    )
+    return lambda state, entry: _copy(state, entry, **{name: _without(getattr(state, name), key(entry.fact))})
 
 
 _STEPS: Final[Mapping[type, _Step]] = {
@@ -113,10 +111,7 @@ _STEPS: Final[Mapping[type, _Step]] = {
     f.MemberRetired: lambda state, entry: _copy(state, entry, retired=entry, roles=_NOTHING),
     f.MemberReturned: lambda state, entry: _copy(state, entry, retired=None),
     f.RoleAssigned: lambda state, entry: _copy(
-        state,
-        entry,
-        retired=None,
-        roles={**state.roles, (entry.fact.role, entry.fact.community): entry},
+        state, entry, retired=None, roles={**state.roles, (entry.fact.role, entry.fact.community): entry}
     ),
     f.RoleEnded: _remove_from("roles", "role", "community"),
     f.CommunityJoined: _set_in("communities", "community"),
@@ -183,20 +178,12 @@ def account_names(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) ->
 
 
 VOUCH = _standing(
-    "vouch",
-    lambda fact: pair_key(fact.voucher, fact.member),
-    f.Vouched,
-    f.VouchWithdrawn,
-    people=True,
+    "vouch", lambda fact: pair_key(fact.voucher, fact.member), f.Vouched, f.VouchWithdrawn, people=True
 )
 """The standing vouch of one voucher for one member."""
 
 MENTORING = _standing(
-    "mentor",
-    lambda fact: pair_key(fact.mentor, fact.member),
-    f.MentorAssigned,
-    f.MentorReleased,
-    people=True,
+    "mentor", lambda fact: pair_key(fact.mentor, fact.member), f.MentorAssigned, f.MentorReleased, people=True
 )
 """The standing assignment of one mentor to one member."""
 
@@ -238,10 +225,7 @@ def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ..
 
 
 REVIEW: Final[Fold[tuple[Entry, ...]]] = Fold(
-    prefix="review",
-    types=frozenset({"review.opened", "review.decided"}),
-    initial=(),
-    evolve=_review,
+    prefix="review", types=frozenset({"review.opened", "review.decided"}), initial=(), evolve=_review
 )
 """What happened to one review: opened, then decided."""
 

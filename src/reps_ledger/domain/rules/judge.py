@@ -199,11 +199,7 @@ class Memory:
         raw = self.raw(sources)
         key = part.key_by(self.amendments.readings)
         plain = len(sources) == 1 and not self._touched(raw.values())
-        entries = (
-            sorted(raw.values(), key=lambda entry: entry.order)
-            if plain
-            else self._resolved(part, raw)
-        )
+        entries = sorted(raw.values(), key=lambda entry: entry.order) if plain else self._resolved(part, raw)
         held = self._held[part] = Held(entries, folded(part, key, entries), key, plain)
         for source in sources:
             self._dependents.setdefault(source, {})[part] = None
@@ -281,9 +277,7 @@ class Replay:
     def judge(self, entry: Entry) -> Iterator[Refusal]:
         """Yield the refusals of an entry by the states so far."""
         for rule in self.rules.of(entry.fact):
-            yield from rule.judge(
-                entry, *(self.state(part) for part in rule.parts(entry.fact, self))
-            )
+            yield from rule.judge(entry, *(self.state(part) for part in rule.parts(entry.fact, self)))
 
     def take(self, entry: Entry, parts: Iterable[Part]) -> None:
         """Evolve the states of these parts by an entry."""
@@ -617,9 +611,7 @@ class Judge:
         refusals += self._governed(entry, discovered, (entry.occurred_at, standing.origin))
         return refusals
 
-    def _judge_change(
-        self, entry: Entry[EntryRetracted | EntryCorrected], target: Entry
-    ) -> list[Refusal]:
+    def _judge_change(self, entry: Entry[EntryRetracted | EntryCorrected], target: Entry) -> list[Refusal]:
         fact = entry.fact
         if isinstance(fact, EntryRetracted):
             return []

@@ -27,6 +27,4 @@ def place(role: str, community: str | None) -> str:
 def must_be_member(state: MemberState, member: str, entry: Entry) -> Iterator[Refusal]:
     """Refuse an entry about a person who had not joined when it occurred."""
     if state.joined is None:
-        yield refuse(
-            "not_joined", f"{member} had not joined on {day_of(entry)}; record member.joined first"
-        )
+        yield refuse("not_joined", f"{member} had not joined on {day_of(entry)}; record member.joined first")

@@ -10,15 +10,7 @@ from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.errors import StorageError
-from reps_ledger.log.postgres.roles import (
-    APPEND,
-    APPEND_AT_HEAD,
-    EVENTS,
-    GUARDS,
-    SCHEMA,
-    TAGS,
-    guards_sql,
-)
+from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -71,16 +63,12 @@ AND NOT (i.indisvalid AND i.indisready)
 class GuardedRecorder(PostgresDCBRecorderTT):
     """The library's recorder, with appends at the head in one step, and checks of its tables."""
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append events, all or none, unless the condition fails."""
         if condition is None or condition.fail_if_events_match.items:
             return super().append(events, condition)
         with self.datastore.cursor() as cursor:
-            cursor.execute(
-                _APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events))
-            )
+            cursor.execute(_APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events)))
             row = cursor.fetchone()
         if row is None:
             raise IntegrityError(condition)
@@ -115,17 +103,13 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         untrue = self._rows(_UNTRUE)
         return [
             *(f"position {r['id']}: the tag {r['tag']!r} is not in the index" for r in missing),
-            *(
-                f"position {r['main_id']}: the index has {r['tag']!r}, the entry does not"
-                for r in untrue
-            ),
+            *(f"position {r['main_id']}: the index has {r['tag']!r}, the entry does not" for r in untrue),
         ]
 
     def _index(self, fingerprint: TagFingerprint) -> Iterator[tuple[int, str, str, int]]:
         with _translated(), self.datastore.transaction(commit=False) as cursor:
             cursor.execute(
-                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}",
-                (fingerprint.secret, fingerprint.last),
+                f"DECLARE reps_index NO SCROLL CURSOR FOR {_INDEX}", (fingerprint.secret, fingerprint.last)
             )
             while True:
                 cursor.execute(f"FETCH {_PAGE} FROM reps_index")

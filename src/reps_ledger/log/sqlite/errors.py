@@ -37,10 +37,7 @@ _MEANING: Final[dict[int, tuple[type[LedgerError], str]]] = {
         StorageError,
         "it cannot be opened; is it still there, and has this process too many files open?",
     ),
-    sqlite3.SQLITE_FULL: (
-        StorageError,
-        "no room left, so nothing was written; make room and try again",
-    ),
+    sqlite3.SQLITE_FULL: (StorageError, "no room left, so nothing was written; make room and try again"),
     sqlite3.SQLITE_IOERR: (
         StorageError,
         "reading or writing failed, so nothing was written; see to the disk and try again",

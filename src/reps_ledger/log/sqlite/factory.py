@@ -53,9 +53,7 @@ class SQLiteDCBFactory(
         try:
             self._timeout = int(timeout)
         except ValueError:
-            raise OSError(
-                f"{self.SQLITE_LOCK_TIMEOUT} is {timeout!r}, and should be whole seconds"
-            ) from None
+            raise OSError(f"{self.SQLITE_LOCK_TIMEOUT} is {timeout!r}, and should be whole seconds") from None
         self._recorders: list[SQLiteRecorder] = []
         self._made_views: _Views | None = None
 

@@ -40,9 +40,7 @@ MANY: Final = 125
 
 CHECKPOINT_OFTEN: Final = "PRAGMA wal_autocheckpoint = 1000"
 CHECKPOINT_RARELY: Final = "PRAGMA wal_autocheckpoint = 8000"
-INSERT_ROWS: Final = {
-    rows: INSERT_EVENT + ", (?, ?, ?, ?)" * (rows - 1) for rows in (1_000, 500, 250, MANY)
-}
+INSERT_ROWS: Final = {rows: INSERT_EVENT + ", (?, ?, ?, ?)" * (rows - 1) for rows in (1_000, 500, 250, MANY)}
 """Statements that insert so many entries at once, the largest first."""
 
 # OR IGNORE: a tag given twice is indexed once. It does not weaken the triggers' RAISE.

@@ -154,8 +154,7 @@ class Connections:
         turn = self._turn  # a child process gets another one
         if not turn.acquire(timeout=min(self.timeout, threading.TIMEOUT_MAX)):
             raise Busy(
-                f"{of_path(self.path)}: other threads keep writing to it;"
-                " nothing was written, try again"
+                f"{of_path(self.path)}: other threads keep writing to it; nothing was written, try again"
             )
         return turn
 
@@ -267,7 +266,5 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows has no fork
     os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=_after_fork_in_parent,
-        after_in_child=_after_fork_in_child,
+        before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child
     )

@@ -32,12 +32,9 @@ _PROBE: Final = 64
 _PROBE_GROWTH: Final = 16
 
 _BY_TYPE: Final = (
-    "SELECT position FROM events WHERE type = ? AND position > ? AND position <= ?"
-    " ORDER BY position LIMIT ?"
+    "SELECT position FROM events WHERE type = ? AND position > ? AND position <= ? ORDER BY position LIMIT ?"
 )
-_ALL: Final = (
-    "SELECT position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
-)
+_ALL: Final = "SELECT position FROM events WHERE position > ? AND position <= ? ORDER BY position LIMIT ?"
 # The index on tags goes by type next: to walk it in order of position takes one scan a type. This
 # hops from type to type, so that it costs a search for each of them, not a look at every row.
 _TYPES_OF_TAG: Final = (
@@ -88,16 +85,12 @@ def matcher(items: Sequence[DCBQueryItem]) -> Callable[[str, Iterable[str]], boo
     wanted = [(frozenset(item.types), frozenset(item.tags)) for item in items]
 
     def matches(kind: str, tags: Iterable[str]) -> bool:
-        return any(
-            (not types or kind in types) and needed.issubset(tags) for types, needed in wanted
-        )
+        return any((not types or kind in types) and needed.issubset(tags) for types, needed in wanted)
 
     return matches
 
 
-def scans_of(
-    connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span
-) -> Iterator[Scan]:
+def scans_of(connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span) -> Iterator[Scan]:
     """Yield the scans whose union is the answer to a query, without repeats.
 
     Args:
@@ -140,9 +133,7 @@ def quick_rows(
     return [found[position] for position in sorted(found)]
 
 
-def _scans_of_item(
-    connection: sqlite3.Connection, item: DCBQueryItem, span: Span
-) -> Iterator[Scan]:
+def _scans_of_item(connection: sqlite3.Connection, item: DCBQueryItem, span: Span) -> Iterator[Scan]:
     tags = list(dict.fromkeys(item.tags))
     types = list(dict.fromkeys(item.types))
     if not tags:
@@ -164,8 +155,7 @@ def _by_tags(count: int) -> str:
     Its arguments: the first tag, the type, the other tags, then those of every `Scan`.
     """
     others = (
-        " AND EXISTS (SELECT 1 FROM tags o"
-        " WHERE o.tag = ? AND o.type = t.type AND o.position = t.position)"
+        " AND EXISTS (SELECT 1 FROM tags o WHERE o.tag = ? AND o.type = t.type AND o.position = t.position)"
     ) * (count - 1)
     return (
         f"SELECT t.position FROM tags t WHERE t.tag = ? AND t.type = ?{others}"  # noqa: S608 — no text from outside
@@ -173,9 +163,7 @@ def _by_tags(count: int) -> str:
     )
 
 
-def _rarest_first(
-    connection: sqlite3.Connection, tags: list[str], kind: str, span: Span
-) -> list[str]:
+def _rarest_first(connection: sqlite3.Connection, tags: list[str], kind: str, span: Span) -> list[str]:
     """The tags, the one with the fewest entries first, found without counting the frequent ones.
 
     So an entry of one member in one community is sought among the member's, not the community's.
@@ -183,8 +171,7 @@ def _rarest_first(
     limit = _PROBE
     while True:
         sizes = {
-            tag: connection.execute(_PROBE_SIZE, (tag, kind, *span, limit)).fetchone()[0]
-            for tag in tags
+            tag: connection.execute(_PROBE_SIZE, (tag, kind, *span, limit)).fetchone()[0] for tag in tags
         }
         if min(sizes.values()) < limit:
             return sorted(tags, key=lambda tag: sizes[tag])
@@ -280,12 +267,7 @@ class SQLiteReadResponse(DCBReadResponse):
     """
 
     def __init__(
-        self,
-        connections: Connections,
-        items: Sequence[DCBQueryItem],
-        *,
-        after: int | None,
-        limit: int | None,
+        self, connections: Connections, items: Sequence[DCBQueryItem], *, after: int | None, limit: int | None
     ) -> None:
         self._connections = connections
         self._connection: sqlite3.Connection | None = None
@@ -356,9 +338,7 @@ class SQLiteReadResponse(DCBReadResponse):
         if self._items and upto - after <= FEW:
             matches = matcher(self._items)
             rows = self._rows(_SCAN, (after, upto, FEW))
-            yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][
-                : self._limit
-            ]
+            yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][: self._limit]
         elif (quick := self._quick()) is not None:
             yield quick
         elif self._items:

@@ -32,23 +32,11 @@ from reps_ledger.log.sqlite.file import (
     problems,
 )
 from reps_ledger.log.sqlite.pool import Connections
-from reps_ledger.log.sqlite.read import (
-    FEW,
-    Span,
-    SQLiteReadResponse,
-    decoded_tags,
-    first_match,
-    matcher,
-)
+from reps_ledger.log.sqlite.read import FEW, Span, SQLiteReadResponse, decoded_tags, first_match, matcher
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
-    from eventsourcing.dcb.api import (
-        DCBAppendCondition,
-        DCBQuery,
-        DCBReadResponse,
-        DCBSequencedEvent,
-    )
+    from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBReadResponse, DCBSequencedEvent
 
 
 _POLL_SECONDS: Final = 0.05
@@ -150,9 +138,7 @@ class SQLiteRecorder(DCBRecorder):
         """The file, absolute and with symbolic links resolved; None for a log in memory."""
         return self._path
 
-    def append(
-        self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
-    ) -> int:
+    def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append the events, all or none, unless the condition fails.
 
         Args:
@@ -202,15 +188,11 @@ class SQLiteRecorder(DCBRecorder):
         items = query.items if query else []
         return SQLiteReadResponse(self._connections, items, after=after, limit=limit)
 
-    def read_rows(
-        self, query: DCBQuery, *, after: int | None, limit: int | None
-    ) -> SQLiteReadResponse:
+    def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> SQLiteReadResponse:
         """Return what matches as plain rows; see `read`."""
         return self.read(query, after=after, limit=limit)
 
-    def subscribe(
-        self, query: DCBQuery | None = None, *, after: int | None = None
-    ) -> SQLiteSubscription:
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> SQLiteSubscription:
         """Return an iterator that never ends by itself: it waits for events to come.
 
         Args:

@@ -20,29 +20,25 @@ __all__ = [
     "version_control",
 ]
 
-CATALOGUE: Final[tuple[Listed, ...]] = tuple(
-    sorted(
-        (
-            *foundations.RULES,
-            *kubernetes.RULES,
-            *languages.RULES,
-            *mozilla.RULES,
-            *others.RULES,
-            *reps.RULES,
-        ),
-        key=lambda rule: rule.number,
-    )
+CATALOGUE: Final[tuple[Listed, ...]] = (
+    *reps.RULES,
+    *mozilla.RULES,
+    *kubernetes.RULES,
+    *languages.RULES,
+    *foundations.RULES,
+    *others.RULES,
 )
-"""Every rule, in order of number."""
+"""Every rule, by community."""
 
 
-def listed(number: int) -> Listed:
-    """Return the rule of a number.
+def listed(name: str) -> Listed:
+    """Return the rule of a name, such as "carpentries-voters".
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none; the message names those there are.
     """
-    found = next((rule for rule in CATALOGUE if rule.number == number), None)
+    found = next((rule for rule in CATALOGUE if rule.name == name), None)
     if found is None:
-        raise NotFound(f"the catalogue has no rule {number}")
+        names = ", ".join(rule.name for rule in CATALOGUE)
+        raise NotFound(f"the catalogue has no rule {name!r:.60}; it has {names}")
     return found

@@ -15,7 +15,7 @@ _IN_TIME = reports(within=preceding(_REQUEST, years(2))) >= 1
 _MADE_EMERITUS = facts("review.decided", outcome="emeritus")
 
 _NIFI_RULE = Listed(
-    number=18,
+    name="nifi-committers",
     title="Apache NiFi: inactive and emeritus committers, and how each comes back",
     source=_NIFI,
     policies=(
@@ -24,12 +24,10 @@ _NIFI_RULE = Listed(
             version="2019",
             source=_NIFI,
             cases=[
-                when(
-                    previously("emeritus") & (count(_VOTE, within=since_last(_MADE_EMERITUS)) < 1)
-                ).then("emeritus", "made emeritus, and comes back by a vote"),
-                when(time_since("report.filed") < years(1)).then(
-                    "active", "active in the last year"
+                when(previously("emeritus") & (count(_VOTE, within=since_last(_MADE_EMERITUS)) < 1)).then(
+                    "emeritus", "made emeritus, and comes back by a vote"
                 ),
+                when(time_since("report.filed") < years(1)).then("active", "active in the last year"),
                 when(time_since(_VOTE) < years(1)).then("active", "a vote brought them back"),
                 when((time_since(_REQUEST) < years(1)) & _IN_TIME).then(
                     "active", "asked to come back before 2 years had passed"
@@ -52,7 +50,7 @@ _SYSTEMS: Final = ("dist-git", "koji", "bodhi", "bugzilla", "mailing lists")
 _SILENT = [reports(source=system, within=months(12)) < 1 for system in _SYSTEMS]
 
 _FEDORA_RULE = Listed(
-    number=20,
+    name="fedora-packagers",
     title="Fedora: inactive packagers, asked of at each Beta freeze",
     source=_PACKAGERS,
     policies=(
@@ -76,7 +74,7 @@ _GNOME = "handbook.gnome.org"
 _ACCEPTED = facts("application.decided", role="foundation member", outcome="accepted")
 
 _GNOME_RULE = Listed(
-    number=21,
+    name="gnome-membership",
     title="GNOME Foundation: a term of two years",
     source=_GNOME,
     policies=(
@@ -102,7 +100,7 @@ _SENT = facts("notice.sent", policy="debian-mia-2007", stage="ping")
 _SIGNED = facts("notice.answered", source="signed mail")
 
 _DEBIAN_RULE = Listed(
-    number=25,
+    name="debian-2007",
     title="Debian 2007: who is pinged, and what clears it",
     source=_DEBIAN,
     policies=(
@@ -118,10 +116,7 @@ _DEBIAN_RULE = Listed(
                     (missed("leader election") >= 1)
                     | (reports(activity="upload", within=months(6)) < 1)
                     | ~holds("package maintainer")
-                ).then(
-                    "pinged",
-                    "no vote in the last leader election, no upload in 6 months, or no package",
-                ),
+                ).then("pinged", "no vote in the last leader election, no upload in 6 months, or no package"),
             ],
             otherwise="active",
             because="voted, uploaded in the last 6 months, and maintains a package",

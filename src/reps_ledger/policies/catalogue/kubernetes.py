@@ -15,7 +15,7 @@ _SPONSORED = facts("vouch.given", lasting=True, voucher=_SPONSOR)
 _CHANGED = date(2023, 6, 30)
 
 _MEMBERS_RULE = Listed(
-    number=13,
+    name="kubernetes-members",
     title="Kubernetes: who becomes a member, and who is removed",
     source=_LADDER,
     policies=(
@@ -42,8 +42,7 @@ _MEMBERS_RULE = Listed(
                     "member", "contributed in the last 12 months"
                 ),
                 when(
-                    ~on_or_after(_CHANGED)
-                    & (reports(activity="contribution", within=months(18)) >= 1)
+                    ~on_or_after(_CHANGED) & (reports(activity="contribution", within=months(18)) >= 1)
                 ).then("member", "contributed in the last 18 months, as asked until 2023-06-29"),
             ],
             otherwise="to be removed",
@@ -99,7 +98,7 @@ def approver_of(subproject: str) -> Policy:
 
 
 _REVIEWERS_RULE = Listed(
-    number=14,
+    name="kubernetes-reviewers",
     title="Kubernetes: who becomes a reviewer or an approver of a subproject",
     source=_LADDER,
     policies=(reviewer_of("kubelet"), approver_of("kubelet")),
@@ -108,7 +107,7 @@ _REVIEWERS_RULE = Listed(
 _OWNERS = "kubernetes/community contributors/guide/owners.md"
 
 _OWNERS_RULE = Listed(
-    number=15,
+    name="kubernetes-owners",
     title="Kubernetes: who leaves the OWNERS files",
     source=_OWNERS,
     policies=(

@@ -28,7 +28,7 @@ def _collaborator(width: Width) -> Policy:
 
 
 _COLLABORATORS_RULE = Listed(
-    number=11,
+    name="node-emeritus",
     title="Node.js: when a collaborator becomes emeritus",
     source=_GOVERNANCE,
     policies=(_collaborator(months(18)), _collaborator(months(12))),
@@ -37,7 +37,7 @@ _COLLABORATORS_RULE = Listed(
 _CHARTER = "nodejs/TSC TSC-Charter.md"
 
 _COMMITTEE_RULE = Listed(
-    number=12,
+    name="node-voting",
     title="Node.js: voting members of the technical steering committee",
     source=_CHARTER,
     policies=(
@@ -77,7 +77,7 @@ _ALUMNI = "rust-lang/leadership-council policies/membership/auto-alumni.md"
 _PING = facts("notice.sent", policy="rust-alumni", stage="yearly ping")
 
 _RUST_RULE = Listed(
-    number=16,
+    name="rust-alumni",
     title="Rust: pinged yearly, and alumni after silence",
     source=_ALUMNI,
     policies=(
@@ -91,9 +91,7 @@ _RUST_RULE = Listed(
                     & ~noticed("yearly ping", heard=True)
                     & (reports(within=months(6)) < 1)
                 ).then("alumni", "no answer to the ping, and no activity in the last 6 months"),
-                when(count(_PING, within=years(1)) < 1).then(
-                    "to be pinged", "not pinged in the last year"
-                ),
+                when(count(_PING, within=years(1)) < 1).then("to be pinged", "not pinged in the last year"),
             ],
             otherwise="team member",
             because="answered the ping, was active in the last 6 months, or has time to answer",
@@ -105,7 +103,7 @@ _RUST_RULE = Listed(
 _CORE = "python/peps peps/pep-0013.rst"
 
 _PYTHON_RULE = Listed(
-    number=17,
+    name="python-core",
     title="Python: inactive members of the core team",
     source=_CORE,
     policies=(
@@ -134,7 +132,7 @@ _PYTHON_RULE = Listed(
 _EXPRESS = "expressjs/discussions#378"
 
 _EXPRESS_RULE = Listed(
-    number=23,
+    name="express-inactivity",
     title="Express: inactivity, with a clock that leave pauses",
     source=_EXPRESS,
     policies=(

@@ -13,14 +13,14 @@ class Listed:
     """A rule that a real community lives by.
 
     Attributes:
-        number: its number in the catalogue.
+        name: its name in the catalogue, as `listed` takes it: "carpentries-voters".
         title: whose rule it is, and what about.
         source: where it comes from; its policies name that too.
         policies: the policies that say it: one, or one for each matter, or for each version.
         definitions: conditions that it needs beside them: pairs of a name and a condition.
     """
 
-    number: int
+    name: str
     title: str
     source: str
     policies: tuple[Policy, ...]

@@ -28,9 +28,7 @@ def group_membership(group: str, number: int) -> Policy:
         InvalidPolicy: there are more days, or so few that no notice could come before.
     """
     if not _AHEAD < number <= _LONGEST:
-        raise InvalidPolicy(
-            f"a membership lapses after {_AHEAD + 1} to {_LONGEST} days, not {number}"
-        )
+        raise InvalidPolicy(f"a membership lapses after {_AHEAD + 1} to {_LONGEST} days, not {number}")
     renewed = time_since(facts("community.joined", "membership.renewed", community=group))
     return Policy(
         f"group-membership-{group}",
@@ -38,9 +36,7 @@ def group_membership(group: str, number: int) -> Policy:
         source=_GROUPS,
         cases=[
             when(~in_community(group)).then("not in the group", "never joined, or left"),
-            when(holds("curator", community=group)).then(
-                "member", "a curator's membership does not lapse"
-            ),
+            when(holds("curator", community=group)).then("member", "a curator's membership does not lapse"),
             when(renewed < days(number - _AHEAD)).then("member", "renewed recently enough"),
             when(renewed < days(number)).then(
                 "to be renewed", f"lapses within {_AHEAD} days unless it is renewed"
@@ -54,7 +50,7 @@ def group_membership(group: str, number: int) -> Policy:
 
 
 _GROUPS_RULE = Listed(
-    number=6,
+    name="mozillians-groups",
     title="Mozillians: memberships of groups lapse unless they are renewed",
     source=_GROUPS,
     policies=(group_membership("privacy", 365), group_membership("security", _LONGEST)),
@@ -65,7 +61,7 @@ _MAY_VOUCH = vouches() >= 3
 _MAY_RECEIVE = vouches() < 6
 
 _VOUCHING_RULE = Listed(
-    number=8,
+    name="mozillians-vouching",
     title="Mozillians: who is vouched, and who may vouch",
     source=_VOUCHES,
     policies=(
@@ -98,7 +94,7 @@ _TERMS = "community.mozilla.org group terms"
 _REVIEWED = facts("community.reviewed")
 
 _COMMUNITY_GROUPS_RULE = Listed(
-    number=9,
+    name="mozilla-terms",
     title="Mozilla: terms of a community group, and when it is reviewed",
     source=_TERMS,
     policies=(
@@ -158,7 +154,7 @@ def version_control(system: str) -> Policy:
 
 
 _VERSION_CONTROL_RULE = Listed(
-    number=24,
+    name="mozilla-version-control",
     title="Mozilla: access to version control, system by system",
     source=_ACCESS,
     policies=(version_control("hg"), version_control("git"), version_control("svn")),

@@ -13,14 +13,7 @@ _LEVEL_3: Final = "trust level 3"
 
 
 def _trusted(
-    *,
-    days_visited: int,
-    replied_to: int,
-    read: float,
-    topics: int,
-    posts: int,
-    given: int,
-    received: int,
+    *, days_visited: int, replied_to: int, read: float, topics: int, posts: int, given: int, received: int
 ) -> Condition:
     """Say the requirements; those that must not be exceeded are the same to gain and to keep.
 
@@ -44,15 +37,11 @@ def _trusted(
     )
 
 
-_GAIN = _trusted(
-    days_visited=50, replied_to=10, read=0.25, topics=500, posts=20_000, given=30, received=20
-)
-_KEEP = _trusted(
-    days_visited=45, replied_to=9, read=0.225, topics=450, posts=18_000, given=27, received=18
-)
+_GAIN = _trusted(days_visited=50, replied_to=10, read=0.25, topics=500, posts=20_000, given=30, received=20)
+_KEEP = _trusted(days_visited=45, replied_to=9, read=0.225, topics=450, posts=18_000, given=27, received=18)
 
 _DISCOURSE_RULE = Listed(
-    number=10,
+    name="discourse-trust-level-3",
     title="Discourse: trust level 3",
     source=_TRUST,
     policies=(
@@ -90,7 +79,7 @@ def _told(stage: str, ahead: Width) -> Condition:
 
 
 _WIKIPEDIA_RULE = Listed(
-    number=19,
+    name="wikipedia-administrators",
     title="Wikipedia: inactive administrators",
     source=_WIKIPEDIA,
     policies=(
@@ -123,7 +112,7 @@ _WIKIPEDIA_RULE = Listed(
 _CARPENTRIES = "carpentries/amy#1209"
 
 _CARPENTRIES_RULE = Listed(
-    number=22,
+    name="carpentries-voters",
     title="The Carpentries: who may vote in an election",
     source=_CARPENTRIES,
     policies=(

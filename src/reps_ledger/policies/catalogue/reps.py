@@ -14,7 +14,7 @@ _FIRST = facts("notice.sent", policy="reps-notices", stage="first notice")
 _SECOND = facts("notice.sent", policy="reps-notices", stage="second notice")
 
 _REMINDERS_RULE = Listed(
-    number=1,
+    name="reps-reminders",
     title="Reps: reminders to report",
     source=_NOTICES,
     policies=(
@@ -32,9 +32,7 @@ _REMINDERS_RULE = Listed(
                 when(reports(within=since_last(_FIRST)) >= 1).then(
                     "first notice is due", "nothing within 4 weeks of today, though there once was"
                 ),
-                when(~noticed("first notice")).then(
-                    "first notice is due", "nothing within 4 weeks of today"
-                ),
+                when(~noticed("first notice")).then("first notice is due", "nothing within 4 weeks of today"),
                 when(
                     (count(_SECOND, within=since_last(_FIRST)) < 1)
                     & noticed("first notice", ago=weeks(4))
@@ -59,7 +57,7 @@ _LABELS = "mozilla/remo remo/profiles/templatetags, remo/dashboard/views.py"
 _AGE = time_since("report.filed")
 
 _LABELS_RULE = Listed(
-    number=2,
+    name="reps-last-report",
     title="Reps: activity by the age of the last report",
     source=_LABELS,
     policies=(
@@ -75,13 +73,7 @@ _LABELS_RULE = Listed(
             ],
             otherwise="quiet for 52 weeks",
             because="no report for over 52 weeks, or never one",
-            scale=[
-                "active",
-                "low activity",
-                "no activity",
-                "quiet for 26 weeks",
-                "quiet for 52 weeks",
-            ],
+            scale=["active", "low activity", "no activity", "quiet for 26 weeks", "quiet for 52 weeks"],
         ),
     ),
 )
@@ -89,7 +81,7 @@ _LABELS_RULE = Listed(
 _CUT_OFFS = "discourse.mozilla.org/t/5671; remo commit d84efd80"
 
 _CAMPAIGN_2015_RULE = Listed(
-    number=3,
+    name="reps-campaign-2015",
     title="Reps: the activity campaign of 2015",
     source=_CUT_OFFS,
     policies=(
@@ -102,9 +94,7 @@ _CAMPAIGN_2015_RULE = Listed(
                 when(reports(within=since(date(2015, 10, 1), date(2015, 12, 31))) >= 1).then(
                     "Rep", "reported during the campaign"
                 ),
-                when(~on_or_after(date(2015, 12, 31))).then(
-                    "Rep", "nobody is moved before 31 December"
-                ),
+                when(~on_or_after(date(2015, 12, 31))).then("Rep", "nobody is moved before 31 December"),
             ],
             otherwise="Alumni",
             because="in the programme before the campaign, and no report during it",
@@ -119,7 +109,7 @@ _APPLICATION = facts("application.filed", role="rep")
 _AGAIN = count(_APPLICATION, within=since_last(facts("role.ended", "member.retired")))
 
 _LEAVING_RULE = Listed(
-    number=4,
+    name="reps-leaving",
     title="Reps: leaving when the NDA is renewed, and coming back",
     source=_LEAVING,
     policies=(
@@ -162,7 +152,7 @@ _LEAVING_RULE = Listed(
 _CAMPAIGN = "mozilla/Reps#362, #375"
 
 _CAMPAIGN_2019_RULE = Listed(
-    number=5,
+    name="reps-campaign-2019",
     title="Reps: the campaign of 2019, with a notice first",
     source=_CAMPAIGN,
     policies=(
@@ -179,9 +169,7 @@ _CAMPAIGN_2019_RULE = Listed(
             otherwise="to be asked",
             because="no report in the last 12 months",
             scale=["Rep", "to be asked", "Alumni"],
-            notices=[
-                notice("to be asked", "question", answer_within=weeks(4), unanswered="Alumni")
-            ],
+            notices=[notice("to be asked", "question", answer_within=weeks(4), unanswered="Alumni")],
         ),
     ),
 )
@@ -189,7 +177,7 @@ _CAMPAIGN_2019_RULE = Listed(
 _SELECTION = "Reps wiki, selection criteria"
 
 _SELECTION_RULE = Listed(
-    number=7,
+    name="reps-selection",
     title="Reps: who may be selected",
     source=_SELECTION,
     policies=(
@@ -198,9 +186,7 @@ _SELECTION_RULE = Listed(
             version="2016",
             source=_SELECTION,
             cases=[
-                when(distinct("month", "report.filed") < 6).then(
-                    "not yet", "active in fewer than 6 months"
-                ),
+                when(distinct("month", "report.filed") < 6).then("not yet", "active in fewer than 6 months"),
                 when(time_since("report.filed", which="first") < months(6)).then(
                     "not yet", "began less than 6 months ago"
                 ),
@@ -219,7 +205,7 @@ _FOR_EVERYONE = date(2019, 5, 1)
 _FITS = facts("application.decided", role="community coordinator", outcome="accepted")
 
 _COORDINATORS_RULE = Listed(
-    number=26,
+    name="reps-coordinators",
     title="Reps: the community coordinator role arrives",
     source=_DISCUSSION,
     policies=(
@@ -262,6 +248,6 @@ RULES: Final = (
 )
 """Rules of the Mozilla Reps programme.
 
-The discussion of rule 26 names no dates: those here are examples, and so is the accepted
-application by which a new applicant is known to fit the role.
+The discussion of ``reps-coordinators`` names no dates: those here are examples, and so is the
+accepted application by which a new applicant is known to fit the role.
 """

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from reps_ledger.policies.charter.charter import (
-    Authority,
-    Charter,
-    Level,
-    RoleClause,
-    Standing,
-    Vouching,
-)
+from reps_ledger.policies.charter.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.charter.clauses import changes, charter_words, statements
 from reps_ledger.policies.charter.documents import (
     charter_digest,

@@ -82,9 +82,7 @@ class RoleClause:
 
     @ends.validator
     def _are_endings(self, _: object, value: object) -> None:
-        if value is not None and (
-            not isinstance(value, tuple) or not all(each in ENDINGS for each in value)
-        ):
+        if value is not None and (not isinstance(value, tuple) or not all(each in ENDINGS for each in value)):
             raise InvalidPolicy(f"a role ends in one of these ways: {', '.join(ENDINGS)}")
 
     def __attrs_post_init__(self) -> None:
@@ -206,16 +204,12 @@ class Charter:
     source: str = field(default="", validator=is_prose)
     member: Condition | None = field(default=None, validator=_is_condition)
     communities: tuple[tuple[str, Condition], ...] = field(default=(), converter=_by_name)
-    roles: tuple[RoleClause, ...] = field(
-        default=(), converter=_by_name, validator=is_list_of(RoleClause)
-    )
+    roles: tuple[RoleClause, ...] = field(default=(), converter=_by_name, validator=is_list_of(RoleClause))
     vouching: Vouching | None = field(default=None, validator=of_type(Vouching, "vouching"))
     authorities: tuple[Authority, ...] = field(
         default=(), converter=_by_name, validator=is_list_of(Authority)
     )
-    policies: tuple[Policy, ...] = field(
-        default=(), converter=as_tuple, validator=is_list_of(Policy)
-    )
+    policies: tuple[Policy, ...] = field(default=(), converter=as_tuple, validator=is_list_of(Policy))
     standing: Standing | None = field(default=None, validator=of_type(Standing, "standing"))
 
     @communities.validator
@@ -233,15 +227,11 @@ class Charter:
         _once("community", [name for name, _ in self.communities])
         for clause in self.roles:
             if clause.review is not None and self.policy(clause.review) is None:
-                raise InvalidPolicy(
-                    f"{clause.role} is reviewed by {clause.review}, which is no policy here"
-                )
+                raise InvalidPolicy(f"{clause.role} is reviewed by {clause.review}, which is no policy here")
         if self.standing is not None:
             policy = self.policy(self.standing.policy)
             if policy is None:
-                raise InvalidPolicy(
-                    f"standing goes by {self.standing.policy}, which is no policy here"
-                )
+                raise InvalidPolicy(f"standing goes by {self.standing.policy}, which is no policy here")
             if unknown := sorted(set(self.standing.active) - set(policy.outcomes)):
                 raise InvalidPolicy(f"{policy.name} never comes to {', '.join(unknown)}")
 

@@ -64,9 +64,7 @@ def admitting(
         last = clause.term.after(entry.occurred_at, subject.zone)
         if fact.until is None or fact.until > last:
             day = last.astimezone(subject.zone).date()
-            words = (
-                f"{by} gives {what} for {clause.term} at most: say until when, {day} at the latest"
-            )
+            words = f"{by} gives {what} for {clause.term} at most: say until when, {day} at the latest"
             yield _refuse("term_too_long", words, name)
 
 
@@ -79,9 +77,7 @@ def ending(fact: RoleEnded, clause: RoleClause, charter: Charter) -> Iterator[Re
     yield _refuse("ending_not_allowed", words, role_clause(fact))
 
 
-def voucher_may(
-    fact: Vouched, clause: Vouching, charter: Charter, voucher: Subject
-) -> Iterator[Refusal]:
+def voucher_may(fact: Vouched, clause: Vouching, charter: Charter, voucher: Subject) -> Iterator[Refusal]:
     """Refuse the vouch of somebody whom the charter does not allow to vouch."""
     if clause.may is not None:
         words = f"{fact.voucher} may not vouch"
@@ -91,13 +87,9 @@ def voucher_may(
         )
 
 
-def room_for_vouch(
-    fact: Vouched, clause: Vouching, charter: Charter, member: Subject
-) -> Iterator[Refusal]:
+def room_for_vouch(fact: Vouched, clause: Vouching, charter: Charter, member: Subject) -> Iterator[Refusal]:
     """Refuse a vouch for somebody who has received as many as the charter allows."""
-    received = [
-        s for s in member.dossier.spans("vouch.given") if s.entry.fact.member == fact.member
-    ]
+    received = [s for s in member.dossier.spans("vouch.given") if s.entry.fact.member == fact.member]
     moments = {member.at, *(max(member.at, span.start) for span in received)}
     for moment in sorted(moments):  # a backdated vouch counts beside later ones too
         standing = [span for span in received if span.holds(moment)]
@@ -121,13 +113,9 @@ def _unmet(
     if verdict.outcome == "yes":
         return
     ways = verdict.shortfalls("yes")
-    missing = [
-        " and ".join(lacking(need, subject) for need in way.needs) for way in ways[:_MOST_WAYS]
-    ]
+    missing = [" and ".join(lacking(need, subject) for need in way.needs) for way in ways[:_MOST_WAYS]]
     why = "; or ".join(missing) or f"it must be so that {condition.words()}"
-    yield Refusal(
-        code=code, words=f"{words} under {by}: {why}", entries=verdict.evidence, clause=clause
-    )
+    yield Refusal(code=code, words=f"{words} under {by}: {why}", entries=verdict.evidence, clause=clause)
 
 
 def lacking(need: Shortfall, subject: Subject) -> str:
@@ -156,9 +144,7 @@ def statements(charter: Charter) -> dict[str, str]:
     if charter.source:
         found["source"] = f"It comes from {charter.source}."
     if charter.member is not None:
-        found["members"] = (
-            f"Who counts as a member: those of whom it is so that {charter.member.words()}."
-        )
+        found["members"] = f"Who counts as a member: those of whom it is so that {charter.member.words()}."
     for name, condition in charter.communities:
         found[f"members of {name}"] = (
             f"Who counts as a member of {name}: those of whom it is so that {condition.words()}."
@@ -196,10 +182,7 @@ def _role(clause: RoleClause) -> Iterator[tuple[str, str]]:
     if clause.closed:
         yield "admission", f"{role}: given to nobody any more; who holds it keeps it."
     if clause.admission is not None:
-        yield (
-            "admission",
-            f"{role}: given to those of whom it is so that {clause.admission.words()}.",
-        )
+        yield ("admission", f"{role}: given to those of whom it is so that {clause.admission.words()}.")
     if clause.courses:
         courses = "course" if len(clause.courses) == 1 else "courses"
         yield "courses", f"{role}: asks for the {courses} {', '.join(clause.courses)}."

@@ -11,14 +11,7 @@ from typing import Final, TypeVar
 from attrs import AttrsInstance, fields
 
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.charter.charter import (
-    Authority,
-    Charter,
-    Level,
-    RoleClause,
-    Standing,
-    Vouching,
-)
+from reps_ledger.policies.charter.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.documents.read import (
     as_list,
     as_table,
@@ -29,20 +22,8 @@ from reps_ledger.policies.documents.read import (
     read_fields,
     read_policy,
 )
-from reps_ledger.policies.documents.text import (
-    canonical,
-    read_table,
-    read_text,
-    text_of,
-    write_document,
-)
-from reps_ledger.policies.documents.write import (
-    FORMAT,
-    Table,
-    condition_table,
-    fields_table,
-    policy_table,
-)
+from reps_ledger.policies.documents.text import canonical, read_table, read_text, text_of, write_document
+from reps_ledger.policies.documents.write import FORMAT, Table, condition_table, fields_table, policy_table
 from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.policy import Policy
 

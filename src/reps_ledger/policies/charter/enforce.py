@@ -30,13 +30,7 @@ from reps_ledger.domain.facts import (
     kind_of,
 )
 from reps_ledger.domain.rules.builtin import SEAT, seat_names, seats
-from reps_ledger.domain.rules.charters import (
-    CHARTERS,
-    Act,
-    Governance,
-    GovernanceContext,
-    history_part,
-)
+from reps_ledger.domain.rules.charters import CHARTERS, Act, Governance, GovernanceContext, history_part
 from reps_ledger.domain.rules.folds import MEMBER, TARGET, MemberState
 from reps_ledger.domain.rules.parts import Parts
 from reps_ledger.domain.rules.phrases import day_of
@@ -130,9 +124,7 @@ def _is_news(entry: Entry, known: GovernanceContext) -> bool:
     )
 
 
-def _seat_refusals(
-    entry: Entry[RoleAssigned], limit: int, known: GovernanceContext
-) -> Iterator[Refusal]:
+def _seat_refusals(entry: Entry[RoleAssigned], limit: int, known: GovernanceContext) -> Iterator[Refusal]:
     """Refuse an assignment where all seats are taken.
 
     Args:
@@ -241,9 +233,7 @@ class _Enforcement:
                 found += self._parts_of_clauses(stated(act.fact), charter, known)
         return tuple(dict.fromkeys(found))
 
-    def _parts_of_authority(
-        self, act: Act, charter: Charter, known: GovernanceContext
-    ) -> Iterator[AnyPart]:
+    def _parts_of_authority(self, act: Act, charter: Charter, known: GovernanceContext) -> Iterator[AnyPart]:
         """Name the parts that say whether somebody may record an act."""
         for kind in _kinds_needed(act.fact, known):
             authority = charter.authority(kind)
@@ -252,9 +242,7 @@ class _Enforcement:
                     if actor is not None:
                         yield from histories(actor, authority.when, known, self.registry)
 
-    def _parts_of_clauses(
-        self, fact: Fact, charter: Charter, known: GovernanceContext
-    ) -> Iterator[AnyPart]:
+    def _parts_of_clauses(self, fact: Fact, charter: Charter, known: GovernanceContext) -> Iterator[AnyPart]:
         """Name the parts that say whether a charter's clauses allow what a fact states."""
         match fact:
             case RoleAssigned(member=member, role=role, community=community):
@@ -375,8 +363,7 @@ class _Enforcement:
                 continue
             behalf = f" on behalf of {entry.on_behalf_of}" if entry.on_behalf_of else ""
             yield Refusal(
-                code="no_authority",
-                words=f"{entry.by}{behalf} may not record {kind} under {title(charter)}",
+                code="no_authority", words=f"{entry.by}{behalf} may not record {kind} under {title(charter)}"
             )
 
     def _invalid_charter(self, fact: CharterAdopted) -> Iterator[Refusal]:
@@ -390,8 +377,7 @@ class _Enforcement:
         if charter.version != fact.version:
             yield Refusal(
                 code="invalid_charter",
-                words=f"the document says version {charter.version}; it is adopted as "
-                f"version {fact.version}",
+                words=f"the document says version {charter.version}; it is adopted as version {fact.version}",
             )
 
     def _invalid_policy(self, fact: PolicyStated) -> Iterator[Refusal]:
@@ -414,9 +400,7 @@ class _Enforcement:
     def _read(self, condition: Condition | None) -> frozenset[str]:
         return types_read(condition, self.registry)
 
-    def _subject(
-        self, member: str, types: frozenset[str], at: datetime, known: GovernanceContext
-    ) -> Subject:
+    def _subject(self, member: str, types: frozenset[str], at: datetime, known: GovernanceContext) -> Subject:
         others = Concerned(known, types)
         return Subject(others.member(member), at, self.zone, others)
 

@@ -38,8 +38,7 @@ def must_be_enforceable(condition: Condition) -> None:
         reads = part.reads()
         if reads.everyone or reads.programme:
             raise InvalidPolicy(
-                f"{part.words()}: this looks at everybody, which recording cannot; use it in a "
-                "review policy"
+                f"{part.words()}: this looks at everybody, which recording cannot; use it in a review policy"
             )
 
 

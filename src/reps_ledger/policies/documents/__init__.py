@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from reps_ledger.policies.documents.text import (
-    digest,
-    dumps,
-    load,
-    load_template,
-    loads,
-    read_template,
-    save,
-)
+from reps_ledger.policies.documents.text import digest, dumps, load, load_template, loads, read_template, save
 from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES
 
 __all__ = [

@@ -99,8 +99,7 @@ def _unknown(keys: typing.KeysView[str]) -> str:
     given = ", ".join(repr(key) for key in sorted(keys)) or "nothing"
     if measures := sorted(keys & MEASURES.keys()):
         return (
-            f"{measures[0]} must be compared, with one of {', '.join(OPERATORS)} beside it; "
-            f"here is {given}"
+            f"{measures[0]} must be compared, with one of {', '.join(OPERATORS)} beside it; here is {given}"
         )
     names = ", ".join([*CONDITIONS, "all, any, not, or at_least … of"])
     return f"{given} is no condition. Conditions are {names}; measures {', '.join(MEASURES)}"
@@ -223,13 +222,10 @@ def _facts(value: object, place: str) -> Facts:
     known = {attribute.name for attribute in fields(Facts)}
     table = dict(checked_table(value, known, place))
     where = as_table(table.get("where", {}), _at(place, "where"))
-    table["where"] = tuple(
-        _filter(where[name], name, _at(place, "where")) for name in sorted(where)
-    )
+    table["where"] = tuple(_filter(where[name], name, _at(place, "where")) for name in sorted(where))
     who = as_table(table.get("who", {}), _at(place, "who"))
     table["who"] = tuple(
-        WhoFilter(name, read_condition(who[name], _at(_at(place, "who"), name)))
-        for name in sorted(who)
+        WhoFilter(name, read_condition(who[name], _at(_at(place, "who"), name))) for name in sorted(who)
     )
     return _build(Facts, table, place)
 

@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 from reps_ledger.policies.language.conditions import Condition, at_least
-from reps_ledger.policies.language.counts import (
-    count,
-    distinct,
-    organisation_of,
-    reports,
-    total,
-    vouches,
-)
+from reps_ledger.policies.language.counts import count, distinct, organisation_of, reports, total, vouches
 from reps_ledger.policies.language.facts import Facts, facts
 from reps_ledger.policies.language.measures import Measure, tenure, time_since
 from reps_ledger.policies.language.people import (

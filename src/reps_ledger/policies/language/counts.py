@@ -16,13 +16,7 @@ from reps_ledger.policies.language.facts import BUILT_IN_FACTS, Facts, facts, pe
 from reps_ledger.policies.language.measures import OPERATORS, NumberMeasure
 from reps_ledger.policies.language.phrases import named
 from reps_ledger.policies.language.reads import NOTHING, Reads
-from reps_ledger.policies.language.validators import (
-    Field,
-    is_name,
-    is_name_or_none,
-    of_type,
-    one_of,
-)
+from reps_ledger.policies.language.validators import Field, is_name, is_name_or_none, of_type, one_of
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import PERIODS, Always, Window, as_window, period_of
 from reps_ledger.policies.subject import Measured, Subject
@@ -146,9 +140,7 @@ class Distinct(NumberMeasure):
     def reads(self) -> Reads:
         if self.organisation_of is None:
             return NOTHING
-        return Reads(
-            people=frozenset({self.organisation_of}), spans=frozenset({"affiliation.started"})
-        )
+        return Reads(people=frozenset({self.organisation_of}), spans=frozenset({"affiliation.started"}))
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
         return _may_change(self.facts, self.within, subject, more=more)
@@ -231,9 +223,7 @@ class Total(NumberMeasure):
         self.facts.check_field(self.name, registry, strict=False, shapes=("int", "float"))
 
     def words(self) -> str:
-        return (
-            f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}".rstrip()
-        )
+        return f"the total {named(self.name)} of {self.facts.words()} {self.within.words()}".rstrip()
 
     def measure(self, subject: Subject) -> Measured:
         found = selected(self.facts, self.within, subject)
@@ -326,11 +316,7 @@ def distinct(
 
 
 def total(
-    name: str,
-    selection: Facts | str,
-    *,
-    within: Width | Window | None = None,
-    pausing: bool = False,
+    name: str, selection: Facts | str, *, within: Width | Window | None = None, pausing: bool = False
 ) -> Total:
     """Sum up a numeric field, such as the ``amount`` of reports; windows as for ``count``."""
     return Total(name, selection_of(selection), as_window(within, pausing=pausing))

@@ -174,9 +174,7 @@ class Facts(Reader):
     """
 
     kinds: tuple[str, ...] = field(converter=as_tuple, validator=is_names)
-    where: tuple[Filter, ...] = field(
-        default=(), converter=by_name, validator=is_list_of(Filter, "filters")
-    )
+    where: tuple[Filter, ...] = field(default=(), converter=by_name, validator=is_list_of(Filter, "filters"))
     who: tuple[WhoFilter, ...] = field(
         default=(), converter=by_name, validator=is_list_of(WhoFilter, "filters")
     )
@@ -446,9 +444,7 @@ def facts(
             for name, value in wanted.items()
             if not isinstance(value, Condition)
         ),
-        who=tuple(
-            WhoFilter(name, value) for name, value in wanted.items() if isinstance(value, Condition)
-        ),
+        who=tuple(WhoFilter(name, value) for name, value in wanted.items() if isinstance(value, Condition)),
         sources=source,
         recorded_by=recorded_by,
         verified=verified,

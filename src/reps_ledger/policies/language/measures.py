@@ -125,9 +125,7 @@ class Measure(Reader):
         """Return whether facts that are still to be recorded may raise its value, or lower it."""
         raise AssertionError  # pragma: no cover — each kind of measure knows its own
 
-    def missing(
-        self, operator: str, threshold: Threshold, subject: Subject
-    ) -> int | Fraction | None:
+    def missing(self, operator: str, threshold: Threshold, subject: Subject) -> int | Fraction | None:
         """Return by how much its value would have to grow for a comparison to hold.
 
         Below 0 it would have to shrink; None where it is no number, or cannot be said.
@@ -214,9 +212,7 @@ class NumberMeasure(Measure):
             if not self.whole:
                 return
             raise InvalidPolicy(f"the number of {self.words()} is whole; {threshold!r} is not")
-        raise InvalidPolicy(
-            f"{self.words()} is compared with a number from 0, not with {threshold!s:.60}"
-        )
+        raise InvalidPolicy(f"{self.words()} is compared with a number from 0, not with {threshold!s:.60}")
 
     def holds(self, measured: Measured, operator: str, limit: Limit, subject: Subject) -> bool:
         return compare(as_number(measured.value), operator, as_number(limit))
@@ -224,9 +220,7 @@ class NumberMeasure(Measure):
     def may_change(self, subject: Subject, *, more: bool) -> bool:
         return True
 
-    def missing(
-        self, operator: str, threshold: Threshold, subject: Subject
-    ) -> int | Fraction | None:
+    def missing(self, operator: str, threshold: Threshold, subject: Subject) -> int | Fraction | None:
         if operator == "not exactly":
             return None
         value = as_number(self.measure(subject).value)
@@ -351,10 +345,8 @@ class Compare(Leaf):
             more = (self.operator in {"at_least", "more_than"}) == wanted
             return self.measure.may_change(subject, more=more)
         found = self.find(subject)
-        if wanted:  # it is another number, and would have to become more, or less
-            directions = {as_number(found.value) < as_number(found.threshold)}
-        else:
-            directions = {True, False}
+        # Another number would have to become more, or less; the same one, either.
+        directions = {as_number(found.value) < as_number(found.threshold)} if wanted else {True, False}
         return any(self.measure.may_change(subject, more=more) for more in directions)
 
     def missing(self, found: Found, subject: Subject) -> int | Fraction | None:

@@ -83,9 +83,7 @@ class Joined(Leaf):
         return Reads(facts=frozenset({"member.joined"}))
 
     def may_become(self, subject: Subject, *, wanted: bool) -> bool:
-        too_late = (
-            self.before is not None and subject.at.astimezone(subject.zone).date() >= self.before
-        )
+        too_late = self.before is not None and subject.at.astimezone(subject.zone).date() >= self.before
         return wanted and subject.dossier.joined is None and not too_late
 
     def __attrs_post_init__(self) -> None:
@@ -242,9 +240,7 @@ class Retired(Leaf):
 
     def find(self, subject: Subject) -> Found:
         return from_spans(
-            span
-            for span in subject.standing("member.retired")
-            if self.how in (None, span.entry.fact.how)
+            span for span in subject.standing("member.retired") if self.how in (None, span.entry.fact.how)
         )
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
@@ -256,9 +252,7 @@ def is_member() -> IsMember:
     return IsMember()
 
 
-def joined(
-    *, before: date | None = None, since: date | None = None, kind: str | None = None
-) -> Joined:
+def joined(*, before: date | None = None, since: date | None = None, kind: str | None = None) -> Joined:
     """They joined before a day, from a day on, or as a kind of member: grandfathering."""
     return Joined(before, since, kind)
 
@@ -309,8 +303,7 @@ class InCommunity(Leaf):
         return from_spans(
             span
             for span in spans
-            if span.entry.fact.community is not None
-            and self.community in (None, span.entry.fact.community)
+            if span.entry.fact.community is not None and self.community in (None, span.entry.fact.community)
         )
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
@@ -369,9 +362,7 @@ class WithAccount(Leaf):
     key = "has_account"
 
     def reads(self) -> Reads:
-        return Reads(
-            facts=frozenset({"member.joined"}), spans=frozenset({"account.linked"}), accounts=True
-        )
+        return Reads(facts=frozenset({"member.joined"}), spans=frozenset({"account.linked"}), accounts=True)
 
     def may_become(self, subject: Subject, *, wanted: bool) -> bool:
         if self.provider is not None:
@@ -499,8 +490,7 @@ class Accepted(Leaf):
         return from_spans(
             span
             for span in subject.standing("agreement.accepted")
-            if span.entry.fact.agreement == self.agreement
-            and self.version in (None, span.entry.fact.version)
+            if span.entry.fact.agreement == self.agreement and self.version in (None, span.entry.fact.version)
         )
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
@@ -531,9 +521,7 @@ class Exempt(Leaf):
     def find(self, subject: Subject) -> Found:
         policy = self.policy or subject.policy
         return from_spans(
-            span
-            for span in subject.standing("exemption.granted")
-            if span.entry.fact.policy == policy
+            span for span in subject.standing("exemption.granted") if span.entry.fact.policy == policy
         )
 
     def edges(self, subject: Subject) -> Iterable[datetime]:

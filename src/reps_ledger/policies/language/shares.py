@@ -58,9 +58,7 @@ class Missed(NumberMeasure):
     def reads(self) -> Reads:
         return Reads(
             facts=frozenset({"member.joined", "opportunity.held", "opportunity.taken"}),
-            spans=frozenset(
-                {"leave.started", *(["role.assigned"] if self.role is not None else [])}
-            ),
+            spans=frozenset({"leave.started", *(["role.assigned"] if self.role is not None else [])}),
             programme=True,
         )
 
@@ -85,10 +83,7 @@ class Missed(NumberMeasure):
 
     def measure(self, subject: Subject) -> Measured:
         missed: list[str] = []
-        taken = {
-            entry.fact.opportunity
-            for entry in subject.seen(subject.dossier.own("opportunity.taken"))
-        }
+        taken = {entry.fact.opportunity for entry in subject.seen(subject.dossier.own("opportunity.taken"))}
         since = self._since(subject)
         for entry in reversed(subject.seen(self._opportunities(subject))):
             if entry.fact.opportunity in taken or entry.occurred_at < since:
@@ -230,9 +225,7 @@ class Share(NumberMeasure):
             theirs["community"] = community & theirs.get("community", community)
         # What is announced or passive is part of a total only where that asks for it by name.
         unasked = {
-            item.name
-            for item in own.where
-            if item.name in {"announced", "passive"} and True in item.values
+            item.name for item in own.where if item.name in {"announced", "passive"} and True in item.values
         }
         return (
             {*own.kinds} <= {*of.kinds}
@@ -240,10 +233,7 @@ class Share(NumberMeasure):
             and all(name in mine and mine[name] <= values for name, values in theirs.items())
             and {*of.who} <= {*own.who}
             and (not of.sources or (own.sources != () and {*own.sources} <= {*of.sources}))
-            and (
-                not of.recorded_by
-                or (own.recorded_by != () and {*own.recorded_by} <= {*of.recorded_by})
-            )
+            and (not of.recorded_by or (own.recorded_by != () and {*own.recorded_by} <= {*of.recorded_by}))
             and of.verified in {None, own.verified}
             and (own.lasting or not of.lasting)
         )
@@ -282,11 +272,7 @@ def missed(kind: str, *, community: str | None = None, role: str | None = None) 
 
 
 def share(
-    own: Count | Distinct,
-    of: Facts | str,
-    *,
-    community: str | None = None,
-    at_most: int | None = None,
+    own: Count | Distinct, of: Facts | str, *, community: str | None = None, at_most: int | None = None
 ) -> Share:
     """Compare their own count with a part of everyone's total in the same window.
 

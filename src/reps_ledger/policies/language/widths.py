@@ -173,9 +173,7 @@ def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> dat
     return now - left if now - FIRST > left else FIRST
 
 
-def paused_leaving(
-    leave: Leave, width: Width, instant: datetime, zone: tzinfo
-) -> Iterator[datetime]:
+def paused_leaving(leave: Leave, width: Width, instant: datetime, zone: tzinfo) -> Iterator[datetime]:
     """Yield the candidates for when an instant leaves a window that leave pauses: a superset.
 
     How much leave delays it depends on how much of the leave has come by then. So there is a

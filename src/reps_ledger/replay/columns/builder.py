@@ -79,9 +79,7 @@ class MergedValues(Generic[V]):
     later: Codes
 
 
-def merge_values(
-    earlier: tuple[V, ...], later: Sequence[V], key: Callable[[V], str]
-) -> MergedValues[V]:
+def merge_values(earlier: tuple[V, ...], later: Sequence[V], key: Callable[[V], str]) -> MergedValues[V]:
     """Merge later values into earlier ones, by binary search: the earlier ones are only copied.
 
     Args:
@@ -217,9 +215,7 @@ class VerifiedReports:
         """Return the origins of entries, of those taken or up to a position; 0 for none."""
         found = np.zeros(len(ids), np.int64)
         if self._ids:
-            taken = pc.index_in(
-                pa.array(ids, pa.large_string()), value_set=pa.concat_arrays(self._ids)
-            )
+            taken = pc.index_in(pa.array(ids, pa.large_string()), value_set=pa.concat_arrays(self._ids))
             known = np.flatnonzero(taken.is_valid().to_numpy(zero_copy_only=False))
             places = taken.drop_null().to_numpy(zero_copy_only=False)
             found[known] = np.concatenate(self._origins)[places]
@@ -266,9 +262,7 @@ class Builder:
         earlier: columns to begin with; whatever is taken came after them, and amends nothing.
     """
 
-    def __init__(
-        self, reading: Reading, amendments: Amendments, earlier: Columns | None = None
-    ) -> None:
+    def __init__(self, reading: Reading, amendments: Amendments, earlier: Columns | None = None) -> None:
         self.registry = reading.log.codec.registry
         self._reading = reading
         self._earlier = earlier or Columns(0, (), {}, self.registry)
@@ -312,12 +306,8 @@ class Builder:
         for name, kind in self._kinds.items():
             tables[name] = kind.table(people)
         if _REPORT in tables and _VERIFICATION in self._kinds:
-            found = self._reports.verified(
-                tables[_REPORT], tables[_VERIFICATION], self._earlier.position
-            )
-            tables[_REPORT] = evolve(
-                tables[_REPORT], times={**tables[_REPORT].times, "verified": found}
-            )
+            found = self._reports.verified(tables[_REPORT], tables[_VERIFICATION], self._earlier.position)
+            tables[_REPORT] = evolve(tables[_REPORT], times={**tables[_REPORT].times, "verified": found})
         return Columns(
             position=self._reading.known_at,
             people=people.values,

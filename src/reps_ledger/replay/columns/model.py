@@ -333,9 +333,7 @@ _OF_ALL_KINDS: Final = pa.schema(
 
 def _arrow_of_kind(table: Table, schema: TableSchema, people: tuple[str, ...]) -> pa.Table:
     names = pa.array(people, pa.string())
-    columns: dict[str, pa.Array] = {
-        name: _dictionary(codes, names) for name, codes in table.persons.items()
-    }
+    columns: dict[str, pa.Array] = {name: _dictionary(codes, names) for name, codes in table.persons.items()}
     columns["occurred_at"] = _timestamps(table.at)
     columns["position"] = pa.array(table.order)
     for name, found in table.fields.items():

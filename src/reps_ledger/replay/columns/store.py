@@ -136,10 +136,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
     codes = {_CODE + name: found.codes for name, found in table.fields.items()}
     # Instants differ in their low bytes only; persons are sorted or nearly so. Codes of fields
     # repeat, and take a dictionary.
-    encoding = {
-        **dict.fromkeys(times, "BYTE_STREAM_SPLIT"),
-        **dict.fromkeys(persons, "DELTA_BINARY_PACKED"),
-    }
+    encoding = {**dict.fromkeys(times, "BYTE_STREAM_SPLIT"), **dict.fromkeys(persons, "DELTA_BINARY_PACKED")}
 
     def write(file: IO[bytes]) -> None:
         pq.write_table(
@@ -370,9 +367,7 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
     try:
         every = [manifest.people, *(file for both in manifest.tables.values() for file in both)]
         with ThreadPoolExecutor() as pool:
-            contents = dict(
-                zip(every, pool.map(lambda file: _map_file(folder, file), every), strict=True)
-            )
+            contents = dict(zip(every, pool.map(lambda file: _map_file(folder, file), every), strict=True))
         tables = {}
         for name, (arrays, values) in manifest.tables.items():
             described = registry.named(name)

@@ -175,11 +175,7 @@ class Calendar:
         return microseconds(day_after(day, self.zone)) - 1
 
     def _each(
-        self,
-        instants: Instants,
-        asked: str,
-        of: Width | str,
-        answer: Callable[[datetime], datetime],
+        self, instants: Instants, asked: str, of: Width | str, answer: Callable[[datetime], datetime]
     ) -> Instants:
         different, where = np.unique(instants, return_inverse=True)
         found = np.empty(len(different), np.int64)

@@ -13,15 +13,7 @@ from attrs import define, field
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.replay.columns.model import Columns, Instants, Table
-from reps_ledger.replay.kernel.arrays import (
-    FOREVER,
-    Calendar,
-    Integers,
-    Intervals,
-    Rows,
-    Truths,
-    to_datetime,
-)
+from reps_ledger.replay.kernel.arrays import FOREVER, Calendar, Integers, Intervals, Rows, Truths, to_datetime
 from reps_ledger.replay.kernel.selections import flagged
 from reps_ledger.replay.kernel.spans import Accounts, Spans, spans_of
 
@@ -177,8 +169,7 @@ class Histories:
         """
         told = self.known_accounts
         return self.once(
-            ("accounts", provider),
-            lambda: Intervals.of(told.member, told.start, told.end, told.at(provider)),
+            ("accounts", provider), lambda: Intervals.of(told.member, told.start, told.end, told.at(provider))
         )
 
     @property

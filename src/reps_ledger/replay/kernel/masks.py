@@ -372,9 +372,7 @@ class Masks:
             bits &= by_then if selected.facts.verified else ~by_then
         return bits
 
-    def _count_bits(
-        self, bits: Bitsets, member: Codes | Integers, k: int, members: range
-    ) -> Bitsets:
+    def _count_bits(self, bits: Bitsets, member: Codes | Integers, k: int, members: range) -> Bitsets:
         """Return the dates that at least k rows have set, where `in_k_rows` cannot tell.
 
         Rows that end, or that are verified late, count on dates that leave gaps among a member's
@@ -393,18 +391,16 @@ class Masks:
         return found
 
 
-CONDITIONS_MASKED: Final[Mapping[type[Leaf], Callable[[Masks, Any, range], Bitsets]]] = (
-    MappingProxyType(
-        {
-            **dict.fromkeys(STARTS, Masks.has_started),
-            **dict.fromkeys(INTERVALS, Masks.lasts),
-            Compare: Masks.compare,
-            Held: Masks.has_held,
-            Noticed: Masks.by_points,
-            OnOrAfter: Masks.on_or_after,
-            WithAccount: Masks.by_points,
-        }
-    )
+CONDITIONS_MASKED: Final[Mapping[type[Leaf], Callable[[Masks, Any, range], Bitsets]]] = MappingProxyType(
+    {
+        **dict.fromkeys(STARTS, Masks.has_started),
+        **dict.fromkeys(INTERVALS, Masks.lasts),
+        Compare: Masks.compare,
+        Held: Masks.has_held,
+        Noticed: Masks.by_points,
+        OnOrAfter: Masks.on_or_after,
+        WithAccount: Masks.by_points,
+    }
 )
 """How each kind of condition is lowered to bitsets, but for those that depend on the past."""
 
@@ -425,13 +421,7 @@ MEASURES_MASKED: Final[Mapping[type[Measure], Callable[[Masks, Compare, Any, ran
 )
 """How comparisons of each kind of measure are, but for those that depend on the past."""
 
-WINDOWED: Final[Mapping[type[Measure], Callable[[Masks, Compare, Any], Windows | None]]] = (
-    MappingProxyType(
-        {
-            Count: Masks.counting_window,
-            Distinct: Masks.counting_window,
-            TimeSince: Masks.time_window,
-        }
-    )
+WINDOWED: Final[Mapping[type[Measure], Callable[[Masks, Compare, Any], Windows | None]]] = MappingProxyType(
+    {Count: Masks.counting_window, Distinct: Masks.counting_window, TimeSince: Masks.time_window}
 )
 """The measures that are told by what lies in a window, and what says which window that is."""

@@ -248,9 +248,7 @@ def _anchor(selected: SelectedRows, points: Points, which: str) -> Instants:
     return found
 
 
-def _before(
-    points: Points, histories: Histories, *, pausing: bool = False
-) -> Callable[[Width], Instants]:
+def _before(points: Points, histories: Histories, *, pausing: bool = False) -> Callable[[Width], Instants]:
     """Return what tells the instants a width before the points.
 
     With ``pausing`` the clock stands still while somebody is on leave, so that the instant lies
@@ -311,11 +309,7 @@ def _field_values(
     number, mine = number[mine >= 0], mine[mine >= 0]
     several = [value if isinstance(value, tuple) else (value,) for value in values]
     numbers: dict[tuple[bool, Value], int] = {}  # True is not 1, though they are equal
-    flat = [
-        numbers.setdefault((type(item) is bool, item), len(numbers))
-        for each in several
-        for item in each
-    ]
+    flat = [numbers.setdefault((type(item) is bool, item), len(numbers)) for each in several for item in each]
     lengths = np.array([len(each) for each in several], np.int64)
     ends = np.cumsum(lengths, dtype=np.int64)
     if not len(mine):
@@ -349,9 +343,7 @@ def _total(measure: Total, query: Query) -> Sums:
     points = query.points
     selected = query.kernel.selected(measure.facts)
     number, row = selected.seen(points, query.kernel.bounds(measure.within, points))
-    parts = [
-        table.numbers.get(measure.name, np.full(len(table), np.nan)) for table in selected.tables
-    ]
+    parts = [table.numbers.get(measure.name, np.full(len(table), np.nan)) for table in selected.tables]
     amounts = np.concatenate(parts)[selected.rows.index][row]
     told = ~np.isnan(amounts)
     return Sums(len(points), number[told], amounts[told])
@@ -456,8 +448,7 @@ def _share(measure: Share, query: Query) -> Shares:
     at, start, end, ahead = different
     body = query.kernel.selected_body(measure.of, measure.community)
     totals = body.count(
-        Points(np.zeros(len(at), np.int64), at),
-        Bounds(start, end, None if bounds.ahead is None else ahead),
+        Points(np.zeros(len(at), np.int64), at), Bounds(start, end, None if bounds.ahead is None else ahead)
     )
     return Shares(own.values, totals[where.reshape(-1)], measure.at_most)
 
@@ -599,11 +590,7 @@ def _since_completed(leaf: Completed, kernel: Kernel) -> Instants:
 
 
 STARTS: Final[Mapping[type[Leaf], Callable[[Any, Kernel], Instants]]] = MappingProxyType(
-    {
-        Completed: _since_completed,
-        IsMember: lambda _, kernel: kernel.histories.joined,
-        Joined: _since_joined,
-    }
+    {Completed: _since_completed, IsMember: lambda _, kernel: kernel.histories.joined, Joined: _since_joined}
 )
 """Conditions that hold from some instant on, for ever: what tells it, for each person.
 
@@ -678,18 +665,16 @@ MEASURES_LOWERED: Final[Mapping[type[Measure], Callable[[Any, Query], Values]]] 
 )
 """How each kind of measure is lowered at points."""
 
-WINDOWS_LOWERED: Final[Mapping[type[Window], Callable[[Any, Points, Kernel], Bounds]]] = (
-    MappingProxyType(
-        {
-            Always: _always,
-            Between: _between,
-            Following: _following,
-            Preceding: _preceding,
-            Rolling: _rolling,
-            SinceLast: _since_last,
-            This: _this,
-        }
-    )
+WINDOWS_LOWERED: Final[Mapping[type[Window], Callable[[Any, Points, Kernel], Bounds]]] = MappingProxyType(
+    {
+        Always: _always,
+        Between: _between,
+        Following: _following,
+        Preceding: _preceding,
+        Rolling: _rolling,
+        SinceLast: _since_last,
+        This: _this,
+    }
 )
 """How each kind of window is lowered at points."""
 

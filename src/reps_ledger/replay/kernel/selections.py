@@ -183,13 +183,7 @@ def _selected(facts: Facts, tables: tuple[Table, ...], rows: Rows, ends: Ends) -
     if facts.verified is not None:
         verified = rows.take(_joined([_verified(table) for table in tables]))
     return SelectedRows(
-        facts,
-        rows,
-        tables,
-        announced,
-        np.ones(len(rows), bool) if asked else ~announced,
-        verified,
-        end,
+        facts, rows, tables, announced, np.ones(len(rows), bool) if asked else ~announced, verified, end
     )
 
 

@@ -159,9 +159,7 @@ def accounts_among(entries: Iterable[Entry], people: tuple[str, ...]) -> Account
     return Accounts(
         member=np.array([places[span.entry.fact.member] for span in spans], np.int64),
         start=np.array([microseconds(span.start) for span in spans], np.int64),
-        end=np.array(
-            [FOREVER if span.end is None else microseconds(span.end) for span in spans], np.int64
-        ),
+        end=np.array([FOREVER if span.end is None else microseconds(span.end) for span in spans], np.int64),
         providers=tuple(span.entry.fact.provider for span in spans),
         joined=joined,
     )

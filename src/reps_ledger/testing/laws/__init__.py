@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from reps_ledger.testing.laws.check import (
-    POLICY_LAWS,
-    Checked,
-    check_policy,
-    find_broken,
-    reachability,
-)
+from reps_ledger.testing.laws.check import POLICY_LAWS, Checked, check_policy, find_broken, reachability
 from reps_ledger.testing.laws.components import check_charter, check_codec, check_projection
 from reps_ledger.testing.laws.laws import (
     Broken,

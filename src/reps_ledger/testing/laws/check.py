@@ -235,9 +235,7 @@ def _first_broken(
     """Return the first law that a situation breaks, without making that smaller."""
     found: list[LawBroken] = []
 
-    @Settings(
-        settings, phases=[Phase.reuse, Phase.generate], report_multiple_bugs=False, database=None
-    )
+    @Settings(settings, phases=[Phase.reuse, Phase.generate], report_multiple_bugs=False, database=None)
     @given_hypothesis(strategy)
     def every(situation: Situation) -> None:
         try:
@@ -308,10 +306,7 @@ def _reach(
         LawBroken: one does not come up in many more histories either.
     """
     farther = Settings(
-        settings,
-        max_examples=settings.max_examples * _FARTHER,
-        phases=[Phase.generate],
-        database=None,
+        settings, max_examples=settings.max_examples * _FARTHER, phases=[Phase.generate], database=None
     )
     for outcome in outcomes_of(policy, promises):
         if outcome in tally.reached:

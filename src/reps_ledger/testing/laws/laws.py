@@ -23,17 +23,7 @@ from reps_ledger.domain.facts import Fact, MemberRetired
 from reps_ledger.domain.time import LAST, day_start
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.ledger import Ledger
-from reps_ledger.policies import (
-    Policy,
-    Subject,
-    Way,
-    decide,
-    digest,
-    dumps,
-    evaluate,
-    is_member,
-    loads,
-)
+from reps_ledger.policies import Policy, Subject, Way, decide, digest, dumps, evaluate, is_member, loads
 from reps_ledger.policies import months as in_months
 from reps_ledger.policies.language.conditions import Leaf, holds, truth
 from reps_ledger.policies.language.facts import Facts
@@ -41,14 +31,7 @@ from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.outcomes import outcome_of, outcomes_through
 from reps_ledger.projections import membership, project
-from reps_ledger.testing.history import (
-    Everybody,
-    History,
-    Told,
-    regression_test,
-    tell_all,
-    with_changes,
-)
+from reps_ledger.testing.history import Everybody, History, Told, regression_test, tell_all, with_changes
 from reps_ledger.testing.situations import PolicyLike, Situation, judged, words_of
 from reps_ledger.testing.strategies.vocabulary import days_in, widths_in
 from reps_ledger.views.evaluator import PolicyEvaluator
@@ -105,9 +88,7 @@ class LawBroken(AssertionError):
 
     looked_at: int = 0
 
-    def __init__(
-        self, law: Law, judge: PolicyLike, situation: Situation | None, broken: Broken
-    ) -> None:
+    def __init__(self, law: Law, judge: PolicyLike, situation: Situation | None, broken: Broken) -> None:
         self.law = law
         self.judge = judge
         self.situation = situation
@@ -157,9 +138,7 @@ class Law:
     check: Check = field(repr=False)
     spared: Callable[[PolicyLike, Promises], str] = field(repr=False)
 
-    def __call__(
-        self, judge: PolicyLike, situation: Situation, promises: Promises = NOTHING
-    ) -> None:
+    def __call__(self, judge: PolicyLike, situation: Situation, promises: Promises = NOTHING) -> None:
         """Check it in one situation.
 
         Raises:
@@ -207,9 +186,7 @@ def _of_members(judge: PolicyLike, _promises: Promises) -> str:
     return "it is about communities" if whole else ""
 
 
-@law(
-    "What strangers do, who are never named together with the member, changes nothing.", _of_members
-)
+@law("What strangers do, who are never named together with the member, changes nothing.", _of_members)
 def isolation(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Judge with strangers' facts, and without."""
     known = situation.known
@@ -219,11 +196,7 @@ def isolation(judge: PolicyLike, situation: Situation, _promises: Promises) -> B
     if len(kept) == len(named):
         return None
     return _differs(
-        judge,
-        situation,
-        kept,
-        "what strangers did changes it",
-        ("with what strangers did", "without"),
+        judge, situation, kept, "what strangers did changes it", ("with what strangers did", "without")
     )
 
 
@@ -243,12 +216,7 @@ def always_a_member(judge: PolicyLike, situation: Situation, _promises: Promises
     subject = situation.subject(judge, Everybody(entries, known.registry))
     state = project(membership(situation.who, known.zone), subject.dossier.entries)
     outcome = judged(judge, subject)
-    if (
-        state.joined_at is not None
-        and holds(is_member(), subject)
-        and isinstance(outcome, str)
-        and outcome
-    ):
+    if state.joined_at is not None and holds(is_member(), subject) and isinstance(outcome, str) and outcome:
         return None
     return Broken("a member is no member any more", {"once retired": words_of(judge, subject)})
 
@@ -292,12 +260,8 @@ def _promises_absence(judge: PolicyLike, promises: Promises) -> str:
     return "" if _scale(judge, promises) else "its outcomes have no order"
 
 
-@law(
-    "Another month, or a year, without anything never makes the outcome better.", _promises_absence
-)
-def absence_never_helps(
-    judge: PolicyLike, situation: Situation, promises: Promises
-) -> Broken | None:
+@law("Another month, or a year, without anything never makes the outcome better.", _promises_absence)
+def absence_never_helps(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
     """Let months pass in which nothing happens, one after another for a year."""
     scale = _scale(judge, promises)
     known = situation.known
@@ -309,10 +273,7 @@ def absence_never_helps(
         if scale.index(judged(judge, after)) < scale.index(judged(judge, before)):
             return Broken(
                 "a month of absence makes it better",
-                {
-                    f"on {before.at.date()}": words_of(judge, before),
-                    "a month later": words_of(judge, after),
-                },
+                {f"on {before.at.date()}": words_of(judge, before), "a month later": words_of(judge, after)},
             )
         before = after
     return None
@@ -324,10 +285,7 @@ def _promises_to_keep(judge: PolicyLike, promises: Promises) -> str:
     return "" if _scale(judge, promises) else "its outcomes have no order"
 
 
-@law(
-    "Whoever joined before the date never comes to a worse outcome than promised.",
-    _promises_to_keep,
-)
+@law("Whoever joined before the date never comes to a worse outcome than promised.", _promises_to_keep)
 def grandfathering(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
     """Judge whoever joined before the date."""
     assert promises.keeps is not None, "not asked otherwise"  # noqa: S101 — for type checkers
@@ -342,8 +300,7 @@ def grandfathering(judge: PolicyLike, situation: Situation, promises: Promises) 
     if scale.index(judged(judge, subject)) <= scale.index(worst):
         return None
     return Broken(
-        f"whoever joined before {day} was promised {worst!r} at worst",
-        {"judged": words_of(judge, subject)},
+        f"whoever joined before {day} was promised {worst!r} at worst", {"judged": words_of(judge, subject)}
     )
 
 
@@ -354,11 +311,7 @@ def _scale(judge: PolicyLike, promises: Promises) -> tuple[str, ...]:
 
 
 def _differs(
-    judge: PolicyLike,
-    situation: Situation,
-    kept: Iterable[Entry],
-    words: str,
-    called: tuple[str, str],
+    judge: PolicyLike, situation: Situation, kept: Iterable[Entry], words: str, called: tuple[str, str]
 ) -> Broken | None:
     known = situation.known
     subject: Subject = situation.subject(judge)
@@ -408,9 +361,7 @@ def timelessness(judge: PolicyLike, situation: Situation, _promises: Promises) -
     later = situation.at, *(entry.occurred_at for entry in known)
     if max(later) >= _LATEST:
         return None
-    moved = known.of(
-        replace(e, occurred_at=_moved(e.occurred_at), fact=_moved_fact(e.fact)) for e in known
-    )
+    moved = known.of(replace(e, occurred_at=_moved(e.occurred_at), fact=_moved_fact(e.fact)) for e in known)
     then = Situation(history=moved, who=situation.who, at=_moved(situation.at))
     one, other = now.subject(judge), then.subject(judge)
     if judged(judge, one) == judged(judge, other):
@@ -442,9 +393,7 @@ def no_hindsight(judge: PolicyLike, situation: Situation, _promises: Promises) -
     horizon = _horizon(judge, situation)
     past = [entry for entry in known.standing if entry.occurred_at <= horizon]
     if len(past) < len(known.standing):
-        without = situation.subject(
-            judge, Everybody(past, known.registry, known.amendments.readings)
-        )
+        without = situation.subject(judge, Everybody(past, known.registry, known.amendments.readings))
         if judged(judge, without) != now:
             return Broken(
                 "what happened later changes it",
@@ -506,9 +455,7 @@ def append_stability(judge: PolicyLike, situation: Situation, _promises: Promise
 
 
 @law("The order in which things were recorded, and importing them twice, change nothing.")
-def order_independence(
-    judge: PolicyLike, situation: Situation, _promises: Promises
-) -> Broken | None:
+def order_independence(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Judge the history recorded as it happened, and in the reverse order.
 
     Entries of one instant keep their order: it is what says which came first.
@@ -546,9 +493,7 @@ def _twice(judge: PolicyLike, situation: Situation) -> Broken | None:
             outcomes.append(judged(judge, _seen(ledger, judge, seen)))
     if outcomes[0] == outcomes[1]:
         return None
-    return Broken(
-        "imported twice, the same history is judged otherwise", {"once and twice": str(outcomes)}
-    )
+    return Broken("imported twice, the same history is judged otherwise", {"once and twice": str(outcomes)})
 
 
 _TICK: Final = timedelta(microseconds=1)
@@ -564,10 +509,7 @@ def _unless_known(judge: PolicyLike, promises: Promises) -> str:
     return "" if outcomes_of(judge, promises) else "nobody said which outcomes it has"
 
 
-@law(
-    "Of any history, however illegal, there is an outcome, and the scale has a place for it.",
-    _unless_known,
-)
+@law("Of any history, however illegal, there is an outcome, and the scale has a place for it.", _unless_known)
 def totality(judge: PolicyLike, situation: Situation, promises: Promises) -> Broken | None:
     """Judge, and look the outcome up among those that there are."""
     expected = outcomes_of(judge, promises)
@@ -581,9 +523,7 @@ def totality(judge: PolicyLike, situation: Situation, promises: Promises) -> Bro
 
 
 @law("The findings of a verdict alone give its outcome.", _unless_policy)
-def explanation_soundness(
-    judge: PolicyLike, situation: Situation, _promises: Promises
-) -> Broken | None:
+def explanation_soundness(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Decide again, by the findings alone."""
     policy = _policy(judge)
     verdict = evaluate(policy, situation.subject(policy))
@@ -594,9 +534,7 @@ def explanation_soundness(
     known = {entry.id for entry in situation.known}
     if outcome == verdict.outcome and set(verdict.evidence) <= known:
         return None
-    return Broken(
-        "its findings do not explain it", {"the verdict": verdict.words(), "they give": outcome}
-    )
+    return Broken("its findings do not explain it", {"the verdict": verdict.words(), "they give": outcome})
 
 
 @law("Nothing changes by itself before `lapses_at`; then it is `lapses_to`.", _unless_policy)
@@ -646,9 +584,7 @@ def _probes(policy: Policy, subject: Subject, end: datetime) -> list[datetime]:
     "Were all that a shortfall names otherwise, the outcome would be as good; less is not enough.",
     _unless_policy,
 )
-def shortfalls_suffice(
-    judge: PolicyLike, situation: Situation, _promises: Promises
-) -> Broken | None:
+def shortfalls_suffice(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Decide with the truths of each way's conditions changed; and with only some changed."""
     policy = _policy(judge)
     subject = situation.subject(policy)
@@ -661,15 +597,12 @@ def shortfalls_suffice(
                 wrong = _wrong(policy, subject, way, held, good)
                 if wrong:
                     return Broken(
-                        f'for "{outcome}" it asks for "{way}", and {wrong}',
-                        {"the verdict": verdict.words()},
+                        f'for "{outcome}" it asks for "{way}", and {wrong}', {"the verdict": verdict.words()}
                     )
     return None
 
 
-def _wrong(
-    policy: Policy, subject: Subject, way: Way, held: dict[Leaf, bool], good: frozenset[str]
-) -> str:
+def _wrong(policy: Policy, subject: Subject, way: Way, held: dict[Leaf, bool], good: frozenset[str]) -> str:
     needs = {need.condition: need.wanted for need in way.needs}
     if any(held[leaf] == wanted for leaf, wanted in needs.items()):
         return "some of that is so already"
@@ -738,13 +671,8 @@ def kernel_agreement(judge: PolicyLike, situation: Situation, _promises: Promise
     return None
 
 
-@law(
-    "As a document, TOML or JSON, it reads back equal, with its digest and its sentence.",
-    _unless_policy,
-)
-def document_round_trip(
-    judge: PolicyLike, _situation: Situation, _promises: Promises
-) -> Broken | None:
+@law("As a document, TOML or JSON, it reads back equal, with its digest and its sentence.", _unless_policy)
+def document_round_trip(judge: PolicyLike, _situation: Situation, _promises: Promises) -> Broken | None:
     """Write the policy as a document, and read it."""
     policy = _policy(judge)
     for form in ("toml", "json"):

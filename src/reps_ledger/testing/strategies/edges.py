@@ -27,10 +27,7 @@ _DAY: Final = timedelta(days=1)
 _SEVERAL: Final = 4
 _TICK: Final = timedelta(microseconds=1)
 
-WIDTHS: Final = (
-    *(in_days(1), in_days(30), weeks(1), weeks(4)),
-    *(months(1), months(3), months(6), years(1)),
-)
+WIDTHS: Final = (*(in_days(1), in_days(30), weeks(1), weeks(4)), *(months(1), months(3), months(6), years(1)))
 """A few widths, so that edges meet."""
 
 ZONES: Final = tuple(ZoneInfo(name) for name in ("Europe/Paris", "America/Havana", "Pacific/Apia"))
@@ -71,9 +68,7 @@ def widths() -> SearchStrategy[Width]:
 def reviews() -> SearchStrategy[datetime]:
     """Make instants of reviews: the first of a month, leap days, changes of clocks, and beside."""
     return st.builds(
-        lambda base, ticks: base + ticks * _TICK,
-        st.sampled_from(_REVIEWS),
-        st.sampled_from([0, 0, 0, 1, -1]),
+        lambda base, ticks: base + ticks * _TICK, st.sampled_from(_REVIEWS), st.sampled_from([0, 0, 0, 1, -1])
     )
 
 
@@ -142,9 +137,7 @@ def _once(bare: list[Edge]) -> list[Edge]:
     return list(dict.fromkeys(bare))
 
 
-def instants(
-    at: datetime, zone: tzinfo = UTC, *, of: Collection[Width] = ()
-) -> SearchStrategy[datetime]:
+def instants(at: datetime, zone: tzinfo = UTC, *, of: Collection[Width] = ()) -> SearchStrategy[datetime]:
     """Make instants around a review, mostly on edges of windows or a microsecond beside.
 
     Args:

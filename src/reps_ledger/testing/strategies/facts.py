@@ -53,9 +53,7 @@ def names() -> SearchStrategy[str]:
 def texts() -> SearchStrategy[str]:
     """Make free text, with line breaks and any script, in any normal form."""
     characters = st.characters(exclude_categories=("Cc", "Cs"), include_characters="\n\r\t")
-    return st.sampled_from(["", "=cmd()", "a\r\nb", "e\u0301", " edges "]) | st.text(
-        characters, max_size=20
-    )
+    return st.sampled_from(["", "=cmd()", "a\r\nb", "e\u0301", " edges "]) | st.text(characters, max_size=20)
 
 
 @cache
@@ -70,9 +68,7 @@ def moments() -> SearchStrategy[datetime]:
     starts = st.dates(FIRST.date() + _DAY, LAST.date() - _DAY).map(_midnight)
     edges = starts | starts.map(lambda day: day.replace(day=1))
     beside = st.builds(_shifted, edges, st.sampled_from([-_TICK, 0 * _TICK, _TICK]))
-    anywhere = st.datetimes(
-        FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC)
-    )
+    anywhere = st.datetimes(FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None), timezones=st.just(UTC))
     return beside | anywhere
 
 
@@ -183,9 +179,7 @@ def _fields(cls: type[Fact]) -> Mapping[str, SearchStrategy[object]]:
     }
 
 
-def _values(
-    cls: type[Fact], attribute: attrs.Attribute[object], hint: object
-) -> SearchStrategy[object]:
+def _values(cls: type[Fact], attribute: attrs.Attribute[object], hint: object) -> SearchStrategy[object]:
     """Make values for a field: by its validator where that says more than its type."""
     match attribute.validator:
         case checks.is_reason:

@@ -167,9 +167,7 @@ def raw_drawer(words: Vocabulary, *, min_size: int = 0, max_size: int, odd: bool
 _JOINING: Final = st.sampled_from([*["long ago"] * 3, "then", "then", "never"])
 
 
-def _joining(
-    draw: st.DrawFn, when: SearchStrategy[Edge], at: datetime, zone: tzinfo
-) -> datetime | None:
+def _joining(draw: st.DrawFn, when: SearchStrategy[Edge], at: datetime, zone: tzinfo) -> datetime | None:
     """Draw when the first of the people joins; None where no fact says so."""
     match draw(_JOINING):
         case "long ago":
@@ -179,9 +177,7 @@ def _joining(
     return None
 
 
-def _at(
-    at: datetime | None, zone: tzinfo | None
-) -> tuple[SearchStrategy[datetime], SearchStrategy[tzinfo]]:
+def _at(at: datetime | None, zone: tzinfo | None) -> tuple[SearchStrategy[datetime], SearchStrategy[tzinfo]]:
     return (reviews() if at is None else st.just(at), zones() if zone is None else st.just(zone))
 
 
@@ -200,9 +196,7 @@ def _with_governed(words: Vocabulary, own: tuple[type[Fact], ...]) -> Vocabulary
 class _Recording:
     """Offers facts to the rules, and records what they allow, up to a number of entries."""
 
-    def __init__(
-        self, context: Context, words: Vocabulary, rules: tuple[Rule, ...], most: int
-    ) -> None:
+    def __init__(self, context: Context, words: Vocabulary, rules: tuple[Rule, ...], most: int) -> None:
         self.context = context
         self.in_memory = InMemoryLedger(words.classes, rules, context.zone)
         self.start = context.at - _LONG_AGO
@@ -268,11 +262,7 @@ def _legal(drawn: Sequence[Offer], recording: _Recording, least: int) -> History
 
 
 def _raw(
-    since: datetime | None,
-    drawn: Sequence[Offer],
-    context: Context,
-    words: Vocabulary,
-    max_size: int,
+    since: datetime | None, drawn: Sequence[Offer], context: Context, words: Vocabulary, max_size: int
 ) -> History:
     """Record facts one after another, whatever any rule would say."""
     found: list[Told] = []
@@ -320,9 +310,7 @@ def as_ofs(history: History, *, of: Collection[Width] = ()) -> SearchStrategy[As
     last = len(history)
     happened = sorted({entry.occurred_at for entry in history}) or [_DEFAULT]
     instants = st.builds(
-        lambda at, edge: _turned(edge).of(at, history.zone),
-        st.sampled_from(happened[::-1]),
-        edges(of),
+        lambda at, edge: _turned(edge).of(at, history.zone), st.sampled_from(happened[::-1]), edges(of)
     )
     return st.builds(
         AsOf, valid_at=instants, known_at=st.sampled_from([last, last, last, *range(last, -1, -1)])
@@ -431,8 +419,7 @@ def raw_rows(
     outdated = {kind_of(cls).name: kind_of(cls).version - 1 for cls in own}
     history = raw_histories(min_size=min_size, max_size=max_size, facts=own)
     dirt = st.lists(
-        st.tuples(st.integers(0, max_size), st.sampled_from(range(len(DIRT) + 2))),
-        max_size=max_size,
+        st.tuples(st.integers(0, max_size), st.sampled_from(range(len(DIRT) + 2))), max_size=max_size
     )
 
     def soiled(rows: Sequence[Row], marks: Sequence[tuple[int, int]]) -> list[Row]:

@@ -267,9 +267,7 @@ class Offer:
                 return None
             if self.retract:
                 return EntryRetracted(target=target, reason="a mistake")
-            return EntryCorrected(
-                target=target, replacement=self._plain(context, 0), reason="wrong"
-            )
+            return EntryCorrected(target=target, replacement=self._plain(context, 0), reason="wrong")
         return self._plain(context, number)
 
     def _plain(self, context: Context, number: int) -> Fact:
@@ -277,9 +275,7 @@ class Offer:
             return self.odd
         member = self.values.get("member")
         own = member.place if isinstance(member, Person) else 0
-        filled = {
-            name: self._filled(value, context, own, number) for name, value in self.values.items()
-        }
+        filled = {name: self._filled(value, context, own, number) for name, value in self.values.items()}
         return self.cls(**filled)
 
     def _filled(self, value: object, context: Context, own: int, number: int) -> object:
@@ -335,9 +331,7 @@ def offers(
                 values[field] = instant
         if manner in {"retract", "correct"}:
             target, retract = draw(targets), manner == "retract"
-            return Offer(
-                cls=kind.cls, values=values, at=at, target=target, retract=retract, late=True
-            )
+            return Offer(cls=kind.cls, values=values, at=at, target=target, retract=retract, late=True)
         return Offer(cls=kind.cls, values=values, at=at, late=manner == "late", **more)
 
     @cache

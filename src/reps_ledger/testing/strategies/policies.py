@@ -60,13 +60,7 @@ from reps_ledger.policies import (
 from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.counts import Count, Distinct, Total
-from reps_ledger.policies.language.measures import (
-    OPERATORS,
-    Compare,
-    NumberMeasure,
-    Tenure,
-    TimeSince,
-)
+from reps_ledger.policies.language.measures import OPERATORS, Compare, NumberMeasure, Tenure, TimeSince
 from reps_ledger.policies.language.people import (
     Accepted,
     Affiliated,
@@ -192,12 +186,9 @@ def measure_strategies(
             which,
             st.booleans(),
         ),
-        Tenure: st.builds(tenure)
-        | st.builds(lambda where: tenure("rep", community=where), anywhere),
+        Tenure: st.builds(tenure) | st.builds(lambda where: tenure("rep", community=where), anywhere),
         InOutcome: st.builds(in_outcome),
-        Missed: st.builds(
-            lambda where, as_: missed("vote", community=where, role=as_), place, role
-        ),
+        Missed: st.builds(lambda where, as_: missed("vote", community=where, role=as_), place, role),
         Share: st.builds(
             lambda mine, of, where, cap: share(mine, of, community=where, at_most=cap),
             counts | _distinct(),
@@ -264,9 +255,7 @@ def condition_strategies() -> Mapping[type[Leaf], SearchStrategy[Condition]]:
         Joined: st.one_of(
             st.builds(lambda before: joined(before=before), day),
             st.builds(
-                lambda since, kind: joined(since=since, kind=kind),
-                day,
-                st.sampled_from([None, "staff"]),
+                lambda since, kind: joined(since=since, kind=kind), day, st.sampled_from([None, "staff"])
             ),
             st.builds(lambda before: joined(since=before - 40 * _DAY, before=before), day),
         ),
@@ -320,9 +309,7 @@ def policies(draw: st.DrawFn, *, max_cases: int = 3, max_leaves: int = 3) -> Pol
     outcomes = ["good", "fair", "bad"]
     cases = [
         Case(condition, draw(st.sampled_from(outcomes)), draw(st.sampled_from(["", "a reason"])))
-        for condition in draw(
-            st.lists(conditions(max_leaves=max_leaves), min_size=1, max_size=max_cases)
-        )
+        for condition in draw(st.lists(conditions(max_leaves=max_leaves), min_size=1, max_size=max_cases))
     ]
     otherwise = draw(st.sampled_from([one for one in outcomes if one != cases[0].outcome]))
     scale = tuple(outcomes) if draw(st.booleans()) else ()
@@ -332,9 +319,7 @@ def policies(draw: st.DrawFn, *, max_cases: int = 3, max_leaves: int = 3) -> Pol
         Notice(outcome, "nudge", draw(widths()), draw(st.sampled_from([None, *outcomes])))
         for outcome in plans
     ]
-    return Policy(
-        NAME, cases=tuple(cases), otherwise=otherwise, scale=scale, notices=tuple(notices)
-    )
+    return Policy(NAME, cases=tuple(cases), otherwise=otherwise, scale=scale, notices=tuple(notices))
 
 
 @st.composite
@@ -347,9 +332,7 @@ def charters(draw: st.DrawFn, *, max_roles: int = 2) -> Charter:
         draw: as Hypothesis gives it.
         max_roles: the most roles that it speaks of.
     """
-    roles = draw(
-        st.lists(_roles(), max_size=max_roles, unique_by=lambda clause: clause.role).map(tuple)
-    )
+    roles = draw(st.lists(_roles(), max_size=max_roles, unique_by=lambda clause: clause.role).map(tuple))
     judged = draw(st.none() | policies(max_cases=2, max_leaves=2))
     if judged is not None:
         judged = evolve(judged, name="standing")
@@ -363,9 +346,7 @@ def charters(draw: st.DrawFn, *, max_roles: int = 2) -> Charter:
         communities=draw(st.just(()) | _enforceable().map(lambda each: (("paris", each),))),
         roles=roles,
         vouching=draw(st.none() | _vouching()),
-        authorities=draw(
-            st.lists(_authorities(), max_size=2, unique_by=lambda each: each.fact).map(tuple)
-        ),
+        authorities=draw(st.lists(_authorities(), max_size=2, unique_by=lambda each: each.fact).map(tuple)),
         policies=() if judged is None else (judged,),
         standing=standing,
     )
