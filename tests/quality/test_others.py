@@ -198,7 +198,7 @@ def test_a_bug_in_a_recorder_is_found(faulty: type[Faulty], words: str) -> None:
         store = faulty(SQLiteRecorder(":memory:"))
         return lambda: rl.open(store)
 
-    found = run(make, races=False)
+    found = run(make, settings(STEPS, max_examples=1_000), races=False)
     assert words in found, found[-3_000:]
 
 
