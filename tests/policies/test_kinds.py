@@ -39,6 +39,7 @@ from reps_ledger.policies.language.reads import NOTHING, Reader, Reads, parts, r
 from reps_ledger.policies.language.windows import Always, Window
 from reps_ledger.testing.strategies import conditions
 from reps_ledger.testing.strategies.policies import condition_strategies, measure_strategies
+from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -212,6 +213,7 @@ def check_covers(reads: Reads, asked: Asked, subject: Subject, entries: Iterable
         assert asked.people - {subject.dossier.name} <= named
 
 
+@examples(0.4)
 @given(data=st.data(), drawn=conditions(max_leaves=2))
 def test_what_a_kind_says_it_reads_covers_what_it_asks_for(data: st.DataObject, drawn: Condition) -> None:
     """Evaluation touches nothing of a history that its class does not declare."""
