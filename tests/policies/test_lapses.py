@@ -125,7 +125,7 @@ def test_a_condition_changes_only_at_its_edges(conditions: list[Condition]) -> N
 
     # As many histories as a condition would have by itself, and more where many share them.
     @given(seen)
-    @examples(max(0.5, len(conditions) / 10))
+    @examples(max(0.5, len(conditions) / 20))
     def change_only_at_edges(subject: Subject) -> None:
         for condition in conditions:
             changes_only_at_edges(condition, subject, grid=False)
