@@ -185,7 +185,7 @@ def replay(ledger: rl.Ledger) -> None:
         ("from", "to", "members"),
         [(t.before or "(new)", t.after, t.members) for t in found.transitions()[:8]],
     )
-    flips = found.minimal_changes()
+    flips = found.flips()
     firsts = {flip.member: flip for flip in reversed(flips)}
     most = Counter(flip.member for flip in flips).most_common(10)
     show_table(

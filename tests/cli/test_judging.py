@@ -268,8 +268,8 @@ def test_a_backtest_on_the_command_line() -> None:
     save(longer, "longer.toml")
     found = told("backtest", *base, "--every", "month", "--against", "longer.toml")
     assert [row["members"]["active"] for row in found["counts"][7:11]] == [1, 1, 0, 0]
-    assert found["minimal_changes"] > 0
-    assert len(found["explained"]) == min(found["minimal_changes"], 3)
+    assert found["flips"] > 0
+    assert len(found["explained"]) == min(found["flips"], 3)
     first, second = found["explained"][0]["verdicts"]
     assert "activity" in first
     assert "longer" in second

@@ -101,7 +101,7 @@ def test_transitions_count_each_step(ledger: rl.Ledger) -> None:
 def test_flips_are_where_two_policies_differ(ledger: rl.Ledger) -> None:
     """Each flip names member and date, and the reference explains both sides."""
     found = ledger.backtest(activity(4), at=DATES, against=activity(11, "longer"))
-    flips = found.minimal_changes()
+    flips = found.flips()
     assert [(flip.member, flip.at.month, flip.was, flip.now) for flip in flips] == [
         ("ben", 2, "active", "inactive"),
         ("ben", 3, "active", "inactive"),
@@ -110,8 +110,8 @@ def test_flips_are_where_two_policies_differ(ledger: rl.Ledger) -> None:
         view = ledger.as_of(flip.at)
         assert view.evaluate(activity(4), flip.member).outcome == flip.now
         assert view.evaluate(activity(11), flip.member).outcome == flip.was
-    assert len(found.minimal_changes(1)) == 1
-    assert ledger.backtest(activity(), at=DATES).minimal_changes() == ()
+    assert len(found.flips(1)) == 1
+    assert ledger.backtest(activity(), at=DATES).flips() == ()
 
 
 def test_survival_by_cohort(ledger: rl.Ledger) -> None:
@@ -302,7 +302,7 @@ def test_a_backtest_against_decisions(ledger: rl.Ledger) -> None:
     rows = found.table.to_pylist()
     assert [r["against"] for r in rows if r["member"] == "ben"] == [None, "active", "active", "inactive"]
     assert {r["against"] for r in rows if r["member"] != "ben"} == {None}
-    assert {flip.member for flip in found.minimal_changes()} <= {"ben"}
+    assert {flip.member for flip in found.flips()} <= {"ben"}
     assert found.agreement is not None
     assert found.agreement.compared == ledger.agreement(activity()).compared
 
@@ -315,7 +315,7 @@ def test_a_flip_is_explained_by_the_reference(ledger: rl.Ledger) -> None:
         otherwise="inactive",
     )
     found = ledger.backtest(activity(), at=DATES, against=sticky)
-    flips = found.minimal_changes()
+    flips = found.flips()
     assert flips
     for flip in flips:
         now, was = found.explain(flip)
@@ -403,7 +403,7 @@ def test_many_outcomes(ledger: rl.Ledger, number: int) -> None:
     expected = {each.member: each.outcome for each in ledger.as_of(DATES[-1]).evaluate_all(many)}
     last = [row for row in found.table.to_pylist() if row["date"] == found.dates[-1]]
     assert {row["member"]: row["outcome"] for row in last} == expected
-    assert {flip.member for flip in found.minimal_changes()} == set(expected)
+    assert {flip.member for flip in found.flips()} == set(expected)
     assert found.counts()[-1]["none"] == list(expected.values()).count("none")
 
 

@@ -104,7 +104,7 @@ def backtest(
 
 
 def _values(found: Backtest) -> dict[str, object]:
-    flips = found.minimal_changes()
+    flips = found.flips()
     return {
         "policy": found.policy.name,
         "against": _name(found),
@@ -116,7 +116,7 @@ def _values(found: Backtest) -> dict[str, object]:
         "transitions": [
             {"before": t.before, "after": t.after, "members": t.members} for t in found.transitions()
         ],
-        "minimal_changes": len(flips),
+        "flips": len(flips),
         "explained": [
             {"flip": flip, "verdicts": [verdict.words() for verdict in found.explain(flip)]}
             for flip in flips[:EXPLAINED]
@@ -166,7 +166,7 @@ def _show(found: Backtest, zone: str) -> None:
         [(t.before or "(new)", t.after, t.members) for t in found.transitions()],
     )
     if found.against is not None:
-        flips = found.minimal_changes()
+        flips = found.flips()
         counts = Counter((flip.was, flip.now) for flip in flips)
         show_table(
             f"{len(flips):,} times otherwise than {_name(found)}",

@@ -378,7 +378,7 @@ class Backtest:
                 )
         return tuple(found)
 
-    def minimal_changes(self, limit: int | None = None) -> tuple[Flip, ...]:
+    def flips(self, limit: int | None = None) -> tuple[Flip, ...]:
         """Return where the policy and what it is compared with differ, by date, then by member.
 
         `explain` says why. At most ``limit`` of them, if given.
