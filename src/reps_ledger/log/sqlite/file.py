@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
+from reps_ledger.files import sync_folder
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -301,17 +302,8 @@ def _create(path: Path, timeout: float) -> None:
     finally:
         for suffix in _SIDE_FILES:
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in the folder last, where the system knows how (Windows does not)."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    with contextlib.suppress(OSError):  # the file is whole; a power cut may only lose its name
+        sync_folder(path.parent)
 
 
 def _initialise_at(path: Path, timeout: float) -> None:

@@ -154,8 +154,7 @@ class Share(NumberMeasure):
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
         # Others may add to the total, so that a share may always become less.
-        lessens = self.own.facts.may_lessen or self.own.within.moves_on
-        return (not more and lessens) or self.own.within.is_open(subject)
+        return self.own.may_change(subject, more=more) or self.own.within.is_open(subject)
 
     @property
     def divides_a_total(self) -> bool:
