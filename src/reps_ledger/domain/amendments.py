@@ -4,7 +4,11 @@
   retracted leaves its target standing.
 - A corrected entry is replaced: its replacement is read under the correction's id, with the
   original's position among entries of the same instant.
-- A merge makes two identifiers one person, at every date.
+- A merge makes two identifiers one person, at every date. Entries are read under the identifier
+  that is kept, and keep that under which they were told beside it (see `Told`): what one of the two
+  began goes on when the other's ends, and an unmerge gives each their own back.
+- Where both people of a vouch, a mentoring or a verification turned out to be one, it is void: it is
+  not read, until an unmerge gives it back.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from attrs import evolve, field, frozen
 from msgspec.structs import replace
 
-from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.entries import Entry, Told, people_in
 from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
@@ -22,10 +26,36 @@ from reps_ledger.domain.facts import (
     MembersMerged,
     MembersUnmerged,
     Registry,
+    kind_of,
 )
 
 AMENDING = frozenset({"entry.retracted", "entry.corrected", "members.merged", "members.unmerged"})
 """Stored names of the facts that change how other entries are read."""
+
+
+@frozen
+class Merges:
+    """Who was one person with whom, as each position came to be known.
+
+    Attributes:
+        changes: for each identifier that was ever merged into another, in order of position: from
+            which position on, and into whom; None for into nobody, after an unmerge.
+    """
+
+    changes: Mapping[str, Sequence[tuple[int, str | None]]] = field(factory=dict)
+
+    def kept(self, name: str, upto: int | None = None) -> str:
+        """Return the identifier that merges keep for a name, by those up to a position; None for all."""
+        while (changes := self.changes.get(name)) is not None:
+            into = None
+            for position, other in changes:
+                if upto is not None and position > upto:
+                    break
+                into = other
+            if into is None:
+                break
+            name = into
+        return name
 
 
 @frozen(kw_only=True)
@@ -37,12 +67,16 @@ class Amendments:
         readings: id of each corrected entry to that of the correction in its place.
         merges: duplicate identifier to the entry that merged it.
         aliases: duplicate identifier to the identifier that is kept.
+        identities: whom merges made one person, and when that was told.
+        people: every identifier of a person who has several, to all of theirs.
     """
 
     retracted: frozenset[str] = frozenset()
     readings: Mapping[str, str] = field(factory=dict)
     merges: Mapping[str, Entry] = field(factory=dict)
     aliases: Mapping[str, str] = field(factory=dict)
+    identities: Merges = field(factory=Merges)
+    people: Mapping[str, tuple[str, ...]] = field(factory=dict)
 
     @classmethod
     def among(cls, entries: Iterable[Entry]) -> Amendments:
@@ -54,12 +88,15 @@ class Amendments:
             return _NONE
         retracted = _retracted(amending)
         readings = _readings(amending, retracted)
-        merges, direct = _merges(amending, retracted | readings.keys())
+        merges, identities = _merges(amending, retracted | readings.keys())
+        aliases = {duplicate: identities.kept(duplicate) for duplicate in merges}
         return cls(
             retracted=frozenset(retracted),
             readings=readings,
             merges=merges,
-            aliases={duplicate: _last(direct, duplicate) for duplicate in direct},
+            aliases=aliases,
+            identities=identities,
+            people=_people(aliases),
         )
 
     def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
@@ -67,24 +104,90 @@ class Amendments:
         if self is _NONE:
             yield from entries
             return
-        origins: dict[str, int] = {}
+        for entry in self._standing(entries, registry):
+            if not self._is_void(entry):
+                yield entry
+
+    def void(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
+        """Yield the entries that would stand if their two people were not one; see `apply`."""
+        if self.aliases:
+            yield from filter(self._is_void, self._standing(entries, registry))
+
+    def _standing(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
+        corrected: dict[str, tuple[int, Fact]] = {}  # by id, the place and the fact, as it was told
         for entry in entries:
             fact = entry.fact
             if isinstance(fact, EntryRetracted):
                 continue
             origin = entry.position
             if isinstance(fact, EntryCorrected):
-                origin = origins.get(fact.target, origin)
+                origin, before = corrected.get(fact.target, (origin, None))
                 fact = fact.replacement
+                if before is not None and self.identities.changes:
+                    fact = self._of_same_identity(fact, before, entry.position, registry)
             if entry.id in self.readings:
-                origins[entry.id] = origin
+                corrected[entry.id] = origin, fact
             elif entry.id not in self.retracted:
-                if self.aliases:
+                told = self._told(fact, origin, registry) if self.people else None
+                if told is not None:
                     fact = self.renamed(fact, registry)
-                if fact is not entry.fact or origin != entry.origin:
-                    yield replace(entry, fact=fact, origin=origin)
+                if fact is not entry.fact or origin != entry.origin or told is not None:
+                    yield replace(entry, fact=fact, origin=origin, told=told)
                 else:
                     yield entry
+
+    def _of_same_identity(self, fact: Fact, before: Fact, position: int, registry: Registry) -> Fact:
+        """Return a replacement that keeps the identities of the fact before it.
+
+        Whoever corrects a date names people by the identifiers that merges keep; that does not make
+        it another identity's entry.
+        """
+
+        def kept(value: str, others: Iterable[object]) -> str:
+            for other in others:
+                if not isinstance(other, str) or other == value:
+                    continue
+                if self.identities.kept(other, position) == value:
+                    return other
+            return value
+
+        changes: dict[str, object] = {}
+        for name in registry.of(fact).persons:
+            value, said = getattr(fact, name), getattr(before, name, None)
+            if isinstance(value, tuple) and isinstance(said, tuple):
+                same: object = tuple([kept(item, [s for s in said if s not in value]) for item in value])
+            elif isinstance(value, str):
+                same = kept(value, [said])
+            else:
+                continue
+            if same != value:
+                changes[name] = same
+        return _changed(fact, changes)
+
+    def _told(self, fact: Fact, origin: int, registry: Registry) -> Told | None:
+        """Return under which identifiers a fact was told; None where nobody in it has several."""
+        if isinstance(fact, MembersMerged | MembersUnmerged):
+            return None
+        named = [person for person in people_in(fact, registry) if person in self.people]
+        if not named:
+            return None
+        return Told(fact, {person: self.reach(person, origin) for person in named})
+
+    def reach(self, name: str, position: int) -> tuple[str, ...]:
+        """Return the identifiers that meant the same person at a position, and still do."""
+        same = self.people.get(name)
+        if same is None:
+            return (name,)
+        person = self.identities.kept(name, position)
+        return tuple([other for other in same if self.identities.kept(other, position) == person])
+
+    @staticmethod
+    def _is_void(entry: Entry) -> bool:
+        """Whether two people who must differ are one by a merge."""
+        if entry.told is None or not (apart := kind_of(entry.fact).apart):
+            return False
+        now = {getattr(entry.fact, name) for name in apart}
+        return len(now) < len({getattr(entry.told.fact, name) for name in apart})
 
     def renamed(self, fact: Fact, registry: Registry) -> Fact:
         """Return a fact with the identifiers that merges keep; merges themselves are unchanged."""
@@ -100,7 +203,11 @@ class Amendments:
             )
             if renamed != value:
                 changes[name] = renamed
-        return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
+        return _changed(fact, changes)
+
+
+def _changed(fact: Fact, changes: Mapping[str, object]) -> Fact:
+    return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
 
 
 def resolve(
@@ -147,8 +254,8 @@ def _readings(amending: Sequence[Entry], retracted: set[str]) -> dict[str, str]:
     return {entry: last[root] for entry, root in chain.items() if entry != last[root]}
 
 
-def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry], dict[str, str]]:
-    """Return, for each duplicate, the entry that merged it and the member it was merged into.
+def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry], Merges]:
+    """Return, for each duplicate, the entry that merged it; and who was one with whom when.
 
     Args:
         amending: in order of position.
@@ -165,21 +272,30 @@ def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry]
         if entry.id not in void:
             standing.append((place, entry, fact))
     merges: dict[str, Entry] = {}
-    direct: dict[str, str] = {}
-    for _, entry, fact in sorted(standing, key=lambda item: item[0]):
+    changes: dict[str, list[tuple[int, str | None]]] = {}
+    identities = Merges(changes)
+    for place, entry, fact in sorted(standing, key=lambda item: item[0]):
         if isinstance(fact, MembersMerged):
-            direct.pop(fact.duplicate, None)
-            if _last(direct, fact.member) == fact.duplicate:
-                direct.pop(fact.member, None)  # the later merge decides which of them is kept
-            if fact.member != fact.duplicate:
-                direct[fact.duplicate] = fact.member
-                merges[fact.duplicate] = entry
-        elif isinstance(fact, MembersUnmerged) and direct.get(fact.duplicate) == fact.member:
-            del direct[fact.duplicate]
-    return {duplicate: merges[duplicate] for duplicate in direct}, direct
+            member, duplicate = fact.member, fact.duplicate
+            if member == duplicate:
+                continue
+            changes.setdefault(duplicate, []).append((place, None))
+            if identities.kept(member) == duplicate:  # the later merge decides which of them is kept
+                changes[member].append((place, None))
+                merges.pop(member, None)
+            changes[duplicate][-1] = place, member
+            merges[duplicate] = entry
+        elif isinstance(fact, MembersUnmerged):
+            last = changes.get(fact.duplicate, ())
+            if last and last[-1][1] == fact.member:
+                changes[fact.duplicate].append((place, None))
+                merges.pop(fact.duplicate, None)
+    return merges, identities
 
 
-def _last(direct: Mapping[str, str], name: str) -> str:
-    while (following := direct.get(name)) is not None:
-        name = following
-    return name
+def _people(aliases: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Return, for each identifier of a person who has several, all of theirs."""
+    of_person: dict[str, list[str]] = {}
+    for duplicate, kept in aliases.items():
+        of_person.setdefault(kept, [kept]).append(duplicate)
+    return {name: tuple(sorted(names)) for names in of_person.values() for name in names}

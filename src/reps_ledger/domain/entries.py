@@ -22,6 +22,19 @@ LEDGER_WIDE: Final = frozenset({"charter.adopted", "opportunity.held", "policy.s
 F = TypeVar("F", default=Any)
 
 
+class Told(msgspec.Struct, frozen=True, gc=False):
+    """Under which identifiers an entry was told, where some of its people have several.
+
+    Attributes:
+        fact: as it was told; the entry's own fact has the identifiers that merges keep.
+        reach: for each identifier in that fact, all that meant the same person when it was told
+            and still do: an ending is of all of them.
+    """
+
+    fact: Any
+    reach: dict[str, tuple[str, ...]]
+
+
 class Entry(
     msgspec.Struct,
     Generic[F],
@@ -52,6 +65,7 @@ class Entry(
         tags: by which the log finds it.
         origin: its position, or for a correction that of the original entry: it breaks ties in
             occurred_at.
+        told: the identifiers under which it was told, where merges gave its people several.
     """
 
     id: str
@@ -67,6 +81,7 @@ class Entry(
     position: int = 0
     tags: tuple[str, ...] = ()
     origin: int = 0
+    told: Told | None = None
 
     @property
     def name(self) -> str:

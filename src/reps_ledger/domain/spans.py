@@ -1,23 +1,45 @@
-"""Spans: times during which something held, such as a role, a leave or a vouch.
+"""Spans: what lasts, such as a role, a leave or a vouch; and the one fold that says from when to when.
 
-A span holds on ``[start, end)``. It ends by an entry, or by itself at the date that was given
-when it began, whichever comes first.
+A span holds on ``[start, end)``. Its kind is declared in `SPAN_KINDS`, by the stored name of the facts that
+begin it. These are the rules:
+
+- Each beginning makes one span, of the identity that it names (see `Told`). It ends at its own end
+  date, with the first ending that reaches it, or, for roles and leave, with the first retirement that
+  reaches it, whichever comes first. A second beginning of the same key ends nothing; only exemptions
+  are replaced by the latest.
+- An ending at an instant ends what ran just before it; where nothing did, what began at it. So two facts
+  of one day mean the same in either order of telling, where both orders are legal.
+- An ending, a retirement or a return reaches every identity that was the same person when it was told,
+  and still is. A retirement reaches only those who had joined by then.
+- A person's spans are those of all their identities. They are retired while every identity that had
+  joined by then is.
+- A role or leave that was told before a retirement, and begins after it, never begins: unless they are
+  back by the instant at which it begins, by a return or by a role told after the retirement. It does not
+  bring them back.
+
+Rules, projections, the policy language, explanations and reconciliation all read `SpanFold`; columns have
+a vectorised twin, which asks it where order decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from itertools import pairwise
+from typing import Any, Final
 
+import msgspec
 from attrs import frozen
+from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 
+Key = tuple[Any, ...]
+"""What tells spans apart: see `Span.key`."""
 
-@frozen(kw_only=True)
-class Span:
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
     """One time during which something held.
 
     Attributes:
@@ -25,107 +47,419 @@ class Span:
         start: the first instant at which it held.
         end: the first instant at which it held no longer; None where no end is known.
         ended_in: the entry that ended it; None where it lasts, or ends by itself.
+        key: the stored name of the facts that begin its kind, the identity whose it is, and the values
+            that tell it apart from that identity's others.
     """
 
     entry: Entry
     start: datetime
     end: datetime | None = None
     ended_in: Entry | None = None
+    key: tuple[Any, ...]
 
     def holds(self, at: datetime) -> bool:
         """Whether it held then."""
         return self.start <= at and (self.end is None or at < self.end)
 
+    def is_over(self, at: datetime) -> bool:
+        """Whether it had ended by then."""
+        return self.end is not None and self.end <= at
+
 
 @frozen(kw_only=True)
-class _Kind:
-    """How one kind of span ends, and which fields tell two of them apart.
+class SpanKind:
+    """One kind of span, by what begins and ends it.
 
     Attributes:
-        ends: stored names of the facts that end it.
-        fields: whose values together are its key; the first is the member.
+        name: the stored name of the facts that begin it.
+        ends: that of the facts that end it; None where none do.
+        fields: those whose values together tell one person's spans apart.
+        pair: the one of these that names another person, whose the span is as well.
+        optional: the one that an ending may leave out, to end the spans of every value.
         until: the field of its beginning that may hold its end.
         retiring: whether retirement ends it too.
+        replaced: whether a second beginning of the same key ends the first.
     """
 
-    ends: frozenset[str]
-    fields: tuple[str, ...]
+    name: str
+    ends: str | None = None
+    fields: tuple[str, ...] = ()
+    pair: str | None = None
+    optional: str | None = None
     until: str | None = None
     retiring: bool = False
+    replaced: bool = False
 
-    def stored_names(self, beginning: str) -> frozenset[str]:
-        """Return the stored names of the facts that begin such a span, or end it."""
-        retiring = {"member.retired"} if self.retiring else set()
-        return self.ends | {beginning} | retiring
-
-    def key(self, fact: Fact) -> tuple[object, ...]:
-        """Return the key of a fact's span; its first part is the member."""
+    def values(self, fact: Fact) -> tuple[Any, ...]:
+        """Return the values that tell a fact's span from others of the same person."""
         return tuple([getattr(fact, name) for name in self.fields])
 
 
-def _kind(ends: str, *names: str, until: str | None = None, retiring: bool = False) -> _Kind:
-    return _Kind(ends=frozenset(ends.split()), fields=("member", *names), until=until, retiring=retiring)
+RETIREMENT: Final = "member.retired"
+_ROLE: Final = "role.assigned"
+_RETURN: Final = "member.returned"
+_JOINED: Final = "member.joined"
 
-
-BEGINNINGS: Final[Mapping[str, _Kind]] = {
-    "account.linked": _kind("account.unlinked", "provider", "account"),
-    "affiliation.started": _kind("affiliation.ended", "organisation"),
-    "agreement.accepted": _kind("agreement.revoked", "agreement", "version"),
-    "community.joined": _kind("community.left", "community"),
-    "exemption.granted": _kind("", "policy", until="expires"),
-    "leave.started": _kind("leave.ended", until="expected_return", retiring=True),
-    "member.retired": _kind("member.returned role.assigned"),
-    "mentor.assigned": _kind("mentor.released", "mentor"),
-    "role.assigned": _kind("role.ended", "role", "community", until="until", retiring=True),
-    "vouch.given": _kind("vouch.withdrawn", "voucher"),
+SPAN_KINDS: Final[Mapping[str, SpanKind]] = {
+    kind.name: kind
+    for kind in (
+        SpanKind(name="account.linked", ends="account.unlinked", fields=("provider", "account")),
+        SpanKind(
+            name="affiliation.started",
+            ends="affiliation.ended",
+            fields=("organisation", "kind"),
+            optional="kind",
+        ),
+        SpanKind(name="agreement.accepted", ends="agreement.revoked", fields=("agreement", "version")),
+        SpanKind(name="community.joined", ends="community.left", fields=("community",)),
+        SpanKind(name="exemption.granted", fields=("policy",), until="expires", replaced=True),
+        SpanKind(name="leave.started", ends="leave.ended", until="expected_return", retiring=True),
+        SpanKind(name=RETIREMENT, ends=_RETURN),
+        SpanKind(name="mentor.assigned", ends="mentor.released", fields=("mentor",), pair="mentor"),
+        SpanKind(name=_ROLE, ends="role.ended", fields=("role", "community"), until="until", retiring=True),
+        SpanKind(name="vouch.given", ends="vouch.withdrawn", fields=("voucher",), pair="voucher"),
+    )
 }
-"""The facts that begin a span, by stored name."""
+"""The kinds of span, by the stored name of the facts that begin them."""
 
-SHARED: Final = frozenset({"mentor.assigned", "vouch.given"})
+SHARED: Final = frozenset(name for name, kind in SPAN_KINDS.items() if kind.pair is not None)
 """Those whose spans belong to two people: the member, and the mentor or voucher."""
 
+ENDED_BY: Final = {kind.ends: kind for kind in SPAN_KINDS.values() if kind.ends is not None}
+"""The kinds of span, by the stored name of the facts that end them."""
 
-def spans_of(name: str, entries: Iterable[Entry]) -> tuple[Span, ...]:
-    """Pair beginnings with their ends.
 
-    A second beginning of the same key ends the first span where the second starts.
+def _names_read(kind: SpanKind) -> frozenset[str]:
+    """Return the stored names of all facts on which spans of a kind depend."""
+    if kind.name != RETIREMENT and not kind.retiring:
+        return frozenset([kind.name] if kind.ends is None else [kind.name, kind.ends])
+    # Roles end retirements, and retirements end roles and leave: none is known without the others.
+    return frozenset({RETIREMENT, _RETURN, _JOINED, _ROLE, kind.name, kind.ends or kind.name})
+
+
+READS: Final[Mapping[str, frozenset[str]]] = {name: _names_read(kind) for name, kind in SPAN_KINDS.items()}
+"""The stored names of all facts on which the spans of a kind depend, by the kind's name."""
+
+SPAN_FACTS: Final = frozenset().union(*READS.values())
+"""The stored names of all facts on which any span depends."""
+
+
+class SpanFold:
+    """The spans of a history, entry after entry in effective order.
+
+    The one place that knows how spans begin and end.
 
     Args:
-        name: one of `BEGINNINGS`.
-        entries: a history, in effective order, of one or of many members.
+        kept: whether spans that are over are kept, for `of`. What is recorded is judged by those that
+            are open.
+
+    Attributes:
+        open: spans that no ending reached, by their keys; their own end may have passed.
+        closed: those that are over, where they are kept.
+        unbegun: roles and leave that never began, each ended as it starts by a retirement.
+        joined: since when each identity is there.
+        retired: by which entry each identity is retired.
+        people: the person whose each identity is, where merges gave them several.
     """
-    kind = BEGINNINGS[name]
-    found: list[Span] = []
-    lasting: dict[tuple[object, ...], int] = {}  # where in ``found`` the open span of a key is
+
+    __slots__ = ("_kept", "_orders", "_waiting", "closed", "joined", "open", "people", "retired", "unbegun")
+
+    def __init__(self, *, kept: bool = True) -> None:
+        self._kept = kept
+        self.open: dict[Key, tuple[Span, ...]] = {}
+        self.closed: list[Span] = []
+        self.unbegun: list[Span] = []
+        self.joined: dict[str, datetime] = {}
+        self.retired: dict[str, Entry] = {}
+        self.people: dict[str, str] = {}
+        # Of each retired identity: the place in the log of its retirement, and what did not begin in the
+        # instant that is folded, but will if they come back in that very instant.
+        self._orders: dict[str, int] = {}
+        self._waiting: dict[str, tuple[Span, ...]] = {}
+
+    def copy(self) -> SpanFold:
+        """Return a fold that goes on from here, and leaves this one as it is."""
+        new: SpanFold = SpanFold.__new__(SpanFold)
+        new._kept = self._kept
+        new.open = self.open.copy()
+        new.closed = self.closed.copy()
+        new.unbegun = self.unbegun.copy()
+        new.joined = self.joined.copy()
+        new.retired = self.retired.copy()
+        new.people = self.people.copy()
+        new._orders = self._orders.copy()
+        new._waiting = self._waiting.copy()
+        return new
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SpanFold):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def _begin(self, span: Span, order: int) -> None:
+        """Begin a span.
+
+        Args:
+            span: as it is if nothing but its own end ends it.
+            order: when it was told, as a place in the log.
+        """
+        kind, identity = SPAN_KINDS[span.key[0]], span.key[1]
+        if kind.retiring and identity in self.retired:
+            if order < self._orders[identity]:
+                self.unbegun.append(replace(span, end=span.start, ended_in=self.retired[identity]))
+                waiting = self._waiting.get(identity, ())
+                self._waiting[identity] = (*(w for w in waiting if w.start == span.start), span)
+                return
+            if kind.name == _ROLE:
+                self._give_back(identity, span.start, span.entry)
+        self._open(kind, span)
+
+    def _open(self, kind: SpanKind, span: Span) -> None:
+        lasting = self.open.get(span.key)
+        if lasting is None:
+            self.open[span.key] = (span,)
+        elif kind.replaced:
+            for each in lasting:
+                self._close(each, span.start, span.entry)
+            self.open[span.key] = (span,)
+        else:
+            self.open[span.key] = (*self._lasting(lasting, span.start), span)
+
+    def _end(self, key: Key, at: datetime, entry: Entry) -> None:
+        """End what ran just before an instant under a key; where nothing did, what began at it."""
+        spans = self._lasting(self.open.pop(key, ()), at)
+        running = [span for span in spans if span.start != at] or spans
+        for span in running:
+            self._close(span, at, entry)
+        if len(running) < len(spans):
+            self.open[key] = tuple([span for span in spans if span.start == at])
+        if not running and (waiting := self._waiting.get(key[1])):
+            self._waiting[key[1]] = tuple([span for span in waiting if span.key != key])
+
+    def _lasting(self, spans: Iterable[Span], at: datetime) -> list[Span]:
+        """Return those that did not end by themselves by an instant; the others can be ended no more."""
+        left = []
+        for span in spans:
+            if span.is_over(at):
+                self._over(span)
+            else:
+                left.append(span)
+        return left
+
+    def _close(self, span: Span, at: datetime, entry: Entry) -> None:
+        self._over(span if span.is_over(at) else replace(span, end=at, ended_in=entry))
+
+    def _over(self, span: Span) -> None:
+        if self._kept:
+            self.closed.append(span)
+
+    def _retire(self, identities: Iterable[str], named: str, at: datetime, order: int, entry: Entry) -> None:
+        """Retire a person: their roles and leave end.
+
+        Args:
+            identities: all that the retirement reaches.
+            named: the one that it names.
+            at: when.
+            order: when it was told, as a place in the log.
+            entry: by which they retire.
+        """
+        for identity in identities:
+            for key in [key for key in self.open if key[1] == identity and SPAN_KINDS[key[0]].retiring]:
+                for span in self.open.pop(key):
+                    self._close(span, at, entry)
+            if identity != named and identity not in self.joined:
+                continue  # who joined only later is not retired by it
+            self._waiting.pop(identity, None)
+            self.joined.setdefault(identity, at)
+            self.retired.pop(identity, None)  # so that the latest retirement is the last
+            self.retired[identity] = entry
+            self._orders[identity] = order
+            key = (RETIREMENT, identity)
+            self.open[key] = (*self.open.get(key, ()), Span(entry=entry, start=at, key=key))
+
+    def _give_back(self, identity: str, at: datetime, entry: Entry) -> None:
+        """End an identity's retirement, if there is one, and begin what waited for that instant."""
+        if self.retired.pop(identity, None) is None:
+            return
+        for span in self.open.pop((RETIREMENT, identity)):
+            self._close(span, at, entry)
+        for span in self._waiting.pop(identity, ()):
+            if span.start == at:
+                self.unbegun = [other for other in self.unbegun if other.entry is not span.entry]
+                self._open(SPAN_KINDS[span.key[0]], span)
+
+    @property
+    def retirement(self) -> Entry | None:
+        """The entry by which somebody is retired now; of a history of one person.
+
+        They are while every identity of theirs that has joined is: by the last of these retirements.
+        """
+        if not self.joined or not self.retired.keys() >= self.joined.keys():
+            return None
+        return [*self.retired.values()][-1]
+
+    def lasting(self, name: str, *values: object) -> list[Span]:
+        """Return the spans that no ending reached, of a kind; of a history of one person.
+
+        Their own end may have passed.
+
+        Args:
+            name: the kind.
+            values: the key's values after the identity, where only one key is meant.
+        """
+        return [
+            span
+            for key, spans in self.open.items()
+            if key[0] == name and (not values or key[2:] == values)
+            for span in spans
+        ]
+
+    def running(self, name: str, at: datetime, *values: object) -> Span | None:
+        """Return the first of `lasting` that holds at an instant; None where none does."""
+        held = [span for span in self.lasting(name, *values) if span.holds(at)]
+        return min(held, key=lambda span: span.start, default=None)
+
+    def of(self, name: str) -> list[Span]:
+        """Return the spans of a kind, those that are over among them; of retirement, the people's."""
+        found = [span for span in self.closed if span.key[0] == name]
+        found += [span for key, spans in self.open.items() if key[0] == name for span in spans]
+        return self._of_people(found) if name == RETIREMENT and self.people else found
+
+    def _of_people(self, spans: Iterable[Span]) -> list[Span]:
+        """Return the parts of identities' retirements during which all of a person's were retired."""
+        identities: dict[str, list[str]] = {}
+        for identity in self.joined:
+            identities.setdefault(self.people.get(identity, identity), []).append(identity)
+        of_identity: dict[str, list[Span]] = {}
+        for span in spans:
+            of_identity.setdefault(span.key[1], []).append(span)
+        found: list[Span] = []
+        for own in identities.values():
+            if len(own) == 1:
+                found += of_identity.get(own[0], ())
+                continue
+            retired = self._all_retired(own, of_identity)
+            for span in (span for identity in own for span in of_identity.get(identity, ())):
+                found += [part for times in retired if (part := _within(span, *times)) is not None]
+        return found
+
+    def _all_retired(
+        self, identities: Iterable[str], retirements: Mapping[str, Sequence[Span]]
+    ) -> list[tuple[datetime, datetime | None]]:
+        """Return when all of these identities that had joined by then were retired."""
+        there: list[tuple[datetime, list[tuple[datetime, datetime | None]]]] = [
+            (self.joined[identity], joined_spans(retirements.get(identity, ()))) for identity in identities
+        ]
+        edges = {joined for joined, _ in there}
+        edges.update(edge for _, times in there for each in times for edge in each if edge is not None)
+        cuts: list[datetime | None] = [*sorted(edges), None]
+        found: list[tuple[datetime, datetime | None]] = []
+        for start, end in pairwise(cuts):
+            assert start is not None
+            here = [times for joined, times in there if joined <= start]
+            if all(any(_covers(each, start) for each in times) for times in here):
+                if found and found[-1][1] == start:
+                    found[-1] = (found[-1][0], end)
+                else:
+                    found.append((start, end))
+        return found
+
+    def take(self, entry: Entry) -> None:
+        """Take the next entry of a history of entries; one that no span depends on changes nothing."""
+        name = entry.name
+        if name not in SPAN_FACTS:
+            return
+        fact, told = entry.fact, entry.told
+        if told is None:
+            reached: Sequence[str] = (fact.member,)
+        else:
+            self.people[told.fact.member] = fact.member
+            fact = told.fact
+            reached = told.reach.get(fact.member) or (fact.member,)
+        at = entry.occurred_at
+        kind = SPAN_KINDS.get(name)
+        if name == _JOINED:
+            self.joined.setdefault(fact.member, at)
+        elif name == RETIREMENT:
+            self._retire(reached, fact.member, at, entry.origin, entry)
+        elif kind is not None:
+            until = getattr(fact, kind.until) if kind.until is not None else None
+            key = (name, fact.member, *kind.values(fact))
+            self._begin(Span(entry=entry, start=at, end=until, key=key), entry.origin)
+        elif name == _RETURN:
+            for identity in reached:
+                self._give_back(identity, at, entry)
+        else:
+            for key in self._ended(ENDED_BY[name], entry, reached):
+                self._end(key, at, entry)
+
+    def _ended(self, kind: SpanKind, entry: Entry, reached: Sequence[str]) -> Iterator[Key]:
+        """Yield the keys of the spans that an ending is about."""
+        told = entry.told
+        fact = entry.fact if told is None else told.fact
+        values = kind.values(fact)
+        others: Sequence[str] = ()
+        if kind.pair is not None and told is not None:
+            others = told.reach.get(getattr(fact, kind.pair), ())
+        for identity in reached:
+            if kind.optional is not None and getattr(fact, kind.optional) is None:
+                place = kind.fields.index(kind.optional)
+                rest = _without(values, place)
+                for key in [*self.open]:
+                    if key[:2] == (kind.name, identity) and _without(key[2:], place) == rest:
+                        yield key
+            elif others:
+                place = kind.fields.index(kind.pair or "")
+                for other in others:
+                    yield (kind.name, identity, *values[:place], other, *values[place + 1 :])
+            else:
+                yield (kind.name, identity, *values)
+
+
+def _without(values: tuple[Any, ...], place: int) -> tuple[Any, ...]:
+    return values[:place] + values[place + 1 :]
+
+
+def _covers(times: tuple[datetime, datetime | None], at: datetime) -> bool:
+    start, end = times
+    return start <= at and (end is None or at < end)
+
+
+def _within(span: Span, start: datetime, end: datetime | None) -> Span | None:
+    """Return the part of a span that lies in a time; None where there is none."""
+    first = max(span.start, start)
+    ends = [each for each in (span.end, end) if each is not None]
+    last = min(ends, default=None)
+    if last is not None and last <= first and not first == last == span.start == span.end:
+        return None
+    return replace(span, start=first, end=last)
+
+
+def folded(entries: Iterable[Entry]) -> SpanFold:
+    """Fold a history, given in effective order, of one person or of many."""
+    fold: SpanFold = SpanFold()
     for entry in entries:
-        if entry.name == name:
-            key = kind.key(entry.fact)
-            _end(found, lasting.pop(key, None), entry)
-            until = getattr(entry.fact, kind.until) if kind.until is not None else None
-            lasting[key] = len(found)
-            found.append(Span(entry=entry, start=entry.occurred_at, end=until))
-        elif entry.name in kind.ends:
-            _end(found, lasting.pop(kind.key(entry.fact), None), entry)
-        elif kind.retiring and entry.name == "member.retired":
-            for key in [key for key in lasting if key[0] == entry.fact.member]:
-                _end(found, lasting.pop(key), entry)
-    return tuple(found)
+        fold.take(entry)
+    return fold
 
 
-def _end(found: list[Span], index: int | None, entry: Entry) -> None:
-    if index is None:
-        return
-    span = found[index]
-    if span.end is None or entry.occurred_at < span.end:
-        end = max(span.start, entry.occurred_at)
-        found[index] = Span(entry=span.entry, start=span.start, end=end, ended_in=entry)
+def person_key(entry: Entry) -> Key:
+    """Return what tells the span that an entry begins from others, by people instead of identities."""
+    return (entry.name, entry.fact.member, *SPAN_KINDS[entry.name].values(entry.fact))
+
+
+def in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
+    """Return spans in the order in which they began."""
+    return tuple(sorted(spans, key=lambda span: (span.start, span.entry.order)))
 
 
 def joined_spans(spans: Iterable[Span]) -> list[tuple[datetime, datetime | None]]:
     """Return the times that these spans cover, as disjoint ``(start, end)`` in order."""
     covered: list[tuple[datetime, datetime | None]] = []
     for span in sorted(spans, key=lambda span: span.start):
-        if span.end is not None and span.end <= span.start:
+        if span.is_over(span.start):
             continue
         if covered and (covered[-1][1] is None or span.start <= covered[-1][1]):
             start, end = covered[-1]

@@ -206,7 +206,7 @@ class Codec:
             TooLarge: they are more than ``MAX_ENTRY_BYTES``.
         """
         fact = self.unstructure(entry.fact)
-        data = _ENCODER.encode(replace(entry, fact=fact, position=0, tags=(), origin=0))
+        data = _ENCODER.encode(replace(entry, fact=fact, position=0, tags=(), origin=0, told=None))
         if len(data) > MAX_ENTRY_BYTES:
             raise TooLarge(f"the entry has {len(data):,} bytes; at most {MAX_ENTRY_BYTES:,}")
         return data

@@ -13,7 +13,7 @@ from attrs import evolve, field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined
 from reps_ledger.domain.memo import Memo
-from reps_ledger.domain.spans import SHARED, Span, joined_spans, spans_of
+from reps_ledger.domain.spans import SHARED, Span, SpanFold, folded, in_order, joined_spans
 from reps_ledger.policies.language.widths import Width
 
 T = TypeVar("T")
@@ -71,11 +71,15 @@ class Dossier(Memo):
         """
         found = self._spans.get(name)
         if found is None:
-            found = spans_of(name, self.entries)
+            found = in_order(self._fold.of(name))
             if not self.is_community and name not in SHARED:
                 found = tuple(span for span in found if span.entry.fact.member == self.name)
             self._spans[name] = found
         return found
+
+    @property
+    def _fold(self) -> SpanFold:
+        return self.once("fold", lambda: folded(self.entries))
 
     @property
     def joined(self) -> Entry[MemberJoined] | None:

@@ -12,14 +12,15 @@ from itertools import product
 from typing import Final
 
 import msgspec
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.spans import joined_spans
 from reps_ledger.errors import InvalidInput
 from reps_ledger.projections.membership import Membership, membership
 from reps_ledger.projections.projection import Projection
-from reps_ledger.projections.roles import Belonging, Roles, Vouches, belonging, roles, vouches
+from reps_ledger.projections.roles import Belonging, Holding, Roles, Vouches, belonging, roles, vouches
 
 Standings = dict[str, tuple[str, bool]]
 """How each member stands, by name: the outcome, and whether it counts as active."""
@@ -68,7 +69,7 @@ def overview(member: str, zone: tzinfo) -> Projection[Overview]:
     parts = (membership(member, zone), roles(member), vouches(member), belonging(member))
     person, holdings, vouching, place = parts
 
-    def evolve(state: Overview, entry: Entry) -> Overview:
+    def evolve_all(state: Overview, entry: Entry) -> Overview:
         return Overview(
             membership=person.evolve(state.membership, entry),
             roles=holdings.evolve(state.roles, entry),
@@ -85,7 +86,7 @@ def overview(member: str, zone: tzinfo) -> Projection[Overview]:
             vouches=vouching.initial,
             belonging=place.initial,
         ),
-        evolve=evolve,
+        evolve=evolve_all,
     )
 
 
@@ -256,12 +257,13 @@ class RosterRow:
     Attributes:
         member: who.
         roles: the roles that they hold there.
-        since: since when they hold the first of them, or None for those who hold none.
+        since: since when they have held the first of them without a gap, or None for those who
+            hold none.
         active: whether they are active.
         on_leave: whether they are on leave.
         last_activity: when they last acted.
         vouch_level: how many people have a standing vouch for them.
-        mentors: who guides them.
+        mentors: who guides them, and has not retired.
         skills: what their reports are about, the most frequent first.
     """
 
@@ -293,8 +295,14 @@ def roster(
         community: only those in this community: they joined it, or held a role in it.
         standing: how members stand; None for the default rule.
     """
-    rows = (_row(person, at, role, community, standing) for person in people)
-    return tuple(sorted((row for row in rows if row is not None), key=lambda row: row.member))
+    everyone = [*people]
+    retired = {person.member for person in everyone if person.membership.retired_at is not None}
+    rows = []
+    for person in everyone:
+        row = _row(person, at, role, community, standing)
+        if row is not None:
+            rows.append(evolve(row, mentors=tuple(name for name in row.mentors if name not in retired)))
+    return tuple(sorted(rows, key=lambda row: row.member))
 
 
 def _row(
@@ -313,7 +321,7 @@ def _row(
     return RosterRow(
         member=person.member,
         roles=tuple(sorted({holding.role for holding in held})),
-        since=min((holding.start for holding in held), default=None),
+        since=_since(person, at, held),
         active=person.stands(at, standing)[1],
         on_leave=person.membership.is_on_leave(at),
         last_activity=person.membership.last_activity,
@@ -321,3 +329,13 @@ def _row(
         mentors=tuple(sorted(person.belonging.mentors)),
         skills=person.belonging.skills,
     )
+
+
+def _since(person: Overview, at: datetime, held: Iterable[Holding]) -> datetime | None:
+    """Return since when somebody has held the first of some roles: elected again, all along."""
+    found = []
+    for role, community in {(holding.role, holding.community) for holding in held}:
+        spans = person.roles.spans.of("role.assigned")
+        same = (s for s in spans if (s.entry.fact.role, s.entry.fact.community) == (role, community))
+        found += [start for start, end in joined_spans(same) if start <= at and (end is None or at < end)]
+    return min(found, default=None)

@@ -17,17 +17,11 @@ from attrs import frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import (
-    LeaveEnded,
-    LeaveStarted,
-    MemberJoined,
-    MemberRetired,
-    MemberReturned,
-    RoleAssigned,
-    acting,
-)
+from reps_ledger.domain.facts import MemberJoined, MemberRetired, acting
+from reps_ledger.domain.spans import SpanFold, joined_spans
 from reps_ledger.domain.time import LAST, first_with_months
 from reps_ledger.projections.projection import Projection
+from reps_ledger.projections.roles import NO_SPANS, reads, taken
 
 ACTIVE_MONTHS: Final = 12
 """Calendar months for which an act keeps a member active."""
@@ -61,43 +55,59 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
         joined_at: when they joined; None for somebody who never did.
         kind: volunteer, staff …
         inferred: whether the joining was inferred.
-        retired_at: when they retired, unless they came back.
-        retired_how: how they retired: one of ``RETIREMENTS``.
         last_activity: when they last acted.
-        on_leave_since: when their leave started, unless it was ended.
-        leave_until: when it lapses.
-        stretches: times of activity, each ``[start, until)``, disjoint and in order. The last
-            reaches as far as what was folded keeps them active.
-        acted_until: until when their acts alone, without leave, keep them active.
+        acted: times during which acts keep them active, each ``[start, until)``, disjoint and in
+            order; cut where they retired. The last reaches as far as what was folded.
+        spans: their leave and retirements.
     """
 
     member: str
     joined_at: datetime | None = None
     kind: str | None = None
     inferred: bool = False
-    retired_at: datetime | None = None
-    retired_how: str | None = None
     last_activity: datetime | None = None
-    on_leave_since: datetime | None = None
-    leave_until: datetime | None = None
-    stretches: _Stretches = ()
-    acted_until: datetime | None = None
+    acted: _Stretches = ()
+    spans: SpanFold = NO_SPANS
+
+    @property
+    def retired_at(self) -> datetime | None:
+        """When they retired, unless they came back."""
+        retirement = self.spans.retirement
+        return None if retirement is None else retirement.occurred_at
+
+    @property
+    def retired_how(self) -> str | None:
+        """How they retired: one of ``RETIREMENTS``."""
+        retirement: Entry[MemberRetired] | None = self.spans.retirement
+        return None if retirement is None else retirement.fact.how
+
+    @property
+    def stretches(self) -> _Stretches:
+        """Times of activity, by acts or leave, each ``[start, until)``, disjoint and in order."""
+        leave = joined_spans(self.spans.of("leave.started"))
+        if not leave:
+            return self.acted
+        found: _Stretches = ()
+        for start, until in sorted([*self.acted, *((start, until or LAST) for start, until in leave)]):
+            found = _stretched(found, start, until)
+        return found
 
     def is_active(self, at: datetime) -> bool:
         """Whether they were active then. ``at`` must not be before the last entry folded."""
-        return bool(self.stretches) and self.stretches[-1][0] <= at < self.stretches[-1][1]
+        if self.acted and self.acted[-1][0] <= at < self.acted[-1][1]:
+            return True
+        return self.is_on_leave(at)
 
     def is_on_leave(self, at: datetime) -> bool:
-        """Whether they were on leave that had not lapsed."""
-        if self.on_leave_since is None:
-            return False
-        return self.leave_until is None or at < self.leave_until
+        """Whether they were on leave that had not lapsed; as for `is_active`."""
+        return self.spans.running("leave.started", at) is not None
 
     def spells(self, at: datetime) -> tuple[Spell, ...]:
         """Return every spell up to then, in order; the last one has no end."""
         found: list[Spell] = []
-        absent = self.stretches[0][0] if self.stretches else None
-        for start, until in self.stretches:
+        stretches = self.stretches
+        absent = stretches[0][0] if stretches else None
+        for start, until in stretches:
             if start == until:
                 continue  # activity that ended as it began, such as a retirement that very day
             if absent is not None and absent < start:
@@ -112,43 +122,26 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 def membership(member: str, zone: tzinfo) -> Projection[Membership]:
     """Make the projection of one person's membership, reading months in a zone."""
     return Projection(
-        name="membership", version=1, initial=Membership(member=member), evolve=partial(_evolve, zone=zone)
+        name="membership", version=2, initial=Membership(member=member), evolve=partial(_evolve, zone=zone)
     )
+
+
+_OF_MEMBERSHIP: Final = reads("leave.started", "member.retired")
 
 
 def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:
-    fact = entry.fact
-    if getattr(fact, "member", None) == state.member:
-        state = _with_own_fact(state, entry)
+    fact, at = entry.fact, entry.occurred_at
+    spans = taken(state.spans, entry, state.member, _OF_MEMBERSHIP)
+    if spans is not state.spans:
+        state = replace(state, spans=spans)
+        if isinstance(fact, MemberJoined) and state.joined_at is None:
+            state = replace(state, joined_at=at, kind=fact.kind, inferred=fact.inferred)
+        elif isinstance(fact, MemberRetired) and spans.retirement is not None:
+            state = replace(state, acted=_cut(state.acted, at))
     if acting(fact) == state.member:
-        state = _with_act(state, entry.occurred_at, zone)
+        until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
+        state = replace(state, acted=_stretched(state.acted, at, until), last_activity=at)
     return state
-
-
-def _with_own_fact(state: Membership, entry: Entry) -> Membership:
-    at = entry.occurred_at
-    match entry.fact:
-        case MemberJoined(kind=kind, inferred=inferred) if state.joined_at is None:
-            return replace(state, joined_at=at, kind=kind, inferred=inferred)
-        case MemberRetired(how=how):
-            state = replace(_cut(state, at), retired_at=at, retired_how=how, acted_until=None)
-            return replace(state, on_leave_since=None, leave_until=None)
-        case MemberReturned() | RoleAssigned():
-            return replace(state, retired_at=None, retired_how=None)
-        case LeaveStarted(expected_return=expected):
-            stretches = _stretched(state.stretches, at, LAST if expected is None else expected)
-            return replace(state, stretches=stretches, on_leave_since=at, leave_until=expected)
-        case LeaveEnded() if state.on_leave_since is not None:
-            state = _cut(state, max(at, state.acted_until or at))
-            return replace(state, on_leave_since=None, leave_until=None)
-    return state
-
-
-def _with_act(state: Membership, at: datetime, zone: tzinfo) -> Membership:
-    until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
-    return replace(
-        state, stretches=_stretched(state.stretches, at, until), last_activity=at, acted_until=until
-    )
 
 
 def _stretched(stretches: _Stretches, start: datetime, until: datetime) -> _Stretches:
@@ -159,9 +152,9 @@ def _stretched(stretches: _Stretches, start: datetime, until: datetime) -> _Stre
     return (*stretches, (start, until))
 
 
-def _cut(state: Membership, at: datetime) -> Membership:
-    """Return the state with its last stretch ending at ``at`` at the latest."""
-    if not state.stretches or state.stretches[-1][1] <= at:
-        return state
-    *before, (first, _) = state.stretches
-    return replace(state, stretches=(*before, (first, at)))
+def _cut(stretches: _Stretches, at: datetime) -> _Stretches:
+    """Return stretches, the last of which ends at ``at`` at the latest."""
+    if not stretches or stretches[-1][1] <= at:
+        return stretches
+    *before, (first, _) = stretches
+    return (*before, (first, at))

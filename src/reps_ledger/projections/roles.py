@@ -7,15 +7,52 @@ vouched for them and for whom they vouched, standing or withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.spans import READS, SHARED, SPAN_KINDS, Span, SpanFold, in_order
 from reps_ledger.projections.projection import Projection
+
+NO_SPANS: Final[SpanFold] = SpanFold()
+"""Those of a person of whom nothing is known."""
+
+_PAIRED: Final = {
+    name: kind.pair
+    for kind in (SPAN_KINDS[name] for name in SHARED)
+    if kind.pair is not None
+    for name in (kind.name, kind.ends)
+}
+"""The field that names the other person, by the stored names of facts whose spans two people share."""
+
+
+def reads(*kinds: str) -> frozenset[str]:
+    """Return the stored names of the facts on which the spans of some kinds depend."""
+    return frozenset().union(*(READS[kind] for kind in kinds))
+
+
+def taken(spans: SpanFold, entry: Entry, member: str, names: frozenset[str]) -> SpanFold:
+    """Return one person's spans with one more entry; the same where it makes no difference.
+
+    Args:
+        spans: so far.
+        entry: the next one.
+        member: whose spans they are; those that two people share are both people's.
+        names: the stored names of the facts that matter.
+    """
+    name = entry.name
+    if name not in names:
+        return spans
+    if entry.fact.member != member and getattr(entry.fact, _PAIRED.get(name, "member")) != member:
+        return spans
+    after = spans.copy()
+    after.take(entry)
+    return after
 
 
 @frozen(kw_only=True)
@@ -60,60 +97,56 @@ class Holding:
         return self.start <= at and (end is None or at < end)
 
 
+def _holding(span: Span) -> Holding:
+    fact, ending = span.entry.fact, span.ended_in
+    return Holding(
+        role=fact.role,
+        community=fact.community,
+        start=span.start,
+        until=fact.until,
+        ended=None if ending is None else span.end,
+        how=None if ending is None else ending.fact.how,
+        by=span.entry.by,
+        reason=fact.reason,
+        end_reason="" if ending is None else ending.fact.reason,
+        assigned_in=span.entry.id,
+        ended_in=None if ending is None else ending.id,
+    )
+
+
 @frozen(kw_only=True)
 class Roles:
     """A member's roles.
 
     Attributes:
         member: whose.
-        ever: every holding, by when it started.
+        spans: of the facts that were folded.
     """
 
     member: str
-    ever: tuple[Holding, ...] = ()
+    spans: SpanFold = NO_SPANS
+
+    @cached_property
+    def ever(self) -> tuple[Holding, ...]:
+        """Every holding, by when it started."""
+        return tuple([_holding(span) for span in in_order(self.spans.of("role.assigned"))])
 
     def at(self, at: datetime) -> tuple[Holding, ...]:
         """Return what they held then."""
         return tuple(holding for holding in self.ever if holding.held_at(at))
 
 
+_OF_ROLES: Final = reads("role.assigned")
+
+
 def roles(member: str) -> Projection[Roles]:
     """Make the projection of one member's roles."""
-    return Projection(name="roles", version=1, initial=Roles(member=member), evolve=_evolve_roles)
+    return Projection(name="roles", version=2, initial=Roles(member=member), evolve=_evolve_roles)
 
 
 def _evolve_roles(state: Roles, entry: Entry) -> Roles:
-    match entry.fact:
-        case f.RoleAssigned(member=member) as fact if member == state.member:
-            holding = Holding(
-                role=fact.role,
-                community=fact.community,
-                start=entry.occurred_at,
-                until=fact.until,
-                by=entry.by,
-                reason=fact.reason,
-                assigned_in=entry.id,
-            )
-            return evolve(state, ever=(*state.ever, holding))
-        case f.RoleEnded(member=member) as fact if member == state.member:
-            return _end(state, entry, fact, (fact.role, fact.community))
-        case f.MemberRetired(member=member) as fact if member == state.member:
-            return _end(state, entry, fact, None)
-    return state
-
-
-def _end(
-    state: Roles, entry: Entry, fact: f.RoleEnded | f.MemberRetired, only: tuple[str, str | None] | None
-) -> Roles:
-    """End the roles held when an entry occurred: one, or all of them where ``only`` is None."""
-    at = entry.occurred_at
-    ever = tuple(
-        evolve(holding, ended=at, how=fact.how, end_reason=fact.reason, ended_in=entry.id)
-        if holding.held_at(at) and only in (None, (holding.role, holding.community))
-        else holding
-        for holding in state.ever
-    )
-    return evolve(state, ever=ever)
+    spans = taken(state.spans, entry, state.member, _OF_ROLES)
+    return state if spans is state.spans else Roles(member=state.member, spans=spans)
 
 
 @frozen(kw_only=True)
@@ -122,68 +155,77 @@ class Belonging:
 
     Attributes:
         member: who.
-        accounts: provider and account; the programme's own site has the provider "".
-        affiliations: organisations, now.
-        communities: those joined and not left.
-        mentors: who guides them.
+        spans: of the facts that were folded.
+        joined_with: their accounts on the programme's own site, which they joined with.
         areas: what their reports are about, the most frequent first in `skills`.
     """
 
     member: str
-    accounts: frozenset[tuple[str, str]] = frozenset()
-    affiliations: frozenset[str] = frozenset()
-    communities: frozenset[str] = frozenset()
-    mentors: frozenset[str] = frozenset()
+    spans: SpanFold = NO_SPANS
+    joined_with: frozenset[str] = frozenset()
     areas: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def accounts(self) -> frozenset[tuple[str, str]]:
+        """Provider and account, now; the programme's own site has the provider ""."""
+        linked = self._now("account.linked")
+        return frozenset((fact.provider, fact.account) for fact in linked) | {
+            ("", account) for account in self.joined_with
+        }
+
+    @property
+    def affiliations(self) -> frozenset[str]:
+        """Organisations, now."""
+        return frozenset(fact.organisation for fact in self._now("affiliation.started"))
+
+    @property
+    def communities(self) -> frozenset[str]:
+        """Those joined and not left."""
+        return frozenset(fact.community for fact in self._now("community.joined"))
+
+    @property
+    def mentors(self) -> frozenset[str]:
+        """Who guides them; they may have retired since."""
+        guided = (fact for fact in self._now("mentor.assigned") if fact.member == self.member)
+        return frozenset(fact.mentor for fact in guided)
 
     @property
     def skills(self) -> tuple[str, ...]:
         """The areas of their reports, the most frequent first."""
         return tuple(area for area, _ in sorted(self.areas, key=lambda item: (-item[1], item[0])))
 
+    def _now(self, name: str) -> Iterable[Any]:
+        # None of these ends by itself.
+        return (span.entry.fact for span in self.spans.lasting(name))
+
+
+_OF_BELONGING: Final = reads("account.linked", "affiliation.started", "community.joined", "mentor.assigned")
+
 
 def belonging(member: str) -> Projection[Belonging]:
     """Make the projection of where one member belongs."""
-    return Projection(name="belonging", version=1, initial=Belonging(member=member), evolve=_evolve_belonging)
+    return Projection(name="belonging", version=2, initial=Belonging(member=member), evolve=_evolve_belonging)
 
 
 def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
     fact = entry.fact
-    step = _STEPS.get(type(fact))
-    return state if step is None or fact.member != state.member else step(state, fact)
+    if isinstance(fact, f.ReportFiled | f.MemberJoined):
+        return state if fact.member != state.member else _noted(state, fact)
+    spans = taken(state.spans, entry, state.member, _OF_BELONGING)
+    return state if spans is state.spans else evolve(state, spans=spans)
 
 
-def _counted(state: Belonging, fact: f.ReportFiled) -> Belonging:
+def _noted(state: Belonging, fact: f.ReportFiled | f.MemberJoined) -> Belonging:
+    if isinstance(fact, f.MemberJoined):
+        if fact.account is None:
+            return state
+        return evolve(state, joined_with=state.joined_with | {fact.account})
     if not fact.areas or fact.announced:
         return state
     counts = dict(state.areas)
     for area in fact.areas:
         counts[area] = counts.get(area, 0) + 1
     return evolve(state, areas=tuple(counts.items()))
-
-
-_STEPS: Final[Mapping[type, Callable[[Belonging, Any], Belonging]]] = {
-    f.MemberJoined: lambda state, fact: (
-        state if fact.account is None else evolve(state, accounts=state.accounts | {("", fact.account)})
-    ),
-    f.AccountLinked: lambda state, fact: evolve(
-        state, accounts=state.accounts | {(fact.provider, fact.account)}
-    ),
-    f.AccountUnlinked: lambda state, fact: evolve(
-        state, accounts=state.accounts - {(fact.provider, fact.account)}
-    ),
-    f.AffiliationStarted: lambda state, fact: evolve(
-        state, affiliations=state.affiliations | {fact.organisation}
-    ),
-    f.AffiliationEnded: lambda state, fact: evolve(
-        state, affiliations=state.affiliations - {fact.organisation}
-    ),
-    f.CommunityJoined: lambda state, fact: evolve(state, communities=state.communities | {fact.community}),
-    f.CommunityLeft: lambda state, fact: evolve(state, communities=state.communities - {fact.community}),
-    f.MentorAssigned: lambda state, fact: evolve(state, mentors=state.mentors | {fact.mentor}),
-    f.MentorReleased: lambda state, fact: evolve(state, mentors=state.mentors - {fact.mentor}),
-    f.ReportFiled: _counted,
-}
 
 
 @frozen(kw_only=True)
@@ -214,17 +256,35 @@ class Vouch:
         return self.withdrawn is None
 
 
+def _vouch(span: Span) -> Vouch:
+    fact, ending = span.entry.fact, span.ended_in
+    return Vouch(
+        member=fact.member,
+        voucher=fact.voucher,
+        at=span.start,
+        reason=fact.reason,
+        given_in=span.entry.id,
+        withdrawn=None if ending is None else span.end,
+        withdrawn_in=None if ending is None else ending.id,
+    )
+
+
 @frozen(kw_only=True)
 class Vouches:
     """The vouches that concern one member.
 
     Attributes:
         member: whom.
-        all: every vouch for them or by them, by when it was given.
+        spans: of the facts that were folded.
     """
 
     member: str
-    all: tuple[Vouch, ...] = ()
+    spans: SpanFold = NO_SPANS
+
+    @cached_property
+    def all(self) -> tuple[Vouch, ...]:
+        """Every vouch for them or by them, by when it was given."""
+        return tuple([_vouch(span) for span in in_order(self.spans.of("vouch.given"))])
 
     @property
     def received(self) -> tuple[Vouch, ...]:
@@ -247,24 +307,14 @@ class Vouches:
         return len({vouch.voucher for vouch in self.received})
 
 
+_OF_VOUCHES: Final = reads("vouch.given")
+
+
 def vouches(member: str) -> Projection[Vouches]:
     """Make the projection of one member's vouches, received and given."""
-    return Projection(name="vouches", version=1, initial=Vouches(member=member), evolve=_evolve_vouches)
+    return Projection(name="vouches", version=2, initial=Vouches(member=member), evolve=_evolve_vouches)
 
 
 def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
-    match entry.fact:
-        case f.Vouched(member=member, voucher=voucher, reason=reason) if state.member in (member, voucher):
-            vouch = Vouch(
-                member=member, voucher=voucher, at=entry.occurred_at, reason=reason, given_in=entry.id
-            )
-            return evolve(state, all=(*state.all, vouch))
-        case f.VouchWithdrawn(member=member, voucher=voucher) if state.member in (member, voucher):
-            withdrawn = tuple(
-                evolve(v, withdrawn=entry.occurred_at, withdrawn_in=entry.id)
-                if v.stands and (v.member, v.voucher) == (member, voucher)
-                else v
-                for v in state.all
-            )
-            return evolve(state, all=withdrawn)
-    return state
+    spans = taken(state.spans, entry, state.member, _OF_VOUCHES)
+    return state if spans is state.spans else Vouches(member=state.member, spans=spans)

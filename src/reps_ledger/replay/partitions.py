@@ -145,7 +145,7 @@ def columns_of_people(columns: Columns, chosen: Truths) -> Columns:
         if len(rows[name])
     }
     people = tuple(np.array(columns.people, object)[named].tolist())
-    return Columns(columns.position, people, tables, columns.registry)
+    return Columns(columns.position, people, tables, columns.registry, columns.identities)
 
 
 def _rows_of(table: Table, chosen: Truths) -> Integers:

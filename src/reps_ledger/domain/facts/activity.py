@@ -95,7 +95,13 @@ class ReportFiled:
     announced: bool = field(default=False, validator=is_flag)
 
 
-@fact("report.verified", act="verifier", follows="report.filed", shared=("member",))
+@fact(
+    "report.verified",
+    act="verifier",
+    follows="report.filed",
+    shared=("member",),
+    apart=("member", "verifier"),
+)
 @frozen(kw_only=True)
 class ReportVerified:
     """Somebody else confirmed a report.
@@ -174,7 +180,7 @@ class AgreementRevoked:
     version: str | None = field(default=None, validator=is_name_or_none)
 
 
-@fact("vouch.given", act="voucher")
+@fact("vouch.given", act="voucher", apart=("member", "voucher"))
 @frozen(kw_only=True)
 class Vouched:
     """One member vouched for another.
@@ -190,7 +196,7 @@ class Vouched:
     reason: str = field(default="", validator=is_text, metadata=PERSONAL)
 
 
-@fact("vouch.withdrawn", follows="vouch.given", shared=("member", "voucher"))
+@fact("vouch.withdrawn", follows="vouch.given", shared=("member", "voucher"), apart=("member", "voucher"))
 @frozen(kw_only=True)
 class VouchWithdrawn:
     """A voucher took a vouch back."""

@@ -55,6 +55,8 @@ class Kind:
         follows: the stored name of the kind of fact that it ends, answers, verifies or decides;
             None for none.
         shared: the fields in which it equals the fact that it follows.
+        apart: the fields that must name different people. Where a merge made two of them one, the
+            fact is void: it counts for nothing until the merge is undone.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Kind:
     act: str | None = None
     follows: str | None = None
     shared: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
 
 def fact(
@@ -71,6 +74,7 @@ def fact(
     act: str | None = None,
     follows: str | None = None,
     shared: tuple[str, ...] = (),
+    apart: tuple[str, ...] = (),
 ) -> Callable[[T], T]:
     """Mark a frozen attrs class as a kind of fact.
 
@@ -89,6 +93,7 @@ def fact(
         follows: the stored name of the kind of fact that it ends, answers, verifies or decides.
         shared: the fields in which it equals that fact; the testing kit's strategies use them
             to make facts that belong together.
+        apart: the fields that must name different people: see `Kind`.
 
     Raises:
         InvalidFactType: the class is not a frozen attrs class, or a name may not be used.
@@ -116,7 +121,9 @@ def fact(
             raise InvalidFactType(f"{name}: shared= names no field of it: {', '.join(lacking)}")
         if bool(shared) != (follows is not None):
             raise InvalidFactType(f"{name}: give follows= and shared= together")
-        kind = Kind(name=name, version=version, act=act, follows=follows, shared=shared)
+        if lacking := sorted(set(apart) - names):
+            raise InvalidFactType(f"{name}: apart= names no field of it: {', '.join(lacking)}")
+        kind = Kind(name=name, version=version, act=act, follows=follows, shared=shared, apart=apart)
         setattr(cls, "__fact__", kind)  # noqa: B010 — mypy knows no such attribute
         return cls
 

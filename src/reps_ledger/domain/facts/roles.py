@@ -84,7 +84,7 @@ class RoleAsserted:
     held: bool = field(default=True, validator=is_flag)
 
 
-@fact("mentor.assigned")
+@fact("mentor.assigned", apart=("member", "mentor"))
 @frozen(kw_only=True)
 class MentorAssigned:
     """A member was given a mentor."""
@@ -93,7 +93,7 @@ class MentorAssigned:
     mentor: str = field(validator=is_name, metadata=PERSON)
 
 
-@fact("mentor.released", follows="mentor.assigned", shared=("member", "mentor"))
+@fact("mentor.released", follows="mentor.assigned", shared=("member", "mentor"), apart=("member", "mentor"))
 @frozen(kw_only=True)
 class MentorReleased:
     """A mentor no longer guides a member."""

@@ -31,12 +31,14 @@ from reps_ledger.domain.rules.folds import (
     REVIEW,
     TARGET,
     VOUCH,
-    AccountLink,
+    AccountState,
     MemberState,
     account_names,
+    latest,
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_of, must_be_member, place, refuse
+from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
 
 
@@ -65,7 +67,7 @@ def _joining_parts(fact: f.MemberJoined, _known: Known) -> Parts:
 
 
 def _judge_joined(
-    entry: Entry[f.MemberJoined], member: MemberState, account: AccountLink | None = None
+    entry: Entry[f.MemberJoined], member: MemberState, account: AccountState | None = None
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if member.joined is not None:
@@ -78,19 +80,23 @@ def _judge_joined(
         yield from _account_taken(fact.member, str(fact.account), account)
 
 
-def _account_taken(member: str, account: str, link: AccountLink) -> Iterator[Refusal]:
+def _account_taken(member: str, name: str, account: AccountState) -> Iterator[Refusal]:
+    link = account.link(member)
+    if link is None:
+        return
     holder = link.fact.member
     if holder == member:
-        yield refuse("already_linked", f"{account} is {member}'s already", link)
+        yield refuse("already_linked", f"{name} is {member}'s already", link)
     else:
-        yield refuse("account_taken", f"{account} is the account of {holder}", link)
+        yield refuse("account_taken", f"{name} is the account of {holder}", link)
 
 
 def _judge_retired(entry: Entry[f.MemberRetired], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
-    if member.retired is not None:
-        yield refuse("already_retired", f"{fact.member} retired on {day_of(member.retired)}", member.retired)
+    retired = member.retired
+    if retired is not None:
+        yield refuse("already_retired", f"{fact.member} retired on {day_of(retired)}", retired)
 
 
 def _judge_returned(entry: Entry[f.MemberReturned], member: MemberState) -> Iterator[Refusal]:
@@ -105,21 +111,21 @@ def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> 
 
 
 def _judge_linked(
-    entry: Entry[f.AccountLinked], member: MemberState, account: AccountLink | None
+    entry: Entry[f.AccountLinked], member: MemberState, account: AccountState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
-    if account is not None:
-        yield from _account_taken(fact.member, f"{fact.account} at {fact.provider}", account)
+    yield from _account_taken(fact.member, f"{fact.account} at {fact.provider}", account)
 
 
 def _judge_unlinked(
-    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountLink | None
+    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
-    if account is None or account.fact.member != fact.member:
-        yield refuse("not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", account)
+    link = account.link(fact.member)
+    if link is None or link.fact.member != fact.member:
+        yield refuse("not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", link)
 
 
 def _both_members(fact: f.MembersMerged | f.MembersUnmerged, _known: Known) -> Parts:
@@ -188,7 +194,7 @@ def _judge_founded(
 def _judge_community_joined(entry: Entry[f.CommunityJoined], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
-    since = member.communities.get(fact.community)
+    since = member.latest("community.joined", fact.community)
     if since is not None:
         yield refuse(
             "already_in_community", f"{fact.member} is in {fact.community} since {day_of(since)}", since
@@ -197,7 +203,7 @@ def _judge_community_joined(entry: Entry[f.CommunityJoined], member: MemberState
 
 def _judge_community_left(entry: Entry[f.CommunityLeft], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
-    if fact.community not in member.communities:
+    if member.latest("community.joined", fact.community) is None:
         yield refuse("not_in_community", f"{fact.member} was not in {fact.community}")
 
 
@@ -252,7 +258,7 @@ def _judge_completed(entry: Entry[f.CourseCompleted], member: MemberState) -> It
 
 def _judge_revoked(entry: Entry[f.AgreementRevoked], member: MemberState) -> Iterator[Refusal]:
     fact = entry.fact
-    if (fact.agreement, fact.version) not in member.agreements:
+    if member.latest("agreement.accepted", fact.agreement, fact.version) is None:
         yield refuse("not_accepted", f"{fact.member} has not accepted {fact.agreement}")
 
 
@@ -283,7 +289,7 @@ def _judge_leave_started(entry: Entry[f.LeaveStarted], member: MemberState) -> I
     yield from must_be_member(member, fact.member, entry)
     if fact.expected_return is not None and fact.expected_return <= entry.occurred_at:
         yield refuse("return_before_start", f"a leave from {day_of(entry)} cannot end before it starts")
-    since = member.on_leave(entry.occurred_at)
+    since = member.running("leave.started", entry.occurred_at)
     if since is not None:
         yield refuse("on_leave", f"{fact.member} is on leave since {day_of(since)}", since)
 
@@ -453,7 +459,7 @@ def _vouch_parts(fact: f.Vouched | f.VouchWithdrawn, _known: Known) -> Parts:
 
 
 def _judge_vouched(
-    entry: Entry[f.Vouched], member: MemberState, voucher: MemberState, standing: Entry | None
+    entry: Entry[f.Vouched], member: MemberState, voucher: MemberState, pair: SpanFold
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.member == fact.voucher:
@@ -461,6 +467,7 @@ def _judge_vouched(
         return
     yield from must_be_member(member, fact.member, entry)
     yield from must_be_member(voucher, fact.voucher, entry)
+    standing = latest(pair, "vouch.given")
     if standing is not None:
         yield refuse(
             "already_vouched",
@@ -470,10 +477,10 @@ def _judge_vouched(
 
 
 def _judge_vouch_withdrawn(
-    entry: Entry[f.VouchWithdrawn], _member: MemberState, _voucher: MemberState, standing: Entry | None
+    entry: Entry[f.VouchWithdrawn], _member: MemberState, _voucher: MemberState, pair: SpanFold
 ) -> Iterator[Refusal]:
     fact = entry.fact
-    if standing is None:
+    if latest(pair, "vouch.given") is None:
         yield refuse("no_vouch", f"{fact.voucher} has no standing vouch for {fact.member}")
 
 
@@ -495,7 +502,7 @@ def _judge_role_ended(entry: Entry[f.RoleEnded], member: MemberState) -> Iterato
         yield refuse(
             "role_not_held",
             f"{fact.member} did not hold {place(fact.role, fact.community)} on {day_of(entry)}",
-            member.roles.get((fact.role, fact.community)),
+            member.latest("role.assigned", fact.role, fact.community),
         )
 
 
@@ -505,7 +512,7 @@ def _mentor_parts(fact: f.MentorAssigned | f.MentorReleased, _known: Known) -> P
 
 
 def _judge_mentor_assigned(
-    entry: Entry[f.MentorAssigned], member: MemberState, mentor: MemberState, standing: Entry | None
+    entry: Entry[f.MentorAssigned], member: MemberState, mentor: MemberState, pair: SpanFold
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.member == fact.mentor:
@@ -513,6 +520,7 @@ def _judge_mentor_assigned(
         return
     yield from must_be_member(member, fact.member, entry)
     yield from must_be_member(mentor, fact.mentor, entry)
+    standing = latest(pair, "mentor.assigned")
     if standing is not None:
         yield refuse(
             "already_mentor", f"{fact.mentor} is {fact.member}'s mentor since {day_of(standing)}", standing
@@ -520,10 +528,10 @@ def _judge_mentor_assigned(
 
 
 def _judge_mentor_released(
-    entry: Entry[f.MentorReleased], _member: MemberState, _mentor: MemberState, standing: Entry | None
+    entry: Entry[f.MentorReleased], _member: MemberState, _mentor: MemberState, pair: SpanFold
 ) -> Iterator[Refusal]:
     fact = entry.fact
-    if standing is None:
+    if latest(pair, "mentor.assigned") is None:
         yield refuse("no_mentor", f"{fact.mentor} is not {fact.member}'s mentor")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -18,8 +17,8 @@ from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, kind_of
 from reps_ledger.domain.rules.parts import Fold, pair_key
+from reps_ledger.domain.spans import READS, SPAN_KINDS, SpanFold
 
-K = TypeVar("K")
 B = TypeVar("B", bound=Fact)
 
 ByRole = Mapping[tuple[str, str | None], Entry]
@@ -29,109 +28,87 @@ AccountLink = Entry[f.MemberJoined | f.AccountLinked]
 """An entry by which an account is somebody's."""
 
 _NOTHING: Final[Mapping[Any, Entry]] = MappingProxyType({})
+_NO_SPANS: Final[SpanFold] = SpanFold(kept=False)
 
 
 @frozen(kw_only=True)
 class MemberState:
-    """What rules need to know of one member: the entries by which things hold now.
+    """What rules need to know of one person, whose identities are all here.
 
     Attributes:
-        member: the member's identifier; empty until their first entry.
+        member: the identifier that merges keep; empty until their first entry.
         joined: by which they joined.
-        retired: by which they retired, unless they returned since.
-        leave: by which their leave started, if it was not ended; it may have lapsed.
-        roles: the assignments of the roles that were not ended; a term may have run out.
-        communities: by which they joined each community that they are in, by its name.
+        spans: what lasts: roles, leave, retirement, communities and agreements.
         courses: by which they completed each course, by course and version.
-        agreements: by which they accepted each agreement, by agreement and version.
     """
 
     member: str = ""
     joined: Entry | None = None
-    retired: Entry | None = None
-    leave: Entry[f.LeaveStarted] | None = None
-    roles: Mapping[tuple[str, str | None], Entry[f.RoleAssigned]] = _NOTHING
-    communities: Mapping[str, Entry] = _NOTHING
+    spans: SpanFold = _NO_SPANS
     courses: Mapping[tuple[str, str | None], Entry] = _NOTHING
-    agreements: Mapping[tuple[str, str | None], Entry] = _NOTHING
+
+    @property
+    def retired(self) -> Entry | None:
+        """By which they are retired, under every identity of theirs; None while they are not."""
+        return self.spans.retirement
+
+    @property
+    def leave(self) -> Entry[f.LeaveStarted] | None:
+        """By which the latest leave started that was not ended; it may have lapsed."""
+        return self.latest("leave.started")
+
+    @property
+    def roles(self) -> ByRole:
+        """The assignments of the roles that were not ended; a term may have run out."""
+        spans = self.spans.lasting("role.assigned")
+        return {(span.entry.fact.role, span.entry.fact.community): span.entry for span in spans}
+
+    def latest(self, name: str, *values: object) -> Entry | None:
+        """Return by which the latest span of a kind and key began that was not ended, or None."""
+        return latest(self.spans, name, *values)
+
+    def running(self, name: str, at: datetime, *values: object) -> Entry | None:
+        """Return by which a span of a kind and key began that holds then, or None."""
+        span = self.spans.running(name, at, *values)
+        return None if span is None else span.entry
 
     def held(self, role: str, community: str | None, at: datetime) -> Entry | None:
         """Return the entry by which they hold that role then, or None."""
-        entry = self.roles.get((role, community))
-        if entry is None:
-            return None
-        until = entry.fact.until
-        return entry if until is None or at < until else None
-
-    def on_leave(self, at: datetime) -> Entry | None:
-        """Return the entry by which they are on leave then, or None."""
-        if self.leave is None:
-            return None
-        expected = self.leave.fact.expected_return
-        return self.leave if expected is None or at < expected else None
+        return self.running("role.assigned", at, role, community)
 
 
-def _without(mapping: Mapping[K, Entry], key: K) -> Mapping[K, Entry]:
-    return {k: v for k, v in mapping.items() if k != key} if key in mapping else mapping
-
-
-def _copy(state: MemberState, entry: Entry, **changes: Any) -> MemberState:
-    # attrs.evolve, without looking the fields up each time: this runs once per imported row.
-    return MemberState(
-        member=entry.fact.member,
-        joined=changes.get("joined", state.joined),
-        retired=changes.get("retired", state.retired),
-        leave=changes.get("leave", state.leave),
-        roles=changes.get("roles", state.roles),
-        communities=changes.get("communities", state.communities),
-        courses=changes.get("courses", state.courses),
-        agreements=changes.get("agreements", state.agreements),
-    )
-
-
-_Step = Callable[[MemberState, Entry], MemberState]
-
-
-def _set_in(name: str, *keys: str) -> _Step:
-    """Make a step that sets an entry in a mapping of the state, by fields of its fact."""
-    key = attrgetter(*keys)
-    return lambda state, entry: _copy(
-        state, entry, **{name: {**getattr(state, name), key(entry.fact): entry}}
-    )
-
-
-def _remove_from(name: str, *keys: str) -> _Step:
-    """Make a step that removes the entry of a key from a mapping of the state."""
-    key = attrgetter(*keys)
-    return lambda state, entry: _copy(state, entry, **{name: _without(getattr(state, name), key(entry.fact))})
-
-
-_STEPS: Final[Mapping[type, _Step]] = {
-    f.MemberJoined: lambda state, entry: _copy(state, entry, joined=state.joined or entry),
-    f.MemberRetired: lambda state, entry: _copy(state, entry, retired=entry, roles=_NOTHING),
-    f.MemberReturned: lambda state, entry: _copy(state, entry, retired=None),
-    f.RoleAssigned: lambda state, entry: _copy(
-        state, entry, retired=None, roles={**state.roles, (entry.fact.role, entry.fact.community): entry}
-    ),
-    f.RoleEnded: _remove_from("roles", "role", "community"),
-    f.CommunityJoined: _set_in("communities", "community"),
-    f.CommunityLeft: _remove_from("communities", "community"),
-    f.LeaveStarted: lambda state, entry: _copy(state, entry, leave=entry),
-    f.LeaveEnded: lambda state, entry: _copy(state, entry, leave=None),
-    f.CourseCompleted: _set_in("courses", "course", "version"),
-    f.AgreementAccepted: _set_in("agreements", "agreement", "version"),
-    f.AgreementRevoked: _remove_from("agreements", "agreement", "version"),
-}
+def latest(spans: SpanFold, name: str, *values: object) -> Entry | None:
+    """Return by which the latest span of a kind and key began that was not ended, or None."""
+    entries = (span.entry for span in spans.lasting(name, *values))
+    return max(entries, key=lambda entry: entry.order, default=None)
 
 
 def _evolve_member(state: MemberState, entry: Entry, member: str) -> MemberState:
-    step = _STEPS.get(type(entry.fact))
-    return state if step is None or entry.fact.member != member else step(state, entry)
+    fact = entry.fact
+    if fact.member != member:
+        return state
+    joined, spans, courses = state.joined, state.spans, state.courses
+    if isinstance(fact, f.CourseCompleted):
+        courses = {**courses, (fact.course, fact.version): entry}
+    else:
+        spans = _taken(spans, entry)
+        if joined is None and isinstance(fact, f.MemberJoined):
+            joined = entry
+    return MemberState(member=member, joined=joined, spans=spans, courses=courses)
 
+
+_OF_MEMBER: Final = (
+    "agreement.accepted",
+    "community.joined",
+    "leave.started",
+    "member.retired",
+    "role.assigned",
+)
+"""The kinds of span that rules about a person ask for; others have parts of their own."""
 
 MEMBER: Final[Fold[MemberState]] = Fold(
     prefix="member",
-    types=frozenset(kind_of(kind).name for kind in _STEPS),
+    types=frozenset({"member.joined", "course.completed"}).union(*(READS[name] for name in _OF_MEMBER)),
     initial=MemberState(),
     evolve=_evolve_member,
     people=True,
@@ -139,53 +116,48 @@ MEMBER: Final[Fold[MemberState]] = Fold(
 )
 
 
-def _standing(
-    prefix: str,
-    key: Callable[[Any], str],
-    begins: type[B],
-    ends: type[Fact] | None = None,
-    *,
-    people: bool = False,
-) -> Fold[Entry[B] | None]:
-    """Make a fold whose state is the latest beginning of a key that was not ended, or None.
+def _standing(prefix: str, key: Callable[[Any], str], begins: type[B]) -> Fold[Entry[B] | None]:
+    """Make a fold whose state is the latest fact of a kind about a key, or None.
 
     Args:
         prefix: of the tags of its parts.
         key: returns the key that a fact is about.
-        begins: the facts that begin something.
-        ends: the facts that end it; None where nothing does.
-        people: whether keys are made of members.
+        begins: the kind.
     """
 
     def step(state: Entry[B] | None, entry: Entry, wanted: str) -> Entry[B] | None:
-        if key(entry.fact) != wanted:
-            return state
-        return entry if isinstance(entry.fact, begins) else None
+        return entry if key(entry.fact) == wanted else state
 
-    kinds = [begins] if ends is None else [begins, ends]
-    return Fold(
-        prefix=prefix,
-        types=frozenset(kind_of(kind).name for kind in kinds),
-        initial=None,
-        evolve=step,
-        people=people,
-    )
+    return Fold(prefix=prefix, types=frozenset({kind_of(begins).name}), initial=None, evolve=step)
 
 
-def account_names(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> tuple[str, str]:
-    """Return an account's provider and name; the programme's own site has no provider."""
-    return getattr(fact, "provider", ""), fact.account or ""
+def _pair(prefix: str, name: str) -> Fold[SpanFold]:
+    """Make a fold of the spans of a kind that two people share, which has a part for each two.
+
+    Args:
+        prefix: of the tags of its parts.
+        name: the kind of span.
+    """
+    other = SPAN_KINDS[name].pair or ""
+
+    def step(state: SpanFold, entry: Entry, wanted: str) -> SpanFold:
+        fact = entry.fact
+        return _taken(state, entry) if pair_key(getattr(fact, other), fact.member) == wanted else state
+
+    return Fold(prefix=prefix, types=READS[name], initial=_NO_SPANS, evolve=step, people=True)
 
 
-VOUCH = _standing(
-    "vouch", lambda fact: pair_key(fact.voucher, fact.member), f.Vouched, f.VouchWithdrawn, people=True
-)
-"""The standing vouch of one voucher for one member."""
+def _taken(spans: SpanFold, entry: Entry) -> SpanFold:
+    after = spans.copy()
+    after.take(entry)
+    return after
 
-MENTORING = _standing(
-    "mentor", lambda fact: pair_key(fact.mentor, fact.member), f.MentorAssigned, f.MentorReleased, people=True
-)
-"""The standing assignment of one mentor to one member."""
+
+VOUCH: Final = _pair("vouch", "vouch.given")
+"""The vouches of one voucher for one member."""
+
+MENTORING: Final = _pair("mentor", "mentor.assigned")
+"""The assignments of one mentor to one member."""
 
 NOTICE = _standing("notice", lambda fact: fact.notice, f.NoticeSent)
 """A notice that was sent."""
@@ -200,22 +172,43 @@ POLICY = _standing("policy", lambda fact: fact.digest, f.PolicyStated)
 """A policy whose words were stated, by their digest."""
 
 
-def _link(state: AccountLink | None, entry: Entry, key: str) -> AccountLink | None:
+def account_names(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> tuple[str, str]:
+    """Return an account's provider and name; the programme's own site has no provider."""
+    return getattr(fact, "provider", ""), fact.account or ""
+
+
+@frozen
+class AccountState:
+    """Whose an account is.
+
+    Attributes:
+        joining: by which somebody joined with it, which is never undone.
+        links: the times during which it was linked to somebody.
+    """
+
+    joining: Entry[f.MemberJoined] | None = None
+    links: SpanFold = _NO_SPANS
+
+    def link(self, member: str) -> AccountLink | None:
+        """Return by which the account is a member's; or else, by which it is somebody else's."""
+        links = [span.entry for span in self.links.lasting("account.linked")]
+        links += [] if self.joining is None else [self.joining]
+        return max(links, key=lambda entry: (entry.fact.member == member, entry.order), default=None)
+
+
+def _link(state: AccountState, entry: Entry, key: str) -> AccountState:
     fact = entry.fact
-    if isinstance(fact, f.MemberJoined) and fact.account is None:
-        return state
     if pair_key(*account_names(fact)) != key:
         return state
-    return None if isinstance(fact, f.AccountUnlinked) else entry
+    if not isinstance(fact, f.MemberJoined):
+        return AccountState(state.joining, _taken(state.links, entry))
+    return state if fact.account is None else AccountState(state.joining or entry, state.links)
 
 
-ACCOUNT: Final[Fold[AccountLink | None]] = Fold(
-    prefix="account",
-    types=frozenset({"member.joined", "account.linked", "account.unlinked"}),
-    initial=None,
-    evolve=_link,
+ACCOUNT: Final[Fold[AccountState]] = Fold(
+    prefix="account", types=READS["account.linked"] | {"member.joined"}, initial=AccountState(), evolve=_link
 )
-"""By which entry an account is a member's, or None."""
+"""Whose one account is."""
 
 
 def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ...]:
@@ -235,7 +228,7 @@ def _apply(state: ByRole, entry: Entry, member: str) -> ByRole:
     if isinstance(fact, f.ApplicationFiled) and fact.member == member:
         return {**state, (fact.role, fact.community): entry}
     if isinstance(fact, f.ApplicationDecided) and fact.member == member:
-        return _without(state, (fact.role, fact.community))
+        return {key: filed for key, filed in state.items() if key != (fact.role, fact.community)}
     return state
 
 

@@ -14,6 +14,7 @@ from attrs import evolve
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import RoleAssigned, RoleEnded, Vouched
 from reps_ledger.domain.rules.phrases import place
+from reps_ledger.domain.spans import person_key
 from reps_ledger.errors import Refusal
 from reps_ledger.policies.charter.charter import Authority, Charter, RoleClause, Vouching
 from reps_ledger.policies.language.conditions import Condition, holds
@@ -93,8 +94,9 @@ def room_for_vouch(fact: Vouched, clause: Vouching, charter: Charter, member: Su
     moments = {member.at, *(max(member.at, span.start) for span in received)}
     for moment in sorted(moments):  # a backdated vouch counts beside later ones too
         standing = [span for span in received if span.holds(moment)]
-        if clause.most is not None and len(standing) >= clause.most:
-            words = f"{fact.member} has {_vouches(len(standing))}; {title(charter)} allows no more"
+        number = len({person_key(span.entry) for span in standing})
+        if clause.most is not None and number >= clause.most:
+            words = f"{fact.member} has {_vouches(number)}; {title(charter)} allows no more"
             refusal = _refuse("vouched_enough", words, vouch_clause(fact))
             yield evolve(refusal, entries=tuple(span.entry.id for span in standing))
             return

@@ -30,7 +30,7 @@ from reps_ledger.domain.facts import (
     kind_of,
 )
 from reps_ledger.domain.rules.builtin import SEAT, seat_names, seats
-from reps_ledger.domain.rules.charters import CHARTERS, Act, Governance, GovernanceContext, history_part
+from reps_ledger.domain.rules.charters import CHARTERS, Act, Governance, GovernanceContext
 from reps_ledger.domain.rules.folds import MEMBER, TARGET, MemberState
 from reps_ledger.domain.rules.parts import Parts
 from reps_ledger.domain.rules.phrases import day_of
@@ -47,7 +47,7 @@ from reps_ledger.policies.charter.clauses import (
     voucher_may,
 )
 from reps_ledger.policies.charter.documents import read_charter
-from reps_ledger.policies.charter.footprint import AnyPart, Concerned, histories, types_read
+from reps_ledger.policies.charter.footprint import AnyPart, Concerned, histories, own_history, types_read
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.subject import Subject
@@ -257,7 +257,7 @@ class _Enforcement:
             case Vouched(member=member, voucher=voucher):
                 if charter.vouching is not None:
                     yield from histories(voucher, charter.vouching.may, known, self.registry)
-                    yield history_part(member, _VOUCHES)
+                    yield from own_history(member, _VOUCHES, known)
 
     def judge(self, entry: Entry, known: GovernanceContext) -> Iterator[Refusal]:
         """Yield what the charter in force refuses."""

@@ -15,6 +15,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.rules.charters import GovernanceContext, history_part
 from reps_ledger.domain.rules.parts import Part
+from reps_ledger.domain.spans import SHARED, SPAN_KINDS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.language.facts import people_of
@@ -112,9 +113,21 @@ def histories(
     types = types_read(condition, registry)
     waiting, named = [member], {member}
     while waiting:
-        part = history_part(waiting.pop(), types)
-        yield part
-        for person in people_named(condition, known.entries(part) or ()):
+        member = waiting.pop()
+        yield from own_history(member, types, known)
+        for person in people_named(condition, known.entries(history_part(member, types)) or ()):
             if person not in named:
                 named.add(person)
                 waiting.append(person)
+
+
+def own_history(member: str, types: frozenset[str], known: GovernanceContext) -> Iterator[AnyPart]:
+    """Name somebody's own history, and the merges of the people with whom they share spans.
+
+    Two records of one voucher are one person.
+    """
+    part = history_part(member, types)
+    yield part
+    for entry in known.entries(part) or ():
+        if entry.name in SHARED:
+            yield history_part(getattr(entry.fact, SPAN_KINDS[entry.name].pair or ""), frozenset())

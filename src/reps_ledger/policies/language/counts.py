@@ -80,7 +80,7 @@ class Count(NumberMeasure):
 
     def measure(self, subject: Subject) -> Measured:
         found = selected(self.facts, self.within, subject)
-        return Measured(len(found), tuple([entry.id for entry in found]))
+        return Measured(self.facts.number(found), tuple([entry.id for entry in found]))
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         return selected_edges(self.facts, self.within, subject)
@@ -188,8 +188,9 @@ class Distinct(NumberMeasure):
 
 
 def organisations(subject: Subject) -> list[str]:
-    """Return the names of the organisations that somebody belongs to."""
-    return [span.entry.fact.organisation for span in subject.standing("affiliation.started")]
+    """Return the names of the organisations that somebody belongs to, each once."""
+    named = (span.entry.fact.organisation for span in subject.standing("affiliation.started"))
+    return list(dict.fromkeys(named))
 
 
 @frozen(eq=False)

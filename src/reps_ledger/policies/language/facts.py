@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, FactType, Registry
-from reps_ledger.domain.spans import BEGINNINGS, SHARED, Span
+from reps_ledger.domain.spans import SHARED, SPAN_KINDS, Span, person_key
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.language.phrases import named, noun, quoted
@@ -169,7 +169,7 @@ class Facts(Reader):
         verified: True for only reports that somebody verified, False for only those that nobody
             did, None for either.
         lasting: only facts that began something that has not ended: vouches that stand, roles
-            held …
+            held … Counted, one voucher is one, also where two records of theirs vouched.
         person: the field that says whose they are: "member", "voucher", "mentor" …
     """
 
@@ -190,8 +190,8 @@ class Facts(Reader):
         names = [*(item.name for item in self.where), *(item.name for item in self.who)]
         if len(set(names)) < len(names):
             raise InvalidPolicy("a field is filtered twice; give all its values in one filter")
-        if self.lasting and not set(self.kinds) <= BEGINNINGS.keys():
-            wrong = ", ".join(sorted(set(self.kinds) - BEGINNINGS.keys()))
+        if self.lasting and not set(self.kinds) <= SPAN_KINDS.keys():
+            wrong = ", ".join(sorted(set(self.kinds) - SPAN_KINDS.keys()))
             raise InvalidPolicy(f"{wrong} begins nothing that lasts")
         if self.lasting and self.person != "member" and not set(self.kinds) <= SHARED:
             raise InvalidPolicy(f"only the member's own history says what lasts: {self.person!r}")
@@ -332,6 +332,10 @@ class Facts(Reader):
             if all(item.passes(entry, subject) for item in self.who):
                 found.append(entry)
         return found
+
+    def number(self, found: Sequence[Entry]) -> int:
+        """Return how many those that were found are: of what lasts, how many different things."""
+        return len({person_key(entry) for entry in found}) if self.lasting else len(found)
 
     def _verified(self, subject: Subject) -> Mapping[str, datetime]:
         """Return when reports were first verified, by the id of the report."""

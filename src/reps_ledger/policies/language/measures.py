@@ -16,6 +16,7 @@ from typing import ClassVar, Final, NoReturn
 from attrs import field, fields, frozen
 
 from reps_ledger.domain.facts import RoleAssigned
+from reps_ledger.domain.spans import joined_spans
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf, shown_day
 from reps_ledger.policies.language.facts import Facts, facts
@@ -509,13 +510,14 @@ class Tenure(ClockMeasure):
             return Measured(joined.occurred_at, (joined.id,))
         spans = [
             span
-            for span in subject.standing("role.assigned")
-            if is_role(span.entry.fact, self.role, self.community)
+            for span in subject.dossier.spans("role.assigned")
+            if span.start <= subject.at and is_role(span.entry.fact, self.role, self.community)
         ]
-        if not spans:
-            return Measured(None)
-        first = min(spans, key=lambda span: span.start)
-        return Measured(first.start, (first.entry.id,))
+        for start, end in joined_spans(spans):  # whoever was elected again without a gap held it all along
+            if end is None or subject.at < end:
+                holding = [span.entry.id for span in spans if span.start >= start]
+                return Measured(start, tuple(holding))
+        return Measured(None)
 
     def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
         if self.role is None:

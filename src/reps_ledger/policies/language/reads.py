@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final
 from attrs import fields, frozen, has
 
 from reps_ledger.domain.facts import Registry
-from reps_ledger.domain.spans import BEGINNINGS
+from reps_ledger.domain.spans import READS
 
 
 @frozen(kw_only=True)
@@ -56,7 +56,7 @@ class Reads:
         Args:
             registry: the facts that the ledger knows; it says which of them are acts.
         """
-        lasting = (BEGINNINGS[name].stored_names(name) for name in self.spans)
+        lasting = (READS[name] for name in self.spans)
         acts = {each.kind.name for each in registry if each.kind.act is not None}
         return self.facts.union(*lasting, acts if self.acts else ())
 

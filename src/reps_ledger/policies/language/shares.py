@@ -196,7 +196,7 @@ class Share(NumberMeasure):
     def _total(self, subject: Subject) -> int:
         bounds = self.own.within.bounds(subject)
         whole = subject.of(subject.others.community(self.community, self.of.kinds))
-        return 0 if bounds is None else len(self.of.seen(whole, bounds))
+        return 0 if bounds is None else self.of.number(self.of.seen(whole, bounds))
 
     def measure(self, subject: Subject) -> Measured:
         return self.own.measure(subject)

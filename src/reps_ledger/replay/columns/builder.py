@@ -21,6 +21,7 @@ from attrs import evolve, frozen
 
 from reps_ledger.domain.amendments import Amendments
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.spans import SPAN_FACTS
 from reps_ledger.domain.time import EPOCH
 from reps_ledger.log import EventLog, Reading
 from reps_ledger.replay.columns.model import (
@@ -31,6 +32,7 @@ from reps_ledger.replay.columns.model import (
     Columns,
     Instants,
     LazyMapping,
+    SaidOf,
     Table,
     TableSchema,
     Value,
@@ -269,6 +271,7 @@ class Builder:
         self._people = Coder(amendments.aliases)
         self._kinds: dict[str, _TableBuilder] = {}
         self._reports = VerifiedReports(reading.log, amendments.readings)
+        self._identities = dict(self._earlier.identities)
 
     def take(self, entries: Iterable[Entry]) -> None:
         """Take entries that stand, in order of position."""
@@ -298,6 +301,11 @@ class Builder:
         self._kinds[name].take(entries)
         if name == _REPORT:
             self._reports.take(entries)
+        if name in SPAN_FACTS:
+            for entry in entries:
+                if entry.told is not None:
+                    fields = {person: getattr(entry.told.fact, person) for person in described.persons}
+                    self._identities[entry.origin] = SaidOf(fields, entry.told.reach)
 
     def columns(self) -> Columns:
         """Return the columns of all that was taken, and of the earlier ones."""
@@ -313,6 +321,7 @@ class Builder:
             people=people.values,
             tables={name: tables[name] for name in sorted(tables)},
             registry=self.registry,
+            identities=self._identities,
         )
 
 

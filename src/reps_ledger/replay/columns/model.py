@@ -16,6 +16,7 @@ from functools import cached_property
 from threading import Lock
 from typing import Final, TypeVar, cast
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -235,6 +236,18 @@ class Table:
         return found
 
 
+class SaidOf(msgspec.Struct, frozen=True, array_like=True):
+    """Under which identifiers a fact was told, some of whose people have several; see ``Told``.
+
+    Attributes:
+        fields: for each field that names one person, the identifier that it was told with.
+        reach: for each of these, all that meant the same person then and still do.
+    """
+
+    fields: dict[str, str]
+    reach: dict[str, tuple[str, ...]]
+
+
 @frozen(eq=False)
 class Columns:
     """All that stands of everyone's history, as known at a position.
@@ -248,12 +261,15 @@ class Columns:
             kept, sorted.
         tables: by stored name; kinds of which nothing stands are absent.
         registry: the kinds of fact.
+        identities: by `Table.order`, of facts on which spans depend and that name people with several
+            identifiers, the ones that they were told with.
     """
 
     position: int
     people: tuple[str, ...]
     tables: Mapping[str, Table]
     registry: Registry = field(repr=False)
+    identities: Mapping[int, SaidOf] = field(factory=dict, repr=False)
 
     def table(self, name: str) -> Table:
         """Return the table of a kind of fact; an empty one where nothing of it stands.

@@ -15,7 +15,7 @@ import hashlib
 import mmap
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
@@ -42,14 +42,14 @@ from reps_ledger.replay.columns.model import (
     Columns,
     Instants,
     LazyMapping,
+    SaidOf,
     Table,
     TableSchema,
-    Value,
     floats_of,
     schema_of,
 )
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the folder's format; a folder of another one is made anew."""
 
 MANIFEST: Final = "manifest.json"
@@ -58,6 +58,7 @@ _PERSON: Final = "person:"
 _CODE: Final = "code:"
 _INSTANT: Final = "instant:"
 _PEOPLE: Final = "people"
+_IDENTITIES: Final = "identities"
 _STEP: Final = 1 << 23
 """Bytes that are hashed at once."""
 T = TypeVar("T")
@@ -91,6 +92,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         position: what is known.
         last: the id of the entry at that position: another log has another.
         people: the file of everyone's names.
+        identities: the file of the identifiers that facts of merged people were told with.
         tables: by stored name, the files of arrays and of values.
     """
 
@@ -99,12 +101,17 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     position: int
     last: str | None
     people: _StoredFile
+    identities: _StoredFile
     tables: dict[str, tuple[_StoredFile, _StoredFile]]
 
     @property
     def files(self) -> set[str]:
         """The names of all files."""
-        return {self.people.file, *(s.file for both in self.tables.values() for s in both)}
+        return {
+            self.people.file,
+            self.identities.file,
+            *(s.file for both in self.tables.values() for s in both),
+        }
 
 
 class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -154,7 +161,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
     return arrays, _write_values(folder, f"{table.name}.values", values)
 
 
-def _write_values(folder: Path, stem: str, values: Mapping[str, tuple[Value, ...]]) -> _StoredFile:
+def _write_values(folder: Path, stem: str, values: Mapping[str, Sequence[object]]) -> _StoredFile:
     """Write lists of values to a file, each as JSON."""
     written = {name: msgspec.json.encode(listed) for name, listed in values.items()}
 
@@ -365,7 +372,11 @@ def _digest(registry: Registry) -> str:
 def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | None:
     """Return the columns that a manifest names; None where its files cannot be used."""
     try:
-        every = [manifest.people, *(file for both in manifest.tables.values() for file in both)]
+        every = [
+            manifest.people,
+            manifest.identities,
+            *(file for both in manifest.tables.values() for file in both),
+        ]
         with ThreadPoolExecutor() as pool:
             contents = dict(zip(every, pool.map(lambda file: _map_file(folder, file), every), strict=True))
         tables = {}
@@ -379,6 +390,7 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
             people=_read_values(contents[manifest.people], _PEOPLE, str),
             tables=tables,
             registry=registry,
+            identities=dict(_read_values(contents[manifest.identities], _IDENTITIES, tuple[int, SaidOf])),
         )
     except _UNUSABLE:
         return None
@@ -435,6 +447,7 @@ def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | N
         position=columns.position,
         last=last,
         people=_write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),
+        identities=_write_values(folder, _IDENTITIES, {_IDENTITIES: [*columns.identities.items()]}),
         tables=tables,
     )
 

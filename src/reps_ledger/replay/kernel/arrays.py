@@ -267,6 +267,10 @@ class Rows:
         index = np.flatnonzero(kept) if self._index is None else self._index[kept]
         return Rows(self.member[kept], self.at[kept], lambda: self.order[kept], index)
 
+    def of(self, index: Integers) -> Rows:
+        """Return the same rows, taken from other rows of their tables."""
+        return Rows(self.member, self.at, lambda: self.order, index)
+
     def slice_of(self, members: range) -> slice:
         """Return where the rows of members that follow one another are."""
         # Of the same type as members are, or all of them would be converted.

@@ -94,10 +94,6 @@ class Histories:
         """Return the spans that facts of a stored name begin."""
         return self.once(("spans", name), lambda: spans_of(self.columns, name))
 
-    def span_ends(self, name: str) -> Instants:
-        """Return, for each row of a kind that begins something, when that ended."""
-        return self.spans(name).end
-
     def intervals(self, name: str, **wanted: str | None) -> Intervals:
         """Return when spans of a kind held, of everyone.
 
@@ -108,11 +104,11 @@ class Histories:
 
         def make() -> Intervals:
             spans = self.spans(name)
-            kept = np.ones(len(spans.start), bool)
+            kept = np.ones(len(spans.table), bool)
             for key, value in wanted.items():
                 if value is not None:
                     kept &= is_value(spans.table, key, value)
-            return Intervals.of(spans.table.persons["member"], spans.start, spans.end, kept)
+            return Intervals.of(spans.member, spans.start, spans.end, kept[spans.row])
 
         return self.once(("intervals", name, tuple(wanted.items())), make)
 
@@ -129,20 +125,20 @@ class Histories:
             kept = is_value(spans.table, "role", role)
             if community is not None:
                 kept &= is_value(spans.table, "community", community or None)
-            return Intervals.of(spans.table.persons["member"], spans.start, spans.end, kept)
+            return Intervals.of(spans.member, spans.start, spans.end, kept[spans.row])
 
         return self.once(("roles", role, community), make)
 
-    def merged_roles(self, role: str) -> Intervals:
-        """Return when members held a role anywhere, overlapping and touching times as one."""
+    def merged_roles(self, role: str, community: str | None) -> Intervals:
+        """Return as `role_intervals` does, with overlapping and touching times as one."""
 
         def make() -> Intervals:
-            merged = _merged(self.role_intervals(role, None))
+            merged = _merged(self.role_intervals(role, community))
             rows = [(m, start, end) for m, times in merged.items() for start, end in times]
             table = np.array(rows, np.int64).reshape(-1, 3)
             return Intervals.of(table[:, 0], table[:, 1], table[:, 2])
 
-        return self.once(("merged", role), make)
+        return self.once(("merged", role, community), make)
 
     def community_intervals(self, community: str | None) -> Intervals:
         """Return when members were in a community, or held a role in it; None for in any."""
@@ -154,7 +150,7 @@ class Histories:
                 table = spans.table
                 here = is_value(table, "community", community)
                 kept = ~here if community is None else here
-                owner = np.where(kept, table.persons["member"], -1)
+                owner = np.where(kept[spans.row], spans.member, -1)
                 found.append((owner, spans.start, spans.end))
             member, start, end = (np.concatenate(each) for each in zip(*found, strict=True))
             return Intervals.of(member, start, end)
@@ -199,8 +195,9 @@ class Histories:
     def organisation_codes(self) -> Integers:
         """The organisation of each interval of ``affiliation.started``."""
         held = self.intervals("affiliation.started")
-        coded = self.columns.table("affiliation.started").fields["organisation"]
-        return coded.codes[held.rows.index].astype(np.int64)
+        spans = self.spans("affiliation.started")
+        coded = spans.table.fields["organisation"]
+        return coded.codes[spans.row[held.rows.index]].astype(np.int64)
 
 
 def _merged(intervals: Intervals) -> dict[int, list[tuple[int, int]]]:

@@ -184,7 +184,7 @@ class Masks:
             first = self._search(leaf, lambda: reach).search(start - late)
             long = bits_from(first, len(self.dates)) & self.since(start)
         else:
-            held = self.kernel.histories.role_intervals(measure.role, measure.community)
+            held = self.kernel.histories.merged_roles(measure.role, measure.community)
             part = held.rows.slice_of(members)
             start = held.rows.at[part]
             first = self._search(leaf, lambda: reach).search(start - late)
@@ -315,6 +315,10 @@ class Masks:
             member = member[each]
             starts = np.searchsorted(each, starts)
         if k > 1 and not selected.is_plain:
+            spans = selected.spans
+            if period is None and spans is not None and spans.key is not None:
+                key = spans.key[np.flatnonzero(selected.shown)[rows.part]]
+                bits, member = _once(bits, member, key)
             return self._count_bits(bits, member, k, members)
         found = np.zeros((len(bits), len(members)), np.uint64)
         reached, which = in_k_rows(bits, starts, k)
@@ -362,9 +366,9 @@ class Masks:
         """Return the dates on which rows count wherever their window is: verified, lasting."""
         shown = np.flatnonzero(selected.shown)[part]
         bits = all_dates(len(self.dates), len(shown))
-        if selected.end is not None:
-            first = np.zeros(len(shown), np.int64)
-            last = np.searchsorted(self.dates, selected.end[shown], "left")
+        if selected.spans is not None:
+            first = np.searchsorted(self.dates, selected.spans.start[shown], "left")
+            last = np.searchsorted(self.dates, selected.spans.end[shown], "left")
             bits &= bits_between(first, last, len(self.dates))
         if selected.verified is not None:
             verified = selected.verified[shown]
@@ -389,6 +393,17 @@ class Masks:
             reached = pack(np.add.reduceat(truth, starts, axis=0) >= k)
             found[:, member[starts] - members.start] = reached
         return found
+
+
+def _once(bits: Bitsets, member: Codes | Integers, key: Integers) -> tuple[Bitsets, Codes | Integers]:
+    """Return the bits of rows that began one thing as those of one row; with whose each is."""
+    if not len(member):
+        return bits, member
+    place = np.lexsort((key, member))
+    whose, what = member[place], key[place]
+    new = np.concatenate([[True], (whose[1:] != whose[:-1]) | (what[1:] != what[:-1])])
+    first = np.flatnonzero(new)
+    return np.bitwise_or.reduceat(bits[:, place], first, axis=1), whose[first]
 
 
 CONDITIONS_MASKED: Final[Mapping[type[Leaf], Callable[[Masks, Any, range], Bitsets]]] = MappingProxyType(

@@ -125,7 +125,7 @@ class Kernel:
         """Return the rows of a selection."""
         key = ("selected", facts, self.policy_in(facts))
         return self.histories.once(
-            key, lambda: select(facts, self.histories.columns, self.histories.span_ends, self.holds)
+            key, lambda: select(facts, self.histories.columns, self.histories.spans, self.holds)
         )
 
     def selected_body(self, facts: Facts, community: str | None) -> SelectedRows:
@@ -133,9 +133,7 @@ class Kernel:
         key = ("body", facts, community, self.policy_in(facts))
         return self.histories.once(
             key,
-            lambda: select_body(
-                facts, community, self.histories.columns, self.histories.span_ends, self.holds
-            ),
+            lambda: select_body(facts, community, self.histories.columns, self.histories.spans, self.holds),
         )
 
     def policy_in(self, facts: Facts) -> str | None:
@@ -361,7 +359,7 @@ def _tenure(measure: Tenure, query: Query) -> Since:
         joined = histories.joined[points.member]
         since = np.where(joined <= points.at, joined, NEVER)
     else:
-        held = histories.role_intervals(measure.role, measure.community)
+        held = histories.merged_roles(measure.role, measure.community)
         since = held.earliest_start(points, NEVER)
     return Since(since, _before(points, histories), measure.endless)
 
@@ -428,7 +426,7 @@ def _missing_since(measure: Missed, points: Points, histories: Histories) -> Ins
     found = np.full(len(points), BEGINNING, np.int64)
     if measure.role is None:
         return found
-    merged = histories.merged_roles(measure.role)
+    merged = histories.merged_roles(measure.role, None)
     low, high = merged.rows.between(points.member, BEGINNING, points.at)
     there = high > low
     found[there] = merged.rows.at[high[there] - 1]

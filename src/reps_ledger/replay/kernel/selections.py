@@ -8,7 +8,7 @@ has the date of the row passed, was the report verified by then, does the vouch 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TypeVar
 
@@ -21,14 +21,15 @@ from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.language.facts import Facts, Filter
 from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Instants, Table, Value
 from reps_ledger.replay.kernel.arrays import Integers, Points, Rows, Truths, expand_ranges
+from reps_ledger.replay.kernel.spans import Spans
 
 T = TypeVar("T", bound=np.generic)
 
 Holds = Callable[[Condition, Points], Truths]
 """Answers a condition about the people whom facts name, when the facts happened."""
 
-Ends = Callable[[str], Instants]
-"""Returns, for each row of a kind that begins something, when that ended."""
+SpansOf = Callable[[str], Spans]
+"""Returns the spans that facts of a stored name begin."""
 
 
 @frozen(eq=False)
@@ -48,6 +49,25 @@ class Bounds:
 
 
 @frozen(eq=False)
+class SelectedSpans:
+    """When what the rows of a selection began lasts.
+
+    Attributes:
+        start: from when, of each row.
+        end: until when.
+        key: the same number for rows that began one thing; None where no two of one ever last at once.
+    """
+
+    start: Instants
+    end: Instants
+    key: Integers | None
+
+    def only(self, kept: Truths) -> SelectedSpans:
+        """Return those of the rows for which ``kept`` is true."""
+        return SelectedSpans(self.start[kept], self.end[kept], None if self.key is None else self.key[kept])
+
+
+@frozen(eq=False)
 class SelectedRows:
     """The rows that a selection may count, whenever they happened.
 
@@ -58,7 +78,8 @@ class SelectedRows:
         announced: which rows were only announced.
         shown: which rows count once their date has passed.
         verified: when each was verified, or ``MISSING``; None where that does not matter.
-        end: when what each began ends; None where that does not matter.
+        spans: of what lasts, when what each began starts and ends; None where that does not matter.
+            A row may then be here several times, or not at all.
     """
 
     facts: Facts
@@ -67,12 +88,12 @@ class SelectedRows:
     announced: Truths
     shown: Truths
     verified: Instants | None
-    end: Instants | None
+    spans: SelectedSpans | None
 
     @property
     def is_plain(self) -> bool:
         """Whether a row is seen from its date on, and that is all."""
-        return self.verified is None and self.end is None
+        return self.verified is None and self.spans is None
 
     @cached_property
     def plain(self) -> Rows:
@@ -93,8 +114,8 @@ class SelectedRows:
         kept = (at <= now) & (at <= end[number]) & self.shown[row]
         if ahead is not None:
             kept |= (at > now) & (at <= ahead[number]) & self.announced[row]
-        if self.end is not None:
-            kept &= self.end[row] > now
+        if self.spans is not None:
+            kept &= (self.spans.start[row] <= now) & (self.spans.end[row] > now)
         if self.verified is not None:
             verified = self.verified[row]
             by_then = (verified != MISSING) & (verified <= now)
@@ -105,7 +126,10 @@ class SelectedRows:
         """Return how many rows each point counts."""
         if self.is_plain and bounds.ahead is None:
             return self.plain.count(points.member, bounds.start, bounds.end)
-        number, _ = self.seen(points, bounds)
+        number, row = self.seen(points, bounds)
+        if self.spans is not None and self.spans.key is not None:
+            pairs = np.unique(np.stack([number, self.spans.key[row]]), axis=1)
+            number = pairs[0]  # what several rows began counts once
         return np.bincount(number, minlength=len(points))
 
     def values(self, name: str, columns: Columns) -> tuple[Integers, tuple[Value, ...]]:
@@ -124,25 +148,26 @@ class SelectedRows:
         return self.rows.take(_joined([_person(table, name, columns) for table in self.tables]))
 
 
-def select(facts: Facts, columns: Columns, ends: Ends, holds: Holds) -> SelectedRows:
+def select(facts: Facts, columns: Columns, spans: SpansOf, holds: Holds) -> SelectedRows:
     """Find the rows of a selection, each under the member whose it is.
 
     Raises:
         InvalidPolicy: it asks for what columns do not hold.
     """
     tables = tuple(columns.table(kind) for kind in facts.kinds)
-    if len(tables) == 1 and facts.person == "member" and "member" in tables[0].persons:
+    if not facts.lasting and len(tables) == 1 and facts.person == "member" and "member" in tables[0].persons:
         (table,) = tables  # its rows are in its members' order already
         kept = _passing(facts, table, columns)
         rows = Rows.presorted(table.persons["member"], table.at, lambda: table.order, kept)
-    else:
-        owner = np.concatenate([_person(table, facts.person, columns) for table in tables])
-        rows = _sorted(facts, tables, owner, columns)
-    return _with_people(_selected(facts, tables, rows, ends), columns, holds)
+        return _with_people(_selected(facts, tables, rows, None), columns, holds)
+    owner = np.concatenate([_person(table, facts.person, columns) for table in tables])
+    return _with_people(
+        _selected(facts, tables, *_sorted(facts, tables, owner, columns, spans)), columns, holds
+    )
 
 
 def select_body(
-    facts: Facts, community: str | None, columns: Columns, ends: Ends, holds: Holds
+    facts: Facts, community: str | None, columns: Columns, spans: SpansOf, holds: Holds
 ) -> SelectedRows:
     """Find the rows of a selection of everybody's facts: of a community, or of the programme.
 
@@ -153,8 +178,9 @@ def select_body(
     """
     tables = tuple(columns.table(kind) for kind in facts.kinds)
     owner = np.concatenate([_body_of(table, community, columns) for table in tables])
-    rows = _sorted(facts, tables, owner, columns)
-    return _with_people(_selected(facts, tables, rows, ends), columns, holds)
+    return _with_people(
+        _selected(facts, tables, *_sorted(facts, tables, owner, columns, spans)), columns, holds
+    )
 
 
 def _body_of(table: Table, community: str | None, columns: Columns) -> Integers:
@@ -166,24 +192,50 @@ def _body_of(table: Table, community: str | None, columns: Columns) -> Integers:
     return np.where(here, 0, -1)
 
 
-def _sorted(facts: Facts, tables: tuple[Table, ...], owner: Integers, columns: Columns) -> Rows:
+def _sorted(
+    facts: Facts, tables: tuple[Table, ...], owner: Integers, columns: Columns, spans: SpansOf
+) -> tuple[Rows, SelectedSpans | None]:
+    """Return the rows that pass, by owner and time; of what lasts, one for each span."""
     kept = _joined([_passing(facts, table, columns) for table in tables])
     at = _joined([table.at for table in tables])
     order = _joined([table.order for table in tables])
-    return Rows.sorted(np.where(kept, owner, -1), at, order)
+    owner = np.where(kept, owner, -1)
+    if not facts.lasting:
+        return Rows.sorted(owner, at, order), None
+    found = [spans(table.name) for table in tables]
+    before = np.cumsum([0, *(len(table) for table in tables)])
+    row = _joined([each.row + first for each, first in zip(found, before.tolist(), strict=False)])
+    rows = Rows.sorted(owner[row], at[row], order[row])
+    start = rows.take(_joined([each.start for each in found]))
+    end = rows.take(_joined([each.end for each in found]))
+    key = _keys(found)
+    lasting = SelectedSpans(start, end, None if key is None else rows.take(key))
+    return rows.of(rows.take(row)), lasting
 
 
-def _selected(facts: Facts, tables: tuple[Table, ...], rows: Rows, ends: Ends) -> SelectedRows:
+def _keys(spans: Sequence[Spans]) -> Integers | None:
+    """Return a number for each of what these are spans of; None where no two of one ever last at once."""
+    keys = [each.key for each in spans]
+    if all(key is None for key in keys):
+        return None
+    numbers, first = [], 0
+    for each, key in zip(spans, keys, strict=True):
+        own = np.arange(len(each.row)) if key is None else key
+        numbers.append(own + first)
+        first += int(own.max(initial=-1)) + 1
+    return _joined(numbers)
+
+
+def _selected(
+    facts: Facts, tables: tuple[Table, ...], rows: Rows, spans: SelectedSpans | None
+) -> SelectedRows:
     announced = rows.take(_joined([flagged(table, "announced") for table in tables]))
     asked = any(item.name == "announced" for item in facts.where)
-    end = None
-    if facts.lasting:
-        end = rows.take(_joined([ends(kind) for kind in facts.kinds]))
     verified = None
     if facts.verified is not None:
         verified = rows.take(_joined([_verified(table) for table in tables]))
     return SelectedRows(
-        facts, rows, tables, announced, np.ones(len(rows), bool) if asked else ~announced, verified, end
+        facts, rows, tables, announced, np.ones(len(rows), bool) if asked else ~announced, verified, spans
     )
 
 
@@ -207,7 +259,7 @@ def _with_people(found: SelectedRows, columns: Columns, holds: Holds) -> Selecte
         found.announced[kept],
         found.shown[kept],
         None if found.verified is None else found.verified[kept],
-        None if found.end is None else found.end[kept],
+        None if found.spans is None else found.spans.only(kept),
     )
 
 

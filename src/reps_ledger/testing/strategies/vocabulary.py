@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, FactType, Registry, kind_of
-from reps_ledger.domain.spans import BEGINNINGS
+from reps_ledger.domain.spans import READS
 from reps_ledger.policies.language.facts import Facts, values_of
 from reps_ledger.policies.language.measures import Compare, Measure
 from reps_ledger.policies.language.reads import parts, readers
@@ -232,7 +232,7 @@ def kinds_of(value: object, registry: Registry = _FACTS) -> list[str]:
         reads = part.reads()
         found += sorted(reads.facts) * 2
         for beginning in sorted(reads.spans):
-            ends = BEGINNINGS[beginning].stored_names(beginning) - {beginning}
+            ends = READS[beginning] - {beginning, "member.joined"}
             found += [beginning, beginning, *sorted(end for end in ends if end in FAMILY_OF)]
         if reads.acts:
             found += _acts(registry)
