@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
-from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.entries import Entry, Told
 from reps_ledger.domain.facts import (
     BUILT_IN,
     EntryCorrected,
@@ -219,7 +219,7 @@ def test_what_nothing_amends_is_handed_on_as_it_is() -> None:
     told = recorded(joined("a"), joined("b"), joined("x"), retract(1), merge("y", "x"))
     found = list(Amendments.among(told).apply(told, REGISTRY))
     assert found[0] is told[1]
-    assert found[1] == replace(told[2], fact=joined("y"))
+    assert found[1] == replace(told[2], fact=joined("y"), told=Told(joined("x"), {"x": ("x",)}))
     assert found[2] is told[4]
 
 

@@ -40,7 +40,7 @@ HELD_DURING: Final[list[tuple[Condition, Sequence[Dated], str, str | None]]] = [
     (holds("rep"), [(TERM, "2018-03-01")], "2018-03-01", "2018-06-01"),
     (holds("rep"), [(TERM, "2018-03-01"), (ENDED, "2018-07-01")], "2018-03-01", "2018-06-01"),
     (holds("rep"), [(ROLE, "2018-03-01"), (RETIRED, "2018-06-01")], "2018-03-01", "2018-06-01"),
-    (holds("rep"), [(ROLE, "2018-03-01"), (TERM, "2018-04-01")], "2018-03-01", "2018-06-01"),
+    (holds("rep"), [(ROLE, "2018-03-01"), (TERM, "2018-04-01")], "2018-03-01", None),
     (held("rep"), [(ROLE, "2018-03-01"), (ENDED, "2018-06-01")], "2018-03-01", None),
     (holds("rep", community="paris"), [(IN_PARIS, "2018-03-01")], "2018-03-01", None),
     (in_community("paris"), [(IN_PARIS, "2018-03-01")], "2018-03-01", None),

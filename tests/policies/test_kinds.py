@@ -15,7 +15,7 @@ import reps_ledger as rl
 from policies.every import EVERY
 from policies.making import NAME, about, subjects
 from reps_ledger.domain.facts import BUILT_IN
-from reps_ledger.domain.spans import BEGINNINGS
+from reps_ledger.domain.spans import READS, SPAN_KINDS
 from reps_ledger.policies import (
     Condition,
     Dossier,
@@ -262,8 +262,12 @@ def test_a_kind_that_hides_what_it_reads_is_found(
 def test_spans_are_of_facts_that_there_are() -> None:
     """Each beginning and each end is a fact of the registry, and so is what a fact follows."""
     known: Mapping[str, Any] = {each.kind.name: each for each in BUILT_IN_FACTS}
-    for beginning, kind in BEGINNINGS.items():
-        assert kind.stored_names(beginning) <= known.keys()
+    for beginning, kind in SPAN_KINDS.items():
+        assert READS[beginning] <= known.keys()
+        assert {"member", *kind.fields} <= known[beginning].names
+        assert kind.ends is None or {"member", *kind.fields} <= known[kind.ends].names
+        assert kind.pair is None or kind.pair in kind.fields
+        assert kind.until is None or kind.until in known[beginning].instants
     for cls in BUILT_IN:
         described = BUILT_IN_FACTS.named(cls.__fact__.name)  # type: ignore[attr-defined]  # every fact has it
         assert described is not None

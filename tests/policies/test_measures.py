@@ -287,7 +287,7 @@ def test_the_last_time_and_the_first() -> None:
     assert value(time_since("report.filed", which="first"), subject) == moment("2018-01-01")
 
 
-def test_tenure_in_a_role_is_since_the_earliest_that_is_held() -> None:
+def test_tenure_in_a_role_is_since_it_was_held_without_a_gap() -> None:
     """A role that has ended, or lapsed, gives none; communities may be told apart."""
     subject = about(
         role("rep", on="2018-02-01"),
@@ -301,7 +301,8 @@ def test_tenure_in_a_role_is_since_the_earliest_that_is_held() -> None:
     assert value(tenure("rep", community="paris"), subject) == moment("2018-06-01")
     assert value(tenure("rep", community="rome"), subject) is None
     assert value(tenure("mentor"), subject) is None
-    assert value(tenure("rep"), subject.moved(moment("2018-12-01"))) == moment("2018-07-01")
+    assert value(tenure("rep"), subject.moved(moment("2018-12-01"))) == moment("2018-06-01")
+    assert value(tenure("rep", community=""), subject.moved(moment("2018-12-01"))) == moment("2018-07-01")
 
 
 def test_the_time_in_an_outcome_is_since_it_last_changed() -> None:

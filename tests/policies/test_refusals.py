@@ -8,7 +8,7 @@ import pytest
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.domain.spans import BEGINNINGS
+from reps_ledger.domain.spans import SPAN_KINDS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import Not
@@ -173,9 +173,9 @@ def test_a_field_of_an_unknown_kind_is_checked_with_the_facts(measure: Any) -> N
 
 def test_what_begins_may_be_asked_whether_it_lasts() -> None:
     """Any of it, or all of it at once."""
-    assert facts(*BEGINNINGS, lasting=True).lasting
+    assert facts(*SPAN_KINDS, lasting=True).lasting
     with pytest.raises(InvalidPolicy, match=r"report\.filed begins nothing"):
-        facts(*BEGINNINGS, "report.filed", lasting=True)
+        facts(*SPAN_KINDS, "report.filed", lasting=True)
 
 
 def test_a_person_is_named_by_a_field_that_names_one() -> None:

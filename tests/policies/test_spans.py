@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.making import DAY, TICK, entries_of
-from reps_ledger.domain.spans import BEGINNINGS, Span, joined_spans, spans_of
+from reps_ledger.domain.spans import SPAN_KINDS, Span, folded, in_order, joined_spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,7 @@ def spans_told(name: str, *told: tuple[rl.Fact, timedelta]) -> list[tuple[Any, .
             entries.index(span.entry),
             span.ended_in and entries.index(span.ended_in),
         )
-        for span in spans_of(name, entries)
+        for span in in_order(folded(entries).of(name))
     ]
 
 
@@ -99,7 +99,7 @@ def changed(fact: rl.Fact, **fields: Any) -> rl.Fact:
 
 def test_every_kind_is_tried_here() -> None:
     """A new kind of span has its rows in these tables."""
-    assert PAIRS.keys() | UNTIL.keys() == BEGINNINGS.keys()
+    assert PAIRS.keys() | UNTIL.keys() == SPAN_KINDS.keys()
 
 
 ENDINGS: Final = [(name, end) for name, (_, ends, _) in PAIRS.items() for end in ends]
@@ -127,11 +127,23 @@ def test_what_differs_in_one_field_is_another(name: str, field: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_beginning_again_begins_anew(name: str) -> None:
-    """The same once more ends the earlier there; its end then ends the later alone."""
+def test_beginning_again_ends_nothing(name: str) -> None:
+    """The same once more is a span of its own; an end then ends both."""
     begun, ends, _ = PAIRS[name]
     told = spans_told(name, (begun, 0 * DAY), (begun, DAY), (ends[0], 2 * DAY))
-    assert told == [(0 * DAY, DAY, 0, 1), (DAY, 2 * DAY, 1, 2)]
+    assert told == [(0 * DAY, 2 * DAY, 0, 2), (DAY, 2 * DAY, 1, 2)]
+
+
+def test_the_latest_exemption_replaces() -> None:
+    """One that is granted anew ends the earlier, also where it expires before that would have."""
+    long, short = (
+        rl.ExemptionGranted(member="ana", policy="p", reason="ill", expires=START + days * DAY)
+        for days in (9, 3)
+    )
+    assert spans_told("exemption.granted", (long, 0 * DAY), (short, DAY)) == [
+        (0 * DAY, DAY, 0, 1),
+        (DAY, 3 * DAY, 1, None),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(PAIRS.keys() - {"leave.started", "role.assigned", "member.retired"}))
@@ -178,7 +190,7 @@ def span(start: int, end: int | None) -> Span:
     """Make a span of days."""
     (entry,) = entries_of([(rl.LeaveStarted(member="ana"), START)])
     until = None if end is None else START + end * DAY
-    return Span(entry=entry, start=START + start * DAY, end=until)
+    return Span(entry=entry, start=START + start * DAY, end=until, key=())
 
 
 days: Final = st.integers(0, 9)
@@ -217,5 +229,5 @@ def test_an_end_told_out_of_order_leaves_no_negative_span(order: list[int]) -> N
         lambda: rl.LeaveEnded(member="ana"),
     ]
     told = [(facts[day % 2](), START + day * DAY) for day in order]
-    found = spans_of("leave.started", entries_of(told))
+    found = folded(entries_of(told)).of("leave.started")
     assert all(one.end is None or one.start <= one.end for one in found)

@@ -21,7 +21,7 @@ def told(*days: tuple[int, int | None]) -> list[Span]:
     """Make spans of days."""
     (entry,) = entries_of([(rl.LeaveStarted(member="ana"), START)])
     return [
-        Span(entry=entry, start=START + start * DAY, end=None if end is None else START + end * DAY)
+        Span(entry=entry, start=START + start * DAY, end=None if end is None else START + end * DAY, key=())
         for start, end in days
     ]
 

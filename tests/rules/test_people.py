@@ -123,11 +123,14 @@ def test_a_retirement_may_not_contradict_a_later_end_of_a_role() -> None:
 
 
 def test_a_retirement_may_be_backdated_between() -> None:
-    """A backdated retirement that nothing later contradicts is recorded."""
+    """What was told before it and begins after it never begins; told anew, it does."""
     story = given((ANA, JAN), (MENTOR, FEB), (ENDED, MAR), (MENTOR, MAY))
     story = story.when((RETIRED, APR)).then_recorded()
-    assert story.ledger.as_of().member("ana").roles.held("mentor")
     assert story.ledger.as_of(APR).member("ana").membership.retired_at is not None
+    assert not story.ledger.as_of().member("ana").roles.held("mentor")
+    assert [one.kind for one in story.ledger.reconcile()] == ["never_began"]
+    story = story.when((MENTOR, MAY)).then_recorded()
+    assert story.ledger.as_of().member("ana").roles.held("mentor")
 
 
 def test_a_return_may_not_be_stolen_from_a_later_one() -> None:

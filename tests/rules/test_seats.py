@@ -99,7 +99,7 @@ def test_a_duplicate_of_one_person_takes_one_seat() -> None:
     """Two seats of people who turn out to be one are one seat."""
     story = council(TAKEN, merged("ana", "ben", MAR))
     story.when((seat("cleo"), APR)).then_recorded().when((seat("dan"), MAY)).then_refused(
-        "no_seat", because=[5, 7]
+        "no_seat", because=[4, 7]
     )
 
 

@@ -23,9 +23,10 @@ a vectorised twin, which asks it where order decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +35,9 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
+
+Times = tuple[datetime, datetime | None]
+"""A time ``[start, end)``; without an end where none is known."""
 
 Key = tuple[Any, ...]
 """What tells spans apart: see `Span.key`."""
@@ -196,7 +200,47 @@ class SpanFold:
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    def __hash__(self) -> int:
+        # Of a fold that goes on no more, as those in the states of projections and rules.
+        spans = [*self.closed, *self.unbegun, *(span for each in self.open.values() for span in each)]
+        return hash(frozenset((span.key, span.start, span.end) for span in spans))
+
+    def __repr__(self) -> str:
+        spans = (f"{span.key}: {span.start} to {span.end}" for each in self.open.values() for span in each)
+        return f"<SpanFold: open {'; '.join(spans) or 'none'}; {len(self.closed)} closed>"
+
+    def among(self, people: Collection[str], identities: Collection[str]) -> SpanFold:
+        """Return the fold without some identities of some people: as they were known once.
+
+        Args:
+            people: of whom only some identities count; everybody else's all do.
+            identities: the ones that count.
+        """
+
+        def counts(identity: object) -> bool:
+            return identity in identities or self.people.get(str(identity), identity) not in people
+
+        new = self.copy()
+        for key in self.open:
+            pair = SPAN_KINDS[key[0]].pair
+            other = key[1] if pair is None else key[2 + SPAN_KINDS[key[0]].fields.index(pair)]
+            if not (counts(key[1]) and counts(other)):
+                del new.open[key]
+        new.joined = {name: at for name, at in self.joined.items() if counts(name)}
+        new.retired = {name: entry for name, entry in self.retired.items() if counts(name)}
+        return new
+
+    def ended_by(self, entry: Entry) -> list[Span]:
+        """Return the spans that an ending is about; their own end may have passed.
+
+        Args:
+            entry: one whose stored name is in `ENDED_BY`, before it is taken.
+        """
+        told = entry.told
+        fact = entry.fact if told is None else told.fact
+        reached = (fact.member,) if told is None else told.reach.get(fact.member, (fact.member,))
+        keys = self._ended(ENDED_BY[entry.name], entry, reached)
+        return [span for key in keys for span in self.open.get(key, ())]
 
     def _begin(self, span: Span, order: int) -> None:
         """Begin a span.
@@ -249,7 +293,7 @@ class SpanFold:
         return left
 
     def _close(self, span: Span, at: datetime, entry: Entry) -> None:
-        self._over(span if span.is_over(at) else replace(span, end=at, ended_in=entry))
+        self._over(span if span.is_over(at) else replace(span, end=max(span.start, at), ended_in=entry))
 
     def _over(self, span: Span) -> None:
         if self._kept:
@@ -347,15 +391,15 @@ class SpanFold:
 
     def _all_retired(
         self, identities: Iterable[str], retirements: Mapping[str, Sequence[Span]]
-    ) -> list[tuple[datetime, datetime | None]]:
+    ) -> list[Times]:
         """Return when all of these identities that had joined by then were retired."""
-        there: list[tuple[datetime, list[tuple[datetime, datetime | None]]]] = [
+        there: list[tuple[datetime, list[Times]]] = [
             (self.joined[identity], joined_spans(retirements.get(identity, ()))) for identity in identities
         ]
         edges = {joined for joined, _ in there}
         edges.update(edge for _, times in there for each in times for edge in each if edge is not None)
         cuts: list[datetime | None] = [*sorted(edges), None]
-        found: list[tuple[datetime, datetime | None]] = []
+        found: list[Times] = []
         for start, end in pairwise(cuts):
             assert start is not None
             here = [times for joined, times in there if joined <= start]
@@ -422,7 +466,7 @@ def _without(values: tuple[Any, ...], place: int) -> tuple[Any, ...]:
     return values[:place] + values[place + 1 :]
 
 
-def _covers(times: tuple[datetime, datetime | None], at: datetime) -> bool:
+def _covers(times: Times, at: datetime) -> bool:
     start, end = times
     return start <= at and (end is None or at < end)
 
@@ -455,16 +499,19 @@ def in_order(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(sorted(spans, key=lambda span: (span.start, span.entry.order)))
 
 
-def joined_spans(spans: Iterable[Span]) -> list[tuple[datetime, datetime | None]]:
-    """Return the times that these spans cover, as disjoint ``(start, end)`` in order."""
-    covered: list[tuple[datetime, datetime | None]] = []
-    for span in sorted(spans, key=lambda span: span.start):
-        if span.is_over(span.start):
+def joined_spans(spans: Iterable[Span]) -> list[Times]:
+    """Return the times that these spans cover; see `joined_times`."""
+    return joined_times((span.start, span.end) for span in spans)
+
+
+def joined_times(times: Iterable[Times]) -> list[Times]:
+    """Return what times cover that may overlap, as disjoint times, in order; empty ones cover nothing."""
+    covered: list[Times] = []
+    for start, end in sorted(times, key=itemgetter(0)):
+        if end is not None and end <= start:
             continue
-        if covered and (covered[-1][1] is None or span.start <= covered[-1][1]):
-            start, end = covered[-1]
-            longest = None if end is None or span.end is None else max(end, span.end)
-            covered[-1] = (start, longest)
+        if covered and ((last := covered[-1][1]) is None or start <= last):
+            covered[-1] = (covered[-1][0], None if last is None or end is None else max(last, end))
         else:
-            covered.append((span.start, span.end))
+            covered.append((start, end))
     return covered

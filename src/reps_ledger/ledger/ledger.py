@@ -28,7 +28,7 @@ from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaste
 from reps_ledger.policies.charter import Charter, dump_charter
 from reps_ledger.policies.charter.enforce import governance
 from reps_ledger.policies.policy import Policy
-from reps_ledger.projections import Discrepancy, reconcile
+from reps_ledger.projections import Discrepancy
 from reps_ledger.views import DocketItem, DocketView, History, View
 
 if TYPE_CHECKING:
@@ -157,24 +157,18 @@ class Ledger:
         return self._core.log.head()
 
     def reconcile(self, *, at: date | None = None, complete_rosters: bool = False) -> tuple[Discrepancy, ...]:
-        """List what does not add up: failed assertions, orphans, leave past its return.
+        """List what does not add up: failed assertions, orphans, leave past its return and more.
+
+        `reps_ledger.projections.DISCREPANCIES` says what there is.
 
         Args:
-            at: up to when; None for now.
+            at: up to when; None for now, with what is planned.
             complete_rosters: take the assertions of one day for a complete roster of the
-                roles that they name, and list who holds one without being on it.
+                roles that they name; list who holds one without being on it for that role, and whom
+                an earlier roster named.
         """
-        view = self.as_of(at)
-        found = reconcile(
-            view.history,
-            self._core.log.codec.registry,
-            self._core.recording.rules,
-            view.valid_at,
-            readings=view.reading.amendments().readings,
-            zone=self.zone,
-            complete_rosters=complete_rosters,
-        )
-        return tuple(found)
+        rules = self._core.recording.rules
+        return self.as_of(at).reconcile(rules, planned=at is None, complete_rosters=complete_rosters)
 
     def subscribe(self, *, after: int | Receipt | None = None) -> Subscription:
         """Follow the log: every entry after a position, then each new one as it is recorded.

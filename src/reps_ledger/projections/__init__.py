@@ -17,13 +17,14 @@ from reps_ledger.projections.census import (
 from reps_ledger.projections.docket import Docket, OpenReview, OutstandingNotice, docket
 from reps_ledger.projections.membership import ACTIVE_MONTHS, Membership, Spell, membership
 from reps_ledger.projections.projection import Checkpoint, Projection, project, project_people, resume
-from reps_ledger.projections.reconciliation import Discrepancy, reconcile
+from reps_ledger.projections.reconciliation import DISCREPANCIES, Discrepancy, reconcile
 from reps_ledger.projections.roles import Belonging, Holding, Roles, Vouch, Vouches, belonging, roles, vouches
 from reps_ledger.projections.timeline import Line, timeline, words_for
 
 __all__ = [
     "ACTIVE_MONTHS",
     "DIMENSIONS",
+    "DISCREPANCIES",
     "Belonging",
     "CensusRow",
     "Checkpoint",

@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import Registry
-from reps_ledger.domain.spans import joined_spans
+from reps_ledger.domain.spans import joined_times
 from reps_ledger.errors import InvalidInput
 from reps_ledger.projections.membership import Membership, membership
 from reps_ledger.projections.projection import Projection
@@ -334,8 +334,7 @@ def _row(
 def _since(person: Overview, at: datetime, held: Iterable[Holding]) -> datetime | None:
     """Return since when somebody has held the first of some roles: elected again, all along."""
     found = []
-    for role, community in {(holding.role, holding.community) for holding in held}:
-        spans = person.roles.spans.of("role.assigned")
-        same = (s for s in spans if (s.entry.fact.role, s.entry.fact.community) == (role, community))
-        found += [start for start, end in joined_spans(same) if start <= at and (end is None or at < end)]
+    for seat in {(holding.role, holding.community) for holding in held}:
+        same = [(h.start, h.end) for h in person.roles.ever if (h.role, h.community) == seat]
+        found += [start for start, end in joined_times(same) if start <= at and (end is None or at < end)]
     return min(found, default=None)

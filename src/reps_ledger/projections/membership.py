@@ -12,9 +12,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Final
 
-import msgspec
-from attrs import frozen
-from msgspec.structs import replace
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined, MemberRetired, acting
@@ -45,10 +43,9 @@ class Spell:
     end: datetime | None
 
 
-class Membership(msgspec.Struct, frozen=True, kw_only=True):
+@frozen(kw_only=True)
+class Membership:
     """A person's membership, as folded so far.
-
-    A msgspec struct, as these are made quickly, and every act of everyone makes a new one.
 
     Attributes:
         member: whose.
@@ -58,7 +55,6 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
         last_activity: when they last acted.
         acted: times during which acts keep them active, each ``[start, until)``, disjoint and in
             order; cut where they retired. The last reaches as far as what was folded.
-        spans: their leave and retirements.
     """
 
     member: str
@@ -67,24 +63,24 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
     inferred: bool = False
     last_activity: datetime | None = None
     acted: _Stretches = ()
-    spans: SpanFold = NO_SPANS
+    _spans: SpanFold = field(default=NO_SPANS, repr=False)
 
     @property
     def retired_at(self) -> datetime | None:
         """When they retired, unless they came back."""
-        retirement = self.spans.retirement
+        retirement = self._spans.retirement
         return None if retirement is None else retirement.occurred_at
 
     @property
     def retired_how(self) -> str | None:
         """How they retired: one of ``RETIREMENTS``."""
-        retirement: Entry[MemberRetired] | None = self.spans.retirement
+        retirement: Entry[MemberRetired] | None = self._spans.retirement
         return None if retirement is None else retirement.fact.how
 
     @property
     def stretches(self) -> _Stretches:
         """Times of activity, by acts or leave, each ``[start, until)``, disjoint and in order."""
-        leave = joined_spans(self.spans.of("leave.started"))
+        leave = joined_spans(self._spans.of("leave.started"))
         if not leave:
             return self.acted
         found: _Stretches = ()
@@ -100,7 +96,7 @@ class Membership(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_on_leave(self, at: datetime) -> bool:
         """Whether they were on leave that had not lapsed; as for `is_active`."""
-        return self.spans.running("leave.started", at) is not None
+        return self._spans.running("leave.started", at) is not None
 
     def spells(self, at: datetime) -> tuple[Spell, ...]:
         """Return every spell up to then, in order; the last one has no end."""
@@ -131,16 +127,17 @@ _OF_MEMBERSHIP: Final = reads("leave.started", "member.retired")
 
 def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:
     fact, at = entry.fact, entry.occurred_at
-    spans = taken(state.spans, entry, state.member, _OF_MEMBERSHIP)
-    if spans is not state.spans:
-        state = replace(state, spans=spans)
+    spans = taken(state._spans, entry, state.member, _OF_MEMBERSHIP)  # noqa: SLF001 — its own fold
+    if spans is not state._spans:  # noqa: SLF001 — as above
+        acted = state.acted
+        if isinstance(fact, MemberRetired) and spans.retirement is not None:
+            acted = _cut(acted, at)
+        state = evolve(state, spans=spans, acted=acted)
         if isinstance(fact, MemberJoined) and state.joined_at is None:
-            state = replace(state, joined_at=at, kind=fact.kind, inferred=fact.inferred)
-        elif isinstance(fact, MemberRetired) and spans.retirement is not None:
-            state = replace(state, acted=_cut(state.acted, at))
+            state = evolve(state, joined_at=at, kind=fact.kind, inferred=fact.inferred)
     if acting(fact) == state.member:
         until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
-        state = replace(state, acted=_stretched(state.acted, at, until), last_activity=at)
+        state = evolve(state, acted=_stretched(state.acted, at, until), last_activity=at)
     return state
 
 

@@ -7,12 +7,10 @@ vouched for them and for whom they vouched, standing or withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from functools import cached_property
 from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
@@ -120,16 +118,12 @@ class Roles:
 
     Attributes:
         member: whose.
-        spans: of the facts that were folded.
+        ever: every holding, by when it started.
     """
 
     member: str
-    spans: SpanFold = NO_SPANS
-
-    @cached_property
-    def ever(self) -> tuple[Holding, ...]:
-        """Every holding, by when it started."""
-        return tuple([_holding(span) for span in in_order(self.spans.of("role.assigned"))])
+    ever: tuple[Holding, ...] = ()
+    _spans: SpanFold = field(default=NO_SPANS, repr=False)
 
     def at(self, at: datetime) -> tuple[Holding, ...]:
         """Return what they held then."""
@@ -145,8 +139,11 @@ def roles(member: str) -> Projection[Roles]:
 
 
 def _evolve_roles(state: Roles, entry: Entry) -> Roles:
-    spans = taken(state.spans, entry, state.member, _OF_ROLES)
-    return state if spans is state.spans else Roles(member=state.member, spans=spans)
+    spans = taken(state._spans, entry, state.member, _OF_ROLES)  # noqa: SLF001 — its own fold
+    if spans is state._spans:  # noqa: SLF001 — as above
+        return state
+    ever = tuple([_holding(span) for span in in_order(spans.of("role.assigned"))])
+    return Roles(member=state.member, ever=ever, spans=spans)
 
 
 @frozen(kw_only=True)
@@ -155,48 +152,25 @@ class Belonging:
 
     Attributes:
         member: who.
-        spans: of the facts that were folded.
-        joined_with: their accounts on the programme's own site, which they joined with.
+        accounts: provider and account, now; the programme's own site has the provider "".
+        affiliations: organisations, now.
+        communities: those joined and not left.
+        mentors: who guides them; they may have retired since.
         areas: what their reports are about, the most frequent first in `skills`.
     """
 
     member: str
-    spans: SpanFold = NO_SPANS
-    joined_with: frozenset[str] = frozenset()
+    accounts: frozenset[tuple[str, str]] = frozenset()
+    affiliations: frozenset[str] = frozenset()
+    communities: frozenset[str] = frozenset()
+    mentors: frozenset[str] = frozenset()
     areas: tuple[tuple[str, int], ...] = ()
-
-    @property
-    def accounts(self) -> frozenset[tuple[str, str]]:
-        """Provider and account, now; the programme's own site has the provider ""."""
-        linked = self._now("account.linked")
-        return frozenset((fact.provider, fact.account) for fact in linked) | {
-            ("", account) for account in self.joined_with
-        }
-
-    @property
-    def affiliations(self) -> frozenset[str]:
-        """Organisations, now."""
-        return frozenset(fact.organisation for fact in self._now("affiliation.started"))
-
-    @property
-    def communities(self) -> frozenset[str]:
-        """Those joined and not left."""
-        return frozenset(fact.community for fact in self._now("community.joined"))
-
-    @property
-    def mentors(self) -> frozenset[str]:
-        """Who guides them; they may have retired since."""
-        guided = (fact for fact in self._now("mentor.assigned") if fact.member == self.member)
-        return frozenset(fact.mentor for fact in guided)
+    _spans: SpanFold = field(default=NO_SPANS, repr=False)
 
     @property
     def skills(self) -> tuple[str, ...]:
         """The areas of their reports, the most frequent first."""
         return tuple(area for area, _ in sorted(self.areas, key=lambda item: (-item[1], item[0])))
-
-    def _now(self, name: str) -> Iterable[Any]:
-        # None of these ends by itself.
-        return (span.entry.fact for span in self.spans.lasting(name))
 
 
 _OF_BELONGING: Final = reads("account.linked", "affiliation.started", "community.joined", "mentor.assigned")
@@ -211,15 +185,31 @@ def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
     fact = entry.fact
     if isinstance(fact, f.ReportFiled | f.MemberJoined):
         return state if fact.member != state.member else _noted(state, fact)
-    spans = taken(state.spans, entry, state.member, _OF_BELONGING)
-    return state if spans is state.spans else evolve(state, spans=spans)
+    spans = taken(state._spans, entry, state.member, _OF_BELONGING)  # noqa: SLF001 — its own fold
+    if spans is state._spans:  # noqa: SLF001 — as above
+        return state
+
+    def now(name: str) -> list[Any]:
+        # None of these ends by itself.
+        return [span.entry.fact for span in spans.lasting(name)]
+
+    linked = {(fact.provider, fact.account) for fact in now("account.linked")}
+    return evolve(
+        state,
+        accounts=frozenset(linked.union(account for account in state.accounts if not account[0])),
+        affiliations=frozenset(fact.organisation for fact in now("affiliation.started")),
+        communities=frozenset(fact.community for fact in now("community.joined")),
+        mentors=frozenset(fact.mentor for fact in now("mentor.assigned") if fact.member == state.member),
+        spans=spans,
+    )
 
 
 def _noted(state: Belonging, fact: f.ReportFiled | f.MemberJoined) -> Belonging:
     if isinstance(fact, f.MemberJoined):
-        if fact.account is None:
-            return state
-        return evolve(state, joined_with=state.joined_with | {fact.account})
+        # On the programme's own site, for which no provider is named; nobody takes it back.
+        return (
+            state if fact.account is None else evolve(state, accounts=state.accounts | {("", fact.account)})
+        )
     if not fact.areas or fact.announced:
         return state
     counts = dict(state.areas)
@@ -275,16 +265,12 @@ class Vouches:
 
     Attributes:
         member: whom.
-        spans: of the facts that were folded.
+        all: every vouch for them or by them, by when it was given.
     """
 
     member: str
-    spans: SpanFold = NO_SPANS
-
-    @cached_property
-    def all(self) -> tuple[Vouch, ...]:
-        """Every vouch for them or by them, by when it was given."""
-        return tuple([_vouch(span) for span in in_order(self.spans.of("vouch.given"))])
+    all: tuple[Vouch, ...] = ()
+    _spans: SpanFold = field(default=NO_SPANS, repr=False)
 
     @property
     def received(self) -> tuple[Vouch, ...]:
@@ -316,5 +302,8 @@ def vouches(member: str) -> Projection[Vouches]:
 
 
 def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
-    spans = taken(state.spans, entry, state.member, _OF_VOUCHES)
-    return state if spans is state.spans else Vouches(member=state.member, spans=spans)
+    spans = taken(state._spans, entry, state.member, _OF_VOUCHES)  # noqa: SLF001 — its own fold
+    if spans is state._spans:  # noqa: SLF001 — as above
+        return state
+    vouched = tuple([_vouch(span) for span in in_order(spans.of("vouch.given"))])
+    return Vouches(member=state.member, all=vouched, spans=spans)

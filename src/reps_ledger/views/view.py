@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
+from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.time import instant_of, last_of_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.append import Receipt
@@ -24,6 +25,7 @@ from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
     CensusRow,
     Defined,
+    Discrepancy,
     OpenReview,
     Overview,
     RosterRow,
@@ -31,8 +33,10 @@ from reps_ledger.projections import (
     Vouch,
     census,
     overviews,
+    reconcile,
     roster,
 )
+from reps_ledger.views.admissions import not_admitted
 from reps_ledger.views.docket import DocketView, make_docket
 from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.explain import Explanation, explain
@@ -314,6 +318,33 @@ class View:
     def words_of(self, review: ReviewOpened | OpenReview) -> Policy | None:
         """Return the policy by which a review was opened, or None where it is not recorded."""
         return self._evaluator.words_of(review, self.valid_at)
+
+    def reconcile(
+        self, rules: Rulebook, *, planned: bool = False, complete_rosters: bool = False
+    ) -> tuple[Discrepancy, ...]:
+        """List what does not add up; see `Ledger.reconcile`.
+
+        Args:
+            rules: by which entries are judged again.
+            planned: whether also what is still to come at this view's instant is judged.
+            complete_rosters: as for `Ledger.reconcile`.
+        """
+        registry, amendments = self.reading.log.codec.registry, self.reading.amendments()
+        found = reconcile(
+            self.reading.everyone if planned else self.history,
+            registry,
+            rules,
+            self.valid_at,
+            readings=amendments.readings,
+            void=[
+                entry
+                for entry in amendments.void(self.reading.recorded(), registry)
+                if planned or entry.occurred_at <= self.valid_at
+            ],
+            zone=self.zone,
+            complete_rosters=complete_rosters,
+        )
+        return (*found, *not_admitted(self._evaluator, None if planned else self.valid_at))
 
     def is_member(self, member: str, *, community: str | None = None) -> bool:
         """Whether somebody counts as a member, of the programme or of a community.

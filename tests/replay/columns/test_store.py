@@ -210,7 +210,7 @@ def resealed(folder: Path, **changes: Any) -> None:
     "changes",
     [
         {"format": 0},
-        {"format": 2},
+        {"format": 3},
         {"registry": "0" * 64},
         {"position": 2},
         {"position": 1000},

@@ -6,7 +6,7 @@ account's, one review's. The largest, `MEMBER`, gives a `MemberState`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -72,9 +72,22 @@ class MemberState:
         span = self.spans.running(name, at, *values)
         return None if span is None else span.entry
 
+    def among(self, people: Collection[str], identities: Collection[str]) -> MemberState:
+        """Return the state without some identities of some people; see `SpanFold.among`."""
+        spans = self.spans.among(people, identities)
+        courses = {key: entry for key, entry in self.courses.items() if identity_of(entry) in identities}
+        joined = self.joined if spans.joined else None
+        return MemberState(member=self.member, joined=joined, spans=spans, courses=courses)
+
     def held(self, role: str, community: str | None, at: datetime) -> Entry | None:
         """Return the entry by which they hold that role then, or None."""
         return self.running("role.assigned", at, role, community)
+
+
+def identity_of(entry: Entry) -> str:
+    """Return the identifier of the member with which an entry was told."""
+    member: str = (entry.fact if entry.told is None else entry.told.fact).member
+    return member
 
 
 def latest(spans: SpanFold, name: str, *values: object) -> Entry | None:

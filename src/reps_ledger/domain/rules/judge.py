@@ -44,10 +44,14 @@ from reps_ledger.domain.facts import (
 )
 from reps_ledger.domain.rules.builtin import SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
-from reps_ledger.domain.rules.folds import MEMBER, TARGET
+from reps_ledger.domain.rules.folds import MEMBER, TARGET, MemberState
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import refuse
+from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import Refusal
+
+_HasIdentities = MemberState | SpanFold
+"""States that know their people's identities apart."""
 
 _Order = tuple[datetime, int]
 """A place in effective order: see `Entry.order`."""
@@ -268,11 +272,28 @@ class Replay:
     rules: Rulebook
     readings: Mapping[str, str] = field(factory=dict)
     states: dict[Part, Any] = field(factory=dict)
+    _known: tuple[Collection[str], Collection[str]] | None = field(default=None, init=False)
 
     def state(self, part: Part[S]) -> S:
         """Return a part's state so far."""
         found: S = self.states.get(part, part.fold.initial)
+        if self._known is not None and isinstance(found, _HasIdentities):
+            return found.among(*self._known)  # type: ignore[return-value]  # of the same type
         return found
+
+    def judge_as_told(self, entry: Entry, registry: Registry) -> Iterator[Refusal]:
+        """Yield the refusals of an entry by what its people were when it was told.
+
+        What was told of two identities that merges made one since is judged of each by itself.
+        """
+        if entry.told is not None:
+            said, reach = people_in(entry.told.fact, registry), entry.told.reach
+            reached = {name for each in said for name in reach.get(each, (each,))}
+            self._known = people_in(entry.fact, registry), reached
+        try:
+            yield from self.judge(entry)
+        finally:
+            self._known = None
 
     def judge(self, entry: Entry) -> Iterator[Refusal]:
         """Yield the refusals of an entry by the states so far."""

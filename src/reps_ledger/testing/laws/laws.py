@@ -7,7 +7,7 @@ what a verdict says of itself, of its future and of what was missing is so.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from importlib.util import find_spec
@@ -20,6 +20,7 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import Fact, MemberRetired
+from reps_ledger.domain.spans import READS, RETIREMENT
 from reps_ledger.domain.time import LAST, day_start
 from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.ledger import Ledger
@@ -458,14 +459,11 @@ def append_stability(judge: PolicyLike, situation: Situation, _promises: Promise
 def order_independence(judge: PolicyLike, situation: Situation, _promises: Promises) -> Broken | None:
     """Judge the history recorded as it happened, and in the reverse order.
 
-    Entries of one instant keep their order: it is what says which came first.
+    Entries of one instant keep their order: it is what says which came first. So do roles, leave and
+    retirements where somebody retired: a role that was told before, and was to begin after, never begins.
     """
     known = situation.known.settled()
-    instants = sorted({entry.occurred_at for entry in known})
-    turned = [
-        known.of(e for at in order for e in known if e.occurred_at == at)
-        for order in (instants, instants[::-1])
-    ]
+    turned = [known.of(order) for order in _orders_of_telling([*known])]
     one, *others = (
         Situation(history=each, who=situation.who, at=situation.at).subject(judge)
         for each in (known, *turned)
@@ -477,6 +475,19 @@ def order_independence(judge: PolicyLike, situation: Situation, _promises: Promi
                 {"in this order": words_of(judge, one), "in another": words_of(judge, other)},
             )
     return _twice(judge, situation)
+
+
+def _orders_of_telling(known: list[Entry]) -> Iterator[list[Entry]]:
+    """Yield orders in which the same might have been told."""
+    tied: list[Entry] = []
+    if any(entry.name == RETIREMENT for entry in known):
+        tied = [entry for entry in known if entry.name in READS["role.assigned"] | READS["leave.started"]]
+    rest = [entry for entry in known if entry not in tied]
+    if {entry.occurred_at for entry in tied} & {entry.occurred_at for entry in rest}:
+        return
+    instants = sorted({entry.occurred_at for entry in rest})
+    for order in (instants, instants[::-1]):
+        yield [*tied, *(entry for at in order for entry in rest if entry.occurred_at == at)]
 
 
 def _twice(judge: PolicyLike, situation: Situation) -> Broken | None:
