@@ -430,6 +430,8 @@ class SpanFold:
             self._retire(reached, fact.member, at, entry.origin, entry)
         elif kind is not None:
             until = getattr(fact, kind.until) if kind.until is not None else None
+            if until is not None and until < at:
+                until = at  # no rule was asked
             key = (name, fact.member, *kind.values(fact))
             self._begin(Span(entry=entry, start=at, end=until, key=key), entry.origin)
         elif name == _RETURN:
