@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from recorders import condition, event, item, positions, query
 from reps_ledger.errors import Damaged, InvalidInput, TooLarge
 from reps_ledger.log.sqlite import SQLiteRecorder, read, recorder
-from reps_ledger.log.sqlite import read as queries
 from scale import examples
 
 if TYPE_CHECKING:
@@ -29,7 +28,10 @@ types = st.sampled_from(["a", "b", "c", "other"])
 tags = st.sampled_from(["x", "y", "z", 'quo"te', "back\\slash", "ünï😀", ",", ""])
 events = st.builds(DCBEvent, types, st.binary(max_size=4), st.lists(tags, max_size=4))
 items = st.builds(DCBQueryItem, st.lists(types, max_size=3), st.lists(tags, max_size=3))
-wanted = st.none() | st.builds(DCBQuery, st.lists(items, max_size=4))
+one_tag_each = st.lists(tags, min_size=2, max_size=4).map(
+    lambda found: [DCBQueryItem([], [t]) for t in found]
+)
+wanted = st.none() | st.builds(DCBQuery, st.lists(items, max_size=4) | one_tag_each)
 afters = st.none() | st.integers(-1, 25) | st.just(2**70)
 limits = st.none() | st.integers(0, 25)
 batches = st.lists(st.lists(events, min_size=1, max_size=6), max_size=5)
@@ -46,8 +48,8 @@ def outcome(log: DCBRecorder, batch: list[DCBEvent], when: DCBAppendCondition | 
         return None
 
 
-@pytest.mark.parametrize(("page", "few"), [(2, 0), (3, 2), (1000, 64)])
-def test_reads_and_conditions_agree_with_the_library(page: int, few: int) -> None:
+@pytest.mark.parametrize(("page", "few", "quick"), [(2, 0, 1), (3, 2, 4), (4, 0, 3), (1000, 64, 1000)])
+def test_reads_and_conditions_agree_with_the_library(page: int, few: int, quick: int) -> None:
     """Any read and any condition comes out as in the library's recorder, whatever the page."""
 
     @given(
@@ -63,10 +65,11 @@ def test_reads_and_conditions_agree_with_the_library(page: int, few: int) -> Non
         with SQLiteRecorder(":memory:") as ours, pytest.MonkeyPatch.context() as patch:
             patch.setattr(read, "PAGE", page)
             patch.setattr(read, "FEW", few)
+            patch.setattr(read, "QUICK", quick)
             patch.setattr(recorder, "FEW", few)
-            patch.setattr(queries, "_CHUNK", page)
-            patch.setattr(queries, "_CHUNK_AT_LEAST", 1)
-            patch.setattr(queries, "_PROBE", 1)
+            patch.setattr(read, "_CHUNK", page)
+            patch.setattr(read, "_CHUNK_AT_LEAST", 1)
+            patch.setattr(read, "_PROBE", 1)
             for batch, when in appends:
                 assert outcome(model, batch, when) == outcome(ours, batch, when)
             for asked, after, limit in reads:

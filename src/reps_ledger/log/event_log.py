@@ -55,21 +55,17 @@ class EventLog:
         """The file that it is kept in; None where it is not kept in a file."""
         return self.storage.path
 
-    def read(
-        self, sources: Iterable[Source] = (), *, after: int = 0, upto: int | None = None, limit: int = PAGE
-    ) -> Iterator[Entry]:
-        """Yield entries of any of the sources, or all, in order of position, a page at a time.
+    def read(self, *, after: int = 0, upto: int | None = None, limit: int = PAGE) -> Iterator[Entry]:
+        """Yield all entries in order of position, a page at a time.
 
         Args:
-            sources: what to read; none means everything.
             after: only entries of a greater position.
             upto: only entries up to this position.
             limit: entries in a page.
         """
-        query = _query(sources)
         while True:
             count = 0
-            for entry in self._entries(self._read(query, after, limit), upto):
+            for entry in self._entries(self._read(DCBQuery(), after, limit), upto):
                 after = entry.position
                 count += 1
                 yield entry
@@ -79,28 +75,31 @@ class EventLog:
     def read_sources(
         self, sources: Iterable[Source], *, upto: int | None = None
     ) -> tuple[dict[Source, list[Entry]], int]:
-        """Return the entries of each source, and the position up to which they are complete."""
+        """Return the entries of each source, and the position up to which they are complete.
+
+        That is the head of the log as of the read, or ``upto`` where that comes before it.
+        """
         found: dict[Source, list[Entry]] = {source: [] for source in sources}
         if not found:
-            return found, self.head()
+            return found, _at_most(self.head(), upto)
         by_tag: dict[str, list[Source]] = {}
         for source in found:
             by_tag.setdefault(source.tag, []).append(source)
         response = self._read(_query(found), None, None)
         for entry in self._entries(response, upto):
-            for tag in entry.tags:
+            for tag in dict.fromkeys(entry.tags):  # whoever wrote the log may have repeated one
                 for source in by_tag.get(tag, ()):
                     if source.types is None or entry.name in source.types:
                         found[source].append(entry)
-        return found, response.head or 0
+        return found, _at_most(response.head or 0, upto)
 
     def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Return the entries of these ids, by id; ids without an entry are left out."""
-        items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in ids]
-        if not items:
+        wanted = frozenset(ids)
+        if not wanted:
             return {}
+        items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in wanted]
         found = self._entries(self._read(DCBQuery(items), None, None))
-        wanted = set(ids)
         return {entry.id: entry for entry in found if entry.id in wanted}
 
     def append(self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int) -> list[int]:
@@ -210,6 +209,10 @@ def _translated() -> Iterator[None]:
         yield
     except PersistenceError as error:
         raise StorageError(f"the log could not be read: {error}") from error
+
+
+def _at_most(head: int, upto: int | None) -> int:
+    return head if upto is None else min(head, upto)
 
 
 def _query(sources: Iterable[Source]) -> DCBQuery:

@@ -75,20 +75,22 @@ class _Log:
     def read_sources(
         self, sources: Iterable[Source], *, upto: int | None = None
     ) -> tuple[dict[Source, list[Entry]], int]:
+        head = len(self.entries)
+        last = head if upto is None else min(upto, head)
         found = {
             source: [
                 entry
                 for entry in self._tagged.get(source.tag, ())
-                if source.types is None or entry.name in source.types
+                if entry.position <= last and (source.types is None or entry.name in source.types)
             ]
             for source in sources
         }
-        return found, len(self.entries) if upto is None else upto
+        return found, last
 
     def append(self, entries: Sequence[Entry], _depends_on: Iterable[Source], _after: int) -> list[int]:
         for entry in entries:
             self.entries.append(entry)
-            for tag in entry.tags:
+            for tag in dict.fromkeys(entry.tags):
                 self._tagged.setdefault(tag, []).append(entry)
         return [entry.position for entry in entries]
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
+from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
@@ -14,7 +16,7 @@ from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARD
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
-    from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent
+    from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
     from eventsourcing.postgres import PostgresDatastore
     from psycopg import Connection
 
@@ -61,12 +63,36 @@ AND NOT (i.indisvalid AND i.indisready)
 
 
 class GuardedRecorder(PostgresDCBRecorderTT):
-    """The library's recorder, with appends at the head in one step, and checks of its tables."""
+    """The library's recorder, with whole reads, appends at the head in one step, and checks."""
+
+    def read(
+        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
+    ) -> DCBReadResponse:
+        """Return the events that match, in order of position, at most ``limit`` of them.
+
+        The library's statement counts an event towards its limit once for each item that it
+        matches, so that a page of several items may come back short, or even look like the last
+        one. So it is asked on until nothing more comes.
+        """
+        asked = DCBQuery([]) if query is None else DCBQuery(_without_repeats(query))
+        if limit is None or len(asked.items) <= 1:
+            return super().read(asked, after=after, limit=limit)
+        found: list[DCBSequencedEvent] = []
+        while len(found) < limit:
+            page = list(super().read(asked, after=after, limit=limit - len(found)))
+            if not page:
+                break
+            found += page
+            after = page[-1].position
+        return SimpleDCBReadResponse(iter(found), found[-1].position if found else None)
 
     def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append events, all or none, unless the condition fails."""
-        if condition is None or condition.fail_if_events_match.items:
-            return super().append(events, condition)
+        if condition is None:
+            return super().append(events)
+        items = _without_repeats(condition.fail_if_events_match)
+        if items:
+            return super().append(events, DCBAppendCondition(DCBQuery(items), condition.after))
         with self.datastore.cursor() as cursor:
             cursor.execute(_APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events)))
             row = cursor.fetchone()
@@ -123,6 +149,16 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         with _translated(), self.datastore.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
+
+
+def _without_repeats(query: DCBQuery) -> list[DCBQueryItem]:
+    """Return the items of a query, each once and each tag once.
+
+    The library compares how many tags an event has of an item with how many the item has, where
+    a repeated one counts twice: nothing would match.
+    """
+    items = ((tuple(dict.fromkeys(i.types)), tuple(dict.fromkeys(i.tags))) for i in query.items)
+    return [DCBQueryItem(list(types), list(tags)) for types, tags in dict.fromkeys(items)]
 
 
 @contextmanager

@@ -112,8 +112,8 @@ def quick_rows(
     """The rows that match, in order of position, by one statement for each set of types.
 
     Returns:
-        None if there are more than ``most``, or if an item has no tag or several: then the
-        indexes must be walked in order.
+        None if there are more than ``most``, if an item has no tag or several, or if entries are
+        under so many of the tags that it cannot be told: then the indexes must be walked in order.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for item in items:
@@ -126,9 +126,11 @@ def quick_rows(
         wanted = [_encode(tags).decode()]
         if types:
             wanted.append(_encode(types).decode())
-        rows = connection.execute(sql, (*wanted, *span, most + 1))
+        rows = connection.execute(sql, (*wanted, *span, most + 1)).fetchall()
         found.update((row[0], row) for row in rows)
-        if len(found) > most:
+        # Rows, not entries: an entry under several of the tags comes once for each of them, and a
+        # statement that was cut short may have left out any others.
+        if len(rows) > most or len(found) > most:
             return None
     return [found[position] for position in sorted(found)]
 

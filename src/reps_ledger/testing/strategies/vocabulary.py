@@ -179,7 +179,7 @@ def vocabulary_of(
     # Of a field that is filtered on, one other value too: something must not match.
     words = {
         name: (*named.get(name, {}), *WORDS.get(name, ())[: 1 if name in named else None])
-        for name in {*named, *WORDS}
+        for name in (*named, *(name for name in WORDS if name not in named))  # the same in every run
     }
     selections = [part for part in parts(value) if isinstance(part, Facts)]
     if families:
