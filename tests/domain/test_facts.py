@@ -134,11 +134,12 @@ DAYS: Final = {
     ("exemption.granted", "expires", "end"),
     ("leave.started", "expected_return", "start"),
     ("notice.sent", "deadline", "end"),
-    ("review.decided", "as_of", "end"),
+    ("review.decided", "as_of", "last"),
+    ("review.opened", "as_of", "last"),
     ("review.opened", "due", "end"),
     ("role.assigned", "until", "start"),
 }
-"""Fields that take a plain date, and which end of that day it means."""
+"""Fields that take a plain date, and which instant of that day it means."""
 
 REGISTRY: Final = Registry((*BUILT_IN, *CUSTOM))
 EVERY_KIND = pytest.mark.parametrize("cls", BUILT_IN, ids=lambda cls: cls.__name__)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER", "KEY", "VERSION", "answers", "fill", "opened"]
 
 FOLDER: Final = Path(__file__).parent
-VERSION: Final = "0.1.0"
+VERSION: Final = "0.2.0.dev1"
 
 KEY: Final = SigningKey("example.org/golden", bytes(range(32)))
 """Signs nothing but the golden checkpoints: everybody knows it."""
@@ -97,7 +97,7 @@ def fill(ledger: rl.Ledger) -> None:
     record(
         rl.ReviewOpened(
             member="eve", review="r1", policy="activity", due=date(2018, 8, 1),
-            digest=digest(POLICY),
+            digest=digest(POLICY), as_of=date(2018, 7, 1),
         ),
         date(2018, 7, 1),
     )  # fmt: skip

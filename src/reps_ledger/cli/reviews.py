@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
-from reps_ledger.cli.options import REFUSED, AsJson, At, Target, Zone, opened, valid_at
+from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
 from reps_ledger.cli.output import say, show_json, show_table
 from reps_ledger.cli.policies import PolicyOption, policy_named, verdict_values
 from reps_ledger.domain.time import zone_of
@@ -83,6 +83,7 @@ def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
             {
                 "review": item.review,
                 "member": item.member,
+                "as_of": item.opened.as_of,
                 "due": item.opened.due,
                 "overdue": item.overdue,
                 "recommended": item.recommended,
@@ -156,11 +157,17 @@ def decide(
     by: By,
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
     on: On = None,
+    known: KnownAt = None,
     zone: Zone = "UTC",
 ) -> None:
-    """Decide a review; what the policy recommended, and on what evidence, is recorded with it."""
+    """Decide a review; what the policy recommended, and on what evidence, is recorded with it.
+
+    The policy is evaluated at the date of the review, whenever it is decided.
+    """
     with opened(ledger, zone) as open_ledger:
-        receipt = open_ledger.decide(review, outcome, reason, by=by, occurred_at=valid_at(on))
+        receipt = open_ledger.decide(
+            review, outcome, reason, by=by, occurred_at=valid_at(on), known_at=known_at(known, open_ledger)
+        )
     fact = receipt.entry.fact
     recommended = fact.recommended or "nothing: the policy's words are not known here"
     say(f"{review}: decided {fact.outcome}; the policy recommended {recommended}")

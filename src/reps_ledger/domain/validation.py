@@ -64,6 +64,9 @@ DAY_START: Final[Metadata] = MappingProxyType({"day": "start"})
 DAY_END: Final[Metadata] = MappingProxyType({"day": "end"})
 """A plain date in this field includes the day: it means the start of the next one."""
 
+DAY_LAST: Final[Metadata] = MappingProxyType({"day": "last"})
+"""A plain date in this field is an as-of: the last instant of that day, as `last_of_day` says."""
+
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 _BRACKET_OR_STRING: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 

@@ -136,13 +136,13 @@ def agree(core: Core, policy: Policy | str, known_at: Moment) -> Agreement:
 def _compared(core: Core, policy: Policy, view: View) -> Iterator[Compared]:
     from reps_ledger.replay.backtest import Compared
 
-    opened: set[str] = set()
+    opened: dict[str, datetime | None] = {}
     for entry in view.history():
         fact = entry.fact
         if entry.name == "review.opened" and fact.policy == policy.name:
-            opened.add(fact.review)
+            opened[fact.review] = fact.as_of
         elif entry.name == "review.decided" and fact.review in opened:
-            when = fact.as_of or entry.occurred_at
+            when = fact.as_of or opened[fact.review] or entry.occurred_at
             then = core.as_of(when, known_at=view.known_at)
             yield Compared(
                 review=fact.review,

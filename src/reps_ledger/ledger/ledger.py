@@ -388,7 +388,8 @@ class Ledger:
             occurred_at: when the reviews are opened; None for now.
 
         Returns:
-            The docket of the policy at the review date, with what it recommends.
+            The docket of the policy when they were opened, with what the policy recommends of the
+            date that each review is about.
         """
         return reviews.open_reviews(
             self._core, policy, by=by, at=at, due=due, outcomes=outcomes, occurred_at=occurred_at
@@ -406,8 +407,8 @@ class Ledger:
         """Record the notices that a policy plans for the outcomes that members have.
 
         Appreciation for the active, nudges for the quiet: as the policy's ``notices`` say.
-        Nobody is sent a stage again on the same date, nor while an earlier one of that stage
-        is outstanding.
+        Nobody is sent a stage again for the same date, nor while one of that stage is outstanding:
+        at the review date, or when it is sent.
 
         Args:
             policy: a policy, or the name of one in the charter in force.
@@ -429,25 +430,39 @@ class Ledger:
         by: str,
         occurred_at: date | None = None,
         on_behalf_of: str | None = None,
+        known_at: Moment = None,
     ) -> Receipt:
         """Decide a review, and record what the policy recommended, and on what evidence.
 
+        The policy is evaluated at the instant that the review is about, whenever it is decided;
+        where its opening does not record one, at the instant of the decision.
+
         Args:
-            review: its identifier, for what is known now; or an item of a docket, for what
-                that docket knew.
+            review: its identifier, for what is known when it is decided; or an item of a docket,
+                for what that docket knew.
             outcome: what people decided.
             reason: why.
             by: who decided.
             occurred_at: when; None for now.
             on_behalf_of: for whom ``by`` acts.
+            known_at: what was known to those who decided, as for `as_of`; None for everything.
+                Name it when a decision of the past is entered later. Only with an identifier.
 
         Raises:
             NotFound: there is no such review.
-            InvalidInput: the policy has no such outcome, or the reason is empty.
+            InvalidInput: the policy has no such outcome, the reason is empty, or ``known_at`` was
+                given with an item.
             Refused: the review is not open.
         """
         return reviews.decide(
-            self._core, review, outcome, reason, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of
+            self._core,
+            review,
+            outcome,
+            reason,
+            by=by,
+            occurred_at=occurred_at,
+            on_behalf_of=on_behalf_of,
+            known_at=known_at,
         )
 
     def replay_decision(self, review: str) -> reviews.Replayed:

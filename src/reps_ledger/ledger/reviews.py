@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import date, datetime, tzinfo
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
 from reps_ledger.errors import InvalidInput, NotFound, Refused
-from reps_ledger.ledger.core import Attribution, Core
+from reps_ledger.ledger.core import Attribution, Core, Moment
 from reps_ledger.log import Receipt
 from reps_ledger.policies.documents import digest, dumps
 from reps_ledger.policies.policy import Policy
@@ -65,6 +66,7 @@ def open_reviews(
             policy=found.name,
             due=due,  # a date until it is recorded
             digest=named,
+            as_of=view.valid_at,
         )
         for verdict in view.evaluate_all(found)
         if verdict.outcome in flagged and verdict.member not in waiting
@@ -133,7 +135,12 @@ def send_notices(
     view = core.as_of(at)
     found = view.policy(policy)
     sent_at = core.instant(occurred_at)
-    waiting = {(n.member, n.stage) for n in core.as_of().docket(found.name).notices}
+    # Outstanding at the instant that is looked at, or at that of sending, where they differ.
+    waiting = {
+        (sent.member, sent.stage)
+        for instant in {view.valid_at, sent_at}
+        for sent in core.as_of(instant).docket(found.name).notices
+    }
     day = _day(view)
     facts: list[Fact] = []
     for verdict in view.evaluate_all(found):
@@ -173,16 +180,24 @@ def decide(
     by: str,
     occurred_at: date | None,
     on_behalf_of: str | None,
+    known_at: Moment,
 ) -> Receipt:
     """Record a decision, with what the policy recommended and on what evidence."""
     at = core.instant(occurred_at)
     if isinstance(review, DocketItem):
+        if known_at is not None:
+            raise InvalidInput(
+                "an item of a docket is decided by what that docket knew; give the review's "
+                "identifier to decide it by what was known at another position",
+                field="known_at",
+            )
         name, member, verdict = review.review, review.member, review.verdict
     else:
         name = review
         opened = standing_entry(core, name, ReviewOpened)
         member = opened.fact.member
-        view = core.as_of(at)
+        about = opened.fact.as_of
+        view = core.as_of(at if about is None else about, known_at)
         policy = view.words_of(opened.fact)
         verdict = None if policy is None else view.evaluate(policy, member)
     if not reason.strip():
@@ -228,6 +243,23 @@ def standing_entry(core: Core, review: str, kind: type[R]) -> Entry[R]:
                 return entry
     what = "decided" if kind is ReviewDecided else "opened"
     raise NotFound(f"no review {review} was {what}")
+
+
+def _about(core: Core, fact: ReviewDecided, entry: Entry[ReviewDecided]) -> datetime:
+    """Return the instant that a decision is about: its own, or its review's, or when it was made.
+
+    Args:
+        core: the ledger.
+        fact: the decision as it was recorded.
+        entry: the decision as it is read now.
+    """
+    if fact.as_of is not None:
+        return fact.as_of
+    with suppress(NotFound):  # the opening may have been retracted since
+        about = standing_entry(core, fact.review, ReviewOpened).fact.as_of
+        if about is not None:
+            return about
+    return entry.occurred_at
 
 
 @frozen(kw_only=True)
@@ -287,7 +319,7 @@ def replay_decision(core: Core, review: str) -> Replayed:
             f"the words of the policy with digest {fact.digest} are not recorded; "
             "record them as policy.stated"
         )
-    at: datetime = fact.as_of if fact.as_of is not None else entry.occurred_at
+    at = _about(core, fact, entry)
     zone = core.zone if fact.zone is None else zone_of(fact.zone)
     verdict = core.as_of(at, known_at=fact.basis).in_zone(zone).evaluate(policy, fact.member)
     same = verdict.outcome == fact.recommended
@@ -406,7 +438,7 @@ def audit_decision(core: Core, review: str) -> DecisionAudit:
     standing = standing_entry(core, review, ReviewDecided)
     decision = core.entry(standing.id)
     fact = _as_recorded(decision)
-    at: datetime = fact.as_of if fact.as_of is not None else standing.occurred_at
+    at = _about(core, fact, standing)
     zone = core.zone if fact.zone is None else zone_of(fact.zone)
     try:
         replayed: Replayed | None = replay_decision(core, review)

@@ -22,7 +22,7 @@ from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType
 from reps_ledger.domain.rules import Judge, Memory, Rulebook, Source
-from reps_ledger.domain.time import Clock, day_end, day_start, instant_of
+from reps_ledger.domain.time import Clock, day_end, day_start, instant_of, last_of_day
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, check_name
 from reps_ledger.errors import (
     CodecError,
@@ -38,6 +38,8 @@ from reps_ledger.log.codec import Codec
 from reps_ledger.log.event_log import EventLog
 
 _BUILT_IN = frozenset(BUILT_IN)
+_SIDES: Final = {"start": day_start, "end": day_end, "last": last_of_day}
+"""What a plain date means, by what a field's metadata says of it."""
 
 
 class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -159,7 +161,7 @@ def _resolved(fact: Fact, described: FactType, codec: Codec, zone: tzinfo) -> Fa
     for name, side in described.days:
         value = getattr(fact, name)
         if value is not None and not isinstance(value, datetime):
-            changes[name] = (day_end if side == "end" else day_start)(value, zone)
+            changes[name] = _SIDES[side](value, zone)
     for name in described.instants:
         value = changes.get(name, getattr(fact, name))
         if isinstance(value, datetime):

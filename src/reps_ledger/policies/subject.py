@@ -14,6 +14,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined
 from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.spans import SHARED, Span, SpanFold, folded, in_order, joined_spans
+from reps_ledger.domain.time import FIRST
 from reps_ledger.policies.language.widths import Width
 
 T = TypeVar("T")
@@ -56,6 +57,11 @@ class Dossier(Memo):
         for entry in self.entries:
             self._by_kind.setdefault(entry.name, []).append(entry)
         self._spans: dict[str, tuple[Span, ...]] = {}
+
+    @property
+    def last(self) -> datetime:
+        """When the last entry happens that is known; the beginning of time where there is none."""
+        return self.entries[-1].occurred_at if self.entries else FIRST
 
     def of_kind(self, *names: str) -> Sequence[Entry]:
         """Return the entries of these stored names, in effective order."""
@@ -193,12 +199,38 @@ class Subject:
         """Return those of the entries that happened at the instant or before it."""
         return [entry for entry in entries if entry.occurred_at <= self.at]
 
+    def knows_later(self, people: Iterable[str] = (), *, everybody: bool = False) -> bool:
+        """Whether entries after the instant are known.
+
+        Args:
+            people: fields of this history's facts that name others whose histories count too.
+            everybody: whether everybody's histories count.
+        """
+        if everybody:
+            return self.at < self.others.once("last known", self._last_of_everybody)
+        named = {name for each in people for entry in self.dossier.entries for name in _names_in(entry, each)}
+        dossiers = (self.dossier, *(self.others.member(name) for name in sorted(named)))
+        return any(self.at < dossier.last for dossier in dossiers)
+
+    def _last_of_everybody(self) -> datetime:
+        dossiers = (self.dossier, *self.others.everyone())
+        held = (entry.occurred_at for entry in self.others.opportunities())
+        return max((*(dossier.last for dossier in dossiers), *held))
+
     def span_edges(self, name: str) -> Iterable[datetime]:
         """Yield when spans that facts of that stored name began start and end."""
         for span in self.dossier.spans(name):
             yield span.start
             if span.end is not None:
                 yield span.end
+
+
+def _names_in(entry: Entry, field: str) -> tuple[str, ...]:
+    """Return whom a field of an entry's fact names: nobody, one or several."""
+    value = getattr(entry.fact, field, None)
+    if value is None:
+        return ()
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 @frozen

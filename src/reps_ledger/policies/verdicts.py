@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from attrs import evolve, field, frozen
 
 from reps_ledger.policies.language.conditions import Leaf, truth
+from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.policies.outcomes import Change, next_change
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
@@ -82,6 +83,15 @@ class Verdict:
         return next_change(self.policy, self._subject)
 
     @property
+    def knows_later(self) -> bool:
+        """Whether entries after its instant are known, of anybody whom the policy looks at.
+
+        `change` is then no forecast: it counts what happened since.
+        """
+        read = reads_of(self.policy)
+        return self._subject.knows_later(read.people, everybody=read.everyone or read.programme)
+
+    @property
     def lapses_at(self) -> datetime | None:
         """The first instant at which it changes if nothing more is recorded; None for never."""
         change = self.change
@@ -114,9 +124,14 @@ class Verdict:
         lines = [f"{self.member} on {day}: {self.outcome}{why} (by {by} {self.policy.name})"]
         lines += [f"  {found.words(zone)}" for found in self.findings]
         change = self.change
+        becomes = None
         if change is not None:
-            until = change.at.astimezone(zone).date()
-            lines.append(f"  if nothing more happens: {change.outcome} from {until}")
+            becomes = f"{change.outcome} from {change.at.astimezone(zone).date()}"
+        if self.knows_later:
+            later = "with them it does not change" if becomes is None else f"with them: {becomes}"
+            lines.append(f"  later entries are known; {later}")
+        elif becomes is not None:
+            lines.append(f"  if nothing more happens: {becomes}")
         return "\n".join(lines)
 
     def __str__(self) -> str:

@@ -25,6 +25,7 @@ class OpenReview:
         opened_at: since when.
         due: when a decision is due.
         opened_in: id of the entry that opened it.
+        as_of: the instant that it is about; None where it was not recorded.
     """
 
     review: str
@@ -34,6 +35,7 @@ class OpenReview:
     opened_at: datetime
     due: datetime | None
     opened_in: str
+    as_of: datetime | None = None
 
     def is_overdue(self, at: datetime) -> bool:
         """Whether a decision should have been made by then."""
@@ -100,6 +102,7 @@ def _evolve(state: Docket, entry: Entry) -> Docket:
                 opened_at=entry.occurred_at,
                 due=fact.due,
                 opened_in=entry.id,
+                as_of=fact.as_of,
             )
             return evolve(state, reviews={**state.reviews, review: opened})
         case ReviewDecided(review=review) if review in state.reviews:

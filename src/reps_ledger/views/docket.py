@@ -15,14 +15,15 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 
 @frozen(kw_only=True)
 class DocketItem:
-    """One open review, with what its policy recommends now.
+    """One open review, with what its policy recommends of the instant that the review is about.
 
     Attributes:
         review: its identifier.
         member: of whom.
         opened: the review as it was opened.
         overdue: whether a decision should have been made.
-        verdict: of the review's policy; None where the policy's document is not recorded here.
+        verdict: of the review's policy, by all that the docket knows; None where the policy's
+            document is not recorded here.
         notices: the outstanding notices that they were sent under this policy.
     """
 
@@ -91,26 +92,27 @@ def make_docket(
         evaluator: evaluates the policies.
         at: when.
         policy: the name of a policy; None for any.
-        evaluated_at: the instant of which policies are evaluated.
+        evaluated_at: the instant at which policies are evaluated for reviews that do not record
+            the one that they are about.
     """
     items: list[DocketItem] = []
     outstanding: list[OutstandingNotice] = []
     for dossier in evaluator.everyone():
         subject = evaluator.subject(dossier, at)
-        then = subject.moved(evaluated_at)
         state = project(docket(), subject.seen(dossier.entries))
         notices = [n for n in state.notices.values() if policy in (None, n.policy)]
         outstanding += notices
         for opened in state.reviews.values():
             if policy in (None, opened.policy):
-                words = evaluator.words_of(opened, at)
+                then = evaluated_at if opened.as_of is None else opened.as_of
+                words = evaluator.words_of(opened, then)
                 items.append(
                     DocketItem(
                         review=opened.review,
                         member=opened.member,
                         opened=opened,
                         overdue=opened.is_overdue(at),
-                        verdict=None if words is None else evaluator.verdict(words, then),
+                        verdict=None if words is None else evaluator.verdict(words, subject.moved(then)),
                         notices=tuple(n for n in notices if n.policy == opened.policy),
                     )
                 )

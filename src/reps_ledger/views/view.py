@@ -301,10 +301,14 @@ class View:
     def docket(self, policy: str | None = None, *, evaluated_at: date | None = None) -> DocketView:
         """Return what is waiting: open reviews with recommendations, and outstanding notices.
 
+        A review's policy is evaluated at the instant that the review is about, by all that this
+        view knows.
+
         Args:
             policy: only what is under the policy of this name.
-            evaluated_at: the instant of which policies are evaluated; a date means the end of that
-                day, and None this view's own instant.
+            evaluated_at: the instant at which policies are evaluated for reviews that do not record
+                the one that they are about; a date means the end of that day, and None this view's
+                own instant.
         """
         at = self.valid_at
         if evaluated_at is not None:

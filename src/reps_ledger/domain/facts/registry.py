@@ -162,7 +162,8 @@ class FactType:
         required: those without a default.
         persons: those that name people.
         personal: those that hold personal text.
-        days: those that take a plain date, with "start" or "end" of that day.
+        days: those that take a plain date, with what it means: "start" or "end" of that day, or "last"
+            for its last instant.
         instants: those of type datetime.
         entries: those that hold the id of an entry, or several.
         shapes: what each holds: text, int, float, bool, date, instant, list or fact.

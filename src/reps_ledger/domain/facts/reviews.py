@@ -9,6 +9,7 @@ from attrs import field, frozen
 from reps_ledger.domain.facts.registry import fact
 from reps_ledger.domain.validation import (
     DAY_END,
+    DAY_LAST,
     DAY_START,
     ENTRY,
     PERSON,
@@ -136,6 +137,8 @@ class ReviewOpened:
         policy: by which policy.
         due: when a decision is due.
         digest: the SHA-256 of that policy, in hexadecimal.
+        as_of: the instant that it is about, at which the policy is evaluated: a date means its
+            last one. None where it was not recorded.
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
@@ -143,6 +146,7 @@ class ReviewOpened:
     policy: str = field(validator=is_name)
     due: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_END)
     digest: str | None = field(default=None, validator=is_name_or_none)
+    as_of: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_LAST)
 
 
 @fact("review.decided", follows="review.opened", shared=("member", "review"))
@@ -160,7 +164,7 @@ class ReviewDecided:
         digest: the SHA-256 of that policy, in hexadecimal.
         recommended: what the policy recommended.
         evidence: ids of the entries that it went by.
-        as_of: the instant at which the recommendation was made.
+        as_of: the instant at which the policy was evaluated: a date means its last one.
         zone: the time zone in which its dates were read.
     """
 
@@ -173,7 +177,7 @@ class ReviewDecided:
     digest: str | None = field(default=None, validator=is_name_or_none)
     recommended: str | None = field(default=None, validator=is_name_or_none)
     evidence: tuple[str, ...] = field(default=(), converter=listed, validator=is_names, metadata=ENTRY)
-    as_of: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_END)
+    as_of: datetime | None = field(default=None, converter=moment, validator=is_moment, metadata=DAY_LAST)
     zone: str | None = field(default=None, validator=is_name_or_none)
 
 
