@@ -90,6 +90,13 @@ class Entry(
         return name
 
     @property
+    def identity(self) -> str:
+        """The identifier of the member with which it was told; of a fact that has one."""
+        fact: Any = self.fact if self.told is None else self.told.fact
+        member: str = fact.member
+        return member
+
+    @property
     def is_correction(self) -> bool:
         """Whether this stands in another entry's place."""
         return self.origin != self.position

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import NoticeSent, ReviewDecided, ReviewOpened, acting
+from reps_ledger.domain.facts import NoticeSent, ReviewOpened, acting
+from reps_ledger.domain.open_reviews import OpenReviews, as_one, still_open
 from reps_ledger.projections.projection import Projection
 
 
@@ -26,6 +27,8 @@ class OpenReview:
         due: when a decision is due.
         opened_in: id of the entry that opened it.
         as_of: the instant that it is about; None where it was not recorded.
+        also: reviews by the same policy of other identifiers of the same person: they are one matter,
+            and decided with this one.
     """
 
     review: str
@@ -36,6 +39,7 @@ class OpenReview:
     due: datetime | None
     opened_in: str
     as_of: datetime | None = None
+    also: tuple[str, ...] = ()
 
     def is_overdue(self, at: datetime) -> bool:
         """Whether a decision should have been made by then."""
@@ -74,17 +78,18 @@ class Docket:
     """What is waiting for a decision or an answer.
 
     Attributes:
-        reviews: those that are open, by identifier.
+        reviews: those that are open, by identifier; of what is one matter, the first.
         notices: those that are outstanding, by member and identifier.
     """
 
     reviews: Mapping[str, OpenReview] = MappingProxyType({})
     notices: Mapping[tuple[str, str], OutstandingNotice] = MappingProxyType({})
+    _open: OpenReviews = field(default=MappingProxyType({}), repr=False)
 
 
 def docket() -> Projection[Docket]:
     """Make the projection of what is waiting, of one member or of everyone."""
-    return Projection(name="docket", version=1, initial=Docket(), evolve=_evolve)
+    return Projection(name="docket", version=2, initial=Docket(), evolve=_evolve)
 
 
 def _evolve(state: Docket, entry: Entry) -> Docket:
@@ -92,22 +97,11 @@ def _evolve(state: Docket, entry: Entry) -> Docket:
     if actor is not None and any(member == actor for member, _ in state.notices):
         left = {key: sent for key, sent in state.notices.items() if key[0] != actor}
         state = evolve(state, notices=left)
+    still = still_open(state._open, entry)  # noqa: SLF001 — its own
+    if still is not state._open:  # noqa: SLF001 — as above
+        reviews = {opened.fact.review: _review(opened, also) for opened, also in as_one(still)}
+        return evolve(state, reviews=reviews, open=still)
     match entry.fact:
-        case ReviewOpened(review=review) as fact:
-            opened = OpenReview(
-                review=review,
-                member=fact.member,
-                policy=fact.policy,
-                digest=fact.digest,
-                opened_at=entry.occurred_at,
-                due=fact.due,
-                opened_in=entry.id,
-                as_of=fact.as_of,
-            )
-            return evolve(state, reviews={**state.reviews, review: opened})
-        case ReviewDecided(review=review) if review in state.reviews:
-            left_open = {key: item for key, item in state.reviews.items() if key != review}
-            return evolve(state, reviews=left_open)
         case NoticeSent(notice=notice) as fact:
             sent = OutstandingNotice(
                 notice=notice,
@@ -120,3 +114,18 @@ def _evolve(state: Docket, entry: Entry) -> Docket:
             )
             return evolve(state, notices={**state.notices, (fact.member, notice): sent})
     return state
+
+
+def _review(entry: Entry[ReviewOpened], also: tuple[str, ...]) -> OpenReview:
+    fact = entry.fact
+    return OpenReview(
+        review=fact.review,
+        member=fact.member,
+        policy=fact.policy,
+        digest=fact.digest,
+        opened_at=entry.occurred_at,
+        due=fact.due,
+        opened_in=entry.id,
+        as_of=fact.as_of,
+        also=also,
+    )

@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, Registry
+from reps_ledger.domain.open_reviews import OpenReviews
 from reps_ledger.domain.rules.charters import Governance
 from reps_ledger.domain.rules.folds import (
     ACCOUNT,
@@ -25,6 +26,7 @@ from reps_ledger.domain.rules.folds import (
     MEMBER,
     MENTORING,
     NOTICE,
+    OPEN_REVIEWS,
     OPPORTUNITY,
     POLICY,
     REPORT,
@@ -325,12 +327,16 @@ def _judge_application_decided(
         )
 
 
-def _review_parts(fact: f.ReviewOpened | f.ReviewDecided, _known: Known) -> Parts:
-    return (MEMBER.part(fact.member), REVIEW.part(fact.review))
+def _opening_parts(fact: f.ReviewOpened, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), REVIEW.part(fact.review), OPEN_REVIEWS.part(fact.member))
+
+
+def _deciding_parts(fact: f.ReviewDecided, _known: Known) -> Parts:
+    return (OPEN_REVIEWS.part(fact.member), REVIEW.part(fact.review))
 
 
 def _judge_review_opened(
-    entry: Entry[f.ReviewOpened], member: MemberState, review: tuple[Entry, ...]
+    entry: Entry[f.ReviewOpened], member: MemberState, review: tuple[Entry, ...], _open: OpenReviews
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -339,7 +345,7 @@ def _judge_review_opened(
 
 
 def _judge_review_decided(
-    entry: Entry[f.ReviewDecided], _member: MemberState, review: tuple[Entry, ...]
+    entry: Entry[f.ReviewDecided], still: OpenReviews, review: tuple[Entry, ...]
 ) -> Iterator[Refusal]:
     fact = entry.fact
     opened = [e for e in review if isinstance(e.fact, f.ReviewOpened)]
@@ -348,6 +354,12 @@ def _judge_review_decided(
     decided = [e for e in review if isinstance(e.fact, f.ReviewDecided)]
     if decided:
         yield refuse("already_decided", f"review {fact.review} was decided on {day_of(decided[0])}", *decided)
+    elif opened and fact.review not in still and opened[0].fact.member == fact.member:
+        yield refuse(
+            "already_decided",
+            f"review {fact.review} was decided with another of {fact.member}, who has several identifiers",
+            *opened,
+        )
 
 
 def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
@@ -383,8 +395,8 @@ REVIEWS = (
     Rule(name="notice.answered", parts=_notice_parts, judge=_judge_answer),
     Rule(name="application.filed", parts=_application_parts),
     Rule(name="application.decided", parts=_application_parts, judge=_judge_application_decided),
-    Rule(name="review.opened", parts=_review_parts, judge=_judge_review_opened),
-    Rule(name="review.decided", parts=_review_parts, judge=_judge_review_decided),
+    Rule(name="review.opened", parts=_opening_parts, judge=_judge_review_opened),
+    Rule(name="review.decided", parts=_deciding_parts, judge=_judge_review_decided),
     Rule(name="exemption.granted", parts=member_part, judge=judge_member),
     Rule(name="charter.adopted", judge=_judge_adopted),
     Rule(name="policy.stated", parts=_policy_parts, judge=_judge_stated),

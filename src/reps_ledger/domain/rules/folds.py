@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, kind_of
+from reps_ledger.domain.open_reviews import REVIEWS, OpenReviews, still_open
 from reps_ledger.domain.rules.parts import Fold, pair_key
 from reps_ledger.domain.spans import READS, SPAN_KINDS, SpanFold
 
@@ -75,19 +76,13 @@ class MemberState:
     def among(self, people: Collection[str], identities: Collection[str]) -> MemberState:
         """Return the state without some identities of some people; see `SpanFold.among`."""
         spans = self.spans.among(people, identities)
-        courses = {key: entry for key, entry in self.courses.items() if identity_of(entry) in identities}
+        courses = {key: entry for key, entry in self.courses.items() if entry.identity in identities}
         joined = self.joined if spans.joined else None
         return MemberState(member=self.member, joined=joined, spans=spans, courses=courses)
 
     def held(self, role: str, community: str | None, at: datetime) -> Entry | None:
         """Return the entry by which they hold that role then, or None."""
         return self.running("role.assigned", at, role, community)
-
-
-def identity_of(entry: Entry) -> str:
-    """Return the identifier of the member with which an entry was told."""
-    member: str = (entry.fact if entry.told is None else entry.told.fact).member
-    return member
 
 
 def latest(spans: SpanFold, name: str, *values: object) -> Entry | None:
@@ -234,6 +229,16 @@ REVIEW: Final[Fold[tuple[Entry, ...]]] = Fold(
     prefix="review", types=frozenset({"review.opened", "review.decided"}), initial=(), evolve=_review
 )
 """What happened to one review: opened, then decided."""
+
+
+def _open_review(state: OpenReviews, entry: Entry, member: str) -> OpenReviews:
+    return still_open(state, entry) if entry.fact.member == member else state
+
+
+OPEN_REVIEWS: Final[Fold[OpenReviews]] = Fold(
+    prefix="member", types=REVIEWS, initial=_NOTHING, evolve=_open_review, people=True, merges=True
+)
+"""A person's open reviews, by review."""
 
 
 def _apply(state: ByRole, entry: Entry, member: str) -> ByRole:
