@@ -135,7 +135,7 @@ def by_views(ledger: rl.Ledger, people: Iterable[str], at: datetime) -> set[Hold
             "mentored": bool(belonging.mentors),
             **{role_name(*seat): view.roles.held(*seat) for seat in ROLES},
         }
-        assert not member.on_leave or member.active, "leave keeps a member active"
+        assert member.active or not (member.is_member and member.on_leave), "leave keeps them active"
         found |= {(person, name) for name, so in said.items() if so}
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -19,6 +19,8 @@ COUNCIL: Final = rl.RoleAssigned(member="ana", role="council")
 ENDED: Final = rl.RoleEnded(member="ana", role="mentor", how="resigned")
 COUNCIL_ENDED: Final = rl.RoleEnded(member="ana", role="council", how="resigned")
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
+VOTE: Final = rl.OpportunityHeld(opportunity="v", kind="vote")
+NUDGE: Final = rl.NoticeSent(member="ana", notice="n", stage="nudge")
 UNKNOWN: Final = "00000000-0000-0000-0000-000000000000"
 
 
@@ -174,11 +176,11 @@ def test_a_replacement_may_not_contradict_what_came_later() -> None:
 
 
 @pytest.mark.parametrize("fact", [(COUNCIL, None), (MENTOR, MAY)])
-def test_a_correction_may_leave_orphans(fact: tuple[rl.Fact, date | None]) -> None:
-    """What a correction takes away may orphan a later entry, as a retraction may."""
-    story = given(BOTH, (MENTOR, FEB), (ENDED, APR)).when(correct(2, *fact)).then_recorded()
-    (found,) = story.ledger.reconcile()
-    assert (found.kind, found.entries[0]) == ("orphaned", story.ids[3])
+def test_a_correction_may_not_take_away_what_came_to_depend_on_it(fact: tuple[rl.Fact, date | None]) -> None:
+    """The later entry is put right first; or what stands in its way is retracted, which is always allowed."""
+    story = given(BOTH, (MENTOR, FEB), (ENDED, APR))
+    story.when(correct(2, *fact)).then_refused("contradicts_later", "did not hold mentor", because=[3])
+    story.when(retract(3)).then_recorded().when(correct(2, *fact)).then_recorded()
 
 
 def test_a_retraction_may_leave_orphans() -> None:
@@ -248,13 +250,49 @@ def test_correcting_to_another_kind() -> None:
     assert [entry.name for entry in story.ledger.history("ben")] == names[1:]
 
 
-def test_joining_moved_past_a_report_leaves_an_orphan() -> None:
-    """A joining that is corrected to a later day leaves what came before it as an orphan."""
-    story = given(joined("ana", on=JAN), (REPORT, FEB))
-    story = story.when(correct(0, rl.MemberJoined(member="ana"), on=MAR)).then_recorded()
-    (found,) = story.ledger.reconcile()
-    assert (found.kind, found.entries) == ("orphaned", (story.ids[1],))
-    assert "had not joined on 2018-02-01" in found.words
+DEPENDING: Final[dict[str, tuple[list[Any], int, rl.Fact]]] = {
+    "a role, on having joined": ([(MENTOR, FEB)], 0, rl.MemberJoined(member="ana")),
+    "a report": ([(REPORT, FEB)], 0, rl.MemberJoined(member="ana")),
+    "a vouch for somebody else": (
+        [(rl.Vouched(member="ben", voucher="ana"), FEB)],
+        0,
+        rl.MemberJoined(member="ana"),
+    ),
+    "taking part, on there being something": (
+        [(VOTE, JAN), (rl.OpportunityTaken(member="ana", opportunity="v"), FEB)],
+        2,
+        VOTE,
+    ),
+    "a community, on its parent": (
+        [
+            (rl.CommunityFounded(community="asia"), JAN),
+            (rl.CommunityFounded(community="java", parent="asia"), FEB),
+        ],
+        2,
+        rl.CommunityFounded(community="asia"),
+    ),
+    "an answer, on its notice": (
+        [(NUDGE, JAN), (rl.NoticeAnswered(member="ana", notice="n", answer="soon"), FEB)],
+        2,
+        NUDGE,
+    ),
+    "a verification, on its report": (
+        [(REPORT, JAN), lambda ids: (rl.ReportVerified(member="ana", report=ids[2], verifier="ben"), FEB)],
+        2,
+        REPORT,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DEPENDING)
+def test_what_others_depend_on_is_not_corrected_to_a_later_day(case: str) -> None:
+    """Whatever a replay of the rules would refuse is a contradiction, of whatever kind."""
+    facts, target, fact = DEPENDING[case]
+    story = given(BOTH, facts[0])
+    for more in facts[1:]:
+        story = story.when(more).then_recorded()
+    story.when(correct(target, fact, on=MAR)).then_refused("contradicts_later", because=[len(facts) + 1])
+    story.when(correct(target, fact, on=JAN)).then_recorded()
 
 
 def test_a_correction_is_known_from_its_position_on() -> None:

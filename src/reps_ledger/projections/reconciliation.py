@@ -143,7 +143,7 @@ class _Check:
     def take(self, entry: Entry) -> None:
         """Take an entry, after it was judged."""
         replay, fact = self.replay, entry.fact
-        parts = {p for rule in replay.rules.of(fact) for p in rule.parts(fact, replay)}
+        parts = replay.parts(fact)
         parts |= {MEMBER.part(person) for person in people_in(fact, self.registry)}
         replay.take(entry, parts)
         if entry.name in _AFFILIATIONS:

@@ -124,19 +124,38 @@ MEMBER: Final[Fold[MemberState]] = Fold(
 )
 
 
-def _standing(prefix: str, key: Callable[[Any], str], begins: type[B]) -> Fold[Entry[B] | None]:
+def _standing(
+    prefix: str, key: Callable[[Any], str], begins: type[B], *others: type[Fact]
+) -> Fold[Entry[B] | None]:
     """Make a fold whose state is the latest fact of a kind about a key, or None.
 
     Args:
         prefix: of the tags of its parts.
         key: returns the key that a fact is about.
         begins: the kind.
+        others: kinds whose facts are in its parts too: those that the rules let in because of it.
     """
 
     def step(state: Entry[B] | None, entry: Entry, wanted: str) -> Entry[B] | None:
-        return entry if key(entry.fact) == wanted else state
+        return entry if isinstance(entry.fact, begins) and key(entry.fact) == wanted else state
 
-    return Fold(prefix=prefix, types=frozenset({kind_of(begins).name}), initial=None, evolve=step)
+    types = frozenset(kind_of(kind).name for kind in (begins, *others))
+    return Fold(prefix=prefix, types=types, initial=None, evolve=step)
+
+
+def _nothing(state: None, _entry: Entry, _key: str) -> None:
+    return state
+
+
+EVERYTHING: Final[Fold[None]] = Fold(
+    prefix="member", types=None, initial=None, evolve=_nothing, people=True, merges=True
+)
+"""Whatever names a person, for its entries; its state is always None."""
+
+TAKINGS: Final[Fold[None]] = Fold(
+    prefix="taking", types=frozenset({"opportunity.taken"}), initial=None, evolve=_nothing
+)
+"""Who took an opportunity, for its entries: no rule needs them, but for a correction of when it was held."""
 
 
 def _pair(prefix: str, name: str) -> Fold[SpanFold]:
@@ -167,8 +186,8 @@ VOUCH: Final = _pair("vouch", "vouch.given")
 MENTORING: Final = _pair("mentor", "mentor.assigned")
 """The assignments of one mentor to one member."""
 
-NOTICE = _standing("notice", lambda fact: fact.notice, f.NoticeSent)
-"""A notice that was sent."""
+NOTICE = _standing("notice", lambda fact: fact.notice, f.NoticeSent, f.NoticeAnswered)
+"""A notice that was sent; its answers are in its part, and change nothing."""
 
 OPPORTUNITY = _standing("opportunity", lambda fact: fact.opportunity, f.OpportunityHeld)
 """An opportunity that was held."""

@@ -13,6 +13,7 @@ happened.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import product
@@ -36,15 +37,19 @@ from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
     Fact,
+    MemberJoined,
     MembersMerged,
     MembersUnmerged,
+    OpportunityHeld,
+    OpportunityTaken,
     Registry,
+    ReportFiled,
     RoleAsserted,
     RoleAssigned,
 )
 from reps_ledger.domain.rules.builtin import SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
-from reps_ledger.domain.rules.folds import MEMBER, TARGET, MemberState
+from reps_ledger.domain.rules.folds import EVERYTHING, MEMBER, REPORT, TAKINGS, TARGET, MemberState
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import refuse
 from reps_ledger.domain.spans import SpanFold
@@ -300,6 +305,10 @@ class Replay:
         for rule in self.rules.of(entry.fact):
             yield from rule.judge(entry, *(self.state(part) for part in rule.parts(entry.fact, self)))
 
+    def parts(self, fact: Fact) -> set[Part]:
+        """Return the parts by which a fact is judged."""
+        return {part for rule in self.rules.of(fact) for part in rule.parts(fact, self)}
+
     def take(self, entry: Entry, parts: Iterable[Part]) -> None:
         """Evolve the states of these parts by an entry."""
         for part in parts:
@@ -325,16 +334,18 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
     raw = memory.raw(source for p in parts for source in memory.sources(p))
     if isinstance(entry.fact, EntryCorrected):
         raw |= {target.id: target for target in _correction(entry.fact, memory)}
-    amendments = memory.with_amendment(entry)
-    after = resolve([*raw.values(), entry], memory.registry, amendments)
-    before = [e for e in after if e.id != entry.id]
-    readings = amendments.readings
-    allowed = {(e.id, r.code) for e, r in _violations(before, parts, Replay(rules, readings))}
+    then, now = memory.amendments, memory.with_amendment(entry)
+    before = resolve(raw.values(), memory.registry, then)
+    after = resolve([*raw.values(), entry], memory.registry, now)
+    # How often each is refused: a refusal of one of a fact's people must not hide another's.
+    allowed = Counter((e.id, r.code) for e, r in _violations(before, parts, Replay(rules, then.readings)))
     found = []
-    for violator, refusal in _violations(after, parts, Replay(rules, readings)):
+    for violator, refusal in _violations(after, parts, Replay(rules, now.readings)):
         if violator.id == entry.id:
             found.append(refusal)
-        elif (violator.id, refusal.code) not in allowed:
+            continue
+        allowed[violator.id, refusal.code] -= 1
+        if allowed[violator.id, refusal.code] < 0:
             found.append(
                 Refusal(
                     code="contradicts_later",
@@ -356,12 +367,14 @@ def _correction(correction: EntryCorrected, memory: Memory) -> Iterator[Entry]:
 
 
 def _violations(
-    history: Sequence[Entry], parts: Collection[Part], replay: Replay
+    history: Sequence[Entry], parts: set[Part], replay: Replay
 ) -> Iterator[tuple[Entry, Refusal]]:
     for entry in history:
         for refusal in replay.judge(entry):
             yield entry, refusal
-        replay.take(entry, parts)
+        # What it is judged by is known wherever the entry in question makes a difference to it; the
+        # rest is the same without that entry, and so are refusals for want of it.
+        replay.take(entry, parts | replay.parts(entry.fact))
 
 
 _MOST_CASES = 2_000
@@ -467,7 +480,9 @@ class Judge:
 
     def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
-        return self.parts(act) if self.rules.dynamic else self._governing(act)
+        if self.rules.dynamic or isinstance(act.fact, EntryCorrected):
+            return self.parts(act)
+        return self._governing(act)
 
     def _governing(self, act: Act) -> Parts:
         """Return the parts that governance names."""
@@ -497,8 +512,9 @@ class Judge:
         steps, parts, dynamic = self._steps(fact)
         read = self._as_read(fact)
         if isinstance(read, EntryCorrected):
-            _, more, also_dynamic = self._steps(read.replacement)
-            parts, dynamic = (*parts, *more), dynamic or also_dynamic
+            _, more, _ = self._steps(read.replacement)
+            # Asked again once its target was read: that leads to what depends on it.
+            parts, dynamic = (*parts, *more, *self._depending(read)), True
         case = _Case(fact, read, memory.amendments, steps, parts, dynamic, memory.revision)
         if len(self._cases) >= _MOST_CASES:
             self._cases.clear()
@@ -515,6 +531,25 @@ class Judge:
             steps = (*steps, (_NO_RULE, others))
             parts += others
         return steps, parts, any(rule.dynamic for rule in rules)
+
+    def _depending(self, correction: EntryCorrected) -> Parts:
+        """Return the parts of what a correction corrects, and of what may hold only because of that."""
+        found: list[Part] = []
+        fact: Fact = correction
+        while isinstance(fact, EntryCorrected):
+            target = self.memory.target(fact.target)
+            if target is None:
+                return tuple(found)
+            if isinstance(target.fact, ReportFiled | EntryCorrected):
+                found.append(REPORT.part(target.id))
+            fact = target.fact
+        read = self.memory.amendments.renamed(fact, self.memory.registry)
+        _, parts, _ = self._steps(read)
+        if isinstance(read, MemberJoined):
+            found.append(EVERYTHING.part(read.member))
+        elif isinstance(read, OpportunityHeld):
+            found.append(TAKINGS.part(read.opportunity))
+        return (*found, *parts)
 
     def _others(self, fact: Fact, asked: Parts) -> Parts:
         """Return the parts of members whom no rule names: they may have been merged away."""
@@ -536,6 +571,8 @@ class Judge:
         found += [part.source.tag for part in self.asked(fact) if part.fold.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
+        if isinstance(fact, OpportunityTaken):
+            found.append(TAKINGS.part(fact.opportunity).source.tag)
         if name in AMENDING or name in LEDGER_WIDE:
             found.append(ledger_tag(name))
         if isinstance(fact, _CORRECTIONS):
