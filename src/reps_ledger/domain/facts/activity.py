@@ -133,13 +133,21 @@ class OpportunityHeld:
     community: str | None = field(default=None, validator=is_name_or_none)
 
 
-@fact("opportunity.taken", act="member", follows="opportunity.held", shared=("opportunity",))
+@fact("opportunity.taken", act="member", follows="opportunity.held", shared=("opportunity", "kind"))
 @frozen(kw_only=True)
 class OpportunityTaken:
-    """A member took part."""
+    """A member took part.
+
+    Attributes:
+        member: who.
+        opportunity: in what.
+        kind: of which kind it was, where a vote and a meeting, say, have the same identifier; None
+            for whatever has it.
+    """
 
     member: str = field(validator=is_name, metadata=PERSON)
     opportunity: str = field(validator=is_name)
+    kind: str | None = field(default=None, validator=is_name_or_none)
 
 
 @fact("course.completed", act="member")

@@ -240,12 +240,13 @@ def _taking_parts(fact: f.OpportunityTaken, _known: Known) -> Parts:
 
 
 def _judge_taken(
-    entry: Entry[f.OpportunityTaken], member: MemberState, held: Entry | None
+    entry: Entry[f.OpportunityTaken], member: MemberState, held: Mapping[str, Entry]
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
-    if held is None:
-        yield refuse("no_opportunity", f"{fact.opportunity} had not been held on {day_of(entry)}")
+    if not held or (fact.kind is not None and fact.kind not in held):
+        kind = "" if fact.kind is None else f" as a {fact.kind}"
+        yield refuse("no_opportunity", f"{fact.opportunity} had not been held{kind} on {day_of(entry)}")
 
 
 def _judge_completed(entry: Entry[f.CourseCompleted], member: MemberState) -> Iterator[Refusal]:

@@ -189,8 +189,16 @@ MENTORING: Final = _pair("mentor", "mentor.assigned")
 NOTICE = _standing("notice", lambda fact: fact.notice, f.NoticeSent, f.NoticeAnswered)
 """A notice that was sent; its answers are in its part, and change nothing."""
 
-OPPORTUNITY = _standing("opportunity", lambda fact: fact.opportunity, f.OpportunityHeld)
-"""An opportunity that was held."""
+
+def _hold(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, Entry]:
+    fact = entry.fact
+    return {**state, fact.kind: entry} if fact.opportunity == key else state
+
+
+OPPORTUNITY: Final[Fold[Mapping[str, Entry]]] = Fold(
+    prefix="opportunity", types=frozenset({"opportunity.held"}), initial=_NOTHING, evolve=_hold
+)
+"""What was held under one identifier, by its kind."""
 
 COMMUNITY = _standing("community", lambda fact: fact.community, f.CommunityFounded)
 """A community that was founded."""

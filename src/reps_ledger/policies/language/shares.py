@@ -83,7 +83,8 @@ class Missed(NumberMeasure):
 
     def measure(self, subject: Subject) -> Measured:
         missed: list[str] = []
-        taken = {entry.fact.opportunity for entry in subject.seen(subject.dossier.own("opportunity.taken"))}
+        own = subject.seen(subject.dossier.own("opportunity.taken"))
+        taken = {entry.fact.opportunity for entry in own if entry.fact.kind in {None, self.kind}}
         since = self._since(subject)
         for entry in reversed(subject.seen(self._opportunities(subject))):
             if entry.fact.opportunity in taken or entry.occurred_at < since:

@@ -388,7 +388,7 @@ def _missed(measure: Missed, query: Query) -> Counts:
         at = int(held.at[row])
         seen = counting & (points.at >= at)
         opportunity = _value(held, "opportunity", row)
-        taken = _taken(opportunity, members, histories.columns)[where] <= points.at
+        taken = _taken(opportunity, measure.kind, members, histories.columns)[where] <= points.at
         counting &= ~(seen & (taken | (at < since)))
         could = _could_take(measure, members, at, histories)[where]
         found += counting & seen & could
@@ -401,13 +401,14 @@ def _value(table: Table, name: str, row: int) -> Value | None:
     return None if code < 0 else coded.values[code]
 
 
-def _taken(opportunity: Value | None, members: Integers, columns: Columns) -> Instants:
-    """Return when each member took an opportunity, or `FOREVER`."""
+def _taken(opportunity: Value | None, kind: str, members: Integers, columns: Columns) -> Instants:
+    """Return when each member took an opportunity of a kind, or `FOREVER`."""
     table = columns.table("opportunity.taken")
     coded = table.fields["opportunity"]
     found = np.full(len(columns.people), FOREVER, np.int64)
     if opportunity in coded.values:
-        rows = np.flatnonzero(coded.codes == coded.values.index(opportunity))
+        of_kind = table.fields["kind"].matching(lambda each: each == kind) | (table.fields["kind"].codes < 0)
+        rows = np.flatnonzero((coded.codes == coded.values.index(opportunity)) & of_kind)
         np.minimum.at(found, table.persons["member"][rows], table.at[rows])
     return found[members]
 
