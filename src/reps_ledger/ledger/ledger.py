@@ -57,7 +57,7 @@ class Ledger:
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone in which dates, months and years are read."""
+        """The time zone in which dates, days, months and years are read."""
         return self._core.zone
 
     def record(
@@ -558,7 +558,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
         rules: the service's own rules, which refuse more than the built-in ones.
         upcasters: how to read older versions of its facts.
-        zone: the time zone in which dates, months and years are read.
+        zone: the time zone in which dates, days, months and years are read.
         clock: says what time it is, as an aware datetime.
         retries: how often to try again when others record what a recording depends on.
 

@@ -26,7 +26,7 @@ from reps_ledger.domain.facts import (
     RoleAssigned,
     acting,
 )
-from reps_ledger.domain.time import LAST, first_with_months
+from reps_ledger.domain.time import LAST, Period
 from reps_ledger.projections.projection import Projection
 
 ACTIVE_MONTHS: Final = 12
@@ -145,7 +145,7 @@ def _with_own_fact(state: Membership, entry: Entry) -> Membership:
 
 
 def _with_act(state: Membership, at: datetime, zone: tzinfo) -> Membership:
-    until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
+    until = Period(ACTIVE_MONTHS).after(at, zone) or LAST
     return replace(
         state, stretches=_stretched(state.stretches, at, until), last_activity=at, acted_until=until
     )

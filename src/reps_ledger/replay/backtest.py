@@ -436,7 +436,7 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
         policy: which policy.
         columns: what is known.
         dates: the review dates, sorted, each once.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
         against: another policy, or "decisions" for what people had decided last by each date.
         on_progress: called now and then with how many members are done, and how many there are.
         chunk: members that are evaluated at once.

@@ -262,7 +262,7 @@ class View:
         return self._evaluator.charter(self.valid_at)
 
     def in_zone(self, zone: tzinfo) -> View:
-        """Return the same view with dates, months and years read in another zone."""
+        """Return the same view, with dates and all widths but hours read in another zone."""
         return View(self.reading, self.valid_at, zone)
 
     def policy(self, policy: Policy | str) -> Policy:
