@@ -129,6 +129,17 @@ def local_day(instant: datetime, zone: tzinfo) -> date:
     return local_time(instant, zone).date()
 
 
+def day_of(instant: object, zone: tzinfo) -> date:
+    """Return the local day of an instant that a caller gives; see `local_day`.
+
+    Raises:
+        InvalidTime: it is no aware datetime.
+    """
+    if not isinstance(instant, datetime):
+        raise InvalidTime(f"an instant is an aware datetime, not {instant!r:.60}", field="instant")
+    return local_day(instant_of(instant, "instant"), zone)
+
+
 def instant_when(local: datetime, zone: tzinfo) -> datetime | None:
     """Return the first instant by which the clocks of a zone have shown a local time.
 

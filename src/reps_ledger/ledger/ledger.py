@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
@@ -19,7 +19,7 @@ from reps_ledger.audit import (
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
-from reps_ledger.domain.time import Clock, system_clock, zone_of
+from reps_ledger.domain.time import Clock, day_of, system_clock, zone_of
 from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
@@ -59,6 +59,14 @@ class Ledger:
     def zone(self) -> tzinfo:
         """The time zone in which dates, days, months and years are read."""
         return self._core.zone
+
+    def day(self, instant: datetime) -> date:
+        """Return the local day of an instant, in the ledger's zone; see `View.day`.
+
+        Raises:
+            InvalidTime: it is no aware datetime.
+        """
+        return day_of(instant, self._core.zone)
 
     def record(
         self,

@@ -18,7 +18,7 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from reps_ledger.domain.time import day_start
+from reps_ledger.domain.time import day_start, local_day
 from reps_ledger.policies import Width, hours, months, weeks, years
 from reps_ledger.policies import days as in_days
 from reps_ledger.testing.history import moment
@@ -102,7 +102,7 @@ class Edge:
         return found + self.ticks * _TICK
 
     def _day(self, at: datetime, zone: tzinfo) -> date:
-        local = at.astimezone(zone).date()
+        local = local_day(at, zone)
         match self.base:
             case date() as day:
                 return day
