@@ -9,7 +9,7 @@ from attrs import frozen
 from replay_histories import EPOCH
 
 import reps_ledger as rl
-from reps_ledger.domain.time import months_after
+from reps_ledger.domain.time import Period
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -93,7 +93,7 @@ def outcome(me: str, facts: Iterable[Happened], now: datetime) -> str | None:
     months: set[tuple[int, int]] = set()
     weeks4 = weeks8 = events = months9 = 0
     ago4, ago8 = now - timedelta(weeks=4), now - timedelta(weeks=8)
-    ago6, ago9, year, ago18 = (months_after(now, -number, UTC) for number in (6, 9, 12, 18))
+    ago6, ago9, year, ago18 = (Period(number).before(now, UTC) for number in (6, 9, 12, 18))
     for happened in facts:
         at, fact = happened.at, happened.fact
         if at > now:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from numba import njit
 from replay_histories import EPOCH, FIRST, MICRO, VALUES, YEARS
 
-from reps_ledger.domain.time import months_after
+from reps_ledger.domain.time import Period
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,7 @@ def tables(at: Sequence[datetime]) -> Any:
             if width in fixed:
                 begin = end - fixed[width]
             elif width in calendar:
-                reach = months_after(date, -calendar[width], UTC)
+                reach = Period(calendar[width]).before(date, UTC)
                 begin = int((reach - EPOCH) / MICRO) // DAY
             else:
                 begin = START - 1

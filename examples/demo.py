@@ -98,7 +98,7 @@ def census_through_time(view: rl.View) -> None:
     days = [date(year, 12, 31) for year in YEARS]
     counts: dict[str, Counter[str]] = {}
     for row in view.census(by="standing", at=days):
-        counts.setdefault(row.at.date().isoformat(), Counter())[row.group[0]] = row.members
+        counts.setdefault(str(view.day(row.at)), Counter())[row.group[0]] = row.members
     show_table(
         "Members through the years: once a member, for ever a member",
         ("at the end of", "members", "active", "inactive"),
@@ -208,13 +208,13 @@ def why(verdict: Verdict) -> str:
 def reconciliation(ledger: rl.Ledger) -> None:
     """Compare the record with the rosters that four releases really held."""
     found = ledger.reconcile(complete_rosters=True)
-    counts = Counter((item.at.date().isoformat(), item.kind) for item in found)
+    counts = Counter((str(ledger.day(item.at)), item.kind) for item in found)
     show_table(
         "Reconciled with the rosters of four releases",
         ("roster of", "finding", "people"),
         [(day, kind, number) for (day, kind), number in sorted(counts.items())],
     )
-    last = [item for item in found if item.at.date() == ROSTER_DAY]
+    last = [item for item in found if ledger.day(item.at) == ROSTER_DAY]
     examples = [item for item in last if item.kind == "assertion_failed"]
     examples += [item for item in last if item.kind == "unlisted"][:3]
     show_table("For example", ("finding", "what"), [(item.kind, item.words) for item in examples])

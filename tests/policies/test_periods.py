@@ -12,7 +12,7 @@ import reps_ledger as rl
 from policies.making import TICK, about, entries_of, moment
 from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import Width, days, months, reports, since, this, weeks
+from reps_ledger.policies import Width, days, hours, months, reports, since, this, weeks
 from reps_ledger.policies.language.widths import Bounds
 from reps_ledger.policies.language.windows import Between, as_window, period_end, period_of, period_start
 
@@ -99,17 +99,18 @@ def test_a_leave_that_lasts_is_an_edge_at_its_beginning() -> None:
     assert {*as_window(weeks(1), pausing=True).edges([], subject)} == {moment("2018-02-01")}
 
 
-@pytest.mark.parametrize("width", [days(3), weeks(1)])
+@pytest.mark.parametrize("width", [hours(30), days(3), weeks(1)])
 def test_fixed_widths_end_with_the_calendar(width: Width) -> None:
     """To the microsecond: what would reach further stops there, or never leaves."""
-    assert width.fixed is not None
-    assert width.before(FIRST + width.fixed) == FIRST
-    assert width.before(FIRST + width.fixed + TICK) == FIRST + TICK
+    fixed = width.fixed_in(UTC)
+    assert fixed is not None
+    assert width.before(FIRST + fixed) == FIRST
+    assert width.before(FIRST + fixed + TICK) == FIRST + TICK
     assert width.before(FIRST + TICK) == FIRST
-    assert width.after(LAST - width.fixed - TICK) == LAST - TICK
+    assert width.after(LAST - fixed - TICK) == LAST - TICK
     assert width.after(LAST - TICK) == LAST
-    assert width.leaving(LAST - width.fixed) == LAST
-    assert width.leaving(LAST - width.fixed + TICK) is None
+    assert width.leaving(LAST - fixed) == LAST
+    assert width.leaving(LAST - fixed + TICK) is None
 
 
 def test_windows_are_said_and_refused_in_words() -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -13,12 +13,9 @@ from hypothesis import strategies as st
 from policies.making import TICK
 from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies import Width, days, months, weeks, years
+from reps_ledger.policies import Width, days, hours, months, quarters, weeks, years
 
-if TYPE_CHECKING:
-    from datetime import tzinfo
-
-UNITS: Final = ("days", "weeks", "months", "years")
+UNITS: Final = ("hours", "days", "weeks", "months", "quarters", "years")
 
 numbers = st.sampled_from([1, 2, 5, 100, 100_000]) | st.integers(1, 100_000)
 all_widths = st.builds(Width, numbers, st.sampled_from(UNITS))
@@ -33,9 +30,11 @@ ends = st.one_of(
 @pytest.mark.parametrize(
     ("width", "written", "called"),
     [
+        (hours(36), "36 hours", "36 hours"),
         (days(1), "1 day", "day"),
         (weeks(4), "4 weeks", "4 weeks"),
         (months(1), "1 month", "month"),
+        (quarters(1), "1 quarter", "quarter"),
         (years(2), "2 years", "2 years"),
     ],
     ids=str,
@@ -55,7 +54,7 @@ def test_what_is_written_is_read_back(width: Width) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "4", "weeks", "4  weeks", " 4 weeks", "4 Weeks", "4 hours", "-4 weeks", 4, None]
+    "written", ["", "4", "weeks", "4  weeks", " 4 weeks", "4 Weeks", "4 minutes", "-4 weeks", 4, None]
 )
 def test_what_is_no_width_is_quoted(written: object) -> None:
     """The error quotes what was written, and says how widths are."""
@@ -79,39 +78,97 @@ def test_the_largest_width_is_one() -> None:
 
 
 def test_an_unknown_unit_is_quoted_beside_those_known() -> None:
-    """The error lists the four units, and quotes the fifth."""
-    with pytest.raises(InvalidPolicy, match="in days, weeks, months, years, not 'hours'"):
-        Width(1, "hours")
+    """The error lists the six units, and quotes the seventh."""
+    with pytest.raises(InvalidPolicy, match="in hours, days, weeks, months, quarters, years, not 'minutes'"):
+        Width(1, "minutes")
 
 
 @given(numbers)
-def test_days_and_weeks_are_fixed_and_others_count_months(number: int) -> None:
-    """A week is seven days, a year twelve months; of these, none has a length of its own."""
-    assert days(number).fixed == timedelta(days=number)
-    assert weeks(number).fixed == timedelta(days=7 * number)
-    assert months(number).fixed is None
-    assert years(number).fixed is None
-    assert months(number).months == number
-    assert years(number).months == 12 * number
+def test_units_are_multiples_of_three(number: int) -> None:
+    """A week is seven days, a quarter three months, a year twelve; an hour is nothing else."""
+    assert [(width.basis, width.size) for width in (hours(number), days(number), weeks(number))] == [
+        ("hours", number),
+        ("days", number),
+        ("days", 7 * number),
+    ]
+    assert [(width.basis, width.size) for width in (months(number), quarters(number), years(number))] == [
+        ("months", number),
+        ("months", 3 * number),
+        ("months", 12 * number),
+    ]
 
 
-@given(st.sampled_from([days, weeks]), st.integers(1, 10_000), ends)
+def test_only_hours_are_as_long_everywhere() -> None:
+    """Days and weeks are where no clock changes; months and years nowhere."""
+    paris = ZoneInfo("Europe/Paris")
+    assert hours(5).fixed_in(paris) == hours(5).fixed_in(UTC) == timedelta(hours=5)
+    assert [weeks(1).fixed_in(UTC), weeks(1).fixed_in(paris)] == [timedelta(days=7), None]
+    assert [quarters(1).fixed_in(UTC), years(1).fixed_in(paris)] == [None, None]
+
+
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Paris"), ZoneInfo("America/Havana")], ids=str)
+@given(unit=st.sampled_from(UNITS), number=st.integers(1, 40), at=st.datetimes(timezones=st.just(UTC)))
+def test_a_multiple_is_as_long_as_what_it_is_of(zone: tzinfo, unit: str, number: int, at: datetime) -> None:
+    """Two weeks are fourteen days, a year twelve months, in every zone."""
+    width = Width(number, unit)
+    same = Width(width.size, width.basis)
+    assert width.before(at, zone) == same.before(at, zone)
+    assert width.after(at, zone) == same.after(at, zone)
+    assert width.coming(at, zone) == same.coming(at, zone)
+
+
+@given(st.sampled_from([hours, days, weeks]), st.integers(1, 10_000), ends)
 def test_fixed_widths_stop_at_the_ends_of_the_calendar(unit: type[Width], number: int, at: datetime) -> None:
     """So many hours away, or that end of the calendar."""
     width = unit(number)  # type: ignore[call-arg]  # one of several makers
-    fixed = width.fixed
+    fixed = width.fixed_in(UTC)
     assert fixed is not None
     assert width.after(at) == (at + fixed if LAST - at >= fixed else LAST)
     assert width.before(at) == (at - fixed if at - FIRST >= fixed else FIRST)
 
 
+class OwnZone(tzinfo):
+    """A zone of somebody's own that cannot be hashed, as those of some libraries."""
+
+    __hash__ = None  # type: ignore[assignment]  # that is what it is for
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def utcoffset(self, _: datetime | None) -> timedelta:
+        """Return what it is ahead of UTC."""
+        return timedelta(hours=2)
+
+    def tzname(self, _: datetime | None) -> str:
+        """Return its name."""
+        return "Own"
+
+    def dst(self, _: datetime | None) -> timedelta:
+        """Return that there is no summer time."""
+        return timedelta()
+
+
+def test_a_zone_that_cannot_be_hashed_is_a_zone() -> None:
+    """Days are counted on its clocks, as on those of a zone of the same offset."""
+    at = datetime(2018, 3, 31, 12, tzinfo=UTC)
+    zone, same = OwnZone(), ZoneInfo("Africa/Tripoli")
+    for width in (days(1), months(1), hours(1)):
+        assert width.before(at, zone) == width.before(at, same)
+        assert width.leaving(at, zone) == width.leaving(at, same)
+
+
 @pytest.mark.parametrize("zone", [UTC, ZoneInfo("Europe/Paris")], ids=str)
 @pytest.mark.parametrize(
     ("width", "later"),
-    [(months(1), datetime(2018, 4, 10, 12)), (years(1), datetime(2019, 3, 10, 12))],  # noqa: DTZ001 — local times
+    [
+        (days(30), datetime(2018, 4, 9, 12)),  # noqa: DTZ001 — a local time
+        (weeks(4), datetime(2018, 4, 7, 12)),  # noqa: DTZ001 — a local time
+        (months(1), datetime(2018, 4, 10, 12)),  # noqa: DTZ001 — a local time
+        (years(1), datetime(2019, 3, 10, 12)),  # noqa: DTZ001 — a local time
+    ],
     ids=str,
 )
-def test_months_and_years_keep_the_local_time(width: Width, later: datetime, zone: tzinfo) -> None:
+def test_all_but_hours_keep_the_local_time(width: Width, later: datetime, zone: tzinfo) -> None:
     """At noon before the clocks change is at noon after they did, there and back."""
     at = datetime(2018, 3, 10, 12, tzinfo=zone).astimezone(UTC)
     there = later.replace(tzinfo=zone).astimezone(UTC)
@@ -136,6 +193,5 @@ def test_what_leaves_and_what_comes_does_so_at_the_first_instant(
         # Before the first instant of the calendar is none: there a width is cut short.
         assert FIRST in (left, instant) or width.before(left - TICK, zone) < instant
     came = width.coming(instant, zone)
-    assert came is not None
     assert width.after(came, zone) >= instant
     assert came == FIRST or width.after(came - TICK, zone) < instant

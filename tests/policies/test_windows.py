@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from policies.making import TICK, about, entries_of, moment
+from reps_ledger.domain.time import day_end, earliest_local, local_day, local_time
 from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import holds as is_so
 from reps_ledger.policies.language.windows import Between
@@ -36,7 +37,10 @@ PARIS: Final = ZoneInfo("Europe/Paris")
 APIA: Final = ZoneInfo("Pacific/Apia")
 
 
-FIXED: Final = st.sampled_from([days(1), weeks(1), weeks(4), days(30)])
+DAYS: Final = st.sampled_from([days(1), weeks(1), weeks(4), days(30)])
+HOURS: Final = st.sampled_from([hours(1), hours(24), hours(36), hours(720)])
+FIXED: Final = DAYS | HOURS
+"""In UTC, that is; elsewhere hours alone."""
 
 
 @st.composite
@@ -92,6 +96,8 @@ def months_before(at: datetime, number: int) -> datetime:
 def before(at: datetime, width: Width) -> datetime:
     """Go back by a width, in UTC."""
     match width.unit:
+        case "hours":
+            return at - timedelta(hours=width.number)
         case "days":
             return at - timedelta(days=width.number)
         case "weeks":
@@ -110,12 +116,25 @@ def test_a_rolling_window_is_open_at_its_start_and_closed_at_its_end(story: tupl
     assert counted({"within": width}, subject) == expected(subject, lambda entry: entry.occurred_at > start)
 
 
-@given(with_width(FIXED))
-def test_days_and_weeks_are_as_long_in_every_zone(story: tuple[Subject, Width]) -> None:
-    """A day is 24 hours, also where the clocks change or a date is left out."""
+@given(with_width(HOURS))
+def test_hours_are_as_long_in_every_zone(story: tuple[Subject, Width]) -> None:
+    """Also where the clocks change or a date is left out."""
     subject, width = story
     start = before(subject.at, width)
     assert counted({"within": width}, subject) == expected(subject, lambda entry: entry.occurred_at > start)
+
+
+@given(with_width(DAYS))
+def test_days_and_weeks_are_days_on_the_wall(story: tuple[Subject, Width]) -> None:
+    """At the end of a day, what counts are the local dates of so many days, in every zone."""
+    subject, width = story
+    zone = subject.zone
+    last = local_day(subject.at, zone)
+    subject = subject.moved(day_end(last, zone) - TICK)
+    first = last - timedelta(days=width.size - 1)
+    assert counted({"within": width}, subject) == expected(
+        subject, lambda entry: first <= local_day(entry.occurred_at, zone) <= last
+    )
 
 
 def period_key(day: date, period: str) -> object:
@@ -168,11 +187,11 @@ def test_since_the_last_includes_that_instant(subject: Subject) -> None:
 
 
 def after(at: datetime, width: Width) -> datetime:
-    """Go on by days or weeks."""
-    return at + timedelta(days=width.number * (7 if width.unit == "weeks" else 1))
+    """Go on by hours, days or weeks, in UTC."""
+    return at + timedelta(**{width.basis: width.size})
 
 
-@given(with_width(FIXED, COURSE), st.sampled_from(["first", "last"]))
+@given(with_width(FIXED, COURSE, utc=True), st.sampled_from(["first", "last"]))
 def test_following_is_closed_at_its_start_and_open_at_its_end(
     story: tuple[Subject, Width], which: str
 ) -> None:
@@ -208,7 +227,7 @@ def test_preceding_is_open_at_its_start_and_closed_at_its_end(
     assert counted(window, subject) == expected(subject, inside)
 
 
-@given(with_width(FIXED, ANNOUNCED, ANNOUNCED), widths())
+@given(with_width(FIXED, ANNOUNCED, ANNOUNCED, utc=True), widths())
 @examples(0.8)
 def test_looking_ahead_sees_announcements_alone(story: tuple[Subject, Width], width: Width) -> None:
     """Ahead count reports announced for ``(at, at + ahead]``; once past, none does."""
@@ -251,7 +270,7 @@ def leaves(subject: Subject) -> list[tuple[datetime, datetime]]:
     return [(begin, end) for begin, end in found if begin < end]
 
 
-def running(since_: datetime, at: datetime, leave: Iterable[tuple[datetime, datetime]]) -> timedelta:
+def running(since_: datetime, at: datetime, leave: Iterable[tuple[datetime, ...]]) -> timedelta:
     """Return for how long the clock ran between two instants."""
     return (at - since_) - sum(
         (max(min(end, at) - max(start, since_), timedelta()) for start, end in leave), timedelta()
@@ -259,14 +278,20 @@ def running(since_: datetime, at: datetime, leave: Iterable[tuple[datetime, date
 
 
 @given(with_width(FIXED, LEAVE, BACK, LEAVE, BACK))
+@examples(1.6)
 def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None:
-    """A report counts while the clock has run for less than the width since; so for clocks."""
+    """A report counts while the clock has run for less than the width since; so for clocks.
+
+    Days are counted as clocks on the wall count them, hours as those of UTC do.
+    """
     subject, width = story
-    leave = leaves(subject)
+    clock = UTC if width.basis == "hours" else subject.zone
+    now = local_time(subject.at, clock)
+    leave = [tuple(earliest_local(at, clock) for at in each) for each in leaves(subject)]
     length = after(subject.at, width) - subject.at
 
     def inside(entry: Entry) -> bool:
-        return running(entry.occurred_at, subject.at, leave) < length
+        return running(earliest_local(entry.occurred_at, clock), now, leave) < length
 
     assert counted({"within": width, "pausing": True}, subject) == expected(subject, inside)
     done = expected(subject, lambda _: True)
@@ -343,12 +368,14 @@ def test_months_end_where_months_do(width: Width, at: str, first_that_counts: st
 @pytest.mark.parametrize(
     ("zone", "window", "at", "first_that_counts"),
     [
-        (PARIS, days(1), "2019-03-31 12:00", "2019-03-30 11:00:00.000001"),  # 23 hours of a day
+        (PARIS, days(1), "2019-03-31 12:00", "2019-03-30 12:00:00.000001"),  # of 23 hours
+        (PARIS, hours(24), "2019-03-31 12:00", "2019-03-30 11:00:00.000001"),
         (PARIS, months(1), "2019-04-30 02:30", "2019-03-30 02:30:00.000001"),
         (PARIS, this("day"), "2019-10-27 12:00", "2019-10-27 00:00"),
         (HAVANA, this("day"), "2019-03-10 12:00", "2019-03-10 01:00"),  # no midnight
         (APIA, this("day"), "2011-12-31 12:00", "2011-12-31 00:00"),  # no day before
-        (APIA, days(1), "2011-12-31 12:00", "2011-12-29 12:00:00.000001"),
+        (APIA, days(1), "2011-12-31 12:00", "2011-12-31 00:00"),
+        (APIA, days(2), "2011-12-31 12:00", "2011-12-29 12:00:00.000001"),
         (APIA, since(date(2011, 12, 30)), "2012-01-31 12:00", "2011-12-31 00:00"),
     ],
     ids=str,

@@ -12,7 +12,7 @@ import typer
 from reps_ledger.cli.options import AsJson, KnownAt, Target, Zone, known_at, opened
 from reps_ledger.cli.output import say, show_json, show_table, working
 from reps_ledger.cli.policies import PolicyOption, policy_named
-from reps_ledger.domain.time import zone_of
+from reps_ledger.domain.time import local_day, zone_of
 from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
 from reps_ledger.policies.documents import load_template
@@ -236,7 +236,7 @@ def sweep(
     outcomes = list(dict.fromkeys(row.outcome for row in found.rows))
     numbers = {(row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date}
     show_table(
-        f"Members by outcome on {last_date.astimezone(zone_of(zone)).date()}",
+        f"Members by outcome on {local_day(last_date, zone_of(zone))}",
         (*found.names, *outcomes),
         [
             (*(str(value) for value in each), *(numbers.get((each, o), 0) for o in outcomes))

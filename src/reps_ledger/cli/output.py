@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.time import local_day
 
 stderr = Console(stderr=True)
 
@@ -55,7 +56,7 @@ def show_table(
 
 def day(moment: datetime | None, zone: tzinfo) -> str:
     """Say on which day something was, in a zone."""
-    return moment.astimezone(zone).date().isoformat() if moment is not None else ""
+    return local_day(moment, zone).isoformat() if moment is not None else ""
 
 
 def _cell(value: object, zone: tzinfo) -> str:

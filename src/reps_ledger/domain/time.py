@@ -1,4 +1,4 @@
-"""Instants, days and zones: from what people say to aware datetimes in UTC, and months after.
+"""Instants, days and zones: from what people say to aware datetimes in UTC, and so long after.
 
 The rest of the package works on aware datetimes in UTC only.
 """
@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import MINYEAR, UTC, date, datetime, time, timedelta, tzinfo
 from typing import Final
 from zoneinfo import ZoneInfo
+
+from attrs import frozen
 
 from reps_ledger.errors import InvalidTime
 
@@ -21,6 +23,7 @@ FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
+_SHORTEST: Final = 28  # days that every month has
 
 
 def system_clock() -> datetime:
@@ -66,8 +69,19 @@ def instant_of(value: datetime, what: str = "datetime") -> datetime:
 
 
 def day_start(day: date, zone: tzinfo) -> datetime:
-    """Return the instant at which that day starts in ``zone``."""
-    return instant_of(datetime.combine(day, time(), tzinfo=zone), "date")
+    """Return the instant at which that day starts in ``zone``.
+
+    Where the clocks skip its midnight, the day starts as they do; where they show midnight twice,
+    with the first. A day that they skip altogether starts, and ends, as they skip it.
+
+    Raises:
+        InvalidTime: that lies outside the calendar.
+    """
+    midnight = datetime.combine(day, time(), tzinfo=zone)
+    start = instant_of(midnight, "date")
+    if zone is UTC:
+        return start
+    return instant_when(midnight.replace(tzinfo=None), zone) or start
 
 
 def day_end(day: date, zone: tzinfo) -> datetime:
@@ -89,119 +103,199 @@ def microseconds(instant: datetime) -> int:
     return (instant - EPOCH) // _MICROSECOND
 
 
-def months_after(instant: datetime, months: int, zone: tzinfo) -> datetime:
-    """Return the same local time ``months`` calendar months later, as an instant.
+def local_time(instant: datetime, zone: tzinfo) -> datetime:
+    """Return what the clocks of a zone show at an instant, as a naive datetime.
 
-    Later instants never give earlier ones, so that what has left a window never comes back:
+    While they go a second time through an hour that they repeat, it is the last microsecond that
+    they showed before they went back. So a later instant never has an earlier local time, and
+    what falls into the repeated hour counts as its end. At the ends of the calendar it stops.
+    """
+    if zone is UTC:
+        return instant.replace(tzinfo=None)
+    try:
+        local = instant.astimezone(zone)
+    except OverflowError:
+        return datetime.max if instant > EPOCH else datetime.min  # noqa: DTZ901 — local times
+    if local.fold:
+        first = local.replace(fold=0).astimezone(UTC)
+        change = _change_between(first, instant, zone)
+        before = first.astimezone(zone).utcoffset() or timedelta()
+        return change.replace(tzinfo=None) + before - _MICROSECOND
+    return local.replace(tzinfo=None)
 
-    - Where that month is too short for the day, its last microsecond is meant: a year after
-      any time of 29 February is the very end of 28 February.
-    - Local times that a change of the clocks skips mean the instant of the change.
-    - Local times that it repeats mean the first of the two; the second time around, the hour
-      to repeat counts as over.
+
+def local_day(instant: datetime, zone: tzinfo) -> date:
+    """Return the day to which an instant belongs: it lies in ``[day_start, day_end)``."""
+    return local_time(instant, zone).date()
+
+
+def day_of(instant: object, zone: tzinfo) -> date:
+    """Return the local day of an instant that a caller gives; see `local_day`.
+
+    Raises:
+        InvalidTime: it is no aware datetime.
+    """
+    if not isinstance(instant, datetime):
+        raise InvalidTime(f"an instant is an aware datetime, not {instant!r:.60}", field="instant")
+    return local_day(instant_of(instant, "instant"), zone)
+
+
+def instant_when(local: datetime, zone: tzinfo) -> datetime | None:
+    """Return the first instant by which the clocks of a zone have shown a local time.
+
+    It is the first ``at`` for which ``local_time(at, zone) >= local``: of a local time that they
+    show twice the first, and where they skip it, the instant at which they do. None where no
+    instant of the calendar is late enough.
+    """
+    return local.replace(tzinfo=UTC) if zone is UTC else _when(local, zone)[0]
+
+
+def earliest_local(instant: datetime, zone: tzinfo) -> datetime:
+    """Return the earliest local time that means this instant, or a later one.
+
+    It differs from `local_time` where the clocks skip some time just then: the day that starts
+    without its midnight is counted from midnight.
+    """
+    local = local_time(instant, zone)
+    if zone is UTC or instant == FIRST:
+        return local
+    before = local_time(instant - _MICROSECOND, zone)
+    if before == local:  # in a repeated hour, which counts as over; or past an end of the calendar
+        inside = datetime.min < local < datetime.max  # noqa: DTZ901 — local times
+        return local + _MICROSECOND if inside else local
+    return max(before + _MICROSECOND, datetime.combine(local.date(), time()))
+
+
+@frozen
+class Period:
+    """A length of time on the clocks of a zone: so many months, or so much else.
+
+    All else follows from `before`, which says where a window of this length begins. It keeps the
+    local time, so that four weeks before midnight is midnight, whatever the clocks did between:
+
+    - Where that month is too short for the day, its last microsecond is meant, so that the window
+      has all of the month after it: a month before any time of 31 March is the end of February.
+    - A local time that the clocks repeat means the first of the two; counted from the second,
+      the end of the repeated hour is meant.
+    - A local time that they skip means the instant at which they do, or the last microsecond of
+      its own day, where that comes before. So no day is lost, also where midnight is skipped.
     - Past the ends of the calendar, its first or last instant is meant.
+
+    Later instants never give earlier ones, so that what has left a window never comes back.
+
+    Attributes:
+        months: how many calendar months.
+        length: so much more on the local clock: days of 24 hours on it. One of the two is zero.
     """
-    try:
-        local = _local(instant, months, zone)
-        if local.fold:
-            local = _end_of_repeat(instant, zone)
-        year, month = divmod(local.month - 1 + months, 12)
-        year, month = local.year + year, month + 1
-        last = monthrange(year, month)[1]
-        if local.day > last:
-            following = _last_moment(local.replace(year=year, month=month, day=last))
-        else:
-            following = local.replace(year=year, month=month)
-        found = following.astimezone(UTC)
+
+    months: int = 0
+    length: timedelta = timedelta()
+
+    def before(self, at: datetime, zone: tzinfo) -> datetime:
+        """Return the instant so long before another."""
+        if zone is UTC:  # whose local times are instants
+            return self.back(at) or FIRST
+        local = self.back(local_time(at, zone))
+        return FIRST if local is None else instant_of_local(local, zone)
+
+    def after(self, at: datetime, zone: tzinfo) -> datetime | None:
+        """Return the instant so long after another: when that leaves a window of this length.
+
+        It is the first for which `before` is no earlier than ``at``. So it loses no day: a year
+        from 29 February ends as 1 March begins, and so does a month from 31 January.
+
+        Returns:
+            None where that is past the end of the calendar.
+        """
         if zone is UTC:
-            return found
-        # Only where the clocks skip a local time is its second reading the earlier instant.
-        return _change_between(following.replace(fold=1).astimezone(UTC), found, zone)
-    except (OverflowError, ValueError):
-        return LAST if months > 0 or (months == 0 and instant > EPOCH) else FIRST
+            return self.forward(at)
+        local = self.forward(earliest_local(at, zone))
+        return None if local is None else instant_when(local, zone)
+
+    def coming(self, at: datetime, zone: tzinfo) -> datetime:
+        """Return the first instant after which, by so long, ``at`` has come: `after` reaches it."""
+        if at == FIRST:
+            return FIRST
+        local = self.back(local_time(at - _MICROSECOND, zone))
+        if local is None or (local.year == MINYEAR and local < local_time(FIRST, zone)):
+            return FIRST
+        # After the last instant that does not reach it, or with a day that begins later on the
+        # local clock than it would without the clocks having skipped its midnight.
+        reached = instant_when(local, zone)
+        found = LAST if reached is None or reached == LAST else reached + _MICROSECOND
+        return found if zone is UTC else min(found, _next_midnight(local, zone) or LAST)
+
+    def back(self, local: datetime) -> datetime | None:
+        """Return the local time so long before: the last from which `forward` is no later.
+
+        None where that is before the calendar begins.
+        """
+        if not self.months:
+            try:
+                return local - self.length
+            except OverflowError:
+                return None
+        year, month = divmod(local.year * 12 + local.month - 1 - self.months, 12)
+        if year < MINYEAR:
+            return None
+        if local.day > _SHORTEST and local.day > (days := monthrange(year, month + 1)[1]):
+            return datetime.combine(date(year, month + 1, days), time.max, local.tzinfo)
+        return local.replace(year=year, month=month + 1)
+
+    def forward(self, local: datetime) -> datetime | None:
+        """Return the local time so long after: the first from which `back` is no earlier.
+
+        None where that is past the end of the calendar.
+        """
+        try:
+            if not self.months:
+                return local + self.length
+            year, month = divmod(local.year * 12 + local.month - 1 + self.months, 12)
+            if local.day > _SHORTEST and local.day > monthrange(year, month + 1)[1]:
+                first = date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
+                return datetime.combine(first, time(), local.tzinfo)
+            return local.replace(year=year, month=month + 1)
+        except (OverflowError, ValueError):
+            return None
 
 
-def first_with_months(instant: datetime, months: int, zone: tzinfo) -> datetime | None:
-    """Return the earliest instant whose `months_after` is at or past ``instant``.
+def instant_of_local(local: datetime, zone: tzinfo) -> datetime:
+    """Return the instant that a local time means, as `Period` says: one it skips is in its day."""
+    if zone is UTC:
+        return local.replace(tzinfo=UTC)
+    found, is_skipped = _when(local, zone)
+    if is_skipped and (end := _next_midnight(local, zone)) is not None:
+        return min(found or LAST, end - _MICROSECOND)
+    return found or LAST
 
-    With ``months=-n`` it is the instant at which something that happened at ``instant`` leaves a
-    window of n months: the first review date whose window begins at or after it.
 
-    Returns:
-        None where no instant of the calendar is late enough.
-    """
-    guess = months_after(instant, -months, zone)
-    if zone is UTC and instant.day <= _SHORTEST and guess < LAST:
-        return guess  # no short month and no change of clocks: the common case
-    if months_after(guess, months, zone) >= instant and (
-        guess == FIRST or months_after(guess - _MICROSECOND, months, zone) < instant
-    ):
-        return guess
-    low, high = _shifted(guess, -_FEW_DAYS), _shifted(guess, _FEW_DAYS)
-    if months_after(high, months, zone) < instant:
+def _next_midnight(local: datetime, zone: tzinfo) -> datetime | None:
+    try:
+        return instant_when(datetime.combine(local.date() + _DAY, time()), zone)
+    except OverflowError:
         return None
-    return _first(low, high, lambda moment: months_after(moment, months, zone) >= instant)
 
 
-_SHORTEST: Final = 28  # days that every month has
-_FEW_DAYS: Final = timedelta(days=5)
-
-
-def _local(instant: datetime, months: int, zone: tzinfo) -> datetime:
-    """Return the local time of an instant.
-
-    Where that is past an end of the calendar, and adding the months leads back into it, return
-    that end.
-    """
+def _when(local: datetime, zone: tzinfo) -> tuple[datetime | None, bool]:
+    """Return what `instant_when` does, and whether the clocks skip that local time."""
+    aware = local.replace(tzinfo=zone)
     try:
-        return instant.astimezone(zone)
+        found, again = aware.astimezone(UTC), aware.replace(fold=1).astimezone(UTC)
     except OverflowError:
-        if instant > EPOCH and months < 0:
-            return LAST.replace(tzinfo=zone)
-        if instant < EPOCH and months > 0:
-            return FIRST.replace(tzinfo=zone)
-        raise
-
-
-def _last_moment(local: datetime) -> datetime:
-    fold = 0 if local.tzinfo is UTC else 1  # the second of two, where the clocks repeat it
-    return local.replace(hour=23, minute=59, second=59, microsecond=999_999, fold=fold)
-
-
-def _shifted(instant: datetime, by: timedelta) -> datetime:
-    try:
-        return instant + by
-    except OverflowError:
-        return LAST if by > timedelta() else FIRST
-
-
-def _first(low: datetime, high: datetime, late: Callable[[datetime], bool]) -> datetime:
-    """Return the first instant in ``low`` to ``high`` that is late, by bisection.
-
-    ``high`` must be late, and every instant after a late one too.
-    """
-    while low < high:
-        middle = low + (high - low) // 2
-        if late(middle):
-            high = middle
-        else:
-            low = middle + _MICROSECOND
-    return high
+        return (FIRST if local.year <= EPOCH.year else None), False
+    # Only where they skip a local time is its second reading the earlier instant.
+    if again < found:
+        return _change_between(again, found, zone), True
+    return found, False
 
 
 def _change_between(early: datetime, late: datetime, zone: tzinfo) -> datetime:
-    """Return the instant at which the clocks change, after ``early`` and up to ``late``.
-
-    Where ``late`` is not later than ``early`` there is no change, and ``late`` is returned.
-    """
+    """Return the instant at which the clocks change, after ``early`` and up to ``late``."""
     before = early.astimezone(zone).utcoffset()
-    return _first(early, late, lambda moment: moment.astimezone(zone).utcoffset() != before)
-
-
-def _end_of_repeat(instant: datetime, zone: tzinfo) -> datetime:
-    """Return the local time at which an hour that the clocks repeat is over."""
-    local = instant.astimezone(zone)
-    first = local.replace(fold=0).astimezone(UTC)
-    change = _change_between(first, instant, zone)
-    before = first.astimezone(zone).utcoffset() or timedelta()
-    return (change.replace(tzinfo=None) + before).replace(tzinfo=zone)
+    while early < late:  # by bisection: `late` is after the change, or at it
+        middle = early + (late - early) // 2
+        if middle.astimezone(zone).utcoffset() == before:
+            early = middle + _MICROSECOND
+        else:
+            late = middle
+    return late

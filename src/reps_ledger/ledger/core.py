@@ -108,7 +108,7 @@ class Core:
 
     Args:
         recording: judges and appends.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
         close: closes the log, if it was opened for this ledger.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
@@ -19,7 +19,7 @@ from reps_ledger.audit import (
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
-from reps_ledger.domain.time import Clock, system_clock, zone_of
+from reps_ledger.domain.time import Clock, day_of, system_clock, zone_of
 from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
@@ -57,8 +57,16 @@ class Ledger:
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone in which dates, months and years are read."""
+        """The time zone in which dates, days, months and years are read."""
         return self._core.zone
+
+    def day(self, instant: datetime) -> date:
+        """Return the local day of an instant, in the ledger's zone; see `View.day`.
+
+        Raises:
+            InvalidTime: it is no aware datetime.
+        """
+        return day_of(instant, self._core.zone)
 
     def record(
         self,
@@ -567,7 +575,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
         rules: the service's own rules, which refuse more than the built-in ones.
         upcasters: how to read older versions of its facts.
-        zone: the time zone in which dates, months and years are read.
+        zone: the time zone in which dates, days, months and years are read.
         clock: says what time it is, as an aware datetime.
         retries: how often to try again when others record what a recording depends on.
 

@@ -20,7 +20,7 @@ from reps_ledger.domain.facts import (
     ReviewOpened,
 )
 from reps_ledger.domain.rules import Source
-from reps_ledger.domain.time import zone_of
+from reps_ledger.domain.time import local_day, zone_of
 from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
 from reps_ledger.errors import InvalidInput, NotFound, Refused
 from reps_ledger.ledger.core import Attribution, Core, Moment
@@ -113,7 +113,7 @@ def _record(core: Core, facts: list[Fact], by: str, occurred_at: date) -> tuple[
 
 
 def _day(view: View) -> str:
-    return view.valid_at.astimezone(view.zone).date().isoformat()
+    return view.day(view.valid_at).isoformat()
 
 
 def _identifier(*parts: str) -> str:
@@ -402,7 +402,7 @@ class DecisionAudit:
 
     def words(self) -> str:
         """Return it in words."""
-        day = self.decision.occurred_at.astimezone(self.zone).date()
+        day = local_day(self.decision.occurred_at, self.zone)
         what = f"{self.review}: {self.decided} ({self.reason}), decided of {self.member} on {day}"
         lines = [f"{what}, recorded by {self.by}, position {self.decision.position}"]
         if self.replayed is None:

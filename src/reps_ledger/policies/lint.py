@@ -116,21 +116,21 @@ def _possible(truths: _Truths) -> bool:
 def _families(comparisons: list[tuple[Compare, bool]]) -> Iterator[list[tuple[Compare, bool]]]:
     """Yield groups of comparisons whose thresholds have an order: days and weeks; months and years.
 
-    Four weeks may be longer than a month or shorter: between the groups nothing is concluded.
+    Four weeks may be longer than a month or shorter, and a day than 24 hours: between the groups
+    nothing is concluded.
     """
-    fixed = [each for each in comparisons if _is_fixed(each[0].threshold)]
-    yield from filter(None, (fixed, [each for each in comparisons if each not in fixed]))
+    for basis in dict.fromkeys(_basis(leaf.threshold) for leaf, _ in comparisons):
+        yield [each for each in comparisons if _basis(each[0].threshold) == basis]
 
 
-def _is_fixed(threshold: object) -> bool:
-    return not isinstance(threshold, Width) or threshold.fixed is not None
+def _basis(threshold: object) -> str | None:
+    return threshold.basis if isinstance(threshold, Width) else None
 
 
 def _size(threshold: Threshold) -> Fraction:
     """Return a threshold as a number, by which those of one group are in order."""
     if isinstance(threshold, Width):
-        fixed = threshold.fixed
-        return Fraction(threshold.months if fixed is None else fixed.days)
+        return Fraction(threshold.size)
     return Fraction(str(threshold))
 
 
@@ -164,8 +164,8 @@ def _chains(values: Iterable[Measure]) -> Iterator[list[Measure]]:
         same = [count for count in counts if count.counted_facts == facts]
         whole = [count for count in same if count.within.unbounded]
         widths = {count: width for count in same if (width := count.within.plain_width) is not None}
-        for fixed in (True, False):
-            rolling = [count for count, width in widths.items() if _is_fixed(width) == fixed]
+        for basis in dict.fromkeys(width.basis for width in widths.values()):
+            rolling = [count for count, width in widths.items() if width.basis == basis]
             rolling.sort(key=lambda count: _size(widths[count]))
             yield [*rolling, *whole]
 

@@ -8,7 +8,7 @@ that contain another are dropped. Trying all assignments of truth to leaves woul
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, time, tzinfo
+from datetime import UTC, datetime, time, tzinfo
 from fractions import Fraction
 from itertools import combinations
 from math import comb
@@ -16,6 +16,7 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
 from reps_ledger.policies.outcomes import edges_after, outcome_of
@@ -179,7 +180,7 @@ class Shortfall:
         words = self.condition.missing_words(self.missing, wanted=self.wanted)
         if self.on is None:
             return words
-        return f"{words} (by itself on {self.on.astimezone(zone or self.on.tzinfo).date()})"
+        return f"{words} (by itself on {local_day(self.on, zone or UTC)})"
 
 
 @frozen(kw_only=True)

@@ -164,7 +164,7 @@ class Subject:
     Attributes:
         dossier: their history.
         at: the instant.
-        zone: the time zone in which dates, months and years are read.
+        zone: the time zone in which dates, days, months and years are read.
         others: everybody's histories.
         policy: the name of the policy that is evaluated.
         previous: the policy's previous outcome; None for that of the last recorded decision.

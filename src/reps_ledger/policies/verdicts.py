@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.time import local_day
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.policies.outcomes import Change, next_change
@@ -78,6 +79,11 @@ class Verdict:
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.entries))
 
     @property
+    def day(self) -> date:
+        """The local day of the instant, in the ledger's zone."""
+        return local_day(self.at, self._subject.zone)
+
+    @property
     def change(self) -> Change | None:
         """When and to what it changes if nothing more is recorded; None where it never does."""
         return next_change(self.policy, self._subject)
@@ -96,6 +102,12 @@ class Verdict:
         """The first instant at which it changes if nothing more is recorded; None for never."""
         change = self.change
         return None if change is None else change.at
+
+    @property
+    def lapses_on(self) -> date | None:
+        """The local day of `lapses_at`, in the ledger's zone; None for never."""
+        at = self.lapses_at
+        return None if at is None else local_day(at, self._subject.zone)
 
     @property
     def lapses_to(self) -> str | None:
@@ -118,15 +130,14 @@ class Verdict:
     def words(self) -> str:
         """Explain it, a line for each finding."""
         zone = self._subject.zone
-        day = self.at.astimezone(zone).date()
         why = f": {self.reason}" if self.reason else ""
         by = f"case {self.case + 1} of" if self.case is not None else "no case of"
-        lines = [f"{self.member} on {day}: {self.outcome}{why} (by {by} {self.policy.name})"]
+        lines = [f"{self.member} on {self.day}: {self.outcome}{why} (by {by} {self.policy.name})"]
         lines += [f"  {found.words(zone)}" for found in self.findings]
         change = self.change
         becomes = None
         if change is not None:
-            becomes = f"{change.outcome} from {change.at.astimezone(zone).date()}"
+            becomes = f"{change.outcome} from {local_day(change.at, zone)}"
         if self.knows_later:
             later = "with them it does not change" if becomes is None else f"with them: {becomes}"
             lines.append(f"  later entries are known; {later}")

@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined, MemberRetired, acting
 from reps_ledger.domain.spans import SpanFold, joined_spans
-from reps_ledger.domain.time import LAST, first_with_months
+from reps_ledger.domain.time import LAST, Period
 from reps_ledger.projections.projection import Projection
 from reps_ledger.projections.roles import NO_SPANS, reads, taken
 
@@ -136,7 +136,7 @@ def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:
         if isinstance(fact, MemberJoined) and state.joined_at is None:
             state = evolve(state, joined_at=at, kind=fact.kind, inferred=fact.inferred)
     if acting(fact) == state.member:
-        until = first_with_months(at, -ACTIVE_MONTHS, zone) or LAST
+        until = Period(ACTIVE_MONTHS).after(at, zone) or LAST
         state = evolve(state, acted=_stretched(state.acted, at, until), last_activity=at)
     return state
 

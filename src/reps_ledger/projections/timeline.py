@@ -11,6 +11,7 @@ from attrs import frozen
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import kind_of
+from reps_ledger.domain.time import local_day
 from reps_ledger.projections.projection import Projection
 
 
@@ -62,7 +63,7 @@ def timeline(member: str, zone: tzinfo = UTC) -> Projection[tuple[Line, ...]]:
 def _line(entry: Entry, member: str, zone: tzinfo) -> Line:
     return Line(
         at=entry.occurred_at,
-        day=entry.day or entry.occurred_at.astimezone(zone).date(),
+        day=entry.day or local_day(entry.occurred_at, zone),
         words=words_for(entry, member, zone),
         by=entry.by,
         entry=entry.id,
@@ -88,7 +89,7 @@ def _because(fact: _Reasoned) -> str:
 
 def _until(moment: datetime | None, zone: tzinfo, word: str = "until") -> str:
     """Return a phrase with the day of an instant; empty for None."""
-    return f" {word} {moment.astimezone(zone).date().isoformat()}" if moment is not None else ""
+    return f" {word} {local_day(moment, zone).isoformat()}" if moment is not None else ""
 
 
 def _by(moment: datetime | None, zone: tzinfo, word: str) -> str:

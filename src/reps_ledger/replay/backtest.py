@@ -24,7 +24,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 from attrs import field, frozen
 
-from reps_ledger.domain.time import instant_of, last_of_day, microseconds
+from reps_ledger.domain.time import day_of, instant_of, last_of_day, local_day, microseconds
 from reps_ledger.errors import InvalidInput, StorageError, TooLarge
 from reps_ledger.files import atomic_write
 from reps_ledger.policies.policy import Policy
@@ -237,6 +237,7 @@ class Backtest:
         policy: which policy.
         against: what it is compared with: another policy, or "decisions"; None for nothing.
         dates: the review dates, sorted.
+        zone: in which dates were read.
         position: what was known.
         people: all members, in order of identifier.
         codes: the place of each outcome among the policy's, with a row for each member and a
@@ -250,6 +251,7 @@ class Backtest:
     policy: Policy = field(repr=lambda policy: repr(policy.name))
     against: Policy | str | None = field(repr=lambda other: repr(getattr(other, "name", other)))
     dates: tuple[datetime, ...] = field(repr=lambda dates: f"<{len(dates)} dates>")
+    zone: tzinfo = field(repr=str)
     position: int
     people: tuple[str, ...] = field(repr=lambda people: f"<{len(people)} people>")
     codes: OutcomeCodes = field(repr=False)
@@ -257,6 +259,19 @@ class Backtest:
     their_outcomes: tuple[str, ...] = field(default=(), repr=False)
     agreement: Agreement | None = field(default=None, repr=False)
     _explain: Callable[[Policy, str, datetime], Verdict] | None = field(default=None, repr=False)
+
+    @property
+    def days(self) -> tuple[date, ...]:
+        """The local days of the review dates."""
+        return tuple(local_day(at, self.zone) for at in self.dates)
+
+    def day(self, instant: datetime) -> date:
+        """Return the local day of an instant, such as that of a flip.
+
+        Raises:
+            InvalidTime: it is no aware datetime.
+        """
+        return day_of(instant, self.zone)
 
     @cached_property
     def table(self) -> pa.Table:
@@ -345,7 +360,7 @@ class Backtest:
     def survival(self, outcomes: Collection[str]) -> tuple[Survival, ...]:
         """Return, by cohort, how many always had one of some outcomes since they first had one.
 
-        A cohort is everyone who first had one of the outcomes in the same calendar year, in UTC.
+        A cohort is everyone who first had one of the outcomes in the same calendar year.
         Whoever has too few dates after that counts in neither number.
 
         Raises:
@@ -357,7 +372,7 @@ class Backtest:
         good = np.isin(self.codes, wanted)
         ever = good.any(axis=1)
         first = np.argmax(good, axis=1)
-        years = np.array([date.year for date in self.dates], np.int64)
+        years = np.array([day.year for day in self.days], np.int64)
         found = []
         for cohort in np.unique(years[first[ever]]).tolist():
             members = np.flatnonzero(ever & (years[first] == cohort))
@@ -436,7 +451,7 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
         policy: which policy.
         columns: what is known.
         dates: the review dates, sorted, each once.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
         against: another policy, or "decisions" for what people had decided last by each date.
         on_progress: called now and then with how many members are done, and how many there are.
         chunk: members that are evaluated at once.
@@ -464,6 +479,7 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
         policy=policy,
         against=against,
         dates=tuple(dates),
+        zone=zone,
         position=columns.position,
         people=tuple(np.array(columns.people, object)[joined].tolist()),
         codes=codes[joined],

@@ -196,7 +196,7 @@ class Task:
         document: the policy, as JSON.
         export: where the parts are.
         dates: the review dates, sorted.
-        zone: the IANA name of the zone in which dates, months and years are read.
+        zone: the IANA name of the zone in which dates, days, months and years are read.
         facts: the service's own kinds of fact.
     """
 
@@ -265,7 +265,7 @@ def backtest_in_parts(
         policy: one that looks at nobody else; see `must_be_isolated`.
         folder: where `export_parts` wrote the parts.
         at: the review dates; a date means its end.
-        zone: the IANA name of the zone in which dates, months and years are read.
+        zone: the IANA name of the zone in which dates, days, months and years are read.
         facts: the service's own kinds of fact.
 
     Raises:

@@ -43,7 +43,7 @@ def backtest_on_spark(
         policy: one that looks at nobody else; see `must_be_isolated`.
         folder: where `export_parts` wrote the parts; every worker must see it.
         at: the review dates; a date means its end.
-        zone: the IANA name of the zone in which dates, months and years are read.
+        zone: the IANA name of the zone in which dates, days, months and years are read.
         facts: the service's own kinds of fact; workers import them.
 
     Raises:

@@ -110,7 +110,7 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
         parameters: the values to try of each.
         columns: what is known.
         dates: the review dates, sorted, each once.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
         on_progress: called after each policy with how many are done, and how many there are.
         check: refuses a policy by raising.
         accounts: reads who had an account when; called if a policy asks for that.

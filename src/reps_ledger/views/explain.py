@@ -19,6 +19,7 @@ from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
 from reps_ledger.domain.facts import Fact, acting
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.phrases import place
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
@@ -40,7 +41,7 @@ def recorder_of(entry: Entry) -> str:
 
 
 def _recorded(entry: Entry, zone: tzinfo) -> str:
-    day = entry.recorded_at.astimezone(zone).date()
+    day = local_day(entry.recorded_at, zone)
     return f"recorded by {recorder_of(entry)} on {day}, position {entry.position}"
 
 
@@ -85,7 +86,7 @@ class CharterInForce:
 
     def words(self, zone: tzinfo) -> str:
         """Return in words which charter it is."""
-        day = self.since.astimezone(zone).date()
+        day = local_day(self.since, zone)
         of = "a charter that cannot be read here" if self.name is None else self.name
         return f"{of}, version {self.version} (in force from {day}, adopted by {self.adopted_by})"
 
@@ -158,7 +159,7 @@ class Link:
     def lines(self, zone: tzinfo) -> Iterator[str]:
         """Yield lines of words about it."""
         shown = self.reads or self.entry
-        day = shown.day or shown.occurred_at.astimezone(zone).date()
+        day = shown.day or local_day(shown.occurred_at, zone)
         gone = " (retracted)" if self.reads is None else ""
         yield f"{day} {self.words}{gone}"
         yield f"  {_recorded(self.entry, zone)}"
@@ -216,7 +217,7 @@ class Explanation:
 
     def words(self) -> str:
         """Return it in words: the statement, the rule that decides it, and each entry."""
-        day = self.valid_at.astimezone(self.zone).date()
+        day = local_day(self.valid_at, self.zone)
         lines = [f"{self.statement}, on {day}, by what was known at position {self.known_at}"]
         if self.charter is not None:
             lines.append(f"Charter in force: {self.charter.words(self.zone)}")
@@ -499,7 +500,7 @@ def _role(
     what = place(role, community)
 
     def day(moment: datetime | None) -> str:
-        return "" if moment is None else moment.astimezone(evaluator.zone).date().isoformat()
+        return "" if moment is None else local_day(moment, evaluator.zone).isoformat()
 
     def until(holding: Holding) -> str:
         how = f" ({holding.how})" if holding.how else ""
@@ -530,7 +531,7 @@ def _standing(person: MemberView, evaluator: PolicyEvaluator) -> _Found:
         statement = f"{person.member} never joined"
     else:
         since = membership.since
-        from_when = "" if since is None else f" since {since.astimezone(evaluator.zone).date()}"
+        from_when = "" if since is None else f" since {local_day(since, evaluator.zone)}"
         rule = "" if verdict is not None else ", by the default rule"
         statement = f"{person.member} is {membership.standing}{from_when}{rule}"
     return _Found(None, membership.active, statement, rests_on, evidence, verdict)
@@ -573,7 +574,7 @@ def _membership(
     if joined is None:
         statement = f"{person.member} never joined"
     else:
-        day = joined.astimezone(evaluator.zone).date()
+        day = local_day(joined, evaluator.zone)
         verb = "counts as" if counts else "does not count as"
         statement = f"{person.member} joined on {day}, for ever, and {verb} {what}"
     evidence = () if verdict is None else verdict.evidence

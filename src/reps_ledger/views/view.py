@@ -14,7 +14,7 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.rules import Rulebook
-from reps_ledger.domain.time import instant_of, last_of_day
+from reps_ledger.domain.time import day_of, instant_of, last_of_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.append import Receipt
 from reps_ledger.log.history import Reading
@@ -172,6 +172,17 @@ class View:
     def __repr__(self) -> str:
         return f"View(valid_at={self.valid_at.isoformat()}, known_at={self.known_at})"
 
+    def day(self, instant: datetime) -> date:
+        """Return the local day, in this view's zone, of any instant that the view has told.
+
+        Values keep their instants in UTC, so that they are equal and can be stored whatever zone
+        they are read in: ``view.day(holding.start)``.
+
+        Raises:
+            InvalidTime: it is no aware datetime.
+        """
+        return day_of(instant, self.zone)
+
     def member(self, member: str) -> MemberView:
         """Return a view of one person; somebody unknown has an empty history."""
         return MemberView(self._evaluator.member(member, self.valid_at), self._evaluator)
@@ -266,7 +277,7 @@ class View:
         return self._evaluator.charter(self.valid_at)
 
     def in_zone(self, zone: tzinfo) -> View:
-        """Return the same view with dates, months and years read in another zone."""
+        """Return the same view, with dates and all widths but hours read in another zone."""
         return View(self.reading, self.valid_at, zone)
 
     def policy(self, policy: Policy | str) -> Policy:

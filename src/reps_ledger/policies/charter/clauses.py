@@ -15,6 +15,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import RoleAssigned, RoleEnded, Vouched
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.domain.spans import person_key
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import Refusal
 from reps_ledger.policies.charter.charter import Authority, Charter, RoleClause, Vouching
 from reps_ledger.policies.language.conditions import Condition, holds
@@ -64,7 +65,7 @@ def admitting(
     if clause.term is not None:
         last = clause.term.after(entry.occurred_at, subject.zone)
         if fact.until is None or fact.until > last:
-            day = last.astimezone(subject.zone).date()
+            day = local_day(last, subject.zone)
             words = f"{by} gives {what} for {clause.term} at most: say until when, {day} at the latest"
             yield _refuse("term_too_long", words, name)
 
@@ -125,7 +126,7 @@ def lacking(need: Shortfall, subject: Subject) -> str:
     words = _lacking(need)
     if need.on is None:
         return words
-    return f"{words} (by itself on {need.on.astimezone(subject.zone).date()})"
+    return f"{words} (by itself on {local_day(need.on, subject.zone)})"
 
 
 def _lacking(need: Shortfall) -> str:

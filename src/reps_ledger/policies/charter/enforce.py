@@ -207,7 +207,7 @@ def governance(registry: Registry, zone: tzinfo) -> Governance:
 
     Args:
         registry: the facts that the ledger knows.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
     """
     enforcement = _Enforcement(registry, zone)
     return Governance(parts=enforcement.parts, judge=enforcement.judge)

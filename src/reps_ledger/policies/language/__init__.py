@@ -23,7 +23,7 @@ from reps_ledger.policies.language.people import (
 )
 from reps_ledger.policies.language.reviews import in_outcome, noticed, previously
 from reps_ledger.policies.language.shares import largest_share, members, missed, share
-from reps_ledger.policies.language.widths import Width, days, months, weeks, years
+from reps_ledger.policies.language.widths import Width, days, hours, months, quarters, weeks, years
 from reps_ledger.policies.language.windows import following, preceding, since, since_last, this
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "has_account",
     "held",
     "holds",
+    "hours",
     "in_community",
     "in_outcome",
     "is_member",
@@ -58,6 +59,7 @@ __all__ = [
     "organisation_of",
     "preceding",
     "previously",
+    "quarters",
     "reports",
     "retired",
     "share",

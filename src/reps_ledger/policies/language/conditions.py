@@ -8,12 +8,13 @@ cannot build one, and raise.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from fractions import Fraction
 from typing import ClassVar, Final, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.reads import Reader
 from reps_ledger.policies.language.validators import Field
@@ -110,8 +111,8 @@ class Leaf(Condition, Reader):
 
 
 def shown_day(word: str, instant: datetime, zone: tzinfo | None) -> str:
-    """Say the day of an instant, after a word: in a zone, or in the instant's own."""
-    return f"{word} {instant.astimezone(zone or instant.tzinfo).date()}"
+    """Say the day of an instant, after a word: in a zone, or in UTC."""
+    return f"{word} {local_day(instant, zone or UTC)}"
 
 
 def _parts(condition: Condition, kind: type[AllOf | AnyOf]) -> tuple[Condition, ...]:

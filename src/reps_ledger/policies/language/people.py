@@ -13,7 +13,7 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts.people import RETIREMENTS
 from reps_ledger.domain.spans import Span
-from reps_ledger.domain.time import day_start
+from reps_ledger.domain.time import day_start, local_day
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.measures import is_role, role_words
@@ -83,7 +83,7 @@ class Joined(Leaf):
         return Reads(facts=frozenset({"member.joined"}))
 
     def may_become(self, subject: Subject, *, wanted: bool) -> bool:
-        too_late = self.before is not None and subject.at.astimezone(subject.zone).date() >= self.before
+        too_late = self.before is not None and local_day(subject.at, subject.zone) >= self.before
         return wanted and subject.dossier.joined is None and not too_late
 
     def __attrs_post_init__(self) -> None:

@@ -1,20 +1,31 @@
 """Widths: how long a window is, and how to count one back, also over leave.
 
-Days and weeks are fixed; months and years follow the calendar. Where leave pauses the clock, time
-on leave does not count: a width is counted back from the instant at which the present leave began,
+Days, weeks, months, quarters and years follow the calendar in the ledger's zone, as
+`reps_ledger.domain.time.Period` says; only hours are fixed. Where leave pauses the clock, time on
+leave does not count: a width is counted back from the instant at which the present leave began,
 and is lengthened by every leave inside it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from attrs import field, frozen
 
-from reps_ledger.domain.time import FIRST, LAST, first_with_months, months_after
+from reps_ledger.domain.time import (
+    FIRST,
+    LAST,
+    Period,
+    earliest_local,
+    instant_of_local,
+    instant_when,
+    local_time,
+)
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.validators import Field
 
@@ -36,8 +47,19 @@ class Bounds:
     ahead: datetime | None = None
 
 
-_UNITS: Final = ("days", "weeks", "months", "years")
-_WRITTEN: Final = re.compile(r"([0-9]{1,6}) (day|week|month|year)s?")
+UNITS: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
+    {
+        "hours": ("hours", 1),
+        "days": ("days", 1),
+        "weeks": ("days", 7),
+        "months": ("months", 1),
+        "quarters": ("months", 3),
+        "years": ("months", 12),
+    }
+)
+"""The units of widths: of what each is a multiple, and of how many. No other two can be compared."""
+
+_WRITTEN: Final = re.compile(rf"([0-9]{{1,6}}) ({'|'.join(unit[:-1] for unit in UNITS)})s?")
 _MOST: Final = 100_000
 
 
@@ -48,11 +70,11 @@ def _in_range(_: object, __: Field, value: object) -> None:
 
 @frozen(order=False, cache_hash=True)
 class Width:
-    """A length of time: a number of days, weeks, months or years.
+    """A length of time: a number of hours, days, weeks, months, quarters or years.
 
     Attributes:
         number: how many, from 1.
-        unit: "days", "weeks", "months" or "years".
+        unit: "hours", "days", "weeks", "months", "quarters" or "years".
     """
 
     number: int = field(validator=_in_range)
@@ -60,8 +82,8 @@ class Width:
 
     @unit.validator
     def _known(self, _: object, value: object) -> None:
-        if value not in _UNITS:
-            raise InvalidPolicy(f"a width is in {', '.join(_UNITS)}, not {value!r:.40}")
+        if value not in UNITS:
+            raise InvalidPolicy(f"a width is in {', '.join(UNITS)}, not {value!r:.40}")
 
     def __str__(self) -> str:
         return f"{self.number} {self.unit[:-1] if self.number == 1 else self.unit}"
@@ -84,61 +106,92 @@ class Width:
         return cls(int(found[1]), f"{found[2]}s")
 
     @property
-    def fixed(self) -> timedelta | None:
-        """Its length where that is fixed; None for months and years."""
-        if self.unit == "days":
-            return timedelta(days=self.number)
-        return timedelta(weeks=self.number) if self.unit == "weeks" else None
+    def basis(self) -> str:
+        """Of what it is a multiple: "hours", "days" or "months"."""
+        return UNITS[self.unit][0]
 
     @property
-    def months(self) -> int:
-        """How many calendar months, for months and years."""
-        return self.number * (12 if self.unit == "years" else 1)
+    def size(self) -> int:
+        """How many of its `basis`."""
+        return self.number * UNITS[self.unit][1]
+
+    @property
+    def period(self) -> Period:
+        """It as a length on the clocks of a zone: of `clock`."""
+        return _period(self)
+
+    def fixed_in(self, zone: tzinfo) -> timedelta | None:
+        """Return its length where it is the same everywhere; None where the calendar decides."""
+        if self.basis == "months" or (self.basis == "days" and zone is not UTC):
+            return None
+        return self.period.length
+
+    def clock(self, zone: tzinfo) -> tzinfo:
+        """Return the zone whose clocks measure it: UTC's for hours, which no clock changes."""
+        return UTC if self.basis == "hours" else zone
 
     def before(self, at: datetime, zone: tzinfo = UTC) -> datetime:
         """Return the instant that lies this width before another."""
-        if (fixed := self.fixed) is None:
-            return months_after(at, -self.months, zone)
-        return at - fixed if at - FIRST > fixed else FIRST
+        try:
+            return _before(self, at, zone)
+        except TypeError:  # a zone of somebody's own that cannot be hashed
+            return self.period.before(at, self.clock(zone))
 
     def after(self, at: datetime, zone: tzinfo = UTC) -> datetime:
-        """Return the instant that lies this width after another."""
-        if (fixed := self.fixed) is None:
-            return months_after(at, self.months, zone)
-        return at + fixed if LAST - at > fixed else LAST
+        """Return the instant that lies this width after another; the last there is, past the end."""
+        return self.leaving(at, zone) or LAST
 
     def leaving(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
         """Return when an instant leaves a rolling window of this width.
 
         It is the first ``at`` for which ``before(at) >= instant``; None past the calendar.
         """
-        if (fixed := self.fixed) is None:
-            return first_with_months(instant, -self.months, zone)
-        return instant + fixed if LAST - instant >= fixed else None
+        return self.period.after(instant, self.clock(zone))
 
-    def coming(self, instant: datetime, zone: tzinfo = UTC) -> datetime | None:
+    def coming(self, instant: datetime, zone: tzinfo = UTC) -> datetime:
         """Return when an instant enters a window that looks ahead by this width.
 
-        It is the first ``at`` for which ``after(at) >= instant``; None past the calendar.
+        It is the first ``at`` for which ``after(at) >= instant``.
         """
-        if self.fixed is None:
-            return first_with_months(instant, self.months, zone)
-        return self.before(instant)
+        return self.period.coming(instant, self.clock(zone))
+
+
+@lru_cache(maxsize=1_024)
+def _period(width: Width) -> Period:
+    if width.basis == "months":
+        return Period(width.size)
+    return Period(length=timedelta(**{width.basis: width.size}))
+
+
+@lru_cache(maxsize=1_024)
+def _before(width: Width, at: datetime, zone: tzinfo) -> datetime:
+    """Return what `Width.before` does: once for each review date, not for every member anew."""
+    return width.period.before(at, width.clock(zone))
+
+
+def hours(number: int) -> Width:
+    """Make a width of so many hours, which is the same whatever clocks do."""
+    return Width(number, "hours")
 
 
 def days(number: int) -> Width:
-    """Make a width of so many times 24 hours."""
+    """Make a width of so many days of the calendar."""
     return Width(number, "days")
 
 
 def weeks(number: int) -> Width:
-    """Make a width of so many times 7 days."""
+    """Make a width of so many times seven days."""
     return Width(number, "weeks")
 
 
 def months(number: int) -> Width:
     """Make a width of so many calendar months."""
     return Width(number, "months")
+
+
+def quarters(number: int) -> Width:
+    """Make a width of so many times three calendar months."""
+    return Width(number, "quarters")
 
 
 def years(number: int) -> Width:
@@ -155,22 +208,31 @@ def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> dat
 
     Only a leave that ends exactly there would leave a choice: it is the end of that leave.
     """
-    now = at
+    if not leave:
+        return width.before(at, zone)
+    clock = width.clock(zone)
+    now = local_time(at, clock)
     for start, end in leave:  # on leave, the clock last ran when that leave began
         if start <= at and (end is None or at < end):
-            now = start
+            now = earliest_local(start, clock)
     # The width is measured on the calendar once, from there; what is left of it is then spent on
-    # the times between leaves, backwards.
-    left = now - width.before(now, zone)
+    # the times between leaves, backwards, all as local clocks count it.
+    begun = width.period.back(now)
+    if begun is None:
+        return FIRST
+    left = now - begun
     for start, end in reversed(leave):
-        if start >= now or end is None:
+        if end is None or end > at:
             continue
-        ran = now - end
+        ran = now - earliest_local(end, clock)
         if left <= ran:
             break
         left -= ran
-        now = start
-    return now - left if now - FIRST > left else FIRST
+        now = earliest_local(start, clock)
+    try:
+        return instant_of_local(now - left, clock)
+    except OverflowError:
+        return FIRST
 
 
 def paused_leaving(leave: Leave, width: Width, instant: datetime, zone: tzinfo) -> Iterator[datetime]:
@@ -179,16 +241,17 @@ def paused_leaving(leave: Leave, width: Width, instant: datetime, zone: tzinfo) 
     How much leave delays it depends on how much of the leave has come by then. So there is a
     candidate for each number of leaves after the instant, of which one is right.
     """
-    paused = timedelta()
-    last = width.leaving(instant, zone)
-    if last is not None:
-        yield last
+    clock = width.clock(zone)
+    local = earliest_local(instant, clock)
+    stood = [timedelta()]
     for start, end in leave:
-        if end is None or end <= instant:
-            continue
-        paused += end - max(start, instant)
-        if LAST - instant <= paused:
+        if end is not None and end > instant:
+            more = earliest_local(end, clock) - max(earliest_local(start, clock), local)
+            stood.append(stood[-1] + more)
+    for each in stood:
+        if datetime.max - local < each:  # noqa: DTZ901 — local times
             return
-        last = width.leaving(instant + paused, zone)
-        if last is not None:
-            yield last
+        later = width.period.forward(local + each)
+        left = None if later is None else instant_when(later, clock)
+        if left is not None:
+            yield left

@@ -12,7 +12,7 @@ from typing import ClassVar, Final
 from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.time import FIRST, LAST, day_start
+from reps_ledger.domain.time import FIRST, LAST, day_start, local_day
 from reps_ledger.errors import InvalidPolicy, InvalidTime
 from reps_ledger.policies.language.facts import Facts
 from reps_ledger.policies.language.reads import NOTHING, Reader, Reads
@@ -114,7 +114,7 @@ class Rolling(Window):
         else:
             start = self.width.before(at, zone)
         ahead = None if self.ahead is None else self.ahead.after(at, zone)
-        return Bounds(start + TICK, at, ahead)  # never empty: a width is at least a day
+        return Bounds(start + TICK, at, ahead)  # never empty: a width is at least an hour
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
         zone = subject.zone
@@ -127,8 +127,8 @@ class Rolling(Window):
             at = entry.occurred_at
             yield at
             yield from paused_leaving(leave, self.width, at, zone)
-            if self.ahead is not None and (coming := self.ahead.coming(at, zone)) is not None:
-                yield coming
+            if self.ahead is not None:
+                yield self.ahead.coming(at, zone)
 
     def words(self) -> str:
         pausing = " (leave not counted)" if self.pausing else ""
@@ -239,17 +239,17 @@ def this(period: str) -> This:
 
 def period_of(moment: datetime, period: str, zone: tzinfo = UTC) -> tuple[int, ...]:
     """Return the first day of the calendar period of an instant: year, month and day."""
-    return _start(moment.astimezone(zone).date(), period).timetuple()[:3]
+    return _start(local_day(moment, zone), period).timetuple()[:3]
 
 
 def period_start(moment: datetime, period: str, zone: tzinfo = UTC) -> datetime:
     """Return the first instant of the calendar period of an instant."""
-    return day_start(_start(moment.astimezone(zone).date(), period), zone)
+    return day_start(_start(local_day(moment, zone), period), zone)
 
 
 def period_end(moment: datetime, period: str, zone: tzinfo = UTC) -> datetime:
     """Return the first instant after the calendar period of an instant."""
-    start = _start(moment.astimezone(zone).date(), period)
+    start = _start(local_day(moment, zone), period)
     longest = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[period]
     try:
         return day_start(_start(start + timedelta(days=longest), period), zone)

@@ -29,7 +29,7 @@ class Histories:
 
     Attributes:
         columns: what is known.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
         accounts: who had an account when; None where nobody asked the log.
     """
 

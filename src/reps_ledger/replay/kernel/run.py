@@ -90,7 +90,7 @@ def run(
         policy: which policy.
         columns: what is known.
         dates: sorted, each once.
-        zone: in which dates, months and years are read.
+        zone: in which dates, days, months and years are read.
         chunk: members that are evaluated at once.
         histories: of the same columns and zone, made by an earlier run, to be used again.
         accounts: who had an account when, for policies that ask; not with ``histories``, which

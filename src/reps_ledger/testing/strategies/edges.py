@@ -18,8 +18,8 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from reps_ledger.domain.time import day_start
-from reps_ledger.policies import Width, months, weeks, years
+from reps_ledger.domain.time import day_start, local_day
+from reps_ledger.policies import Width, hours, months, weeks, years
 from reps_ledger.policies import days as in_days
 from reps_ledger.testing.history import moment
 
@@ -30,7 +30,12 @@ _TICK: Final = timedelta(microseconds=1)
 WIDTHS: Final = (*(in_days(1), in_days(30), weeks(1), weeks(4)), *(months(1), months(3), months(6), years(1)))
 """A few widths, so that edges meet."""
 
-ZONES: Final = tuple(ZoneInfo(name) for name in ("Europe/Paris", "America/Havana", "Pacific/Apia"))
+_HOURS: Final = hours(36)
+"""Not one of those by whose edges instants are drawn: more choices than a byte has shrink worse."""
+
+ZONES: Final = tuple(
+    ZoneInfo(name) for name in ("Europe/Paris", "America/Havana", "America/Sao_Paulo", "Pacific/Apia")
+)
 
 _REVIEWS: Final = tuple(
     moment(text)
@@ -46,6 +51,8 @@ _REVIEWS: Final = tuple(
         "2019-03-31 01:00",  # and forward
         "2018-11-04 05:00",  # midnight comes twice in Havana
         "2019-03-10 05:00",  # and not at all
+        "2018-11-04 03:00",  # nor in Sao Paulo
+        "2018-02-18 02:30",  # where an evening's last hour comes twice
         "2011-12-30 10:00",  # Apia skips a day
         "2011-12-31 09:59:59.999999",
     )
@@ -61,7 +68,7 @@ def zones() -> SearchStrategy[tzinfo]:
 @cache
 def widths() -> SearchStrategy[Width]:
     """Make widths: a few, so that edges meet."""
-    return st.sampled_from(WIDTHS)
+    return st.sampled_from((*WIDTHS, _HOURS))
 
 
 @cache
@@ -95,7 +102,7 @@ class Edge:
         return found + self.ticks * _TICK
 
     def _day(self, at: datetime, zone: tzinfo) -> date:
-        local = at.astimezone(zone).date()
+        local = local_day(at, zone)
         match self.base:
             case date() as day:
                 return day

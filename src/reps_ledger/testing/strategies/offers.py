@@ -21,6 +21,7 @@ from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain import validation as checks
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, FactType
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies import Width
 from reps_ledger.testing.history import Printer
@@ -285,7 +286,7 @@ class Offer:
             case Edge():
                 return value.of(context.at, context.zone)
             case Day(edge):
-                return edge.of(context.at, context.zone).astimezone(context.zone).date()
+                return local_day(edge.of(context.at, context.zone), context.zone)
             case Earlier(number=back):
                 return context.entry(back) or "none"
             case Numbered(name, first):
