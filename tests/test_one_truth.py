@@ -250,9 +250,8 @@ def check(history: History) -> None:
             assert by_views(ledger, people, at) == {(p, name) for p, name in so if name in SHOWN}
             assert by_rules(history, people, at) == {(p, name) for p, name in so if name in KNOWN_TO_RULES}
             roles = {(p, name) for p, name in so if name.endswith("in docs") and name != "in docs"}
-            assert by_rosters(ledger, at) == roles | {
-                (p, n) for p, n in so if n == "on leave" and p in joined
-            }
+            here = joined | {p for p, name in so if any(name == role_name(*seat) for seat in ROLES)}
+            assert by_rosters(ledger, at) == roles | {(p, n) for p, n in so if n == "on leave" and p in here}
             assert by_explanations(ledger, people, at) == roles
     for at in instants[1::4]:
         assert by_reconciliation(history, people, at, truth(history, at)) == []

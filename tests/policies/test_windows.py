@@ -258,16 +258,7 @@ BACK: Final = rl.LeaveEnded(member="ana")
 
 def leaves(subject: Subject) -> list[tuple[datetime, datetime]]:
     """Return the times of leave: from each start to its end, or to the far future."""
-    found, start = [], None
-    for entry in subject.dossier.entries:
-        if entry.name == "leave.started" and start is None:
-            start = entry.occurred_at
-        elif entry.name == "leave.ended" and start is not None:
-            found.append((start, entry.occurred_at))
-            start = None
-    if start is not None:
-        found.append((start, moment("2100-01-01")))
-    return [(begin, end) for begin, end in found if begin < end]
+    return [(start, end or moment("2100-01-01")) for start, end in subject.dossier.leave]
 
 
 def running(since_: datetime, at: datetime, leave: Iterable[tuple[datetime, ...]]) -> timedelta:

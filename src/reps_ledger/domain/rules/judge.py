@@ -232,13 +232,13 @@ class Memory:
         self._held.clear()  # any entry may be read differently now
 
     def _touched(self, entries: Iterable[Entry]) -> bool:
-        """Whether any entry amends another, or names somebody by a merged-away identifier."""
+        """Whether any entry amends another, or names somebody with several identifiers."""
         if not self._amending:
             return False
-        aliases = self.amendments.aliases
+        several = self.amendments.people
         return any(
             entry.name in AMENDING
-            or any(person in aliases for person in people_in(entry.fact, self.registry))
+            or any(person in several for person in people_in(entry.fact, self.registry))
             for entry in entries
         )
 
@@ -332,8 +332,7 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
     # A set: two rules may name the same part, which must take an entry only once.
     parts = {p for p in asked if not p.fold.retractions}
     raw = memory.raw(source for p in parts for source in memory.sources(p))
-    if isinstance(entry.fact, EntryCorrected):
-        raw |= {target.id: target for target in _correction(entry.fact, memory)}
+    raw |= {target.id: target for target in _targets(entry.fact, memory)}
     then, now = memory.amendments, memory.with_amendment(entry)
     before = resolve(raw.values(), memory.registry, then)
     after = resolve([*raw.values(), entry], memory.registry, now)
@@ -356,10 +355,9 @@ def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) 
     return found
 
 
-def _correction(correction: EntryCorrected, memory: Memory) -> Iterator[Entry]:
-    """Yield the entry that a correction corrects, and what that corrects, to the original."""
-    fact: Fact = correction
-    while isinstance(fact, EntryCorrected):
+def _targets(fact: Fact, memory: Memory) -> Iterator[Entry]:
+    """Yield the entry that a correction or retraction amends, and what that amends, to the original."""
+    while isinstance(fact, _CORRECTIONS):
         target = memory.target(fact.target)
         assert target is not None, "a correction's target is looked up first"
         yield target
@@ -676,7 +674,10 @@ class Judge:
         if isinstance(target.fact, EntryRetracted):
             return [refuse("no_fact", f"entry {fact.target} is a retraction; retract it", target)]
         if isinstance(fact.replacement, _MERGES):
-            return _same_person(fact.replacement)
+            # A merge contradicts nothing by itself, but what it takes the place of is gone.
+            gone = replace(entry, fact=EntryRetracted(target=fact.target, reason=fact.reason))
+            asked, rules = self.asked(fact), self.rules
+            return [*_same_person(fact.replacement), *contradictions(gone, asked, self.memory, rules)]
         return self._contradicted(entry)
 
     def _contradicted(self, entry: Entry) -> list[Refusal]:

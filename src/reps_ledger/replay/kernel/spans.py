@@ -181,20 +181,22 @@ def _hard_people(columns: Columns) -> Truths:
     begins after it, or in its very instant.
     """
     hard = _with_identities(columns)
+    lasting = [kind for kind in SPAN_KINDS.values() if kind.retiring]
+    for kind in lasting:
+        hard |= _with_ties(columns, kind)
     retired = columns.table(RETIREMENT)
     if not len(retired):
         return hard
     rows = Rows.sorted(retired.persons["member"], retired.at, retired.order)
     most = int(max(rows.order.max(), 0)) + 1
     latest = np.maximum.accumulate(rows.member.astype(np.int64) * most + rows.order) % most
-    for name in (name for name, kind in SPAN_KINDS.items() if kind.retiring):
-        table = columns.table(name)
+    for kind in lasting:
+        table = columns.table(kind.name)
         member = table.persons["member"].astype(np.int64)
         low, high = rows.between(member, np.iinfo(np.int64).min, table.at)
         there = np.flatnonzero(high > low)
         late = latest[high[there] - 1] > table.order[there]
         hard[member[there[late]]] = True
-        hard |= _with_ties(columns, SPAN_KINDS[name])
     return hard
 
 
