@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any, Final
 
 import pytest
@@ -10,6 +10,7 @@ import pytest
 import reps_ledger as rl
 from charters.programmes import ADOPTED, AFTER, BEFORE, codes, programme, story
 from reps_ledger.policies import (
+    Width,
     accepted,
     days,
     distinct,
@@ -21,6 +22,7 @@ from reps_ledger.policies import (
     reports,
     tenure,
     vouches,
+    weeks,
     years,
 )
 from reps_ledger.policies.charter import Charter, RoleClause
@@ -138,6 +140,32 @@ def test_a_term_must_be_said_and_is_no_longer() -> None:
     assert codes(ledger, MENTOR) == ("term_too_long",)
     assert codes(ledger, until(2020, 7, 2)) == ("term_too_long",)
     assert codes(ledger, until(2020, 7, 1)) == ()
+
+
+@pytest.mark.parametrize(
+    ("term", "start", "last"),
+    [
+        (years(1), date(2024, 2, 29), date(2025, 3, 1)),
+        (months(1), date(2023, 1, 31), date(2023, 3, 1)),
+        (weeks(4), date(2023, 3, 1), date(2023, 3, 29)),  # in Paris the clocks go forward between
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Paris"])
+def test_a_term_from_the_end_of_a_month_loses_no_day(zone: str, term: Width, start: date, last: date) -> None:
+    """It lasts to the end of the day before the one named, and one more day is refused."""
+    until: Any = last
+    longer: Any = last + timedelta(days=1)
+    charter = Charter(name="reps", version="1", roles=[RoleClause(role="mentor", term=term)])
+    with rl.open(zone=zone, clock=lambda: datetime(2020, 1, 1, tzinfo=UTC)) as ledger:
+        ledger.adopt(charter, by="council", occurred_at=date(2020, 1, 1))
+        ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2020, 1, 2))
+        found = refusal(ledger, rl.RoleAssigned(member="ana", role="mentor", until=longer), start)
+        assert found.code == "term_too_long"
+        assert str(last) in found.words
+        ledger.record(rl.RoleAssigned(member="ana", role="mentor", until=until), by="x", occurred_at=start)
+        assert ledger.as_of(last - timedelta(days=1)).roster(role="mentor")
+        assert not ledger.as_of(last).roster(role="mentor")
 
 
 def test_seats_count_those_who_sat_before_the_charter() -> None:

@@ -142,6 +142,18 @@ def test_appreciation_and_nudges() -> None:
     assert again == ()
 
 
+def test_a_deadline_is_the_start_of_a_day() -> None:
+    """Four weeks from a day end with a day in the ledger's zone, over a change of its clocks."""
+    with rl.open(zone="Europe/Paris", clock=lambda: datetime(2018, 10, 2, tzinfo=UTC)) as ledger:
+        ledger.record(rl.MemberJoined(member="ben"), by="council", occurred_at=date(2018, 1, 1))
+        report = rl.ReportFiled(member="ben", activity="workshop")
+        ledger.record(report, by="ben", occurred_at=date(2018, 8, 20))
+        sent = ledger.send_notices(POLICY, by="council", at=date(2018, 9, 30), occurred_at=date(2018, 10, 1))
+        deadlines = {e.fact.deadline for e in sent if e.fact.deadline is not None}
+        assert deadlines == {datetime(2018, 10, 28, 23, tzinfo=UTC)}  # midnight on the 29th
+        assert {ledger.day(deadline) for deadline in deadlines} == {date(2018, 10, 29)}
+
+
 def test_silence_comes_to_what_the_policy_says() -> None:
     """Past the deadline unheard of, the outcome is that of silence, and the finding says why."""
     ledger = programme()

@@ -1,8 +1,8 @@
 """What the kernel computes on: sorted cuts, the calendar, rows of facts, and intervals.
 
-All instants are integers: microseconds since 1970 in UTC. Months, years and time zones are
-resolved by `Calendar` alone, once for each different instant; everything else in the kernel only
-compares integers. Members are integers too: their place among all people.
+All instants are integers: microseconds since 1970 in UTC. Days, months, years and time
+zones are resolved by `Calendar` alone, once for each different instant; everything else in the
+kernel only compares integers. Members are integers too: their place among all people.
 """
 
 from __future__ import annotations
