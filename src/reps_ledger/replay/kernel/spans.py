@@ -87,13 +87,9 @@ def spans_of(columns: Columns, name: str) -> Spans:
         InvalidPolicy: what tells these spans apart is personal text, which columns do not hold.
     """
     kind, table = SPAN_KINDS[name], columns.table(name)
-    if kind.retiring or name == RETIREMENT:
-        hard = _hard_people(columns)
-        chosen = {each: _of_people(columns.table(each), hard) for each in READS[name]}
-    else:
-        chosen = _hard_rows(columns, kind)
-    row, start = np.arange(len(table)), table.at
-    end = np.maximum(_ends(columns, kind), start)
+    end, tied = _ends(columns, kind)
+    row, start, end = np.arange(len(table)), table.at, np.maximum(end, table.at)
+    chosen = _hard(columns, kind, tied)
     if not chosen[name].any():
         return Spans(table, row, start, end)
     easy = ~chosen[name]
@@ -110,14 +106,32 @@ def _end_of(span: Span) -> int:
     return FOREVER if span.end is None else microseconds(span.end)
 
 
-def _ends(columns: Columns, kind: SpanKind) -> Instants:
-    """Return when the span of each row ends, by the rules that need no fold."""
+@frozen(eq=False)
+class _Ties:
+    """Which rows are of groups in which a beginning and an ending are of one instant.
+
+    Attributes:
+        beginnings: of the table of beginnings.
+        endings: of that of endings.
+    """
+
+    beginnings: Truths
+    endings: Truths
+
+    def __or__(self, other: _Ties) -> _Ties:
+        return _Ties(self.beginnings | other.beginnings, self.endings | other.endings)
+
+
+def _ends(columns: Columns, kind: SpanKind) -> tuple[Instants, _Ties]:
+    """Return when the span of each row ends, by the rules that need no fold; and where one is needed."""
     table = columns.table(kind.name)
+    endings = columns.table(kind.ends) if kind.ends is not None else table
     end = np.full(len(table), FOREVER, np.int64)
+    tied = _Ties(np.zeros(len(table), bool), np.zeros(len(endings), bool))
     if not len(table):
-        return end
+        return end, tied
     if kind.name == RETIREMENT:
-        return _next_of(columns, table, ("member.returned", "role.assigned"))
+        return _next_of(columns, table, ("member.returned", "role.assigned")), tied
     if kind.until is not None:
         until = table.instants[kind.until]
         end = np.where(until == MISSING, FOREVER, until)
@@ -125,42 +139,59 @@ def _ends(columns: Columns, kind: SpanKind) -> Instants:
         end = np.minimum(end, _next_of(columns, table, (RETIREMENT,)))
     names = ("member", *kind.fields)
     if kind.replaced:
-        end = np.minimum(end, _next_in_group(table, table, names))
-    if kind.ends is not None:
-        endings = columns.table(kind.ends)
-        end = np.minimum(end, _next_in_group(table, endings, names))
-        if kind.optional is not None:
-            unnamed = endings.fields[kind.optional].codes < 0
-            rest = tuple(name for name in names if name != kind.optional)
-            end = np.minimum(end, _next_in_group(table, endings, rest, unnamed))
-    return end
+        return np.minimum(end, _next_of_its_kind(table, names)), tied
+    passes: list[tuple[tuple[str, ...], Truths | None]] = [(names, None)]
+    if kind.optional is not None:
+        rest = tuple(name for name in names if name != kind.optional)
+        passes.append((rest, endings.fields[kind.optional].codes < 0))
+    for fields, chosen in passes:
+        following, more = _next_ending(table, endings, fields, chosen)
+        end, tied = np.minimum(end, following), tied | more
+    return end, tied
 
 
-def _next_in_group(
-    table: Table, events: Table, names: tuple[str, ...], chosen: Truths | None = None
-) -> Instants:
-    """Return, for each row of a table, when the next event was that has the same values; or `FOREVER`.
+def _next_of_its_kind(table: Table, names: tuple[str, ...]) -> Instants:
+    """Return, for each row of a table, when the next has the same values; or `FOREVER`."""
+    rows = Rows.sorted(_numbers([table], names), table.at, table.order)
+    following = np.full(len(table), FOREVER, np.int64)
+    same = rows.member[1:] == rows.member[:-1]
+    following[:-1][same] = rows.at[1:][same]
+    found = np.full(len(table), FOREVER, np.int64)
+    found[rows.index] = following
+    return found
+
+
+def _next_ending(
+    table: Table, endings: Table, names: tuple[str, ...], chosen: Truths | None
+) -> tuple[Instants, _Ties]:
+    """Return, for each row of a table, when the next ending was that has the same values; or `FOREVER`.
 
     Args:
         table: of beginnings.
-        events: of what ends them.
+        endings: what may end them.
         names: the fields.
-        chosen: which events count; None for all.
+        chosen: which endings count; None for all.
+
+    Returns:
+        These, and the rows of groups with a beginning and an ending in one instant.
     """
-    numbers = _numbers([table, events], names)
+    numbers = _numbers([table, endings], names)
     own, other = numbers[: len(table)], numbers[len(table) :]
     if chosen is not None:
         other = np.where(chosen, other, -1)
-    rows = Rows.sorted(own, table.at, table.order)
+    rows, events = Rows.sorted(own, table.at, table.order), Rows.sorted(other, endings.at, endings.order)
     found = np.full(len(table), FOREVER, np.int64)
-    if events is table:
-        following = np.full(len(table), FOREVER, np.int64)
-        same = rows.member[1:] == rows.member[:-1]
-        following[:-1][same] = rows.at[1:][same]
-    else:
-        following = next_after(rows, Rows.sorted(other, events.at, events.order))
-    found[rows.index] = following
-    return found
+    found[rows.index] = next_after(rows, events)
+    both = np.concatenate([rows.member, events.member])
+    at = np.concatenate([rows.at, events.at])
+    is_ending = np.arange(len(both)) >= len(rows)
+    place = np.lexsort((is_ending, at, both))
+    group, at, is_ending = both[place], at[place], is_ending[place]
+    ties = (group[1:] == group[:-1]) & (at[1:] == at[:-1]) & (is_ending[1:] != is_ending[:-1])
+    if not ties.any():
+        return found, _Ties(np.zeros(len(table), bool), np.zeros(len(endings), bool))
+    tied = np.isin(numbers, group[1:][ties])
+    return found, _Ties(tied[: len(table)], tied[len(table) :])
 
 
 def _next_of(columns: Columns, table: Table, names: tuple[str, ...]) -> Instants:
@@ -174,62 +205,39 @@ def _next_of(columns: Columns, table: Table, names: tuple[str, ...]) -> Instants
     return found
 
 
-def _hard_people(columns: Columns) -> Truths:
-    """Return whose roles, leave and retirements need a fold.
-
-    Those who have several identities; and of whom a retirement was told later than a role or leave that
-    begins after it, or in its very instant.
-    """
-    hard = _with_identities(columns)
-    lasting = [kind for kind in SPAN_KINDS.values() if kind.retiring]
-    for kind in lasting:
-        hard |= _with_ties(columns, kind)
-    retired = columns.table(RETIREMENT)
-    if not len(retired):
-        return hard
-    rows = Rows.sorted(retired.persons["member"], retired.at, retired.order)
-    most = int(max(rows.order.max(), 0)) + 1
-    latest = np.maximum.accumulate(rows.member.astype(np.int64) * most + rows.order) % most
-    for kind in lasting:
-        table = columns.table(kind.name)
-        member = table.persons["member"].astype(np.int64)
-        low, high = rows.between(member, np.iinfo(np.int64).min, table.at)
-        there = np.flatnonzero(high > low)
-        late = latest[high[there] - 1] > table.order[there]
-        hard[member[there[late]]] = True
-    return hard
-
-
-def _with_ties(columns: Columns, kind: SpanKind) -> Truths:
-    """Return of whom a span began in the very instant of an ending of its kind."""
-    found = np.zeros(len(columns.people), bool)
-    found[columns.table(kind.name).persons["member"][_tied(columns, kind)[0]]] = True
-    return found
-
-
-def _tied(columns: Columns, kind: SpanKind) -> tuple[Truths, Truths]:
-    """Return which beginnings and which endings are of groups with one of each in the same instant."""
-    assert kind.ends is not None  # noqa: S101 — what nothing ends has no ties
-    table, endings = columns.table(kind.name), columns.table(kind.ends)
-    names = tuple(name for name in ("member", *kind.fields) if name != kind.optional)
-    group = _numbers([table, endings], names)
-    at = np.concatenate([table.at, endings.at])
-    place = np.unique(at, return_inverse=True)[1].reshape(-1)
-    both = group * (len(place) + 1) + place
-    shared = np.isin(both, np.intersect1d(both[: len(table)], both[len(table) :]))
-    tied = np.isin(group, group[shared])
-    return tied[: len(table)], tied[len(table) :]
-
-
-def _hard_rows(columns: Columns, kind: SpanKind) -> dict[str, Truths]:
-    """Return which beginnings and which endings of a kind need a fold."""
+def _hard(columns: Columns, kind: SpanKind, tied: _Ties) -> dict[str, Truths]:
+    """Return which rows a fold has to look at, by stored name: of whom, or of what, rules need one."""
     several = _with_identities(columns)
-    names = [kind.name] if kind.ends is None else [kind.name, kind.ends]
-    found = {name: _of_people(columns.table(name), several) for name in names}
-    if kind.ends is not None:
-        for name, tied in zip(names, _tied(columns, kind), strict=True):
-            found[name] |= tied
-    return found
+    table = columns.table(kind.name)
+    if not kind.retiring and kind.name != RETIREMENT:
+        found = {kind.name: _of_people(table, several) | tied.beginnings}
+        if kind.ends is not None:
+            found[kind.ends] = _of_people(columns.table(kind.ends), several) | tied.endings
+        return found
+    several[table.persons["member"][tied.beginnings]] = True
+    _mark_told_late(columns, "role.assigned" if kind.name == RETIREMENT else kind.name, several)
+    return {name: _of_people(columns.table(name), several) for name in READS[kind.name]}
+
+
+def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
+    """Mark of whom a retirement was told later than a role or leave that begins after it.
+
+    Args:
+        columns: what is known.
+        name: of the facts that begin roles or leave.
+        people: in which they are marked.
+    """
+    retired, table = columns.table(RETIREMENT), columns.table(name)
+    if not len(retired) or not len(table):
+        return
+    rows = Rows.sorted(retired.persons["member"], retired.at, retired.order)
+    most = int(rows.order.max()) + 1
+    latest = np.maximum.accumulate(rows.member.astype(np.int64) * most + rows.order) % most
+    member = table.persons["member"].astype(np.int64)
+    low, high = rows.between(member, np.iinfo(np.int64).min, table.at)
+    there = np.flatnonzero(high > low)
+    late = latest[high[there] - 1] > table.order[there]
+    people[member[there[late]]] = True
 
 
 def _of_people(table: Table, people: Truths) -> Truths:
