@@ -13,7 +13,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
-from reps_ledger.domain.time import instant_of, last_of_day
+from reps_ledger.domain.time import instant_of, last_of_day, zone_of
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.append import Receipt
 from reps_ledger.log.history import Reading
@@ -261,9 +261,16 @@ class View:
         """The charter in force, as known; None without one."""
         return self._evaluator.charter(self.valid_at)
 
-    def in_zone(self, zone: tzinfo) -> View:
-        """Return the same view with dates, months and years read in another zone."""
-        return View(self.reading, self.valid_at, zone)
+    def in_zone(self, zone: str | tzinfo) -> View:
+        """Return a view of the same instant with dates, months and years read in another zone.
+
+        Args:
+            zone: an IANA name such as Europe/Paris, or a zone.
+
+        Raises:
+            InvalidTime: the zone is unknown.
+        """
+        return View(self.reading, self.valid_at, zone_of(zone))
 
     def policy(self, policy: Policy | str) -> Policy:
         """Return a policy, or the one of that name in the charter in force.

@@ -22,6 +22,7 @@ from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     APPLICATIONS,
     COMMUNITY,
+    DECLARATION,
     MEMBER,
     MENTORING,
     NOTICE,
@@ -355,6 +356,24 @@ def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
         )
 
 
+def _declaration_parts(_fact: f.LedgerDeclared, _known: Known) -> Parts:
+    return (DECLARATION.part("ledger.declared"),)
+
+
+def _judge_declared(
+    entry: Entry[f.LedgerDeclared], declared: Entry[f.LedgerDeclared] | None
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    if declared is not None and declared.fact.ledger != fact.ledger:
+        before = declared.fact
+        yield refuse(
+            "another_ledger",
+            f"this is the ledger {before.ledger}, whose days are read in {before.zone}; "
+            f"{fact.ledger}, in {fact.zone}, is another",
+            declared,
+        )
+
+
 def _policy_parts(fact: f.PolicyStated, _known: Known) -> Parts:
     return (POLICY.part(fact.digest),)
 
@@ -381,9 +400,10 @@ REVIEWS = (
     Rule(name="review.decided", parts=_review_parts, judge=_judge_review_decided),
     Rule(name="exemption.granted", parts=member_part, judge=judge_member),
     Rule(name="charter.adopted", judge=_judge_adopted),
+    Rule(name="ledger.declared", parts=_declaration_parts, judge=_judge_declared),
     Rule(name="policy.stated", parts=_policy_parts, judge=_judge_stated),
 )
-"""The rules of leave, notices, applications, reviews, exemptions, charters and policies."""
+"""The rules of leave, notices, applications, reviews, exemptions, charters, policies and declarations."""
 
 
 def seat_names(role: str, community: str | None) -> tuple[str, str]:

@@ -172,6 +172,18 @@ def _standing(
     )
 
 
+def _declare(
+    state: Entry[f.LedgerDeclared] | None, entry: Entry, _key: str
+) -> Entry[f.LedgerDeclared] | None:
+    return entry if isinstance(entry.fact, f.LedgerDeclared) else state
+
+
+DECLARATION: Final[Fold[Entry[f.LedgerDeclared] | None]] = Fold(
+    prefix="ledger", types=frozenset({"ledger.declared"}), initial=None, evolve=_declare
+)
+"""What the ledger declared last of itself; its one key is ``ledger.declared``."""
+
+
 def account_names(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> tuple[str, str]:
     """Return an account's provider and name; the programme's own site has no provider."""
     return getattr(fact, "provider", ""), fact.account or ""

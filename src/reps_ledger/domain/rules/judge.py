@@ -36,6 +36,7 @@ from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
     Fact,
+    LedgerDeclared,
     MembersMerged,
     MembersUnmerged,
     Registry,
@@ -346,6 +347,7 @@ def _violations(
 _MOST_CASES = 2_000
 _CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
+_UNDATED = _MERGES | LedgerDeclared  # judged by all that is known, whenever they happened
 
 
 class _Case(msgspec.Struct, gc=False):
@@ -550,7 +552,7 @@ class Judge:
             for part in parts:
                 held = self.memory.held(part)
                 assert held is not None, "recording loads every part before it judges"
-                if held.ends_by(order) or isinstance(fact, _MERGES):
+                if held.ends_by(order) or isinstance(fact, _UNDATED):
                     states.append(held.state)
                     continue
                 states.append(held.state_at(part, order))
