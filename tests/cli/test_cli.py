@@ -263,8 +263,16 @@ def test_import(here: Path) -> None:
     """Imported once, all is recorded; imported again, all is known."""
     first = answered("import", "-l", "new.db", "history.jsonl", "--by", "council")
     assert first == {
-        "history.jsonl": {"rows": 9, "recorded": 9, "known": 0, "joined": 0, "position": 10, "refused": []}
-    }
+        "history.jsonl": {
+            "rows": 9,
+            "recorded": 9,
+            "known": 0,
+            "joined": 0,
+            "trimmed": 0,
+            "position": 10,
+            "refused": [],
+        }
+    }  # fmt: skip
     assert answered("import", "-l", "new.db", "history.jsonl.gz")["history.jsonl.gz"]["known"] == 9
     assert "9 known already, 0 refused" in run("import", "-l", "new.db", "history.jsonl").stdout
     with rl.open(here / "new.db") as opened:

@@ -129,6 +129,7 @@ def _report(report: ImportReport) -> dict[str, object]:
         "recorded": report.recorded,
         "known": report.known,
         "joined": report.joined,
+        "trimmed": report.trimmed,
         "position": report.position,
         "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
@@ -140,6 +141,8 @@ def _show_report(name: str, report: ImportReport) -> None:
         f"{name}: {report.rows:,} rows; {report.recorded:,} recorded{inferred}, "
         f"{report.known:,} known already, {len(report.refused):,} refused"
     )
+    if report.trimmed:
+        say(f"{report.trimmed:,} rows were read without the white space at the ends of their names")
     shown = 5
     rows: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()

@@ -34,7 +34,7 @@ from reps_ledger.domain.time import zone_name, zone_of
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError, OtherZone
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
-from reps_ledger.importers.rows import Row, read_row, row_id
+from reps_ledger.importers.rows import Row, read_row, row_id, trimmed
 from reps_ledger.interchange import JsonValue
 from reps_ledger.log.append import Draft, Recording, make_draft
 
@@ -125,6 +125,7 @@ class ImportReport:
         recorded: rows that were recorded.
         known: rows that had been recorded before, or that repeat another row exactly.
         joined: people who were inferred to have joined; their joinings are not in ``recorded``.
+        trimmed: rows that were read without white space at the ends of their names.
         refused: the rows that were not recorded, each with its line and reasons.
         position: the log's last position afterwards.
     """
@@ -133,6 +134,7 @@ class ImportReport:
     recorded: int
     known: int
     joined: int
+    trimmed: int = field(default=0, repr=False)
     refused: Quarantine = field(repr=lambda rows: f"{len(rows)} rows")
     position: int
 
@@ -232,6 +234,7 @@ class Session:
     _recorded: int = 0
     _known: int = 0
     _joined: int = 0
+    _trimmed: int = 0
     _quarantine: Quarantine = field(factory=Quarantine)
     _new: bool = field(init=False)  # whether the ledger must declare itself before the first entry
     _first: Line | None = None
@@ -307,6 +310,7 @@ class Session:
             recorded=self._recorded,
             known=self._known,
             joined=self._joined,
+            trimmed=self._trimmed,
             refused=self._quarantine,
             position=self.recording.log.head(),
         )
@@ -322,7 +326,9 @@ class Session:
             refused.append(_refused(line, ["invalid"], [line.problem]))
             return None
         try:
-            row = read_row(line.row, self.recording.log.codec)
+            tidy = trimmed(line.row, self.recording.log.codec)
+            row = read_row(tidy, self.recording.log.codec)
+            self._trimmed += tidy is not line.row
             if isinstance(row.fact, LedgerDeclared):
                 self._read_in_zone_of(row.fact, is_first=line is self._first)
             return _Pending(line, self._draft(row))

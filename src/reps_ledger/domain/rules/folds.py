@@ -6,7 +6,7 @@ account's, one review's. The largest, `MEMBER`, gives a `MemberState`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, kind_of
+from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.rules.parts import Fold, pair_key
 
 K = TypeVar("K")
@@ -212,13 +213,19 @@ POLICY = _standing("policy", lambda fact: fact.digest, f.PolicyStated)
 """A policy whose words were stated, by their digest."""
 
 
-def _link(state: AccountLink | None, entry: Entry, key: str) -> AccountLink | None:
+def _link_by(
+    state: AccountLink | None, entry: Entry, key: str, names: Callable[[Any], Iterable[str]]
+) -> AccountLink | None:
     fact = entry.fact
     if isinstance(fact, f.MemberJoined) and fact.account is None:
         return state
-    if pair_key(*account_names(fact)) != key:
+    if pair_key(*names(fact)) != key:
         return state
     return None if isinstance(fact, f.AccountUnlinked) else entry
+
+
+def _link(state: AccountLink | None, entry: Entry, key: str) -> AccountLink | None:
+    return _link_by(state, entry, key, account_names)
 
 
 ACCOUNT: Final[Fold[AccountLink | None]] = Fold(
@@ -228,6 +235,38 @@ ACCOUNT: Final[Fold[AccountLink | None]] = Fold(
     evolve=_link,
 )
 """By which entry an account is a member's, or None."""
+
+
+def canonical_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> list[str]:
+    """Return the canonical forms of an account's provider and name."""
+    return [canonical_name(name) for name in account_names(fact)]
+
+
+def _first_of(state: Entry | None, entry: Entry, _key: str) -> Entry | None:
+    return state or entry
+
+
+def _first(prefix: str, name: str) -> Fold[Entry | None]:
+    return Fold(prefix=prefix, types=frozenset({name}), initial=None, evolve=_first_of)
+
+
+MEMBER_NAME: Final = _first("member-form", "member.joined")
+"""The first joining of whoever has an identifier of this canonical form."""
+
+COMMUNITY_NAME: Final = _first("community-form", "community.founded")
+"""The first founding of whatever has a name of this canonical form."""
+
+ACCOUNT_NAME: Final[Fold[AccountLink | None]] = evolve(
+    ACCOUNT,
+    prefix="account-form",
+    evolve=lambda state, entry, key: _link_by(state, entry, key, canonical_account),
+)
+"""By which entry an account of this canonical form is a member's, or None."""
+
+# What was recorded before entries had tags of canonical forms is found where its name is its own form.
+MEMBER_OF_BEFORE: Final = evolve(MEMBER, tagged=False)
+COMMUNITY_OF_BEFORE: Final = evolve(COMMUNITY, tagged=False)
+ACCOUNT_OF_BEFORE: Final = evolve(ACCOUNT, tagged=False)
 
 
 def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ...]:

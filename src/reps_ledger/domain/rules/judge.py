@@ -514,7 +514,7 @@ class Judge:
         found = subject_tags(fact, registry)
         # Not those of governance's parts: a fact is not in a part just because judging it
         # needed that part.
-        found += [part.source.tag for part in self.asked(fact) if part.fold.takes(name)]
+        found += [part.source.tag for part in self.asked(fact) if part.fold.tagged and part.fold.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if name in AMENDING or name in LEDGER_WIDE:
