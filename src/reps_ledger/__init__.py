@@ -19,6 +19,7 @@ from reps_ledger.domain.facts.governance import *
 from reps_ledger.domain.facts.people import *
 from reps_ledger.domain.facts.reviews import *
 from reps_ledger.domain.facts.roles import *
+from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.rules import Rule, seats
 from reps_ledger.errors import *
 from reps_ledger.importers import ImportReport
@@ -42,6 +43,7 @@ __all__ = [
     "Subscription",
     "Upcaster",
     "View",
+    "canonical_name",
     "fact",
     "open",
     "project",

@@ -13,6 +13,7 @@ The tree::
     │   └── TooLarge            past a documented limit
     ├── ConfigurationError      how the ledger was opened cannot work
     │   ├── InvalidFactType     a class that cannot be stored as a fact
+    │   ├── OtherZone           a ledger keeps its time zone, and another was given
     │   ├── UpcasterGap         no way from an old schema version to the present one
     │   └── MissingExtra        an optional dependency is not installed
     ├── CodecError              stored bytes that cannot be read as a fact
@@ -70,6 +71,7 @@ __all__ = [
     "NotALedger",
     "NotFound",
     "NotProved",
+    "OtherZone",
     "ReadOnly",
     "Refusal",
     "Refused",
@@ -156,6 +158,24 @@ class ConfigurationError(LedgerError):
 
 class InvalidFactType(ConfigurationError):
     """A class that cannot be stored as a fact."""
+
+
+class OtherZone(ConfigurationError):
+    """A ledger keeps its time zone, and was opened with another.
+
+    Attributes:
+        own: the zone that the ledger declares.
+        given: the other.
+    """
+
+    def __init__(self, own: str, given: str) -> None:
+        self.own = own
+        self.given = given
+        super().__init__(
+            f"this ledger's days are read in {own}, and it was opened with {given}; leave the zone out, "
+            f"and ask a view for days in {given} with view.in_zone({given!r}), or change it for "
+            f"good with ledger.declare(zone={given!r}, …)"
+        )
 
 
 class UpcasterGap(ConfigurationError):

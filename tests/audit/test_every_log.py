@@ -25,7 +25,10 @@ def test_every_log_is_audited(log: str, targets: Callable[[str], Any], tmp_path:
     target = targets(log)
     state = tmp_path / "kept.tree"
     with rl.open(target) as ledger:
-        people = [rl.MemberJoined(member=f"m{number}") for number in range(COUNT - 1)]
+        people = [
+            rl.MemberJoined(member=f"m{number}")
+            for number in range(COUNT - (1 if log in {"memory", "library"} else 2))
+        ]
         ledger.record_all(people, by="council", occurred_at=date(2018, 1, 1))
         ana = ledger.record(rl.MemberJoined(member='an"a\u00e9'), by="council")
         kept = ledger.checkpoint(KEY, state=state)

@@ -116,7 +116,7 @@ def test_the_writer_does_nothing_else(urls: dict[str, str]) -> None:
     ]
     with connected(urls["writer"]) as connection:
         assert [statement for statement in tries if not refused(connection, statement)] == []
-        assert connection.execute(f"SELECT count(*) FROM {EVENTS}").fetchone() == (1,)
+        assert connection.execute(f"SELECT count(*) FROM {EVENTS}").fetchone() == (2,)
 
 
 def test_the_writer_cannot_lead_the_functions_astray(urls: dict[str, str]) -> None:
@@ -127,10 +127,10 @@ def test_the_writer_cannot_lead_the_functions_astray(urls: dict[str, str]) -> No
                            " LANGUAGE sql AS 'SELECT 99'")  # fmt: skip
         connection.execute("SET search_path = pg_temp, public")
         (position,) = connection.execute(
-            f"SELECT public.reps_append_at_head(1, {EVENT.replace('dcb', 'public.dcb')})"
+            f"SELECT public.reps_append_at_head(2, {EVENT.replace('dcb', 'public.dcb')})"
         ).fetchone() or (None,)
-        assert position == 2
-        none = f"SELECT public.reps_append_at_head(1, {EVENT.replace('dcb', 'public.dcb')})"
+        assert position == 3
+        none = f"SELECT public.reps_append_at_head(2, {EVENT.replace('dcb', 'public.dcb')})"
         assert connection.execute(none).fetchall() == []
 
 
@@ -138,7 +138,7 @@ def test_the_reader_reads(urls: dict[str, str]) -> None:
     """A ledger opened by the reader answers; recording is refused, and says why."""
     with rl.open(urls["reader"]) as ledger:
         assert ledger.as_of().member("ana").membership.is_member
-        with ledger.subscribe(after=0) as log:
+        with ledger.subscribe(after=1) as log:
             assert next(log).fact == rl.MemberJoined(member="ana")
         kept = ledger.checkpoint(KEY)
         assert ledger.verify(kept, KEY.verifying).database
@@ -183,7 +183,7 @@ def test_the_owner_opens_it_again(urls: dict[str, str]) -> None:
         database = urls["owner"].rpartition("/")[2]
         owner.execute(roles_sql(f"writer_{database}", f"reader_{database}"))
     with rl.open(urls["writer"]) as ledger:
-        assert ledger.record(rl.ReportFiled(member="ana", activity="talk"), by="ana").position == 6
+        assert ledger.record(rl.ReportFiled(member="ana", activity="talk"), by="ana").position == 7
 
 
 def test_guards_come_with_the_tables(postgres_dsn: str) -> None:
@@ -214,9 +214,9 @@ def test_tampering_is_found_on_postgres(postgres_dsn: str) -> None:
         kept = ledger.checkpoint(KEY)
         assert ledger.verify(kept, KEY.verifying).ok
         last = ledger.position
-        assert last > kept.size == 300
+        assert last > kept.size == 301
         proof = ledger.prove(last, at=kept)
-        assert (proof.index, proof.position) == (299, last)
+        assert (proof.index, proof.position) == (300, last)
         with connected(postgres_dsn) as connection:
             connection.execute(f"ALTER TABLE {TAGS} DISABLE TRIGGER reps_tags_stay")
             connection.execute(f"DELETE FROM {TAGS} WHERE tag = 'member:m7'")

@@ -84,9 +84,9 @@ def test_an_untouched_ledger_is_verified(path: Path, kept: str) -> None:
     """Everything that was signed is unchanged; later entries make no difference."""
     found = verified(path, kept)
     assert (found.ok, found.codes, found.signed, found.database) == (True, (), True, True)
-    assert (found.checkpoint.size, found.entries) == (COUNT, COUNT + 10)
+    assert (found.checkpoint.size, found.entries) == (COUNT + 1, COUNT + 11)
     assert found.root == read_checkpoint(kept).root
-    assert found.words() == "The first 600 of 610 entries are what the checkpoint signed."
+    assert found.words() == "The first 601 of 611 entries are what the checkpoint signed."
 
 
 def test_what_was_not_checked_is_said(kept: str) -> None:

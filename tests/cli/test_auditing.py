@@ -88,16 +88,17 @@ def test_a_checkpoint_is_printed_and_verified(here: Path) -> None:
     (here / "other").write_text(run("checkpoint", "-l", "reps.db", "--key", "reps.key"))
     assert (here / "other").read_text() == (here / "newer.checkpoint").read_text()
     out = run("verify", "other", "-l", "reps.db", "--key", "reps.pub")
-    assert out == "The first 21 of 21 entries are what the checkpoint signed.\n"
+    assert out == "The first 22 of 22 entries are what the checkpoint signed.\n"
     assert "not checked" in run("verify", "other", "-l", "reps.db")
     public = (here / "reps.pub").read_text().strip()
     found = told("verify", "other", "-l", "reps.db", "--key", public, "--json")
     assert found == {
         "ok": True,
         "origin": "example.org/reps",
-        "size": 21,
-        "entries": 21,
+        "size": 22,
+        "entries": 22,
         "signed": True,
+        "zone": "UTC",
         "database": True,
         "findings": [],
     }
@@ -124,7 +125,7 @@ def test_proofs_are_printed_as_they_are() -> None:
     path = [canonical_base64(each, "it") for each in found["proof"]]
     leaf, root = (canonical_base64(found[name], name) for name in ("leaf", "root"))
     verify_inclusion(found["index"], found["size"], leaf, path, root)
-    assert (found["position"], found["index"], found["size"]) == (8, 7, 20)
+    assert (found["position"], found["index"], found["size"]) == (8, 7, 21)
     with rl.open("reps.db") as ledger:
         ledger.record(rl.MemberJoined(member="ben"), by="council")
     command = ("consistency", "reps.checkpoint", "-l", "reps.db", "--key", "reps.pub")
@@ -132,7 +133,7 @@ def test_proofs_are_printed_as_they_are() -> None:
     path = [canonical_base64(each, "it") for each in found["proof"]]
     roots = [canonical_base64(found[name], name) for name in ("old_root", "new_root")]
     verify_consistency(found["old"], found["new"], roots[0], roots[1], path)
-    assert (found["old"], found["new"]) == (20, 22)
+    assert (found["old"], found["new"]) == (21, 23)
     run("checkpoint", "-l", "reps.db", "--key", "reps.key", "--out", "newer")
     assert told(*command, "--new", "newer") == found
     assert "no entry has position" in run("prove", "99", "-l", "reps.db", code=1)
@@ -143,7 +144,7 @@ def test_two_checkpoints_are_joined_by_a_proof(here: Path) -> None:
     (here / "reps.db").unlink()
     verify = ("verify-consistency", "reps.checkpoint", "newer.checkpoint", "proof.json")
     out = run(*verify, "--key", "reps.pub")
-    assert out == "The 21 entries begin with the 20 that were signed before.\n"
+    assert out == "The 22 entries begin with the 21 that were signed before.\n"
     swapped = ("verify-consistency", "newer.checkpoint", "reps.checkpoint", "proof.json")
     run(*swapped, "--key", "reps.pub", code=1)
     Path("other.pub").write_text(run("make-key", "example.org/reps", "other.key"))
@@ -170,7 +171,7 @@ def test_a_bundle_is_verified_or_refused(here: Path) -> None:
     assert found["entries"][0]["entry"]["fact"]["member"] == "ana"
     run("bundle", "old.json", "-l", "reps.db", "--member", "ana", "--at", "reps.checkpoint")
     assert (here / "old.json").read_bytes() == (here / "ana.json").read_bytes()
-    (here / "ana.json").write_text((here / "ana.json").read_text().replace('"index": 7', '"index": 6'))
+    (here / "ana.json").write_text((here / "ana.json").read_text().replace('"index": 8', '"index": 7'))
     assert "does not lead to the root" in run("verify-bundle", "ana.json", "--key", "reps.pub", code=1)
     (here / "ana.json").write_text("{}")
     run("verify-bundle", "ana.json", "--key", "reps.pub", code=1)

@@ -83,4 +83,4 @@ def test_nothing_is_made_for_nothing(tmp_path: Path) -> None:
         told = RUNNER.invoke(app, ["import", str(rows), "-l", str(path), "--quarantine", str(name)])
         assert told.exit_code == 2
     with rl.open(path) as ledger:
-        assert ledger.position == 1
+        assert ledger.position == 2

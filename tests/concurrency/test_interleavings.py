@@ -136,7 +136,11 @@ def test_what_failed_before_it_was_written(recorder: DCBRecorder, command_id: st
 
 def test_a_read_that_fails(recorder: DCBRecorder) -> None:
     """A log that cannot be read says so with an error of ours."""
-    ledger = rl.open(Faulty(recorder, before={("read", 0): lost(OperationalError)}))
+    faulty = Faulty(recorder)
+    ledger = rl.open(faulty)
+    faulty.before = {("read", 0): lost(OperationalError)}
+    with pytest.raises(StorageError, match="could not be read"):
+        rl.open(faulty)
     for ask in (lambda: ledger.position, lambda: list(ledger.entries()), ledger.history):
         with pytest.raises(StorageError, match="could not be read"):
             ask()

@@ -24,6 +24,7 @@ from reps_ledger.domain.facts import (
     Fact,
     FactType,
     Kind,
+    LedgerDeclared,
     MemberJoined,
     MemberRetired,
     Registry,
@@ -86,6 +87,7 @@ STORED: Final = {
     "ReviewDecided": ("review.decided", 1, None),
     "ExemptionGranted": ("exemption.granted", 1, None),
     "CharterAdopted": ("charter.adopted", 1, None),
+    "LedgerDeclared": ("ledger.declared", 1, None),
     "PolicyStated": ("policy.stated", 1, None),
     "EntryRetracted": ("entry.retracted", 1, None),
     "EntryCorrected": ("entry.corrected", 1, None),
@@ -157,6 +159,8 @@ def a_fact(cls: type[Fact]) -> dict[str, Any]:
     }
     if cls is EntryCorrected:
         known["replacement"] = MemberJoined(member="ana")
+    if cls is LedgerDeclared:
+        known["zone"] = "Europe/Paris"
     return {
         attribute.name: known.get(attribute.name, "word")
         for attribute in attrs.fields(cls)
@@ -200,7 +204,7 @@ def test_every_kind_is_exported() -> None:
     names = {cls.__name__ for cls in BUILT_IN}
     assert names <= set(module.__all__) & set(rl.__all__)
     assert all(getattr(rl, cls.__name__) is cls for cls in BUILT_IN)
-    assert len(BUILT_IN) == len(names) == 40
+    assert len(BUILT_IN) == len(names) == 41
 
 
 @EVERY_KIND

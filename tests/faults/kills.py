@@ -64,7 +64,8 @@ def compared(target: str, told: dict[str, int]) -> dict[str, Any]:
     with rl.open(target) as ledger:
         for entry in ledger.entries():
             positions.append(entry.position)
-            found[str(entry.command_id)].append(entry.position)
+            if entry.name != "ledger.declared":
+                found[str(entry.command_id)].append(entry.position)
         after = ledger.record(rl.MemberJoined(member="after"), by="council").position
     torn = [name for name, each in found.items() if len(each) != int(name.split(".")[2])]
     apart = [name for name, each in found.items() if each[-1] - each[0] != len(each) - 1]

@@ -122,7 +122,7 @@ def test_a_crowd_and_a_follower(shared_target: str, tmp_path: Path, tell: Tell, 
     )
     assert seen == [(entry.position, entry.id) for entry in entries]
     assert acknowledged.items() <= dict(seen).items()
-    assert len(entries) == len(MEMBERS) + recorded
+    assert len(entries) == 1 + len(MEMBERS) + recorded
     with rl.open(rules=[LEAD]) as again:  # whoever records them one after another is refused none
         report = again.import_history(tmp_path / "history.jsonl")
     assert (report.recorded, len(report.refused)) == (len(entries), 0)

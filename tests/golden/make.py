@@ -73,6 +73,7 @@ def fill(ledger: rl.Ledger) -> None:
         receipt = ledger.record(fact, by=by, occurred_at=day, command_id=command, **options)
         return receipt.id
 
+    record(rl.LedgerDeclared(ledger="golden", zone="UTC"), date(2016, 1, 1))
     for fact, day, name in _plain():
         ids[name] = record(fact, day)
     record(rl.ReportVerified(member="ana", report=ids["report"], verifier="ben"), date(2018, 2, 4), "ben")

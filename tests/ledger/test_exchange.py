@@ -172,14 +172,14 @@ def test_a_killed_import_is_run_again(tmp_path: Path) -> None:
         program.hear()  # by now the first batch is written, and others are not
         program.kill()
     with rl.open(path) as ledger:
-        before = ledger.position
+        before = ledger.position - 1  # the ledger's own declaration is the first entry
         assert 1_000 <= before < len(rows)
         assert before % 1_000 == 0, "an append of a batch is all or nothing"
         report = ledger.import_history(source)
         assert (report.recorded, report.known) == (len(rows) - before, before)
         with rl.open(None) as once:
             once.import_history(source)
-            assert said(once) == said(ledger)
+            assert said(once) == said(ledger)[1:]
 
 
 def test_the_report_counts_rows_and_says_why(ledger: rl.Ledger) -> None:

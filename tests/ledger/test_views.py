@@ -237,7 +237,7 @@ def compare_members(told: list[Offer], instant: datetime) -> None:
             one = view.member(member)
             full = [e for e in everyone if one.member in people_in(e.fact, REGISTRY)]
             assert unrelated(list(one.history)) == unrelated(full)
-            judging = PolicyEvaluator(view.reading, UTC)
+            judging = PolicyEvaluator(view.reading, view.zone)
             again = MemberView(judging.subject(Dossier(one.member, full), instant), judging)
             assert repr(one.membership) == repr(again.membership)
             assert (one.roles, one.vouches, one.belonging, one.timeline) == (

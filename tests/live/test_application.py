@@ -148,14 +148,14 @@ def test_a_view_follows_a_ledger(
         people = [rl.MemberJoined(member=who) for who in ("ana", "ben")]
         ledger.record_all([*people, report("ana")], by="council")
         with runner(env | more, view) as running:
-            running.wait(3, timeout=10)
+            running.wait(4, timeout=10)
             assert running.view.counts() == {"ana": 1}
             for _ in range(3):
                 ledger.record(report("ben"), by="ben")
             receipt = ledger.record(report("ana"), by="ana")
             running.wait(receipt.position, timeout=10)
             assert running.view.counts() == {"ana": 2, "ben": 3}
-            assert running.view.max_tracking_id("reps") == ledger.position == 7
+            assert running.view.max_tracking_id("reps") == ledger.position == 8
 
 
 def test_a_view_goes_on_where_it_was(env: dict[str, str], sqlite_path: Path) -> None:
@@ -251,7 +251,7 @@ def test_an_application_reads_a_ledger(env: dict[str, str], sqlite_path: Path) -
         found: list[Any] = list(application.events.read())
         assert [tagged.decision.fact for tagged in found] == [entry.fact for entry in entries]
         assert [tuple(tagged.tags) for tagged in found] == [entry.tags for entry in entries]
-        assert "command:c" in found[0].tags
+        assert "command:c" in found[1].tags
         assert {tagged.decision.position for tagged in found} == {0}
     with LedgerApplication(env) as application, pytest.raises(UnknownFact, match=r"mentoring\.told"):
         list(application.events.read())

@@ -149,7 +149,7 @@ def test_servers_are_left_too(log: str, targets: Callable[[str], Any]) -> None:
     gc.collect()
     before = descriptors()
     left = rl.open(target)
-    assert left.position == 1
+    assert left.position == 2
     assert not descriptors() <= before
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -192,7 +192,7 @@ def test_what_is_left_at_the_end_of_the_process(sqlite_path: Path) -> None:
         timeout=PATIENCE,
     )
     assert done.stderr == ""
-    assert done.stdout.splitlines() == ["position 1", "position 1", "closed", "position 1"]
+    assert done.stdout.splitlines() == ["position 1", "position 2", "closed", "position 2"]
     assert {"ledger.db", "ledger.db.tree"} == {path.name for path in sqlite_path.parent.iterdir()}
 
 

@@ -98,7 +98,7 @@ def test_an_old_correction_is_read_today(sqlite_path: Path) -> None:
         ledger.record(rl.EntryCorrected(target=wrong.id, replacement=right, reason="longer"), by="ana")
     with rl.open(sqlite_path, facts=[Talk2], upcasters=[FIRST]) as ledger:
         assert [e.fact for e in ledger.history("ana")][1:] == [Talk2(member="ana", minutes=120)]
-        assert list(ledger.entries())[2].fact.replacement == Talk2(member="ana", minutes=120)
+        assert list(ledger.entries())[3].fact.replacement == Talk2(member="ana", minutes=120)
 
 
 def test_a_newer_file_is_not_read_by_old_code(sqlite_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_newer_file_is_not_read_by_old_code(sqlite_path: Path) -> None:
     with rl.open(sqlite_path, facts=[Talk1]) as ledger:
         with pytest.raises(UnknownVersion, match="version 2; this code knows 1") as raised:
             ledger.as_of().member("ana")
-        assert raised.value.position == 2
+        assert raised.value.position == 3
 
 
 def test_every_version_in_between_is_upgraded() -> None:
@@ -176,4 +176,4 @@ def test_a_step_that_is_wrong(sqlite_path: Path, upgrade: Callable[[dict[str, An
     with rl.open(sqlite_path, facts=[Talk2], upcasters=[step]) as ledger:
         with pytest.raises(rl.CodecError) as raised:
             list(ledger.entries())
-        assert raised.value.position == 2
+        assert raised.value.position == 3

@@ -105,6 +105,7 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         "was exempted from p until 2018-06-01: baby",
     ),
     (rl.CharterAdopted(document="a = 1", version="1"), "charter adopted"),
+    (rl.LedgerDeclared(ledger="reps", zone="UTC"), "ledger declared"),
     (rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d1"), "policy stated"),
     (rl.MemberErased(member="ana", reason="asked"), "asked for their personal texts to be erased"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),

@@ -276,7 +276,8 @@ def test_a_replay_in_another_zone_reads_dates_as_then(tmp_path: Path) -> None:
         (item,) = opened(ledger, months_ago)
         assert item.recommended == "yes"
         ledger.decide(item, "yes", "seen", by="council", occurred_at=date(2018, 7, 9))
-    with rl.open(target, zone="UTC", clock=fixed_clock) as ledger:
+    with rl.open(target, clock=fixed_clock) as ledger:
+        ledger.declare(zone="UTC", by="council")
         assert ledger.as_of(item.verdict.at).evaluate(months_ago, "ana").outcome == "no"
         assert ledger.replay_decision(item.review).reproduced
 

@@ -95,6 +95,7 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
         rl.ReviewDecided(member="ana", review="r1", outcome="active"),
     ),
     "exemption.granted": (ANA, rl.ExemptionGranted(member="ana", policy="p", reason="baby")),
+    "ledger.declared": ([], rl.LedgerDeclared(ledger="reps", zone="UTC")),
     "charter.adopted": ([], rl.CharterAdopted(document='charter = "reps"\nversion = "1"', version="1")),
     "policy.stated": (
         [],

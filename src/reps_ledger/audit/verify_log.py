@@ -18,7 +18,7 @@ from reps_ledger.audit.merkle import Frontier
 from reps_ledger.audit.tree import Block, blocks_of
 from reps_ledger.audit.tree_cache import BLOCK, TreeCache, Unusable
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
-from reps_ledger.log import EventLog
+from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 CODES: Final = {
@@ -62,6 +62,8 @@ class Verification:
             fewer.
         signed: whether the signature is right; None where no key was given, so that anybody may
             have made the checkpoint.
+        zone: the time zone that the log declares for its days; None where it declares none, so that
+            they are read in the zone with which it is opened, or where that cannot be read.
         database: whether the database's own check found nothing wrong; None where it has none.
         findings: all that is wrong.
     """
@@ -70,6 +72,7 @@ class Verification:
     entries: int
     root: bytes | None
     signed: bool | None
+    zone: str | None
     database: bool | None
     findings: tuple[AuditFinding, ...]
 
@@ -145,9 +148,18 @@ def verify_log(
         entries=reading.entries,
         root=reading.root,
         signed=signed,
+        zone=_declared_zone(log),
         database=whole,
         findings=tuple(findings),
     )
+
+
+def _declared_zone(log: EventLog) -> str | None:
+    try:
+        declared = Reading(log=log, known_at=log.head()).ledger_wide("ledger.declared")
+    except LedgerError:  # what cannot be read is a finding already
+        return None
+    return declared[-1].fact.zone if declared else None
 
 
 def _is_signed(checkpoint: SignedCheckpoint, key: VerifyingKey | str, findings: list[AuditFinding]) -> bool:

@@ -12,11 +12,23 @@ import typer
 from reps_ledger.cli.audit import register_audit
 from reps_ledger.cli.backtests import register_replay
 from reps_ledger.cli.charters import register_charters
-from reps_ledger.cli.options import REFUSED, STORAGE, AsJson, KnownAt, Target, Zone, file_of, known_at, opened
+from reps_ledger.cli.options import (
+    REFUSED,
+    STORAGE,
+    AsJson,
+    KnownAt,
+    Target,
+    Zone,
+    file_of,
+    known_at,
+    opened,
+    valid_at,
+)
 from reps_ledger.cli.output import complain, reading, say, show_json, show_table
 from reps_ledger.cli.policies import register_judging
 from reps_ledger.cli.queries import register_queries
 from reps_ledger.cli.reviews import register_reviews
+from reps_ledger.domain.time import zone_name
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
 
@@ -61,7 +73,7 @@ def import_(
     quarantine: Annotated[
         Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
     ] = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Import histories. Safe to run again: nothing is recorded twice."""
@@ -117,6 +129,7 @@ def _report(report: ImportReport) -> dict[str, object]:
         "recorded": report.recorded,
         "known": report.known,
         "joined": report.joined,
+        "trimmed": report.trimmed,
         "position": report.position,
         "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
@@ -128,6 +141,8 @@ def _show_report(name: str, report: ImportReport) -> None:
         f"{name}: {report.rows:,} rows; {report.recorded:,} recorded{inferred}, "
         f"{report.known:,} known already, {len(report.refused):,} refused"
     )
+    if report.trimmed:
+        say(f"{report.trimmed:,} rows were read without the white space at the ends of their names")
     shown = 5
     rows: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()
@@ -140,6 +155,23 @@ def _show_report(name: str, report: ImportReport) -> None:
         show_table("Refused, by kind", ("code", "rows"), sorted(counts.items()))
 
 
+@app.command(epilog="Example: reps-ledger declare -l reps.db --by council --in Europe/Paris")
+def declare(
+    ledger: Target,
+    by: Annotated[str, typer.Option("--by", help="Who declares it.")],
+    zone: Annotated[str, typer.Option("--in", metavar="ZONE", help="An IANA name, such as Europe/Paris.")],
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="When it was decided; without it, now.")
+    ] = None,
+) -> None:
+    """Declare in which time zone the days of a ledger are read from now on."""
+    with opened(ledger) as opened_ledger:
+        before = zone_name(opened_ledger.zone)
+        receipt = opened_ledger.declare(zone=zone, by=by, occurred_at=valid_at(on))
+        after = zone_name(opened_ledger.zone)
+    say(f"days are read in {after} from position {receipt.position:,} on; before, in {before}")
+
+
 @app.command(epilog="Example: reps-ledger export -l reps.db backup.jsonl.gz")
 def export(
     file: Annotated[
@@ -147,7 +179,7 @@ def export(
     ],
     ledger: Target,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
 ) -> None:
     """Export every entry, in the exchange format."""
     with opened(ledger, zone) as opened_ledger:

@@ -110,7 +110,7 @@ def checkpoint(
     state: State = None,
 ) -> None:
     """Sign how many entries there are and the root of their tree. Keep it elsewhere."""
-    with opened(ledger, "UTC") as open_ledger:
+    with opened(ledger) as open_ledger:
         found = open_ledger.checkpoint(_signing(key), state=state)
         if out is not None:
             out.write_text(found.note, encoding="utf-8")
@@ -129,7 +129,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Read and hash the whole ledger, and compare it with a checkpoint that was kept."""
-    with opened(ledger, "UTC") as open_ledger:
+    with opened(ledger) as open_ledger:
         signer = None if key is None else _verifying(key)
         found = open_ledger.verify(_kept(kept), signer, state=state)
     if as_json:
@@ -140,6 +140,7 @@ def verify(
                 "size": found.checkpoint.size,
                 "entries": found.entries,
                 "signed": found.signed,
+                "zone": found.zone,
                 "database": found.database,
                 "findings": found.findings,
             }
@@ -147,6 +148,8 @@ def verify(
     elif found.ok:
         for line in found.words().splitlines():
             say(line)
+        if found.zone is None:
+            say("It declares no time zone: its days are read in the zone with which it is opened.")
     else:
         for each in found.findings:
             complain(f"{each.code}: {each.words}")
@@ -163,7 +166,7 @@ def prove(
     state: State = None,
 ) -> None:
     """Prove that an entry is in the tree, as JSON."""
-    with opened(ledger, "UTC") as open_ledger:
+    with opened(ledger) as open_ledger:
         held = None if at is None else _kept(at)
         found = open_ledger.prove(position, at=held, state=state)
     show_json(
@@ -188,7 +191,7 @@ def consistency(
     state: State = None,
 ) -> None:
     """Prove that a newer tree begins with all that a checkpoint signed, as JSON."""
-    with opened(ledger, "UTC") as open_ledger:
+    with opened(ledger) as open_ledger:
         signer = _verifying(key)
         older, newer = _kept(old), None if new is None else _kept(new)
         for each in (older, newer):
@@ -223,7 +226,7 @@ def bundle(
         Path | None, typer.Option("--key", metavar="FILE", help="Or a signing key, to sign a new checkpoint.")
     ] = None,
     state: State = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
 ) -> None:
     """Write the entries about a member or a decision, with proofs, as one file to verify."""
     with opened(ledger, zone) as open_ledger:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -12,7 +12,7 @@ import typer
 from reps_ledger.cli.options import AsJson, KnownAt, Target, Zone, known_at, opened
 from reps_ledger.cli.output import say, show_json, show_table, working
 from reps_ledger.cli.policies import PolicyOption, policy_named
-from reps_ledger.domain.time import local_day, zone_of
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
 from reps_ledger.policies.documents import load_template
@@ -78,7 +78,7 @@ def backtest(
     ] = None,
     out: Out = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a policy would have come to, of everyone, at the ends of years, quarters, months."""
@@ -98,7 +98,7 @@ def backtest(
         if as_json:  # with the ledger still open: it explains
             show_json(_values(found))
         else:
-            _show(found, zone)
+            _show(found, open_ledger.zone)
     if out is not None and not as_json:
         say(f"{out} written")
 
@@ -149,7 +149,7 @@ def _agreement(found: Backtest) -> dict[str, object]:
     }
 
 
-def _show(found: Backtest, zone: str) -> None:
+def _show(found: Backtest, zone: tzinfo) -> None:
     outcomes = found.policy.outcomes
     show_table(
         f"{found.policy.name}: members by outcome",
@@ -158,7 +158,7 @@ def _show(found: Backtest, zone: str) -> None:
             (at, *(counts[outcome] for outcome in outcomes))
             for at, counts in zip(found.dates, found.counts(), strict=True)
         ],
-        zone_of(zone),
+        zone,
     )
     show_table(
         "From one date to the next",
@@ -215,7 +215,7 @@ def sweep(
     every: Every = "year",
     out: Out = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Try a policy with many parameters, and say how its outcomes move with them."""
@@ -236,7 +236,7 @@ def sweep(
     outcomes = list(dict.fromkeys(row.outcome for row in found.rows))
     numbers = {(row.parameters, row.outcome): row.members for row in found.rows if row.at == last_date}
     show_table(
-        f"Members by outcome on {local_day(last_date, zone_of(zone))}",
+        f"Members by outcome on {local_day(last_date, open_ledger.zone)}",
         (*found.names, *outcomes),
         [
             (*(str(value) for value in each), *(numbers.get((each, o), 0) for o in outcomes))

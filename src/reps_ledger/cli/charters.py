@@ -20,7 +20,6 @@ from reps_ledger.cli.options import (
     valid_at,
 )
 from reps_ledger.cli.output import complain, day, say, show_json
-from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidTime, NotFound
 from reps_ledger.ledger import Ledger
 from reps_ledger.policies import warnings
@@ -55,14 +54,14 @@ def adopt(
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="When it was adopted; else now.")
     ] = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
 ) -> None:
     """Adopt a charter. It governs what happens from its effective date on, and never the past."""
     with opened(ledger, zone) as open_ledger:
         charter = load_charter(file)
         receipt = open_ledger.adopt(charter, by=by, occurred_at=valid_at(on), effective_from=valid_at(since))
     entry = receipt.entry
-    since_day = day(entry.fact.effective_from or entry.occurred_at, zone_of(zone))
+    since_day = day(entry.fact.effective_from or entry.occurred_at, open_ledger.zone)
     say(f"{charter.name}, version {charter.version}, governs from {since_day} on")
     for policy in charter.policies:
         for each in warnings(policy):
@@ -70,7 +69,7 @@ def adopt(
 
 
 def show(
-    ledger: Target, at: At = None, known: KnownAt = None, zone: Zone = "UTC", as_json: AsJson = False
+    ledger: Target, at: At = None, known: KnownAt = None, zone: Zone = None, as_json: AsJson = False
 ) -> None:
     """Say the charter in force, in words."""
     with opened(ledger, zone) as open_ledger:
@@ -101,7 +100,7 @@ def diff(
     ledger: Annotated[
         str | None, typer.Option("--ledger", "-l", envvar="REPS_LEDGER", help="Whose charters, by date.")
     ] = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what changes from one charter to another, in words. Exits with 1 where anything does."""
@@ -115,7 +114,7 @@ def diff(
         raise typer.Exit(REFUSED)
 
 
-def _of(named: str, ledger: str | None, zone: str) -> Charter:
+def _of(named: str, ledger: str | None, zone: str | None) -> Charter:
     """Return the charter in a file, or the one in force on a date."""
     if Path(named).is_file():
         return load_charter(named)

@@ -42,11 +42,12 @@ Target = Annotated[
     ),
 ]
 Zone = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--zone",
         envvar="REPS_LEDGER_ZONE",
-        help="The time zone in which dates and months are read: always the ledger's own.",
+        help="The time zone in which days are read: without it, the ledger's own. A new ledger keeps it; "
+        "for one that declares another, use declare.",
     ),
 ]
 At = Annotated[
@@ -82,7 +83,7 @@ def failing() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(target: str, zone: str, *, new: bool = False) -> Iterator[Ledger]:
+def opened(target: str, zone: str | None = None, *, new: bool = False) -> Iterator[Ledger]:
     """Open a ledger, and turn the library's errors into words and exit codes."""
     file = file_of(target)
     if not new and file is not None and not file.exists():

@@ -26,7 +26,6 @@ from reps_ledger.cli.output import complain, day, entry_row, say, show_json, sho
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.phrases import place
-from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies import Policy, Verdict, Width, digest, load, warnings
 from reps_ledger.views.explain import Admission, Explanation, Link
@@ -92,7 +91,7 @@ def _admission(admission: Admission) -> dict[str, object]:
 def audit(
     review: Annotated[str, typer.Argument(help="The review's identifier.")],
     ledger: Target,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a decision went by, as it stood then, and whether it would differ now."""
@@ -200,7 +199,7 @@ def evaluate(
     ] = None,
     at: At = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a policy of one member, with reasons, or of everyone."""
@@ -314,7 +313,7 @@ def explain(
     ] = False,
     at: At = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain a role, a standing, vouches or a membership; without an option, say it in short.
@@ -354,7 +353,7 @@ def explain(
                 }
             )
             return
-        in_zone = zone_of(zone)
+        in_zone = open_ledger.zone
         if verdict is None:
             last = day(stands.last_activity, in_zone) or "never"
             say(

@@ -11,7 +11,6 @@ import typer
 from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
 from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
 from reps_ledger.domain.rules.phrases import place
-from reps_ledger.domain.time import zone_of
 from reps_ledger.projections import DIMENSIONS, words_for
 from reps_ledger.views import MemberView
 
@@ -32,7 +31,7 @@ def show(
     ledger: Target,
     at: At = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one member: standing, roles, vouches."""
@@ -45,7 +44,7 @@ def show(
         if as_json:
             show_json(_member(person))
         else:
-            _show_member(person, zone_of(zone))
+            _show_member(person, open_ledger.zone)
 
 
 def _member(person: MemberView) -> dict[str, object]:
@@ -106,7 +105,7 @@ def roster(
     ] = None,
     at: At = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """List members, with their roles and standing."""
@@ -120,7 +119,7 @@ def roster(
         f"{len(rows):,} people",
         ("member", "roles", "since", "active", "last activity", "vouches"),
         [(r.member, r.roles, r.since, r.active, r.last_activity, r.vouch_level) for r in rows],
-        zone_of(zone),
+        open_ledger.zone,
     )
 
 
@@ -135,7 +134,7 @@ def census(
     ] = None,
     at: At = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Count members, now or through time."""
@@ -151,7 +150,7 @@ def census(
         "Members",
         ("at", *names, "members"),
         [(row.at, *row.group, row.members) for row in rows],
-        zone_of(zone),
+        open_ledger.zone,
     )
 
 
@@ -160,7 +159,7 @@ def history(
     member: Annotated[str | None, typer.Argument(help="Whose; without it, everyone's.")] = None,
     at: At = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what happened, in order: one member's life, or everyone's."""
@@ -174,9 +173,9 @@ def history(
         for entry in found:
             who = member or str(getattr(entry.fact, "member", ""))
             corrected = " (corrected)" if entry.is_correction else ""
-            moment = entry.occurred_at.astimezone(zone_of(zone))
+            moment = entry.occurred_at.astimezone(open_ledger.zone)
             when = entry.day or moment.isoformat(sep=" ", timespec="minutes")
-            words = words_for(entry, who, zone_of(zone))
+            words = words_for(entry, who, open_ledger.zone)
             say(f"{when}  {'' if member else who + ' '}{words}{corrected}")
 
 
@@ -187,7 +186,7 @@ def reconcile(
         typer.Option("--complete-rosters", help="Also list who holds a role without being on its roster."),
     ] = False,
     at: At = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """List what does not add up: failed assertions, orphans, leave past its return."""
@@ -200,7 +199,7 @@ def reconcile(
             f"{len(found):,} discrepancies",
             ("kind", "at", "what"),
             [(item.kind, item.at, item.words) for item in found],
-            zone_of(zone),
+            open_ledger.zone,
         )
     if found:
         raise typer.Exit(REFUSED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Annotated, Final
 
 import typer
@@ -10,7 +10,6 @@ import typer
 from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
 from reps_ledger.cli.output import say, show_json, show_table
 from reps_ledger.cli.policies import PolicyOption, policy_named, verdict_values
-from reps_ledger.domain.time import zone_of
 from reps_ledger.views import DocketView
 
 _TICK: Final = timedelta(microseconds=1)
@@ -46,7 +45,7 @@ def open_(
         list[str] | None, typer.Option("--outcome", help="Review whoever has this outcome; may be repeated.")
     ] = None,
     on: On = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a review of each member whom a policy does not find at its best. Safe to run again."""
@@ -59,7 +58,7 @@ def open_(
             outcomes=outcome,
             occurred_at=valid_at(on),
         )
-    _show_docket(docket, zone, as_json=as_json)
+    _show_docket(docket, open_ledger.zone, as_json=as_json)
 
 
 def list_(
@@ -68,16 +67,16 @@ def list_(
         str | None, typer.Option("--policy", help="Only under the policy of this name.")
     ] = None,
     at: At = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """List the open reviews, with what is recommended, and the notices nobody answered."""
     with opened(ledger, zone) as open_ledger:
         docket = open_ledger.as_of(valid_at(at)).docket(policy)
-    _show_docket(docket, zone, as_json=as_json)
+    _show_docket(docket, open_ledger.zone, as_json=as_json)
 
 
-def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
+def _show_docket(docket: DocketView, zone: tzinfo, *, as_json: bool) -> None:
     if as_json:
         rows = [
             {
@@ -107,14 +106,14 @@ def _show_docket(docket: DocketView, zone: str, *, as_json: bool) -> None:
             )
             for item in docket
         ],
-        zone_of(zone),
+        zone,
     )
     if docket.notices:
         show_table(
             f"{_counted(len(docket.notices), 'notice')} after which nothing was heard",
             ("notice", "member", "stage", "sent", "deadline"),
             [(n.notice, n.member, n.stage, n.sent_at, _last_day(n.deadline)) for n in docket.notices],
-            zone_of(zone),
+            zone,
         )
 
 
@@ -134,7 +133,7 @@ def notify(
     at: At = None,
     channel: Annotated[str | None, typer.Option("--channel", help="By which channel: mail, chat …")] = None,
     on: On = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Record the notices that a policy plans: appreciation for the active, nudges for the quiet."""
@@ -147,7 +146,9 @@ def notify(
     if as_json:
         show_json(facts)
         return
-    show_table(_counted(len(rows), "notice"), ("member", "stage", "notice", "deadline"), rows, zone_of(zone))
+    show_table(
+        _counted(len(rows), "notice"), ("member", "stage", "notice", "deadline"), rows, open_ledger.zone
+    )
 
 
 def decide(
@@ -158,7 +159,7 @@ def decide(
     reason: Annotated[str, typer.Option("--reason", help="Why.")],
     on: On = None,
     known: KnownAt = None,
-    zone: Zone = "UTC",
+    zone: Zone = None,
 ) -> None:
     """Decide a review; what the policy recommended, and on what evidence, is recorded with it.
 
@@ -174,9 +175,7 @@ def decide(
 
 
 def replay(
-    review: Annotated[str, typer.Argument(help="The review's identifier.")],
-    ledger: Target,
-    zone: Zone = "UTC",
+    review: Annotated[str, typer.Argument(help="The review's identifier.")], ledger: Target, zone: Zone = None
 ) -> None:
     """Make a decision's recommendation again, of what was known then, and compare."""
     with opened(ledger, zone) as open_ledger:

@@ -21,6 +21,9 @@ Clock = Callable[[], datetime]
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
+_UTC_NAMES: Final = frozenset(
+    {"UTC", "ETC/UTC", "UCT", "ETC/UCT", "ZULU", "ETC/ZULU", "UNIVERSAL", "ETC/UNIVERSAL"}
+)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1)
 _SHORTEST: Final = 28  # days that every month has
@@ -40,7 +43,7 @@ def zone_of(zone: str | tzinfo) -> tzinfo:
     """
     if isinstance(zone, tzinfo):
         return zone
-    if zone.upper() == "UTC":
+    if zone.upper() in _UTC_NAMES:
         return UTC
     try:
         return ZoneInfo(zone)
@@ -50,6 +53,14 @@ def zone_of(zone: str | tzinfo) -> tzinfo:
             "(and install 'tzdata' where the system has no time zone data)",
             field="zone",
         ) from error
+
+
+def zone_name(zone: tzinfo) -> str | None:
+    """Return the IANA name of a zone, "UTC" for that of every one of its names; None without one."""
+    name = getattr(zone, "key", None) or str(zone)
+    if name.upper() in _UTC_NAMES:
+        return "UTC"
+    return name if isinstance(zone, ZoneInfo) else None
 
 
 def instant_of(value: datetime, what: str = "datetime") -> datetime:

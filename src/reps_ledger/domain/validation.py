@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from attrs import Attribute
 from typing_extensions import TypeIs
 
+from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidFact, InvalidTime, TooLarge
 
 MAX_NAME: Final = 200
@@ -239,6 +240,13 @@ def is_reason(instance: object, attribute: Field, value: object) -> None:
 def is_document(instance: object, attribute: Field, value: object) -> None:
     """Validate a document's text."""
     check_text(value, _what(instance, attribute), MAX_DOCUMENT)
+
+
+def is_zone(instance: object, attribute: Field, value: object) -> None:
+    """Validate the IANA name of a time zone that this system knows."""
+    is_name(instance, attribute, value)
+    if isinstance(value, str):
+        zone_of(value)
 
 
 def is_flag(instance: object, attribute: Field, value: object) -> None:

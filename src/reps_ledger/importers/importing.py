@@ -18,7 +18,7 @@ from datetime import tzinfo
 from itertools import islice
 from os import PathLike
 from pathlib import Path
-from typing import IO, Final, NamedTuple, Self
+from typing import IO, Final, NamedTuple, Protocol, Self
 
 import msgspec
 from attrs import define, field, frozen
@@ -26,13 +26,15 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
-from reps_ledger.domain.facts import MemberJoined, Registry
+from reps_ledger.domain.facts import LedgerDeclared, MemberJoined, Registry
 from reps_ledger.domain.rules import Judge, Source
-from reps_ledger.domain.rules.folds import MEMBER
+from reps_ledger.domain.rules.folds import DECLARATION, MEMBER
+from reps_ledger.domain.rules.parts import CORRECTIONS
+from reps_ledger.domain.time import zone_name, zone_of
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
-from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError
+from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError, OtherZone
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
-from reps_ledger.importers.rows import Row, read_row, row_id
+from reps_ledger.importers.rows import Row, read_row, row_id, trimmed
 from reps_ledger.interchange import JsonValue
 from reps_ledger.log.append import Draft, Recording, make_draft
 
@@ -123,6 +125,7 @@ class ImportReport:
         recorded: rows that were recorded.
         known: rows that had been recorded before, or that repeat another row exactly.
         joined: people who were inferred to have joined; their joinings are not in ``recorded``.
+        trimmed: rows that were read without white space at the ends of their names.
         refused: the rows that were not recorded, each with its line and reasons.
         position: the log's last position afterwards.
     """
@@ -131,6 +134,7 @@ class ImportReport:
     recorded: int
     known: int
     joined: int
+    trimmed: int = field(default=0, repr=False)
     refused: Quarantine = field(repr=lambda rows: f"{len(rows)} rows")
     position: int
 
@@ -175,13 +179,43 @@ class _Append(NamedTuple):
     positions: Future[list[int]]
 
 
+class Home(Protocol):
+    """The ledger that rows are imported into."""
+
+    @property
+    def recording(self) -> Recording:
+        """What judges and appends."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone in which its dates are read."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it must declare itself before its first entry."""
+
+    def refreshed(self) -> tuple[tzinfo, frozenset[str]]:
+        """Return the zone by all that is recorded, and the ids of the entries that make it so."""
+
+    def adopt(self, declared: LedgerDeclared) -> None:
+        """Be what the first row of an import declares, as this ledger is new.
+
+        Raises:
+            OtherZone: the ledger was opened with another zone.
+        """
+
+    def begin(self, by: str) -> Entry | None:
+        """Record the declaration of a new ledger; None where others did meanwhile."""
+
+
 @define(kw_only=True)
 class Session:
     """One import.
 
     Attributes:
-        recording: records in the log, under its rules.
-        zone: in which the rows' dates are read.
+        home: the ledger that rows are imported into.
+        recording: records in its log, under its rules.
+        zone: in which the rows' dates are read: the ledger's own.
         by: who records rows that do not say by whom.
         stop: whether one refused row stops the import before anything is recorded.
         infer: whether people whom rows name are inferred to have joined.
@@ -189,6 +223,7 @@ class Session:
         rows: rows read so far.
     """
 
+    home: Home
     recording: Recording
     zone: tzinfo
     by: str
@@ -199,7 +234,11 @@ class Session:
     _recorded: int = 0
     _known: int = 0
     _joined: int = 0
+    _trimmed: int = 0
     _quarantine: Quarantine = field(factory=Quarantine)
+    _new: bool = field(init=False)  # whether the ledger must declare itself before the first entry
+    _first: Line | None = None
+    _about_zone: frozenset[str] = frozenset()
     _kept: Judge | None = None
     _head: int = 0  # the last position, not counting the append under way
     _empty: bool = False  # whether the log was empty when the judge was new; see `Recording.load`
@@ -207,8 +246,45 @@ class Session:
     _unread: list[RefusedRow] = field(factory=list)  # with ``stop``: rows that cannot be read
     _appending: _Append | None = None
 
+    def __attrs_post_init__(self) -> None:
+        self._new = self.home.is_new
+        _, self._about_zone = self.home.refreshed()
+
     def take(self, lines: list[Line]) -> None:
-        """Record the rows of some lines; with ``stop``, only collect them."""
+        """Record the rows of some lines; with ``stop``, only collect them.
+
+        Dates of rows that follow a declaration of this ledger are read in the zone that is then
+        in force, as they were when they were exported.
+        """
+        start = 0
+        for number, line in enumerate(lines, 1):
+            if not self._is_about_zone(line):
+                continue
+            self._take(lines[start:number])
+            start = number
+            if not self.stop:
+                self._finish_append()
+                self.zone, self._about_zone = self.home.refreshed()
+        if start < len(lines):
+            self._take(lines[start:])
+
+    def _is_about_zone(self, line: Line) -> bool:
+        """Whether a row declares the ledger, or amends what does."""
+        row = line.row
+        if line.problem is not None or not isinstance(row, dict):
+            return False
+        name = row.get("fact")
+        if name == "ledger.declared":
+            return True
+        if name not in CORRECTIONS:
+            return False
+        replacement = row.get("replacement")
+        declares = isinstance(replacement, dict) and replacement.get("fact") == "ledger.declared"
+        return declares or row.get("target") in self._about_zone
+
+    def _take(self, lines: list[Line]) -> None:
+        if not self.rows:
+            self._first = lines[0]
         self.rows += len(lines)
         refused: list[RefusedRow] = []
         pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
@@ -234,6 +310,7 @@ class Session:
             recorded=self._recorded,
             known=self._known,
             joined=self._joined,
+            trimmed=self._trimmed,
             refused=self._quarantine,
             position=self.recording.log.head(),
         )
@@ -249,7 +326,14 @@ class Session:
             refused.append(_refused(line, ["invalid"], [line.problem]))
             return None
         try:
-            return _Pending(line, self._draft(read_row(line.row, self.recording.log.codec)))
+            tidy = trimmed(line.row, self.recording.log.codec)
+            row = read_row(tidy, self.recording.log.codec)
+            self._trimmed += tidy is not line.row
+            if isinstance(row.fact, LedgerDeclared):
+                self._read_in_zone_of(row.fact, is_first=line is self._first)
+            return _Pending(line, self._draft(row))
+        except OtherZone:
+            raise
         except LedgerError as error:
             words = error.words if isinstance(error, CodecError) else str(error)
             refused.append(_refused(line, ["invalid"], [words]))
@@ -301,6 +385,8 @@ class Session:
             judged = self._judged(pending, refused)
         positions: Future[list[int]] = Future()
         if judged.entries:
+            if self._new:
+                self._begin()
             # Encoded in this thread: the writer would compete with it for the interpreter's lock.
             # The condition is that nobody appended anything, which is quickest to check and
             # nearly always true.
@@ -310,6 +396,34 @@ class Session:
         else:
             positions.set_result([])
         self._appending = _Append(judged, fresh, positions)
+
+    def _read_in_zone_of(self, declared: LedgerDeclared, *, is_first: bool) -> None:
+        """Read the dates of the rows that follow a declaration in its zone.
+
+        A new ledger is what the first row declares. Else, where nothing is recorded before all rows
+        are read, the latest row holds.
+        """
+        if self._new and is_first:
+            self.home.adopt(declared)
+            self._new = False
+            self.recording = self.home.recording
+            self.zone = self.home.zone
+        elif self.stop and not self._new:
+            self.zone = zone_of(declared.zone)
+
+    def _begin(self) -> None:
+        """Have a new ledger declare itself before its first entries."""
+        self._new = False
+        entry = self.home.begin(self.by)
+        if entry is None:  # others began it; appending will conflict, and these rows be judged again
+            if zone_name(self.home.zone) != zone_name(self.zone):
+                raise Conflict(
+                    "others began this ledger meanwhile, in another time zone; import again, so that "
+                    "days are read in that"
+                )
+            return
+        self._current_judge().memory.load({DECLARATION.part(entry.name).source: [entry]})
+        self._head = entry.position
 
     def _not_recorded(self, pending: list[_Pending]) -> list[_Pending]:
         """Return the rows that others have not recorded meanwhile."""
@@ -385,7 +499,7 @@ class Session:
 
     def _judged(self, pending: list[_Pending], before: list[RefusedRow]) -> _Judged:
         judge = self._current_judge()
-        place = self._head + len(self._entries_to_come()) + 1
+        place = self._head + len(self._entries_to_come()) + 1 + self._new
         found = _Judged(pending, [], 0, before, [])
         now = self.recording.now()
         for start in range(0, len(pending), _PART):
@@ -466,8 +580,7 @@ BATCH: Final = 1_000
 
 
 def import_history(
-    recording: Recording,
-    zone: tzinfo,
+    home: Home,
     source: str | PathLike[str] | Iterable[object],
     *,
     by: str,
@@ -479,12 +592,13 @@ def import_history(
     _check_option("on_refused", on_refused, ("quarantine", "stop"))
     _check_option("on_unknown_member", on_unknown_member, ("refuse", "join"))
     with (
-        _Rows(source, recording.log.codec.registry) as rows,
+        _Rows(source, home.recording.log.codec.registry) as rows,
         ThreadPoolExecutor(1, "reps-ledger-import") as writer,
     ):
         session = Session(
-            recording=recording,
-            zone=zone,
+            home=home,
+            recording=home.recording,
+            zone=home.zone,
             by=by,
             stop=on_refused == "stop",
             infer=on_unknown_member == "join",

@@ -19,6 +19,7 @@ from attrs import evolve, fields
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
+from reps_ledger.domain.validation import is_name, is_name_or_none
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
 from reps_ledger.interchange import JsonObject
 from reps_ledger.log import Codec
@@ -26,6 +27,7 @@ from reps_ledger.log import Codec
 _BUILT_IN: Final = frozenset(BUILT_IN)
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
 _ENVELOPE_TEXTS: Final = ("by", "command_id", "on_behalf_of", "source")
+_NAMES: Final = ("by", "on_behalf_of", "source")
 _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
@@ -50,6 +52,25 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     command_id: str | None = None
     source: str | None = None
     id: str
+
+
+def trimmed(row: JsonObject, codec: Codec) -> JsonObject:
+    """Return a row whose names have no white space at their ends: the same one, if none had."""
+    name = row.get("fact")
+    described = codec.registry.named(name) if isinstance(name, str) else None
+    if described is None:
+        return row
+    found = {
+        key: value.strip()
+        for key in (*_names_of(described.cls), *_NAMES)
+        if isinstance(value := row.get(key), str) and value != value.strip()
+    }
+    return {**row, **found} if found else row
+
+
+@lru_cache(maxsize=256)
+def _names_of(cls: type[Fact]) -> tuple[str, ...]:
+    return tuple(a.name for a in fields(cls) if a.validator in {is_name, is_name_or_none})
 
 
 def read_row(row: Mapping[str, object], codec: Codec) -> Row:

@@ -72,9 +72,9 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
     accounts = None
     if asks_for_accounts(found) or (other is not None and asks_for_accounts(other)):
         accounts = accounts_among(view.reading.standing(), known.people)
-    dates = resolved(at, core.zone)
+    dates = resolved(at, view.zone)
     second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
-    done = run(found, known, dates, core.zone, second, on_progress, accounts=accounts)
+    done = run(found, known, dates, view.zone, second, on_progress, accounts=accounts)
     done = evolve(done, explain=_explainer(view, dates))
     return evolve(done, agreement=agree(core, found, view.known_at)) if decisions else done
 
@@ -109,14 +109,14 @@ def sweep(  # noqa: PLR0917 — all that a sweep is asked with
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
     view = core.as_of(known_at=known_at)
-    dates = resolved(at, core.zone)
+    dates = resolved(at, view.zone)
     known = columns(core, view.known_at)
     return run(
         make,
         parameters,
         known,
         dates,
-        core.zone,
+        view.zone,
         on_progress,
         check=view.policy,
         accounts=lambda: accounts_among(view.reading.standing(), known.people),

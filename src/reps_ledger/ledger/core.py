@@ -7,19 +7,20 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime, tzinfo
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from attrs import evolve, frozen
 
 from reps_ledger.audit import Tree, TreeCache
 from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGranted, Fact
-from reps_ledger.domain.rules import Source
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGranted, Fact, LedgerDeclared
+from reps_ledger.domain.rules import Rulebook, Source
 from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.domain.validation import MAX_BATCH
 from reps_ledger.errors import Closed, InvalidInput, NotFound, Refused, TooLarge
+from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import EventLog, Reading, Receipt, Recording
-from reps_ledger.log.append import Draft, make_draft
+from reps_ledger.log.append import Draft, KeptJudge, NotEmpty, make_draft
 from reps_ledger.policies.language.widths import TICK
 from reps_ledger.views import View, as_instant, known_position
 
@@ -79,6 +80,9 @@ class Trees:
             self._made.clear()
 
 
+_ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
+"""Facts after which days may be read in another zone."""
+
 Moment = int | Receipt | datetime | None
 """What was known: up to a position, a receipt or an instant of recording; None for everything."""
 
@@ -108,13 +112,24 @@ class Core:
 
     Args:
         recording: judges and appends.
-        zone: in which dates, days, months and years are read.
+        zone: in which dates, days, months and years are read; one that is no `LedgerZone` never changes.
         close: closes the log, if it was opened for this ledger.
+        rules: makes the rules for a zone, which may read dates; None for those of the recording.
     """
 
-    def __init__(self, recording: Recording, zone: tzinfo, close: Callable[[], None]) -> None:
-        self.recording = recording
-        self.zone = zone
+    def __init__(
+        self,
+        recording: Recording,
+        zone: LedgerZone | tzinfo,
+        close: Callable[[], None],
+        rules: Callable[[tzinfo], Rulebook] | None = None,
+    ) -> None:
+        if not isinstance(zone, LedgerZone):
+            zone = LedgerZone(recording.log, zone, recording.now, declares=False, follows=False)
+        self._recording = recording
+        self._recording_in: tzinfo | None = None
+        self._rules = rules
+        self.own_zone = zone
         self._trees = Trees(recording.log)
         self._close = close
         self._closed = False
@@ -136,6 +151,59 @@ class Core:
             raise Closed("this ledger was closed; open it again")
 
     @property
+    def zone(self) -> tzinfo:
+        """The time zone in which dates, months and years are read now."""
+        return self.own_zone.now
+
+    @property
+    def ledger(self) -> str | None:
+        """The identifier that the ledger declares; None where it declares none."""
+        return self.own_zone.ledger
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the ledger must declare itself before its first entry."""
+        return self.own_zone.is_new
+
+    def refreshed(self) -> tuple[tzinfo, frozenset[str]]:
+        """Return the zone by all that is recorded, and the ids of the entries that make it so."""
+        self.own_zone.refresh(self.log.head())
+        return self.zone, self.own_zone.about
+
+    def adopt(self, declared: LedgerDeclared) -> None:
+        """Be what the first row of an import declares, as this ledger is new.
+
+        Raises:
+            OtherZone: the ledger was opened with another zone.
+        """
+        self.own_zone.adopt(declared)
+
+    def begin(self, by: str) -> Entry | None:
+        """Record the declaration of a new ledger; None where others did meanwhile."""
+        declared = self.own_zone.declaration()
+        if declared is None:
+            return None
+        draft = self._draft(declared, None, 0, Attribution(by=by))
+        try:
+            (entry,) = self.recording.begin(draft, [])
+        except NotEmpty:
+            self.own_zone.declaration()  # takes up what others declared
+            return None
+        self.own_zone.refresh(entry.position)
+        return entry
+
+    @property
+    def recording(self) -> Recording:
+        """What judges and appends, by the rules as they are in the ledger's zone."""
+        if self._rules is None:
+            return self._recording
+        zone = self.zone
+        if zone != self._recording_in:
+            self._recording = evolve(self._recording, rules=self._rules(zone), kept=KeptJudge())
+            self._recording_in = zone
+        return self._recording
+
+    @property
     def log(self) -> EventLog:
         """The log.
 
@@ -143,7 +211,7 @@ class Core:
             Closed: the ledger was closed.
         """
         self.must_be_open()
-        return self.recording.log
+        return self._recording.log
 
     def tree(self, state: str | os.PathLike[str] | None) -> Tree:
         """Return the Merkle tree whose inner hashes are kept at a place; None for the default."""
@@ -165,8 +233,32 @@ class Core:
             raise InvalidInput("there is no fact to record", field="facts")
         if len(facts) > MAX_BATCH:
             raise TooLarge(f"{len(facts)} facts; record at most {MAX_BATCH} at once", field="facts")
+        receipt: Receipt | None = None
+        while receipt is None:
+            receipt = self._record(facts, attribution)
+        if any(isinstance(fact, _ABOUT_ZONES) for fact, _ in facts):
+            self.own_zone.refresh(self.log.head())
+        return receipt
+
+    def _record(self, facts: list[Dated], attribution: Attribution) -> Receipt | None:
+        """Record facts; None where others began the log, so that dates may mean other instants."""
+        first = self._first(facts, attribution)
         drafts = [self._draft(fact, at, index, attribution) for index, (fact, at) in enumerate(facts)]
-        return self.recording.record(drafts, attribution.command_id)
+        if first is None:
+            return self.recording.record(drafts, attribution.command_id)
+        try:
+            _, *entries = self.recording.begin(first, drafts)
+        except NotEmpty:
+            return None
+        self.own_zone.refresh(entries[-1].position)
+        return Receipt(entries=tuple(entries))
+
+    def _first(self, facts: list[Dated], attribution: Attribution) -> Draft | None:
+        """Return the declaration with which a new log begins, unless these facts declare it."""
+        if not self.own_zone.is_new or any(isinstance(fact, LedgerDeclared) for fact, _ in facts):
+            return None
+        declared = self.own_zone.declaration()
+        return None if declared is None else self._draft(declared, None, 0, Attribution(by=attribution.by))
 
     def record_waived(
         self, fact: Fact, occurred_at: date | None, reason: str, attribution: Attribution
@@ -186,7 +278,7 @@ class Core:
         # Resolved here, so that the fact and its exemptions happen at the same instant. (Of a
         # correction without a date it is that of its target.)
         correction = isinstance(fact, EntryCorrected | EntryRetracted)
-        when = occurred_at if occurred_at or correction else self.recording.now()
+        when = occurred_at if occurred_at or correction else self.now()
         try:
             return self.record([(fact, when)], attribution)
         except Refused as refused:
@@ -204,8 +296,14 @@ class Core:
 
     def as_of(self, valid_at: date | None = None, known_at: Moment = None) -> View:
         """Return what was true at an instant (None for now), as known at a position."""
-        at = self.recording.now() if valid_at is None else as_instant(valid_at, self.zone)
-        return View(self.reading(known_at), at, self.zone)
+        reading = self.reading(known_at)
+        zone = self.own_zone.known(reading.known_at)
+        at = self.now() if valid_at is None else as_instant(valid_at, zone)
+        return View(reading, at, zone)
+
+    def now(self) -> datetime:
+        """Return the current time, in UTC."""
+        return self._recording.now()
 
     def reading(self, known_at: Moment = None) -> Reading:
         """Return the log as known at a position."""
@@ -231,7 +329,7 @@ class Core:
     def instant(self, occurred_at: date | None) -> datetime:
         """Resolve a caller's ``occurred_at``: a date means its start, None means now."""
         if occurred_at is None:
-            return self.recording.now()
+            return self.now()
         if isinstance(occurred_at, datetime):
             return instant_of(occurred_at, "occurred_at")
         return day_start(occurred_at, self.zone)
@@ -244,16 +342,13 @@ class Core:
 
     def _draft(self, fact: Fact, occurred_at: date | None, index: int, attribution: Attribution) -> Draft:
         command_id = attribution.command_id
-        if command_id is None:
-            entry_id = time_ordered_id(self.recording.now())
-        else:
-            entry_id = derived_id(command_id, index)
+        entry_id = time_ordered_id(self.now()) if command_id is None else derived_id(command_id, index)
         return make_draft(
             fact,
             occurred_at=occurred_at,
             by=attribution.by,
             entry_id=entry_id,
-            codec=self.recording.log.codec,
+            codec=self.log.codec,
             zone=self.zone,
             on_behalf_of=attribution.on_behalf_of,
             command_id=command_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
@@ -24,7 +24,8 @@ from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
-from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaster, open_recorder
+from reps_ledger.ledger.zones import LedgerZone
+from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaster, is_kept, open_recorder
 from reps_ledger.policies.charter import Charter, dump_charter
 from reps_ledger.policies.charter.enforce import governance
 from reps_ledger.policies.policy import Policy
@@ -42,8 +43,14 @@ class Ledger:
     Safe to share between threads. Use it as a context manager, or close it.
     """
 
-    def __init__(self, recording: Recording, zone: tzinfo, close: Callable[[], None]) -> None:
-        self._core = Core(recording, zone, close)
+    def __init__(
+        self,
+        recording: Recording,
+        zone: LedgerZone | tzinfo,
+        close: Callable[[], None],
+        rules: Callable[[tzinfo], Rulebook] | None = None,
+    ) -> None:
+        self._core = Core(recording, zone, close, rules)
 
     def __enter__(self) -> Self:
         return self
@@ -57,7 +64,11 @@ class Ledger:
 
     @property
     def zone(self) -> tzinfo:
-        """The time zone in which dates, days, months and years are read."""
+        """The time zone in which dates, days, months and years are read: what the ledger declares.
+
+        A ledger that declares none, as it was written before ledgers did, has the one that it was
+        opened with.
+        """
         return self._core.zone
 
     def day(self, instant: datetime) -> date:
@@ -227,15 +238,16 @@ class Ledger:
             Conflict: others kept recording what the rows depend on; import again to go on.
         """
         self._core.must_be_open()
-        return import_history(
-            self._core.recording,
-            self.zone,
+        report = import_history(
+            self._core,
             source,
             by=by,
             on_refused=on_refused,
             on_unknown_member=on_unknown_member,
             on_progress=on_progress,
         )
+        self._core.own_zone.refresh(report.position)
+        return report
 
     def checkpoint(self, key: SigningKey | str, *, state: proofs.Place = None) -> SignedCheckpoint:
         """Sign how many entries there are, and the root of their Merkle tree.
@@ -369,6 +381,38 @@ class Ledger:
         )
         return self.record(
             fact, by=by, occurred_at=occurred_at, on_behalf_of=on_behalf_of, command_id=command_id
+        )
+
+    def declare(
+        self,
+        *,
+        zone: str | tzinfo,
+        by: str,
+        occurred_at: date | None = None,
+        on_behalf_of: str | None = None,
+        command_id: str | None = None,
+    ) -> Receipt:
+        """Declare in which time zone the ledger's days are read from now on.
+
+        What is recorded stays: a day that was recorded began when it began in the zone of then. Views
+        by what was known before go on reading days in the zone of before.
+
+        Args:
+            zone: an IANA name such as Europe/Paris, or a zone that has one.
+            by: who declares it.
+            occurred_at: when it was decided; None for now. The last that was decided is in force.
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes this idempotent.
+
+        Raises:
+            InvalidTime: the zone is unknown, or has no name.
+        """
+        return self.record(
+            self._core.own_zone.declaring(zone),
+            by=by,
+            occurred_at=occurred_at,
+            on_behalf_of=on_behalf_of,
+            command_id=command_id,
         )
 
     def open_reviews(
@@ -563,7 +607,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     facts: Iterable[type[Fact]] = (),
     rules: Iterable[Rule] = (),
     upcasters: Iterable[Upcaster] = (),
-    zone: str | tzinfo = "UTC",
+    zone: str | tzinfo | None = None,
     clock: Clock = system_clock,
     retries: int = 20,
 ) -> Ledger:
@@ -575,19 +619,33 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
         rules: the service's own rules, which refuse more than the built-in ones.
         upcasters: how to read older versions of its facts.
-        zone: the time zone in which dates, days, months and years are read.
+        zone: the time zone in which dates, days, months and years are read; None for the ledger's own. A
+            new ledger that is kept declares it with its first entry, UTC where none is given; one that
+            was written before ledgers did so has the zone that is given here.
         clock: says what time it is, as an aware datetime.
         retries: how often to try again when others record what a recording depends on.
 
     Raises:
         StorageError: it cannot be opened; the subclass says why.
         ConfigurationError: the arguments do not fit together.
-        InvalidTime: the zone is unknown.
+        OtherZone: the ledger declares another zone.
+        InvalidTime: the zone is unknown, or has no name by which it could be declared.
     """
     registry = Registry((*BUILT_IN, *facts))
     codec = Codec(registry, upcasters)
-    place = zone_of(zone)
-    rulebook = Rulebook(registry, rules, governance(registry, place))
+    given = None if zone is None else zone_of(zone)
+    own = tuple(rules)
+
+    def rulebook(place: tzinfo) -> Rulebook:
+        return Rulebook(registry, own, governance(registry, place))
+
+    rules_now = rulebook(UTC if given is None else given)  # before anything is opened: they may be wrong
     recorder, close = open_recorder(target)
-    recording = Recording(log=EventLog(recorder, codec), rules=rulebook, clock=clock, retries=retries)
-    return Ledger(recording, place, close)
+    try:
+        log = EventLog(recorder, codec)
+        recording = Recording(log=log, rules=rules_now, clock=clock, retries=retries)
+        declared = LedgerZone(log, given, recording.now, declares=is_kept(recorder))
+    except BaseException:
+        close()
+        raise
+    return Ledger(recording, declared, close, rulebook)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import date, datetime, tzinfo
 from typing import Final, TypeVar
-from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
@@ -20,7 +19,7 @@ from reps_ledger.domain.facts import (
     ReviewOpened,
 )
 from reps_ledger.domain.rules import Source
-from reps_ledger.domain.time import local_day, zone_of
+from reps_ledger.domain.time import local_day, zone_name, zone_of
 from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
 from reps_ledger.errors import InvalidInput, NotFound, Refused
 from reps_ledger.ledger.core import Attribution, Core, Moment
@@ -219,14 +218,9 @@ def decide(
             recommended=verdict.outcome,
             evidence=verdict.evidence[-MAX_ITEMS:],
             as_of=verdict.at,
-            zone=_name_of(core.zone),
+            zone=zone_name(verdict.zone),
         )
     return core.record([(fact, at)], Attribution(by=by, on_behalf_of=on_behalf_of))
-
-
-def _name_of(zone: tzinfo) -> str | None:
-    """Return the IANA name of a zone; None for a zone without one."""
-    return zone.key if isinstance(zone, ZoneInfo) else "UTC" if str(zone) == "UTC" else None
 
 
 def standing_entry(core: Core, review: str, kind: type[R]) -> Entry[R]:

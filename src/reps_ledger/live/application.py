@@ -14,6 +14,7 @@ up to date from a ledger::
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBReadResponse, DCBRecorder
@@ -23,7 +24,8 @@ from eventsourcing.dcb.persistence import DCBEventStore, DCBMapper
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
-from reps_ledger.log import Codec, SQLiteRecorder, Upcaster
+from reps_ledger.domain.time import zone_of
+from reps_ledger.log import Codec, EventLog, Reading, SQLiteRecorder, Upcaster
 
 if TYPE_CHECKING:
     from eventsourcing.utils import EnvType
@@ -99,5 +101,14 @@ class LedgerApplication(DCBApplication):
         super().__init__(env)
         if not isinstance(self.recorder, SQLiteRecorder):
             self.recorder = _Lenient(self.recorder)
-        self.mapper = EntryMapper(Codec(Registry((*BUILT_IN, *self.facts)), self.upcasters))
+        codec = Codec(Registry((*BUILT_IN, *self.facts)), self.upcasters)
+        self.mapper = EntryMapper(codec)
+        self._log = EventLog(self.recorder, codec)
         self.events = DCBEventStore(self.mapper, self.recorder)
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """The time zone that the ledger declares last for its days; None where it declares none."""
+        reading = Reading(log=self._log, known_at=self._log.head())
+        declared = reading.ledger_wide("ledger.declared")
+        return zone_of(declared[-1].fact.zone) if declared else None

@@ -210,6 +210,10 @@ _FIRST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.1
 
 
+class NotEmpty(Exception):
+    """The log has begun already."""
+
+
 class KeptJudge:
     """The judge of the last recording, kept for the next one in the same ledger.
 
@@ -293,6 +297,32 @@ class Recording:
             f"others kept recording what this depends on; gave up after {self.retries} retries. "
             "Nothing was written; try again"
         )
+
+    def begin(self, first: Draft, drafts: Sequence[Draft]) -> tuple[Entry, ...]:
+        """Record the first entry of a new log, and drafts after it, in one append.
+
+        Raises:
+            Refused: a rule refuses any of the drafts; it counts these from 0.
+            NotEmpty: the log has begun already.
+        """
+        judge = self.judge()
+        every = [first, *drafts]
+        head = self.load(judge, every)
+        if head:
+            raise NotEmpty
+        try:
+            entries = self.judged(judge, every, head)
+        except Refused as refused:
+            raise Refused([evolve(each, index=each.index - 1) for each in refused.refusals]) from None
+        try:
+            positions = self.log.append_events(self.log.events(entries), (), head)
+        except Conflict:
+            # The append may have succeeded although its reply was lost.
+            there = self.log.entries_of([draft.id for draft in every])
+            if len(there) < len(every):
+                raise NotEmpty from None
+            return tuple(there[draft.id] for draft in every)
+        return _placed(entries, positions)
 
     def wait(self, attempt: int) -> None:
         """Wait a short while of random length, so that two who conflict do not conflict again."""
@@ -380,9 +410,10 @@ class Recording:
         """Return the entry of a draft, with the position that it gets if nobody else appends."""
         at, day = draft.occurred_at, draft.day
         fact = draft.fact
-        if at is None and isinstance(fact, EntryRetracted | EntryCorrected):
+        if isinstance(fact, EntryRetracted | EntryCorrected) and (at is None or day is not None):
             target = judge.memory.target(fact.target)
-            if target is not None:
+            # The day of its target began when it did there, in whatever zone days are read since.
+            if target is not None and (at is None or day == target.day):
                 at, day = target.occurred_at, target.day
         tags = judge.tags(fact, draft.id)
         if draft.command_id is not None:
@@ -414,13 +445,7 @@ class Recording:
         sources = judge.sources(entries)
         if command_id is not None:
             sources.add(Source(command_tag(command_id)))
-        positions = self.log.append(entries, sources, head)
-        return Receipt(
-            entries=tuple(
-                entry if entry.position == position else replace(entry, position=position, origin=position)
-                for entry, position in zip(entries, positions, strict=True)
-            )
-        )
+        return Receipt(entries=_placed(entries, self.log.append(entries, sources, head)))
 
     def _recorded_before(self, drafts: Sequence[Draft], command_id: str | None) -> tuple[Receipt | None, int]:
         """Return the receipt of this command if it was recorded before, and the log's head.
@@ -454,6 +479,14 @@ class Recording:
                 field="command_id",
             )
         return Receipt(entries=recorded, repeated=command_id is not None), head
+
+
+def _placed(entries: Sequence[Entry], positions: Sequence[int]) -> tuple[Entry, ...]:
+    """Return entries with the positions that they got."""
+    return tuple(
+        entry if entry.position == position else replace(entry, position=position, origin=position)
+        for entry, position in zip(entries, positions, strict=True)
+    )
 
 
 def _add_coming(found: dict[Source, list[Entry]], coming: Sequence[Entry]) -> None:

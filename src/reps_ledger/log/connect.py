@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, final
 from urllib.parse import unquote
 
 from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
+from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from eventsourcing.persistence import PersistenceError
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
@@ -56,6 +57,13 @@ def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
     raise ConfigurationError(
         f"cannot open {scheme}://…; use a path, sqlite:///path, postgresql://… or umadb://…"
     )
+
+
+def is_kept(recorder: DCBRecorder) -> bool:
+    """Whether a log outlives its recorder, as far as can be known: not where it is in memory."""
+    if isinstance(recorder, SQLiteRecorder):
+        return recorder.path is not None
+    return not isinstance(recorder, InMemoryDCBRecorder)
 
 
 def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:

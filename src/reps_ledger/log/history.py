@@ -124,7 +124,7 @@ class Reading:
         """Return the entries that stand of a kind that concerns the whole ledger, in order.
 
         Args:
-            name: ``charter.adopted``, ``policy.stated`` or ``opportunity.held``.
+            name: ``charter.adopted``, ``ledger.declared``, ``policy.stated`` or ``opportunity.held``.
 
         Raises:
             InvalidInput: it is none of these.

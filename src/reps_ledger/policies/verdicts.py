@@ -74,6 +74,11 @@ class Verdict:
     _subject: Subject = field(repr=False, eq=False)
 
     @property
+    def zone(self) -> tzinfo:
+        """The time zone in which dates, months and years were read."""
+        return self._subject.zone
+
+    @property
     def evidence(self) -> tuple[str, ...]:
         """Ids of all entries that the findings rest on, each once."""
         return tuple(dict.fromkeys(entry for found in self.findings for entry in found.entries))

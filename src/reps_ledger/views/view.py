@@ -14,7 +14,7 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.rules import Rulebook
-from reps_ledger.domain.time import day_of, instant_of, last_of_day
+from reps_ledger.domain.time import day_of, instant_of, last_of_day, zone_of
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.append import Receipt
 from reps_ledger.log.history import Reading
@@ -276,9 +276,16 @@ class View:
         """The charter in force, as known; None without one."""
         return self._evaluator.charter(self.valid_at)
 
-    def in_zone(self, zone: tzinfo) -> View:
-        """Return the same view, with dates and all widths but hours read in another zone."""
-        return View(self.reading, self.valid_at, zone)
+    def in_zone(self, zone: str | tzinfo) -> View:
+        """Return a view of the same instant, with dates and all widths but hours read in another zone.
+
+        Args:
+            zone: an IANA name such as Europe/Paris, or a zone.
+
+        Raises:
+            InvalidTime: the zone is unknown.
+        """
+        return View(self.reading, self.valid_at, zone_of(zone))
 
     def policy(self, policy: Policy | str) -> Policy:
         """Return a policy, or the one of that name in the charter in force.

@@ -256,12 +256,12 @@ def test_columns_as_known_at(tmp_path: Path) -> None:
         ledger.record(rl.MemberJoined(member="ben"), by="x", occurred_at=date(2017, 1, 1))
         assert ledger.columns().people == ("ana", "ben")
         assert (tmp_path / "reps.db.columns" / "manifest.json").exists()
-        for at in (1, first):
+        for at in (2, first):
             assert ledger.columns(at).people == ("ana",)
-        assert ledger.columns(datetime(2050, 1, 1, tzinfo=UTC)).position == 2
+        assert ledger.columns(datetime(2050, 1, 1, tzinfo=UTC)).position == 3
         with pytest.raises(InvalidInput):
             ledger.columns(-1)
-        assert ledger.columns(folder=tmp_path / "other").position == 2
+        assert ledger.columns(folder=tmp_path / "other").position == 3
         assert (tmp_path / "other" / "manifest.json").exists()
     with pytest.raises(rl.Closed):
         ledger.columns()

@@ -14,10 +14,25 @@ from reps_ledger.domain.validation import (
     is_moment,
     is_name,
     is_reason,
+    is_zone,
     moment,
 )
 
-__all__ = ["CharterAdopted", "MemberErased", "PolicyStated"]
+__all__ = ["CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
+
+
+@fact("ledger.declared")
+@frozen(kw_only=True)
+class LedgerDeclared:
+    """What a ledger is: a new one says so before its first entry, and a later one supersedes it.
+
+    Attributes:
+        ledger: the ledger's own identifier; the same in every declaration of one ledger.
+        zone: the IANA name of the time zone in which its days, months and years are read.
+    """
+
+    ledger: str = field(validator=is_name)
+    zone: str = field(validator=is_zone)
 
 
 @fact("charter.adopted")

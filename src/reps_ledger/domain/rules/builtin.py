@@ -17,13 +17,21 @@ from typing import Final, Protocol
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, Registry
+from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.open_reviews import OpenReviews
 from reps_ledger.domain.rules.charters import Governance
 from reps_ledger.domain.rules.folds import (
     ACCOUNT,
+    ACCOUNT_NAME,
+    ACCOUNT_OF_BEFORE,
     APPLICATIONS,
     COMMUNITY,
+    COMMUNITY_NAME,
+    COMMUNITY_OF_BEFORE,
+    DECLARATION,
     MEMBER,
+    MEMBER_NAME,
+    MEMBER_OF_BEFORE,
     MENTORING,
     NOTICE,
     OPEN_REVIEWS,
@@ -36,6 +44,7 @@ from reps_ledger.domain.rules.folds import (
     AccountState,
     MemberState,
     account_names,
+    canonical_account,
     latest,
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
@@ -62,28 +71,64 @@ def judge_member(entry: Entry, member: MemberState) -> Iterator[Refusal]:
 
 
 def _joining_parts(fact: f.MemberJoined, _known: Known) -> Parts:
-    member = MEMBER.part(fact.member)
-    if fact.account is None:
-        return (member,)
-    return (member, ACCOUNT.part(*account_names(fact)))
+    form = canonical_name(fact.member)
+    parts: Parts = (MEMBER.part(fact.member), MEMBER_NAME.part(form), MEMBER_OF_BEFORE.part(form))
+    return parts if fact.account is None else (*parts, *_of_account(fact))
+
+
+def _of_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> Parts:
+    form = canonical_account(fact)
+    return (ACCOUNT.part(*account_names(fact)), ACCOUNT_NAME.part(*form), ACCOUNT_OF_BEFORE.part(*form))
+
+
+def _alike(name: str, other: str, entry: Entry) -> Refusal:
+    return refuse(
+        "name_taken",
+        f"{name} reads like {other}, which is there since {day_of(entry)}: they differ in case, width, "
+        f"spaces or characters that show nothing; use {other}, or another name",
+        entry,
+    )
 
 
 def _judge_joined(
-    entry: Entry[f.MemberJoined], member: MemberState, account: AccountState | None = None
+    entry: Entry[f.MemberJoined],
+    member: MemberState,
+    named: Entry[f.MemberJoined] | None,
+    before: MemberState,
+    *accounts: AccountState,
 ) -> Iterator[Refusal]:
     fact = entry.fact
+    other = named or before.joined
+    if other is not None and member.joined is None and other.fact.member != fact.member:
+        yield _alike(fact.member, other.fact.member, other)
     if member.joined is not None:
         yield refuse(
             "already_joined",
             f"{fact.member} joined on {day_of(member.joined)}: once a member, for ever a member",
             member.joined,
         )
-    if account is not None:
-        yield from _account_taken(fact.member, str(fact.account), account)
+    yield from _judge_account(fact.member, str(fact.account), *accounts)
 
 
-def _account_taken(member: str, name: str, account: AccountState) -> Iterator[Refusal]:
-    link = account.link(member)
+def _judge_account(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
+    """Refuse an account that is somebody's, or reads like one that is.
+
+    Args:
+        member: whose it would be.
+        name: what it is called.
+        accounts: whose that account is, and whose those are that read like it; none for no account.
+    """
+    links = [account.link(member) for account in accounts]
+    if not links or links[0] is not None:
+        yield from _account_taken(member, name, *accounts[:1])
+        return
+    other = next((link for link in links if link is not None), None)
+    if other is not None:
+        yield _alike(f"the account {name}", f"{other.fact.account} of {other.fact.member}", other)
+
+
+def _account_taken(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
+    link = accounts[0].link(member) if accounts else None
     if link is None:
         return
     holder = link.fact.member
@@ -109,19 +154,19 @@ def _judge_returned(entry: Entry[f.MemberReturned], member: MemberState) -> Iter
 
 
 def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> Parts:
-    return (MEMBER.part(fact.member), ACCOUNT.part(*account_names(fact)))
+    return (MEMBER.part(fact.member), *_of_account(fact))
 
 
 def _judge_linked(
-    entry: Entry[f.AccountLinked], member: MemberState, account: AccountState
+    entry: Entry[f.AccountLinked], member: MemberState, *accounts: AccountState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
-    yield from _account_taken(fact.member, f"{fact.account} at {fact.provider}", account)
+    yield from _judge_account(fact.member, f"{fact.account} at {fact.provider}", *accounts)
 
 
 def _judge_unlinked(
-    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountState
+    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountState, *_: AccountState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
@@ -176,14 +221,22 @@ PEOPLE = (
 
 
 def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
-    own = COMMUNITY.part(fact.community)
-    return (own,) if fact.parent is None else (own, COMMUNITY.part(fact.parent))
+    form = canonical_name(fact.community)
+    own = (COMMUNITY.part(fact.community), COMMUNITY_NAME.part(form), COMMUNITY_OF_BEFORE.part(form))
+    return own if fact.parent is None else (*own, COMMUNITY.part(fact.parent))
 
 
 def _judge_founded(
-    entry: Entry[f.CommunityFounded], own: Entry | None, *parents: Entry | None
+    entry: Entry[f.CommunityFounded],
+    own: Entry | None,
+    named: Entry | None,
+    before: Entry | None,
+    *parents: Entry | None,
 ) -> Iterator[Refusal]:
     fact = entry.fact
+    other = named or before
+    if other is not None and own is None and other.fact.community != fact.community:
+        yield _alike(fact.community, other.fact.community, other)
     if own is not None:
         yield refuse("community_exists", f"{fact.community} was founded on {day_of(own)}", own)
     if parents and (parents[0] is None or fact.parent == fact.community):
@@ -374,6 +427,24 @@ def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
         )
 
 
+def _declaration_parts(_fact: f.LedgerDeclared, _known: Known) -> Parts:
+    return (DECLARATION.part("ledger.declared"),)
+
+
+def _judge_declared(
+    entry: Entry[f.LedgerDeclared], declared: Entry[f.LedgerDeclared] | None
+) -> Iterator[Refusal]:
+    fact = entry.fact
+    if declared is not None and declared.fact.ledger != fact.ledger:
+        before = declared.fact
+        yield refuse(
+            "another_ledger",
+            f"this is the ledger {before.ledger}, whose days are read in {before.zone}; "
+            f"{fact.ledger}, in {fact.zone}, is another",
+            declared,
+        )
+
+
 def _policy_parts(fact: f.PolicyStated, _known: Known) -> Parts:
     return (POLICY.part(fact.digest),)
 
@@ -400,9 +471,10 @@ REVIEWS = (
     Rule(name="review.decided", parts=_deciding_parts, judge=_judge_review_decided),
     Rule(name="exemption.granted", parts=member_part, judge=judge_member),
     Rule(name="charter.adopted", judge=_judge_adopted),
+    Rule(name="ledger.declared", parts=_declaration_parts, judge=_judge_declared),
     Rule(name="policy.stated", parts=_policy_parts, judge=_judge_stated),
 )
-"""The rules of leave, notices, applications, reviews, exemptions, charters and policies."""
+"""The rules of leave, notices, applications, reviews, exemptions, charters, policies and declarations."""
 
 
 def seat_names(role: str, community: str | None) -> tuple[str, str]:

@@ -6,7 +6,7 @@ account's, one review's. The largest, `MEMBER`, gives a `MemberState`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -16,6 +16,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, kind_of
+from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.open_reviews import REVIEWS, OpenReviews, still_open
 from reps_ledger.domain.rules.parts import Fold, pair_key
 from reps_ledger.domain.spans import READS, SPAN_KINDS, SpanFold
@@ -143,6 +144,18 @@ def _standing(
     return Fold(prefix=prefix, types=types, initial=None, evolve=step)
 
 
+def _declare(
+    state: Entry[f.LedgerDeclared] | None, entry: Entry, _key: str
+) -> Entry[f.LedgerDeclared] | None:
+    return entry if isinstance(entry.fact, f.LedgerDeclared) else state
+
+
+DECLARATION: Final[Fold[Entry[f.LedgerDeclared] | None]] = Fold(
+    prefix="ledger", types=frozenset({"ledger.declared"}), initial=None, evolve=_declare
+)
+"""What the ledger declared last of itself; its one key is ``ledger.declared``."""
+
+
 def _nothing(state: None, _entry: Entry, _key: str) -> None:
     return state
 
@@ -231,19 +244,57 @@ class AccountState:
         return max(links, key=lambda entry: (entry.fact.member == member, entry.order), default=None)
 
 
-def _link(state: AccountState, entry: Entry, key: str) -> AccountState:
+def _link_by(
+    state: AccountState, entry: Entry, key: str, names: Callable[[Any], Iterable[str]]
+) -> AccountState:
     fact = entry.fact
-    if pair_key(*account_names(fact)) != key:
+    if pair_key(*names(fact)) != key:
         return state
     if not isinstance(fact, f.MemberJoined):
         return AccountState(state.joining, _taken(state.links, entry))
     return state if fact.account is None else AccountState(state.joining or entry, state.links)
 
 
+def _link(state: AccountState, entry: Entry, key: str) -> AccountState:
+    return _link_by(state, entry, key, account_names)
+
+
 ACCOUNT: Final[Fold[AccountState]] = Fold(
     prefix="account", types=READS["account.linked"] | {"member.joined"}, initial=AccountState(), evolve=_link
 )
 """Whose one account is."""
+
+
+def canonical_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> list[str]:
+    """Return the canonical forms of an account's provider and name."""
+    return [canonical_name(name) for name in account_names(fact)]
+
+
+def _first_of(state: Entry | None, entry: Entry, _key: str) -> Entry | None:
+    return state or entry
+
+
+def _first(prefix: str, name: str) -> Fold[Entry | None]:
+    return Fold(prefix=prefix, types=frozenset({name}), initial=None, evolve=_first_of)
+
+
+MEMBER_NAME: Final = _first("member-form", "member.joined")
+"""The first joining of whoever has an identifier of this canonical form."""
+
+COMMUNITY_NAME: Final = _first("community-form", "community.founded")
+"""The first founding of whatever has a name of this canonical form."""
+
+ACCOUNT_NAME: Final[Fold[AccountState]] = evolve(
+    ACCOUNT,
+    prefix="account-form",
+    evolve=lambda state, entry, key: _link_by(state, entry, key, canonical_account),
+)
+"""Whose the accounts of one canonical form are."""
+
+# What was recorded before entries had tags of canonical forms is found where its name is its own form.
+MEMBER_OF_BEFORE: Final = evolve(MEMBER, tagged=False)
+COMMUNITY_OF_BEFORE: Final = evolve(COMMUNITY, tagged=False)
+ACCOUNT_OF_BEFORE: Final = evolve(ACCOUNT, tagged=False)
 
 
 def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ...]:

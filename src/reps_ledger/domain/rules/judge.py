@@ -37,6 +37,7 @@ from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
     Fact,
+    LedgerDeclared,
     MemberJoined,
     MembersMerged,
     MembersUnmerged,
@@ -378,6 +379,7 @@ def _violations(
 _MOST_CASES = 2_000
 _CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
+_UNDATED = _MERGES | LedgerDeclared  # judged by all that is known, whenever they happened
 
 
 class _Case(msgspec.Struct, gc=False):
@@ -566,7 +568,7 @@ class Judge:
         found = subject_tags(fact, registry)
         # Not those of governance's parts: a fact is not in a part just because judging it
         # needed that part.
-        found += [part.source.tag for part in self.asked(fact) if part.fold.takes(name)]
+        found += [part.source.tag for part in self.asked(fact) if part.fold.tagged and part.fold.takes(name)]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if isinstance(fact, OpportunityTaken):
@@ -606,7 +608,7 @@ class Judge:
             for part in parts:
                 held = self.memory.held(part)
                 assert held is not None, "recording loads every part before it judges"
-                if held.ends_by(order) or isinstance(fact, _MERGES):
+                if held.ends_by(order) or isinstance(fact, _UNDATED):
                     states.append(held.state)
                     continue
                 states.append(held.state_at(part, order))

@@ -60,6 +60,8 @@ class Fold(Generic[S]):
         retractions: whether it folds retractions that stand, too.
         follows: whether the key is an entry's id, and means the correction in that entry's
             place where there is one.
+        tagged: whether a fact that a rule judges by the part is in it, if the fold takes its kind. Not
+            where the part is of another name than the fact's own.
     """
 
     prefix: str
@@ -70,6 +72,7 @@ class Fold(Generic[S]):
     merges: bool = False
     retractions: bool = False
     follows: bool = False
+    tagged: bool = True
 
     def part(self, *names: str) -> Part[S]:
         """Return the part for a key made of these names."""

@@ -33,6 +33,9 @@ LAST: Final = datetime(2040, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
 _DAY: Final = timedelta(days=1)
 _TICK: Final = timedelta(microseconds=1)
 
+ZONE_NAMES: Final = ("UTC", "Europe/Paris", "America/Sao_Paulo", "Asia/Kathmandu", "Pacific/Apia")
+"""Zones of the stories that strategies tell."""
+
 _ODD: Final = (
     *("a", "0", "=1+1", "+name", "-name", "@name", "null", "with spaces  inside"),
     *('quote"comma,semicolon;', "a:b/c\\d", "%_*?", "café", "Ælfþryð", "日本語", "עברית", "🧭"),
@@ -188,6 +191,8 @@ def _values(cls: type[Fact], attribute: attrs.Attribute[object], hint: object) -
             return texts()
         case checks.is_text_or_none:
             return st.none() | texts()
+        case checks.is_zone:
+            return st.sampled_from(ZONE_NAMES)
         case checks.is_count:
             return st.none() | st.integers(0, 2**53)
     try:

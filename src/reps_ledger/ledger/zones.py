@@ -1,0 +1,164 @@
+"""The time zone of a ledger: what its log declares, or what it was opened with where it declares none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+from uuid import uuid4
+
+from reps_ledger.domain.entries import Entry, ledger_tag
+from reps_ledger.domain.facts import LedgerDeclared
+from reps_ledger.domain.rules import Source
+from reps_ledger.domain.time import zone_name, zone_of
+from reps_ledger.errors import InvalidTime, OtherZone
+from reps_ledger.log import EventLog, Reading
+
+Declared = Entry[LedgerDeclared]
+
+_NAME: Final = "ledger.declared"
+_ABOUT: Final = Source(ledger_tag(_NAME))
+
+
+class LedgerZone:
+    """The time zone of one log, as it is declared there.
+
+    A log that is new declares its zone with its first entry. One that was written before ledgers
+    did so has the zone that it is opened with, until somebody declares one. What others declare
+    while this log is open is taken up by the next view.
+
+    Args:
+        log: the log.
+        given: the zone that it was opened with; None for the log's own.
+        clock: returns the current time.
+        declares: whether the log, while it is new, declares its zone. A log in memory does not:
+            nobody can open it again.
+        follows: whether what the log declares counts. For a history of a test it does not: that is
+            read in the zone in which it was told.
+
+    Raises:
+        OtherZone: the log declares another zone than the given one.
+        InvalidTime: a zone without a name cannot be declared.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        given: tzinfo | None,
+        clock: Callable[[], datetime],
+        *,
+        declares: bool,
+        follows: bool = True,
+    ) -> None:
+        self._log = log
+        self._clock = clock
+        self._given = given
+        self._declares = declares
+        self._follows = follows
+        self._declared: Sequence[Declared] = ()
+        self.about: frozenset[str] = frozenset()  # ids of declarations, and of what amends them
+        self._first, self._last = 0, 0  # positions of the first and last of these; 0 for none
+        self._head = 0
+        name = "UTC" if given is None else zone_name(given)
+        if declares and name is None:
+            raise InvalidTime(
+                f"a ledger keeps its zone by its name, and {given} has none; give an IANA name such as "
+                "Europe/Paris",
+                field="zone",
+            )
+        self.refresh(log.head())
+        self._check()
+
+    @property
+    def now(self) -> tzinfo:
+        """The zone in which days are read now."""
+        return self._of(self._declared)
+
+    @property
+    def ledger(self) -> str | None:
+        """The ledger's identifier; None where it declares none."""
+        return self._declared[0].fact.ledger if self._declared else None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the log was empty when it was last looked at, and should declare its zone."""
+        return self._declares and self._head == 0
+
+    def known(self, position: int) -> tzinfo:
+        """Return the zone in which days were read by what was known at a position."""
+        self.refresh(position)
+        if position >= self._last or self._first == 1 > position:  # before the first entry, nothing is read
+            return self.now
+        return self._of(Reading(log=self._log, known_at=position).ledger_wide(_NAME))
+
+    def refresh(self, head: int) -> None:
+        """Read what was declared up to a position, if that was not read yet."""
+        if head > self._head and self._follows:
+            found, _ = self._log.read_sources([_ABOUT], upto=head)
+            about = found[_ABOUT]
+            if any(entry.name != _NAME for entry in about):  # some were corrected or retracted
+                self._declared = Reading(log=self._log, known_at=head).ledger_wide(_NAME)
+            else:
+                self._declared = sorted(about, key=lambda entry: entry.order)
+            if about:
+                self.about = frozenset(entry.id for entry in about)
+                self._first, self._last = about[0].position, about[-1].position
+            self._head = head
+
+    def declaration(self) -> LedgerDeclared | None:
+        """Return what the log must declare before its first entry; None where it must not.
+
+        Raises:
+            OtherZone: others declared another zone meanwhile.
+        """
+        if not self.is_new:
+            return None
+        self.refresh(self._log.head())
+        if self._head:
+            self._check()
+            return None
+        return self.declaring(self.now)
+
+    def declaring(self, zone: tzinfo | str) -> LedgerDeclared:
+        """Return the declaration of a zone for this ledger.
+
+        Raises:
+            InvalidTime: the zone is unknown, or has no name.
+        """
+        found = zone_of(zone)
+        name = zone_name(found)
+        if name is None:
+            raise InvalidTime(f"{found} has no IANA name by which it could be declared", field="zone")
+        return LedgerDeclared(ledger=self.ledger or str(uuid4()), zone=name)
+
+    def adopt(self, declared: LedgerDeclared) -> None:
+        """Take over, while the log is new, what the first row of an import declares.
+
+        Raises:
+            OtherZone: the ledger was opened with another zone.
+        """
+        if self._given is not None:
+            _must_be(declared.zone, self._given)
+        self._given = zone_of(declared.zone)
+
+    def _of(self, declared: Sequence[Declared]) -> tzinfo:
+        """Return the zone of declarations: the last that is so by now, or else the first of all."""
+        if not declared:
+            return UTC if self._given is None else self._given
+        if len(declared) == 1:
+            return zone_of(declared[0].fact.zone)
+        now = self._clock()
+        begun = [entry for entry in declared if entry.occurred_at <= now]
+        return zone_of((begun[-1] if begun else declared[0]).fact.zone)
+
+    def _check(self) -> None:
+        if self._declared and self._given is not None:
+            own = zone_name(self.now)
+            assert own is not None, "a declared zone has a name"
+            _must_be(own, self._given)
+
+
+def _must_be(own: str, given: tzinfo) -> None:
+    name = zone_name(given)
+    if name != own:
+        raise OtherZone(own, name or str(given))
