@@ -17,6 +17,8 @@ from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import MISSING, build, load_or_build
 from reps_ledger.replay.columns.builder import sort_rows
+from reps_ledger.testing import tell_all
+from reps_ledger.testing.memory_log import entry_id
 from scale import examples
 from strategies import MentoringHeld
 
@@ -269,19 +271,23 @@ def test_columns_as_known_at(tmp_path: Path) -> None:
 
 def test_a_verification_is_of_whose_report_it_names() -> None:
     """As in the reference: only what names the person whose report it is now verifies it."""
-    with open_ledger() as ledger:
-        for who in ("ana", "ben", "cleo"):
-            ledger.record(rl.MemberJoined(member=who), by="x", occurred_at=date(2017, 1, 1))
-        mine = rl.ReportFiled(member="ana", activity="talk")
-        reports = [ledger.record(mine, by="ana", occurred_at=date(2018, 1, 1)) for _ in range(4)]
-        for report in reports[:3]:
-            check = rl.ReportVerified(member="ana", report=report.id, verifier="cleo")
-            ledger.record(check, by="cleo", occurred_at=date(2018, 1, 5))
-        for report, owner in ((reports[0], "ben"), (reports[1], "cleo")):
-            theirs = rl.ReportFiled(member=owner, activity="talk")
-            fixed = rl.EntryCorrected(target=report.id, replacement=theirs, reason="r")
-            ledger.record(fixed, by="ana")
-        ledger.record(rl.EntryRetracted(target=reports[2].id, reason="r"), by="ana")
+    joining = [(rl.MemberJoined(member=who), "2017-01-01") for who in ("ana", "ben", "cleo")]
+    mine = rl.ReportFiled(member="ana", activity="talk")
+    ids = [entry_id(number) for number in range(4, 8)]
+    checks = [rl.ReportVerified(member="ana", report=each, verifier="cleo") for each in ids[:3]]
+    fixed = [
+        rl.EntryCorrected(target=each, replacement=rl.ReportFiled(member=who, activity="talk"), reason="r")
+        for each, who in zip(ids, ("ben", "cleo"), strict=False)
+    ]
+    retracted = rl.EntryRetracted(target=ids[2], reason="r")
+    story: list[tuple[rl.Fact, str]] = [
+        *joining,
+        *[(mine, "2018-01-01")] * 4,
+        *((fact, "2018-01-05") for fact in checks),
+        *((fact, "2018-01-01") for fact in [*fixed, retracted]),
+    ]
+    # No rule is asked, as one would refuse to take a report from its verification.
+    with tell_all(*story).ledger() as ledger:
         columns = ledger.columns()
         assert told(columns) == expected(known(ledger))
     verified = columns.table("report.filed").verified

@@ -270,18 +270,21 @@ def canonical_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked
     return [canonical_name(name) for name in account_names(fact)]
 
 
-def _first_of(state: Entry | None, entry: Entry, _key: str) -> Entry | None:
-    return state or entry
+def _first(prefix: str, name: str, field: str) -> Fold[Entry | None]:
+    """Make a fold whose state is the first fact of a kind whose field has a canonical form, or None."""
+
+    def step(state: Entry | None, entry: Entry, key: str) -> Entry | None:
+        if state is not None or canonical_name(getattr(entry.fact, field)) != key:
+            return state
+        return entry
+
+    return Fold(prefix=prefix, types=frozenset({name}), initial=None, evolve=step)
 
 
-def _first(prefix: str, name: str) -> Fold[Entry | None]:
-    return Fold(prefix=prefix, types=frozenset({name}), initial=None, evolve=_first_of)
-
-
-MEMBER_NAME: Final = _first("member-form", "member.joined")
+MEMBER_NAME: Final = _first("member-form", "member.joined", "member")
 """The first joining of whoever has an identifier of this canonical form."""
 
-COMMUNITY_NAME: Final = _first("community-form", "community.founded")
+COMMUNITY_NAME: Final = _first("community-form", "community.founded", "community")
 """The first founding of whatever has a name of this canonical form."""
 
 ACCOUNT_NAME: Final[Fold[AccountState]] = evolve(
