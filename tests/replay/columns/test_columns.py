@@ -283,8 +283,8 @@ def test_a_verification_is_of_whose_report_it_names() -> None:
     story: list[tuple[rl.Fact, str]] = [
         *joining,
         *[(mine, "2018-01-01")] * 4,
-        *((fact, "2018-01-05") for fact in checks),
-        *((fact, "2018-01-01") for fact in [*fixed, retracted]),
+        *[(fact, "2018-01-05") for fact in checks],
+        *[(fact, "2018-01-01") for fact in [*fixed, retracted]],
     ]
     # No rule is asked, as one would refuse to take a report from its verification.
     with tell_all(*story).ledger() as ledger:
