@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from identities import histories
 from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
 from reps_ledger.domain.entries import Entry, Told
 from reps_ledger.domain.facts import (
@@ -30,6 +31,8 @@ from strategies import CUSTOM, custom_facts, facts, moments
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from reps_ledger.testing.history import History
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
@@ -491,6 +494,23 @@ def test_resolving_what_stands_changes_nothing(entries: list[Entry]) -> None:
     merges = [one.fact for one in entries if isinstance(one.fact, MembersMerged)]
     if not _ring(merges):
         assert not set(aliases) & set(aliases.values())
+
+
+@examples(2)
+@given(histories())
+def test_amendments_one_after_another_are_those_of_all(history: History) -> None:
+    """Recording takes each amendment as it comes, where that one amends nothing that was amended."""
+    known: dict[str, Entry] = {}
+    so_far = Amendments()
+    for one in history:
+        if one.name not in AMENDING:
+            continue
+        following = so_far.followed_by(one, known)
+        known[one.id] = one
+        so_far = Amendments.among(known.values())
+        assert following in (None, so_far)
+        if isinstance(one.fact, MembersMerged | MembersUnmerged):
+            assert following is not None
 
 
 def _ring(merges: Sequence[MembersMerged]) -> bool:

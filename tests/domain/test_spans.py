@@ -121,6 +121,12 @@ ONE_PERSON: Final[dict[str, tuple[list[tuple[Fact, int]], list[tuple[int, int | 
         [(LEAD, 1), (LEAD, 3), (END, 3), (END, 3)],
         [(1, 3)],
     ),
+    "an ending of a day, of what another began, told before what begins on it": (
+        [(by_ben(LEAD), 1), MERGED, (END, 3), (LEAD, 3)],
+        [(1, None)],
+    ),
+    "of what another began, told after it": ([(by_ben(LEAD), 1), MERGED, (LEAD, 3), (END, 3)], [(1, None)]),
+    "where nothing ran before, what both began": ([(LEAD, 3), (by_ben(LEAD), 3), MERGED, (END, 3)], []),
     "planned, and retired before": ([(LEAD, 7), (RETIRED, 5)], []),
     "unless they are back by then": ([(LEAD, 7), (RETIRED, 5), (RETURNED, 6)], [(7, None)]),
     "in that very instant": ([(LEAD, 7), (RETIRED, 5), (RETURNED, 7)], [(7, None)]),
@@ -210,6 +216,9 @@ def test_two_kinds_of_affiliation_are_two() -> None:
         None: [(day(3), None)],
     }
     assert [spans[0][1] for spans in times(*begun, (left(None), 4)).values()] == [day(4)] * 3
+    changed: list[tuple[Fact, int]] = [(firm("staff"), 2), (left(None), 2)]
+    for order in (changed, changed[::-1]):  # from student to staff, told in either order
+        assert times(begun[0], *order) == {"student": [(day(1), day(2))], "staff": [(day(2), None)]}
 
 
 def test_what_two_people_share_is_void_while_they_are_one() -> None:

@@ -13,7 +13,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from attrs import evolve, field, frozen
 from msgspec.structs import replace
@@ -40,9 +41,11 @@ class Merges:
     Attributes:
         changes: for each identifier that was ever merged into another, in order of position: from
             which position on, and into whom; None for into nobody, after an unmerge.
+        positions: of all merges and unmerges, in order; between two of them nobody's person changes.
     """
 
-    changes: Mapping[str, Sequence[tuple[int, str | None]]] = field(factory=dict)
+    changes: Mapping[str, tuple[tuple[int, str | None], ...]] = field(factory=dict)
+    positions: Sequence[int] = ()
 
     def kept(self, name: str, upto: int | None = None) -> str:
         """Return the identifier that merges keep for a name, by those up to a position; None for all."""
@@ -77,6 +80,7 @@ class Amendments:
     aliases: Mapping[str, str] = field(factory=dict)
     identities: Merges = field(factory=Merges)
     people: Mapping[str, tuple[str, ...]] = field(factory=dict)
+    _at_once: dict[tuple[int, str], dict[str, tuple[str, ...]]] = field(factory=dict, init=False, eq=False)
 
     @classmethod
     def among(cls, entries: Iterable[Entry]) -> Amendments:
@@ -98,6 +102,43 @@ class Amendments:
             identities=identities,
             people=_people(aliases),
         )
+
+    def followed_by(self, entry: Entry, amending: Container[str]) -> Amendments | None:
+        """Return these amendments and a later one, at less cost than `among` takes for all of them.
+
+        Args:
+            entry: recorded after all amendments so far.
+            amending: ids of all amendments so far.
+
+        Returns:
+            None where it amends an amendment, or what was amended before: `among` knows what comes of that.
+        """
+        fact = entry.fact
+        if isinstance(fact, MembersMerged | MembersUnmerged):
+            return self._with_merge(entry)
+        target = fact.target
+        if target in amending or target in self.readings or target in self.retracted:
+            return None
+        if isinstance(fact, EntryRetracted):
+            return evolve(self, retracted=self.retracted | {target})
+        if isinstance(fact.replacement, MembersMerged | MembersUnmerged):
+            return None
+        return evolve(self, readings={**self.readings, target: entry.id})
+
+    def _with_merge(self, entry: Entry[MembersMerged | MembersUnmerged]) -> Amendments:
+        fact = entry.fact
+        merges, changes = {**self.merges}, {**self.identities.changes}
+        _merge(merges, changes, entry.position, entry, fact)
+        identities = Merges(changes, (*self.identities.positions, entry.position))
+        touched = {name for each in (fact.member, fact.duplicate) for name in self.people.get(each, (each,))}
+        aliases, people = {**self.aliases}, {**self.people}
+        for name in touched:
+            people.pop(name, None)
+            aliases.pop(name, None)
+            if name in merges:
+                aliases[name] = identities.kept(name)
+        people.update(_people({name: aliases[name] for name in touched if name in aliases}))
+        return evolve(self, merges=merges, aliases=aliases, identities=identities, people=people)
 
     def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
         """Yield the entries that stand, as they are read now; give them in order of position."""
@@ -178,8 +219,20 @@ class Amendments:
         same = self.people.get(name)
         if same is None:
             return (name,)
-        person = self.identities.kept(name, position)
-        return tuple([other for other in same if self.identities.kept(other, position) == person])
+        # Once for all identifiers and all entries between two merges: a person may have hundreds of each.
+        place = bisect_right(self.identities.positions, position), same[0]
+        found = self._at_once.get(place)
+        if found is None:
+            people: dict[str, list[str]] = {}
+            for other in same:
+                people.setdefault(self.identities.kept(other, position), []).append(other)
+            found = {other: tuple(names) for names in people.values() for other in names}
+            self._at_once[place] = found
+        return found[name]
+
+    def identifiers(self, name: str) -> tuple[str, ...]:
+        """Return all identifiers of the person whom merges keep under a name; of a duplicate, its own."""
+        return (name,) if name in self.aliases else self.people.get(name, (name,))
 
     @staticmethod
     def _is_void(entry: Entry) -> bool:
@@ -272,25 +325,45 @@ def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry]
         if entry.id not in void:
             standing.append((place, entry, fact))
     merges: dict[str, Entry] = {}
-    changes: dict[str, list[tuple[int, str | None]]] = {}
-    identities = Merges(changes)
-    for place, entry, fact in sorted(standing, key=lambda item: item[0]):
-        if isinstance(fact, MembersMerged):
-            member, duplicate = fact.member, fact.duplicate
-            if member == duplicate:
-                continue
-            changes.setdefault(duplicate, []).append((place, None))
-            if identities.kept(member) == duplicate:  # the later merge decides which of them is kept
-                changes[member].append((place, None))
-                merges.pop(member, None)
-            changes[duplicate][-1] = place, member
-            merges[duplicate] = entry
-        elif isinstance(fact, MembersUnmerged):
-            last = changes.get(fact.duplicate, ())
-            if last and last[-1][1] == fact.member:
-                changes[fact.duplicate].append((place, None))
-                merges.pop(fact.duplicate, None)
-    return merges, identities
+    changes: dict[str, tuple[tuple[int, str | None], ...]] = {}
+    in_order = sorted(standing, key=lambda item: item[0])
+    for place, entry, fact in in_order:
+        _merge(merges, changes, place, entry, fact)
+    places_of_merges = [p for p, _, fact in in_order if isinstance(fact, MembersMerged | MembersUnmerged)]
+    return merges, Merges(changes, tuple(places_of_merges))
+
+
+def _merge(
+    merges: dict[str, Entry],
+    changes: dict[str, tuple[tuple[int, str | None], ...]],
+    place: int,
+    entry: Entry,
+    fact: Fact,
+) -> None:
+    """Take the next merge or unmerge, by place, into both of these; other facts change nothing.
+
+    Args:
+        merges: for each duplicate, the entry that merged it.
+        changes: as in `Merges`.
+        place: from which position on it counts.
+        entry: by which it was told.
+        fact: what it says now.
+    """
+    if isinstance(fact, MembersMerged):
+        member, duplicate = fact.member, fact.duplicate
+        if member == duplicate:
+            return
+        changes[duplicate] = (*changes.get(duplicate, ()), (place, None))
+        if Merges(changes).kept(member) == duplicate:  # the later merge decides which of them is kept
+            changes[member] = (*changes[member], (place, None))
+            merges.pop(member, None)
+        changes[duplicate] = (*changes[duplicate][:-1], (place, member))
+        merges[duplicate] = entry
+    elif isinstance(fact, MembersUnmerged):
+        last = changes.get(fact.duplicate, ())
+        if last and last[-1][1] == fact.member:
+            changes[fact.duplicate] = (*last, (place, None))
+            merges.pop(fact.duplicate, None)
 
 
 def _people(aliases: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
@@ -298,4 +371,5 @@ def _people(aliases: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     of_person: dict[str, list[str]] = {}
     for duplicate, kept in aliases.items():
         of_person.setdefault(kept, [kept]).append(duplicate)
-    return {name: tuple(sorted(names)) for names in of_person.values() for name in names}
+    groups = [tuple(sorted(names)) for names in of_person.values()]
+    return {name: names for names in groups for name in names}

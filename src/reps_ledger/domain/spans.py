@@ -7,8 +7,8 @@ begin it. These are the rules:
   date, with the first ending that reaches it, or, for roles and leave, with the first retirement that
   reaches it, whichever comes first. A second beginning of the same key ends nothing; only exemptions
   are replaced by the latest.
-- An ending at an instant ends what ran just before it; where nothing did, what began at it. So two facts
-  of one day mean the same in either order of telling, where both orders are legal.
+- An ending at an instant ends what ran just before it; where nothing that it reaches did, what began at
+  it. So two facts of one day mean the same in either order of telling, where both orders are legal.
 - An ending, a retirement or a return reaches every identity that was the same person when it was told,
   and still is. A retirement reaches only those who had joined by then.
 - A person's spans are those of all their identities. They are retired while every identity that had
@@ -271,15 +271,22 @@ class SpanFold:
         else:
             self.open[span.key] = (*self._lasting(lasting, span.start), span)
 
-    def _end(self, key: Key, at: datetime, entry: Entry) -> None:
-        """End what ran just before an instant under a key; where nothing did, what began at it."""
+    def _end(self, keys: Sequence[Key], at: datetime, entry: Entry) -> None:
+        """End what ran just before an instant under these keys; where nothing did, what began at it."""
+        spans = [span for key in keys for span in self.open.get(key, ())]
+        earlier = any(span.start < at and not span.is_over(at) for span in spans)
+        for key in keys:
+            self._end_key(key, at, entry, earlier=earlier)
+
+    def _end_key(self, key: Key, at: datetime, entry: Entry, *, earlier: bool) -> None:
+        """End what is under one key: only what began earlier, or all of it."""
         spans = self._lasting(self.open.pop(key, ()), at)
-        running = [span for span in spans if span.start != at] or spans
+        running = [span for span in spans if span.start != at] if earlier else spans
         for span in running:
             self._close(span, at, entry)
         if len(running) < len(spans):
             self.open[key] = tuple([span for span in spans if span.start == at])
-        if not running and (waiting := self._waiting.get(key[1])):
+        if not running and not earlier and (waiting := self._waiting.get(key[1])):
             self._waiting[key[1]] = tuple([span for span in waiting if span.key != key])
 
     def _lasting(self, spans: Iterable[Span], at: datetime) -> list[Span]:
@@ -438,8 +445,7 @@ class SpanFold:
             for identity in reached:
                 self._give_back(identity, at, entry)
         else:
-            for key in self._ended(ENDED_BY[name], entry, reached):
-                self._end(key, at, entry)
+            self._end([*self._ended(ENDED_BY[name], entry, reached)], at, entry)
 
     def _ended(self, kind: SpanKind, entry: Entry, reached: Sequence[str]) -> Iterator[Key]:
         """Yield the keys of the spans that an ending is about."""

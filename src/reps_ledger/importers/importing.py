@@ -505,13 +505,14 @@ class Session:
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
             self._load(judge, [row.draft for row in part], found)
-            for number, row in enumerate(part, 1):
-                if judge.lacks(row.draft):
+            amended = False
+            for row in part:
+                # After an amendment, more parts may count; asking for one row at a time keeps this linear.
+                if amended or judge.lacks(row.draft):
                     self._load(judge, [row.draft], found)
                 entry = self.recording.entry(judge, row.draft, place + len(found.entries), now)
                 found = self._judge(judge, row, entry, found)
-                if entry.name in AMENDING:  # the rows after it may now depend on more parts
-                    self._load(judge, [row.draft for row in part[number:]], found)
+                amended = amended or entry.name in AMENDING
         if self.stop:
             self._stop_at(found.unread + found.refused)
         return found

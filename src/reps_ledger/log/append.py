@@ -386,8 +386,10 @@ class Recording:
         entries: list[Entry] = []
         refusals: list[Refusal] = []
         judge.depended_on.clear()
+        amended = False
         for index, draft in enumerate(drafts):
-            if index and judge.lacks(draft):
+            # After an amendment, more parts may count; asking for one draft at a time keeps this linear.
+            if amended or (index and judge.lacks(draft)):
                 self.load(judge, [draft], head, coming=entries)
             entry = self.entry(judge, draft, head + 1 + index, now)
             found = judge.refusals(entry)
@@ -396,8 +398,7 @@ class Recording:
                 continue
             entries.append(entry)
             judge.add(entry)
-            if entry.name in AMENDING:  # the drafts after it may now depend on more parts
-                self.load(judge, drafts[index + 1 :], head, coming=entries)
+            amended = amended or entry.name in AMENDING
         if refusals:
             raise Refused(refusals)
         return entries

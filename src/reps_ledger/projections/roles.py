@@ -8,6 +8,7 @@ vouched for them and for whom they vouched, standing or withdrawn.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from attrs import evolve, field, frozen
@@ -118,12 +119,15 @@ class Roles:
 
     Attributes:
         member: whose.
-        ever: every holding, by when it started.
     """
 
     member: str
-    ever: tuple[Holding, ...] = ()
-    _spans: SpanFold = field(default=NO_SPANS, repr=False)
+    _spans: SpanFold = field(default=NO_SPANS)
+
+    @cached_property
+    def ever(self) -> tuple[Holding, ...]:
+        """Every holding, by when it started."""
+        return tuple([_holding(span) for span in in_order(self._spans.of("role.assigned"))])
 
     def at(self, at: datetime) -> tuple[Holding, ...]:
         """Return what they held then."""
@@ -140,10 +144,7 @@ def roles(member: str) -> Projection[Roles]:
 
 def _evolve_roles(state: Roles, entry: Entry) -> Roles:
     spans = taken(state._spans, entry, state.member, _OF_ROLES)  # noqa: SLF001 — its own fold
-    if spans is state._spans:  # noqa: SLF001 — as above
-        return state
-    ever = tuple([_holding(span) for span in in_order(spans.of("role.assigned"))])
-    return Roles(member=state.member, ever=ever, spans=spans)
+    return state if spans is state._spans else Roles(member=state.member, spans=spans)  # noqa: SLF001 — as above
 
 
 @frozen(kw_only=True)
@@ -265,12 +266,15 @@ class Vouches:
 
     Attributes:
         member: whom.
-        all: every vouch for them or by them, by when it was given.
     """
 
     member: str
-    all: tuple[Vouch, ...] = ()
-    _spans: SpanFold = field(default=NO_SPANS, repr=False)
+    _spans: SpanFold = field(default=NO_SPANS)
+
+    @cached_property
+    def all(self) -> tuple[Vouch, ...]:
+        """Every vouch for them or by them, by when it was given."""
+        return tuple([_vouch(span) for span in in_order(self._spans.of("vouch.given"))])
 
     @property
     def received(self) -> tuple[Vouch, ...]:
@@ -303,7 +307,4 @@ def vouches(member: str) -> Projection[Vouches]:
 
 def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
     spans = taken(state._spans, entry, state.member, _OF_VOUCHES)  # noqa: SLF001 — its own fold
-    if spans is state._spans:  # noqa: SLF001 — as above
-        return state
-    vouched = tuple([_vouch(span) for span in in_order(spans.of("vouch.given"))])
-    return Vouches(member=state.member, all=vouched, spans=spans)
+    return state if spans is state._spans else Vouches(member=state.member, spans=spans)  # noqa: SLF001 — as above

@@ -121,8 +121,7 @@ class Memory:
     amendments: Amendments = field(factory=Amendments)
     size: int = 0
     revision: int = 0
-    _amending: dict[str, Entry] = field(factory=dict)
-    _duplicates: dict[str, list[str]] = field(factory=dict)
+    _amending: dict[str, Entry] = field(factory=dict)  # in order of position
     _raw: dict[Source, list[Entry]] = field(factory=dict)
     _held: dict[Part, Held] = field(factory=dict)
     _tagged: dict[str, list[Source]] = field(factory=dict)
@@ -146,8 +145,8 @@ class Memory:
         if held is not None and held.plain:
             return [part.source]
         found = [part.source]
-        if part.fold.people and self._duplicates:
-            names = ([name, *self._duplicates.get(name, ())] for name in part.names)
+        if part.fold.people and self.amendments.aliases:
+            names = map(self.amendments.identifiers, part.names)
             found = [part.fold.part(*each).source for each in product(*names)]
         for source in found:  # grows while it is walked
             raw = self._raw.get(source)
@@ -191,7 +190,8 @@ class Memory:
         """Return the amendments as they would be with this entry recorded too."""
         if entry.name not in AMENDING:
             return self.amendments
-        return Amendments.among([*self._amending.values(), entry])
+        following = self.amendments.followed_by(entry, self._amending)
+        return following or Amendments.among([*self._amending.values(), entry])
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all entries of a part, or None while it is not known."""
@@ -225,11 +225,18 @@ class Memory:
         return next((entry for entry in raw if entry.id == entry_id), None)
 
     def _amend(self, amending: dict[str, Entry]) -> None:
+        last = next(reversed(self._amending.values()), None)
+        following = None
+        if len(amending) == 1 and last is not None:
+            (entry,) = amending.values()
+            if entry.position > last.position:
+                following = self.amendments.followed_by(entry, self._amending)
         self._amending |= amending
-        self.amendments = Amendments.among(self._amending.values())
-        self._duplicates = {}
-        for duplicate, kept in self.amendments.aliases.items():
-            self._duplicates.setdefault(kept, []).append(duplicate)
+        if following is None:
+            amended = sorted(self._amending.values(), key=lambda entry: entry.position)
+            self._amending = {entry.id: entry for entry in amended}
+            following = Amendments.among(amended)
+        self.amendments = following
         self._held.clear()  # any entry may be read differently now
 
     def _touched(self, entries: Iterable[Entry]) -> bool:
