@@ -274,8 +274,10 @@ def test_a_verification_is_of_whose_report_it_names() -> None:
     joining = [(rl.MemberJoined(member=who), "2017-01-01") for who in ("ana", "ben", "cleo")]
     mine = rl.ReportFiled(member="ana", activity="talk")
     ids = [entry_id(number) for number in range(4, 8)]
-    checks = [rl.ReportVerified(member="ana", report=each, verifier="cleo") for each in ids[:3]]
-    fixed = [
+    checks: list[rl.Fact] = [
+        rl.ReportVerified(member="ana", report=each, verifier="cleo") for each in ids[:3]
+    ]
+    fixed: list[rl.Fact] = [
         rl.EntryCorrected(target=each, replacement=rl.ReportFiled(member=who, activity="talk"), reason="r")
         for each, who in zip(ids, ("ben", "cleo"), strict=False)
     ]
