@@ -6,10 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from attrs import evolve
 from hypothesis import given as for_all
 
 import reps_ledger as rl
 from histories import fill, histories, open_ledger
+from reps_ledger.policies import count, facts
+from reps_ledger.policies.charter import Charter, RoleClause
 from reps_ledger.projections import DISCREPANCIES
 from scale import examples
 from scenarios import APR, FEB, JAN, JUN, MAR, MAY, Given, Saying, correct, given, joined, merged, retract
@@ -156,6 +159,104 @@ def test_a_merge_leaves_its_traces() -> None:
     assert found(story) == [
         ("void", "ana", "vouch.given of 2018-04-01 is void: ana and ben turned out to be one person")
     ]
+
+
+def kinds(story: Given, **options: Any) -> list[tuple[str, str | None]]:
+    """Return what is found, and of whom."""
+    return [(kind, who) for kind, who, _ in found(story, **options)]
+
+
+def test_a_roster_leaves_somebody_out_of_one_role() -> None:
+    """Whoever is listed in one role and holds another that the roster names is missing there."""
+    council = rl.RoleAssigned(member="ana", role="council", community="id")
+    ben = rl.RoleAssigned(member="ben", role="mentor", community="id")
+    story = given(PEOPLE, (MENTOR, FEB), (council, FEB), (ben, FEB))
+    story = story.when((says("ana", "council"), MAR), (says("ben"), MAR)).then_recorded()
+    assert kinds(story, complete_rosters=True) == [("unlisted", "ana")]
+
+
+def test_a_roster_of_a_day_is_of_its_end() -> None:
+    """Told before the role that was given that day, it does not fail; one of an instant does."""
+    morning, noon = (datetime(2018, 3, 1, hour, tzinfo=UTC) for hour in (9, 12))
+    story = given(PEOPLE, (says("ana"), MAR), (MENTOR, noon))
+    assert found(story) == []
+    assert kinds(given(PEOPLE, (says("ana"), morning), (MENTOR, noon))) == [("assertion_failed", "ana")]
+    ended = rl.RoleEnded(member="ana", role="mentor", community="id", how="resigned")
+    story = given(PEOPLE, (MENTOR, FEB), (says("ana"), MAR), (ended, noon))
+    assert kinds(story) == [("assertion_failed", "ana")], "at the end of that day she no longer held it"
+
+
+def test_whom_a_later_roster_no_longer_names() -> None:
+    """Listed once, against the record, and not the next time: a finding of its own."""
+    story = given(PEOPLE, (MENTOR, FEB), (says("ana"), MAR), (says("cleo"), MAR), (says("ana"), APR))
+    assert kinds(story, complete_rosters=True) == [("assertion_failed", "cleo"), ("no_longer_named", "cleo")]
+    assert kinds(story) == [("assertion_failed", "cleo")]
+    again = given(PEOPLE, (MENTOR, FEB), *[(says(who), day) for day in (MAR, APR) for who in ("ana", "cleo")])
+    assert kinds(again, complete_rosters=True) == [("assertion_failed", "cleo")] * 2
+
+
+def test_a_role_that_never_began() -> None:
+    """Planned, and retired before: it is listed, until their return is recorded."""
+    story = given(PEOPLE, (MENTOR, JUN), (rl.MemberRetired(member="ana", how="resigned"), MAR))
+    ((kind, who, words),) = found(story)
+    assert (kind, who) == ("never_began", "ana")
+    assert "mentor in id from 2018-06-01 on never began: they had retired on 2018-03-01" in words
+    story = story.when((rl.MemberReturned(member="ana"), APR)).then_recorded()
+    assert found(story) == []
+
+
+def test_an_affiliation_that_ends_and_had_not_begun() -> None:
+    """It is in order to record it, and listed."""
+    left = rl.AffiliationEnded(member="ana", organisation="acme", kind="student")
+    begun = rl.AffiliationStarted(member="ana", organisation="acme", kind="staff")
+    story = given(PEOPLE, (begun, FEB), (left, MAR))
+    assert found(story) == [
+        (
+            "ends_nothing",
+            "ana",
+            "affiliation.ended of 2018-03-01 ends nothing: ana did not belong to acme as student then",
+        )
+    ]
+
+
+def test_a_term_told_late_that_makes_another_one_too_many() -> None:
+    """The charter allowed each when it was recorded; by what is known now it would not allow the last."""
+    twice = count(facts("role.assigned", role="mentor")) < 2
+    charter = Charter(name="c", version="1", roles=[RoleClause(role="mentor", admission=twice)])
+    with rl.open(clock=lambda: datetime(2018, 12, 1, tzinfo=UTC)) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="x", occurred_at=JAN)
+        ledger.adopt(charter, by="x", occurred_at=JAN)
+        for start, end in ((FEB, MAR), (MAY, JUN)):
+            term = evolve(MENTOR, until=datetime(2018, end.month, 1, tzinfo=UTC))
+            ledger.record(term, by="x", occurred_at=start)
+        assert ledger.reconcile() == ()
+        forgotten = evolve(MENTOR, until=datetime(2018, 5, 1, tzinfo=UTC))
+        ledger.record(forgotten, by="x", occurred_at=MAR)
+        (one,) = ledger.reconcile()
+        assert (one.kind, one.member, one.at) == ("not_admitted", "ana", datetime(2018, 5, 1, tzinfo=UTC))
+        assert "role.assigned of 2018-05-01 would be refused by what is known now" in one.words
+
+
+def test_seats_that_an_unmerge_makes_too_many() -> None:
+    """Two records that were one person took one seat; two people take two."""
+    charter = Charter(name="c", version="1", roles=[RoleClause(role="mentor", seats=1)])
+    with rl.open(clock=lambda: datetime(2018, 12, 1, tzinfo=UTC)) as ledger:
+        for who in ("ana", "ben"):
+            ledger.record(rl.MemberJoined(member=who), by="x", occurred_at=JAN)
+        ledger.adopt(charter, by="x", occurred_at=JAN)
+        until = datetime(2018, 6, 1, tzinfo=UTC)
+        ledger.record(evolve(MENTOR, member="ben", until=until), by="x", occurred_at=FEB)
+        ledger.record(rl.MembersMerged(member="ana", duplicate="ben"), by="x")
+        ledger.record(
+            rl.RoleEnded(member="ana", role="mentor", community="id", how="resigned"), by="x", occurred_at=MAR
+        )
+        ledger.record(MENTOR, by="x", occurred_at=APR)
+        assert ledger.reconcile() == ()
+        ledger.record(rl.MembersUnmerged(member="ana", duplicate="ben"), by="x")
+        assert {(one.kind, one.member) for one in ledger.reconcile()} == {
+            ("not_admitted", "ana"),
+            ("orphaned", "ana"),
+        }
 
 
 def test_leave_past_its_return() -> None:
