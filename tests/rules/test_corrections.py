@@ -37,6 +37,17 @@ def test_a_merge_may_be_dated_before_either_joined() -> None:
     assert story.ledger.as_of().member("ben").member == "ana"
 
 
+def test_what_a_merge_made_void_may_be_put_right() -> None:
+    """A vouch between two records of one person counts for nothing, and can still be put right."""
+    vouch = rl.Vouched(member="ana", voucher="ben")
+    story = given(joined("ana", "ben", "cleo"), (vouch, FEB), merged("ana", "ben", MAR))
+    assert [one.kind for one in story.ledger.reconcile()] == ["void"]
+    for mend in (retract(3), correct(3, rl.Vouched(member="ana", voucher="cleo"))):
+        again = given(joined("ana", "ben", "cleo"), (vouch, FEB), merged("ana", "ben", MAR))
+        mended = again.when(mend).then_recorded()
+        assert mended.ledger.reconcile() == ()
+
+
 def test_an_unknown_entry_is_not_corrected() -> None:
     """A correction or retraction of an entry that does not exist is refused, and names it."""
     story = given(BOTH)

@@ -131,17 +131,6 @@ def test_a_rulebook_says_which_rules_judge_a_fact() -> None:
     plain = Rulebook(registry, [MENTORS_ONLY])
     assert [rule.name for rule in plain.of(BADGE)] == ["badge.awarded", "badge.awarded"]
     assert plain.of(BADGE)[-1] is MENTORS_ONLY
-    for book in (plain, Rulebook(registry)):
-        assert (book.dynamic, book.discovers) == (False, False)
-
-
-def test_a_rulebook_says_whether_what_is_known_decides_what_to_ask() -> None:
-    """One rule that does is enough, wherever it stands among others."""
-    seats = rl.seats("council", limit=2)
-    registry = Registry((*BUILT_IN, BadgeAwarded))
-    for rules in ([seats, MENTORS_ONLY], [MENTORS_ONLY, seats]):
-        book = Rulebook(registry, rules)
-        assert (book.dynamic, book.discovers) == (True, True)
 
 
 def test_a_list_is_taken_for_a_tuple() -> None:

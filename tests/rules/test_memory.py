@@ -81,6 +81,7 @@ def expected(part: Part[Any], log: list[Entry]) -> tuple[list[Entry], str]:
             for entry in log
             if isinstance(entry.fact, EntryRetracted) and entry.id not in amendments.retracted
         ]
+        standing += amendments.void(log, REGISTRY)
     key = amendments.readings.get(part.key, part.key) if part.fold.follows else part.key
     taken = (entry for entry in standing if part.fold.takes(entry.name))
     return sorted(taken, key=lambda entry: entry.order), key

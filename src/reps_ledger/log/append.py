@@ -373,8 +373,6 @@ class Recording:
             if coming and found:
                 _add_coming(found, coming)
             judge.memory.load(found)
-            if not (any(found.values()) or judge.rules.discovers):
-                return head  # nothing was found that could make a rule name more parts
 
     def judged(self, judge: Judge, drafts: Sequence[Draft], head: int) -> list[Entry]:
         """Return the entries to append, each judged after those before it.

@@ -157,11 +157,20 @@ def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> 
     return (MEMBER.part(fact.member), *_of_account(fact))
 
 
+def _linking_parts(fact: f.AccountLinked, known: Known) -> Parts:
+    # Whose an account is depends on who is one person with whoever had it.
+    parts = _account_parts(fact, known)
+    account = known.state(ACCOUNT.part(*account_names(fact)))
+    had = () if account is None else sorted(account.identities - {fact.member})
+    return (*parts, *(MEMBER.part(identity) for identity in had))
+
+
 def _judge_linked(
-    entry: Entry[f.AccountLinked], member: MemberState, *accounts: AccountState
+    entry: Entry[f.AccountLinked], member: MemberState, *states: AccountState | MemberState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
+    accounts = [state for state in states if isinstance(state, AccountState)]
     yield from _judge_account(fact.member, f"{fact.account} at {fact.provider}", *accounts)
 
 
@@ -209,7 +218,7 @@ PEOPLE = (
     Rule(name="member.joined", parts=_joining_parts, judge=_judge_joined),
     Rule(name="member.retired", parts=member_part, judge=_judge_retired),
     Rule(name="member.returned", parts=member_part, judge=_judge_returned),
-    Rule(name="account.linked", parts=_account_parts, judge=_judge_linked),
+    Rule(name="account.linked", parts=_linking_parts, judge=_judge_linked, dynamic=True),
     Rule(name="account.unlinked", parts=_account_parts, judge=_judge_unlinked),
     Rule(name="members.merged", parts=_both_members, judge=_judge_merged),
     Rule(name="members.unmerged", parts=_both_members),
@@ -656,9 +665,6 @@ class Rulebook:
 
     Attributes:
         governance: as given. `of` never includes it, as it does not judge the past.
-        dynamic: whether the parts that some rule names depend on what is known.
-        discovers: whether a dynamic rule or governance may name further parts once others are
-            known. They are then asked once more right before a fact is judged.
 
     Raises:
         ConfigurationError: an extra rule judges a fact that the ledger does not know; or
@@ -671,7 +677,6 @@ class Rulebook:
         if not isinstance(governance, Governance | None):
             raise ConfigurationError(f"governance must be a Governance, not {governance!r:.80}")
         self.governance = governance
-        self.dynamic = False
         self._rules: dict[str, tuple[Rule, ...]] = {r.name: (r,) for r in BUILT_IN_RULES}
         for described in registry:
             name = described.kind.name
@@ -685,8 +690,6 @@ class Rulebook:
                     "pass its class to open(…, facts=[…])"
                 )
             self._rules[rule.name] += (rule,)
-            self.dynamic = self.dynamic or rule.dynamic
-        self.discovers = self.dynamic or governance is not None
 
     def of(self, fact: Fact) -> tuple[Rule, ...]:
         """Return the rules that judge a fact."""

@@ -232,10 +232,12 @@ class AccountState:
     Attributes:
         joining: by which somebody joined with it, which is never undone.
         links: the times during which it was linked to somebody.
+        identities: every identifier that it was ever linked to.
     """
 
     joining: Entry[f.MemberJoined] | None = None
     links: SpanFold = _NO_SPANS
+    identities: frozenset[str] = frozenset()
 
     def link(self, member: str) -> AccountLink | None:
         """Return by which the account is a member's; or else, by which it is somebody else's."""
@@ -250,9 +252,10 @@ def _link_by(
     fact = entry.fact
     if pair_key(*names(fact)) != key:
         return state
-    if not isinstance(fact, f.MemberJoined):
-        return AccountState(state.joining, _taken(state.links, entry))
-    return state if fact.account is None else AccountState(state.joining or entry, state.links)
+    if isinstance(fact, f.MemberJoined):
+        return state if fact.account is None else evolve(state, joining=state.joining or entry)
+    linked = {entry.identity} if isinstance(fact, f.AccountLinked) else set()
+    return evolve(state, links=_taken(state.links, entry), identities=state.identities | linked)
 
 
 def _link(state: AccountState, entry: Entry, key: str) -> AccountState:

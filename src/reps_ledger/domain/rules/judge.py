@@ -233,7 +233,7 @@ class Memory:
                 following = self.amendments.followed_by(entry, self._amending)
         self._amending |= amending
         if following is None:
-            amended = sorted(self._amending.values(), key=lambda entry: entry.position)
+            amended = sorted(self._amending.values(), key=_by_position)
             self._amending = {entry.id: entry for entry in amended}
             following = Amendments.among(amended)
         self.amendments = following
@@ -253,14 +253,20 @@ class Memory:
     def _resolved(self, part: Part, raw: dict[str, Entry]) -> list[Entry]:
         standing = resolve(raw.values(), self.registry, self.amendments)
         if part.fold.retractions:
-            void = self.amendments.retracted
+            retracted = self.amendments.retracted
             standing += [
                 entry
                 for entry in raw.values()
-                if isinstance(entry.fact, EntryRetracted) and entry.id not in void
+                if isinstance(entry.fact, EntryRetracted) and entry.id not in retracted
             ]
+            # What a merge made void stands all the same: it may be put right.
+            standing += self.amendments.void(sorted(raw.values(), key=_by_position), self.registry)
             standing.sort(key=lambda entry: entry.order)
         return standing
+
+
+def _by_position(entry: Entry) -> int:
+    return entry.position
 
 
 def _corrected(raw: Sequence[Entry]) -> Iterator[Source]:
@@ -469,7 +475,7 @@ class Judge:
 
     def lacks(self, act: Act) -> bool:
         """Whether what became known since leads to parts that were not read."""
-        return self.rules.discovers and bool(self.memory.missing(self._discovered(act)))
+        return bool(self.memory.missing(self._discovered(act)))
 
     def sources(self, entries: Iterable[Entry]) -> set[Source]:
         """Return the sources that the judgement of these entries depends on.
@@ -487,9 +493,7 @@ class Judge:
 
     def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
-        if self.rules.dynamic or isinstance(act.fact, EntryCorrected):
-            return self.parts(act)
-        return self._governing(act)
+        return self.parts(act) if self._case(act.fact).dynamic else self._governing(act)
 
     def _governing(self, act: Act) -> Parts:
         """Return the parts that governance names."""
@@ -562,7 +566,11 @@ class Judge:
         """Return the parts of members whom no rule names: they may have been merged away."""
         if isinstance(fact, RoleAsserted):
             return ()  # a roster's claim is never refused
-        members = [MEMBER.part(person) for person in people_in(fact, self.memory.registry)]
+        aliases = self.memory.amendments.aliases
+        named = people_in(fact, self.memory.registry)
+        # A refusal names whom merges keep: whoever that was may have been merged away since.
+        kept = [aliases[person] for person in named if person in aliases]
+        members = [MEMBER.part(person) for person in dict.fromkeys((*named, *kept))]
         return tuple([member for member in members if member not in asked])
 
     def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
@@ -593,10 +601,8 @@ class Judge:
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         fact = entry.fact
-        discovered: Parts = ()
-        if self.rules.discovers:
-            discovered = self._discovered(entry)
-            self.depended_on.update(discovered)
+        discovered = self._discovered(entry)
+        self.depended_on.update(discovered)
         if isinstance(fact, _CORRECTIONS):
             return self._judge_correction(entry, discovered)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
