@@ -45,6 +45,29 @@ def refused(ledger: rl.Ledger, fact: rl.Fact, at: int | None) -> tuple[str, ...]
     return codes(ledger, fact, when)
 
 
+def too_many(ledger: rl.Ledger) -> list[tuple[str | None, datetime, int]]:
+    """Return with whose assignments there were too many, when, and how many sat beside them."""
+    found = [one for one in ledger.reconcile() if one.kind == "not_admitted"]
+    assert all("mentor has 2 seats" in one.words for one in found)
+    return [(one.member, one.at, len(one.entries) - 1) for one in found]
+
+
+def test_an_unmerge_may_leave_more_than_there_are_seats() -> None:
+    """Ana and Ben took one seat as one person; told apart, Cleo was one too many, until one of them left."""
+    told: list[tuple[rl.Fact, int]] = [
+        (mentor(ANA), 0),
+        (mentor(BEN, until=20), 1),
+        (rl.MembersMerged(member=ANA, duplicate=BEN), 2),
+        (mentor(CLEO, until=10), 3),
+        (mentor(CLEO, until=19), 12),
+        (mentor(CLEO), 25),
+    ]
+    ledger = ledger_of(*told, seats=2)
+    assert too_many(ledger) == []
+    ledger.record(rl.MembersUnmerged(member=ANA, duplicate=BEN), by="council", occurred_at=day(30))
+    assert too_many(ledger) == [(CLEO, day(3), 2), (CLEO, day(12), 2)]
+
+
 def test_who_leaves_when_another_sits_down_is_not_in_the_way() -> None:
     """A seat is free from the very moment at which it is left."""
     ledger = ledger_of((mentor(BEN), 10))

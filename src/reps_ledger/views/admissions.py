@@ -8,7 +8,7 @@ that; reconciliation lists it.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,7 +17,7 @@ from attrs import frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import RoleAssigned, Vouched
 from reps_ledger.domain.rules.phrases import day_of, place
-from reps_ledger.domain.spans import Span
+from reps_ledger.domain.spans import Span, in_order
 from reps_ledger.errors import Refusal
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.clauses import (
@@ -35,6 +35,9 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 
 T = TypeVar("T")
 
+_Seat = tuple[str, str | None]
+"""A role and its community."""
+
 _BY_OTHERS = frozenset({"not_admitted", "may_not_vouch", "vouched_enough"})
 """Codes of what depends on other facts than the one that is judged."""
 
@@ -50,8 +53,8 @@ def not_admitted(evaluator: PolicyEvaluator, at: datetime | None) -> Iterator[Di
     """
     if not evaluator.adopted:
         return
-    seated: dict[tuple[str, str | None], list[Span]] = defaultdict(list)
-    limited: list[tuple[Entry[RoleAssigned], int]] = []
+    seated: dict[_Seat, list[Span]] = defaultdict(list)
+    limits: dict[str, int] = {}
     for dossier in evaluator.everyone():
         for span in dossier.spans("role.assigned"):
             seated[span.entry.fact.role, span.entry.fact.community].append(span)
@@ -60,17 +63,28 @@ def not_admitted(evaluator: PolicyEvaluator, at: datetime | None) -> Iterator[Di
                 yield _found(entry, refusal.words, (*refusal.entries, adopted_in))
             clause = charter.role(entry.fact.role) if isinstance(entry.fact, RoleAssigned) else None
             if clause is not None and clause.seats is not None:
-                limited.append((entry, clause.seats))
-    for entry, seats in limited:
-        fact = entry.fact
-        holding = [
-            span
-            for span in seated[fact.role, fact.community]
-            if span.holds(entry.occurred_at) and span.entry.order <= entry.order
-        ]
-        if len({span.entry.fact.member for span in holding}) > seats:
-            words = f"{place(fact.role, fact.community)} has {seats} seat{'' if seats == 1 else 's'}"
-            yield _found(entry, words, [span.entry.id for span in holding if span.entry is not entry])
+                limits[entry.id] = clause.seats
+    for seat, spans in seated.items():
+        yield from _too_many(seat, spans, limits)
+
+
+def _too_many(seat: _Seat, spans: Iterable[Span], limits: Mapping[str, int]) -> Iterator[Discrepancy]:
+    """Yield the assignments of a role with which more held it than there were seats.
+
+    Args:
+        seat: the role and its community.
+        spans: all times during which somebody held it.
+        limits: the ids of assignments that a charter judges, with how many seats it allows.
+    """
+    holding: list[Span] = []
+    for span in in_order(spans):
+        entry = span.entry
+        # Whoever holds it no longer does not come back by the same assignment.
+        holding = [each for each in (*holding, span) if each.holds(entry.occurred_at)]
+        seats = limits.get(entry.id)
+        if seats is not None and len({each.entry.fact.member for each in holding}) > seats:
+            words = f"{place(*seat)} has {seats} seat{'' if seats == 1 else 's'}"
+            yield _found(entry, words, [each.entry.id for each in holding if each is not span])
 
 
 def _judged(

@@ -95,6 +95,7 @@ def same(one: Columns, other: Columns) -> bool:
                 for name, table in columns.tables.items()
                 for field, coded in table.fields.items()
             ],
+            dict(columns.identities),
         )
 
     return bool(whole(one) == whole(other))

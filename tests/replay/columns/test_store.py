@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from datetime import date
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from histories import open_ledger
+from identities import histories as identified
 from replay.columns.tables import same
 from replay.columns.writer import start
 from reps_ledger.replay.columns import build, builder, load_or_build, store
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
     from reps_ledger.log import Reading
     from reps_ledger.replay.columns import Columns
+    from reps_ledger.testing.history import History
 
 DAY = date(2018, 1, 1)
 
@@ -128,6 +131,27 @@ def test_whatever_amends_is_applied(ledger: rl.Ledger, read: Read, name: str) ->
         ledger.record(fact, by="x", occurred_at=None if name == "entry.corrected" else DAY)
         assert read.of(ledger) > 2
         assert read.of(ledger) == 0
+
+
+def test_what_lasts_of_a_merged_person_is_kept(ledger: rl.Ledger, read: Read) -> None:
+    """Also a leave that nobody covers: who nobody is has no identifier."""
+    ledger.record(rl.LeaveStarted(member="ana"), by="x", occurred_at=DAY)
+    ledger.record(rl.MembersMerged(member="ben", duplicate="ana"), by="x", occurred_at=DAY)
+    assert read.of(ledger) > 2
+    assert read.of(ledger) == 0
+    ledger.record(rl.RoleAssigned(member="ben", role="lead"), by="x", occurred_at=DAY)
+    assert read.of(ledger) == 1
+    assert read.of(ledger) == 0
+
+
+@examples(0.3)
+@given(history=identified())
+def test_identities_are_read_as_they_were_written(history: History) -> None:
+    """Of whatever lasts, of people with several identifiers."""
+    with history.ledger() as ledger, TemporaryDirectory() as folder:
+        made = ledger.columns()
+        store.write_columns(folder, made)
+        assert same(store.read_columns(folder, history.registry), made)
 
 
 def test_an_earlier_position_is_not_kept(ledger: rl.Ledger, folder: Path, read: Read) -> None:

@@ -304,7 +304,8 @@ class Builder:
         if name in SPAN_FACTS:
             for entry in entries:
                 if entry.told is not None:
-                    fields = {person: getattr(entry.told.fact, person) for person in described.persons}
+                    said = ((field, getattr(entry.told.fact, field)) for field in described.persons)
+                    fields = {field: person for field, person in said if person is not None}
                     self._identities[entry.origin] = SaidOf(fields, entry.told.reach)
 
     def columns(self) -> Columns:
