@@ -104,7 +104,8 @@ def test_two_names_are_there_only_if_their_forms_differ(
         no = refusal(ledger, fact(kind, other), days[1])
         assert (no is not None) == alike
         if no is not None:
-            assert no.code == ("contradicts_later" if swapped else "name_taken")
+            # Which communities there are is asked of all that is known, whenever it happened.
+            assert no.code == ("contradicts_later" if swapped and kind != "community" else "name_taken")
             assert no.entries == (first.id,)
             assert one in no.words
 
@@ -172,6 +173,32 @@ def test_what_was_there_before_is_found_by_its_own_form(tmp_path: Path) -> None:
             assert refused.value.codes == ("name_taken",)
         ledger.record(rl.ReportFiled(member="ana", activity="talk"), by="ana")
         assert len(ledger.history("ANA").entries) == 0
+
+
+def test_a_community_is_new_also_where_a_fact_first_names_it() -> None:
+    """Not only where it is founded; a roster's claim is never refused, and what is there stays as it is."""
+    here = {name: rl.RoleAssigned(member="ana", role="rep", community=name) for name in ("Asia", "asia")}
+    with rl.open(clock=fixed_clock) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="x", occurred_at=DAY)
+        first = ledger.record(here["Asia"], by="x", occurred_at=date(2018, 3, 1))
+        alike: list[rl.Fact] = [
+            here["asia"],
+            rl.CommunityFounded(community="ASIA"),
+            rl.ReportFiled(member="ana", activity="talk", community="asia"),
+        ]
+        for each in alike:
+            no = refusal(ledger, each, date(2018, 2, 1))
+            assert no is not None
+            assert (no.code, no.entries) == ("name_taken", (first.id,))
+        ledger.record(rl.RoleAsserted(member="ana", role="rep", community="asia"), by="x", occurred_at=DAY)
+        ledger.record(rl.CommunityJoined(member="ana", community="Asia"), by="x", occurred_at=DAY)
+        ledger.record(rl.CommunityFounded(community="Asia"), by="x", occurred_at=DAY)
+        tagged = [e.position for e in ledger.entries() if "community-form:asia" in e.tags]
+        assert tagged == [2], "only the first entry has the tag: what others read does not grow"
+        # That entry retracted, the next one that names the community takes its place.
+        ledger.record(rl.EntryRetracted(target=first.id, reason="elsewhere"), by="x")
+        ledger.record(here["Asia"], by="x", occurred_at=date(2018, 4, 1))
+        assert refusal(ledger, here["asia"], date(2018, 5, 1)) is not None
 
 
 def test_names_are_trimmed_on_import_and_it_is_said(tmp_path: Path) -> None:

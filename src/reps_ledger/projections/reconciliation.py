@@ -127,6 +127,8 @@ class _Check:
             return  # the history is read as merged already
         refused = False
         for refusal in self.replay.judge_as_told(entry, self.registry):
+            if refusal.code == "name_taken":
+                continue  # what was there before names were compared stays as it is
             refused = True
             yield _orphan(entry, refusal.words, *refusal.entries)
         if not refused and entry.name == "affiliation.ended" and not self.affiliations.ended_by(entry):

@@ -26,8 +26,8 @@ from reps_ledger.domain.rules.folds import (
     ACCOUNT_OF_BEFORE,
     APPLICATIONS,
     COMMUNITY,
-    COMMUNITY_NAME,
-    COMMUNITY_OF_BEFORE,
+    COMMUNITY_FORM,
+    COMMUNITY_MENTIONS,
     DECLARATION,
     MEMBER,
     MEMBER_NAME,
@@ -88,6 +88,38 @@ def _alike(name: str, other: str, entry: Entry) -> Refusal:
         f"spaces or characters that show nothing; use {other}, or another name",
         entry,
     )
+
+
+def naming_parts(fact: Fact, known: Known) -> Parts:
+    """Return the parts that say whether a community's name reads like another's.
+
+    The second is of what was recorded before entries had tags of canonical forms, which need be read only
+    where it decides: whether the community itself was there, or, of a new one, that whose name is the form.
+    """
+    community = getattr(fact, "community", None)
+    if community is None or isinstance(fact, f.RoleAsserted):
+        return ()  # a roster's claim is never refused
+    form = canonical_name(community)
+    part = COMMUNITY_FORM.part(form)
+    names = known.state(part)
+    if names is None or community in names or (not names and form == community):
+        return (part,)
+    return (part, COMMUNITY_MENTIONS.part(community if names else form))
+
+
+def _judge_naming(entry: Entry, names: Mapping[str, Entry], before: Entry | None = None) -> Iterator[Refusal]:
+    community = entry.fact.community
+    if community in names:
+        return
+    if not names and before is not None:
+        yield _alike(community, before.fact.community, before)
+    elif names and before is None:
+        other, first = next(iter(names.items()))
+        yield _alike(community, other, first)
+
+
+NAMING: Final = Rule(name="", parts=naming_parts, judge=_judge_naming)
+"""The rule of every fact that names a community: a new one does not read like another."""
 
 
 def _judge_joined(
@@ -230,22 +262,14 @@ PEOPLE = (
 
 
 def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
-    form = canonical_name(fact.community)
-    own = (COMMUNITY.part(fact.community), COMMUNITY_NAME.part(form), COMMUNITY_OF_BEFORE.part(form))
-    return own if fact.parent is None else (*own, COMMUNITY.part(fact.parent))
+    own = COMMUNITY.part(fact.community)
+    return (own,) if fact.parent is None else (own, COMMUNITY.part(fact.parent))
 
 
 def _judge_founded(
-    entry: Entry[f.CommunityFounded],
-    own: Entry | None,
-    named: Entry | None,
-    before: Entry | None,
-    *parents: Entry | None,
+    entry: Entry[f.CommunityFounded], own: Entry | None, *parents: Entry | None
 ) -> Iterator[Refusal]:
     fact = entry.fact
-    other = named or before
-    if other is not None and own is None and other.fact.community != fact.community:
-        yield _alike(fact.community, other.fact.community, other)
     if own is not None:
         yield refuse("community_exists", f"{fact.community} was founded on {day_of(own)}", own)
     if parents and (parents[0] is None or fact.parent == fact.community):

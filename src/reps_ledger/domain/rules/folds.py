@@ -273,22 +273,40 @@ def canonical_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked
     return [canonical_name(name) for name in account_names(fact)]
 
 
-def _first(prefix: str, name: str, field: str) -> Fold[Entry | None]:
-    """Make a fold whose state is the first fact of a kind whose field has a canonical form, or None."""
-
-    def step(state: Entry | None, entry: Entry, key: str) -> Entry | None:
-        if state is not None or canonical_name(getattr(entry.fact, field)) != key:
-            return state
-        return entry
-
-    return Fold(prefix=prefix, types=frozenset({name}), initial=None, evolve=step)
+def _first_joined(state: Entry | None, entry: Entry, key: str) -> Entry | None:
+    return entry if state is None and canonical_name(entry.fact.member) == key else state
 
 
-MEMBER_NAME: Final = _first("member-form", "member.joined", "member")
+MEMBER_NAME: Final[Fold[Entry | None]] = Fold(
+    prefix="member-form", types=frozenset({"member.joined"}), initial=None, evolve=_first_joined
+)
 """The first joining of whoever has an identifier of this canonical form."""
 
-COMMUNITY_NAME: Final = _first("community-form", "community.founded", "community")
-"""The first founding of whatever has a name of this canonical form."""
+
+def _mention(state: Mapping[str, Entry], entry: Entry, key: str) -> Mapping[str, Entry]:
+    community = getattr(entry.fact, "community", None)
+    if community is None or community in state or canonical_name(community) != key:
+        return state
+    return {**state, community: entry}
+
+
+COMMUNITY_FORM: Final[Fold[Mapping[str, Entry]]] = Fold(
+    prefix="community-form", types=None, initial=_NOTHING, evolve=_mention, timeless=True
+)
+"""The communities whose names have one canonical form, each with the entry that first named it.
+
+Only that entry has the tag, so that what a fact depends on does not grow with the community.
+"""
+
+
+def _mentioned(state: Entry | None, entry: Entry, key: str) -> Entry | None:
+    return entry if state is None and getattr(entry.fact, "community", None) == key else state
+
+
+COMMUNITY_MENTIONS: Final[Fold[Entry | None]] = Fold(
+    prefix="community", types=None, initial=None, evolve=_mentioned, tagged=False, timeless=True
+)
+"""An entry that names a community, from before entries had tags of canonical forms; or None."""
 
 ACCOUNT_NAME: Final[Fold[AccountState]] = evolve(
     ACCOUNT,
@@ -299,7 +317,6 @@ ACCOUNT_NAME: Final[Fold[AccountState]] = evolve(
 
 # What was recorded before entries had tags of canonical forms is found where its name is its own form.
 MEMBER_OF_BEFORE: Final = evolve(MEMBER, tagged=False)
-COMMUNITY_OF_BEFORE: Final = evolve(COMMUNITY, tagged=False)
 ACCOUNT_OF_BEFORE: Final = evolve(ACCOUNT, tagged=False)
 
 

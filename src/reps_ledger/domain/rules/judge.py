@@ -48,9 +48,17 @@ from reps_ledger.domain.facts import (
     RoleAsserted,
     RoleAssigned,
 )
-from reps_ledger.domain.rules.builtin import SEAT, Rulebook, seat_names
+from reps_ledger.domain.rules.builtin import NAMING, SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
-from reps_ledger.domain.rules.folds import EVERYTHING, MEMBER, REPORT, TAKINGS, TARGET, MemberState
+from reps_ledger.domain.rules.folds import (
+    COMMUNITY_FORM,
+    EVERYTHING,
+    MEMBER,
+    REPORT,
+    TAKINGS,
+    TARGET,
+    MemberState,
+)
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import refuse
 from reps_ledger.domain.spans import SpanFold
@@ -541,7 +549,14 @@ class Judge:
         if others:
             steps = (*steps, (_NO_RULE, others))
             parts += others
-        return steps, parts, any(rule.dynamic for rule in rules)
+        dynamic = any(rule.dynamic for rule in rules)
+        naming = NAMING.parts(fact, self)
+        if naming:
+            steps = (*steps, (NAMING, naming))
+            parts += naming
+            # Asked again once it is known which names there are: then only where they are alike.
+            dynamic = dynamic or len(naming) > 1 or self.state(naming[0]) is None
+        return steps, parts, dynamic
 
     def _depending(self, correction: EntryCorrected) -> Parts:
         """Return the parts of what a correction corrects, and of what may hold only because of that."""
@@ -583,7 +598,11 @@ class Judge:
         found = subject_tags(fact, registry)
         # Not those of governance's parts: a fact is not in a part just because judging it
         # needed that part.
-        found += [part.source.tag for part in self.asked(fact) if part.fold.tagged and part.fold.takes(name)]
+        found += [
+            part.source.tag
+            for part in self.asked(fact)
+            if part.fold.tagged and part.fold.takes(name) and not self._is_named(part, fact)
+        ]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if isinstance(fact, OpportunityTaken):
@@ -597,6 +616,13 @@ class Judge:
         if isinstance(fact, EntryCorrected):
             found += self._tags(fact.replacement)
         return found
+
+    def _is_named(self, part: Part[Any], fact: Fact) -> bool:
+        """Whether a part is of communities' names, and an entry under its tag has that of the fact."""
+        if part.fold is not COMMUNITY_FORM:
+            return False
+        said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+        return getattr(said, "community", None) in (self.memory.state(part) or {})
 
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
@@ -621,7 +647,7 @@ class Judge:
             for part in parts:
                 held = self.memory.held(part)
                 assert held is not None, "recording loads every part before it judges"
-                if held.ends_by(order) or isinstance(fact, _UNDATED):
+                if part.fold.timeless or held.ends_by(order) or isinstance(fact, _UNDATED):
                     states.append(held.state)
                     continue
                 states.append(held.state_at(part, order))

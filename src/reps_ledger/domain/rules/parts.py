@@ -62,6 +62,7 @@ class Fold(Generic[S]):
             place where there is one.
         tagged: whether a fact that a rule judges by the part is in it, if the fold takes its kind. Not
             where the part is of another name than the fact's own.
+        timeless: whether facts are judged by all of its entries, whenever they happened.
     """
 
     prefix: str
@@ -73,6 +74,7 @@ class Fold(Generic[S]):
     retractions: bool = False
     follows: bool = False
     tagged: bool = True
+    timeless: bool = False
 
     def part(self, *names: str) -> Part[S]:
         """Return the part for a key made of these names."""
