@@ -300,7 +300,9 @@ Only that entry has the tag, so that what a fact depends on does not grow with t
 
 
 def _mentioned(state: Entry | None, entry: Entry, key: str) -> Entry | None:
-    return entry if state is None and getattr(entry.fact, "community", None) == key else state
+    if state is not None or isinstance(entry.fact, f.RoleAsserted):
+        return state  # a roster's claim makes no community
+    return entry if getattr(entry.fact, "community", None) == key else None
 
 
 COMMUNITY_MENTIONS: Final[Fold[Entry | None]] = Fold(
