@@ -60,17 +60,17 @@ def trimmed(row: JsonObject, codec: Codec) -> JsonObject:
     described = codec.registry.named(name) if isinstance(name, str) else None
     if described is None:
         return row
-    found = {
-        key: value.strip()
-        for key in (*_names_of(described.cls), *_NAMES)
-        if isinstance(value := row.get(key), str) and value != value.strip()
-    }
+    found: JsonObject = {}
+    for key in _names_of(described.cls):
+        value = row.get(key)
+        if isinstance(value, str) and (value[:1].isspace() or value[-1:].isspace()):
+            found[key] = value.strip()
     return {**row, **found} if found else row
 
 
 @lru_cache(maxsize=256)
 def _names_of(cls: type[Fact]) -> tuple[str, ...]:
-    return tuple(a.name for a in fields(cls) if a.validator in {is_name, is_name_or_none})
+    return (*(a.name for a in fields(cls) if a.validator in {is_name, is_name_or_none}), *_NAMES)
 
 
 def read_row(row: Mapping[str, object], codec: Codec) -> Row:

@@ -475,7 +475,8 @@ class Judge:
 
     def parts(self, act: Act) -> Parts:
         """Return the parts that recording an act depends on, as far as they can be known yet."""
-        return (*self._case(act.fact).parts, *self._governing(act))
+        case = self._case(act.fact)
+        return (*case.parts, *self._governing(act, case))
 
     def asked(self, fact: Fact) -> Parts:
         """Return the parts that the rules name; governance may name more."""
@@ -501,14 +502,15 @@ class Judge:
 
     def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
-        return self.parts(act) if self._case(act.fact).dynamic else self._governing(act)
+        case = self._case(act.fact)
+        governing = self._governing(act, case)
+        return (*case.parts, *governing) if case.dynamic else governing
 
-    def _governing(self, act: Act) -> Parts:
+    def _governing(self, act: Act, case: _Case) -> Parts:
         """Return the parts that governance names."""
         governance = self.rules.governance
         if governance is None:
             return ()
-        case = self._case(act.fact)
         known = (self.memory.revision, act.by, act.on_behalf_of)
         if (case.governed, case.by, case.on_behalf_of) != known:
             if case.read is not act.fact:
@@ -581,11 +583,11 @@ class Judge:
         """Return the parts of members whom no rule names: they may have been merged away."""
         if isinstance(fact, RoleAsserted):
             return ()  # a roster's claim is never refused
-        aliases = self.memory.amendments.aliases
         named = people_in(fact, self.memory.registry)
-        # A refusal names whom merges keep: whoever that was may have been merged away since.
-        kept = [aliases[person] for person in named if person in aliases]
-        members = [MEMBER.part(person) for person in dict.fromkeys((*named, *kept))]
+        aliases = self.memory.amendments.aliases
+        if aliases:  # a refusal names whom merges keep: who that was may have been merged away since
+            named = [*dict.fromkeys((*named, *(aliases[p] for p in named if p in aliases)))]
+        members = [MEMBER.part(person) for person in named]
         return tuple([member for member in members if member not in asked])
 
     def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
