@@ -37,6 +37,18 @@ def test_a_merge_may_be_dated_before_either_joined() -> None:
     assert story.ledger.as_of().member("ben").member == "ana"
 
 
+def test_a_merge_is_not_put_right_to_one_of_somebody_merged_already() -> None:
+    """Ben, who is Ana, would be Cleo instead, unseen; to merge Ana, or to turn a merge around, is allowed."""
+    story = given(joined("ana", "ben", "cleo", "dan"), merged("ana", "ben", FEB), merged("cleo", "dan", MAR))
+    again = rl.MembersMerged(member="cleo", duplicate="ben")
+    story.when(correct(5, again)).then_refused("merged_away", "ben was found to be ana", because=[4])
+    whole = story.when(correct(5, rl.MembersMerged(member="cleo", duplicate="ana"))).then_recorded()
+    assert whole.ledger.as_of().member("ben").member == "cleo"
+    turned = given(joined("ana", "ben"), merged("ana", "ben", FEB))
+    turned = turned.when(correct(2, rl.MembersMerged(member="ben", duplicate="ana"))).then_recorded()
+    assert turned.ledger.as_of().member("ana").member == "ben"
+
+
 def test_what_a_merge_made_void_may_be_put_right() -> None:
     """A vouch between two records of one person counts for nothing, and can still be put right."""
     vouch = rl.Vouched(member="ana", voucher="ben")

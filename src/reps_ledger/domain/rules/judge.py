@@ -720,7 +720,11 @@ class Judge:
             # A merge contradicts nothing by itself, but what it takes the place of is gone.
             gone = replace(entry, fact=EntryRetracted(target=fact.target, reason=fact.reason))
             asked, rules = self.asked(fact), self.rules
-            return [*_same_person(fact.replacement), *contradictions(gone, asked, self.memory, rules)]
+            return [
+                *_same_person(fact.replacement),
+                *_merged_twice(fact.replacement, self.memory.with_amendment(gone)),
+                *contradictions(gone, asked, self.memory, rules),
+            ]
         return self._contradicted(entry)
 
     def _contradicted(self, entry: Entry) -> list[Refusal]:
@@ -794,3 +798,12 @@ def _same_person(fact: MembersMerged | MembersUnmerged) -> list[Refusal]:
     if fact.member != fact.duplicate:
         return []
     return [refuse("same_person", f"{fact.member} cannot be merged with themselves")]
+
+
+def _merged_twice(fact: MembersMerged | MembersUnmerged, others: Amendments) -> list[Refusal]:
+    """Refuse a merge of somebody whom another merge took already: only one of the two would count."""
+    if isinstance(fact, MembersUnmerged) or fact.duplicate not in others.merges:
+        return []
+    into = others.aliases[fact.duplicate]
+    words = f"{fact.duplicate} was found to be {into}; merge {into} instead"
+    return [refuse("merged_away", words, others.merges[fact.duplicate])]
