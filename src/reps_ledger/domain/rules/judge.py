@@ -452,6 +452,8 @@ class Judge:
     rules: Rulebook
     depended_on: set[Part] = field(factory=set)
     _cases: dict[int, _Case] = field(factory=dict)
+    _named: set[str | None] = field(factory=set)
+    _named_by: Amendments | None = None
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all entries of a part, or None while it is not known."""
@@ -552,13 +554,29 @@ class Judge:
             steps = (*steps, (_NO_RULE, others))
             parts += others
         dynamic = any(rule.dynamic for rule in rules)
-        naming = NAMING.parts(fact, self)
+        naming = self._naming(fact)
         if naming:
             steps = (*steps, (NAMING, naming))
             parts += naming
             # Asked again once it is known which names there are: then only where they are alike.
-            dynamic = dynamic or len(naming) > 1 or self.state(naming[0]) is None
+            dynamic = True
         return steps, parts, dynamic
+
+    def _naming(self, fact: Fact) -> Parts:
+        """Return the parts that say whether the community that a fact names is there already.
+
+        None where it is known to be: nothing but an amendment changes that.
+        """
+        if self._named_by is not self.memory.amendments:
+            self._named_by, self._named = self.memory.amendments, set()
+        community = getattr(fact, "community", None)
+        if community in self._named:
+            return ()
+        parts = NAMING.parts(fact, self)
+        if len(parts) == 1 and community in (self.state(parts[0]) or ()):
+            self._named.add(community)
+            return ()
+        return parts
 
     def _depending(self, correction: EntryCorrected) -> Parts:
         """Return the parts of what a correction corrects, and of what may hold only because of that."""
