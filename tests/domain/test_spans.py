@@ -255,6 +255,21 @@ def test_a_correction_by_the_kept_name_stays_of_the_other_record() -> None:
     assert (roles_of(apart), roles_of(apart, "ben")) == ([(1, None)], [(1, 5)])
 
 
+def test_a_correction_keeps_the_records_of_everybody_whom_it_names() -> None:
+    """Also in a list of people; whom it names anew is named as it says."""
+    filed = rl.ApplicationFiled(member="cleo", role="lead", references=("ben", "cleo"))
+    history = told(*joins(*PEOPLE, "dan"), (filed, 1), MERGED)
+    again = evolve(filed, references=("ana", "dan", "cleo"))
+    moved = EntryCorrected(target=history.entries[4].id, replacement=again, reason="a day late")
+    (one,) = [e for e in more(history, (moved, 2)).standing if e.name == "application.filed"]
+    assert one.told is not None
+    assert (one.fact.references, one.told.fact.references) == (("ana", "dan", "cleo"), ("ben", "dan", "cleo"))
+    (apart,) = [
+        e for e in more(history, (moved, 2), unmerge("ana", "ben")).standing if e.name == "application.filed"
+    ]
+    assert apart.fact.references == ("ben", "dan", "cleo")
+
+
 def renamed(found: Answers, history: History) -> Answers:
     """Return answers under everybody's whole set of identities, whichever of them is kept."""
     people = history.amendments.people

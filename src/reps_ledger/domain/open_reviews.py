@@ -26,23 +26,18 @@ def still_open(reviews: OpenReviews, entry: Entry) -> OpenReviews:
         return {**reviews, fact.review: entry}
     if not isinstance(fact, ReviewDecided) or fact.review not in reviews:
         return reviews
-    closed = {fact.review, *_twins(reviews, reviews[fact.review], entry)}
+    closed = _matter_of(reviews, fact.review, entry)
     return {name: opened for name, opened in reviews.items() if name not in closed}
 
 
-def _twins(reviews: OpenReviews, decided: Entry[ReviewOpened], entry: Entry) -> Iterator[str]:
-    """Yield the reviews of the same person, under their other identities, that a decision closes too."""
+def _matter_of(reviews: OpenReviews, review: str, entry: Entry[ReviewDecided]) -> set[str]:
+    """Return the reviews that a decision closes: of all identities that it reaches, the same matter."""
     if entry.told is None:
-        return
-    reached = entry.told.reach.get(entry.told.fact.member, ())
-    for name, opened in reviews.items():
-        if (
-            opened.fact.policy == decided.fact.policy
-            and opened.fact.member == decided.fact.member
-            and opened.identity != decided.identity
-            and opened.identity in reached
-        ):
-            yield name
+        return {review}
+    reached = entry.told.reach.get(entry.identity, ())
+    near = {n: opened for n, opened in reviews.items() if n == review or opened.identity in reached}
+    matters = ({first.fact.review, *others} for first, others in as_one(near))
+    return next(matter for matter in matters if review in matter)
 
 
 def as_one(reviews: OpenReviews) -> Iterator[tuple[Entry[ReviewOpened], tuple[str, ...]]]:

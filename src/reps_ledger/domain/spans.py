@@ -484,7 +484,7 @@ def _within(span: Span, start: datetime, end: datetime | None) -> Span | None:
     first = max(span.start, start)
     ends = [each for each in (span.end, end) if each is not None]
     last = min(ends, default=None)
-    if last is not None and last <= first and not first == last == span.start == span.end:
+    if last is not None and last <= first:
         return None
     return replace(span, start=first, end=last)
 
