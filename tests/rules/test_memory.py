@@ -26,7 +26,7 @@ from reps_ledger.domain.rules.folds import (
     TARGET,
     VOUCH,
 )
-from reps_ledger.domain.rules.judge import Memory, folded
+from reps_ledger.domain.rules.memory import Memory, folded
 from scenarios import APR, JAN, JUN, MAR
 
 if TYPE_CHECKING:

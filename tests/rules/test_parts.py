@@ -29,7 +29,7 @@ from reps_ledger.domain.rules.folds import (
     TARGET,
     VOUCH,
 )
-from reps_ledger.domain.rules.judge import Memory
+from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.domain.rules.parts import Source, pair_key
 
 if TYPE_CHECKING:

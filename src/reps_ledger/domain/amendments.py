@@ -7,8 +7,8 @@
 - A merge makes two identifiers one person, at every date. Entries are read under the identifier
   that is kept, and keep that under which they were told beside it (see `Told`): what one of the two
   began goes on when the other's ends, and an unmerge gives each their own back.
-- Where both people of a vouch, a mentoring or a verification turned out to be one, it is void: it is
-  not read, until an unmerge gives it back.
+- Where both people of a vouch, a mentoring or a verification turned out to be one, it is void: a history
+  shows it, and it counts for nothing until an unmerge gives it back.
 """
 
 from __future__ import annotations
@@ -140,13 +140,19 @@ class Amendments:
         people.update(_people({name: aliases[name] for name in touched if name in aliases}))
         return evolve(self, merges=merges, aliases=aliases, identities=identities, people=people)
 
-    def apply(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
-        """Yield the entries that stand, as they are read now; give them in order of position."""
+    def apply(self, entries: Iterable[Entry], registry: Registry, *, void: bool = False) -> Iterator[Entry]:
+        """Yield the entries that stand, as they are read now; give them in order of position.
+
+        Args:
+            entries: in that order.
+            registry: the facts of the log.
+            void: whether also what counts for nothing, as its two people turned out to be one.
+        """
         if self is _NONE:
             yield from entries
             return
         for entry in self._standing(entries, registry):
-            if not self._is_void(entry):
+            if void or not self._is_void(entry):
                 yield entry
 
     def void(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
@@ -264,7 +270,7 @@ def _changed(fact: Fact, changes: Mapping[str, object]) -> Fact:
 
 
 def resolve(
-    entries: Iterable[Entry], registry: Registry, amendments: Amendments | None = None
+    entries: Iterable[Entry], registry: Registry, amendments: Amendments | None = None, *, void: bool = False
 ) -> list[Entry]:
     """Return the entries that stand, as they are read now, in effective order.
 
@@ -272,11 +278,12 @@ def resolve(
         entries: in any order. Whatever an amendment among them amends must be there too.
         registry: the facts of the log.
         amendments: those to apply; by default those among the entries.
+        void: as for `Amendments.apply`.
     """
     known = sorted(entries, key=lambda entry: entry.position)
     if amendments is None:
         amendments = Amendments.among(known)
-    return sorted(amendments.apply(known, registry), key=lambda entry: entry.order)
+    return sorted(amendments.apply(known, registry, void=void), key=lambda entry: entry.order)
 
 
 _NONE = Amendments()

@@ -75,21 +75,24 @@ class Reading:
     log: EventLog
     known_at: int
 
-    def member(self, member: str) -> tuple[str, list[Entry]]:
+    def member(self, member: str, *, void: bool = False) -> tuple[str, list[Entry]]:
         """Return a member's identifier after merges, and their history in effective order.
 
         Entries of duplicates that were merged into the member are part of it, under the
         identifier that is kept.
+
+        Args:
+            member: who.
+            void: whether also what a merge made void; see `Amendments.apply`.
         """
         raw = self._closure(Source(member_tag(member)))
         aliases = Amendments.among(raw.values()).aliases
         kept = aliases.get(member, member)
         if kept != member:
-            return self.member(kept)
+            return self.member(kept, void=void)
         registry = self.log.codec.registry
-        return member, [
-            entry for entry in resolve(raw.values(), registry) if member in people_in(entry.fact, registry)
-        ]
+        standing = resolve(raw.values(), registry, void=void)
+        return member, [entry for entry in standing if member in people_in(entry.fact, registry)]
 
     def recorded_of(self, member: str) -> list[Entry]:
         """Return a member's entries as they were recorded, in order of position.
@@ -153,13 +156,14 @@ class Reading:
         for person, pairs in groupby(in_order(named, _by_person, run=run), itemgetter(0)):
             yield person, [entry for _, entry in pairs]
 
-    def everyone(self) -> Iterator[Entry]:
-        """Yield everyone's history in effective order, in bounded memory."""
-        return in_effective_order(self.standing())
+    def everyone(self, *, void: bool = False) -> Iterator[Entry]:
+        """Yield everyone's history in effective order, in bounded memory; `void` as for `member`."""
+        return in_effective_order(self.standing(void=void))
 
-    def standing(self) -> Iterator[Entry]:
-        """Yield everyone's history in order of position: the order of recording."""
-        return self.amendments().apply(self.log.read(upto=self.known_at), self.log.codec.registry)
+    def standing(self, *, void: bool = False) -> Iterator[Entry]:
+        """Yield everyone's history in order of position, of recording; `void` as for `member`."""
+        log = self.log
+        return self.amendments().apply(log.read(upto=self.known_at), log.codec.registry, void=void)
 
     def amendments(self) -> Amendments:
         """Return all amendments that were known."""

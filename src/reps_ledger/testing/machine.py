@@ -16,7 +16,8 @@ from attrs import evolve, frozen
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.amendments import resolve
+from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, ReportVerified, kind_of
 from reps_ledger.domain.rules import Rule
 from reps_ledger.errors import Conflict, Refused
@@ -330,14 +331,17 @@ def ledger_machine(  # noqa: C901 — a class of its own for each ledger
             ledger = self.ledgers[by]
             position = [entry.position for entry in told_of(ledger)][known - 1]
             history = History(tuple(self.model.in_memory.entries), own).known(known)
-            expected = [self.model.ids[place_of(entry.id)] for entry in history.standing]
+            shown = resolve(history.entries, history.registry, void=True)
+            expected = [self.model.ids[place_of(entry.id)] for entry in shown]
             view = ledger.as_of(datetime.max.replace(tzinfo=UTC), known_at=position)
             found = [entry.id for entry in view.history() if entry.name != _DECLARED]
             self.model.must(found == expected, f"as known at #{known}: {found}, not {expected}")
             for person in PEOPLE[:3]:
                 mine = [entry.id for entry in view.history(person)]
                 theirs = [
-                    self.model.ids[place_of(entry.id)] for entry in history.everybody().member(person).entries
+                    self.model.ids[place_of(entry.id)]
+                    for entry in shown
+                    if person in people_in(entry.fact, history.registry)
                 ]
                 self.model.must(mine == theirs or person not in history.people, f"of {person}: {mine}")
 

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
 from reps_ledger.domain.rules import Judge, Rule, Rulebook, Source
-from reps_ledger.domain.rules.judge import Memory
+from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.errors import Refused
 from reps_ledger.log import Codec, Recording, Upcaster
 from reps_ledger.log.append import make_draft

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
+from functools import partial
 
 from attrs import field, frozen
 
@@ -213,6 +214,8 @@ class View:
     def history(self, member: str | None = None, *, community: str | None = None) -> History:
         """Return the history of a member, of a community, or of everyone.
 
+        Also what counts for nothing as a merge made its two people one: a vouch for oneself, say.
+
         Raises:
             InvalidInput: both a member and a community are named.
         """
@@ -220,11 +223,11 @@ class View:
         if member is not None and community is not None:
             raise InvalidInput("name a member or a community, not both")
         if member is not None:
-            source = _unchanged(self.reading.member(member)[1])
+            source = _unchanged(self.reading.member(member, void=True)[1])
         elif community is not None:
             source = _unchanged(self.reading.community(community))
         else:
-            source = self.reading.everyone
+            source = partial(self.reading.everyone, void=True)
         return History(source, self.valid_at, self.known_at)
 
     def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
@@ -352,8 +355,12 @@ class View:
             complete_rosters: as for `Ledger.reconcile`.
         """
         registry, amendments = self.reading.log.codec.registry, self.reading.amendments()
+        everyone: Callable[[], Iterable[Entry]] = self.reading.everyone
+        if not planned:
+            past = History(self.reading.everyone, self.valid_at, self.known_at)
+            everyone = past.__iter__
         found = reconcile(
-            self.reading.everyone if planned else self.history,
+            everyone,
             registry,
             rules,
             self.valid_at,

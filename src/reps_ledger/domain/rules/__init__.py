@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from reps_ledger.domain.rules.builtin import BUILT_IN_RULES, Rulebook, seats
 from reps_ledger.domain.rules.charters import CHARTERS, Act, Governance, GovernanceContext, history_part
-from reps_ledger.domain.rules.judge import Judge, Memory
+from reps_ledger.domain.rules.judge import Judge
+from reps_ledger.domain.rules.memory import Memory
 from reps_ledger.domain.rules.parts import Fold, Part, Rule, Source
 
 __all__ = [
