@@ -280,6 +280,18 @@ def renamed(found: Answers, history: History) -> Answers:
     return {tuple(whole(part) for part in key): times for key, times in found.items()}
 
 
+@given(histories())
+def test_when_it_was_recorded_makes_no_difference(history: History) -> None:
+    """Folds of the same facts are equal, whatever the clock said; of others they are not."""
+    later = [replace(entry, recorded_at=day(900)) for entry in history.entries]
+    fold = fold_of(history)
+    assert fold == fold_of(evolve(history, entries=tuple(later)))
+    assert hash(fold) == hash(fold_of(evolve(history, entries=tuple(later))))
+    for entry in history.standing:
+        if entry.name in {"role.assigned", "leave.started", "vouch.given"}:
+            assert fold != folded(each for each in history.standing if each is not entry)
+
+
 PLAIN: Final = histories(merges=False, amended=False)
 IDENTITIES: Final = st.permutations(PEOPLE)
 

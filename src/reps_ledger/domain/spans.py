@@ -196,14 +196,27 @@ class SpanFold:
         return new
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SpanFold):
-            return NotImplemented
-        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+        return self._said == other._said if isinstance(other, SpanFold) else NotImplemented
 
     def __hash__(self) -> int:
         # Of a fold that goes on no more, as those in the states of projections and rules.
-        spans = [*self.closed, *self.unbegun, *(span for each in self.open.values() for span in each)]
-        return hash(frozenset((span.key, span.start, span.end) for span in spans))
+        return hash((self._said[0], self._said[1]))
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        """What folds are equal by: entries by their ids, as when they were recorded says nothing here."""
+
+        def said(spans: Iterable[Span]) -> tuple[object, ...]:
+            return tuple([(s.key, s.start, s.end, s.entry.id, s.ended_in and s.ended_in.id) for s in spans])
+
+        return (
+            said(self.closed),
+            said(self.unbegun),
+            {key: said(spans) for key, spans in self.open.items()},
+            {key: said(spans) for key, spans in self._waiting.items() if spans},
+            {name: entry.id for name, entry in self.retired.items()},
+            (self.joined, self.people, self._orders, self._kept),
+        )
 
     def __repr__(self) -> str:
         spans = (f"{span.key}: {span.start} to {span.end}" for each in self.open.values() for span in each)
