@@ -9,6 +9,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
+from attrs import evolve
 from hypothesis import given as using
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -72,16 +73,52 @@ def test_a_review_is_decided_at_its_own_date(by: str) -> None:
     assert (replayed.verdict.at, replayed.reproduced, replayed.followed) == (END, True, True)
 
 
-def test_what_was_known_when_it_was_decided_may_be_named() -> None:
-    """A decision of long ago that is entered today goes by what its council knew."""
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_review_is_decided_by_what_was_known_when_it_was_opened(everything: bool) -> None:
+    """What was found since is not among it, unless that is asked for: then the decision's basis says so."""
     ledger = programme()
     opened(ledger)
-    knew = ledger.position
+    (knew,) = [entry.position for entry in ledger.entries() if getattr(entry.fact, "review", None) == BEN]
     ledger.record(rl.ReportFiled(member="ben", activity="found since"), by="ben", occurred_at=REVIEW)
+    now = ledger.position
     fact = ledger.decide(
-        BEN, "nudge", "minutes of July", by="council", occurred_at=date(2018, 7, 9), known_at=knew
+        BEN,
+        "nudge",
+        "minutes of July",
+        by="council",
+        occurred_at=date(2018, 7, 9),
+        known_at=now if everything else None,
     ).entry.fact
-    assert (fact.basis, fact.recommended) == (knew, "nudge")
+    assert (fact.basis, fact.recommended) == ((now, "active") if everything else (knew, "nudge"))
+    assert ledger.replay_decision(BEN).reproduced
+
+
+def test_who_was_somebody_else_when_it_was_opened_is_decided_as_such() -> None:
+    """A merge that came later is not of what was known, nor are the reports of the other record."""
+    ledger = programme()
+    ledger.record(rl.MemberJoined(member="benedict"), by="council", occurred_at=date(2017, 1, 1))
+    ledger.record(rl.ReportFiled(member="benedict", activity="talk"), by="ben", occurred_at=REVIEW)
+    opened(ledger)
+    ledger.record(rl.MembersMerged(member="benedict", duplicate="ben"), by="council", occurred_at=REVIEW)
+    fact = ledger.decide(BEN, "nudge", "r", by="council", occurred_at=date(2018, 7, 9)).entry.fact
+    assert (fact.member, fact.recommended) == ("benedict", "nudge")
+    assert ledger.replay_decision(BEN).reproduced
+    assert BEN not in {item.review for item in ledger.as_of(date(2018, 8, 1)).docket()}
+
+
+def test_an_opening_that_was_corrected_is_known_since_its_correction() -> None:
+    """The member whom it names now is the one who is evaluated."""
+    ledger = programme()
+    opened(ledger)
+    (opening,) = [entry for entry in ledger.entries() if getattr(entry.fact, "review", None) == BEN]
+    ledger.record(
+        rl.EntryCorrected(
+            target=opening.id, reason="it is of ana", replacement=evolve(opening.fact, member="ana")
+        ),
+        by="council",
+    )
+    fact = ledger.decide(BEN, "nudge", "r", by="council", occurred_at=date(2018, 7, 9)).entry.fact
+    assert (fact.member, fact.basis) == ("ana", ledger.position - 1)
     assert ledger.replay_decision(BEN).reproduced
 
 

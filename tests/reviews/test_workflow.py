@@ -205,17 +205,6 @@ def test_a_decision_records_what_it_went_by() -> None:
     assert (fact.as_of, fact.zone) == (item.verdict.at, "Europe/Paris")
 
 
-def test_a_decision_by_identifier_goes_by_what_is_known_now() -> None:
-    """Without an item of a docket, the recommendation is made when it is decided."""
-    ledger = programme()
-    opened(ledger)
-    ledger.record(rl.ReportFiled(member="ben", activity="talk"), by="ben", occurred_at=REVIEW)
-    name = "activity/2018-07-01/ben"
-    fact = ledger.decide(name, "active", "came back", by="council", occurred_at=date(2018, 7, 9)).entry.fact
-    assert fact.recommended == "active"
-    assert ledger.replay_decision(name).followed
-
-
 def test_what_cannot_be_decided() -> None:
     """No such review or outcome, no reason, decided before: each says so; nothing is written."""
     ledger = programme()

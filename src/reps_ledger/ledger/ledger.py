@@ -490,15 +490,15 @@ class Ledger:
         where its opening does not record one, at the instant of the decision.
 
         Args:
-            review: its identifier, for what is known when it is decided; or an item of a docket,
+            review: its identifier, for what was known when it was opened; or an item of a docket,
                 for what that docket knew.
             outcome: what people decided.
             reason: why.
             by: who decided.
             occurred_at: when; None for now.
             on_behalf_of: for whom ``by`` acts.
-            known_at: what was known to those who decided, as for `as_of`; None for everything.
-                Name it when a decision of the past is entered later. Only with an identifier.
+            known_at: what was known to those who decided, as for `as_of`; None for what was known
+                when the review was opened. Only with an identifier.
 
         Raises:
             NotFound: there is no such review.

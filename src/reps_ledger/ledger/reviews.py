@@ -193,12 +193,7 @@ def decide(
         name, member, verdict = review.review, review.member, review.verdict
     else:
         name = review
-        opened = standing_entry(core, name, ReviewOpened)
-        member = opened.fact.member
-        about = opened.fact.as_of
-        view = core.as_of(at if about is None else about, known_at)
-        policy = view.words_of(opened.fact)
-        verdict = None if policy is None else view.evaluate(policy, member)
+        member, verdict = _recommended(core, name, at, known_at)
     if not reason.strip():
         raise InvalidInput("a decision needs a reason", field="reason")
     if verdict is not None and outcome not in verdict.policy.outcomes:
@@ -223,16 +218,46 @@ def decide(
     return core.record([(fact, at)], Attribution(by=by, on_behalf_of=on_behalf_of))
 
 
-def standing_entry(core: Core, review: str, kind: type[R]) -> Entry[R]:
-    """Return the entry that opened or decided a review, as it is read now.
+def _recommended(core: Core, review: str, at: datetime, known_at: Moment) -> tuple[str, Verdict | None]:
+    """Return whom a review is of, and what its policy recommends; None where its words are not known.
+
+    Args:
+        core: the ledger.
+        review: its identifier.
+        at: when it is decided: what a review that records no instant is evaluated at.
+        known_at: what is known; None for what was known when the review was opened, as its opening
+            reads now, or for everything where it records no instant.
+    """
+    opened = standing_entry(core, review, ReviewOpened)
+    about = opened.fact.as_of
+    if known_at is None and about is not None:
+        known_at = opened.position
+    view = core.as_of(at if about is None else about, known_at)
+    policy = core.as_of(view.valid_at).words_of(opened.fact)
+    if policy is None:
+        return opened.fact.member, None
+    return opened.fact.member, view.evaluate(policy, _known_as(core, opened.fact, view.known_at))
+
+
+def _known_as(core: Core, fact: ReviewOpened | ReviewDecided, known_at: int) -> str:
+    """Return as whom the member of a review was known at a position: merges that came later were not."""
+    with suppress(NotFound):  # a decision that was imported may name a basis at which nothing was opened
+        return standing_entry(core, fact.review, ReviewOpened, known_at).fact.member
+    return fact.member
+
+
+def standing_entry(core: Core, review: str, kind: type[R], known_at: Moment = None) -> Entry[R]:
+    """Return the entry that opened or decided a review, as it is read at a position: None for now.
 
     Raises:
         NotFound: there is none that stands.
     """
-    source = Source(f"review:{review}", frozenset({"review.opened", "review.decided"}))
-    reading = core.as_of().reading
-    for raw in core.found(source):
-        for entry in reading.member(raw.fact.member)[1]:
+    source = Source(f"review:{review}", frozenset({"review.opened", "review.decided", "entry.corrected"}))
+    reading = core.reading(known_at)
+    told = (each.fact for each in core.found(source))
+    facts = (fact.replacement if isinstance(fact, EntryCorrected) else fact for fact in told)
+    for member in dict.fromkeys(fact.member for fact in facts if isinstance(fact, kind)):
+        for entry in reading.member(member)[1]:
             if isinstance(entry.fact, kind) and entry.fact.review == review:
                 return entry
     what = "decided" if kind is ReviewDecided else "opened"
@@ -315,7 +340,8 @@ def replay_decision(core: Core, review: str) -> Replayed:
         )
     at = _about(core, fact, entry)
     zone = core.zone if fact.zone is None else zone_of(fact.zone)
-    verdict = core.as_of(at, known_at=fact.basis).in_zone(zone).evaluate(policy, fact.member)
+    member = _known_as(core, fact, fact.basis)
+    verdict = core.as_of(at, known_at=fact.basis).in_zone(zone).evaluate(policy, member)
     same = verdict.outcome == fact.recommended
     return Replayed(
         review=review,
