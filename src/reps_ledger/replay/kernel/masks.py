@@ -52,7 +52,7 @@ from reps_ledger.replay.kernel.bitsets import (
     unpack,
 )
 from reps_ledger.replay.kernel.points import INTERVALS, STARTS, Kernel, intervals, starts
-from reps_ledger.replay.kernel.selections import SelectedRows
+from reps_ledger.replay.kernel.selections import AskedNow, SelectedRows
 from reps_ledger.replay.kernel.values import as_number, as_width
 
 _SAME_FOR_ALL: Final = frozenset({Always, Between, Rolling, This})
@@ -363,7 +363,10 @@ class Masks:
         return table
 
     def _visible(self, selected: SelectedRows, part: slice) -> Bitsets:
-        """Return the dates on which rows count wherever their window is: verified, lasting."""
+        """Return the dates on which rows count wherever their window is.
+
+        Those on which they are verified, or last, and people are as they must be then.
+        """
         shown = np.flatnonzero(selected.shown)[part]
         bits = all_dates(len(self.dates), len(shown))
         if selected.spans is not None:
@@ -374,7 +377,17 @@ class Masks:
             verified = selected.verified[shown]
             by_then = self.since(np.where(verified == MISSING, END + 1, verified))
             bits &= by_then if selected.facts.verified else ~by_then
+        for asked in selected.now:
+            bits &= self._of_people(asked, shown)
         return bits
+
+    def _of_people(self, asked: AskedNow, rows: Integers) -> Bitsets:
+        """Return the dates on which a condition holds of the people whom rows name."""
+        who, place = np.unique(asked.who[rows], return_inverse=True)
+        dates = len(self.dates)
+        each = np.repeat(np.arange(len(who)), dates)
+        truth = AskedNow(asked.condition, who, asked.answer).holds(each, np.tile(self.dates, len(who)))
+        return take(pack(truth.reshape(len(who), dates)), place.reshape(-1))
 
     def _count_bits(self, bits: Bitsets, member: Codes | Integers, k: int, members: range) -> Bitsets:
         """Return the dates that at least k rows have set, where `in_k_rows` cannot tell.
