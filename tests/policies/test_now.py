@@ -35,6 +35,7 @@ from reps_ledger.policies.language.facts import Facts, NowFilter, WhoFilter
 from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.outcomes import edges_after
+from reps_ledger.replay.kernel import masks
 from reps_ledger.replay.partitions import must_be_isolated
 from reps_ledger.testing import History
 from reps_ledger.testing.replayed import outcomes_by_kernel
@@ -151,6 +152,17 @@ def test_windows_and_numbers_are_those_of_everything_else(lasting: bool, least: 
         truths(condition, *told, dates=dates)
 
 
+def test_many_people_are_asked_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few people at all dates are asked at once, each has their own answer."""
+    people = [f"p{number}" for number in range(7)]
+    told = [joins("ana"), *(vouched("ana", person, "2018-02-01") for person in people)]
+    told += [role("rep", member=person, on=f"2018-0{number + 2}-01") for number, person in enumerate(people)]
+    dates = [f"2018-0{month}-15" for month in range(1, 10)]
+    for most in (1, 18, 27, 1 << 22):
+        monkeypatch.setattr(masks, "MOST_POINTS", most)
+        assert truths(count(VOUCHED) >= 3, *told, dates=dates) == [False] * 3 + [True] * 6
+
+
 def test_exemptions_of_people_are_those_of_the_policy() -> None:
     """Two policies that run over the same columns ask of exemptions from each."""
     granted = rl.ExemptionGranted(member="ben", policy="first", reason="ill")
@@ -237,6 +249,7 @@ def test_what_people_may_change_is_a_way(condition: Condition) -> None:
 
 CLOSED: Final = {
     "fewer of those who were once": count(OLD, within=OVER) < 1,
+    "later in the time after a first who was one once": (reports(within=following(OLD, weeks(1))) >= 1),
     "more where nobody vouched": count(VOUCHED, within=Between(until=date(2018, 1, 31))) >= 1,
     "more of what counts already": count(OLD, within=OVER) >= 2,
     "more of those who joined before": (

@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.counts import Count, Distinct, Total
@@ -43,6 +43,7 @@ from reps_ledger.replay.kernel.bitsets import (
     all_dates,
     bits_between,
     bits_from,
+    blocks,
     group_starts,
     in_k_rows,
     or_by_member,
@@ -58,6 +59,9 @@ from reps_ledger.replay.kernel.values import as_number, as_width
 _SAME_FOR_ALL: Final = frozenset({Always, Between, Rolling, This})
 """The kinds of window that are the same for all members (a rolling one unless leave pauses it)."""
 
+
+MOST_POINTS: Final = 1 << 22
+"""People times dates of which a condition is asked at once, where rows name the people."""
 
 Windows = tuple[Facts, Instants, Instants]
 """Facts, and the first and the last instant of the window on them at each date."""
@@ -382,12 +386,21 @@ class Masks:
         return bits
 
     def _of_people(self, asked: AskedNow, rows: Integers) -> Bitsets:
-        """Return the dates on which a condition holds of the people whom rows name."""
+        """Return the dates on which a condition holds of the people whom rows name.
+
+        The general lowering is asked, of each of them once: they are anywhere among all people, and
+        mostly few.
+        """
         who, place = np.unique(asked.who[rows], return_inverse=True)
         dates = len(self.dates)
-        each = np.repeat(np.arange(len(who)), dates)
-        truth = AskedNow(asked.condition, who, asked.answer).holds(each, np.tile(self.dates, len(who)))
-        return take(pack(truth.reshape(len(who), dates)), place.reshape(-1))
+        some = max(1, MOST_POINTS // dates)
+        found = np.zeros((blocks(dates), len(who)), np.uint64)
+        each = evolve(asked, who=who)
+        for low in range(0, len(who), some):
+            people = np.arange(low, min(low + some, len(who)))
+            truth = each.holds(np.repeat(people, dates), np.tile(self.dates, len(people)))
+            found[:, people] = pack(truth.reshape(len(people), dates))
+        return take(found, place.reshape(-1))
 
     def _count_bits(self, bits: Bitsets, member: Codes | Integers, k: int, members: range) -> Bitsets:
         """Return the dates that at least k rows have set, where `in_k_rows` cannot tell.
