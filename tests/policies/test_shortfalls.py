@@ -369,6 +369,11 @@ WITHIN_REACH: Final = {
     "fewer since, by beginning anew": reports(within=since_last(facts("member.joined"))) < 1,
     "fewer that stand": vouches() < 1,
     "fewer unverified, by verifying": reports(verified=False) < 1,
+    "verified in a window that is over": reports(verified=True, within=Between(until=date(2018, 9, 25))) >= 1,
+    "longer since what ends": time_since(facts("vouch.given", lasting=True)) > years(9_000),
+    "a first time that ends": (
+        reports(within=following(facts("vouch.given", lasting=True), days(30))).exactly(1)
+    ),
     "a window that nothing has opened": (
         reports(within=following(facts("course.completed", course="coaching"), days(9))) >= 1
     ),

@@ -18,17 +18,10 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import TooLarge
-from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
+from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold, may_become
 from reps_ledger.policies.outcomes import edges_after, outcome_of
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Subject
-
-
-def may_become(leaf: Leaf, subject: Subject, *, wanted: bool) -> bool:
-    """Return whether a leaf may come to hold, or not to: by new facts, or by time alone."""
-    if leaf.may_become(subject, wanted=wanted):
-        return True
-    return first_time(leaf, subject, wanted=wanted) is not None
 
 
 def first_time(leaf: Leaf, subject: Subject, *, wanted: bool) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from types import MappingProxyType
@@ -199,18 +199,26 @@ class Subject:
         """Return those of the entries that happened at the instant or before it."""
         return [entry for entry in entries if entry.occurred_at <= self.at]
 
-    def knows_later(self, people: Iterable[str] = (), *, everybody: bool = False) -> bool:
+    def knows_later(self, people: Collection[str] = (), deep: int = 1, *, everybody: bool = False) -> bool:
         """Whether entries after the instant are known.
 
         Args:
             people: fields of this history's facts that name others whose histories count too.
+            deep: how many people away: 2 for those whom the facts of these others name.
             everybody: whether everybody's histories count.
         """
         if everybody:
             return self.at < self.others.once("last known", self._last_of_everybody)
-        named = {name for each in people for entry in self.dossier.entries for name in _names_in(entry, each)}
-        dossiers = (self.dossier, *(self.others.member(name) for name in sorted(named)))
-        return any(self.at < dossier.last for dossier in dossiers)
+        reached, found = [self.dossier], {self.dossier.name}
+        for step in range(deep + 1):
+            if any(self.at < dossier.last for dossier in reached):
+                return True
+            if step < deep:
+                entries = (entry for dossier in reached for entry in dossier.entries)
+                named = {name for entry in entries for each in people for name in _names_in(entry, each)}
+                reached = [self.others.member(name) for name in sorted(named - found)]
+                found |= named
+        return False
 
     def _last_of_everybody(self) -> datetime:
         dossiers = (self.dossier, *self.others.everyone())

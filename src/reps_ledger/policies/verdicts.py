@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.domain.time import local_day
 from reps_ledger.policies.language.conditions import Leaf, truth
-from reps_ledger.policies.language.reads import reads_of
+from reps_ledger.policies.language.reads import people_deep, reads_of
 from reps_ledger.policies.outcomes import Change, next_change
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.shortfalls import Way, shortfalls
@@ -100,7 +100,8 @@ class Verdict:
         `change` is then no forecast: it counts what happened since.
         """
         read = reads_of(self.policy)
-        return self._subject.knows_later(read.people, everybody=read.everyone or read.programme)
+        everybody = read.everyone or read.programme
+        return self._subject.knows_later(read.people, people_deep(self.policy), everybody=everybody)
 
     @property
     def lapses_at(self) -> datetime | None:

@@ -20,7 +20,7 @@ from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.policies.documents.write import FORMAT, Table
 from reps_ledger.policies.language.conditions import AllOf, AnyOf, AtLeast, Condition, Not
-from reps_ledger.policies.language.facts import Facts, Filter, WhoFilter
+from reps_ledger.policies.language.facts import Facts, Filter, NowFilter, PersonFilter, WhoFilter
 from reps_ledger.policies.language.kinds import CONDITIONS, MEASURES, WINDOWS
 from reps_ledger.policies.language.measures import OPERATORS, Compare, Measure
 from reps_ledger.policies.language.widths import Width
@@ -28,6 +28,7 @@ from reps_ledger.policies.language.windows import Rolling, Window
 from reps_ledger.policies.policy import Case, Notice, Policy
 
 T = TypeVar("T", bound=AttrsInstance)
+F = TypeVar("F", bound=PersonFilter)
 
 
 @contextlib.contextmanager
@@ -223,11 +224,14 @@ def _facts(value: object, place: str) -> Facts:
     table = dict(checked_table(value, known, place))
     where = as_table(table.get("where", {}), _at(place, "where"))
     table["where"] = tuple(_filter(where[name], name, _at(place, "where")) for name in sorted(where))
-    who = as_table(table.get("who", {}), _at(place, "who"))
-    table["who"] = tuple(
-        WhoFilter(name, read_condition(who[name], _at(_at(place, "who"), name))) for name in sorted(who)
-    )
+    table["who"] = _filters_on_people(WhoFilter, table.get("who", {}), _at(place, "who"))
+    table["now"] = _filters_on_people(NowFilter, table.get("now", {}), _at(place, "now"))
     return _build(Facts, table, place)
+
+
+def _filters_on_people(kind: type[F], value: object, place: str) -> tuple[F, ...]:
+    table = as_table(value, place)
+    return tuple(kind(name, read_condition(table[name], _at(place, name))) for name in sorted(table))
 
 
 def _filter(value: object, name: str, place: str) -> Filter:

@@ -90,8 +90,9 @@ def _facts(selection: Facts) -> object:
     table["kinds"] = _one_or_more(selection.kinds)
     if selection.where:
         table["where"] = {item.name: _one_or_more(item.values) for item in selection.where}
-    if selection.who:
-        table["who"] = {item.name: condition_table(item.condition) for item in selection.who}
+    for name, filters in (("who", selection.who), ("now", selection.now)):
+        if filters:
+            table[name] = {item.name: condition_table(item.condition) for item in filters}
     only_kind = len(table) == 1 and isinstance(table["kinds"], str)
     return table["kinds"] if only_kind else table
 

@@ -281,3 +281,40 @@ def _negated(held: bool) -> bool:
 def holds(condition: Condition, subject: Subject) -> bool:
     """Return whether a condition holds of a subject."""
     return truth(condition, lambda leaf: leaf.find(subject).holds)
+
+
+_May = tuple[bool, bool]  # whether a condition may hold, and whether it may not
+
+
+def may_become(condition: Condition, subject: Subject, *, wanted: bool) -> bool:
+    """Return whether a condition may hold, or not hold: now, by new facts, or by time alone.
+
+    Its leaves are taken to change independently of each other.
+
+    Args:
+        condition: which.
+        subject: of whom, now.
+        wanted: whether it is to hold, or not to hold.
+    """
+
+    def of_leaf(leaf: Leaf) -> _May:
+        held = leaf.find(subject).holds
+        may_change = leaf.may_become(subject, wanted=not held) or any(
+            leaf.find(subject.moved(edge)).holds != held for edge in leaf.edges(subject) if edge > subject.at
+        )
+        return held or may_change, not held or may_change
+
+    may_hold, may_fail = fold(
+        condition,
+        Algebra[_May](
+            leaf=of_leaf,
+            all_of=lambda each: (all(may for may, _ in each), any(may for _, may in each)),
+            any_of=lambda each: (any(may for may, _ in each), all(may for _, may in each)),
+            at_least=lambda number, each: (
+                sum(may for may, _ in each) >= number,
+                sum(may for _, may in each) > len(each) - number,
+            ),
+            negated=lambda each: (each[1], each[0]),
+        ),
+    )
+    return may_hold if wanted else may_fail

@@ -42,7 +42,12 @@ def selected_edges(selection: Facts, within: Window, subject: Subject) -> Iterab
 
 def _may_change(selection: Facts, within: Window, subject: Subject, *, more: bool) -> bool:
     """Whether more facts, or fewer, may come to lie in the window than do now."""
-    return within.is_open(subject) if more else selection.may_lessen or within.moves_on
+    if within.moves(subject):
+        return True
+    bounds = within.bounds(subject)
+    if not more:
+        return selection.may_lessen(subject, bounds)
+    return within.is_open(subject) or (bounds is not None and selection.may_regain(subject, bounds))
 
 
 @frozen(eq=False)

@@ -7,13 +7,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, FactType, Registry
 from reps_ledger.domain.spans import SHARED, SPAN_KINDS, Span, person_key
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.conditions import Condition, holds
+from reps_ledger.policies.language.conditions import Condition, holds, leaves, may_become
 from reps_ledger.policies.language.phrases import named, noun, quoted
 from reps_ledger.policies.language.reads import Reader, Reads
 from reps_ledger.policies.language.validators import (
@@ -105,12 +105,12 @@ def _same(value: object, wanted: object) -> bool:
 
 
 @frozen(cache_hash=True)
-class WhoFilter(Reader):
-    """A condition that must have held, when the fact happened, of a person whom a field names.
+class PersonFilter(Reader):
+    """A condition on a person whom a field names.
 
     Attributes:
-        name: the field; where it names several people, it is enough that it held of one.
-        condition: what must have held.
+        name: the field; where it names several people, it is enough that it holds of one.
+        condition: what must hold.
     """
 
     name: str = field(validator=is_name)
@@ -125,15 +125,57 @@ class WhoFilter(Reader):
         return Reads(people=frozenset({self.name}))
 
     def passes(self, entry: Entry, subject: Subject) -> bool:
-        """Whether it held of a person whom the entry's fact names."""
-        return any(
-            holds(self.condition, subject.other(person, entry.occurred_at))
-            for person in people_of(entry.fact, self.name)
-        )
+        """Whether it holds of a person whom the entry's fact names."""
+        raise AssertionError  # pragma: no cover — each kind says at which instant
+
+    def people(self, entry: Entry, subject: Subject, at: datetime) -> Iterator[Subject]:
+        """Yield the people whom the entry's fact names, at an instant."""
+        for person in people_of(entry.fact, self.name):
+            yield subject.other(person, at)
+
+    def holds_of_one(self, entry: Entry, subject: Subject, at: datetime) -> bool:
+        """Whether it holds, at an instant, of a person whom the entry's fact names."""
+        return any(holds(self.condition, person) for person in self.people(entry, subject, at))
+
+
+@frozen(cache_hash=True)
+class WhoFilter(PersonFilter):
+    """A condition that must have held of a person when the fact that names them happened."""
+
+    def passes(self, entry: Entry, subject: Subject) -> bool:
+        return self.holds_of_one(entry, subject, entry.occurred_at)
 
     def words(self) -> str:
         """Say it."""
         return f"of whose {named(self.name)} it was so that {self.condition.words()}"
+
+
+@frozen(cache_hash=True)
+class NowFilter(PersonFilter):
+    """A condition that must hold of a person now, whenever the fact that names them happened.
+
+    Now is the instant at which the selection is asked: that of the review.
+    """
+
+    def passes(self, entry: Entry, subject: Subject) -> bool:
+        return self.holds_of_one(entry, subject, subject.at)
+
+    def may_become(self, entry: Entry, subject: Subject, *, wanted: bool) -> bool:
+        """Whether an entry may come to pass, or to pass no longer, by what changes about people."""
+        named_now = self.people(entry, subject, subject.at)
+        some = any if wanted else all
+        return some(may_become(self.condition, person, wanted=wanted) for person in named_now)
+
+    def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
+        """Yield every instant at which another of these entries may pass."""
+        people = dict.fromkeys(person for entry in entries for person in people_of(entry.fact, self.name))
+        for person in people:
+            for leaf in leaves(self.condition):
+                yield from leaf.edges(subject.other(person, subject.at))
+
+    def words(self) -> str:
+        """Say it."""
+        return f"of whose {named(self.name)} it is so now that {self.condition.words()}"
 
 
 def by_name(value: object) -> object:
@@ -163,7 +205,9 @@ class Facts(Reader):
     Attributes:
         kinds: stored names, any of which will do.
         where: filters on fields, all of which must pass.
-        who: filters on people named, all of which must pass.
+        who: filters on people named, as they were when the fact happened; all must pass.
+        now: filters on people named, as they are now; all must pass. A field may be filtered here
+            and in ``who``: "was a Rep then, and has not retired since".
         sources: where the entries came from, any of which will do; empty for anywhere.
         recorded_by: who recorded them, any of which will do; empty for anyone.
         verified: True for only reports that somebody verified, False for only those that nobody
@@ -178,6 +222,9 @@ class Facts(Reader):
     who: tuple[WhoFilter, ...] = field(
         default=(), converter=by_name, validator=is_list_of(WhoFilter, "filters")
     )
+    now: tuple[NowFilter, ...] = field(
+        default=(), converter=by_name, validator=is_list_of(NowFilter, "filters")
+    )
     sources: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
     recorded_by: tuple[str, ...] = field(default=(), converter=as_tuple, validator=is_names)
     verified: bool | None = field(default=None, validator=one_of(None, True, False))
@@ -187,9 +234,10 @@ class Facts(Reader):
     def __attrs_post_init__(self) -> None:
         if not self.kinds:
             raise InvalidPolicy("name the facts that count, such as report.filed")
-        names = [*(item.name for item in self.where), *(item.name for item in self.who)]
-        if len(set(names)) < len(names):
-            raise InvalidPolicy("a field is filtered twice; give all its values in one filter")
+        fixed = [*(item.name for item in self.where), *(item.name for item in self.who)]
+        for names in (fixed, [item.name for item in self.now]):
+            if len(set(names)) < len(names):
+                raise InvalidPolicy("a field is filtered twice; give all its values in one filter")
         if self.lasting and not set(self.kinds) <= SPAN_KINDS.keys():
             wrong = ", ".join(sorted(set(self.kinds) - SPAN_KINDS.keys()))
             raise InvalidPolicy(f"{wrong} begins nothing that lasts")
@@ -202,10 +250,35 @@ class Facts(Reader):
         spans = frozenset(self.kinds if self.lasting else ())
         return Reads(facts=frozenset(self.kinds) | verified, spans=spans)
 
-    @property
-    def may_lessen(self) -> bool:
-        """Whether what counts now may stop counting: it may end, or somebody may verify it."""
-        return self.lasting or self.verified is False
+    def may_lessen(self, subject: Subject, bounds: Bounds | None = None) -> bool:
+        """Whether what counts now, within bounds, may stop counting.
+
+        It may end, somebody may verify it, or change so that a filter on them no longer passes.
+        """
+        return (
+            self.lasting
+            or self.verified is False
+            or any(
+                item.may_become(entry, subject, wanted=False)
+                for item in self.now
+                for entry in self.seen(subject, bounds)
+            )
+        )
+
+    def may_regain(self, subject: Subject, bounds: Bounds | None = None) -> bool:
+        """Whether something that happened within bounds, and does not count, may come to count.
+
+        Somebody may verify it, or change so that a filter on them passes.
+        """
+        if not self.now and self.verified is not True:
+            return False
+        counted = {entry.id for entry in self.seen(subject, bounds)}
+        changeable = evolve(self, now=(), verified=False if self.verified is False else None)
+        return any(
+            all(item.may_become(entry, subject, wanted=True) for item in self.now)
+            for entry in changeable.seen(subject, bounds)
+            if entry.id not in counted
+        )
 
     def check_known(self, registry: Registry) -> None:
         self.check(registry)
@@ -223,7 +296,7 @@ class Facts(Reader):
         """
         for item in self.where:
             self.check_field(item.name, registry, strict=strict, values=item.values)
-        for name in [*(item.name for item in self.who), self.person]:
+        for name in [*(item.name for item in (*self.who, *self.now)), self.person]:
             self.check_person(name, registry, strict=strict)
 
     def check_field(
@@ -329,7 +402,7 @@ class Facts(Reader):
                 verified_at = verified.get(entry.id)
                 if self.verified != (verified_at is not None and verified_at <= subject.at):
                     continue
-            if all(item.passes(entry, subject) for item in self.who):
+            if all(item.passes(entry, subject) for item in (*self.who, *self.now)):
                 found.append(entry)
         return found
 
@@ -379,6 +452,8 @@ class Facts(Reader):
         """Yield every instant at which `seen` may return others."""
         for entry in self.all(subject.dossier):
             yield entry.occurred_at
+        for item in self.now:
+            yield from item.edges(self.all(subject.dossier), subject)
         if self.verified is not None:
             yield from self._verified(subject).values()
         if self.lasting:
@@ -399,7 +474,7 @@ class Facts(Reader):
             said.append(f"from source {quoted(self.sources)}")
         if self.recorded_by:
             said.append(f"recorded by {quoted(self.recorded_by)}")
-        said += [f"({item.words()})" for item in self.who]
+        said += [f"({item.words()})" for item in (*self.who, *self.now)]
         if self.lasting:
             said.append("that still stands" if number == 1 else "that still stand")
         return " ".join(said)
@@ -417,6 +492,7 @@ def facts(
     verified: bool | None = None,
     lasting: bool = False,
     person: str = "member",
+    now: Mapping[str, Condition] | None = None,
     **filters: object,
 ) -> Facts:
     """Select facts.
@@ -425,6 +501,7 @@ def facts(
 
         facts("report.filed", activity=("event", "talk"), verified=True)
         facts("vouch.given", voucher=holds("rep"), lasting=True)
+        facts("mentor.assigned", lasting=True, now={"mentor": ~retired()})
 
     Args:
         kinds: stored names, any of which will do.
@@ -434,13 +511,16 @@ def facts(
         verified: as for `Facts`.
         lasting: as for `Facts`.
         person: as for `Facts`.
+        now: by the name of a field, a condition that must hold now of the person whom it names.
         filters: by the name of a field, the value that it must have, several to choose from, or a
-            condition on the person whom it names.
+            condition that must have held of the person whom it names when the fact happened.
 
     Raises:
         InvalidPolicy: they make no sense together.
     """
     wanted = {**filters, **(where or {})}
+    if not isinstance(now, Mapping | None):
+        raise InvalidPolicy(f"now= needs conditions by the names of fields, not {now!r:.60}")
     return Facts(
         kinds=kinds,
         where=tuple(
@@ -449,6 +529,7 @@ def facts(
             if not isinstance(value, Condition)
         ),
         who=tuple(WhoFilter(name, value) for name, value in wanted.items() if isinstance(value, Condition)),
+        now=tuple(NowFilter(name, value) for name, value in (now or {}).items()),
         sources=source,
         recorded_by=recorded_by,
         verified=verified,

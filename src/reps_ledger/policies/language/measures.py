@@ -432,7 +432,12 @@ class TimeSince(ClockMeasure):
         return Reads(spans=frozenset({"leave.started"} if self.pausing else ()))
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
-        return not more and (self.which == "last" or self.measure(subject).value is None)
+        if self.measure(subject).value is None:
+            return not more
+        if self.which == "last":
+            return not more or self.facts.may_lessen(subject)
+        # The first stays the first unless it stops counting, or an earlier one comes to count.
+        return self.facts.may_lessen(subject) or (more and self.facts.may_regain(subject))
 
     def words(self) -> str:
         return f"the time since their {self.which} {self.facts.words(1)}"

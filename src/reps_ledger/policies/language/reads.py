@@ -108,6 +108,16 @@ def readers(value: object) -> Iterator[Reader]:
     return (part for part in parts(value) if isinstance(part, Reader))
 
 
+def people_deep(value: object) -> int:
+    """Return how many people away an expression looks at most: 2 for the voucher of a voucher."""
+    if isinstance(value, tuple):
+        return max(map(people_deep, value), default=0)
+    if not has(kind := type(value)):
+        return 0
+    inside = max((people_deep(getattr(value, each.name)) for each in fields(kind)), default=0)
+    return inside + bool(isinstance(value, Reader) and value.reads().people)
+
+
 def reads_of(value: object) -> Reads:
     """Return what a whole expression looks at: a condition, a policy, a clause of a charter.
 

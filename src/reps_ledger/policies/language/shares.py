@@ -154,8 +154,17 @@ class Share(NumberMeasure):
         return Reads(everyone=True)
 
     def may_change(self, subject: Subject, *, more: bool) -> bool:
-        # Others may add to the total, so that a share may always become less.
-        return self.own.may_change(subject, more=more) or self.own.within.is_open(subject)
+        within = self.own.within
+        if self.own.may_change(subject, more=more) or within.is_open(subject):
+            return True  # while the window is open, others may add to the total
+        bounds, whole = within.bounds(subject), self._whole(subject)
+        if bounds is None:
+            return False
+        return self.of.may_lessen(whole, bounds) if more else self.of.may_regain(whole, bounds)
+
+    def _whole(self, subject: Subject) -> Subject:
+        """Return the community, or the programme, whose total it is."""
+        return subject.of(subject.others.community(self.community, self.of.kinds))
 
     @property
     def divides_a_total(self) -> bool:
@@ -196,8 +205,7 @@ class Share(NumberMeasure):
 
     def _total(self, subject: Subject) -> int:
         bounds = self.own.within.bounds(subject)
-        whole = subject.of(subject.others.community(self.community, self.of.kinds))
-        return 0 if bounds is None else self.of.number(self.of.seen(whole, bounds))
+        return 0 if bounds is None else self.of.number(self.of.seen(self._whole(subject), bounds))
 
     def measure(self, subject: Subject) -> Measured:
         return self.own.measure(subject)
@@ -232,6 +240,7 @@ class Share(NumberMeasure):
             and unasked <= theirs.keys()
             and all(name in mine and mine[name] <= values for name, values in theirs.items())
             and {*of.who} <= {*own.who}
+            and {*of.now} <= {*own.now}
             and (not of.sources or (own.sources != () and {*own.sources} <= {*of.sources}))
             and (not of.recorded_by or (own.recorded_by != () and {*own.recorded_by} <= {*of.recorded_by}))
             and of.verified in {None, own.verified}
@@ -244,7 +253,7 @@ class Share(NumberMeasure):
 
     def edges(self, subject: Subject, _: object = None) -> Iterable[datetime]:
         yield from self.own.edges(subject)
-        whole = subject.of(subject.others.community(self.community, self.of.kinds))
+        whole = self._whole(subject)
         yield from self.own.within.edges(self.of.all(whole.dossier), subject)
         yield from self.of.edges(whole)
 

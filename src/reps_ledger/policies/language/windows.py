@@ -43,9 +43,8 @@ class Window(Reader):
         """Its width, where it is a plain rolling window; None for any other."""
         return None
 
-    @property
-    def moves_on(self) -> bool:
-        """Whether another event may move it on, so that what counts now counts no longer."""
+    def moves(self, subject: Subject) -> bool:
+        """Whether new facts may move it, so that what counts now counts no longer."""
         return False
 
     def is_open(self, subject: Subject) -> bool:
@@ -289,7 +288,9 @@ class SinceLast(Window):
     facts: Facts = field(validator=of_type(Facts, "facts(…)"))
 
     keys = (frozenset({"facts"}),)
-    moves_on = True
+
+    def moves(self, subject: Subject) -> bool:
+        return True
 
     def bounds(self, subject: Subject) -> Bounds | None:
         found = self.facts.seen(subject)
@@ -320,9 +321,8 @@ class Following(Window):
 
     keys = (frozenset({"facts", "width"}),)
 
-    @property
-    def moves_on(self) -> bool:
-        return self.which == "last"
+    def moves(self, subject: Subject) -> bool:
+        return _anchor_moves(self.facts, self.which, subject)
 
     def is_open(self, subject: Subject) -> bool:
         return _anchored_is_open(self, subject)
@@ -361,9 +361,8 @@ class Preceding(Window):
 
     keys = (frozenset({"before", "width"}),)
 
-    @property
-    def moves_on(self) -> bool:
-        return self.which == "last"
+    def moves(self, subject: Subject) -> bool:
+        return _anchor_moves(self.before, self.which, subject)
 
     def is_open(self, subject: Subject) -> bool:
         return _anchored_is_open(self, subject)
@@ -385,12 +384,18 @@ class Preceding(Window):
         return f"in the {self.width.span} up to their {self.which} {self.before.words(1)}"
 
 
-def _anchored_is_open(window: Following | Preceding, subject: Subject) -> bool:
-    """Whether something that happens from now on may lie in it.
+def _anchor_moves(facts: Facts, which: str, subject: Subject) -> bool:
+    """Whether another fact may come to be the last, or the first.
 
-    The last time may come again; the first stays the first, and its window may be over.
+    The last time may come again; the first stays the first unless it stops counting, or an earlier
+    one comes to count.
     """
-    if window.which == "last":
+    return which == "last" or facts.may_lessen(subject) or facts.may_regain(subject)
+
+
+def _anchored_is_open(window: Following | Preceding, subject: Subject) -> bool:
+    """Whether something that happens from now on may lie in it: it may move, or is not over."""
+    if window.moves(subject):
         return True
     bounds = window.bounds(subject)
     return bounds is None or bounds.end == subject.at

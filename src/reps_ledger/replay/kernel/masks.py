@@ -26,7 +26,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.counts import Count, Distinct, Total
@@ -43,6 +43,7 @@ from reps_ledger.replay.kernel.bitsets import (
     all_dates,
     bits_between,
     bits_from,
+    blocks,
     group_starts,
     in_k_rows,
     or_by_member,
@@ -52,12 +53,15 @@ from reps_ledger.replay.kernel.bitsets import (
     unpack,
 )
 from reps_ledger.replay.kernel.points import INTERVALS, STARTS, Kernel, intervals, starts
-from reps_ledger.replay.kernel.selections import SelectedRows
+from reps_ledger.replay.kernel.selections import AskedNow, SelectedRows
 from reps_ledger.replay.kernel.values import as_number, as_width
 
 _SAME_FOR_ALL: Final = frozenset({Always, Between, Rolling, This})
 """The kinds of window that are the same for all members (a rolling one unless leave pauses it)."""
 
+
+MOST_POINTS: Final = 1 << 22
+"""People times dates of which a condition is asked at once, where rows name the people."""
 
 Windows = tuple[Facts, Instants, Instants]
 """Facts, and the first and the last instant of the window on them at each date."""
@@ -363,7 +367,10 @@ class Masks:
         return table
 
     def _visible(self, selected: SelectedRows, part: slice) -> Bitsets:
-        """Return the dates on which rows count wherever their window is: verified, lasting."""
+        """Return the dates on which rows count wherever their window is.
+
+        Those on which they are verified, or last, and people are as they must be then.
+        """
         shown = np.flatnonzero(selected.shown)[part]
         bits = all_dates(len(self.dates), len(shown))
         if selected.spans is not None:
@@ -374,7 +381,26 @@ class Masks:
             verified = selected.verified[shown]
             by_then = self.since(np.where(verified == MISSING, END + 1, verified))
             bits &= by_then if selected.facts.verified else ~by_then
+        for asked in selected.now:
+            bits &= self._of_people(asked, shown)
         return bits
+
+    def _of_people(self, asked: AskedNow, rows: Integers) -> Bitsets:
+        """Return the dates on which a condition holds of the people whom rows name.
+
+        The general lowering is asked, of each of them once: they are anywhere among all people, and
+        mostly few.
+        """
+        who, place = np.unique(asked.who[rows], return_inverse=True)
+        dates = len(self.dates)
+        some = max(1, MOST_POINTS // dates)
+        found = np.zeros((blocks(dates), len(who)), np.uint64)
+        each = evolve(asked, who=who)
+        for low in range(0, len(who), some):
+            people = np.arange(low, min(low + some, len(who)))
+            truth = each.holds(np.repeat(people, dates), np.tile(self.dates, len(people)))
+            found[:, people] = pack(truth.reshape(len(people), dates))
+        return take(found, place.reshape(-1))
 
     def _count_bits(self, bits: Bitsets, member: Codes | Integers, k: int, members: range) -> Bitsets:
         """Return the dates that at least k rows have set, where `in_k_rows` cannot tell.

@@ -138,7 +138,7 @@ class Kernel:
 
     def policy_in(self, facts: Facts) -> str | None:
         """Return the policy's name where the rows of a selection may depend on it."""
-        return self.policy if facts.who else None
+        return self.policy if facts.who or facts.now else None
 
 
 @frozen(eq=False)

@@ -3,7 +3,8 @@
 A selection (``facts("report.filed", verified=True)``) becomes `SelectedRows` once. Whatever does
 not depend on when one looks is decided then: kinds, fields, sources, the person whose rows they
 are, and what held of other people when each fact happened. What remains for each point is time:
-has the date of the row passed, was the report verified by then, does the vouch still stand.
+has the date of the row passed, was the report verified by then, does the vouch still stand, and
+what holds of other people now.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from attrs import frozen
+from attrs import evolve, frozen
 
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition
-from reps_ledger.policies.language.facts import Facts, Filter
+from reps_ledger.policies.language.facts import Facts, Filter, PersonFilter
 from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Instants, Table, Value
 from reps_ledger.replay.kernel.arrays import Integers, Points, Rows, Truths, expand_ranges
 from reps_ledger.replay.kernel.spans import Spans
@@ -26,7 +27,7 @@ from reps_ledger.replay.kernel.spans import Spans
 T = TypeVar("T", bound=np.generic)
 
 Holds = Callable[[Condition, Points], Truths]
-"""Answers a condition about the people whom facts name, when the facts happened."""
+"""Answers a condition about the people whom facts name, at given instants."""
 
 SpansOf = Callable[[str], Spans]
 """Returns the spans that facts of a stored name begin."""
@@ -68,6 +69,33 @@ class SelectedSpans:
 
 
 @frozen(eq=False)
+class AskedNow:
+    """A condition that must hold of the people whom rows name, at the instant at which one looks.
+
+    Attributes:
+        condition: what must hold.
+        who: whom each row names, as their place among all; -1 for nobody.
+        answer: answers it.
+    """
+
+    condition: Condition
+    who: Integers
+    answer: Holds
+
+    def holds(self, row: Integers, at: Instants) -> Truths:
+        """Return whether it holds of whom rows name, at an instant for each."""
+        who = self.who[row]
+        named = np.flatnonzero(who >= 0)
+        truth = np.zeros(len(who), bool)
+        truth[named] = self.answer(self.condition, Points(who[named], at[named]))
+        return truth
+
+    def only(self, kept: Truths) -> AskedNow:
+        """Return the same of the rows for which ``kept`` is true."""
+        return AskedNow(self.condition, self.who[kept], self.answer)
+
+
+@frozen(eq=False)
 class SelectedRows:
     """The rows that a selection may count, whenever they happened.
 
@@ -80,6 +108,7 @@ class SelectedRows:
         verified: when each was verified, or ``MISSING``; None where that does not matter.
         spans: of what lasts, when what each began starts and ends; None where that does not matter.
             A row may then be here several times, or not at all.
+        now: what must hold of people when one looks.
     """
 
     facts: Facts
@@ -89,11 +118,12 @@ class SelectedRows:
     shown: Truths
     verified: Instants | None
     spans: SelectedSpans | None
+    now: tuple[AskedNow, ...] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether a row is seen from its date on, and that is all."""
-        return self.verified is None and self.spans is None
+        return self.verified is None and self.spans is None and not self.now
 
     @cached_property
     def plain(self) -> Rows:
@@ -120,7 +150,11 @@ class SelectedRows:
             verified = self.verified[row]
             by_then = (verified != MISSING) & (verified <= now)
             kept &= by_then == bool(self.facts.verified)
-        return number[kept], row[kept]
+        number, row = number[kept], row[kept]
+        for asked in self.now:
+            kept = asked.holds(row, points.at[number])
+            number, row = number[kept], row[kept]
+        return number, row
 
     def count(self, points: Points, bounds: Bounds) -> Integers:
         """Return how many rows each point counts."""
@@ -240,26 +274,31 @@ def _selected(
 
 
 def _with_people(found: SelectedRows, columns: Columns, holds: Holds) -> SelectedRows:
-    """Keep the rows that name people of whom conditions held when the facts happened."""
-    if not found.facts.who:
-        return found
+    """Keep the rows that name people of whom conditions held when the facts happened.
+
+    Of whom conditions must hold when one looks, each row of those then says.
+    """
+
+    def asked(item: PersonFilter) -> AskedNow:
+        return AskedNow(item.condition, found.people(item.name, columns), holds)
+
+    facts = found.facts
+    if facts.now:
+        found = evolve(found, now=tuple(asked(item) for item in facts.now))
     kept = np.ones(len(found.rows), bool)
-    for item in found.facts.who:
-        who = found.people(item.name, columns)
-        named = np.flatnonzero(who >= 0)
-        truth = np.zeros(len(who), bool)
-        truth[named] = holds(item.condition, Points(who[named], found.rows.at[named]))
-        kept &= truth
+    for item in facts.who:
+        kept &= asked(item).holds(np.arange(len(found.rows)), found.rows.at)
     if kept.all():
         return found
     return SelectedRows(
-        found.facts,
+        facts,
         found.rows.only(kept),
         found.tables,
         found.announced[kept],
         found.shown[kept],
         None if found.verified is None else found.verified[kept],
         None if found.spans is None else found.spans.only(kept),
+        tuple(each.only(kept) for each in found.now),
     )
 
 

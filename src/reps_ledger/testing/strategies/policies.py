@@ -56,6 +56,7 @@ from reps_ledger.policies import (
     this,
     time_since,
     total,
+    years,
 )
 from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.language.conditions import Leaf
@@ -100,6 +101,10 @@ _SELECTIONS: Final[Sequence[Facts]] = (
     facts("vouch.given", person="voucher"),
     facts("vouch.given", voucher=holds("rep"), lasting=True),
     facts("vouch.given", voucher=is_member() & ~on_leave()),
+    facts("vouch.given", lasting=True, now={"voucher": holds("rep")}),
+    facts("vouch.given", voucher=is_member(), now={"voucher": ~on_leave() & (tenure() < years(1))}),
+    facts("mentor.assigned", lasting=True, now={"mentor": ~retired()}),
+    facts("report.filed", now={"member": ~on_leave()}),
     facts("role.assigned", lasting=True),
     facts("role.assigned"),
     facts("leave.started"),
