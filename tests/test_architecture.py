@@ -27,7 +27,7 @@ SOURCE: Final = Path(reps_ledger.__file__).parent
 
 LAYERS: Final = (
     *("errors", "domain", "files", "interchange", "log", "projections", "policies", "replay"),
-    *("audit", "importers", "views", "ledger", "live", "testing", "cli"),
+    *("audit", "importers", "views", "state", "ledger", "live", "testing", "cli"),
 )
 """The design's list: a layer imports itself and those before it."""
 

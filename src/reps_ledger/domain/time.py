@@ -114,6 +114,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - EPOCH) // _MICROSECOND
 
 
+def instant_at(number: int) -> datetime:
+    """Return the instant so many microseconds after the beginning of 1970."""
+    return EPOCH + timedelta(microseconds=number)
+
+
 def local_time(instant: datetime, zone: tzinfo) -> datetime:
     """Return what the clocks of a zone show at an instant, as a naive datetime.
 

@@ -132,14 +132,21 @@ class Core:
         self.own_zone = zone
         self._trees = Trees(recording.log)
         self._close = close
+        self._closing: list[Callable[[], None]] = []
         self._closed = False
 
     def close(self) -> None:
-        """Close the log and its trees; further calls raise errors."""
+        """Close the log, and what was opened beside it; further calls raise errors."""
         if not self._closed:
             self._closed = True
+            for close in self._closing:
+                close()
             self._trees.close()
             self._close()
+
+    def closes(self, close: Callable[[], None]) -> None:
+        """Call a function when the ledger is closed."""
+        self._closing.append(close)
 
     def must_be_open(self) -> None:
         """Raise an error if the ledger was closed.

@@ -24,12 +24,14 @@ from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
+from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaster, is_kept, open_recorder
 from reps_ledger.policies.charter import Charter, dump_charter
 from reps_ledger.policies.charter.enforce import governance
 from reps_ledger.policies.policy import Policy
 from reps_ledger.projections import Discrepancy
+from reps_ledger.state import State
 from reps_ledger.views import DocketItem, DocketView, History, View
 
 if TYPE_CHECKING:
@@ -174,6 +176,29 @@ class Ledger:
     def position(self) -> int:
         """The last position, or 0."""
         return self._core.log.head()
+
+    def state(
+        self, *, policies: Iterable[Policy | str] = (), path: str | os.PathLike[str] | None = None
+    ) -> State:
+        """Return tables of what is so of everybody, kept beside the log and brought up to its head.
+
+        Questions about everybody are answered from them in milliseconds, whatever the length of the log.
+        They are closed with the ledger.
+
+        Args:
+            policies: whose outcomes are kept through time, beside those of charters.
+            path: a SQLite file to keep them in; None for ``<file>.state`` beside the ledger's, or memory
+                where the ledger is no file.
+
+        Raises:
+            InvalidInput: the file is another program's, or two policies have one name.
+            InvalidPolicy: a policy asks for facts that this ledger does not know.
+            NotFound: no charter in force has a policy of that name.
+        """
+        self._core.must_be_open()
+        state = open_state(self._core, policies, path)
+        self._core.closes(state.close)
+        return state
 
     def reconcile(self, *, at: date | None = None, complete_rosters: bool = False) -> tuple[Discrepancy, ...]:
         """List what does not add up: failed assertions, orphans, leave past its return and more.

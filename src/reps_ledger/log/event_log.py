@@ -102,6 +102,14 @@ class EventLog:
         found = self._entries(self._read(DCBQuery(items), None, None))
         return {entry.id: entry for entry in found if entry.id in wanted}
 
+    def id_at(self, position: int) -> str | None:
+        """Return the id of the entry at a position, by which a copy of a log is told from another log.
+
+        None where there is no entry.
+        """
+        entry = next(self.read(after=position - 1, limit=1), None) if position else None
+        return entry.id if entry is not None and entry.position == position else None
+
     def append(self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int) -> list[int]:
         """Append entries on condition that the sources hold nothing after a position.
 

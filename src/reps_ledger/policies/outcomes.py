@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from attrs import evolve, frozen
@@ -53,6 +53,29 @@ def next_change(policy: Policy, subject: Subject) -> Change | None:
         if then != now:
             return Change(edge, then)
     return None
+
+
+def outcome_times(
+    policy: Policy, subject: Subject, until: datetime | None = None
+) -> Iterator[tuple[datetime, datetime | None, str]]:
+    """Yield a policy's outcomes from an instant on, if nothing more is recorded: each ``[start, end)``.
+
+    Any two that follow each other differ. The last has no end where none is known.
+
+    Args:
+        policy: which policy.
+        subject: of whom; from its instant on.
+        until: the end, unless it is None.
+    """
+    start, outcome = subject.at, outcome_of(policy, subject)
+    for edge in edges_after(policy.leaves(), evolve(subject, policy=policy.name)):
+        if until is not None and edge >= until:
+            break
+        then = outcome_of(policy, subject.moved(edge))
+        if then != outcome:
+            yield start, edge, outcome
+            start, outcome = edge, then
+    yield start, until, outcome
 
 
 def outcomes_through(

@@ -90,7 +90,8 @@ def overview(member: str, zone: tzinfo) -> Projection[Overview]:
     )
 
 
-_NONE: Final = "(none)"
+NONE: Final = "(none)"
+"""The group of who is in none."""
 
 
 @frozen(kw_only=True)
@@ -151,19 +152,19 @@ def _account(person: Overview, _: datetime) -> Iterator[str]:
 
 
 def _affiliation(person: Overview, _: datetime) -> Iterable[str]:
-    return person.belonging.affiliations or [_NONE]
+    return person.belonging.affiliations or [NONE]
 
 
 def _community(person: Overview, at: datetime) -> Iterable[str]:
-    return person.communities(at) or [_NONE]
+    return person.communities(at) or [NONE]
 
 
 def _role(person: Overview, at: datetime) -> Iterable[str]:
-    return {holding.role for holding in person.roles.at(at)} or [_NONE]
+    return {holding.role for holding in person.roles.at(at)} or [NONE]
 
 
 def _kind(person: Overview, _: datetime) -> Iterator[str]:
-    yield person.membership.kind or _NONE
+    yield person.membership.kind or NONE
 
 
 DIMENSIONS: Final[Mapping[str, _Dimension]] = {
@@ -235,7 +236,7 @@ def census(
         dimensions["standing"] = lambda person, at: [person.stands(at, standing)[0]]
     if defined is not None:
         dimensions["community"] = lambda person, at: (
-            defined.of(person.member, person.communities(at)) or [_NONE]
+            defined.of(person.member, person.communities(at)) or [NONE]
         )
     counts: Counter[tuple[str, ...]] = Counter()
     for person in people:

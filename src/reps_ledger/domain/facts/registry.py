@@ -6,14 +6,16 @@ describes the fields of such a class. `Registry` finds types by stored name and 
 
 from __future__ import annotations
 
+import hashlib
 import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Final, TypeVar
 
+import msgspec
 from attrs import NOTHING, AttrsInstance, fields, frozen, has
 
 from reps_ledger.domain.validation import Field
@@ -240,6 +242,21 @@ class Registry:
 
     def __iter__(self) -> typing.Iterator[FactType]:
         return iter(self._by_name.values())
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all that what is derived from a log depends on of its kinds of fact."""
+        shapes = [
+            (
+                described.kind.name,
+                described.kind.version,
+                sorted(described.shapes.items()),
+                sorted(described.persons),
+                sorted(described.personal),
+            )
+            for described in self
+        ]
+        return hashlib.sha256(msgspec.json.encode(sorted(shapes))).hexdigest()
 
     def named(self, name: str) -> FactType | None:
         """Return the type stored under that name, or None."""

@@ -343,30 +343,9 @@ def _fits(manifest: _Manifest, reading: Reading) -> bool:
     """Whether a manifest is of this format, these kinds of fact, and this log."""
     return (
         manifest.format == FORMAT
-        and manifest.registry == _digest(reading.log.codec.registry)
-        and manifest.last == _id_at(reading.log, manifest.position)
+        and manifest.registry == reading.log.codec.registry.digest
+        and manifest.last == reading.log.id_at(manifest.position)
     )
-
-
-def _id_at(log: EventLog, position: int) -> str | None:
-    """Return the id of the entry at a position, or None."""
-    entry = next(log.read(after=position - 1, limit=1), None) if position else None
-    return entry.id if entry is not None and entry.position == position else None
-
-
-def _digest(registry: Registry) -> str:
-    """Return the digest of all that columns depend on of the kinds of fact."""
-    shapes = [
-        (
-            described.kind.name,
-            described.kind.version,
-            sorted(described.shapes.items()),
-            sorted(described.persons),
-            sorted(described.personal),
-        )
-        for described in registry
-    ]
-    return hashlib.sha256(msgspec.json.encode(sorted(shapes))).hexdigest()
 
 
 def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | None:
@@ -399,7 +378,7 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
 
 def _save(folder: Path, columns: Columns, reading: Reading, loaded: _Loaded | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
-    manifest = _write(folder, columns, _id_at(reading.log, columns.position), loaded)
+    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded)
     before = _read_manifest(folder)
     if before is not None and _fits(before, reading) and before.position > manifest.position:
         return
@@ -425,7 +404,7 @@ def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
     place = Path(folder)
     manifest = _read_manifest(place)
     found = None
-    if manifest is not None and (manifest.format, manifest.registry) == (FORMAT, _digest(registry)):
+    if manifest is not None and (manifest.format, manifest.registry) == (FORMAT, registry.digest):
         found = _load(place, manifest, registry)
     if found is None:
         raise Damaged(f"{place} holds no columns that can be trusted; export them anew")
@@ -443,7 +422,7 @@ def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | N
             tables[name] = _write_table(folder, table)
     return _Manifest(
         format=FORMAT,
-        registry=_digest(columns.registry),
+        registry=columns.registry.digest,
         position=columns.position,
         last=last,
         people=_write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),

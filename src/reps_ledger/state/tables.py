@@ -1,0 +1,293 @@
+"""`Tables`: keeping the tables of one log up to date, by everybody's histories or by those touched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
+from typing import Final, Protocol
+
+from attrs import field, frozen
+
+from reps_ledger.domain.time import instant_at, microseconds, zone_name
+from reps_ledger.errors import InvalidInput
+from reps_ledger.log import Reading
+from reps_ledger.policies.documents import digest
+from reps_ledger.policies.policy import Policy
+from reps_ledger.state.derive import DEFAULT, Deriver, community_row
+from reps_ledger.state.schema import BY_NAME, FORMAT, OF_MEMBERS, TABLES, Row, Rows
+from reps_ledger.state.store import Reader, Store, Writer
+from reps_ledger.state.touched import Touched, leaning_of, touched_by
+from reps_ledger.views.evaluator import PolicyEvaluator
+
+_BATCH: Final = 2_000
+"""People whose rows are written at once."""
+
+_POSITION: Final = "position"
+_LAST: Final = "last"
+_KEY: Final = "key"
+_ABOUT: Final = "key_says"
+_READ_AT: Final = "read_at"
+
+
+class Log(Protocol):
+    """A log to be read as it is now: a ledger's core is one."""
+
+    def reading(self) -> Reading:
+        """Return all that is known."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone in which days are read."""
+
+    def now(self) -> datetime:
+        """Return the current time."""
+
+
+@frozen(kw_only=True)
+class Refreshed:
+    """What bringing tables up to date did.
+
+    Attributes:
+        position: the position that they are of now.
+        entries: how many entries were new.
+        people: of how many people rows were derived.
+        rebuilt: whether everybody's were, from nothing.
+        because: why, where that is so.
+    """
+
+    position: int
+    entries: int
+    people: int
+    rebuilt: bool = False
+    because: str = ""
+
+    def __str__(self) -> str:
+        what = f"at position {self.position}: {self.entries} new entries, {self.people} people derived"
+        return f"{what}; made anew, as {self.because}" if self.rebuilt else what
+
+
+@frozen(eq=False)
+class Tables:
+    """The tables of one log in one store.
+
+    Attributes:
+        log: the log.
+        store: where they are kept.
+        policies: whose outcomes are kept beside those of charters.
+    """
+
+    log: Log
+    store: Store
+    policies: tuple[Policy, ...] = field(default=())
+
+    @policies.validator
+    def _can_be_kept(self, _: object, policies: Iterable[Policy]) -> None:
+        names = [policy.name for policy in policies]
+        for policy in policies:
+            if policy.of != "member":
+                raise InvalidInput(f"{policy.name} is about communities, not members", field="policies")
+            if policy.name == DEFAULT or names.count(policy.name) > 1:
+                raise InvalidInput(f"two policies are called {policy.name!r}", field="policies")
+
+    def refresh(self) -> Refreshed:
+        """Bring the tables up to the log's head.
+
+        Two who do so at once do the work once: who comes second waits, and finds it done.
+        """
+        reading, now = self.log.reading(), self.log.now()
+        with self.store.reading() as reader:
+            if self._is_current(reader, reading, now):
+                return Refreshed(position=reading.known_at, entries=0, people=0)
+        with self.store.writing() as writer:
+            reading = self.log.reading()  # others may have recorded while this waited for others
+            meta = writer.meta()
+            because = self._unfit(meta, reading)
+            if because:
+                return self._build(writer, reading, now, because)
+            return self._catch_up(writer, reading, now, int(meta[_POSITION]))
+
+    def rebuild(self) -> Refreshed:
+        """Make the tables anew."""
+        with self.store.writing() as writer:
+            return self._build(writer, self.log.reading(), self.log.now(), "that was asked for")
+
+    def check(self) -> tuple[str, ...]:
+        """Compare the tables with rows derived anew from the log, as of their position.
+
+        Returns:
+            The differences, in words; none where they are as they should be.
+        """
+        with self.store.writing() as writer:  # so that nobody moves them on meanwhile
+            meta = writer.meta()
+            reading = self.log.reading()
+            because = self._unfit(meta, reading)
+            if because:
+                return (f"the tables cannot be used: {because}",)
+            reading = _as_known(reading, int(meta[_POSITION]))
+            deriver = self._deriver(reading, _moment(meta))
+            return tuple(_differences(writer, self._everybody(deriver, reading), self._communities(reading)))
+
+    # What they are of
+
+    def _key(self, reading: Reading) -> dict[str, object]:
+        """Return all that rows depend on, but for the entries themselves."""
+        return {
+            "format": FORMAT,
+            "kinds of fact": reading.log.codec.registry.digest,
+            "zone": zone_name(self.log.zone) or str(self.log.zone),
+            "policies": sorted((policy.name, digest(policy)) for policy in self.policies),
+        }
+
+    def _meta(self, reading: Reading, now: datetime) -> dict[str, str]:
+        key = json.dumps(self._key(reading), sort_keys=True)
+        return {
+            _POSITION: str(reading.known_at),
+            _LAST: reading.log.id_at(reading.known_at) or "",
+            _KEY: hashlib.sha256(key.encode()).hexdigest(),
+            _ABOUT: key,
+            _READ_AT: str(microseconds(now)),
+        }
+
+    def _unfit(self, meta: Mapping[str, str], reading: Reading) -> str:
+        """Return why tables cannot be brought up to date from where they are; empty where they can."""
+        if not meta:
+            return "there were none"
+        key = json.dumps(self._key(reading), sort_keys=True)
+        if meta[_KEY] != hashlib.sha256(key.encode()).hexdigest():
+            before, own = json.loads(meta[_ABOUT]), json.loads(key)
+            changed = [name for name in own if before.get(name) != own[name]]
+            return f"the {' and the '.join(changed)} changed"
+        position = int(meta[_POSITION])
+        if position > reading.known_at or (reading.log.id_at(position) or "") != meta[_LAST]:
+            return "they are of another log, or of one that was restored from a backup"
+        return ""
+
+    def _is_current(self, reader: Reader, reading: Reading, now: datetime) -> bool:
+        """Whether nothing is to be done."""
+        meta = reader.meta()
+        if not meta or int(meta[_POSITION]) != reading.known_at or self._unfit(meta, reading):
+            return False
+        return not reader.rows("SELECT 1 FROM member WHERE changes <= ? LIMIT 1", microseconds(now))
+
+    # Building
+
+    def _deriver(self, reading: Reading, now: datetime) -> Deriver:
+        return Deriver(PolicyEvaluator(reading, self.log.zone), now, self.policies)
+
+    def _build(self, writer: Writer, reading: Reading, now: datetime, because: str) -> Refreshed:
+        writer.create()
+        deriver = self._deriver(reading, now)
+        people = 0
+        batch: Rows = {table.name: [] for table in OF_MEMBERS}
+        for rows in self._everybody(deriver, reading):
+            people += 1
+            for name, found in rows.items():
+                batch[name] += found
+            if people % _BATCH == 0:
+                _flush(writer, batch)
+        _flush(writer, batch)
+        writer.insert(BY_NAME["community"], self._communities(reading))
+        writer.index()
+        writer.tell(self._meta(reading, now))
+        return Refreshed(
+            position=reading.known_at, entries=reading.known_at, people=people, rebuilt=True, because=because
+        )
+
+    @staticmethod
+    def _everybody(deriver: Deriver, _: Reading) -> Iterator[Rows]:
+        return (deriver.person(dossier) for dossier in deriver.evaluator.everyone())
+
+    @staticmethod
+    def _communities(reading: Reading) -> list[Row]:
+        """Return the rows of all communities, in one pass over everything."""
+        founded: dict[str, Row] = {}
+        named: set[str] = set()
+        for entry in reading.everyone():
+            name = getattr(entry.fact, "community", None)
+            if isinstance(name, str):
+                named.add(name)
+                if entry.name == _FOUNDED and name not in founded:
+                    row = community_row(name, [entry])
+                    assert row is not None, "there is an entry"  # noqa: S101 — for the type checker
+                    founded[name] = row
+        return [founded.get(name) or (name, None, None, None) for name in sorted(named)]
+
+    # Catching up
+
+    def _catch_up(self, writer: Writer, reading: Reading, now: datetime, position: int) -> Refreshed:
+        new = [*reading.log.read(after=position, upto=reading.known_at)]
+        deriver = self._deriver(reading, now)
+        charters = [era.charter for era in deriver.eras if era.charter is not None]
+        touched = touched_by(new, reading, leaning_of(self.policies, charters))
+        if touched.everybody:
+            return self._build(writer, reading, now, "new entries concern everybody")
+        due = writer.rows("SELECT member FROM member WHERE changes <= ?", microseconds(now))
+        people = touched.people | {str(member) for (member,) in due}
+        derived = self._derive(writer, deriver, reading, people)
+        self._derive_communities(writer, reading, touched)
+        writer.tell(self._meta(reading, now))
+        return Refreshed(position=reading.known_at, entries=len(new), people=derived)
+
+    @staticmethod
+    def _derive(writer: Writer, deriver: Deriver, reading: Reading, people: Iterable[str]) -> int:
+        """Derive the rows of some people anew; return of how many."""
+        aliases = reading.amendments().aliases
+        wanted = sorted({aliases.get(name, name) for name in people})
+        writer.remove(sorted({*people, *wanted}))
+        batch: Rows = {table.name: [] for table in OF_MEMBERS}
+        for member in wanted:
+            dossier = deriver.evaluator.member(member, deriver.now).dossier
+            if dossier.entries:
+                for name, found in deriver.person(dossier).items():
+                    batch[name] += found
+        _flush(writer, batch)
+        return len(wanted)
+
+    @staticmethod
+    def _derive_communities(writer: Writer, reading: Reading, touched: Touched) -> None:
+        names = sorted(touched.communities)
+        if not names:
+            return
+        writer.remove_communities(names)
+        found = (community_row(name, reading.community(name)) for name in names)
+        writer.insert(BY_NAME["community"], [row for row in found if row is not None])
+
+
+_FOUNDED: Final = "community.founded"
+
+
+def _flush(writer: Writer, batch: Rows) -> None:
+    """Write rows, and empty the batch."""
+    for name, rows in batch.items():
+        if rows:
+            writer.insert(BY_NAME[name], rows)
+            rows.clear()
+
+
+def _as_known(reading: Reading, position: int) -> Reading:
+    return Reading(log=reading.log, known_at=position)
+
+
+def _moment(meta: Mapping[str, str]) -> datetime:
+    return instant_at(int(meta[_READ_AT]))
+
+
+def _differences(writer: Writer, everybody: Iterable[Rows], communities: Sequence[Row]) -> Iterator[str]:
+    """Yield where tables hold other rows than they should."""
+    right: dict[str, set[Row]] = {table.name: set() for table in TABLES}
+    right["community"].update(communities)
+    for rows in everybody:
+        for name, found in rows.items():
+            right[name].update(found)
+    for table in TABLES:
+        there = {tuple(row) for row in writer.rows(f'SELECT {", ".join(table.names)} FROM "{table.name}"')}
+        for row in sorted(right[table.name] - there, key=repr):
+            yield f"{table.name} lacks {_said(table.names, row)}"
+        for row in sorted(there - right[table.name], key=repr):
+            yield f"{table.name} has {_said(table.names, row)}, which does not follow from the log"
+
+
+def _said(names: Sequence[str], row: Row) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in zip(names, row, strict=True) if value is not None)
