@@ -110,9 +110,9 @@ STORIES: Final[dict[str, list[Step]]] = {
 """What happens, in the order in which it is recorded; tables are brought up to date after each."""
 
 
-def told(story: str) -> None:
+def told(story: str, target: str | None = None) -> None:
     """Tell a story, keeping tables up to date; then compare them with the log, and with views."""
-    with rl.open(clock=fixed_clock) as ledger:
+    with rl.open(target, clock=fixed_clock) as ledger:
         state = ledger.state(policies=[LEANING])
         for what, day in STORIES[story]:
             if isinstance(what, Charter):
@@ -141,6 +141,12 @@ def told(story: str) -> None:
 def test_tables_follow_a_story(story: str) -> None:
     """After each of its entries they are what the whole log says, and what views say."""
     told(story)
+
+
+@pytest.mark.parametrize("story", sorted(STORIES))
+def test_tables_that_are_kept_follow_a_story(story: str, shared_target: str) -> None:
+    """So they do in a file, and in PostgreSQL."""
+    told(story, shared_target)
 
 
 def _plant(target: Any, name: str, value: Any) -> Callable[[pytest.MonkeyPatch], None]:

@@ -178,7 +178,7 @@ class Ledger:
         return self._core.log.head()
 
     def state(
-        self, *, policies: Iterable[Policy | str] = (), path: str | os.PathLike[str] | None = None
+        self, *, policies: Iterable[Policy | str] | None = None, path: str | os.PathLike[str] | None = None
     ) -> State:
         """Return tables of what is so of everybody, kept beside the log and brought up to its head.
 
@@ -186,9 +186,10 @@ class Ledger:
         They are closed with the ledger.
 
         Args:
-            policies: whose outcomes are kept through time, beside those of charters.
-            path: a SQLite file to keep them in; None for ``<file>.state`` beside the ledger's, or memory
-                where the ledger is no file.
+            policies: whose outcomes are kept through time, beside those of charters; None for those that
+                the tables keep already. Others than these make them anew.
+            path: a SQLite file to keep them in; None for ``<file>.state`` beside the ledger's, the schema
+                ``reps_state`` of its PostgreSQL, or memory where it is neither.
 
         Raises:
             InvalidInput: the file is another program's, or two policies have one name.

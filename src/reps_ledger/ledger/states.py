@@ -10,9 +10,9 @@ from pathlib import Path
 from attrs import frozen
 
 from reps_ledger.ledger.core import Core
-from reps_ledger.log import Reading
+from reps_ledger.log import Reading, postgres_of
 from reps_ledger.policies.policy import Policy
-from reps_ledger.state import SqliteStore, State, Tables
+from reps_ledger.state import SqliteStore, State, Store, Tables, kept_policies
 
 SUFFIX = ".state"
 """What the name of a ledger's file ends in when it is that of its tables."""
@@ -36,31 +36,41 @@ class _Log:
         return self.core.now()
 
 
-def open_state(core: Core, policies: Iterable[Policy | str], path: str | os.PathLike[str] | None) -> State:
+def open_state(
+    core: Core, policies: Iterable[Policy | str] | None, path: str | os.PathLike[str] | None
+) -> State:
     """Open the tables of a ledger, and bring them up to date.
 
     Args:
         core: the ledger.
         policies: whose outcomes are kept; those named are the ones of the charter in force, which are kept
-            anyway.
-        path: where they are kept; None for beside the ledger's file, or in memory where it is no file.
+            anyway. None for those that the tables keep already.
+        path: where they are kept; None for beside the ledger's file, in a schema of its PostgreSQL,
+            or in memory where it is neither.
     """
     view = core.as_of()
-    asked = [*policies]
-    kept = [
-        policy
-        for policy, each in zip(map(view.policy, asked), asked, strict=True)
-        if not isinstance(each, str)
-    ]
-    beside = core.log.path
-    if path is not None:
-        place: Path | None = Path(path)
-    else:
-        place = None if beside is None else beside.with_name(beside.name + SUFFIX)
-    state = State(Tables(_Log(core), SqliteStore(place), tuple(kept)))
+    store = _store(core, path)
     try:
+        asked = kept_policies(store) if policies is None else [*policies]
+        found = [view.policy(policy) for policy in asked]
+        kept = (policy for policy, each in zip(found, asked, strict=True) if not isinstance(each, str))
+        state = State(Tables(_Log(core), store, tuple(kept)))
         state.refresh()
     except BaseException:
-        state.close()
+        store.close()
         raise
     return state
+
+
+def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
+    if path is not None:
+        return SqliteStore(Path(path))
+    beside = core.log.path
+    if beside is not None:
+        return SqliteStore(beside.with_name(beside.name + SUFFIX))
+    connect = postgres_of(core.log.recorder)
+    if connect is None:
+        return SqliteStore(None)
+    from reps_ledger.state.postgres import PostgresStore  # noqa: PLC0415 — an extra
+
+    return PostgresStore(connect)

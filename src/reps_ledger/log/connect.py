@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self, final
 from urllib.parse import unquote
 
@@ -17,6 +18,7 @@ from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
+    from psycopg import Connection
 
 
 _LOCK_TIMEOUT: Final = "10"
@@ -64,6 +66,17 @@ def is_kept(recorder: DCBRecorder) -> bool:
     if isinstance(recorder, SQLiteRecorder):
         return recorder.path is not None
     return not isinstance(recorder, InMemoryDCBRecorder)
+
+
+def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
+    """Return what opens a connection to the PostgreSQL that holds a log; None where none does."""
+    datastore = getattr(recorder, "datastore", None)
+    if datastore is None:
+        return None
+    import psycopg  # noqa: PLC0415 — an extra
+
+    options = {**datastore.pool.kwargs, "row_factory": psycopg.rows.tuple_row}
+    return partial(psycopg.connect, **options)
 
 
 def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:

@@ -4,7 +4,7 @@ from reps_ledger.state.rosters import ListedMember
 from reps_ledger.state.schema import FOREVER, TABLES, Column, Table
 from reps_ledger.state.state import Holds, Lapse, Person, State
 from reps_ledger.state.store import SqliteStore, Store
-from reps_ledger.state.tables import Refreshed, Tables
+from reps_ledger.state.tables import Refreshed, Tables, kept_policies
 
 __all__ = [
     "FOREVER",
@@ -20,4 +20,5 @@ __all__ = [
     "Store",
     "Table",
     "Tables",
+    "kept_policies",
 ]

@@ -222,7 +222,12 @@ _SQL_TYPES: Final[Mapping[str, str]] = {
 
 def create_table(table: Table, dialect: Dialect) -> str:
     """Return the statement that makes a table."""
-    columns = [f'"{column.name}" {_SQL_TYPES[column.holds]}' for column in table.columns]
+    # Text is ordered by its code points everywhere, as in Python.
+    collation = {"sqlite": "", "postgresql": ' COLLATE "C"'}[dialect]
+    columns = [
+        f'"{column.name}" {_SQL_TYPES[column.holds]}{collation if column.holds == "text" else ""}'
+        for column in table.columns
+    ]
     if table.key:
         columns.append(f"PRIMARY KEY ({', '.join(table.key)})")
     rowless = " WITHOUT ROWID" if table.key and dialect == "sqlite" else ""

@@ -33,6 +33,9 @@ from reps_ledger.state.schema import (
 APPLICATION_ID: Final = 0x52657453
 """``RetS``: marks the file as tables of state."""
 
+TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+"""Says what tables are of."""
+
 _TIMEOUT: Final = 60.0
 _AT_ONCE: Final = 500
 """Members whose rows one statement removes."""
@@ -200,7 +203,7 @@ class _SqliteWriter(_SqliteReader):
             self._connection.execute(f'DELETE FROM "{table}" WHERE {column} IN ({marks})', some)
 
     def tell(self, meta: Mapping[str, str]) -> None:
-        self._connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta.items())
+        self._connection.executemany(TELL, meta.items())
 
 
 def _connected(path: Path | None) -> sqlite3.Connection:

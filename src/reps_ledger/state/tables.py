@@ -13,7 +13,7 @@ from attrs import field, frozen
 from reps_ledger.domain.time import instant_at, microseconds, zone_name
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log import Reading
-from reps_ledger.policies.documents import digest
+from reps_ledger.policies.documents import digest, dumps, loads
 from reps_ledger.policies.policy import Policy
 from reps_ledger.state.derive import DEFAULT, Deriver, community_row
 from reps_ledger.state.schema import BY_NAME, FORMAT, OF_MEMBERS, TABLES, Row, Rows
@@ -29,6 +29,7 @@ _LAST: Final = "last"
 _KEY: Final = "key"
 _ABOUT: Final = "key_says"
 _READ_AT: Final = "read_at"
+_POLICIES: Final = "policies"
 
 
 class Log(Protocol):
@@ -148,6 +149,7 @@ class Tables:
             _KEY: hashlib.sha256(key.encode()).hexdigest(),
             _ABOUT: key,
             _READ_AT: str(microseconds(now)),
+            _POLICIES: json.dumps([dumps(policy, "json") for policy in self.policies]),
         }
 
     def _unfit(self, meta: Mapping[str, str], reading: Reading) -> str:
@@ -253,6 +255,17 @@ class Tables:
         writer.remove_communities(names)
         found = (community_row(name, reading.community(name)) for name in names)
         writer.insert(BY_NAME["community"], [row for row in found if row is not None])
+
+
+def kept_policies(store: Store) -> tuple[Policy, ...]:
+    """Return the policies whose outcomes tables keep, beside those of charters.
+
+    Raises:
+        InvalidPolicy: one cannot be read here.
+    """
+    with store.reading() as reader:
+        meta = reader.meta()
+    return tuple(loads(document) for document in json.loads(meta.get(_POLICIES, "[]")))
 
 
 _FOUNDED: Final = "community.founded"

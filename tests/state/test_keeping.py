@@ -1,0 +1,317 @@
+"""Keeping tables: on files and in PostgreSQL, across processes, kills, backups and other settings."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import reps_ledger as rl
+from processes import Program
+from reps_ledger.policies import Policy, members, reports, share, weeks, when
+from state.test_planted import BUSY, EAGER, charter
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START = date(2018, 1, 1)
+
+
+def filled(target: Any, members: int = 20, **options: Any) -> rl.Ledger:
+    """Open a ledger in which some people joined, vouched and hold roles."""
+    ledger = rl.open(target, **options)
+    for number in range(members):
+        ledger.record(rl.MemberJoined(member=f"m{number:02}"), by="c", occurred_at=START)
+    for number in range(1, members):
+        member, before = f"m{number:02}", f"m{number - 1:02}"
+        ledger.record(rl.Vouched(member=member, voucher=before, reason="r"), by="c", occurred_at=START)
+        ledger.record(rl.RoleAssigned(member=member, role="lead", community=f"c{number % 3}"), by="c")
+    return ledger
+
+
+def names(rows: tuple[Any, ...]) -> list[str]:
+    """Return whom rows are of."""
+    return [row.member for row in rows]
+
+
+def test_tables_lie_beside_the_file_and_are_there_again(tmp_path: Path) -> None:
+    """A second process reads what the first wrote; nothing is derived twice."""
+    with filled(tmp_path / "l.db") as ledger:
+        assert ledger.state().refresh().entries == 0
+    assert (tmp_path / "l.db.state").exists()
+    with rl.open(tmp_path / "l.db") as ledger:
+        state = ledger.state()
+        assert state.position == ledger.position
+        assert state.refresh().people == 0
+        ledger.record(rl.ReportFiled(member="m01", activity="talk", areas=["web"]), by="m01")
+        done = state.refresh()
+        assert (done.entries, done.people, done.rebuilt) == (1, 1, False)
+        assert names(state.roster(skill="web")) == ["m01"]
+        assert state.check() == ()
+
+
+def test_pages_stay_whole_while_entries_come(tmp_path: Path) -> None:
+    """Page after page everybody is listed once, though people before them come and go meanwhile."""
+    with filled(tmp_path / "l.db") as ledger:
+        state = ledger.state()
+        everyone = names(state.roster(role="lead"))
+        found: list[str] = []
+        while page := state.roster(role="lead", limit=4, after=found[-1] if found else None):
+            found += names(page)
+            ledger.record(
+                rl.RoleEnded(member=page[0].member, role="lead", community=None), by="c"
+            ) if False else None
+            ledger.record(rl.MemberJoined(member=f"a{len(found)}"), by="c")
+            ledger.record(rl.RoleAssigned(member=f"a{len(found)}", role="lead", community="c9"), by="c")
+            state.refresh()
+        assert found == everyone
+        with pytest.raises(rl.InvalidInput, match="at least one row"):
+            state.roster(limit=0)
+
+
+def test_rosters_are_filtered(tmp_path: Path) -> None:
+    """By who is active, how they stand, their skills and vouches, alone and together."""
+    now = datetime(2019, 6, 1, tzinfo=UTC)
+    with filled(tmp_path / "l.db", 6, clock=lambda: now) as ledger:
+        ledger.record(rl.ReportFiled(member="m03", activity="talk", areas=["web", "docs"]), by="m03")
+        state = ledger.state()
+        assert names(state.roster(active=True)) == ["m03"]
+        assert names(state.roster(active=False)) == ["m00", "m01", "m02", "m04", "m05"]
+        assert names(state.roster(standing="active", skill="docs")) == ["m03"]
+        assert names(state.roster(vouches=1)) == ["m01", "m02", "m03", "m04", "m05"]
+        assert names(state.roster(vouches=1, community="c0")) == ["m03"]
+        assert [row.skills for row in state.roster(community="c0")] == [("docs", "web")]
+
+
+def test_who_lapses_when(tmp_path: Path) -> None:
+    """Standings go on into the future: who will stand otherwise is read, not worked out."""
+    now = datetime(2018, 12, 20, tzinfo=UTC)
+    with rl.open(tmp_path / "l.db", clock=lambda: now) as ledger:
+        for member, day in (("ana", START), ("ben", date(2018, 6, 1))):
+            ledger.record(rl.MemberJoined(member=member), by="c", occurred_at=START)
+            ledger.record(rl.ReportFiled(member=member, activity="talk"), by="c", occurred_at=day)
+        state = ledger.state(policies=[BUSY])
+        (lapse,) = state.lapsing(within=weeks(4))
+        assert (lapse.member, lapse.at, lapse.before, lapse.after) == (
+            "ana",
+            datetime(2019, 1, 1, tzinfo=UTC),
+            "active",
+            "inactive",
+        )
+        assert names(state.lapsing(within=timedelta(days=400))) == ["ana", "ben"]
+        (lapse,) = state.lapsing(within=weeks(1), policy="busy", at=date(2018, 6, 25))
+        assert (lapse.member, lapse.after) == ("ben", BUSY.otherwise)
+        assert state.joined_between(START, START) == ("ana", "ben")
+        assert state.joined_between(date(2018, 1, 2), date(2019, 1, 1)) == ()
+        assert state.find("AN") == ("ana",)
+        assert state.find("%") == ()
+        person = state.member("ana")
+        assert person is not None
+        assert [outcome for outcome, *_ in person.standing["busy"]] == ["active", BUSY.otherwise]
+        assert state.member("nobody") is None
+
+
+def test_entries_dated_ahead_come_to_count(tmp_path: Path) -> None:
+    """What is only of now is derived again once its day has come, though nothing was recorded."""
+    now = [datetime(2018, 6, 1, tzinfo=UTC)]
+    with rl.open(tmp_path / "l.db", clock=lambda: now[0]) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="c", occurred_at=START)
+        ahead = date(2018, 7, 1)
+        ledger.record(rl.RoleAssigned(member="ana", role="lead"), by="c", occurred_at=ahead)
+        state = ledger.state()
+        first = state.member("ana")
+        assert first is not None
+        assert first.entries == 1
+        now[0] = datetime(2018, 7, 2, tzinfo=UTC)
+        assert state.refresh().people == 1
+        second = state.member("ana")
+        assert second is not None
+        assert second.entries == 2
+        assert state.refresh().people == 0
+        assert state.check() == ()
+
+
+def test_a_log_that_was_restored_is_noticed(tmp_path: Path) -> None:
+    """Tables that know more than the log, or another past, are made anew, and say why."""
+    path, copy = tmp_path / "l.db", tmp_path / "copy.db"
+    with filled(path, 4) as ledger:
+        ledger.state()
+    shutil.copy(path, copy)
+    with rl.open(path) as ledger:
+        ledger.record(rl.MemberJoined(member="late"), by="c")
+        ledger.state()
+    for suffix in ("-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    shutil.copy(copy, path)
+    with rl.open(path) as ledger:
+        state = ledger.state()
+        assert state.position == ledger.position
+        assert "late" not in names(state.roster())
+        ledger.record(rl.MemberJoined(member="other"), by="c")
+        ledger.record(rl.MemberJoined(member="another"), by="c")
+        assert not state.refresh().rebuilt
+        assert state.check() == ()
+    shutil.copy(copy, path)
+    with rl.open(path) as ledger:
+        for number in range(5):
+            ledger.record(rl.MemberJoined(member=f"n{number}"), by="c")
+        with closing(ledger.state()) as state:
+            assert "other" not in names(state.roster())
+            assert state.check() == ()
+
+
+def test_other_settings_make_the_tables_anew(tmp_path: Path) -> None:
+    """Other policies, another zone: what rows depend on is in their key, and is named."""
+    path = tmp_path / "l.db"
+    with filled(path, 3) as ledger:
+        ledger.state().close()
+        state = ledger.state(policies=[BUSY])
+        assert state.refresh().rebuilt is False
+        with pytest.raises(rl.InvalidInput, match="two policies are called 'busy'"):
+            ledger.state(policies=[BUSY, EAGER])
+        ledger.declare(zone="Asia/Tokyo", by="c")
+        done = state.refresh()
+        assert (done.rebuilt, done.because) == (True, "the zone changed")
+        assert "made anew, as the zone changed" in str(done)
+
+
+def test_policies_about_everybody_derive_everybody(tmp_path: Path) -> None:
+    """A share of a total may change with anybody's facts: refreshing says that all were derived anew."""
+    part = Policy(
+        "part",
+        cases=[when(share(reports(within=weeks(4)), "report.filed") >= 0.5).then("much")],
+        otherwise="little",
+    )
+    with filled(tmp_path / "l.db", 3) as ledger:
+        state = ledger.state(policies=[part])
+        ledger.record(rl.ReportFiled(member="m00", activity="talk"), by="c")
+        assert state.refresh().because == "new entries concern everybody"
+        ledger.record(rl.ReportFiled(member="m01", activity="talk"), by="c")
+        ledger.record(rl.ReportFiled(member="m01", activity="talk"), by="c")
+        state.refresh()
+        person = state.member("m00")
+        assert person is not None
+        outcomes = [outcome for outcome, *_ in person.standing["part"]]
+        assert outcomes == ["little", "much", "little"]  # alone at first, then one of three
+        assert state.check() == ()
+        of_communities = Policy("p", cases=[when(members() >= 1).then("y")], otherwise="n", of="community")
+        with pytest.raises(rl.InvalidInput, match="about communities"):
+            ledger.state(policies=[of_communities])
+
+
+def test_a_charters_name_is_its_own(tmp_path: Path) -> None:
+    """A policy of another meaning under the name of a charter's is refused."""
+    with filled(tmp_path / "l.db", 3) as ledger:
+        ledger.adopt(charter(BUSY), by="c")
+        assert ledger.state(policies=["busy"]).check() == ()
+        with pytest.raises(rl.InvalidInput, match="a charter has a policy 'busy' too"):
+            ledger.state(policies=[EAGER])
+
+
+def test_another_programs_file_stays_as_it_is(tmp_path: Path) -> None:
+    """A path that is somebody's database is refused, and not touched."""
+    other = tmp_path / "notes.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE notes (text)")
+        connection.commit()
+    before = other.read_bytes()
+    with filled(tmp_path / "l.db", 2) as ledger:
+        with pytest.raises(rl.InvalidInput, match="another program"):
+            ledger.state(path=other)
+        with pytest.raises(rl.InvalidInput, match="another program"):
+            ledger.state(path=tmp_path / "l.db")
+    assert other.read_bytes() == before
+
+
+def test_queries_cannot_change_anything(tmp_path: Path) -> None:
+    """Whoever reads by SQL reads."""
+    with filled(tmp_path / "l.db", 3) as ledger:
+        state = ledger.state()
+        columns, rows = state.sql("SELECT member, role, community FROM roles_today WHERE role = ?", "lead")
+        assert columns == ("member", "role", "community")
+        assert sorted(rows) == [("m01", "lead", "c1"), ("m02", "lead", "c2")]
+        with pytest.raises(rl.StorageError, match="readonly"):
+            state.sql("DELETE FROM member")
+        assert state.check() == ()
+
+
+def test_following_keeps_up(tmp_path: Path) -> None:
+    """Entries come to be in the tables while a block runs, without anybody asking for it."""
+    with filled(tmp_path / "l.db", 3) as ledger:
+        state = ledger.state()
+        with state.follow(wait=0.01):
+            ledger.record(rl.MemberJoined(member="new"), by="c")
+            for _ in range(500):
+                if state.position == ledger.position:
+                    break
+                time.sleep(0.01)
+            assert state.position == ledger.position
+            assert "new" in names(state.roster())
+        assert state.check() == ()
+
+
+REFRESHING = """
+import sys
+import reps_ledger as rl
+from reps_ledger.ledger import states
+ledger = rl.open(sys.argv[1])
+store = states._store(ledger._core, None)
+tables = states.Tables(states._Log(ledger._core), store)
+print("ready", flush=True)
+input()
+print(tables.refresh().people, flush=True)
+"""
+
+
+def test_two_who_refresh_at_once_do_the_work_once(shared_target: str) -> None:
+    """Two processes: who comes second waits, and finds it done."""
+    with filled(shared_target, 30) as ledger:
+        ledger.state().close()
+        for number in range(30):
+            ledger.record(rl.ReportFiled(member=f"m{number:02}", activity="talk"), by="c")
+        with Program("-c", REFRESHING, shared_target) as one, Program("-c", REFRESHING, shared_target) as two:
+            for process in (one, two):
+                assert process.hear() == "ready"
+            for process in (one, two):
+                process.tell("go")
+            assert sorted(int(process.hear()) for process in (one, two)) == [0, 30]
+        with closing(ledger.state()) as state:
+            assert state.refresh().people == 0
+            assert state.check() == ()
+
+
+KILLED = """
+import sys
+import reps_ledger as rl
+ledger = rl.open(sys.argv[1])
+state = ledger.state()
+print("ready", flush=True)
+number = 0
+while True:
+    for member in range(5):
+        ledger.record(rl.ReportFiled(member=f"m{member:02}", activity=str(number)), by="c")
+    number += 1
+    state.refresh()
+    if number % 7 == 0:
+        state.rebuild()
+"""
+
+
+@pytest.mark.parametrize("after", [0.02, 0.11, 0.23])
+def test_after_a_kill_tables_are_of_a_prefix_of_the_log(after: float, shared_target: str) -> None:
+    """Whenever a process is killed, what it leaves is whole, and is brought up to date from there."""
+    filled(shared_target, 8).close()
+    with Program("-c", KILLED, shared_target) as process:
+        assert process.hear() == "ready"
+        time.sleep(after)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with rl.open(shared_target) as ledger, closing(ledger.state()) as state:
+        assert state.check() == ()
+        assert state.position == ledger.position
