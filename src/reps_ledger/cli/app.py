@@ -28,6 +28,7 @@ from reps_ledger.cli.output import complain, reading, say, show_json, show_table
 from reps_ledger.cli.policies import register_judging
 from reps_ledger.cli.queries import register_queries
 from reps_ledger.cli.reviews import register_reviews
+from reps_ledger.cli.state import register_state
 from reps_ledger.domain.time import zone_name
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
@@ -48,6 +49,7 @@ register_reviews(app)
 register_charters(app)
 register_replay(app)
 register_audit(app)
+register_state(app)
 
 
 @app.command(

@@ -54,12 +54,10 @@ def open_state(
         asked = kept_policies(store) if policies is None else [*policies]
         found = [view.policy(policy) for policy in asked]
         kept = (policy for policy, each in zip(found, asked, strict=True) if not isinstance(each, str))
-        state = State(Tables(_Log(core), store, tuple(kept)))
-        state.refresh()
+        return State(Tables(_Log(core), store, tuple(kept)))
     except BaseException:
         store.close()
         raise
-    return state
 
 
 def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:

@@ -99,8 +99,8 @@ class _Clause:
 def _query(asked: Asked, after: str | None) -> tuple[str, list[object]]:
     """Return the query for the members of a roster, in order, with its values."""
     now = microseconds(asked.at)
-    holds = _Clause("s.start <= ? AND s.until > ?", (now, now))
-    joined = _Clause("s.joined <= ?", (now,))
+    # The plus signs keep databases to the indexes by key and member, whose order is that of pages.
+    holds = _Clause("+s.start <= ? AND +s.until > ?", (now, now))
     filters = [*_filters(asked, after)]
     held = [_Clause(f"s.kind = '{_ROLE}'"), holds]
     if asked.role is not None:
@@ -109,7 +109,11 @@ def _query(asked: Asked, after: str | None) -> tuple[str, list[object]]:
         held.append(_Clause("s.k2 = ?", (asked.community,)))
     parts = [("span", [*held, *filters])]
     if asked.role is None and asked.community is None:
-        parts.append(("member", [joined, *filters]))
+        holding = (
+            f"(s.joined <= ? OR EXISTS (SELECT 1 FROM span h WHERE h.member = s.member AND h.kind = '{_ROLE}' "
+            "AND h.start <= ? AND h.until > ?))"
+        )
+        parts = [("member", [_Clause(holding, (now, now, now)), *filters])]
     elif asked.role is None:
         is_member = _Clause(
             "EXISTS (SELECT 1 FROM member m WHERE m.member = s.member AND m.joined <= ?)", (now,)
@@ -155,7 +159,7 @@ def _rows_of(reader: Reader, members: Sequence[str], asked: Asked) -> Iterator[L
     marks = ", ".join("?" for _ in members)
     now = microseconds(asked.at)
     spans: dict[str, list[Row]] = {}
-    for row in spans_of(reader, members):
+    for row in _listed_spans(reader, members, now):
         spans.setdefault(str(row[1]), []).append(row)
     stands = {
         str(member): (str(outcome), bool(active))
@@ -217,6 +221,21 @@ def _since(rows: Iterable[Row], held: Iterable[Row], at: datetime) -> datetime |
         ]
         found += [start for start, end in joined_times(same) if start <= at and (end is None or at < end)]
     return min(found, default=None)
+
+
+def _listed_spans(reader: Reader, members: Sequence[str], now: int) -> list[Row]:
+    """Return the roles that some members ever held, and what else rosters show of an instant."""
+    marks = ", ".join("?" for _ in members)
+    columns = "SELECT kind, member, k1, k2, start, until FROM span WHERE"
+    return reader.rows(
+        f"{columns} kind = '{_ROLE}' AND member IN ({marks}) UNION ALL "
+        f"{columns} kind IN ('leave.started', 'mentor.assigned', 'vouch.given') "
+        f"AND +start <= ? AND +until > ? AND member IN ({marks})",
+        *members,
+        now,
+        now,
+        *members,
+    )
 
 
 def spans_of(reader: Reader, members: Sequence[str]) -> list[Row]:

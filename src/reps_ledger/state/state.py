@@ -96,11 +96,15 @@ class State:
     manager, or `close` it; a ledger closes those that it gave.
 
     Args:
-        tables: the tables.
+        tables: the tables, which are brought up to date.
+
+    Attributes:
+        opened: what bringing them up to date did.
     """
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
+        self.opened = tables.refresh()
 
     def __enter__(self) -> Self:
         return self
