@@ -15,6 +15,7 @@ from sybil.parsers.markdown import PythonCodeBlockParser
 from reps_ledger.domain import validation
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, Registry
 from reps_ledger.policies.documents import CONDITIONS, MEASURES
+from reps_ledger.state import FOREVER, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,3 +95,14 @@ def test_links_lead_somewhere(page: Path) -> None:
     """Every link to a file of the project leads to one."""
     for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+def test_every_table_of_state_is_described() -> None:
+    """The page of tables has each with its columns, in the words of their declaration."""
+    page = (ROOT / "docs" / "state.md").read_text()
+    for table in TABLES:
+        columns = "; ".join(f"`{column.name}`: {column.words}" for column in table.columns)
+        assert f"| `{table.name}` | {table.words} | {columns} |" in page
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    assert rows == [table.name for table in TABLES]
+    assert f"`until` is {FOREVER}" in page

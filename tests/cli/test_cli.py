@@ -32,9 +32,9 @@ PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main(
 ELSEWHERE: Final = [
     *("backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
     *("bundle", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
-    *("audit", "postgres-roles", "verify-consistency"),
+    *("audit", "postgres-roles", "state", "verify-consistency"),
 ]
-"""Those that test_judging.py and test_auditing.py know."""
+"""Those that test_judging.py, test_auditing.py and test_state.py know."""
 
 COMMANDS: Final = ["census", "declare", "export", "history", "import", "reconcile", "roster", "show"]
 

@@ -230,15 +230,18 @@ def test_another_programs_file_stays_as_it_is(tmp_path: Path) -> None:
     assert other.read_bytes() == before
 
 
-def test_queries_cannot_change_anything(tmp_path: Path) -> None:
-    """Whoever reads by SQL reads."""
-    with filled(tmp_path / "l.db", 3) as ledger:
+def test_queries_cannot_change_anything(shared_target: str) -> None:
+    """Whoever reads by SQL reads; what cannot be answered is said to be the query's fault."""
+    with filled(shared_target, 3) as ledger:
         state = ledger.state()
         columns, rows = state.sql("SELECT member, role, community FROM roles_today WHERE role = ?", "lead")
         assert columns == ("member", "role", "community")
         assert sorted(rows) == [("m01", "lead", "c1"), ("m02", "lead", "c2")]
-        with pytest.raises(rl.StorageError, match="readonly"):
+        with pytest.raises(rl.ReadOnly):
             state.sql("DELETE FROM member")
+        with pytest.raises(rl.InvalidInput, match="cannot be asked of the tables"):
+            state.sql("SELECT nothing FROM nowhere")
+        assert state.sql("SELECT start FROM span_dated WHERE k1 = 'm00'")[1] == [("2018-01-01T00:00:00Z",)]
         assert state.check() == ()
 
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from reps_ledger.errors import Busy, StorageError
+from reps_ledger.errors import Busy, InvalidInput, ReadOnly, StorageError
 from reps_ledger.state.schema import (
     META,
     OF_MEMBERS,
@@ -143,5 +143,9 @@ def _translated() -> Iterator[None]:
         yield
     except psycopg.errors.LockNotAvailable as error:
         raise Busy(f"others write these tables: {error}") from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise ReadOnly(f"the tables of state are only read here: {error}") from error
+    except psycopg.ProgrammingError as error:
+        raise InvalidInput(f"that cannot be asked of the tables: {error}", field="query") from error
     except psycopg.Error as error:
         raise StorageError(f"the tables of state: {error}") from error

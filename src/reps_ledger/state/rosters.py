@@ -110,8 +110,8 @@ def _query(asked: Asked, after: str | None) -> tuple[str, list[object]]:
     parts = [("span", [*held, *filters])]
     if asked.role is None and asked.community is None:
         holding = (
-            f"(s.joined <= ? OR EXISTS (SELECT 1 FROM span h WHERE h.member = s.member AND h.kind = '{_ROLE}' "
-            "AND h.start <= ? AND h.until > ?))"
+            "(s.joined <= ? OR EXISTS (SELECT 1 FROM span h WHERE h.member = s.member "
+            f"AND h.kind = '{_ROLE}' AND h.start <= ? AND h.until > ?))"
         )
         parts = [("member", [_Clause(holding, (now, now, now)), *filters])]
     elif asked.role is None:

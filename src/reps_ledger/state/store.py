@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from reps_ledger.errors import Busy, Damaged, InvalidInput, StorageError
+from reps_ledger.errors import Busy, Damaged, InvalidInput, ReadOnly, StorageError
 from reps_ledger.state.schema import (
     FORMAT,
     META,
@@ -248,4 +248,8 @@ def _translated(path: Path | None) -> Iterator[None]:
             raise Damaged(
                 f"{path} is damaged; remove it, and the tables are made anew from the log"
             ) from error
+        if code == sqlite3.SQLITE_READONLY:
+            raise ReadOnly(f"the tables of state are only read here: {error}") from error
+        if code == sqlite3.SQLITE_ERROR:
+            raise InvalidInput(f"that cannot be asked of the tables: {error}", field="query") from error
         raise StorageError(f"the tables of state: {error}") from error
