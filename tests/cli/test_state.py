@@ -116,4 +116,4 @@ def test_following_until_interrupted(here: Path) -> None:
         ledger.record(rl.MemberJoined(member="new"), by="c")
         process.send_signal(signal.SIGTERM)
         assert process.hear() == f"stopped at position {ledger.position}"
-        assert process.wait() == 0
+        assert process.wait(60) == 0

@@ -315,7 +315,7 @@ def test_after_a_kill_tables_are_of_a_prefix_of_the_log(after: float, shared_tar
         assert process.hear() == "ready"
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.wait(60)
     with rl.open(shared_target) as ledger, closing(ledger.state()) as state:
         assert state.check() == ()
         assert state.position == ledger.position
