@@ -394,6 +394,11 @@ def _in_order(member: Integers, at: Instants, order: Integers) -> bool:
 
 def next_after(rows: Rows, events: Rows) -> Instants:
     """Return, for each row, when its member's next event was, or `FOREVER`."""
+    return next_event(rows, events)[0]
+
+
+def next_event(rows: Rows, events: Rows) -> tuple[Instants, Integers]:
+    """Return, for each row, when its member's next event was, and its order; or `FOREVER` and -1."""
     count = len(rows)
     both = Rows.sorted(
         np.concatenate([rows.member, events.member]),
@@ -405,9 +410,10 @@ def next_after(rows: Rows, events: Rows) -> Instants:
     following = np.minimum.accumulate(following[::-1])[::-1]
     place = np.minimum(following, total - 1)
     theirs = (following < total) & (both.member[place] == both.member)
-    found = np.full(total, FOREVER, np.int64)
-    found[both.index] = np.where(theirs, both.at[place], FOREVER)
-    return found[:count]
+    at, order = np.full(total, FOREVER, np.int64), np.full(total, -1, np.int64)
+    at[both.index] = np.where(theirs, both.at[place], FOREVER)
+    order[both.index] = np.where(theirs, both.order[place], -1)
+    return at[:count], order[:count]
 
 
 def expand_ranges(low: Integers, high: Integers) -> tuple[Integers, Integers]:
