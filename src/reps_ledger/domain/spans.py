@@ -42,6 +42,13 @@ Times = tuple[datetime, datetime | None]
 Key = tuple[Any, ...]
 """What tells spans apart: see `Span.key`."""
 
+ENDED: Final = "ended"
+RETIRED: Final = "retired"
+REPLACED: Final = "replaced"
+LAPSED: Final = "lapsed"
+HOW_ENDED: Final = (ENDED, RETIRED, REPLACED, LAPSED)
+"""How spans end: by an entry, by a retirement, by another of the same kind, or by themselves."""
+
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
     """One time during which something held.
@@ -68,6 +75,17 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     def is_over(self, at: datetime) -> bool:
         """Whether it had ended by then."""
         return self.end is not None and self.end <= at
+
+    @property
+    def how(self) -> str | None:
+        """How it ended: one of `HOW_ENDED`; None where no end is known."""
+        if self.end is None:
+            return None
+        if self.ended_in is None:  # of retirement: by another identity's return
+            return ENDED if self.key[0] == RETIREMENT else LAPSED
+        if self.ended_in.name == self.entry.name:
+            return REPLACED
+        return RETIRED if self.ended_in.name == RETIREMENT else ENDED
 
 
 @frozen(kw_only=True)
@@ -499,7 +517,7 @@ def _within(span: Span, start: datetime, end: datetime | None) -> Span | None:
     last = min(ends, default=None)
     if last is not None and last <= first:
         return None
-    return replace(span, start=first, end=last)
+    return replace(span, start=first, end=last, ended_in=span.ended_in if last == span.end else None)
 
 
 def folded(entries: Iterable[Entry]) -> SpanFold:

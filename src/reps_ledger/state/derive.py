@@ -18,7 +18,7 @@ from attrs import frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined, ReportFiled, acting
 from reps_ledger.domain.open_reviews import REVIEWS, OpenReviews, still_open
-from reps_ledger.domain.spans import RETIREMENT, SPAN_KINDS, Span
+from reps_ledger.domain.spans import SPAN_KINDS
 from reps_ledger.domain.time import FIRST, LAST, microseconds
 from reps_ledger.errors import InvalidInput, Malformed
 from reps_ledger.policies.charter.charter import Charter
@@ -290,19 +290,8 @@ def _spans(dossier: Dossier) -> Iterator[Row]:
                     as_number(span.end),
                     span.entry.position,
                     None if ending is None else ending.position,
-                    how_ended(span),
+                    span.how,
                 )
-
-
-def how_ended(span: Span) -> str | None:
-    """Return how a span ended: retired, replaced, ended, or lapsed by itself; None where it lasts."""
-    if span.end is None:
-        return None
-    if span.ended_in is None:
-        return "lapsed"
-    if span.ended_in.name == span.entry.name:
-        return "replaced"
-    return "retired" if span.ended_in.name == RETIREMENT else "ended"
 
 
 def _reviews(member: str, own: Iterable[Entry]) -> Iterator[Row]:

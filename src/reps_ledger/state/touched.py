@@ -13,8 +13,9 @@ from typing import Final
 
 from attrs import frozen
 
-from reps_ledger.domain.entries import Entry, ledger_tag, people_in
-from reps_ledger.domain.facts import EntryCorrected, Fact
+from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag, people_in
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
+from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.parts import MERGES
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
@@ -99,10 +100,9 @@ def touched_by(new: Sequence[Entry], reading: Reading, leaning: Leaning) -> Touc
     tags = {tag for entry in new for tag in entry.tags}
     people = {tag.removeprefix(_MEMBER) for tag in tags if tag.startswith(_MEMBER)}
     registry = reading.log.codec.registry
-    for fact in (fact for entry in new for fact in _facts_in(entry.fact)):
-        people.update(people_in(fact, registry))
     communities = {tag.removeprefix(_COMMUNITY) for tag in tags if tag.startswith(_COMMUNITY)}
-    for fact in (fact for entry in new for fact in _facts_in(entry.fact)):
+    for fact in (fact for entry in (*new, *_amended(new, reading)) for fact in _facts_in(entry.fact)):
+        people.update(people_in(fact, registry))
         named = getattr(fact, "community", None)
         communities.update([named] if isinstance(named, str) else [])
     everybody = (
@@ -114,6 +114,24 @@ def touched_by(new: Sequence[Entry], reading: Reading, leaning: Leaning) -> Touc
         for _ in range(leaning.steps + (not tags.isdisjoint(_MERGES))):
             people |= _beside(people, reading)
     return Touched(frozenset(people), frozenset(communities), everybody)
+
+
+def _amended(new: Iterable[Entry], reading: Reading) -> Iterator[Entry]:
+    """Yield what entries correct or retract, and whatever else amends that: it may count again, or no more.
+
+    The tags of an amendment are those of what was told first; another correction may have read it otherwise.
+    """
+    seen: set[str] = set()
+    wanted = [entry.fact.target for entry in new if isinstance(entry.fact, EntryCorrected | EntryRetracted)]
+    while wanted := [target for target in dict.fromkeys(wanted) if target not in seen]:
+        seen.update(wanted)
+        found, _ = reading.log.read_sources(
+            [Source(entry_tag(target)) for target in wanted], upto=reading.known_at
+        )
+        entries = [entry for each in found.values() for entry in each]
+        yield from entries
+        wanted = [e.id for e in entries if isinstance(e.fact, EntryCorrected | EntryRetracted)]
+        wanted += [e.fact.target for e in entries if isinstance(e.fact, EntryCorrected | EntryRetracted)]
 
 
 def _beside(people: Iterable[str], reading: Reading) -> set[str]:

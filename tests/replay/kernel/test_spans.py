@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from hypothesis import given
 
 from identities import histories
-from reps_ledger.domain.spans import SPAN_KINDS, folded
+from reps_ledger.domain.spans import HOW_ENDED, SPAN_KINDS, folded
 from reps_ledger.domain.time import microseconds
 from reps_ledger.replay.kernel.arrays import FOREVER
 from reps_ledger.replay.kernel.spans import spans_of
@@ -21,15 +21,20 @@ PERSONAL = frozenset({"account.linked"})
 """Of accounts there are no columns."""
 
 
-def from_columns(columns: Columns, name: str) -> list[tuple[str, int, int, int]]:
-    """Return each span: whose, of which entry, from when and until when."""
+Found = tuple[str, int, int, int, int, str]
+
+
+def from_columns(columns: Columns, name: str) -> list[Found]:
+    """Return each span: whose, of which entry, from when until when, by which entry and how it ended."""
     found = spans_of(columns, name)
-    orders = found.table.order[found.row].tolist()
+    orders = found.table.order[found.row]
     people = [columns.people[number] for number in found.member.tolist()]
-    return sorted(zip(people, orders, found.start.tolist(), found.end.tolist(), strict=True))
+    numbers = (each.tolist() for each in (orders, found.start, found.end, found.ended_by))
+    how = [HOW_ENDED[place] if place >= 0 else "" for place in found.how.tolist()]
+    return sorted(zip(people, *numbers, how, strict=True))
 
 
-def from_fold(history: History, name: str) -> list[tuple[str, int, int, int]]:
+def from_fold(history: History, name: str) -> list[Found]:
     """Return the same, by the fold."""
     return sorted(
         (
@@ -37,6 +42,8 @@ def from_fold(history: History, name: str) -> list[tuple[str, int, int, int]]:
             span.entry.origin,
             microseconds(span.start),
             FOREVER if span.end is None else microseconds(span.end),
+            -1 if span.ended_in is None else span.ended_in.origin,
+            span.how or "",
         )
         for span in folded(history.standing).of(name)
     )

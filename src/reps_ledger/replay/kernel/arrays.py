@@ -150,6 +150,14 @@ class Calendar:
             return np.where(END - instants > by, instants + by, END)
         return self._moved(instants, "after", width, lambda at: width.after(at, self.zone))
 
+    def coming(self, instants: Instants, width: Width) -> Instants:
+        """Return when instants enter a window that looks ahead by a width; see ``Width.coming``."""
+        fixed = width.fixed_in(self.zone)
+        if fixed is not None:
+            by = fixed // _MICROSECOND
+            return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
+        return self._each(instants, "coming", width, lambda at: width.coming(at, self.zone))
+
     def _moved(
         self, instants: Instants, asked: str, width: Width, answer: Callable[[datetime], datetime]
     ) -> Instants:
@@ -197,6 +205,10 @@ class Calendar:
     def period_start(self, instants: Instants, period: str) -> Instants:
         """Return the first instant of the calendar period of each instant."""
         return self._each(instants, "start", period, lambda at: period_start(at, period, self.zone))
+
+    def period_end(self, instants: Instants, period: str) -> Instants:
+        """Return the first instant after the calendar period of each instant."""
+        return self._each(instants, "end", period, lambda at: period_end(at, period, self.zone))
 
     def period_numbers(self, instants: Instants, period: str) -> Integers:
         """Return a number for the calendar period of each instant, rising with time."""
@@ -382,6 +394,11 @@ def _in_order(member: Integers, at: Instants, order: Integers) -> bool:
 
 def next_after(rows: Rows, events: Rows) -> Instants:
     """Return, for each row, when its member's next event was, or `FOREVER`."""
+    return next_event(rows, events)[0]
+
+
+def next_event(rows: Rows, events: Rows) -> tuple[Instants, Integers]:
+    """Return, for each row, when its member's next event was, and its order; or `FOREVER` and -1."""
     count = len(rows)
     both = Rows.sorted(
         np.concatenate([rows.member, events.member]),
@@ -393,9 +410,10 @@ def next_after(rows: Rows, events: Rows) -> Instants:
     following = np.minimum.accumulate(following[::-1])[::-1]
     place = np.minimum(following, total - 1)
     theirs = (following < total) & (both.member[place] == both.member)
-    found = np.full(total, FOREVER, np.int64)
-    found[both.index] = np.where(theirs, both.at[place], FOREVER)
-    return found[:count]
+    at, order = np.full(total, FOREVER, np.int64), np.full(total, -1, np.int64)
+    at[both.index] = np.where(theirs, both.at[place], FOREVER)
+    order[both.index] = np.where(theirs, both.order[place], -1)
+    return at[:count], order[:count]
 
 
 def expand_ranges(low: Integers, high: Integers) -> tuple[Integers, Integers]:

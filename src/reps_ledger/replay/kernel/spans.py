@@ -22,8 +22,13 @@ from attrs import frozen
 
 from reps_ledger.domain.entries import Entry, Told
 from reps_ledger.domain.spans import (
+    ENDED,
     ENDED_BY,
+    HOW_ENDED,
+    LAPSED,
     READS,
+    REPLACED,
+    RETIRED,
     RETIREMENT,
     SPAN_FACTS,
     SPAN_KINDS,
@@ -36,7 +41,7 @@ from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns import Columns, Table
 from reps_ledger.replay.columns.model import MISSING, Instants
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_after, to_datetime
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_event, to_datetime
 
 
 @frozen(eq=False)
@@ -49,12 +54,16 @@ class Spans:
             retirement may begin several, where the person had an identity that was not retired all along.
         start: when each began.
         end: the first instant at which it held no longer, or `FOREVER`.
+        ended_by: the order of the entry that ended it; -1 where it lasts, or ended by itself.
+        how: how it ended, as the place among `HOW_ENDED`; -1 where it lasts.
     """
 
     table: Table
     row: Integers
     start: Instants
     end: Instants
+    ended_by: Integers
+    how: Integers
 
     @property
     def member(self) -> Integers:
@@ -87,23 +96,59 @@ def spans_of(columns: Columns, name: str) -> Spans:
         InvalidPolicy: what tells these spans apart is personal text, which columns do not hold.
     """
     kind, table = SPAN_KINDS[name], columns.table(name)
-    end, tied = _ends(columns, kind)
-    row, start, end = np.arange(len(table)), table.at, np.maximum(end, table.at)
+    ends, tied = _ends(columns, kind)
+    row, end = np.arange(len(table)), np.maximum(ends.at, table.at)
     chosen = _hard(columns, kind, tied)
     if not chosen[name].any():
-        return Spans(table, row, start, end)
+        return Spans(table, row, table.at, end, ends.by, ends.how)
     easy = ~chosen[name]
     found = folded(sorted(_entries(columns, chosen), key=lambda entry: entry.order)).of(name)
+    numbers = np.array([_numbers_of(span) for span in found], np.int64).reshape(-1, 5).T
+    of_rows = (row, table.at, end, ends.by, ends.how)
     return Spans(
-        table,
-        np.concatenate([row[easy], np.array([int(span.entry.id) for span in found], np.int64)]),
-        np.concatenate([start[easy], np.array([microseconds(span.start) for span in found], np.int64)]),
-        np.concatenate([end[easy], np.array([_end_of(span) for span in found], np.int64)]),
+        table, *(np.concatenate([own[easy], more]) for own, more in zip(of_rows, numbers, strict=True))
     )
 
 
-def _end_of(span: Span) -> int:
-    return FOREVER if span.end is None else microseconds(span.end)
+def _numbers_of(span: Span) -> tuple[int, int, int, int, int]:
+    """Return a span that was folded as the numbers of `Spans`, in their order."""
+    how = span.how
+    return (
+        int(span.entry.id),
+        microseconds(span.start),
+        FOREVER if span.end is None else microseconds(span.end),
+        -1 if span.ended_in is None else span.ended_in.origin,
+        -1 if how is None else HOW_ENDED.index(how),
+    )
+
+
+@frozen(eq=False)
+class _Ends:
+    """When, by which entry and how the span of each row ends.
+
+    Attributes:
+        at: when; `FOREVER` for never.
+        by: the order of the entry; -1 for none, so that of two ends in one instant its own comes first.
+        how: the place among `HOW_ENDED`; -1 for never.
+    """
+
+    at: Instants
+    by: Integers
+    how: Integers
+
+    @classmethod
+    def of(cls, at: Instants, by: Integers | int, how: str) -> _Ends:
+        """Return ends of one way of ending."""
+        return cls(at, np.broadcast_to(by, at.shape), np.where(at == FOREVER, -1, HOW_ENDED.index(how)))
+
+    def or_else(self, other: _Ends) -> _Ends:
+        """Return, of each row, the earlier of two ends; of one instant, the one told first."""
+        later = (other.at < self.at) | ((other.at == self.at) & (other.by < self.by))
+        return _Ends(
+            np.where(later, other.at, self.at),
+            np.where(later, other.by, self.by),
+            np.where(later, other.how, self.how),
+        )
 
 
 @frozen(eq=False)
@@ -122,49 +167,50 @@ class _Ties:
         return _Ties(self.beginnings | other.beginnings, self.endings | other.endings)
 
 
-def _ends(columns: Columns, kind: SpanKind) -> tuple[Instants, _Ties]:
-    """Return when the span of each row ends, by the rules that need no fold; and where one is needed."""
+def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
+    """Return how the span of each row ends, by the rules that need no fold; and where one is needed."""
     table = columns.table(kind.name)
     endings = columns.table(kind.ends) if kind.ends is not None else table
-    end = np.full(len(table), FOREVER, np.int64)
+    ends = _Ends.of(np.full(len(table), FOREVER, np.int64), -1, LAPSED)
     tied = _Ties(np.zeros(len(table), bool), np.zeros(len(endings), bool))
     if not len(table):
-        return end, tied
+        return ends, tied
     if kind.name == RETIREMENT:
-        return _next_of(columns, table, ("member.returned", "role.assigned")), tied
+        for name in ("member.returned", "role.assigned"):
+            ends = ends.or_else(_next_of(columns, table, name, ENDED))
+        return ends, tied
     if kind.until is not None:
         until = table.instants[kind.until]
-        end = np.where(until == MISSING, FOREVER, until)
+        ends = _Ends.of(np.where(until == MISSING, FOREVER, np.maximum(until, table.at)), -1, LAPSED)
     if kind.retiring:
-        end = np.minimum(end, _next_of(columns, table, (RETIREMENT,)))
+        ends = ends.or_else(_next_of(columns, table, RETIREMENT, RETIRED))
     names = ("member", *kind.fields)
     if kind.replaced:
-        return np.minimum(end, _next_of_its_kind(table, names)), tied
+        return ends.or_else(_next_of_its_kind(table, names)), tied
     passes: list[tuple[tuple[str, ...], Truths | None]] = [(names, None)]
     if kind.optional is not None:
         rest = tuple(name for name in names if name != kind.optional)
         passes.append((rest, endings.fields[kind.optional].codes < 0))
     for fields, chosen in passes:
         following, more = _next_ending(table, endings, fields, chosen)
-        end, tied = np.minimum(end, following), tied | more
-    return end, tied
+        ends, tied = ends.or_else(following), tied | more
+    return ends, tied
 
 
-def _next_of_its_kind(table: Table, names: tuple[str, ...]) -> Instants:
-    """Return, for each row of a table, when the next has the same values; or `FOREVER`."""
+def _next_of_its_kind(table: Table, names: tuple[str, ...]) -> _Ends:
+    """Return how the next row with the same values ends each row of a table."""
     rows = Rows.sorted(_numbers([table], names), table.at, table.order)
-    following = np.full(len(table), FOREVER, np.int64)
     same = rows.member[1:] == rows.member[:-1]
-    following[:-1][same] = rows.at[1:][same]
-    found = np.full(len(table), FOREVER, np.int64)
-    found[rows.index] = following
-    return found
+    at, by = np.full(len(table), FOREVER, np.int64), np.full(len(table), -1, np.int64)
+    at[rows.index[:-1][same]] = rows.at[1:][same]
+    by[rows.index[:-1][same]] = rows.order[1:][same]
+    return _Ends.of(at, by, REPLACED)
 
 
 def _next_ending(
     table: Table, endings: Table, names: tuple[str, ...], chosen: Truths | None
-) -> tuple[Instants, _Ties]:
-    """Return, for each row of a table, when the next ending was that has the same values; or `FOREVER`.
+) -> tuple[_Ends, _Ties]:
+    """Return how the next ending that has the same values ends each row of a table.
 
     Args:
         table: of beginnings.
@@ -180,8 +226,7 @@ def _next_ending(
     if chosen is not None:
         other = np.where(chosen, other, -1)
     rows, events = Rows.sorted(own, table.at, table.order), Rows.sorted(other, endings.at, endings.order)
-    found = np.full(len(table), FOREVER, np.int64)
-    found[rows.index] = next_after(rows, events)
+    found = _following(len(table), rows, events, ENDED)
     both = np.concatenate([rows.member, events.member])
     at = np.concatenate([rows.at, events.at])
     is_ending = np.arange(len(both)) >= len(rows)
@@ -194,15 +239,19 @@ def _next_ending(
     return found, _Ties(tied[: len(table)], tied[len(table) :])
 
 
-def _next_of(columns: Columns, table: Table, names: tuple[str, ...]) -> Instants:
-    """Return when each row's member had their next fact of some kinds, or `FOREVER`."""
+def _next_of(columns: Columns, table: Table, name: str, how: str) -> _Ends:
+    """Return how the next fact of a kind, of each row's member, ends it."""
     rows = Rows.sorted(table.persons["member"], table.at, table.order)
-    found = np.full(len(table), FOREVER, np.int64)
-    for name in names:
-        events = columns.table(name)
-        theirs = Rows.sorted(events.persons["member"], events.at, events.order)
-        found[rows.index] = np.minimum(found[rows.index], next_after(rows, theirs))
-    return found
+    events = columns.table(name)
+    theirs = Rows.sorted(events.persons["member"], events.at, events.order)
+    return _following(len(table), rows, theirs, how)
+
+
+def _following(size: int, rows: Rows, events: Rows, how: str) -> _Ends:
+    """Return how the next of some events ends each row of a table of a size."""
+    at, by = np.full(size, FOREVER, np.int64), np.full(size, -1, np.int64)
+    at[rows.index], by[rows.index] = next_event(rows, events)
+    return _Ends.of(at, by, how)
 
 
 def _hard(columns: Columns, kind: SpanKind, tied: _Ties) -> dict[str, Truths]:
