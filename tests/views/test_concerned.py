@@ -127,9 +127,11 @@ def waiting_of_everybody(view: View, policy: str | None) -> tuple[list[Any], lis
 
 def same_rosters(ledger: rl.Ledger, at: datetime, known_at: int, seats: Iterable[Seat] = SEATS) -> None:
     """Compare rosters as of an instant and a position."""
-    view = ledger.as_of(at, known_at)
-    for (role, community), expected in by_reading_everybody(view, seats).items():
-        assert view.roster(role=role, community=community) == expected
+    asked_all = ledger.as_of(at, known_at)
+    for (role, community), expected in by_reading_everybody(asked_all, seats).items():
+        alone = ledger.as_of(at, known_at)
+        for view in (asked_all, alone):
+            assert view.roster(role=role, community=community) == expected
 
 
 def same_docket(ledger: rl.Ledger, at: datetime, known_at: int, policies: Iterable[str | None]) -> None:

@@ -257,7 +257,7 @@ class View:
     def evaluate_all(self, policy: Policy | str) -> Iterator[Verdict]:
         """Yield the verdict of every member, or of every community, in order of identifier.
 
-        In bounded memory: one history at a time. Raises as `evaluate` does.
+        In bounded memory, some hundred histories at a time. Raises as `evaluate` does.
         """
         return self._evaluator.evaluate_all(self.policy(policy), self.valid_at)
 
