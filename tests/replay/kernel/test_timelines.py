@@ -353,18 +353,18 @@ def test_rows_that_never_leave_are_found(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_clock_that_leave_paused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten days of leave delay by ten days when a report leaves a window; planted, that they do not."""
+    """Leave delays by ten days when a report before it leaves a window; planted: also one after it."""
     back = datetime(2018, 1, 15, tzinfo=UTC)
     history = story(
         (rl.ReportFiled(member="ana", activity="talk"), "2018-01-01"),
         (rl.LeaveStarted(member="ana", expected_return=back), "2018-01-05"),
+        (rl.ReportFiled(member="ana", activity="talk"), "2018-02-01"),
     )
-    policy = Policy(
-        NAME, cases=[when(reports(within=weeks(4), pausing=True) >= 1).then("good")], otherwise="bad"
-    )
+    once = reports(within=weeks(4), pausing=True).exactly(1)
+    policy = Policy(NAME, cases=[when(once).then("good")], otherwise="bad")
     starts = {"ana": FIRST}
     found = by_kernel(policy, history, starts, None, 1)
-    assert found["ana"][-1][0] == datetime(2018, 2, 8, tzinfo=UTC)
+    assert [(start.month, start.day) for start, *_ in found["ana"][1:]] == [(1, 1), (2, 1), (2, 8), (3, 1)]
     assert found == by_reference(policy, history, starts, None)
     true = pausing.PausedClock._ended_by
     monkeypatch.setattr(
