@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import field, frozen
 
 from reps_ledger.domain.time import instant_at, microseconds, zone_name
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.log import Reading
 from reps_ledger.policies.documents import digest, dumps, loads
 from reps_ledger.policies.policy import Policy
@@ -20,6 +20,9 @@ from reps_ledger.state.schema import BY_NAME, FORMAT, OF_MEMBERS, TABLES, Row, R
 from reps_ledger.state.store import Reader, Store, Writer
 from reps_ledger.state.touched import Touched, leaning_of, touched_by
 from reps_ledger.views.evaluator import PolicyEvaluator
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
 
 _BATCH: Final = 2_000
 """People whose rows are written at once."""
@@ -44,6 +47,9 @@ class Log(Protocol):
 
     def now(self) -> datetime:
         """Return the current time."""
+
+    def columns(self, reading: Reading) -> Columns | None:
+        """Return all that a reading knows, as columns; None where the extra for them is not installed."""
 
 
 @frozen(kw_only=True)
@@ -179,23 +185,38 @@ class Tables:
         return Deriver(PolicyEvaluator(reading, self.log.zone), now, self.policies)
 
     def _build(self, writer: Writer, reading: Reading, now: datetime, because: str) -> Refreshed:
-        writer.create()
         deriver = self._deriver(reading, now)
-        people = 0
+        writer.create()
+        columns = self.log.columns(reading)
+        try:
+            if columns is None:
+                self._one_by_one(writer, deriver, reading)
+            else:
+                _in_bulk(writer, columns, reading, deriver)
+        except InvalidPolicy:  # one asks for what columns do not hold
+            writer.create()
+            self._one_by_one(writer, deriver, reading)
+        writer.index()
+        ((people,),) = writer.rows("SELECT count(*) FROM member")
+        writer.tell(self._meta(reading, now))
+        return Refreshed(
+            position=reading.known_at,
+            entries=reading.known_at,
+            people=int(str(people)),
+            rebuilt=True,
+            because=because,
+        )
+
+    def _one_by_one(self, writer: Writer, deriver: Deriver, reading: Reading) -> None:
+        """Write the rows of one person after another."""
         batch: Rows = {table.name: [] for table in OF_MEMBERS}
-        for rows in self._everybody(deriver, reading):
-            people += 1
+        for people, rows in enumerate(self._everybody(deriver, reading), 1):
             for name, found in rows.items():
                 batch[name] += found
             if people % _BATCH == 0:
                 _flush(writer, batch)
         _flush(writer, batch)
         writer.insert(BY_NAME["community"], self._communities(reading))
-        writer.index()
-        writer.tell(self._meta(reading, now))
-        return Refreshed(
-            position=reading.known_at, entries=reading.known_at, people=people, rebuilt=True, because=because
-        )
 
     @staticmethod
     def _everybody(deriver: Deriver, _: Reading) -> Iterator[Rows]:
@@ -269,6 +290,21 @@ def kept_policies(store: Store) -> tuple[Policy, ...]:
 
 
 _FOUNDED: Final = "community.founded"
+
+
+def _in_bulk(writer: Writer, columns: Columns, reading: Reading, deriver: Deriver) -> None:
+    """Write everybody's rows at once.
+
+    Raises:
+        InvalidPolicy: a policy asks for what columns do not hold.
+    """
+    from reps_ledger.state.bulk import READ, Bulk
+
+    entries = [entry for entry in reading.standing() if entry.name in READ]
+    bulk = Bulk.of(columns, entries, deriver)
+    for name, rows in bulk.rows():
+        writer.insert(BY_NAME[name], rows)
+    writer.insert(BY_NAME["community"], bulk.communities())
 
 
 def _flush(writer: Writer, batch: Rows) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import groupby
 from types import SimpleNamespace
 
 import numpy as np
@@ -33,6 +34,7 @@ from reps_ledger.domain.spans import (
     SPAN_FACTS,
     SPAN_KINDS,
     Span,
+    SpanFold,
     SpanKind,
     folded,
 )
@@ -186,7 +188,7 @@ def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
         ends = ends.or_else(_next_of(columns, table, RETIREMENT, RETIRED))
     names = ("member", *kind.fields)
     if kind.replaced:
-        return ends.or_else(_next_of_its_kind(table, names)), tied
+        return ends.or_else(_Ends.of(*next_alike([table], names), REPLACED)), tied
     passes: list[tuple[tuple[str, ...], Truths | None]] = [(names, None)]
     if kind.optional is not None:
         rest = tuple(name for name in names if name != kind.optional)
@@ -197,14 +199,23 @@ def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
     return ends, tied
 
 
-def _next_of_its_kind(table: Table, names: tuple[str, ...]) -> _Ends:
-    """Return how the next row with the same values ends each row of a table."""
-    rows = Rows.sorted(_numbers([table], names), table.at, table.order)
+def next_alike(tables: list[Table], names: tuple[str, ...]) -> tuple[Instants, Integers]:
+    """Return, for each row of the first table, when the next has the same values, and its order.
+
+    Args:
+        tables: whose rows are looked at.
+        names: the fields that must be equal, which all of the tables have.
+
+    Returns:
+        `FOREVER` and -1 where no row of any of the tables follows.
+    """
+    times, orders = (np.concatenate([getattr(each, name) for each in tables]) for name in ("at", "order"))
+    rows = Rows.sorted(_numbers(tables, names), times, orders)
     same = rows.member[1:] == rows.member[:-1]
-    at, by = np.full(len(table), FOREVER, np.int64), np.full(len(table), -1, np.int64)
+    at, order = np.full(len(times), FOREVER, np.int64), np.full(len(times), -1, np.int64)
     at[rows.index[:-1][same]] = rows.at[1:][same]
-    by[rows.index[:-1][same]] = rows.order[1:][same]
-    return _Ends.of(at, by, REPLACED)
+    order[rows.index[:-1][same]] = rows.order[1:][same]
+    return at[: len(tables[0])], order[: len(tables[0])]
 
 
 def _next_ending(
@@ -287,6 +298,22 @@ def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
     there = np.flatnonzero(high > low)
     late = latest[high[there] - 1] > table.order[there]
     people[member[there[late]]] = True
+
+
+def retirements(columns: Columns) -> Rows:
+    """Return when people retire: the facts after which all of their identities are retired."""
+    table, several = columns.table(RETIREMENT), _with_identities(columns)
+    kept = ~_of_people(table, several)
+    if not kept.all():
+        chosen = {name: _of_people(columns.table(name), several) for name in READS[RETIREMENT]}
+        entries = sorted(_entries(columns, chosen), key=lambda entry: (entry.fact.member, entry.order))
+        for _, own in groupby(entries, lambda entry: str(entry.fact.member)):
+            fold = SpanFold()
+            for entry in own:
+                fold.take(entry)
+                if entry.name == RETIREMENT and fold.retirement is not None:
+                    kept[int(entry.id)] = True
+    return Rows.sorted(np.where(kept, table.persons["member"], -1), table.at, table.order)
 
 
 def _of_people(table: Table, people: Truths) -> Truths:
