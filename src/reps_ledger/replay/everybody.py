@@ -65,7 +65,7 @@ class Times:
         new = np.ones(len(member), bool)
         new[1:] = (member[1:] != member[:-1]) | (start[1:] != until[:-1]) | (what[1:] != what[:-1])
         first = np.flatnonzero(new)
-        last = np.append(first[1:], len(member)) - 1
+        last = np.append(first, len(member))[1:] - 1
         return cls(member[first], start[first], until[last], what[first])
 
     def only(self, kept: Truths) -> Times:
@@ -263,6 +263,6 @@ def _covered(member: Integers, start: Instants, until: Instants) -> Times:
     if len(member):
         new[1:] = (member[1:] != member[:-1]) | (start[1:] > ends[latest[:-1]])
     first = np.flatnonzero(new)
-    last = np.append(first[1:], len(member)) - 1
+    last = np.append(first, len(member))[1:] - 1
     found = Times(member[first], start[first], ends[latest[last]], np.zeros(len(first), np.int64))
     return found.only(found.start < found.until)

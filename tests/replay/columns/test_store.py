@@ -100,14 +100,25 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 def test_only_what_is_new_is_read(ledger: rl.Ledger, read: Read) -> None:
-    """Only new entries are read; after an amendment, all are."""
+    """Only new entries are read; after an amendment, those of whom it names too."""
     assert read.of(ledger) == 0
     join(ledger, "aaa", "zzz")
     assert read.of(ledger) == 2
     assert read.of(ledger) == 0
     last = ledger.record(rl.MemberJoined(member="cleo"), by="x", occurred_at=DAY)
+    assert read.of(ledger) == 1
+    ledger.record(rl.MemberRetired(member="cleo", how="resigned"), by="x", occurred_at=DAY)
     ledger.record(rl.EntryRetracted(target=last.id, reason="r"), by="x")
-    assert read.of(ledger) >= ledger.position - 2  # but for the two that do not stand
+    assert read.of(ledger) == 1  # her retirement, and nothing of anybody else
+    assert read.of(ledger) == 0
+
+
+def test_where_an_amendment_names_nobody_all_is_read(ledger: rl.Ledger, read: Read) -> None:
+    """There is nobody whose entries might be read instead."""
+    founded = ledger.record(rl.CommunityFounded(community="docs"), by="x", occurred_at=DAY)
+    assert read.of(ledger) == 1
+    ledger.record(rl.EntryRetracted(target=founded.id, reason="r"), by="x")
+    assert read.of(ledger) == ledger.position - 2  # but for the two that do not stand
     assert read.of(ledger) == 0
 
 

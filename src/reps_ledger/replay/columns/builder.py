@@ -182,18 +182,19 @@ class VerifiedReports:
         self._ids.append(pa.array([entry.id for entry in reports], pa.large_string()))
         self._origins.append(np.array([entry.origin for entry in reports], np.int64))
 
-    def verified(self, reports: Table, verifications: Table, after: int) -> Instants:
+    def verified(self, reports: Table, verifications: Table, new: Instants, after: int) -> Instants:
         """Return when each report was first verified.
 
         As in a member's own history, a verification counts if it names the person whose report
         it is, as its member or as its verifier.
 
         Args:
-            reports: with what is known of verifications up to a position.
+            reports: with what is known of other verifications than the new ones.
             verifications: all that stand.
-            after: that position.
+            new: the orders of those that are new.
+            after: the position up to which reports were taken earlier.
         """
-        chosen = np.flatnonzero(verifications.order > after)
+        chosen = np.flatnonzero(np.isin(verifications.order, new))
         said = verifications.fields["report"]
         used, which = np.unique(said.codes[chosen], return_inverse=True)
         named = [str(said.values[code]) for code in used.tolist()]
@@ -261,7 +262,7 @@ class Builder:
     Args:
         reading: what is known.
         amendments: corrections, retractions and merges, as they are applied to its entries.
-        earlier: columns to begin with; whatever is taken came after them, and amends nothing.
+        earlier: columns to begin with, of what names nobody of whom entries are read otherwise now.
     """
 
     def __init__(self, reading: Reading, amendments: Amendments, earlier: Columns | None = None) -> None:
@@ -315,7 +316,10 @@ class Builder:
         for name, kind in self._kinds.items():
             tables[name] = kind.table(people)
         if _REPORT in tables and _VERIFICATION in self._kinds:
-            found = self._reports.verified(tables[_REPORT], tables[_VERIFICATION], self._earlier.position)
+            new = self._kinds[_VERIFICATION].taken
+            found = self._reports.verified(
+                tables[_REPORT], tables[_VERIFICATION], new, self._earlier.position
+            )
             tables[_REPORT] = evolve(tables[_REPORT], times={**tables[_REPORT].times, "verified": found})
         return Columns(
             position=self._reading.known_at,
@@ -370,6 +374,11 @@ class _TableBuilder:
             self._coded[name].append(_codes(self._coders[name], name, owners))
         for name in self._schema.instants:
             self._instants[name].append(_instants([getattr(fact, name) for fact in facts]))
+
+    @property
+    def taken(self) -> Instants:
+        """The orders of the entries that were taken."""
+        return np.concatenate(self._order[1:])
 
     def table(self, people: MergedValues[str]) -> Table:
         """Return the table, with people renumbered."""

@@ -28,13 +28,16 @@ from reps_ledger.errors import InvalidInput, InvalidPolicy
 ENVELOPE: Final = ("by", "source")
 """What of an entry itself is a column, beside when it happened and its position."""
 
-_NAMES_DUPLICATES: Final = frozenset({"members.merged", "members.unmerged"})
+NAMES_DUPLICATES: Final = frozenset({"members.merged", "members.unmerged"})
+"""The kinds of which columns hold word for word whom they name."""
 
 MISSING: Final[int] = int(np.iinfo(np.int64).min)
 """No instant."""
 
 Codes = npt.NDArray[np.int32]
 """Places in a list of different values; -1 for None."""
+
+Truths = npt.NDArray[np.bool_]
 
 Instants = npt.NDArray[np.int64]
 """Microseconds since 1970, in UTC."""
@@ -85,7 +88,7 @@ def schema_of(described: FactType) -> TableSchema:
     person_lists = tuple(sorted(set(described.persons) - set(persons)))
     rest = sorted(described.names - set(persons) - described.personal - described.nested)
     coded = [field for field in rest if shapes[field] != "instant"]
-    if name in _NAMES_DUPLICATES:
+    if name in NAMES_DUPLICATES:
         # A duplicate is nobody once it is merged, so it has no code; what was said is kept here.
         coded += persons
     return TableSchema(
@@ -120,7 +123,7 @@ class Coded:
         """For each row, the place of its value; -1 for None."""
         return self._codes() if callable(self._codes) else self._codes
 
-    def matching(self, passes: Callable[[Value], bool]) -> npt.NDArray[np.bool_]:
+    def matching(self, passes: Callable[[Value], bool]) -> Truths:
         """Return which rows have a value that passes; rows without a value do not."""
         passing = np.array([*map(passes, self.values), False], bool)
         return passing[self.codes]  # the code of None is -1: the last

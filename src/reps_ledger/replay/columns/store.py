@@ -15,7 +15,7 @@ import hashlib
 import mmap
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
@@ -27,14 +27,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from attrs import frozen
+from attrs import evolve, frozen
 
-from reps_ledger.domain.amendments import AMENDING
-from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.amendments import AMENDING, Amendments
+from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
 from reps_ledger.errors import Damaged
 from reps_ledger.files import atomic_write, sync_folder
 from reps_ledger.log import EventLog, Reading
+from reps_ledger.log.amended import amended_by, facts_in
 from reps_ledger.replay.columns.builder import Builder, build
 from reps_ledger.replay.columns.model import (
     Coded,
@@ -48,6 +49,7 @@ from reps_ledger.replay.columns.model import (
     floats_of,
     schema_of,
 )
+from reps_ledger.replay.columns.subset import columns_without
 
 FORMAT: Final = 2
 """The version of the folder's format; a folder of another one is made anew."""
@@ -67,6 +69,10 @@ _ROWS: Final = 1 << 18
 """Rows that are decoded at once."""
 _ABANDONED: Final = 3600.0
 """Seconds after which a file that no manifest names was left by a crash."""
+
+_FEW: Final = 100
+_SHARE: Final = 4
+"""All is made anew where amendments touch more people than both: a few, and such a part of all."""
 
 _UNUSABLE: Final = (OSError, ValueError, KeyError, msgspec.MsgspecError, pa.ArrowException)
 
@@ -119,10 +125,6 @@ class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sha256: str
     manifest: msgspec.Raw
-
-
-class _AmendedError(Exception):
-    """Among new entries, one changes how earlier entries are read."""
 
 
 @frozen
@@ -283,8 +285,9 @@ def folder_of(log: EventLog) -> Path | None:
 def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Columns:
     """Return the columns of a reading, loaded from a folder as far as it has them.
 
-    What was recorded since is read and added, and the folder brought up to date. Columns are made
-    anew where anything new amends what came before (corrections, retractions, merges), and where
+    What was recorded since is read and added, and the folder brought up to date; of those whose entries
+    a correction, a retraction or a merge lets read otherwise, all entries are read again. Columns are made
+    anew where an amendment concerns what names nobody, or very many, and where
     the folder is damaged, of another version, of other kinds of fact or of another log. Columns
     of an earlier position than the folder's are built apart and not kept. Where the folder cannot
     be written to, the answer is the same, and the next time costs as much.
@@ -311,22 +314,52 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
 
 
 def _extended(earlier: Columns, reading: Reading) -> Columns:
-    """Return columns with what was recorded since; all anew where that amends what came before."""
+    """Return columns with what was recorded since."""
     amendments = reading.amendments()
-    builder = Builder(reading, amendments, earlier)
-    new = reading.log.read(after=earlier.position, upto=reading.known_at)
-    try:
-        builder.take(amendments.apply(_unamended(new), builder.registry))
-    except _AmendedError:
+    new = [*reading.log.read(after=earlier.position, upto=reading.known_at)]
+    touched = _touched(new, earlier, reading, amendments)
+    if touched is None or len(touched) > max(_FEW, len(earlier.people) // _SHARE):
         return build(reading)
+    taken: dict[int, Entry] = {}
+    if touched:
+        names = {*touched, *(name for name, kept in amendments.aliases.items() if kept in touched)}
+        before = evolve(reading, known_at=earlier.position).amendments()
+        names.update(name for name, kept in before.aliases.items() if kept in touched)
+        earlier = columns_without(earlier, names)
+        for entries in reading.members(sorted(touched)).values():
+            taken.update((entry.origin, entry) for entry in entries)
+    registry = reading.log.codec.registry
+    plain = (entry for entry in new if entry.name not in AMENDING)
+    for entry in amendments.apply(plain, registry):
+        taken.setdefault(entry.origin, entry)
+    builder = Builder(reading, amendments, earlier)
+    builder.take(entry for _, entry in sorted(taken.items()))
     return builder.columns()
 
 
-def _unamended(entries: Iterable[Entry]) -> Iterator[Entry]:
-    for entry in entries:
-        if entry.name in AMENDING:
-            raise _AmendedError
-        yield entry
+def _touched(
+    new: Sequence[Entry], earlier: Columns, reading: Reading, amendments: Amendments
+) -> set[str] | None:
+    """Return of whom earlier entries are read otherwise now, or count again or no more.
+
+    Returns:
+        The identifiers that merges kept, or keep now. None where what changed names nobody.
+    """
+    amending = [entry for entry in new if entry.name in AMENDING]
+    if not amending:
+        return set()
+    registry = reading.log.codec.registry
+    before = evolve(reading, known_at=earlier.position).amendments().aliases
+    aliases = amendments.aliases
+    names = {name for name in before.keys() | aliases.keys() if before.get(name) != aliases.get(name)}
+    for fact in (
+        fact for entry in (*amending, *amended_by(amending, reading)) for fact in facts_in(entry.fact)
+    ):
+        people = people_in(fact, registry)
+        if not people and not isinstance(fact, EntryCorrected | EntryRetracted):
+            return None
+        names.update(people)
+    return {each.get(name, name) for each in (before, aliases) for name in names}
 
 
 def _read_manifest(folder: Path) -> _Manifest | None:
