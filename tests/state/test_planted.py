@@ -164,10 +164,8 @@ PLANTED: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "forgets the rows of who was merged": _plant(
         tables.Tables,
         "_derive",
-        staticmethod(
-            lambda writer, deriver, reading, people: _derive(
-                writer, deriver, reading, [n for n in people if n not in reading.amendments().aliases]
-            )
+        lambda self, writer, deriver, reading, people, **alone: _derive(
+            self, writer, deriver, reading, {*people} - {*reading.amendments().aliases}, **alone
         ),
     ),
     "takes the end of a span for its last instant": _plant(

@@ -6,7 +6,7 @@ They need the extra ``replay``: `reps_ledger.replay` is imported only when one i
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -30,22 +30,31 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 
 
-def columns(core: Core, at: Moment = None, folder: str | os.PathLike[str] | None = None) -> Columns:
+def columns(
+    core: Core,
+    at: Moment = None,
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    people: Collection[str] | None = None,
+) -> Columns:
     """Return all that stands as arrays, brought up to date from where they are kept.
 
     Args:
         core: the ledger.
         at: what is known.
         folder: where they are kept; None for beside the ledger's file.
+        people: only all that names one of some people, which is read and not kept; None for everything.
 
     Raises:
         MissingExtra: the extra ``replay`` is not installed.
     """
     try:
-        from reps_ledger.replay.columns import folder_of, load_or_build
+        from reps_ledger.replay.columns import build, folder_of, load_or_build
     except ImportError as error:
         raise MissingExtra("replay", "columns of a ledger") from error
     reading = core.reading(at)
+    if people is not None:
+        return build(reading, people)
     return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
 
 

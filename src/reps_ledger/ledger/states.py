@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -42,9 +42,9 @@ class _Log:
     def now(self) -> datetime:
         return self.core.now()
 
-    def columns(self, reading: Reading) -> Columns | None:
+    def columns(self, reading: Reading, people: Collection[str] | None = None) -> Columns | None:
         with suppress(MissingExtra):
-            return columns(self.core, reading.known_at)
+            return columns(self.core, reading.known_at, people=people)
         return None
 
 

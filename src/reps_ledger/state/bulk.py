@@ -19,6 +19,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.open_reviews import REVIEWS
 from reps_ledger.domain.spans import HOW_ENDED, SPAN_KINDS, folded
 from reps_ledger.domain.time import microseconds
+from reps_ledger.log import Reading
 from reps_ledger.policies.charter.eras import Era
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Table
@@ -34,6 +35,14 @@ _LINKED: Final = "account.linked"
 _JOINED: Final = "member.joined"
 READ: Final = frozenset({_JOINED, _LINKED, "account.unlinked", *REVIEWS})
 """The stored names of the facts that are read as entries."""
+
+
+def entries_read(reading: Reading, people: Iterable[str] | None = None) -> list[Entry]:
+    """Return what is read as entries: all of the kinds in `READ`; or of some people, those that name them."""
+    if people is None:
+        return reading.of_kinds(READ)
+    found = {e.id: e for each in reading.members(people, kinds=READ).values() for e in each}
+    return [entry for entry in found.values() if entry.name in READ]
 
 
 @frozen(eq=False)

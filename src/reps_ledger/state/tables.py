@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 _BATCH: Final = 2_000
 """People whose rows are written at once."""
 
+MANY: Final = 64
+"""From so many people on, their rows are derived at once, where the extra for that is installed."""
+
 _POSITION: Final = "position"
 _LAST: Final = "last"
 _KEY: Final = "key"
@@ -48,8 +51,11 @@ class Log(Protocol):
     def now(self) -> datetime:
         """Return the current time."""
 
-    def columns(self, reading: Reading) -> Columns | None:
-        """Return all that a reading knows, as columns; None where the extra for them is not installed."""
+    def columns(self, reading: Reading, people: Collection[str] | None = None) -> Columns | None:
+        """Return all that a reading knows as columns, or all that names some people.
+
+        None where the extra for columns is not installed.
+        """
 
 
 @frozen(kw_only=True)
@@ -243,22 +249,41 @@ class Tables:
         new = [*reading.log.read(after=position, upto=reading.known_at)]
         deriver = self._deriver(reading, now)
         charters = [era.charter for era in deriver.eras if era.charter is not None]
-        touched = touched_by(new, reading, leaning_of(self.policies, charters))
+        leaning = leaning_of(self.policies, charters)
+        touched = touched_by(new, reading, leaning)
         if touched.everybody:
             return self._build(writer, reading, now, "new entries concern everybody")
         due = writer.rows("SELECT member FROM member WHERE changes <= ?", microseconds(now))
         people = touched.people | {str(member) for (member,) in due}
-        derived = self._derive(writer, deriver, reading, people)
+        derived = self._derive(writer, deriver, reading, people, alone=leaning.alone)
         self._derive_communities(writer, reading, touched)
         writer.tell(self._meta(reading, now))
         return Refreshed(position=reading.known_at, entries=len(new), people=derived)
 
-    @staticmethod
-    def _derive(writer: Writer, deriver: Deriver, reading: Reading, people: Iterable[str]) -> int:
-        """Derive the rows of some people anew; return of how many."""
+    def _derive(
+        self, writer: Writer, deriver: Deriver, reading: Reading, people: Iterable[str], *, alone: bool
+    ) -> int:
+        """Derive the rows of some people anew; return of how many.
+
+        Args:
+            writer: writes them.
+            deriver: derives them one by one.
+            reading: what is known.
+            people: of whom.
+            alone: whether nobody's rows depend on other people.
+        """
         aliases = reading.amendments().aliases
         wanted = sorted({aliases.get(name, name) for name in people})
         writer.remove(sorted({*people, *wanted}))
+        columns = None
+        if len(wanted) >= MANY:
+            columns = self.log.columns(reading, wanted if alone else None)
+        try:
+            if columns is not None:
+                _in_bulk(writer, columns, reading, deriver, wanted, alone=alone)
+                return len(wanted)
+        except InvalidPolicy:  # one asks for what columns do not hold
+            writer.remove(wanted)
         batch: Rows = {table.name: [] for table in OF_MEMBERS}
         for member in wanted:
             dossier = deriver.evaluator.member(member, deriver.now).dossier
@@ -292,19 +317,28 @@ def kept_policies(store: Store) -> tuple[Policy, ...]:
 _FOUNDED: Final = "community.founded"
 
 
-def _in_bulk(writer: Writer, columns: Columns, reading: Reading, deriver: Deriver) -> None:
-    """Write everybody's rows at once.
+def _in_bulk(
+    writer: Writer,
+    columns: Columns,
+    reading: Reading,
+    deriver: Deriver,
+    wanted: Collection[str] | None = None,
+    *,
+    alone: bool = False,
+) -> None:
+    """Write the rows of many people at once; of everybody and all communities, where nobody is named.
 
     Raises:
         InvalidPolicy: a policy asks for what columns do not hold.
     """
-    from reps_ledger.state.bulk import READ, Bulk
+    from reps_ledger.state.bulk import Bulk, entries_read
 
-    entries = [entry for entry in reading.standing() if entry.name in READ]
-    bulk = Bulk.of(columns, entries, deriver)
+    entries = entries_read(reading, wanted if alone else None)
+    bulk = Bulk.of(columns, entries, deriver, wanted)
     for name, rows in bulk.rows():
         writer.insert(BY_NAME[name], rows)
-    writer.insert(BY_NAME["community"], bulk.communities())
+    if wanted is None:
+        writer.insert(BY_NAME["community"], bulk.communities())
 
 
 def _flush(writer: Writer, batch: Rows) -> None:

@@ -44,6 +44,11 @@ class Leaning:
     on_programme: bool = False
     steps: int = 0
 
+    @property
+    def alone(self) -> bool:
+        """Whether nothing of it leans on other people."""
+        return not (self.on_everybody or self.on_programme or self.steps)
+
 
 def leaning_of(asked: Iterable[Asked], charters: Iterable[Charter]) -> Leaning:
     """Return how policies, and definitions of charters, lean on other people."""

@@ -248,11 +248,20 @@ _PENDING: Final = 500
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def build(reading: Reading) -> Columns:
-    """Return the columns of all that stands in a reading, in one pass over its log."""
+def build(reading: Reading, people: Iterable[str] | None = None) -> Columns:
+    """Return the columns of all that stands in a reading, in one pass over its log.
+
+    Args:
+        reading: what is known.
+        people: only what names one of some people, found by its tags; None for everything.
+    """
     amendments = reading.amendments()
     builder = Builder(reading, amendments)
-    builder.take(amendments.apply(reading.log.read(upto=reading.known_at), builder.registry))
+    if people is None:
+        builder.take(amendments.apply(reading.log.read(upto=reading.known_at), builder.registry))
+    else:
+        found = {e.origin: e for entries in reading.members(people).values() for e in entries}
+        builder.take(entry for _, entry in sorted(found.items()))
     return builder.columns()
 
 
