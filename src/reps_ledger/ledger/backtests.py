@@ -70,7 +70,6 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
     try:
         from reps_ledger.replay.backtest import backtest as run
         from reps_ledger.replay.backtest import resolved
-        from reps_ledger.replay.kernel.spans import accounts_among, asks_for_accounts
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
     view = core.as_of(known_at=known_at)
@@ -78,12 +77,9 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
     decisions = against == "decisions"
     other = None if against is None or decisions else view.policy(against)
     known = columns(core, view.known_at)
-    accounts = None
-    if asks_for_accounts(found) or (other is not None and asks_for_accounts(other)):
-        accounts = accounts_among(view.reading.standing(), known.people)
     dates = resolved(at, view.zone)
     second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
-    done = run(found, known, dates, view.zone, second, on_progress, accounts=accounts)
+    done = run(found, known, dates, view.zone, second, on_progress)
     done = evolve(done, explain=_explainer(view, dates))
     return evolve(done, agreement=agree(core, found, view.known_at)) if decisions else done
 
@@ -113,23 +109,13 @@ def sweep(  # noqa: PLR0917 — all that a sweep is asked with
     """Run the policy that a function makes of each combination of parameters."""
     try:
         from reps_ledger.replay.backtest import resolved
-        from reps_ledger.replay.kernel.spans import accounts_among
         from reps_ledger.replay.sweep import sweep as run
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
     view = core.as_of(known_at=known_at)
     dates = resolved(at, view.zone)
     known = columns(core, view.known_at)
-    return run(
-        make,
-        parameters,
-        known,
-        dates,
-        view.zone,
-        on_progress,
-        check=view.policy,
-        accounts=lambda: accounts_among(view.reading.standing(), known.people),
-    )
+    return run(make, parameters, known, dates, view.zone, on_progress, check=view.policy)
 
 
 def agree(core: Core, policy: Policy | str, known_at: Moment) -> Agreement:

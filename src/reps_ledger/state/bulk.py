@@ -27,13 +27,13 @@ from reps_ledger.replay.everybody import Everybody, Said, Times
 from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_event
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.selections import flagged
-from reps_ledger.replay.kernel.spans import accounts_among, next_alike
+from reps_ledger.replay.kernel.spans import next_alike
 from reps_ledger.state.derive import DEFAULT, Deriver, review_rows, span_row
 from reps_ledger.state.schema import Row
 
 _LINKED: Final = "account.linked"
 _JOINED: Final = "member.joined"
-READ: Final = frozenset({_JOINED, _LINKED, "account.unlinked", *REVIEWS})
+READ: Final = frozenset({_LINKED, "account.unlinked", *REVIEWS})
 """The stored names of the facts that are read as entries."""
 
 
@@ -79,8 +79,7 @@ class Bulk:
             deriver: derives the same rows, of one person after another.
             wanted: whose rows are asked for; None for everybody's.
         """
-        accounts = accounts_among(entries, columns.people)
-        histories = Histories(columns, deriver.evaluator.zone, accounts)
+        histories = Histories(columns, deriver.evaluator.zone)
         return cls(
             Everybody(histories, deriver.eras),
             entries,
@@ -152,20 +151,16 @@ class Bulk:
         joining = everybody.histories.joining
         table = self.columns.table(_JOINED)
         kinds = np.array([*table.fields["kind"].values, None], object)
-        with_account = {
-            e.fact.member for e in self.entries if e.name == _JOINED and e.fact.account is not None
-        }
         reports, filed = self._reports()
         own = np.bincount(reports.persons["member"][filed], minlength=size)
         chosen = np.arange(size) if self.wanted is None else np.flatnonzero(self.wanted)
-        people = self._names(chosen)
         rows = joining[chosen]
         codes = np.append(table.fields["kind"].codes, -1)[rows]  # row -1 is nobody's: the last
         return zip(
-            people,
+            self._names(chosen),
             kinds[codes].tolist(),
             _or_none(everybody.joined[chosen], FOREVER),
-            [int(name in with_account) for name in people],
+            _or_none(everybody.histories.joined_with_account[chosen], FOREVER),
             everybody.first_seen[chosen].tolist(),
             _or_none(last[chosen], MISSING),
             own[chosen].tolist(),

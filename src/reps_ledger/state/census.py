@@ -78,7 +78,7 @@ _DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "account": _Dimension(
         (
             _of_spans("account.linked", "'with account'"),
-            _Source("member", "'with account'", "account = 1", "joined", None),
+            _Source("member", "'with account'", "account IS NOT NULL", "account", None),
         ),
         "without account",
     ),

@@ -15,7 +15,7 @@ from typing import Final
 from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import MemberJoined, ReportFiled, acting
+from reps_ledger.domain.facts import ReportFiled, acting
 from reps_ledger.domain.open_reviews import REVIEWS, OpenReviews, still_open
 from reps_ledger.domain.spans import SPAN_KINDS, Span
 from reps_ledger.domain.time import FIRST, LAST, microseconds
@@ -94,16 +94,13 @@ class Deriver:
         past = [entry for entry in dossier.entries if entry.occurred_at <= self.now]
         acts = [entry.occurred_at for entry in past if acting(entry.fact) == dossier.name]
         ahead = [entry.occurred_at for entry in dossier.entries if entry.occurred_at > self.now]
-        account = any(
-            entry.fact.account is not None
-            for entry in dossier.own("member.joined")
-            if isinstance(entry.fact, MemberJoined)
-        )
+        joinings = (e for e in dossier.own("member.joined") if e.fact.account is not None)
+        account = next(joinings, None)
         return (
             dossier.name,
             None if joined is None else joined.fact.kind,
             None if joined is None else microseconds(joined.occurred_at),
-            int(account),
+            None if account is None else microseconds(account.occurred_at),
             microseconds(dossier.entries[0].occurred_at),
             microseconds(acts[-1]) if acts else None,
             sum(_is_report(entry) and entry.fact.member == dossier.name for entry in past),

@@ -85,7 +85,7 @@ TABLES: Final = (
             _MEMBER,
             Column("kind", "text", "as what they joined: volunteer, staff …"),
             Column("joined", "instant", "when they joined"),
-            Column("account", "flag", "whether they joined with an account of the programme's own site"),
+            Column("account", "instant", "since when they have an account of the programme's own site"),
             Column("first_seen", "instant", "when the first entry that names them happened"),
             Column("last_activity", "instant", "when they last acted, by the last refresh"),
             Column("reports", "number", "how many reports they filed, by the last refresh"),

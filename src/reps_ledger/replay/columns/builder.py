@@ -37,6 +37,7 @@ from reps_ledger.replay.columns.model import (
     TableSchema,
     Value,
     floats_of,
+    keyed,
     schema_of,
 )
 
@@ -278,6 +279,7 @@ class Builder:
         self.registry = reading.log.codec.registry
         self._reading = reading
         self._earlier = earlier or Columns(0, (), {}, self.registry)
+        self._key = self._earlier.key
         self._people = Coder(amendments.aliases)
         self._kinds: dict[str, _TableBuilder] = {}
         self._reports = VerifiedReports(reading.log, amendments.readings)
@@ -307,7 +309,7 @@ class Builder:
         name = described.kind.name
         if name not in self._kinds:
             earlier = self._earlier.table(name)
-            self._kinds[name] = _TableBuilder(schema_of(described), self._people, earlier)
+            self._kinds[name] = _TableBuilder(schema_of(described), self._people, earlier, self._key)
         self._kinds[name].take(entries)
         if name == _REPORT:
             self._reports.take(entries)
@@ -336,6 +338,7 @@ class Builder:
             tables={name: tables[name] for name in sorted(tables)},
             registry=self.registry,
             identities=self._identities,
+            key=self._key,
         )
 
 
@@ -354,17 +357,20 @@ class _TableBuilder:
         schema: which columns it has.
         people: the codes of people, shared by all kinds.
         earlier: the table to begin with.
+        key: by which names of accounts are hashed.
     """
 
-    def __init__(self, schema: TableSchema, people: Coder[str], earlier: Table) -> None:
+    def __init__(self, schema: TableSchema, people: Coder[str], earlier: Table, key: bytes) -> None:
         self._schema = schema
+        self._key = key
         self._people = people
         self._earlier = earlier
-        self._coders: dict[str, Coder[Value]] = {name: Coder() for name in schema.coded}
+        every = (*schema.coded, *schema.keyed)
+        self._coders: dict[str, Coder[Value]] = {name: Coder() for name in every}
         self._at: list[Instants] = [earlier.at]
         self._order: list[Instants] = [earlier.order]
         self._persons: dict[str, list[Codes]] = {name: [] for name in schema.persons}
-        self._coded: dict[str, list[Codes]] = {name: [] for name in schema.coded}
+        self._coded: dict[str, list[Codes]] = {name: [] for name in every}
         self._instants = {name: [earlier.instants[name]] for name in schema.instants}
 
     def take(self, entries: Sequence[Entry]) -> None:
@@ -378,7 +384,7 @@ class _TableBuilder:
             for people in {getattr(fact, name) for fact in facts}:
                 for person in people or ():
                     self._people[person]  # asking gives them a code
-        for name in self._schema.coded:
+        for name in (*self._schema.coded, *self._schema.keyed):
             owners = entries if name in ENVELOPE else facts
             self._coded[name].append(_codes(self._coders[name], name, owners))
         for name in self._schema.instants:
@@ -402,6 +408,7 @@ class _TableBuilder:
             member = np.zeros(len(at), np.int32)
         rows = sort_rows(member, at, order, settled=settled)
         fields = {name: self._field(name, rows) for name in self._schema.coded}
+        hashes = {name: self._hashes(name, rows) for name in self._schema.keyed}
         times = {"at": at[rows], "order": order[rows]}
         if self._earlier.verified is not None:
             rest = np.full(len(at) - settled, MISSING, np.int64)
@@ -411,13 +418,20 @@ class _TableBuilder:
             times=times,
             persons={name: codes[rows] for name, codes in persons.items()},
             fields=fields,
+            keyed=hashes,
             numbers=LazyMapping(self._schema.numbers, lambda name: floats_of(fields[name])),
             instants={name: np.concatenate(found)[rows] for name, found in self._instants.items()},
         )
 
     def _field(self, name: str, rows: Instants) -> Coded:
-        earlier = self._earlier.fields[name]
-        merged = merge_values(earlier.values, self._coders.pop(name).seen, repr)
+        return self._merged(name, self._earlier.fields[name], self._coders.pop(name).seen, rows)
+
+    def _hashes(self, name: str, rows: Instants) -> Coded:
+        seen = [keyed(str(account), self._key) for account in self._coders.pop(name).seen]
+        return self._merged(name, self._earlier.keyed[name], seen, rows)
+
+    def _merged(self, name: str, earlier: Coded, later: Sequence[Value], rows: Instants) -> Coded:
+        merged = merge_values(earlier.values, later, repr)
         codes = _renumber(merged, earlier.codes, self._coded.pop(name))
         return Coded(merged.values, codes[rows])
 

@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
+from hashlib import blake2b
+from secrets import token_bytes
 from threading import Lock
 from typing import Final, TypeVar, cast
 
@@ -59,6 +61,7 @@ class TableSchema:
         persons: fields that name one person.
         person_lists: fields that name several people; they are among ``coded``.
         coded: fields kept as codes into their values, and `ENVELOPE`.
+        keyed: names of accounts, which are personal: kept as codes into keyed hashes of them.
         shapes: what each coded field holds, as `FactType` says.
         hints: the type of each field.
         numbers: the coded fields that hold numbers.
@@ -70,6 +73,7 @@ class TableSchema:
     persons: tuple[str, ...]
     person_lists: tuple[str, ...]
     coded: tuple[str, ...]
+    keyed: tuple[str, ...]
     shapes: dict[str, str]
     hints: dict[str, type]
     numbers: tuple[str, ...]
@@ -80,7 +84,7 @@ class TableSchema:
 def schema_of(described: FactType) -> TableSchema:
     """Return which columns a kind of fact has.
 
-    Personal text has none, so that nothing need be erased from columns.
+    Personal text has none, so that nothing need be erased from columns; but accounts have codes.
     """
     name = described.kind.name
     shapes = described.shapes
@@ -96,6 +100,7 @@ def schema_of(described: FactType) -> TableSchema:
         persons=persons,
         person_lists=person_lists,
         coded=(*coded, *ENVELOPE),
+        keyed=tuple(sorted(described.keyed)),
         shapes={**{field: shapes[field] for field in coded}, **dict.fromkeys(ENVELOPE, "text")},
         hints={**typing.get_type_hints(described.cls), **dict.fromkeys(ENVELOPE, str)},
         numbers=tuple(field for field in coded if shapes[field] in {"int", "float"}),
@@ -177,12 +182,14 @@ class Table:
             for word; and ``by`` and ``source`` of the entries.
         numbers: the fields that hold numbers, as floats; NaN for None.
         instants: the fields that hold instants, in microseconds; `MISSING` for None.
+        keyed: the fields that name accounts; their values are hashes, keyed by `Columns.key`.
     """
 
     name: str
     times: Mapping[str, Instants]
     persons: Mapping[str, Codes]
     fields: Mapping[str, Coded]
+    keyed: Mapping[str, Coded]
     numbers: Mapping[str, Floats]
     instants: Mapping[str, Instants]
     _sorted: dict[str, Instants] = field(factory=dict, init=False, repr=False)
@@ -221,6 +228,14 @@ class Table:
             )
         return self.fields[name]
 
+    def telling(self, name: str) -> Coded:
+        """Return a field by which spans are told apart: of accounts the hashes, of others the values.
+
+        Raises:
+            InvalidPolicy: columns do not hold it, as it is personal text.
+        """
+        return self.keyed[name] if name in self.keyed else self.coded(name)
+
     def sorted_by(self, person: str) -> Instants:
         """Return the row numbers in the order of ``(persons[person], at, order)``.
 
@@ -251,6 +266,16 @@ class SaidOf(msgspec.Struct, frozen=True, array_like=True):
     reach: dict[str, tuple[str, ...]]
 
 
+def new_key() -> bytes:
+    """Return a random key."""
+    return token_bytes(32)
+
+
+def keyed(text: str, key: bytes) -> str:
+    """Return a keyed hash of the name of an account."""
+    return blake2b(text.encode(), key=key, digest_size=16).hexdigest()
+
+
 @frozen(eq=False)
 class Columns:
     """All that stands of everyone's history, as known at a position.
@@ -266,6 +291,7 @@ class Columns:
         registry: the kinds of fact.
         identities: by `Table.order`, of facts on which spans depend and that name people with several
             identifiers, the ones that they were told with.
+        key: by which names of accounts are hashed, so that nobody without it can try out names.
     """
 
     position: int
@@ -273,6 +299,7 @@ class Columns:
     tables: Mapping[str, Table]
     registry: Registry = field(repr=False)
     identities: Mapping[int, SaidOf] = field(factory=dict, repr=False)
+    key: bytes = field(factory=new_key, repr=False)
 
     def table(self, name: str) -> Table:
         """Return the table of a kind of fact; an empty one where nothing of it stands.
@@ -313,6 +340,7 @@ def _empty(schema: TableSchema) -> Table:
         times=dict.fromkeys(schema.times, none),
         persons=dict.fromkeys(schema.persons, codes),
         fields=dict.fromkeys(schema.coded, Coded((), codes)),
+        keyed=dict.fromkeys(schema.keyed, Coded((), codes)),
         numbers=dict.fromkeys(schema.numbers, np.empty(0, np.float64)),
         instants=dict.fromkeys(schema.instants, none),
     )

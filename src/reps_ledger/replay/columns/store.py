@@ -47,17 +47,19 @@ from reps_ledger.replay.columns.model import (
     Table,
     TableSchema,
     floats_of,
+    new_key,
     schema_of,
 )
 from reps_ledger.replay.columns.subset import columns_without
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of the folder's format; a folder of another one is made anew."""
 
 MANIFEST: Final = "manifest.json"
 
 _PERSON: Final = "person:"
 _CODE: Final = "code:"
+_KEYED: Final = "keyed:"
 _INSTANT: Final = "instant:"
 _PEOPLE: Final = "people"
 _IDENTITIES: Final = "identities"
@@ -97,6 +99,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         registry: the digest of the kinds of fact.
         position: what is known.
         last: the id of the entry at that position: another log has another.
+        key: the file of the key by which names of accounts are hashed; None where it is not told.
         people: the file of everyone's names.
         identities: the file of the identifiers that facts of merged people were told with.
         tables: by stored name, the files of arrays and of values.
@@ -106,6 +109,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     registry: str
     position: int
     last: str | None
+    key: str | None
     people: _StoredFile
     identities: _StoredFile
     tables: dict[str, tuple[_StoredFile, _StoredFile]]
@@ -116,6 +120,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return {
             self.people.file,
             self.identities.file,
+            *([] if self.key is None else [self.key]),
             *(s.file for both in self.tables.values() for s in both),
         }
 
@@ -143,6 +148,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
     times = {**table.times, **{_INSTANT + name: found for name, found in table.instants.items()}}
     persons = {_PERSON + name: found for name, found in table.persons.items()}
     codes = {_CODE + name: found.codes for name, found in table.fields.items()}
+    codes |= {_KEYED + name: found.codes for name, found in table.keyed.items()}
     # Instants differ in their low bytes only; persons are sorted or nearly so. Codes of fields
     # repeat, and take a dictionary.
     encoding = {**dict.fromkeys(times, "BYTE_STREAM_SPLIT"), **dict.fromkeys(persons, "DELTA_BINARY_PACKED")}
@@ -158,7 +164,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
             row_group_size=max(1, len(table)),
         )
 
-    values = {name: found.values for name, found in table.fields.items()}
+    values = {name: found.values for name, found in (*table.fields.items(), *table.keyed.items())}
     arrays = _write_file(folder, table.name, write)
     return arrays, _write_values(folder, f"{table.name}.values", values)
 
@@ -257,10 +263,13 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
         listed: tuple[Any, ...] = _read_values(values, name, schema.hints[name])
         return Coded(listed, lambda: codes(_CODE + name))
 
+    def hashes(name: str) -> Coded:
+        return Coded(_read_values(values, name, str), lambda: codes(_KEYED + name))
+
     wanted = {*schema.times}
     wanted |= {_PERSON + name for name in schema.persons} | {_CODE + name for name in schema.coded}
-    wanted |= {_INSTANT + name for name in schema.instants}
-    if (_column_names(content), _column_names(values)) != (wanted, {*schema.coded}):
+    wanted |= {_INSTANT + name for name in schema.instants} | {_KEYED + name for name in schema.keyed}
+    if (_column_names(content), _column_names(values)) != (wanted, {*schema.coded, *schema.keyed}):
         raise KeyError(schema.name)
     fields = LazyMapping(schema.coded, field)
     return Table(
@@ -268,6 +277,7 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
         times=LazyMapping(schema.times, instants),
         persons=LazyMapping(schema.persons, lambda name: codes(_PERSON + name)),
         fields=fields,
+        keyed=LazyMapping(schema.keyed, hashes),
         numbers=LazyMapping(schema.numbers, lambda name: floats_of(fields[name])),
         instants=LazyMapping(schema.instants, lambda name: instants(_INSTANT + name)),
     )
@@ -403,6 +413,7 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
             tables=tables,
             registry=registry,
             identities=dict(_read_values(contents[manifest.identities], _IDENTITIES, tuple[int, SaidOf])),
+            key=new_key() if manifest.key is None else _read_key(folder, manifest.key),
         )
     except _UNUSABLE:
         return None
@@ -411,7 +422,8 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
 
 def _save(folder: Path, columns: Columns, reading: Reading, loaded: _Loaded | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
-    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded)
+    key = _write_key(folder, columns.key)
+    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded, key)
     before = _read_manifest(folder)
     if before is not None and _fits(before, reading) and before.position > manifest.position:
         return
@@ -425,7 +437,7 @@ def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
         OSError: the folder cannot be written to.
     """
     place = Path(folder)
-    _seal(place, _write(place, columns, None, None), _read_manifest(place))
+    _seal(place, _write(place, columns, None, None, None), _read_manifest(place))
 
 
 def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
@@ -444,7 +456,40 @@ def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
     return found.columns
 
 
-def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None) -> _Manifest:
+def _key_file(key: bytes) -> str:
+    """Return the name of the file of a key, which says of nothing but itself."""
+    return f"key.{hashlib.sha256(key).hexdigest()[:16]}"
+
+
+def _read_key(folder: Path, name: str) -> bytes:
+    """Return a key.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not what was written.
+    """
+    key = (folder / name).read_bytes()
+    if _key_file(key) != name:
+        raise ValueError(f"{name} is damaged")
+    return key
+
+
+def _write_key(folder: Path, key: bytes) -> str:
+    """Write a key to a file that only its owner may read, unless it is there; return its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = _key_file(key)
+    with suppress(OSError, ValueError):
+        _read_key(folder, name)
+        return name
+    with atomic_write(folder / name) as file:
+        Path(file.name).chmod(0o600)
+        file.write(key)
+    return name
+
+
+def _write(
+    folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None, key: str | None
+) -> _Manifest:
     """Write the tables that are not as they were loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
@@ -458,6 +503,7 @@ def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | N
         registry=columns.registry.digest,
         position=columns.position,
         last=last,
+        key=key,
         people=_write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),
         identities=_write_values(folder, _IDENTITIES, {_IDENTITIES: [*columns.identities.items()]}),
         tables=tables,

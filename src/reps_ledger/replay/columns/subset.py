@@ -39,7 +39,7 @@ def columns_of_people(columns: Columns, chosen: Truths) -> Columns:
         if len(rows[name])
     }
     people = tuple(np.array(columns.people, object)[named].tolist())
-    return Columns(columns.position, people, tables, columns.registry, columns.identities)
+    return Columns(columns.position, people, tables, columns.registry, columns.identities, columns.key)
 
 
 def columns_without(columns: Columns, names: Collection[str]) -> Columns:
@@ -77,7 +77,7 @@ def columns_without(columns: Columns, names: Collection[str]) -> Columns:
     people = tuple(np.array(columns.people, object)[named].tolist())
     orders = {order for each in gone for order in each.tolist()} if columns.identities else set()
     identities = {order: said for order, said in columns.identities.items() if order not in orders}
-    return Columns(columns.position, people, tables, columns.registry, identities)
+    return Columns(columns.position, people, tables, columns.registry, identities, columns.key)
 
 
 def _naming(table: Table, chosen: Truths, names: Collection[str], columns: Columns) -> Truths:
@@ -135,6 +135,7 @@ def _taken(table: Table, rows: Instants, people: Codes) -> Table:
         times={name: found[rows] for name, found in table.times.items()},
         persons={name: people[codes[rows]] for name, codes in table.persons.items()},
         fields={name: _coded(coded, rows) for name, coded in table.fields.items()},
+        keyed={name: _coded(coded, rows) for name, coded in table.keyed.items()},
         numbers={name: found[rows] for name, found in table.numbers.items()},
         instants={name: found[rows] for name, found in table.instants.items()},
     )
