@@ -93,11 +93,16 @@ def test_every_kind_has_its_strategy() -> None:
 def test_every_kind_is_lowered() -> None:
     """The kernel of replay has a lowering of its own for each kind, written apart from it."""
     pytest.importorskip("numpy")
+    from reps_ledger.replay.kernel.edges import CONDITION_EDGES, MEASURE_EDGES, WINDOW_EDGES
     from reps_ledger.replay.kernel.points import CONDITIONS_LOWERED, MEASURES_LOWERED, WINDOWS_LOWERED
 
     assert set(CONDITIONS_LOWERED) == {*CONDITIONS.values(), Compare}
     assert set(MEASURES_LOWERED) == set(MEASURES.values())
     assert set(WINDOWS_LOWERED) == {*WINDOWS.values(), Always}
+    # And says there, apart from its class too, when it may change.
+    assert set(CONDITION_EDGES) == set(CONDITIONS_LOWERED)
+    assert set(MEASURE_EDGES) == set(MEASURES_LOWERED)
+    assert set(WINDOW_EDGES) == set(WINDOWS_LOWERED)
 
 
 def test_every_kind_has_its_row_in_the_docs() -> None:

@@ -58,6 +58,8 @@ def test_the_last_period_ends_with_the_calendar() -> None:
     for period in ("day", "week", "month", "quarter", "year"):
         assert period_end(LAST, period) == LAST
     assert period_start(datetime(1, 1, 2, tzinfo=UTC), "week") == datetime(1, 1, 1, tzinfo=UTC)
+    # There the first day began before it, in UTC.
+    assert period_start(FIRST, "day", ZONE) == FIRST
 
 
 def test_windows_begin_and_end_in_the_zone() -> None:

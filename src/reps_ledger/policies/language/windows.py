@@ -242,8 +242,11 @@ def period_of(moment: datetime, period: str, zone: tzinfo = UTC) -> tuple[int, .
 
 
 def period_start(moment: datetime, period: str, zone: tzinfo = UTC) -> datetime:
-    """Return the first instant of the calendar period of an instant."""
-    return day_start(_start(local_day(moment, zone), period), zone)
+    """Return the first instant of the calendar period of an instant; at the earliest the calendar's first."""
+    try:
+        return day_start(_start(local_day(moment, zone), period), zone)
+    except InvalidTime:
+        return FIRST
 
 
 def period_end(moment: datetime, period: str, zone: tzinfo = UTC) -> datetime:

@@ -5,5 +5,6 @@ from __future__ import annotations
 from reps_ledger.replay.kernel.arrays import Points
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel, Past
+from reps_ledger.replay.kernel.timelines import Timelines, timelines
 
-__all__ = ["Histories", "Kernel", "Past", "Points"]
+__all__ = ["Histories", "Kernel", "Past", "Points", "Timelines", "timelines"]

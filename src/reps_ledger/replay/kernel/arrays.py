@@ -150,6 +150,14 @@ class Calendar:
             return np.where(END - instants > by, instants + by, END)
         return self._moved(instants, "after", width, lambda at: width.after(at, self.zone))
 
+    def coming(self, instants: Instants, width: Width) -> Instants:
+        """Return when instants enter a window that looks ahead by a width; see ``Width.coming``."""
+        fixed = width.fixed_in(self.zone)
+        if fixed is not None:
+            by = fixed // _MICROSECOND
+            return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
+        return self._each(instants, "coming", width, lambda at: width.coming(at, self.zone))
+
     def _moved(
         self, instants: Instants, asked: str, width: Width, answer: Callable[[datetime], datetime]
     ) -> Instants:
@@ -197,6 +205,10 @@ class Calendar:
     def period_start(self, instants: Instants, period: str) -> Instants:
         """Return the first instant of the calendar period of each instant."""
         return self._each(instants, "start", period, lambda at: period_start(at, period, self.zone))
+
+    def period_end(self, instants: Instants, period: str) -> Instants:
+        """Return the first instant after the calendar period of each instant."""
+        return self._each(instants, "end", period, lambda at: period_end(at, period, self.zone))
 
     def period_numbers(self, instants: Instants, period: str) -> Integers:
         """Return a number for the calendar period of each instant, rising with time."""

@@ -10,8 +10,9 @@ something only as long as neither is made from the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from fractions import Fraction
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -67,6 +68,7 @@ from reps_ledger.replay.kernel.arrays import (
     next_after,
     to_datetime,
 )
+from reps_ledger.replay.kernel.decisions import Decisions, decisions_of, outcomes_decided
 from reps_ledger.replay.kernel.histories import Histories, is_value, take_or
 from reps_ledger.replay.kernel.selections import Bounds, SelectedRows, select, select_body
 from reps_ledger.replay.kernel.values import NEVER, Counts, Fractions, Shares, Since, Sums, Values
@@ -93,11 +95,29 @@ class Kernel:
         histories: of everyone.
         policy: the name of the policy: exemptions and notices are of a policy.
         outcomes: its outcomes.
+        decisions: what people decided under it, where that is the previous outcome of whoever is asked
+            without a `Past`; None where it is not known then.
     """
 
     histories: Histories
     policy: str = ""
     outcomes: tuple[str, ...] = ()
+    decisions: Decisions | None = None
+
+    @classmethod
+    def of_record(cls, histories: Histories, policy: str, outcomes: tuple[str, ...]) -> Kernel:
+        """Return the kernel for which the previous outcome is that of the last recorded decision.
+
+        Args:
+            histories: of everyone.
+            policy: the name of the policy.
+            outcomes: its outcomes; those that people decided beside them are added.
+        """
+        outcomes = tuple(dict.fromkeys((*outcomes, *outcomes_decided(histories.columns))))
+        found = histories.once(
+            ("decisions", policy, outcomes), lambda: decisions_of(histories.columns, policy, outcomes)
+        )
+        return cls(histories, policy, outcomes, found)
 
     def holds(self, condition: Condition, points: Points, past: Past | None = None) -> Truths:
         """Return, for each point, whether a condition holds.
@@ -136,9 +156,9 @@ class Kernel:
             lambda: select_body(facts, community, self.histories.columns, self.histories.spans, self.holds),
         )
 
-    def policy_in(self, facts: Facts) -> str | None:
-        """Return the policy's name where the rows of a selection may depend on it."""
-        return self.policy if facts.who or facts.now else None
+    def policy_in(self, facts: Facts) -> Hashable:
+        """Return what tells policies apart where the rows of a selection may depend on it."""
+        return (self.policy, self.decisions is None) if facts.who or facts.now else None
 
 
 @frozen(eq=False)
@@ -175,12 +195,14 @@ class Query:
             InvalidPolicy: of others, of whom a condition within a condition is asked, a run
                 does not know it.
         """
-        if self.past is None:
+        if self.past is not None:
+            return self.past
+        if self.kernel.decisions is None:
             raise InvalidPolicy(
                 "a condition on the previous outcome of other people, or of a body's members, "
                 "cannot be backtested; evaluate the policy at each date instead"
             )
-        return self.past
+        return Past(*self.kernel.decisions.before(self.points))
 
 
 # Windows
@@ -512,12 +534,51 @@ def _with_account(leaf: WithAccount, query: Query) -> Truths:
     return found
 
 
+@frozen(eq=False)
+class Notices:
+    """The notices that a condition asks for, by member and time.
+
+    Attributes:
+        rows: whose each is, and when it was sent.
+        columns: of everybody.
+        acts: of everybody.
+    """
+
+    rows: Rows
+    columns: Columns
+    acts: Callable[[], Rows]
+
+    @cached_property
+    def deadline(self) -> Instants:
+        """By when each was to be answered; `MISSING` for none."""
+        return self.columns.table("notice.sent").instants["deadline"][self.rows.index]
+
+    @cached_property
+    def answered(self) -> Instants:
+        """When each was first answered by whom it was sent to, or `FOREVER`."""
+        return _answered(self.rows, self.columns)
+
+    @cached_property
+    def acted(self) -> Instants:
+        """When each one's member next acted, or `FOREVER`."""
+        return next_after(self.rows, self.acts())
+
+
+def notices_of(leaf: Noticed, kernel: Kernel) -> Notices:
+    """Return the notices that a condition asks for, whatever it asks of them."""
+    policy, histories = leaf.policy or kernel.policy, kernel.histories
+
+    def make() -> Notices:
+        rows = _notices(histories.columns.table("notice.sent"), policy, leaf.stage)
+        return Notices(rows, histories.columns, lambda: histories.acts)
+
+    return histories.once(("notices", policy, leaf.stage), make)
+
+
 def _noticed(leaf: Noticed, query: Query) -> Truths:
     points, histories = query.points, query.histories
-    table = histories.columns.table("notice.sent")
-    policy = leaf.policy or query.kernel.policy
-    key = (policy, leaf.stage)
-    rows = histories.once(("notices", *key), lambda: _notices(table, policy, leaf.stage))
+    notices = notices_of(leaf, query.kernel)
+    rows = notices.rows
     low, high = rows.between(points.member, BEGINNING, points.at)
     found = high > low
     row = np.where(found, high - 1, 0)  # the last notice by then
@@ -526,14 +587,12 @@ def _noticed(leaf: Noticed, query: Query) -> Truths:
     if leaf.ago is not None:
         found &= rows.at[row] <= histories.calendar.before(points.at, leaf.ago)
     if leaf.overdue:
-        deadline = table.instants["deadline"][rows.index]
-        found &= (deadline[row] != MISSING) & (deadline[row] <= points.at)
+        deadline = notices.deadline[row]
+        found &= (deadline != MISSING) & (deadline <= points.at)
     if leaf.heard is True:
-        answered = histories.once(("answered", *key), lambda: _answered(rows, histories.columns))
-        found &= answered[row] <= points.at
+        found &= notices.answered[row] <= points.at
     elif leaf.heard is False:
-        acted = histories.once(("acted", *key), lambda: next_after(rows, histories.acts))
-        found &= acted[row] > points.at
+        found &= notices.acted[row] > points.at
     return found
 
 
