@@ -1,4 +1,4 @@
-"""Spans in columns: roles, leave, vouches …
+"""Spans in columns: roles, leave, vouches and whatever else lasts.
 
 The vectorised twin of ``domain.spans``. Rows of beginnings and endings are sorted by what tells spans
 apart (a member's role in a community, say) and by time; each beginning then ends at the next ending of
