@@ -20,6 +20,7 @@ import reading
 import recording
 
 import replay
+import views
 
 BENCHMARKS = {
     "record": recording.run,
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "replay-many": replay.run_many,
     "audit": auditing.run,
     "memory": memory.run,
+    "views": views.run,
 }
 
 

@@ -299,15 +299,15 @@ PLANTED: Final[dict[tuple[str, str], Callable[[pytest.MonkeyPatch], None]]] = {
     ("views", "a view that forgets identities"): _plant(
         role_projections,
         "taken",
-        lambda spans, entry, member, names, taken=role_projections.taken: taken(
-            spans, as_if_told(entry), member, names
+        lambda spans, entries, member, names, taken=role_projections.taken: taken(
+            spans, map(as_if_told, entries), member, names
         ),
     ),
     ("views", "a membership that retirement does not end"): _plant(
         membership_projection,
-        "taken",
-        lambda spans, entry, member, names, taken=membership_projection.taken: (
-            spans if entry.name == "member.returned" else taken(spans, entry, member, names)
+        "concerns",
+        lambda entry, member, names, concerns=membership_projection.concerns: (
+            entry.name != "member.returned" and concerns(entry, member, names)
         ),
     ),
     ("policies", "policies that forget identities"): _plant(

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from faulty import Faulty
-from histories import Offer, fill, histories, open_ledger
+from histories import PEOPLE, Offer, fill, histories, open_ledger
 from recorders import event
 from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
-from reps_ledger.log import Codec, EventLog, Reading
+from reps_ledger.log import Codec, EventLog, Reading, history
 from reps_ledger.policies import Policy, digest, dumps, on_leave, when
 from scale import examples
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reps_ledger.log import SQLiteRecorder
 
 NOON = datetime(2018, 1, 1, 12, tzinfo=UTC)
+KINDS = ("role.assigned", "role.ended", "community.joined", "review.opened", "member.retired", "vouch.given")
 
 
 class Ticking:
@@ -250,6 +251,74 @@ def test_people_are_each_as_alone(told: list[Offer], run: int, cut: int) -> None
     registry = log.codec.registry
     named = {person for entry in at.standing() for person in people_in(entry.fact, registry)}
     assert {at.member(person)[0] for person in named} == {person for person, _ in found}
+
+
+@pytest.mark.parametrize(("few", "most"), [(16, 1_000), (0, 1_000), (0, 1)])
+def test_several_people_are_each_as_alone(few: int, most: int) -> None:
+    """Read together, people have the histories that each has alone: whoever is one person, one history.
+
+    However their merges are sought: one by one, all at once, or one by one as there are too many.
+    """
+
+    @examples(0.8)
+    @given(
+        told=histories(),
+        who=st.lists(st.sampled_from([*PEOPLE, "nobody"]), max_size=4),
+        kinds=st.none() | st.frozensets(st.sampled_from(KINDS), min_size=1),
+        cut=st.integers(0, 30),
+    )
+    def agree(told: list[Offer], who: list[str], kinds: frozenset[str] | None, cut: int) -> None:
+        with open_ledger() as ledger, pytest.MonkeyPatch.context() as patch:
+            patch.setattr(history, "FEW_PEOPLE", few)
+            patch.setattr(history, "MOST_MERGES", most)
+            fill(ledger, told)
+            log = ledger._core.log
+            at = reading(log, min(cut, log.head()))
+            everyone = dict(at.people())
+            kept = {name: at.amendments().aliases.get(name, name) for name in who}
+            assert at.members(who, kinds=kinds) == {
+                kept[name]: [e for e in everyone.get(kept[name], ()) if kinds is None or e.name in kinds]
+                for name in who
+            }
+            for name in who:
+                assert at.member(name) == (kept[name], everyone.get(kept[name], []))
+
+    agree()
+
+
+@examples(1.2)
+@given(
+    told=histories(),
+    kinds=st.frozensets(st.sampled_from(KINDS), min_size=1),
+    community=st.sampled_from([None, "asia", "indonesia", "nowhere"]),
+    cut=st.integers(0, 30),
+)
+def test_entries_of_some_kinds(
+    told: list[Offer], kinds: frozenset[str], community: str | None, cut: int
+) -> None:
+    """Everybody's entries of some kinds, or a community's, are those among all that is read."""
+    with open_ledger() as ledger:
+        fill(ledger, told)
+        log = ledger._core.log
+        at = reading(log, min(cut, log.head()))
+        assert at.of_kinds(kinds, community=community) == [
+            entry
+            for entry in at.everyone()
+            if entry.name in kinds and community in (None, getattr(entry.fact, "community", None))
+        ]
+
+
+def test_a_few_entries_or_none(ledger: rl.Ledger, log: EventLog) -> None:
+    """Entries of several sources come in order, unless they are more than one is prepared to read."""
+    sources = [Source(member_tag(who)) for who in ("ben", "ana")]
+    first, second, _ = ledger.entries()
+    assert log.read_few(sources, 2) == [first, second]
+    assert log.read_few(sources, 1) is None
+    assert log.read_few(sources, 2, upto=1) == [first]
+    assert [*log.read_any(sources)] == [first, second]
+    assert [*log.read_any([])] == []
+    kept = history.KeptSources(log, 2)
+    assert [*kept.read_any(sources)] == [*kept.read_any(sources, upto=2)] == [first, second]
 
 
 def test_people_who_are_one(ledger: rl.Ledger, log: EventLog) -> None:

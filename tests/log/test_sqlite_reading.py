@@ -48,8 +48,11 @@ def outcome(log: DCBRecorder, batch: list[DCBEvent], when: DCBAppendCondition | 
         return None
 
 
-@pytest.mark.parametrize(("page", "few", "quick"), [(2, 0, 1), (3, 2, 4), (4, 0, 3), (1000, 64, 1000)])
-def test_reads_and_conditions_agree_with_the_library(page: int, few: int, quick: int) -> None:
+@pytest.mark.parametrize(
+    ("page", "few", "quick", "most"),
+    [(2, 0, 1, 2), (3, 2, 4, 50_000), (4, 0, 3, 0), (2, 0, 1, 50_000), (1000, 64, 1000, 50_000)],
+)
+def test_reads_and_conditions_agree_with_the_library(page: int, few: int, quick: int, most: int) -> None:
     """Any read and any condition comes out as in the library's recorder, whatever the page."""
 
     @given(
@@ -66,6 +69,8 @@ def test_reads_and_conditions_agree_with_the_library(page: int, few: int, quick:
             patch.setattr(read, "PAGE", page)
             patch.setattr(read, "FEW", few)
             patch.setattr(read, "QUICK", quick)
+            patch.setattr(read, "MANY", quick)
+            patch.setattr(read, "SORTED", most)
             patch.setattr(recorder, "FEW", few)
             patch.setattr(read, "_CHUNK", page)
             patch.setattr(read, "_CHUNK_AT_LEAST", 1)

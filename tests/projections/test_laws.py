@@ -55,7 +55,7 @@ def raw(told: list[Offer]) -> list[rl.Entry]:
 
 RAW: Final = st.lists(offers(), max_size=20).map(raw)
 
-_OF_SPANS: Final = {"belonging", "membership", "roles", "vouches"}
+_OF_SPANS: Final = {"belonging", "membership", "overview", "roles", "vouches"}
 
 
 @every

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -92,6 +94,25 @@ class EventLog:
                     if source.types is None or entry.name in source.types:
                         found[source].append(entry)
         return found, _at_most(response.head or 0, upto)
+
+    def read_any(self, sources: Iterable[Source], *, upto: int | None = None) -> Iterator[Entry]:
+        """Yield the entries of any of these sources, in order of position, up to a position."""
+        wanted = frozenset(sources)
+        return self._entries(self._read(_query(wanted), None, None), upto) if wanted else iter(())
+
+    def read_few(
+        self, sources: Iterable[Source], most: int, *, upto: int | None = None
+    ) -> list[Entry] | None:
+        """Return the entries of any of these sources, in order; None where they are more than ``most``."""
+        found = [*self._entries(self._read(_query(sources), None, most + 1), upto)]
+        return found if len(found) <= most else None
+
+    def read_kinds(self, kinds: Iterable[str], *, upto: int | None = None) -> Iterator[Entry]:
+        """Yield all entries of these stored names in order of position, up to a position."""
+        # One kind at a time: the library's recorder for PostgreSQL takes no more than that without a tag.
+        queries = [DCBQuery([DCBQueryItem(types=[kind])]) for kind in sorted(kinds)]
+        reads = [self._entries(self._read(query, None, None), upto) for query in queries]
+        return heapq.merge(*reads, key=attrgetter("position"))
 
     def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Return the entries of these ids, by id; ids without an entry are left out."""

@@ -6,7 +6,7 @@ of corrections) and applies corrections, retractions and merges to them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -33,6 +33,16 @@ from reps_ledger.log.sorting import RUN, in_effective_order, in_order
 
 _MERGES: Final = MERGES | CORRECTIONS  # merges, and what may correct or retract one
 _AMENDMENTS: Final = tuple(Source(ledger_tag(name), frozenset({name})) for name in sorted(AMENDING))
+_ALL_MERGES: Final = tuple(Source(ledger_tag(name)) for name in sorted(MERGES))
+"""All merges and unmerges, and what corrects or retracts one: such an entry has the tags of its target."""
+
+_MEMBER: Final = member_tag("")
+
+FEW_PEOPLE: Final = 16
+"""Up to so many people's merges are sought one by one."""
+
+MOST_MERGES: Final = 1_000
+"""Where there are no more merges than that, all are read instead."""
 
 
 class KeptSources(EventLog):
@@ -62,6 +72,12 @@ class KeptSources(EventLog):
             source: [entry for entry in self._kept[source] if entry.position <= last] for source in wanted
         }, last
 
+    def read_any(self, sources: Iterable[Source], *, upto: int | None = None) -> Iterator[Entry]:
+        """Yield the entries of any of these sources, as `EventLog.read_any` does."""
+        found, _ = self.read_sources(sources, upto=upto)
+        entries = {entry.position: entry for each in found.values() for entry in each}
+        return (entry for _, entry in sorted(entries.items()))
+
 
 @frozen(kw_only=True)
 class Reading:
@@ -85,14 +101,52 @@ class Reading:
             member: who.
             void: whether also what a merge made void; see `Amendments.apply`.
         """
-        raw = self._closure(Source(member_tag(member)))
-        aliases = Amendments.among(raw.values()).aliases
-        kept = aliases.get(member, member)
-        if kept != member:
-            return self.member(kept, void=void)
+        (found,) = self.members([member], void=void).items()
+        return found
+
+    def members(
+        self, names: Iterable[str], *, kinds: frozenset[str] | None = None, void: bool = False
+    ) -> dict[str, list[Entry]]:
+        """Return the histories of several people, each as of `member`, read together.
+
+        Args:
+            names: of whom. Those who are one person have one history, under the identifier that is kept.
+            kinds: only entries of these stored names; None for all.
+            void: as for `member`.
+        """
+        wanted = [*names]
         registry = self.log.codec.registry
-        standing = resolve(raw.values(), registry, void=void)
-        return member, [entry for entry in standing if member in people_in(entry.fact, registry)]
+        types = None if kinds is None else kinds | AMENDING
+        raw, amendments = self._closure([Source(member_tag(name), types) for name in wanted])
+        found: dict[str, list[Entry]] = {amendments.aliases.get(name, name): [] for name in wanted}
+        for entry in resolve(raw.values(), registry, amendments, void=void):
+            if kinds is None or entry.name in kinds:
+                for person in dict.fromkeys(people_in(entry.fact, registry)):
+                    if person in found:
+                        found[person].append(entry)
+        return found
+
+    def of_kinds(self, kinds: Collection[str], *, community: str | None = None) -> list[Entry]:
+        """Return everybody's entries of some kinds in effective order, as they are read now.
+
+        Args:
+            kinds: their stored names.
+            community: only those of a community; None for all.
+        """
+        if community is not None:
+            first = Source(community_tag(community), frozenset(kinds) | CORRECTIONS)
+            raw, amendments = self._closure([first])
+        else:
+            raw = {entry.id: entry for entry in self._amending()}
+            amendments = Amendments.among(raw.values())
+            raw.update({entry.id: entry for entry in self.log.read_kinds(kinds, upto=self.known_at)})
+            raw.update(self.log.entries_of(_targets(raw.values()) - raw.keys()))
+        standing = resolve(raw.values(), self.log.codec.registry, amendments)
+        return [
+            entry
+            for entry in standing
+            if entry.name in kinds and community in (None, getattr(entry.fact, "community", None))
+        ]
 
     def recorded_of(self, member: str) -> list[Entry]:
         """Return a member's entries as they were recorded, in order of position.
@@ -101,11 +155,9 @@ class Reading:
         them, and amendments of any of these entries, and the originals of corrections whose
         replacement is about the member.
         """
-        raw = self._closure(Source(member_tag(member)))
-        aliases = Amendments.among(raw.values()).aliases
-        kept = aliases.get(member, member)
-        if kept != member:
-            return self.recorded_of(kept)
+        raw, amendments = self._closure([Source(member_tag(member))])
+        aliases = amendments.aliases
+        member = aliases.get(member, member)
         own = {member_tag(member)} | {member_tag(other) for other, into in aliases.items() if into == member}
         found: list[Entry] = []
         corrected: set[str] = set()
@@ -118,7 +170,7 @@ class Reading:
 
     def community(self, community: str) -> list[Entry]:
         """Return a community's history in effective order."""
-        raw = self._closure(Source(community_tag(community)))
+        raw, _ = self._closure([Source(community_tag(community))])
         amending = {entry.id: entry for entry in self._amending()}
         standing = resolve({**raw, **amending}.values(), self.log.codec.registry)
         return [e for e in standing if getattr(e.fact, "community", None) == community]
@@ -136,7 +188,8 @@ class Reading:
             raise InvalidInput(
                 f"{name} is not of the whole ledger, as {', '.join(sorted(LEDGER_WIDE))} are", field="name"
             )
-        standing = resolve(self._closure(Source(ledger_tag(name))).values(), self.log.codec.registry)
+        raw, amendments = self._closure([Source(ledger_tag(name))])
+        standing = resolve(raw.values(), self.log.codec.registry, amendments)
         return [entry for entry in standing if entry.name == name]
 
     def people(self, *, run: int = RUN) -> Iterator[tuple[str, list[Entry]]]:
@@ -203,33 +256,86 @@ class Reading:
                 low = entry.position
         return low
 
-    def _closure(self, first: Source) -> dict[str, Entry]:
-        """Return by id the entries of a source, of merged duplicates, and originals of corrections.
+    def _closure(self, first: Iterable[Source]) -> tuple[dict[str, Entry], Amendments]:
+        """Return by id the entries of sources, and of what these lead to; and the amendments among them.
 
-        What is read may lead to further sources, until none is new.
+        Entries lead to the originals of corrections, to the merges of people whom they name, and, of
+        people whose entries are sought, to all that are the same person. What is read may lead to
+        further sources, until none is new.
         """
-        raw: dict[str, Entry] = {}
-        wanted, read = {first}, set[Source]()
-        while wanted:
-            found, _ = self.log.read_sources(wanted, upto=self.known_at)
-            read |= wanted
-            raw.update({entry.id: entry for entries in found.values() for entry in entries})
-            wanted = {source for source in self._further(raw, first) if source not in read}
-        return raw
+        closure = _Closure(self)
+        closure.read(first)
+        return closure.raw, closure.amendments
 
-    def _further(self, raw: dict[str, Entry], first: Source) -> Iterator[Source]:
-        """Yield the sources that entries lead to: originals, duplicates, and people's merges."""
-        for entry in raw.values():
-            if isinstance(entry.fact, EntryCorrected) and entry.fact.target not in raw:
-                yield Source(entry_tag(entry.fact.target))
-        for duplicate, kept in Amendments.among(raw.values()).aliases.items():
-            if first.tag == member_tag(kept):
-                yield evolve(first, tag=member_tag(duplicate))
-        registry = self.log.codec.registry
-        facts = [fact for entry in raw.values() for fact in _facts_in(entry.fact)]
-        for person in {person for fact in facts for person in people_in(fact, registry)}:
-            if first.tag != member_tag(person):
-                yield Source(member_tag(person), _MERGES)
+
+class _Closure:
+    """Entries of sources, and what these lead to; see `Reading._closure`.
+
+    Attributes:
+        raw: the entries by id, as they were recorded.
+        amendments: those among them.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self.raw: dict[str, Entry] = {}
+        self.amendments = Amendments.among(())
+        self._reading = reading
+        self._wanted: set[Source] = set()
+        self._read: set[Source] = set()
+        self._own: dict[str, frozenset[str] | None] = {}  # whose entries are sought, and of which kinds
+        self._named: set[str] = set()  # whose merges are sought
+        self._all_merges: bool | None = None  # whether all were read; None before that was tried
+
+    def read(self, first: Iterable[Source]) -> None:
+        """Read sources, and what they lead to."""
+        self._wanted.update(first)
+        for source in self._wanted:
+            if source.tag.startswith(_MEMBER):
+                self._own[source.tag.removeprefix(_MEMBER)] = source.types
+        self._named.update(self._own)
+        if len(self._wanted) > FEW_PEOPLE:
+            self._read_all_merges()
+        while wanted := self._wanted - self._read:
+            self._read |= wanted
+            self._take(self._reading.log.read_any(wanted, upto=self._reading.known_at))
+
+    def _take(self, entries: Iterable[Entry]) -> None:
+        """Take entries; those that are new may lead to more sources."""
+        raw = self.raw
+        new = [entry for entry in entries if entry.id not in raw]
+        raw.update({entry.id: entry for entry in new})
+        if not self._all_merges:
+            self._seek_merges(new)
+        if any(entry.name in AMENDING for entry in new):
+            self._wanted |= {Source(entry_tag(target)) for target in _targets(new) - raw.keys()}
+            self.amendments = Amendments.among(raw.values())
+        for name in self._own.keys() & self.amendments.people.keys():
+            types = self._own[name]
+            self._own.update(dict.fromkeys(self.amendments.people[name], types))
+            self._wanted |= {Source(member_tag(same), types) for same in self.amendments.people[name]}
+
+    def _seek_merges(self, entries: Iterable[Entry]) -> None:
+        """Seek the merges of people whom entries name."""
+        registry = self._reading.log.codec.registry
+        facts = (fact for entry in entries for fact in _facts_in(entry.fact))
+        named = {person for fact in facts for person in people_in(fact, registry)} - self._named
+        self._named |= named
+        if len(named) > FEW_PEOPLE and self._all_merges is None:
+            self._read_all_merges()
+        if not self._all_merges:
+            self._wanted |= {Source(member_tag(person), _MERGES) for person in named}
+
+    def _read_all_merges(self) -> None:
+        """Read all merges of the log, unless they are many."""
+        upto = self._reading.known_at
+        merges = self._reading.log.read_few(_ALL_MERGES, MOST_MERGES, upto=upto)
+        self._all_merges = merges is not None
+        self._take(merges or ())
+
+
+def _targets(entries: Iterable[Entry]) -> set[str]:
+    """Return the ids of the entries that corrections among some are of."""
+    return {entry.fact.target for entry in entries if isinstance(entry.fact, EntryCorrected)}
 
 
 def _facts_in(fact: Fact) -> tuple[Fact, ...]:

@@ -53,10 +53,17 @@ class Dossier(Memo):
         self.is_community = is_community
         self.entries = tuple(entries)
         self.readings = readings
-        self._by_kind: dict[str, list[Entry]] = {}
-        for entry in self.entries:
-            self._by_kind.setdefault(entry.name, []).append(entry)
+        self._of_kind: dict[str, list[Entry]] | None = None
         self._spans: dict[str, tuple[Span, ...]] = {}
+
+    @property
+    def _by_kind(self) -> dict[str, list[Entry]]:
+        if self._of_kind is None:
+            found: dict[str, list[Entry]] = {}
+            for entry in self.entries:
+                found.setdefault(entry.name, []).append(entry)
+            self._of_kind = found  # whole, as others may ask at the same time
+        return self._of_kind
 
     @property
     def last(self) -> datetime:

@@ -6,7 +6,7 @@ Both read an `Overview` of each member: membership, roles, vouches and belonging
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import product
 from typing import Final
@@ -14,13 +14,13 @@ from typing import Final
 import msgspec
 from attrs import evolve, field, frozen
 
-from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Registry
-from reps_ledger.domain.spans import joined_times
+from reps_ledger.domain.spans import SPAN_FACTS, joined_times
 from reps_ledger.errors import InvalidInput
-from reps_ledger.projections.membership import Membership, membership
-from reps_ledger.projections.projection import Projection
-from reps_ledger.projections.roles import Belonging, Holding, Roles, Vouches, belonging, roles, vouches
+from reps_ledger.projections.membership import Membership, membership_by
+from reps_ledger.projections.projection import Projection, project_people, projection_of
+from reps_ledger.projections.roles import Belonging, Holding, Roles, Vouches, belonging_by
 
 Standings = dict[str, tuple[str, bool]]
 """How each member stands, by name: the outcome, and whether it counts as active."""
@@ -66,29 +66,32 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 
 def overview(member: str, zone: tzinfo) -> Projection[Overview]:
     """Make the projection of one member's overview."""
-    parts = (membership(member, zone), roles(member), vouches(member), belonging(member))
-    person, holdings, vouching, place = parts
 
-    def evolve_all(state: Overview, entry: Entry) -> Overview:
+    def evolve_all(state: Overview, entries: Sequence[Entry]) -> Overview:
+        # All parts read one fold, of which each by itself would fold the spans of its own kinds.
+        membership = membership_by(state.membership, entries, zone=zone, names=SPAN_FACTS)
+        spans = membership._spans  # noqa: SLF001 — a part of this state
+        if spans is state.membership._spans:  # noqa: SLF001 — as above
+            held, vouched = state.roles, state.vouches
+        else:
+            held, vouched = Roles(member=state.member, spans=spans), Vouches(member=state.member, spans=spans)
         return Overview(
-            membership=person.evolve(state.membership, entry),
-            roles=holdings.evolve(state.roles, entry),
-            vouches=vouching.evolve(state.vouches, entry),
-            belonging=place.evolve(state.belonging, entry),
+            membership=membership,
+            roles=held,
+            vouches=vouched,
+            belonging=belonging_by(state.belonging, entries, spans),
         )
 
-    return Projection(
-        name="overview",
-        version=1,
-        initial=Overview(
-            membership=person.initial,
-            roles=holdings.initial,
-            vouches=vouching.initial,
-            belonging=place.initial,
-        ),
-        evolve=evolve_all,
+    initial = Overview(
+        membership=Membership(member=member),
+        roles=Roles(member=member),
+        vouches=Vouches(member=member),
+        belonging=Belonging(member=member),
     )
+    return projection_of("overview", 2, initial, evolve_all)
 
+
+_AT_ONCE: Final = 20_000  # entries of everyone that are held in memory until they are folded
 
 NONE: Final = "(none)"
 """The group of who is in none."""
@@ -195,17 +198,23 @@ def overviews(
     """
     states: dict[str, Overview] = {}
     waiting = sorted(set(instants))
-    evolve = overview("", zone).evolve
+    entries: list[Entry] = []
+
+    def take() -> Mapping[str, Overview]:
+        project_people(lambda person: overview(person, zone), entries, registry, states)
+        entries.clear()
+        return states
+
     for entry in history:
         while waiting and waiting[0] < entry.occurred_at:
-            yield waiting.pop(0), states
+            yield waiting.pop(0), take()
         if not waiting:
             return
-        for person in people_in(entry.fact, registry):
-            state = states.get(person) or overview(person, zone).initial
-            states[person] = evolve(state, entry)
+        entries.append(entry)
+        if len(entries) == _AT_ONCE:
+            take()
     while waiting:
-        yield waiting.pop(0), states
+        yield waiting.pop(0), take()
 
 
 def census(
@@ -286,18 +295,20 @@ def roster(
     role: str | None = None,
     community: str | None = None,
     standing: Standings | None = None,
+    retired: Collection[str] = (),
 ) -> tuple[RosterRow, ...]:
     """Return the people who held a role or were in a community, by name.
 
     Args:
-        people: everyone, folded up to ``at``.
+        people: everyone, folded up to ``at``; or all whom the roster may list.
         at: when.
         role: only those who held this role.
         community: only those in this community: they joined it, or held a role in it.
         standing: how members stand; None for the default rule.
+        retired: who of the mentors who are not among ``people`` has retired.
     """
     everyone = [*people]
-    retired = {person.member for person in everyone if person.membership.retired_at is not None}
+    retired = {*retired, *(person.member for person in everyone if person.membership.retired_at is not None)}
     rows = []
     for person in everyone:
         row = _row(person, at, role, community, standing)

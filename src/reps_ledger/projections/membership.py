@@ -8,7 +8,8 @@ on leave that has not lapsed. Retiring ends a spell of activity; a later act beg
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from collections.abc import Sequence
+from datetime import datetime, timedelta, tzinfo
 from functools import partial
 from typing import Final
 
@@ -18,8 +19,8 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined, MemberRetired, acting
 from reps_ledger.domain.spans import SpanFold, joined_spans
 from reps_ledger.domain.time import LAST, Period
-from reps_ledger.projections.projection import Projection
-from reps_ledger.projections.roles import NO_SPANS, reads, taken
+from reps_ledger.projections.projection import Projection, projection_of
+from reps_ledger.projections.roles import NO_SPANS, concerns, reads
 
 ACTIVE_MONTHS: Final = 12
 """Calendar months for which an act keeps a member active."""
@@ -117,28 +118,82 @@ class Membership:
 
 def membership(member: str, zone: tzinfo) -> Projection[Membership]:
     """Make the projection of one person's membership, reading months in a zone."""
-    return Projection(
-        name="membership", version=2, initial=Membership(member=member), evolve=partial(_evolve, zone=zone)
-    )
+    return projection_of("membership", 2, Membership(member=member), partial(membership_by, zone=zone))
 
 
 _OF_MEMBERSHIP: Final = reads("leave.started", "member.retired")
 
 
-def _evolve(state: Membership, entry: Entry, *, zone: tzinfo) -> Membership:
-    fact, at = entry.fact, entry.occurred_at
-    spans = taken(state._spans, entry, state.member, _OF_MEMBERSHIP)  # noqa: SLF001 — its own fold
-    if spans is not state._spans:  # noqa: SLF001 — as above
-        acted = state.acted
-        if isinstance(fact, MemberRetired) and spans.retirement is not None:
-            acted = _cut(acted, at)
-        state = evolve(state, spans=spans, acted=acted)
-        if isinstance(fact, MemberJoined) and state.joined_at is None:
-            state = evolve(state, joined_at=at, kind=fact.kind, inferred=fact.inferred)
-    if acting(fact) == state.member:
-        until = Period(ACTIVE_MONTHS).after(at, zone) or LAST
-        state = evolve(state, acted=_stretched(state.acted, at, until), last_activity=at)
-    return state
+def membership_by(
+    state: Membership, entries: Sequence[Entry], *, zone: tzinfo, names: frozenset[str] = _OF_MEMBERSHIP
+) -> Membership:
+    """Return a person's membership after more entries.
+
+    Args:
+        state: before these.
+        entries: the next ones.
+        zone: in which months are read.
+        names: the stored names of the facts whose spans are folded; these are some of them.
+    """
+    member, before = state.member, state._spans  # noqa: SLF001 — its own fold
+    spans, acted, last, joined = before, _Acted(state.acted, zone), state.last_activity, None
+    for entry in entries:
+        fact, at = entry.fact, entry.occurred_at
+        if concerns(entry, member, names):
+            if spans is before:
+                spans = spans.copy()
+            spans.take(entry)
+            if isinstance(fact, MemberRetired) and spans.retirement is not None:
+                acted.cut(at)
+            elif isinstance(fact, MemberJoined):
+                joined = joined or entry
+        if acting(fact) == member:
+            acted.take(at)
+            last = at
+    if spans is before and last is state.last_activity:
+        return state
+    if joined is not None and state.joined_at is None:
+        fact = joined.fact
+        state = evolve(state, joined_at=joined.occurred_at, kind=fact.kind, inferred=fact.inferred)
+    return evolve(state, spans=spans, acted=acted.stretches(), last_activity=last)
+
+
+_SURELY: Final = timedelta(days=300)
+"""Less than ``ACTIVE_MONTHS`` in any zone: acts no further apart are of one stretch."""
+
+
+class _Acted:
+    """The stretches that acts make, one act after the other.
+
+    Args:
+        stretches: so far.
+        zone: in which months are read.
+    """
+
+    def __init__(self, stretches: _Stretches, zone: tzinfo) -> None:
+        self._stretches = stretches
+        self._zone = zone
+        self._run: tuple[datetime, datetime] | None = None  # acts of one stretch: the first and the last
+
+    def take(self, at: datetime) -> None:
+        """Take the next act."""
+        if self._run is not None and at - self._run[1] < _SURELY:
+            self._run = self._run[0], at
+        else:
+            self.stretches()
+            self._run = at, at
+
+    def cut(self, at: datetime) -> None:
+        """End the last stretch, at the latest then."""
+        self._stretches = _cut(self.stretches(), at)
+
+    def stretches(self) -> _Stretches:
+        """Return them, with all acts taken."""
+        if self._run is not None:
+            start, last = self._run
+            until = Period(ACTIVE_MONTHS).after(last, self._zone) or LAST
+            self._stretches, self._run = _stretched(self._stretches, start, until), None
+        return self._stretches
 
 
 def _stretched(stretches: _Stretches, start: datetime, until: datetime) -> _Stretches:

@@ -7,6 +7,7 @@ vouched for them and for whom they vouched, standing or withdrawn.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -16,7 +17,7 @@ from attrs import evolve, field, frozen
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.spans import READS, SHARED, SPAN_KINDS, Span, SpanFold, in_order
-from reps_ledger.projections.projection import Projection
+from reps_ledger.projections.projection import Projection, projection_of
 
 NO_SPANS: Final[SpanFold] = SpanFold()
 """Those of a person of whom nothing is known."""
@@ -35,23 +36,31 @@ def reads(*kinds: str) -> frozenset[str]:
     return frozenset().union(*(READS[kind] for kind in kinds))
 
 
-def taken(spans: SpanFold, entry: Entry, member: str, names: frozenset[str]) -> SpanFold:
-    """Return one person's spans with one more entry; the same where it makes no difference.
+def taken(spans: SpanFold, entries: Iterable[Entry], member: str, names: frozenset[str]) -> SpanFold:
+    """Return one person's spans with more entries; the same where these make no difference.
 
     Args:
-        spans: so far.
-        entry: the next one.
+        spans: so far. They are copied at most once, however many entries come.
+        entries: the next ones, in effective order.
         member: whose spans they are; those that two people share are both people's.
         names: the stored names of the facts that matter.
     """
+    after = spans
+    for entry in entries:
+        if concerns(entry, member, names):
+            if after is spans:
+                after = spans.copy()
+            after.take(entry)
+    return after
+
+
+def concerns(entry: Entry, member: str, names: frozenset[str]) -> bool:
+    """Whether an entry matters to one person's spans; see `taken`."""
     name = entry.name
     if name not in names:
-        return spans
-    if entry.fact.member != member and getattr(entry.fact, _PAIRED.get(name, "member")) != member:
-        return spans
-    after = spans.copy()
-    after.take(entry)
-    return after
+        return False
+    fact = entry.fact
+    return member in (fact.member, getattr(fact, _PAIRED.get(name, "member")))
 
 
 @frozen(kw_only=True)
@@ -139,11 +148,11 @@ _OF_ROLES: Final = reads("role.assigned")
 
 def roles(member: str) -> Projection[Roles]:
     """Make the projection of one member's roles."""
-    return Projection(name="roles", version=2, initial=Roles(member=member), evolve=_evolve_roles)
+    return projection_of("roles", 2, Roles(member=member), _evolve_roles)
 
 
-def _evolve_roles(state: Roles, entry: Entry) -> Roles:
-    spans = taken(state._spans, entry, state.member, _OF_ROLES)  # noqa: SLF001 — its own fold
+def _evolve_roles(state: Roles, entries: Sequence[Entry]) -> Roles:
+    spans = taken(state._spans, entries, state.member, _OF_ROLES)  # noqa: SLF001 — its own fold
     return state if spans is state._spans else Roles(member=state.member, spans=spans)  # noqa: SLF001 — as above
 
 
@@ -179,15 +188,24 @@ _OF_BELONGING: Final = reads("account.linked", "affiliation.started", "community
 
 def belonging(member: str) -> Projection[Belonging]:
     """Make the projection of where one member belongs."""
-    return Projection(name="belonging", version=2, initial=Belonging(member=member), evolve=_evolve_belonging)
+    return projection_of("belonging", 2, Belonging(member=member), _evolve_belonging)
 
 
-def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
-    fact = entry.fact
-    if isinstance(fact, f.ReportFiled | f.MemberJoined):
-        return state if fact.member != state.member else _noted(state, fact)
-    spans = taken(state._spans, entry, state.member, _OF_BELONGING)  # noqa: SLF001 — its own fold
-    if spans is state._spans:  # noqa: SLF001 — as above
+def _evolve_belonging(state: Belonging, entries: Sequence[Entry]) -> Belonging:
+    return belonging_by(state, entries, taken(state._spans, entries, state.member, _OF_BELONGING))  # noqa: SLF001 — its own fold
+
+
+def belonging_by(state: Belonging, entries: Sequence[Entry], spans: SpanFold) -> Belonging:
+    """Return where somebody belongs after more entries.
+
+    Args:
+        state: before these.
+        entries: the next ones.
+        spans: theirs after these; the very same as before where these make no difference.
+    """
+    own = [entry.fact for entry in entries if isinstance(entry.fact, f.ReportFiled | f.MemberJoined)]
+    state = _noted(state, [fact for fact in own if fact.member == state.member])
+    if spans is state._spans:  # noqa: SLF001 — its own fold
         return state
 
     def now(name: str) -> list[Any]:
@@ -205,18 +223,21 @@ def _evolve_belonging(state: Belonging, entry: Entry) -> Belonging:
     )
 
 
-def _noted(state: Belonging, fact: f.ReportFiled | f.MemberJoined) -> Belonging:
-    if isinstance(fact, f.MemberJoined):
-        # On the programme's own site, for which no provider is named; nobody takes it back.
-        return (
-            state if fact.account is None else evolve(state, accounts=state.accounts | {("", fact.account)})
-        )
-    if not fact.areas or fact.announced:
+def _noted(state: Belonging, facts: Iterable[f.ReportFiled | f.MemberJoined]) -> Belonging:
+    """Return where somebody belongs, with what they reported about and the accounts that they joined with."""
+    counts, accounts = dict(state.areas), set(state.accounts)
+    for fact in facts:
+        if isinstance(fact, f.MemberJoined):
+            if fact.account is not None:
+                # On the programme's own site, for which no provider is named; nobody takes it back.
+                accounts.add(("", fact.account))
+        elif not fact.announced:
+            for area in fact.areas:
+                counts[area] = counts.get(area, 0) + 1
+    areas = tuple(counts.items())
+    if areas == state.areas and accounts == state.accounts:
         return state
-    counts = dict(state.areas)
-    for area in fact.areas:
-        counts[area] = counts.get(area, 0) + 1
-    return evolve(state, areas=tuple(counts.items()))
+    return evolve(state, areas=areas, accounts=frozenset(accounts))
 
 
 @frozen(kw_only=True)
@@ -294,7 +315,8 @@ class Vouches:
     @property
     def level(self) -> int:
         """How many people have a standing vouch for them."""
-        return len({vouch.voucher for vouch in self.received})
+        standing = (span.entry.fact for span in self._spans.lasting("vouch.given"))
+        return len({v.voucher for v in standing if v.member == self.member and v.voucher != v.member})
 
 
 _OF_VOUCHES: Final = reads("vouch.given")
@@ -302,9 +324,9 @@ _OF_VOUCHES: Final = reads("vouch.given")
 
 def vouches(member: str) -> Projection[Vouches]:
     """Make the projection of one member's vouches, received and given."""
-    return Projection(name="vouches", version=2, initial=Vouches(member=member), evolve=_evolve_vouches)
+    return projection_of("vouches", 2, Vouches(member=member), _evolve_vouches)
 
 
-def _evolve_vouches(state: Vouches, entry: Entry) -> Vouches:
-    spans = taken(state._spans, entry, state.member, _OF_VOUCHES)  # noqa: SLF001 — its own fold
+def _evolve_vouches(state: Vouches, entries: Sequence[Entry]) -> Vouches:
+    spans = taken(state._spans, entries, state.member, _OF_VOUCHES)  # noqa: SLF001 — its own fold
     return state if spans is state._spans else Vouches(member=state.member, spans=spans)  # noqa: SLF001 — as above

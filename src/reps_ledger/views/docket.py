@@ -10,6 +10,7 @@ from attrs import frozen
 from reps_ledger.policies.shortfalls import Way
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import OpenReview, OutstandingNotice, docket, project
+from reps_ledger.views.concerned import on_docket
 from reps_ledger.views.evaluator import PolicyEvaluator
 
 
@@ -97,7 +98,7 @@ def make_docket(
     """
     items: list[DocketItem] = []
     outstanding: list[OutstandingNotice] = []
-    for dossier in evaluator.everyone():
+    for dossier in evaluator.several(on_docket(evaluator.reading, at, policy)):
         subject = evaluator.subject(dossier, at)
         state = project(docket(), subject.seen(dossier.entries))
         notices = [n for n in state.notices.values() if policy in (None, n.policy)]

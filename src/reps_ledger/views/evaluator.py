@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cached_property
+from itertools import islice
 from typing import Final, TypeVar
 
 from attrs import evolve, frozen
@@ -31,6 +32,9 @@ T = TypeVar("T")
 _KEPT: Final = 1_000
 """Other people's histories that are kept in memory while policies are evaluated."""
 
+_BATCH: Final = 200
+"""People whose histories are read together."""
+
 
 @frozen
 class Stand:
@@ -45,6 +49,26 @@ class Stand:
     active: bool
 
 
+class _Readings(Mapping[str, str]):
+    """The id of each corrected entry to that of the correction in its place; read when first asked for."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    @cached_property
+    def _found(self) -> Mapping[str, str]:
+        return self._reading.amendments().readings
+
+    def __getitem__(self, entry_id: str) -> str:
+        return self._found[entry_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+
 class _Others(Memo):
     """Other people's histories, which some policies ask about, as known at one position."""
 
@@ -52,19 +76,30 @@ class _Others(Memo):
         super().__init__()
         self._reading = reading
         self._people: dict[str, Dossier] = {}
-
-    @cached_property
-    def _readings(self) -> Mapping[str, str]:
-        return self._reading.amendments().readings
+        self._readings = _Readings(reading)
 
     def member(self, member: str) -> Dossier:
         found = self._people.get(member)
         if found is None:
-            if len(self._people) >= _KEPT:
-                self._people.clear()
             kept, entries = self._reading.member(member)
-            found = self._people[member] = Dossier(kept, entries, readings=self._readings)
+            found = Dossier(kept, entries, readings=self._readings)
+            self._keep({member: found})
         return found
+
+    def several(self, names: Iterable[str]) -> Iterator[Dossier]:
+        """Yield the histories of people by the identifiers that merges keep; read many at a time."""
+        left = iter(sorted(names))
+        while batch := [*islice(left, _BATCH)]:
+            found = {name: self._people[name] for name in batch if name in self._people}
+            missing = self._reading.members(name for name in batch if name not in found)
+            found.update({name: Dossier(name, own, readings=self._readings) for name, own in missing.items()})
+            self._keep(found)
+            yield from found.values()
+
+    def _keep(self, found: Mapping[str, Dossier]) -> None:
+        if len(self._people) + len(found) > _KEPT:
+            self._people.clear()
+        self._people.update(found)
 
     def everyone(self) -> Iterator[Dossier]:
         for person, entries in self._reading.people():
@@ -89,19 +124,19 @@ class PolicyEvaluator:
     """Evaluates policies and charters on one reading of a log."""
 
     def __init__(self, reading: Reading, zone: tzinfo) -> None:
-        self._reading = reading
+        self.reading = reading
         self.zone = zone
         self._others = _Others(reading)
         self._checked: set[Policy] = set()
 
     def known(self, position: int) -> PolicyEvaluator:
         """Return an evaluator of the same log as known at an earlier position."""
-        return PolicyEvaluator(evolve(self._reading, known_at=position), self.zone)
+        return PolicyEvaluator(evolve(self.reading, known_at=position), self.zone)
 
     @cached_property
     def adopted(self) -> tuple[Entry, ...]:
         """The adoptions of charters that are known, in effective order."""
-        return tuple(self._reading.ledger_wide("charter.adopted"))
+        return tuple(self.reading.ledger_wide("charter.adopted"))
 
     def charter(self, at: datetime) -> Charter | None:
         """Return the charter in force at an instant, or None.
@@ -128,7 +163,7 @@ class PolicyEvaluator:
         elif not isinstance(named, Policy):
             raise InvalidInput(f"a policy, or the name of one, not {named!r:.60}", field="policy")
         if named not in self._checked:
-            named.check(self._reading.log.codec.registry)
+            named.check(self.reading.log.codec.registry)
             self._checked.add(named)
         return named
 
@@ -139,7 +174,7 @@ class PolicyEvaluator:
         for charter in self._readable:
             for policy in charter.policies:
                 found[digest(policy)] = policy
-        for entry in self._reading.ledger_wide("policy.stated"):
+        for entry in self.reading.ledger_wide("policy.stated"):
             with suppress(InvalidInput):  # it cannot be read here
                 policy = loads(entry.fact.document)
                 found[digest(policy)] = policy  # its own digest; the entry may say another
@@ -164,7 +199,7 @@ class PolicyEvaluator:
 
     def verdict(self, policy: Policy, subject: Subject) -> Verdict:
         """Evaluate a policy for a subject."""
-        return evaluate(policy, subject, self._reading.known_at)
+        return evaluate(policy, subject, self.reading.known_at)
 
     def evaluate(self, policy: Policy, name: str, at: datetime, previous: Previous | None = None) -> Verdict:
         """Evaluate a policy for one member, or for one community if it is about communities."""
@@ -181,9 +216,14 @@ class PolicyEvaluator:
         for subject in self.members(at):
             yield self.verdict(policy, subject)
 
-    def members(self, at: datetime) -> Iterator[Subject]:
-        """Yield everyone who had joined by an instant."""
-        for dossier in self._others.everyone():
+    def members(self, at: datetime, names: Iterable[str] | None = None) -> Iterator[Subject]:
+        """Yield everyone who had joined by an instant, or those who had of some people.
+
+        Args:
+            at: the instant.
+            names: of whom, by the identifiers that merges keep; None for everyone.
+        """
+        for dossier in self.everyone() if names is None else self.several(names):
             joined = dossier.joined
             if joined is not None and joined.occurred_at <= at:
                 yield self.subject(dossier, at)
@@ -199,7 +239,7 @@ class PolicyEvaluator:
     def _communities(self, at: datetime) -> list[str]:
         named = {
             getattr(entry.fact, "community", None)
-            for entry in self._reading.standing()
+            for entry in self.reading.standing()
             if entry.occurred_at <= at
         }
         return sorted(name for name in named if isinstance(name, str))
@@ -218,6 +258,10 @@ class PolicyEvaluator:
     def everyone(self) -> Iterator[Dossier]:
         """Yield the history of every person whom a standing entry names."""
         yield from self._others.everyone()
+
+    def several(self, names: Iterable[str]) -> Iterator[Dossier]:
+        """Yield the histories of people, by the identifiers that merges keep; read many at a time."""
+        yield from self._others.several(names)
 
     @cached_property
     def has_standing(self) -> bool:

@@ -6,7 +6,7 @@ as-of; `as_instant` and `known_position` resolve what callers give for an as-of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import date, datetime, tzinfo
 from functools import partial
 
@@ -15,6 +15,7 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.rules import Rulebook
+from reps_ledger.domain.spans import READS, RETIREMENT, folded
 from reps_ledger.domain.time import day_of, instant_of, last_of_day, zone_of
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.append import Receipt
@@ -33,11 +34,14 @@ from reps_ledger.projections import (
     Standings,
     Vouch,
     census,
+    overview,
     overviews,
+    project,
     reconcile,
     roster,
 )
 from reps_ledger.views.admissions import not_admitted
+from reps_ledger.views.concerned import on_roster
 from reps_ledger.views.docket import DocketView, make_docket
 from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.explain import Explanation, explain
@@ -56,13 +60,17 @@ class CensusInputs:
     evaluator: PolicyEvaluator
     at: datetime
 
-    def standing(self) -> Standings | None:
-        """Return how each member stands by the charter in force; None for the default rule."""
+    def standing(self, names: Iterable[str] | None = None) -> Standings | None:
+        """Return how each member stands by the charter in force; None for the default rule.
+
+        Args:
+            names: only of these people, by the identifiers that merges keep; None for everyone.
+        """
         charter = self.evaluator.charter(self.at)
         if charter is None or charter.standing is None:
             return None
         found: Standings = {}
-        for subject in self.evaluator.members(self.at):
+        for subject in self.evaluator.members(self.at, names):
             _, stand = self.evaluator.stand(subject)
             found[subject.dossier.name] = (stand.outcome, stand.active)
         return found
@@ -232,9 +240,13 @@ class View:
 
     def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
-        standing = CensusInputs(self._evaluator, self.valid_at).standing()
-        people = self._people()
-        return roster(people, self.valid_at, role=role, community=community, standing=standing)
+        names = on_roster(self.reading, self.valid_at, role=role, community=community)
+        standing = CensusInputs(self._evaluator, self.valid_at).standing(names)
+        people = self._people() if names is None else [*self._overviews(names)]
+        retired = () if names is None else self._retired(_mentors(people) - names)
+        return roster(
+            people, self.valid_at, role=role, community=community, standing=standing, retired=retired
+        )
 
     def census(
         self,
@@ -388,12 +400,28 @@ class View:
         standing = (v for person in self._people() for v in person.vouches.given)
         return tuple(sorted(standing, key=lambda v: (v.voucher, v.member)))
 
-    def _people(self) -> Iterable[Overview]:
+    def _overviews(self, names: Iterable[str]) -> Iterator[Overview]:
+        """Yield the overviews of some people, by the identifiers that merges keep."""
+        for dossier in self._evaluator.several(names):
+            subject = self._evaluator.subject(dossier, self.valid_at)
+            yield project(overview(dossier.name, self.zone), subject.seen(dossier.entries))
+
+    def _retired(self, names: Iterable[str]) -> set[str]:
+        """Return who of some people has retired."""
+        found = self.reading.members(names, kinds=READS[RETIREMENT])
+        seen = {name: [e for e in own if e.occurred_at <= self.valid_at] for name, own in found.items()}
+        return {name for name, own in seen.items() if folded(own).retirement is not None}
+
+    def _people(self) -> Collection[Overview]:
         registry = self.reading.log.codec.registry
         everyone = self.reading.everyone()
         for _, people in overviews(everyone, [self.valid_at], registry, self.zone):
             return people.values()
         raise AssertionError  # pragma: no cover — one instant is always yielded
+
+
+def _mentors(people: Iterable[Overview]) -> set[str]:
+    return {mentor for person in people for mentor in person.belonging.mentors}
 
 
 def _unchanged(entries: list[Entry]) -> Callable[[], Iterable[Entry]]:

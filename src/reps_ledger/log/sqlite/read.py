@@ -63,7 +63,19 @@ _ENTRIES_OF_TAGS_AND_TYPES: Final = (
     " AND t.position > ? AND t.position <= ?"
     " CROSS JOIN events e ON e.position = t.position LIMIT ?"
 )
+_POSITIONS_OF_TAGS: Final = (
+    "SELECT t.position FROM json_each(?) j"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.position > ? AND t.position <= ? LIMIT ?"
+)
+_POSITIONS_OF_TAGS_AND_TYPES: Final = (
+    "SELECT t.position FROM json_each(?) j CROSS JOIN json_each(?) k"
+    " CROSS JOIN tags t ON t.tag = j.value AND t.type = k.value"
+    " AND t.position > ? AND t.position <= ? LIMIT ?"
+)
 _encode = msgspec.json.Encoder().encode
+
+SORTED: Final = 50_000
+"""Up to so many positions are found first and sorted in memory."""
 
 
 class Span(NamedTuple):
@@ -115,17 +127,11 @@ def quick_rows(
         None if there are more than ``most``, if an item has no tag or several, or if entries are
         under so many of the tags that it cannot be told: then the indexes must be walked in order.
     """
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for item in items:
-        if len(item.tags) != 1:
-            return None
-        groups.setdefault(tuple(item.types), []).append(item.tags[0])
+    statements = _statements(items, _ENTRIES_OF_TAGS, _ENTRIES_OF_TAGS_AND_TYPES)
+    if statements is None:
+        return None
     found: dict[int, Row] = {}
-    for types, tags in groups.items():
-        sql = _ENTRIES_OF_TAGS_AND_TYPES if types else _ENTRIES_OF_TAGS
-        wanted = [_encode(tags).decode()]
-        if types:
-            wanted.append(_encode(types).decode())
+    for sql, wanted in statements:
         rows = connection.execute(sql, (*wanted, *span, most + 1)).fetchall()
         found.update((row[0], row) for row in rows)
         # Rows, not entries: an entry under several of the tags comes once for each of them, and a
@@ -133,6 +139,47 @@ def quick_rows(
         if len(rows) > most or len(found) > most:
             return None
     return [found[position] for position in sorted(found)]
+
+
+def sorted_positions(
+    connection: sqlite3.Connection, items: Sequence[DCBQueryItem], span: Span
+) -> list[int] | None:
+    """The positions that match, in order; None where `quick_rows` returns it, past ``SORTED`` of them."""
+    statements = _statements(items, _POSITIONS_OF_TAGS, _POSITIONS_OF_TAGS_AND_TYPES)
+    if statements is None:
+        return None
+    found: set[int] = set()
+    for sql, wanted in statements:
+        rows = connection.execute(sql, (*wanted, *span, SORTED + 1)).fetchall()
+        found.update(position for (position,) in rows)
+        if len(rows) > SORTED or len(found) > SORTED:
+            return None
+    return sorted(found)
+
+
+def _statements(
+    items: Sequence[DCBQueryItem], of_tags: str, of_tags_and_types: str
+) -> list[tuple[str, tuple[str, ...]]] | None:
+    """Return one statement for each set of types, with its tags and types; None for other items.
+
+    Args:
+        items: of a query.
+        of_tags: the statement for every type.
+        of_tags_and_types: the one for some types.
+    """
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for item in items:
+        if len(item.tags) != 1:
+            return None
+        groups.setdefault(tuple(item.types), []).append(item.tags[0])
+    return [
+        (of_tags_and_types, (_text(tags), _text(types))) if types else (of_tags, (_text(tags),))
+        for types, tags in groups.items()
+    ]
+
+
+def _text(values: Sequence[str]) -> str:
+    return _encode(values).decode()
 
 
 def _scans_of_item(connection: sqlite3.Connection, item: DCBQueryItem, span: Span) -> Iterator[Scan]:
@@ -219,6 +266,9 @@ def merged(
 
 PAGE: Final = 1_000
 """How many entries are fetched, and held, at a time."""
+
+MANY: Final = 32
+"""Entries under more tags than that are hardly so few that they are all fetched at once."""
 
 FEW: Final = 64
 """Up to so many entries it is quicker to look at each than to ask the indexes."""
@@ -356,7 +406,7 @@ class SQLiteReadResponse(DCBReadResponse):
 
     def _quick(self) -> list[Row] | None:
         """All rows at once where they are few, as they are for what a rule depends on."""
-        if not self._items:
+        if not self._items or len(self._items) > MANY:
             return None
         assert self._connection is not None, "see _rows"
         rows = quick_rows(self._connection, self._items, self._span, QUICK)
@@ -364,6 +414,9 @@ class SQLiteReadResponse(DCBReadResponse):
 
     def _positions(self) -> Iterator[int]:
         assert self._connection is not None, "see _rows"
+        found = sorted_positions(self._connection, self._items, self._span)
+        if found is not None:
+            return iter(found)
         scans = list(scans_of(self._connection, self._items, self._span))
         return merged(scans, self._span, self._rows)
 
