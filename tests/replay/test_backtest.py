@@ -445,8 +445,8 @@ def test_templates() -> None:
         make(weeks=8)
 
 
-def test_accounts_are_asked_of_the_log() -> None:
-    """Account names are in no column; who had an account, and when, is known all the same."""
+def test_who_had_an_account_is_known_of_codes() -> None:
+    """Account names are in no column; who had an account, and when, is known by keyed codes of them."""
     ledger = rl.open(clock=fixed_clock)
     day = date(2018, 1, 1)
     joined = rl.MemberJoined(member="ana", account="ana@site")

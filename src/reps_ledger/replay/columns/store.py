@@ -386,6 +386,7 @@ def _fits(manifest: _Manifest, reading: Reading) -> bool:
     """Whether a manifest is of this format, these kinds of fact, and this log."""
     return (
         manifest.format == FORMAT
+        and manifest.key is not None  # as accounts that come later could not be told from these
         and manifest.registry == reading.log.codec.registry.digest
         and manifest.last == reading.log.id_at(manifest.position)
     )
