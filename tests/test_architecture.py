@@ -67,7 +67,10 @@ NEED_THEIR_EXTRA: Final = {
 }
 """Layers that nothing imports but from within functions, with what each may import at once."""
 
-FILES_NEED_EXTRA: Final = {"state/bulk.py": NEED_THEIR_EXTRA["replay"]}
+FILES_NEED_EXTRA: Final = {
+    "state/bulk.py": NEED_THEIR_EXTRA["replay"],
+    "state/answers.py": NEED_THEIR_EXTRA["replay"] | {"reps_ledger.state.bulk"},
+}
 """Files of other layers of which the same is so."""
 
 

@@ -5,8 +5,7 @@ They need the extra ``replay``: `reps_ledger.replay` is imported only when one i
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -24,38 +23,9 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.replay import Agreement, Backtest, Compared, Sweep
-    from reps_ledger.replay.columns import Columns
 
 
 Progress = Callable[[int, int], None]
-
-
-def columns(
-    core: Core,
-    at: Moment = None,
-    folder: str | os.PathLike[str] | None = None,
-    *,
-    people: Collection[str] | None = None,
-) -> Columns:
-    """Return all that stands as arrays, brought up to date from where they are kept.
-
-    Args:
-        core: the ledger.
-        at: what is known.
-        folder: where they are kept; None for beside the ledger's file.
-        people: only all that names one of some people, which is read and not kept; None for everything.
-
-    Raises:
-        MissingExtra: the extra ``replay`` is not installed.
-    """
-    try:
-        from reps_ledger.replay.columns import build, folder_of, load_or_build
-    except ImportError as error:
-        raise MissingExtra("replay", "columns of a ledger") from error
-    reading = core.reading(at)
-    if people is not None:
-        return build(reading, people)
-    return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
 
 
 def backtest(  # noqa: PLR0917 — all that a backtest is asked with
@@ -76,7 +46,7 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
     found = view.policy(policy)
     decisions = against == "decisions"
     other = None if against is None or decisions else view.policy(against)
-    known = columns(core, view.known_at)
+    known = core.columns(view.known_at)
     dates = resolved(at, view.zone)
     second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
     done = run(found, known, dates, view.zone, second, on_progress)
@@ -114,7 +84,7 @@ def sweep(  # noqa: PLR0917 — all that a sweep is asked with
         raise MissingExtra("replay", "a sweep") from error
     view = core.as_of(known_at=known_at)
     dates = resolved(at, view.zone)
-    known = columns(core, view.known_at)
+    known = core.columns(view.known_at)
     return run(make, parameters, known, dates, view.zone, on_progress, check=view.policy)
 
 

@@ -60,15 +60,15 @@ def open_reviews(
         _record(core, [stated], by, opened_at)
     facts = (
         ReviewOpened(
-            member=verdict.member,
-            review=_identifier(found.name, _day(view), verdict.member),
+            member=member,
+            review=_identifier(found.name, _day(view), member),
             policy=found.name,
             due=due,  # a date until it is recorded
             digest=named,
             as_of=view.valid_at,
         )
-        for verdict in view.evaluate_all(found)
-        if verdict.outcome in flagged and verdict.member not in waiting
+        for member, outcome in view.outcomes(found).items()
+        if outcome in flagged and member not in waiting
     )
     for batch in _batches(facts):
         _record(core, batch, by, opened_at)
@@ -142,17 +142,17 @@ def send_notices(
     }
     day = _day(view)
     facts: list[Fact] = []
-    for verdict in view.evaluate_all(found):
-        plan = found.notice_for(verdict.outcome)
-        if plan is None or (verdict.member, plan.stage) in waiting:
+    for member, outcome in view.outcomes(found).items():
+        plan = found.notice_for(outcome)
+        if plan is None or (member, plan.stage) in waiting:
             continue
-        name = _identifier(found.name, plan.stage, day, verdict.member)
+        name = _identifier(found.name, plan.stage, day, member)
         if _was_sent(core, name):
             continue
         width = plan.answer_within
         facts.append(
             NoticeSent(
-                member=verdict.member,
+                member=member,
                 notice=name,
                 stage=plan.stage,
                 policy=found.name,

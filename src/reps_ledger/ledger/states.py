@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from reps_ledger.errors import MissingExtra
-from reps_ledger.ledger.backtests import columns
 from reps_ledger.ledger.core import Core
 from reps_ledger.log import Reading, postgres_of
 from reps_ledger.policies.policy import Policy
@@ -44,7 +43,7 @@ class _Log:
 
     def columns(self, reading: Reading, people: Collection[str] | None = None) -> Columns | None:
         with suppress(MissingExtra):
-            return columns(self.core, reading.known_at, people=people)
+            return self.core.columns(reading.known_at, people=people)
         return None
 
 

@@ -6,6 +6,7 @@ default rule, by policies and by charters, and who counts as a member.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
@@ -13,11 +14,12 @@ import numpy as np
 from attrs import evolve, frozen
 
 from reps_ledger.domain.time import microseconds
+from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions
 from reps_ledger.policies.language.widths import months
 from reps_ledger.policies.policy import Policy
 from reps_ledger.projections.membership import ACTIVE_MONTHS
-from reps_ledger.replay.columns.model import Codes, Instants
+from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table
 from reps_ledger.replay.kernel.arrays import (
     BEGINNING,
     END,
@@ -29,6 +31,8 @@ from reps_ledger.replay.kernel.arrays import (
     next_event,
 )
 from reps_ledger.replay.kernel.histories import Histories
+from reps_ledger.replay.kernel.points import Kernel
+from reps_ledger.replay.kernel.selections import flagged
 from reps_ledger.replay.kernel.spans import retirements
 from reps_ledger.replay.kernel.timelines import timelines
 
@@ -139,6 +143,64 @@ class Everybody:
                     at = table.at[coded.codes == code]
                     found += [(np.full(len(at), person, np.int64), at) for person in people]
         return found
+
+    # What people did
+
+    def last_activity(self, at: int) -> Instants:
+        """Return when each person last acted, by an instant; `MISSING` for never."""
+        found = np.full(len(self.histories.columns.people), MISSING, np.int64)
+        acts = self.histories.acts
+        past = acts.at <= at
+        np.maximum.at(found, acts.member[past], acts.at[past])
+        return found
+
+    def reports(self, at: int) -> tuple[Table, Truths]:
+        """Return the table of reports, and which of its rows somebody had filed by an instant."""
+        table = self.histories.columns.table("report.filed")
+        return table, ~flagged(table, "announced") & (table.at <= at) & (table.persons["member"] >= 0)
+
+    def areas(self, at: int, wanted: Truths | None = None) -> Counter[tuple[int, str]]:
+        """Return how many reports of each person are about each area, by an instant.
+
+        Args:
+            at: the instant.
+            wanted: of which people; None for all.
+        """
+        table, filed = self.reports(at)
+        coded = table.fields["areas"]
+        kept = filed & (coded.codes >= 0)
+        if wanted is not None:
+            kept[kept] = wanted[table.persons["member"][kept]]
+        pairs = np.stack([table.persons["member"][kept], coded.codes[kept]]).astype(np.int64)
+        different, counts = np.unique(pairs, axis=1, return_counts=True)
+        found: Counter[tuple[int, str]] = Counter()
+        for member, code, number in zip(*different.tolist(), counts.tolist(), strict=True):
+            for area in _listed(coded.values[code]):
+                found[member, str(area)] += number
+        return found
+
+    def outcomes_at(self, policy: Policy, at: int) -> dict[str, str]:
+        """Return the outcome of everybody who had joined by an instant, by name.
+
+        Raises:
+            InvalidPolicy: the policy is about communities, or asks for what columns do not hold.
+        """
+        if policy.of != "member":
+            raise InvalidPolicy(f"{policy.name} is about communities")
+        there = np.flatnonzero(self.joined <= at)
+        points = Points(there, np.full(len(there), at, np.int64))
+        kernel = Kernel.of_record(self.histories, policy.name, policy.outcomes)
+        outcome = np.full(len(there), policy.outcomes.index(policy.otherwise), np.int64)
+        left = np.ones(len(there), bool)
+        for case, _ in policy.steps:
+            hit = left & kernel.holds(case.when, points)
+            outcome[hit] = policy.outcomes.index(case.outcome)
+            left &= ~hit
+        people = self.histories.columns.people
+        return {
+            people[member]: policy.outcomes[code]
+            for member, code in zip(there.tolist(), outcome.tolist(), strict=True)
+        }
 
     # Who is active
 

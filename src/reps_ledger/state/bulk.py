@@ -6,7 +6,6 @@ it is personal or read by few, comes from entries: accounts, and reviews.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import groupby, repeat
@@ -26,7 +25,6 @@ from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Table
 from reps_ledger.replay.everybody import Everybody, Said, Times
 from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_event
 from reps_ledger.replay.kernel.histories import Histories
-from reps_ledger.replay.kernel.selections import flagged
 from reps_ledger.replay.kernel.spans import next_alike
 from reps_ledger.state.derive import DEFAULT, Deriver, review_rows, span_row
 from reps_ledger.state.schema import Row
@@ -143,15 +141,12 @@ class Bulk:
         return found
 
     def _members(self) -> Iterable[Row]:
-        everybody, acts = self.everybody, self.everybody.histories.acts
+        everybody = self.everybody
         size = len(self.columns.people)
-        last = np.full(size, MISSING, np.int64)
-        past = acts.at <= self.now
-        np.maximum.at(last, acts.member[past], acts.at[past])
         joining = everybody.histories.joining
         table = self.columns.table(_JOINED)
         kinds = np.array([*table.fields["kind"].values, None], object)
-        reports, filed = self._reports()
+        reports, filed = everybody.reports(self.now)
         own = np.bincount(reports.persons["member"][filed], minlength=size)
         chosen = np.arange(size) if self.wanted is None else np.flatnonzero(self.wanted)
         rows = joining[chosen]
@@ -162,28 +157,14 @@ class Bulk:
             _or_none(everybody.joined[chosen], FOREVER),
             _or_none(everybody.histories.joined_with_account[chosen], FOREVER),
             everybody.first_seen[chosen].tolist(),
-            _or_none(last[chosen], MISSING),
+            _or_none(everybody.last_activity(self.now)[chosen], MISSING),
             own[chosen].tolist(),
             _or_none(everybody.first_after(self.now)[chosen], FOREVER),
             strict=True,
         )
 
-    def _reports(self) -> tuple[Table, Truths]:
-        """Return the table of reports, and which of its rows are of the past."""
-        table = self.columns.table("report.filed")
-        return table, ~flagged(table, "announced") & (table.at <= self.now) & (table.persons["member"] >= 0)
-
     def _skills(self) -> Iterator[Row]:
-        table, filed = self._reports()
-        areas = table.fields["areas"]
-        kept = filed & self._wants(table.persons["member"]) & (areas.codes >= 0)
-        pairs = np.stack([table.persons["member"][kept], areas.codes[kept]]).astype(np.int64)
-        different, counts = np.unique(pairs, axis=1, return_counts=True)
-        found: Counter[tuple[int, str]] = Counter()
-        for member, code, number in zip(*different.tolist(), counts.tolist(), strict=True):
-            for area in areas.values[code]:
-                found[member, area] += number
-        for (member, area), number in found.items():
+        for (member, area), number in self.everybody.areas(self.now, self.wanted).items():
             yield self.columns.people[member], area, number
 
     # What lasts

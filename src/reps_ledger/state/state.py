@@ -12,10 +12,9 @@ from attrs import evolve, frozen
 
 from reps_ledger.domain.time import day_end, day_start, microseconds
 from reps_ledger.errors import InvalidInput, LedgerError
-from reps_ledger.policies.charter.eras import definitions
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.projections.census import DIMENSIONS, CensusRow
-from reps_ledger.state.census import Definers, count
+from reps_ledger.state.census import Definers, count, definers_of
 from reps_ledger.state.derive import DEFAULT
 from reps_ledger.state.rosters import Asked, ListedMember, listed, skills_of, spans_of
 from reps_ledger.state.schema import Row, as_moment, beginning
@@ -333,13 +332,7 @@ class State:
 
     def _definers(self, reader: Reader) -> Definers:
         reading = evolve(self.tables.log.reading(), known_at=int(reader.meta()["position"]))
-        evaluator = PolicyEvaluator(reading, self.zone)
-
-        def definers(at: datetime) -> frozenset[str]:
-            charter = evaluator.charter(at)
-            return frozenset() if charter is None else frozenset(name for name, _ in definitions(charter))
-
-        return definers
+        return definers_of(PolicyEvaluator(reading, self.zone))
 
 
 def _holds(row: Row) -> Holds:
