@@ -317,7 +317,7 @@ PLANTED: Final[dict[tuple[str, str], Callable[[pytest.MonkeyPatch], None]]] = {
         folds, "_taken", lambda spans, entry, taken=folds._taken: taken(spans, as_if_told(entry))
     ),
     ("backtests", "columns that forget identities"): _plant(
-        kernel_spans, "_with_identities", lambda columns: np.zeros(len(columns.people), bool)
+        kernel_spans, "with_identities", lambda columns: np.zeros(len(columns.people), bool)
     ),
     ("backtests", "columns in which a tie ends what begins"): _plant(
         kernel_spans,

@@ -134,7 +134,7 @@ def local_time(instant: datetime, zone: tzinfo) -> datetime:
         return datetime.max if instant > EPOCH else datetime.min  # noqa: DTZ901 — local times
     if local.fold:
         first = local.replace(fold=0).astimezone(UTC)
-        change = _change_between(first, instant, zone)
+        change = change_between(first, instant, zone)
         before = first.astimezone(zone).utcoffset() or timedelta()
         return change.replace(tzinfo=None) + before - _MICROSECOND
     return local.replace(tzinfo=None)
@@ -301,11 +301,11 @@ def _when(local: datetime, zone: tzinfo) -> tuple[datetime | None, bool]:
         return (FIRST if local.year <= EPOCH.year else None), False
     # Only where they skip a local time is its second reading the earlier instant.
     if again < found:
-        return _change_between(again, found, zone), True
+        return change_between(again, found, zone), True
     return found, False
 
 
-def _change_between(early: datetime, late: datetime, zone: tzinfo) -> datetime:
+def change_between(early: datetime, late: datetime, zone: tzinfo) -> datetime:
     """Return the instant at which the clocks change, after ``early`` and up to ``late``."""
     before = early.astimezone(zone).utcoffset()
     while early < late:  # by bisection: `late` is after the change, or at it

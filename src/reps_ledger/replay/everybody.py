@@ -16,24 +16,13 @@ from attrs import evolve, frozen
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions
-from reps_ledger.policies.language.widths import months
 from reps_ledger.policies.policy import Policy
-from reps_ledger.projections.membership import ACTIVE_MONTHS
 from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table
-from reps_ledger.replay.kernel.arrays import (
-    BEGINNING,
-    END,
-    FOREVER,
-    Integers,
-    Points,
-    Rows,
-    Truths,
-    next_event,
-)
+from reps_ledger.replay.kernel.arrays import BEGINNING, FOREVER, Integers, Points, Truths
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
 from reps_ledger.replay.kernel.selections import flagged
-from reps_ledger.replay.kernel.spans import retirements
+from reps_ledger.replay.kernel.standing import ACTIVE, standing_by_default
 from reps_ledger.replay.kernel.timelines import timelines
 
 
@@ -205,41 +194,11 @@ class Everybody:
     # Who is active
 
     @cached_property
-    def active(self) -> Times:
-        """When people were active by the default rule: by acts of theirs, or on leave; disjoint."""
-        acts = self.histories.acts
-        until = self.histories.calendar.after(acts.at, months(ACTIVE_MONTHS))
-        until = np.minimum(np.where(until >= END, FOREVER, until), next_event(acts, self._retirements)[0])
-        leave = self.histories.intervals("leave.started")
-        return _covered(
-            np.concatenate([acts.member, leave.rows.member]),
-            np.concatenate([acts.at, leave.rows.at]),
-            np.concatenate([until, leave.end]),
-        )
-
-    @cached_property
-    def _retirements(self) -> Rows:
-        return retirements(self.histories.columns)
-
-    @cached_property
     def default(self) -> Times:
         """How people stand by the default rule, 1 for active: from joining on, or the first act before."""
-        active = self.active
-        following = np.full(len(active), FOREVER, np.int64)
-        same = active.member[1:] == active.member[:-1]
-        following[:-1][same] = active.start[1:][same]
-        ended = active.until < FOREVER
-        zero = np.zeros(len(active), np.int64)
-        first = np.full(len(self.joined), FOREVER, np.int64)
-        np.minimum.at(first, active.member, active.start)
-        early = np.flatnonzero(self.joined < first)
-        return Times.together(
-            [
-                evolve(active, what=zero + 1),
-                Times(active.member, active.until, following, zero).only(ended),
-                Times(early, self.joined[early], first[early], np.zeros(len(early), np.int64)),
-            ]
-        )
+        found = standing_by_default(self.histories)
+        codes = np.array([outcome == ACTIVE for outcome in found.outcomes], np.int64)
+        return Times(found.member, found.start, found.until, codes[found.outcome])
 
     @cached_property
     def standing(self) -> Said:
@@ -311,20 +270,3 @@ def _edges(era: Era) -> tuple[int, int]:
 
 def _listed(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _covered(member: Integers, start: Instants, until: Instants) -> Times:
-    """Return what times cover that may overlap or touch, by person and in order; empty ones cover nothing."""
-    place = np.lexsort((start, member))
-    member, start, until = member[place], start[place], until[place]
-    ends, rank = np.unique(until, return_inverse=True)
-    step = len(ends)
-    # The latest end so far of each person, as its rank, so that people do not mix.
-    latest = np.maximum.accumulate(member * step + rank.reshape(-1)) - member * step
-    new = np.ones(len(member), bool)
-    if len(member):
-        new[1:] = (member[1:] != member[:-1]) | (start[1:] > ends[latest[:-1]])
-    first = np.flatnonzero(new)
-    last = np.append(first, len(member))[1:] - 1
-    found = Times(member[first], start[first], ends[latest[last]], np.zeros(len(first), np.int64))
-    return found.only(found.start < found.until)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -16,11 +17,12 @@ import reps_ledger as rl
 from policies.every import EVERY
 from policies.making import entries_of
 from replay.kernel.test_each_condition import on_edges
-from reps_ledger.domain.time import FIRST, microseconds
+from reps_ledger.domain.time import FIRST, LAST, microseconds
 from reps_ledger.policies import Policy, Subject, following, is_member, on_leave, reports, weeks, when
 from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.outcomes import outcome_times
-from reps_ledger.replay.kernel import Points, edges, timelines
+from reps_ledger.projections import membership, project
+from reps_ledger.replay.kernel import Histories, Points, edges, standing, standing_by_default, timelines
 from reps_ledger.replay.kernel.arrays import FOREVER
 from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of
@@ -30,8 +32,9 @@ from scale import examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import tzinfo
 
-    from reps_ledger.policies import Condition
+    from reps_ledger.policies import Condition, Dossier
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
@@ -160,6 +163,81 @@ def test_by_default_of_all_who_joined_from_then_on() -> None:
     assert [*timelines(columns_of([]), policy, UTC)] == []
 
 
+def default_of(dossier: Dossier, zone: tzinfo) -> Timeline:
+    """Return how somebody stands by the default rule, from the projection."""
+    state = project(membership(dossier.name, zone), dossier.entries)
+    found: Timeline = []
+    at = state.joined_at
+    for start, until in state.stretches:
+        if start < until:
+            if at is not None and at < start:
+                found.append((at, start, "inactive"))
+            found.append((start, None if until == LAST else until, "active"))
+            at = until
+    if at is not None and at != LAST:
+        found.append((at, None, "inactive"))
+    return found
+
+
+@MANY
+@given(st.data())
+def test_the_default_rule(data: Any) -> None:
+    """Who is active through all time, of everybody: by acts, leave and retirements, merges included."""
+    agree_on_the_default(data)
+
+
+def agree_on_the_default(data: Any) -> None:
+    """Assert that both say the same of everybody."""
+    zone = data.draw(zones())
+    drawn = raw_histories(families=["people", "roles", "reports", "leave"], zone=zone, odd=False, max_size=20)
+    history = evolve(data.draw(identities.histories() | drawn), zone=zone)
+    columns = columns_of(history.standing, history.registry, history.amendments)
+    found: dict[str, Timeline] = {}
+    for member, start, end, outcome in standing_by_default(Histories(columns, zone)).rows(columns):
+        found.setdefault(member, []).append((start, end, outcome))
+    world = history.everybody()
+    assert found == {name: of for name in columns.people if (of := default_of(world.member(name), zone))}
+
+
+def fails(agreement: Callable[[Any], None]) -> bool:
+    """Whether some example fails a property."""
+    tried = settings(
+        max_examples=3_000,
+        deadline=None,
+        phases=[Phase.generate],
+        database=None,
+        report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        tried(given(st.data())(agreement))()
+    except AssertionError:
+        return True
+    return False
+
+
+def _all_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "with_identities", lambda columns: np.zeros(len(columns.people), bool))
+
+
+def _none_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "next_after", lambda acts, _: np.full(len(acts), FOREVER))
+
+
+def _touching_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = standing._joined
+    monkeypatch.setattr(standing, "_joined", lambda member, start, until: true(member, start, until - 1))
+
+
+@pytest.mark.parametrize("plant", [_all_cut, _none_cut, _touching_apart])
+def test_bugs_in_the_default_rule_are_found(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A retirement under one of two identities ends nothing; one under all does; times that touch are one."""
+    plant(monkeypatch)
+    assert fails(agree_on_the_default)
+
+
 def test_communities_have_none() -> None:
     """A policy about communities is refused."""
     policy = Policy(NAME, cases=[when(on_leave()).then("good")], otherwise="bad", of="community")
@@ -177,25 +255,12 @@ PLANTED: Final = [
 def is_found(conditions: Sequence[Condition]) -> bool:
     """Whether the comparison of policies of one of these conditions notices a planted bug."""
 
-    @settings(
-        max_examples=3_000,
-        deadline=None,
-        phases=[Phase.generate],
-        database=None,
-        report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(st.data())
     def agreement(data: Any) -> None:
         condition = data.draw(st.sampled_from(conditions))
         policy = Policy(NAME, cases=[when(condition).then("good")], otherwise="bad")
         agree(policy, on_edges(data, histories_about(data, condition), condition), data)
 
-    try:
-        agreement()
-    except AssertionError:
-        return True
-    return False
+    return fails(agreement)
 
 
 @pytest.mark.parametrize(("table", "kind"), PLANTED, ids=lambda each: getattr(each, "__name__", ""))

@@ -1,25 +1,23 @@
-"""What the kernel computes on: sorted cuts, the calendar, rows of facts, and intervals.
+"""What the kernel computes on: sorted cuts, rows of facts, and intervals.
 
 All instants are integers: microseconds since 1970 in UTC. Days, months, years and time
-zones are resolved by `Calendar` alone, once for each different instant; everything else in the
-kernel only compares integers. Members are integers too: their place among all people.
+zones are resolved by `calendars.Calendar` alone; everything else in the kernel only compares
+integers. Members are integers too: their place among all people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from datetime import date, datetime, timedelta, tzinfo
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-from attrs import define, field, frozen
+from attrs import frozen
 
-from reps_ledger.domain.time import EPOCH, FIRST, LAST, day_start, local_day, microseconds
-from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.language.windows import day_after, period_end, period_start
-from reps_ledger.replay.columns.model import MISSING, Codes, Instants
+from reps_ledger.domain.time import EPOCH, FIRST, LAST, microseconds
+from reps_ledger.replay.columns.model import Codes, Instants
 
 Integers = npt.NDArray[np.int64]
 """Row numbers, members (as their place among all people), and counts."""
@@ -36,11 +34,6 @@ END: Final = microseconds(LAST)
 
 FOREVER: Final = END + 1
 """After every instant: the end of what has not ended, and when what never happens does."""
-
-_MICROSECOND: Final = timedelta(microseconds=1)
-_DAY: Final = timedelta(days=1) // _MICROSECOND
-_MANY: Final = 1 << 12
-"""From so many different instants on, those that need no thought are moved together."""
 
 _BUCKETS: Final = 1 << 16
 _FEW: Final = 1 << 10
@@ -117,137 +110,6 @@ def search(cuts: Instants, instants: Instants) -> Integers:
 def to_datetime(instant: int) -> datetime:
     """Return an instant as a datetime in UTC."""
     return EPOCH + timedelta(microseconds=int(instant))
-
-
-@define
-class Calendar:
-    """Calendar arithmetic on arrays of instants, in one time zone.
-
-    Widths that are the same everywhere are subtracted at once. Others, and periods, are worked out
-    by the same Python functions that the reference evaluator uses, once for each different
-    instant; but of very many, those of days on which no clock changes are moved together.
-
-    Attributes:
-        zone: in which dates, days, months and years are read.
-    """
-
-    zone: tzinfo
-    _known: dict[tuple[str, Width | str, int], int] = field(factory=dict)
-
-    def before(self, instants: Instants, width: Width) -> Instants:
-        """Return the instants a width earlier, but none before the calendar begins."""
-        fixed = width.fixed_in(self.zone)
-        if fixed is not None:
-            by = fixed // _MICROSECOND
-            return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
-        return self._moved(instants, "before", width, lambda at: width.before(at, self.zone))
-
-    def after(self, instants: Instants, width: Width) -> Instants:
-        """Return the instants a width later, but none after the calendar ends."""
-        fixed = width.fixed_in(self.zone)
-        if fixed is not None:
-            by = fixed // _MICROSECOND
-            return np.where(END - instants > by, instants + by, END)
-        return self._moved(instants, "after", width, lambda at: width.after(at, self.zone))
-
-    def coming(self, instants: Instants, width: Width) -> Instants:
-        """Return when instants enter a window that looks ahead by a width; see ``Width.coming``."""
-        fixed = width.fixed_in(self.zone)
-        if fixed is not None:
-            by = fixed // _MICROSECOND
-            return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
-        return self._each(instants, "coming", width, lambda at: width.coming(at, self.zone))
-
-    def _moved(
-        self, instants: Instants, asked: str, width: Width, answer: Callable[[datetime], datetime]
-    ) -> Instants:
-        different, where = np.unique(instants, return_inverse=True)
-        if width.basis != "days" or len(different) < _MANY:
-            return self._each(different, asked, width, answer)[where.reshape(-1)]
-        moved, is_plain = self._by_days(different, width.size if asked == "after" else -width.size)
-        moved[~is_plain] = self._each(different[~is_plain], asked, width, answer)
-        return moved[where.reshape(-1)]
-
-    def _by_days(self, instants: Instants, days: int) -> tuple[Instants, Truths]:
-        """Return sorted instants so many days away, and of which of them that is right.
-
-        It is of those whose day has 24 hours, and so has the day to which they are moved: from
-        there they are as far from midnight as they were.
-        """
-        first = local_day(to_datetime(int(instants[0])), self.zone).toordinal()
-        last = local_day(to_datetime(int(instants[-1])), self.zone).toordinal()
-        if first <= date.min.toordinal() or last + 1 >= date.max.toordinal():
-            return np.array(instants), np.zeros(len(instants), bool)
-        starts = self._starts(range(first, last + 2))
-        place = np.searchsorted(starts, instants, "right") - 1
-        used = np.unique(place)
-        targets = np.full(len(starts), MISSING, np.int64)
-        targets[used] = self._starts((used + first + days).tolist())
-        following = np.full(len(starts), MISSING, np.int64)
-        following[used] = self._starts((used + first + days + 1).tolist())
-        plain = np.zeros(len(starts), bool)
-        plain[used] = starts[used + 1] - starts[used] == _DAY
-        plain &= (targets != MISSING) & (following - targets == _DAY)
-        return targets[place] + instants - starts[place], plain[place]
-
-    def _starts(self, ordinals: Iterable[int]) -> Instants:
-        """Return where days begin; `MISSING` for those outside the calendar."""
-        return np.array([self._start(day) for day in ordinals], np.int64)
-
-    def _start(self, ordinal: int) -> int:
-        key = ("day", "day", ordinal)
-        found = self._known.get(key)
-        if found is None:
-            inside = date.min.toordinal() < ordinal < date.max.toordinal()
-            found = self._known[key] = self.start_of(date.fromordinal(ordinal)) if inside else MISSING
-        return found
-
-    def period_start(self, instants: Instants, period: str) -> Instants:
-        """Return the first instant of the calendar period of each instant."""
-        return self._each(instants, "start", period, lambda at: period_start(at, period, self.zone))
-
-    def period_end(self, instants: Instants, period: str) -> Instants:
-        """Return the first instant after the calendar period of each instant."""
-        return self._each(instants, "end", period, lambda at: period_end(at, period, self.zone))
-
-    def period_numbers(self, instants: Instants, period: str) -> Integers:
-        """Return a number for the calendar period of each instant, rising with time."""
-        return search(self.period_starts(instants, period), instants)
-
-    def period_starts(self, instants: Instants, period: str) -> Instants:
-        """Return where each period begins, from that of the earliest instant to the latest's."""
-        starts: list[int] = []
-        if len(instants):
-            last = to_datetime(int(instants.max()))
-            at = period_start(to_datetime(int(instants.min())), period, self.zone)
-            while at <= last:
-                starts.append(microseconds(at))
-                following = period_end(at, period, self.zone)
-                if following <= at:  # the calendar ends here
-                    break
-                at = following
-        return np.array(starts, np.int64)
-
-    def start_of(self, day: date) -> int:
-        """Return the first instant of a day."""
-        return microseconds(day_start(day, self.zone))
-
-    def end_of(self, day: date) -> int:
-        """Return the last instant of a day."""
-        return microseconds(day_after(day, self.zone)) - 1
-
-    def _each(
-        self, instants: Instants, asked: str, of: Width | str, answer: Callable[[datetime], datetime]
-    ) -> Instants:
-        different, where = np.unique(instants, return_inverse=True)
-        found = np.empty(len(different), np.int64)
-        for index, instant in enumerate(different.tolist()):
-            key = (asked, of, instant)
-            value = self._known.get(key)
-            if value is None:
-                value = self._known[key] = microseconds(answer(to_datetime(instant)))
-            found[index] = value
-        return found[where.reshape(-1)]
 
 
 @frozen(eq=False)

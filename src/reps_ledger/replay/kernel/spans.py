@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from itertools import groupby
 from types import SimpleNamespace
 
 import numpy as np
@@ -31,7 +30,6 @@ from reps_ledger.domain.spans import (
     SPAN_FACTS,
     SPAN_KINDS,
     Span,
-    SpanFold,
     SpanKind,
     folded,
 )
@@ -96,7 +94,7 @@ def spans_of(columns: Columns, name: str) -> Spans:
     if not chosen[name].any():
         return Spans(table, row, table.at, end, ends.by, ends.how)
     easy = ~chosen[name]
-    found = folded(sorted(_entries(columns, chosen), key=lambda entry: entry.order)).of(name)
+    found = folded(sorted(entries_of_rows(columns, chosen), key=lambda entry: entry.order)).of(name)
     numbers = np.array([_numbers_of(span) for span in found], np.int64).reshape(-1, 5).T
     of_rows = (row, table.at, end, ends.by, ends.how)
     return Spans(
@@ -259,16 +257,16 @@ def _following(size: int, rows: Rows, events: Rows, how: str) -> _Ends:
 
 def _hard(columns: Columns, kind: SpanKind, tied: _Ties) -> dict[str, Truths]:
     """Return which rows a fold has to look at, by stored name: of whom, or of what, rules need one."""
-    several = _with_identities(columns)
+    several = with_identities(columns)
     table = columns.table(kind.name)
     if not kind.retiring and kind.name != RETIREMENT:
-        found = {kind.name: _of_people(table, several) | tied.beginnings}
+        found = {kind.name: rows_of_people(table, several) | tied.beginnings}
         if kind.ends is not None:
-            found[kind.ends] = _of_people(columns.table(kind.ends), several) | tied.endings
+            found[kind.ends] = rows_of_people(columns.table(kind.ends), several) | tied.endings
         return found
     several[table.persons["member"][tied.beginnings]] = True
     _mark_told_late(columns, "role.assigned" if kind.name == RETIREMENT else kind.name, several)
-    return {name: _of_people(columns.table(name), several) for name in READS[kind.name]}
+    return {name: rows_of_people(columns.table(name), several) for name in READS[kind.name]}
 
 
 def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
@@ -292,23 +290,7 @@ def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
     people[member[there[late]]] = True
 
 
-def retirements(columns: Columns) -> Rows:
-    """Return when people retire: the facts after which all of their identities are retired."""
-    table, several = columns.table(RETIREMENT), _with_identities(columns)
-    kept = ~_of_people(table, several)
-    if not kept.all():
-        chosen = {name: _of_people(columns.table(name), several) for name in READS[RETIREMENT]}
-        entries = sorted(_entries(columns, chosen), key=lambda entry: (entry.fact.member, entry.order))
-        for _, own in groupby(entries, lambda entry: str(entry.fact.member)):
-            fold = SpanFold()
-            for entry in own:
-                fold.take(entry)
-                if entry.name == RETIREMENT and fold.retirement is not None:
-                    kept[int(entry.id)] = True
-    return Rows.sorted(np.where(kept, table.persons["member"], -1), table.at, table.order)
-
-
-def _of_people(table: Table, people: Truths) -> Truths:
+def rows_of_people(table: Table, people: Truths) -> Truths:
     """Return which rows name one of some people."""
     found = np.zeros(len(table), bool)
     for codes in table.persons.values():
@@ -316,7 +298,7 @@ def _of_people(table: Table, people: Truths) -> Truths:
     return found
 
 
-def _with_identities(columns: Columns) -> Truths:
+def with_identities(columns: Columns) -> Truths:
     """Return who has several identities."""
     found = np.zeros(len(columns.people), bool)
     if columns.identities:
@@ -330,7 +312,7 @@ def _with_identities(columns: Columns) -> Truths:
     return found
 
 
-def _entries(columns: Columns, chosen: Mapping[str, Truths]) -> Iterator[Entry]:
+def entries_of_rows(columns: Columns, chosen: Mapping[str, Truths]) -> Iterator[Entry]:
     """Yield rows as entries with all that a fold asks of them; their ids are row numbers."""
     for name, rows in chosen.items():
         table = columns.table(name)
