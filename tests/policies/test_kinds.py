@@ -137,6 +137,7 @@ class NotedDossier(Dossier):
             dossier.name, dossier.entries, is_community=dossier.is_community, readings=dossier.readings
         )
         self._told = self.entries
+        assert self._by_kind is not None  # made of the entries before these are watched
         del self.entries
 
     def __getattr__(self, name: str) -> Any:

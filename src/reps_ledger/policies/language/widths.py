@@ -214,7 +214,8 @@ def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> dat
     now = local_time(at, clock)
     for start, end in leave:  # on leave, the clock last ran when that leave began
         if start <= at and (end is None or at < end):
-            now = earliest_local(start, clock)
+            # Of a leave that begins now, in an hour that the clocks repeat, that is yet to come.
+            now = min(now, earliest_local(start, clock))
     # The width is measured on the calendar once, from there; what is left of it is then spent on
     # the times between leaves, backwards, all as local clocks count it.
     begun = width.period.back(now)
