@@ -209,6 +209,13 @@ def test_a_merge_is_itself_never_renamed() -> None:
     assert resolve(told, REGISTRY) == told
 
 
+def test_a_correction_that_is_a_merge_means_whom_it_names() -> None:
+    """What turns out to have been a merge is of the two whom it names, whomever the entry named before."""
+    told = recorded(joined("cleo"), correct(1, joined("ana2")), correct(2, merge("ana", "ana2")))
+    assert standing(told) == [(3, merge("ana", "ana2"))]
+    assert Amendments.among(told).aliases == {"ana2": "ana"}
+
+
 def test_the_later_merge_of_two_says_who_is_kept() -> None:
     """Merged into a third meanwhile, or not: the other is a duplicate of the one kept last."""
     told = recorded(joined("a"), joined("b"), joined("c"), merge("b", "a"), merge("c", "b"), merge("a", "b"))

@@ -15,6 +15,7 @@ import reps_ledger as rl
 from faulty import Faulty
 from histories import PEOPLE, Offer, fill, histories, open_ledger
 from recorders import event
+from reps_ledger.domain.amendments import resolve
 from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
@@ -236,13 +237,14 @@ def test_the_position_of_a_moment_where_positions_have_gaps(log: EventLog) -> No
     assert reading(gappy).position_of(NOON) == 0
 
 
-@examples(1.2)
-@given(told=histories(), run=st.sampled_from([1, 3, 7, 1000]), cut=st.integers(0, 30))
-def test_people_are_each_as_alone(told: list[Offer], run: int, cut: int) -> None:
+@examples(2)
+@given(told=histories(), run=st.sampled_from([1, 3, 7, 1000]), cut=st.integers(0, 30), indexed=st.booleans())
+def test_people_are_each_as_alone(told: list[Offer], run: int, cut: int, indexed: bool) -> None:
     """Everyone in one pass is what each is alone, in order; nobody named is left out."""
-    ledger = open_ledger()
+    ledger = open_ledger(None if indexed else InMemoryDCBRecorder())
     fill(ledger, told)
     log = ledger._core.log
+    assert log.indexed == indexed
     at = reading(log, min(cut, log.head()))
     found = list(at.people(run=run))
     assert [person for person, _ in found] == sorted({person for person, _ in found})
@@ -319,6 +321,22 @@ def test_a_few_entries_or_none(ledger: rl.Ledger, log: EventLog) -> None:
     assert [*log.read_any([])] == []
     kept = history.KeptSources(log, 2)
     assert [*kept.read_any(sources)] == [*kept.read_any(sources, upto=2)] == [first, second]
+
+
+@examples(2)
+@given(told=histories(), run=st.sampled_from([1, 2, 5, 9]), cut=st.integers(0, 30), void=st.booleans())
+def test_everyone_in_order_is_the_same_however_it_is_sorted(
+    told: list[Offer], run: int, cut: int, void: bool
+) -> None:
+    """Read in the order of a few times at a time, or sorted in memory, everybody's history is the same."""
+    with open_ledger() as ledger:
+        fill(ledger, told)
+        log = ledger._core.log
+        at = reading(log, min(cut, log.head()))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(history, "_READ", 2)
+            found = list(at.everyone(void=void, run=run))
+        assert found == resolve(at.recorded(), log.codec.registry, void=void)
 
 
 def test_people_who_are_one(ledger: rl.Ledger, log: EventLog) -> None:

@@ -23,20 +23,32 @@ from histories import fill, open_ledger
 from histories import histories as offered
 from identities import day
 from reps_ledger.domain.open_reviews import REVIEWS
-from reps_ledger.log import Reading
+from reps_ledger.log import Reading, SQLiteRecorder
 from reps_ledger.log import history as log_history
 from reps_ledger.policies import Policy, count, facts, holds, reports, retired, weeks, when
 from reps_ledger.policies.charter import Charter, Standing, dump_charter
-from reps_ledger.projections import docket, overviews, project, roster
+from reps_ledger.policies.language.conditions import holds as is_so
+from reps_ledger.projections import (
+    DIMENSIONS,
+    Defined,
+    Overview,
+    Standings,
+    census,
+    docket,
+    overviews,
+    project,
+    roster,
+)
 from reps_ledger.testing.history import History, Told, entry_of
 from reps_ledger.testing.strategies import charters, histories
 from reps_ledger.views import concerned
+from reps_ledger.views import evaluator as evaluator_of_views
 from reps_ledger.views.evaluator import PolicyEvaluator
-from reps_ledger.views.view import CensusInputs, View
+from reps_ledger.views.view import View
 from scale import examples, seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from histories import Offer
@@ -74,11 +86,20 @@ SEATS: Final[tuple[Seat, ...]] = (
 )
 
 
+def standings(evaluator: PolicyEvaluator, at: datetime) -> Standings | None:
+    """Return how everybody who joined stands by the charter in force."""
+    charter = evaluator.charter(at)
+    if charter is None or charter.standing is None:
+        return None
+    stands = {subject.dossier.name: evaluator.stand(subject)[1] for subject in evaluator.members(at)}
+    return {name: (stand.outcome, stand.active) for name, stand in stands.items()}
+
+
 def by_reading_everybody(view: View, seats: Iterable[Seat]) -> dict[Seat, Any]:
     """Make rosters of everybody's overviews."""
     registry = view.reading.log.codec.registry
     ((at, people),) = overviews(view.reading.everyone(), [view.valid_at], registry, view.zone)
-    standing = CensusInputs(PolicyEvaluator(view.reading, view.zone), at).standing()
+    standing = standings(PolicyEvaluator(view.reading, view.zone), at)
     return {
         (role, community): roster(people.values(), at, role=role, community=community, standing=standing)
         for role, community in seats
@@ -106,9 +127,11 @@ def waiting_of_everybody(view: View, policy: str | None) -> tuple[list[Any], lis
 
 def same_rosters(ledger: rl.Ledger, at: datetime, known_at: int, seats: Iterable[Seat] = SEATS) -> None:
     """Compare rosters as of an instant and a position."""
-    view = ledger.as_of(at, known_at)
-    for (role, community), expected in by_reading_everybody(view, seats).items():
-        assert view.roster(role=role, community=community) == expected
+    asked_all = ledger.as_of(at, known_at)
+    for (role, community), expected in by_reading_everybody(asked_all, seats).items():
+        alone = ledger.as_of(at, known_at)
+        for view in (asked_all, alone):
+            assert view.roster(role=role, community=community) == expected
 
 
 def same_docket(ledger: rl.Ledger, at: datetime, known_at: int, policies: Iterable[str | None]) -> None:
@@ -207,6 +230,94 @@ SEARCH: Final = settings(max_examples=1_000, derandomize=True, database=None, ph
 
 _MENTORED: Final = frozenset({"member.joined", "mentor.assigned", "community.joined", "member.retired"})
 _HELD: Final = frozenset({"member.joined", "role.assigned", "role.ended"})
+
+
+@examples(1)
+@given(history=identities.histories(), kept=st.sampled_from([3, 100_000]), data=st.data())
+def test_a_census_in_one_pass_counts_as_one_of_each_instant(history: History, kept: int, data: Any) -> None:
+    """Person after person, whatever is kept in memory, as over everybody at one instant after another."""
+    by = tuple(data.draw(st.lists(st.sampled_from(sorted(DIMENSIONS)), max_size=2, unique=True)))
+    definition = data.draw(st.sampled_from([None, "charter", holds("lead")]))
+    instants = [day(number) for number in (6, 1, 12, 6)]
+    with closing(with_charter(history).ledger()) as ledger, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluator_of_views, "_KEPT", kept)
+        view = ledger.as_of(day(12))
+        expected: list[Any] = []
+        for at in sorted(set(instants)):
+            evaluator = PolicyEvaluator(view.reading, view.zone)
+            registry = view.reading.log.codec.registry
+            ((_, people),) = overviews(view.reading.everyone(), [at], registry, view.zone)
+            defined = None if definition is None else defined_by(definition, evaluator, at, people)
+            standing = standings(evaluator, at)
+            expected += census(people.values(), at, by, standing=standing, defined=defined)
+        assert view.census(by=by, at=instants, definition=definition) == tuple(expected)
+
+
+def defined_by(
+    definition: Any, evaluator: PolicyEvaluator, at: datetime, people: Mapping[str, Overview]
+) -> Defined:
+    """Return who counts as a member, by a condition or by the charter in force."""
+    charter = evaluator.charter(at) if definition == "charter" else None
+    programme = definition if definition != "charter" else None if charter is None else charter.member
+    subjects = {d.name: evaluator.subject(d, at) for d in evaluator.everyone() if d.name in people}
+    members = {
+        name
+        for name, subject in subjects.items()
+        if (people[name].membership.joined_at is not None if programme is None else is_so(programme, subject))
+    }
+    local = () if charter is None else charter.communities
+    communities = {
+        community: {name for name, subject in subjects.items() if is_so(condition, subject)}
+        for community, condition in local
+    }
+    return Defined(members=frozenset(members), communities=communities)
+
+
+def test_a_view_that_is_asked_again_reads_nothing_again() -> None:
+    """Of a log that there is room for, everybody is read once, and so is whoever a question is about."""
+    with open_ledger() as ledger:
+        people = [rl.MemberJoined(member=f"m{number}") for number in range(50)]
+        ledger.record_all(people, by="x", occurred_at=day(0))
+        role = [rl.RoleAssigned(member=f"m{number}", role="lead") for number in range(20)]
+        ledger.record_all(role, by="x", occurred_at=day(1))
+        notice = rl.NoticeSent(member="m3", notice="n", stage="nudge")
+        ledger.record(notice, by="x", occurred_at=day(2))
+        view = ledger.as_of(day(3))
+
+        def ask() -> list[Any]:
+            verdicts = [verdict.outcome for verdict in view.evaluate_all(LEANING)]
+            return [view.roster(role="lead"), view.docket(), view.roster(), view.census(by="role"), verdicts]
+
+        reads: list[object] = []
+        read_rows = SQLiteRecorder.read_rows
+
+        def counted(self: SQLiteRecorder, query: Any, **options: Any) -> Any:
+            reads.append(query)
+            return read_rows(self, query, **options)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SQLiteRecorder, "read_rows", counted)
+            first = ask()
+            assert 0 < len(reads) < 20
+            reads.clear()
+            assert ask() == first
+            assert reads == []
+
+
+@pytest.mark.parametrize("room", [3, 100_000])
+def test_others_are_read_together(room: int) -> None:
+    """Whom a policy asks about is read with the others of a batch: the answers are those of each alone."""
+    with open_ledger() as ledger, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluator_of_views, "_KEPT", room)
+        names = [f"m{number}" for number in range(30)]
+        ledger.record_all([rl.MemberJoined(member=name) for name in names], by="x", occurred_at=day(0))
+        ledger.record(rl.RoleAssigned(member="m7", role="lead"), by="x", occurred_at=day(0))
+        vouches = [rl.Vouched(member=name, voucher="m7") for name in names[:5]]
+        ledger.record_all(vouches, by="m7", occurred_at=day(1))
+        found = {verdict.member: verdict.outcome for verdict in ledger.as_of(day(2)).evaluate_all(LEANING)}
+        assert sorted(name for name, outcome in found.items() if outcome == "active") == names[:5]
+        assert found == {name: ledger.as_of(day(2)).evaluate(LEANING, name).outcome for name in names}
+
 
 PLANTED: Final[dict[str, tuple[frozenset[str] | None, Callable[[pytest.MonkeyPatch], None]]]] = {
     "merges are not sought": (

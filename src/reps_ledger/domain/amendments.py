@@ -152,13 +152,13 @@ class Amendments:
             yield from entries
             return
         for entry in self._standing(entries, registry):
-            if void or not self._is_void(entry):
+            if void or not self.is_void(entry):
                 yield entry
 
     def void(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
         """Yield the entries that would stand if their two people were not one; see `apply`."""
         if self.aliases:
-            yield from filter(self._is_void, self._standing(entries, registry))
+            yield from filter(self.is_void, self._standing(entries, registry))
 
     def _standing(self, entries: Iterable[Entry], registry: Registry) -> Iterator[Entry]:
         corrected: dict[str, tuple[int, Fact]] = {}  # by id, the place and the fact, as it was told
@@ -187,8 +187,10 @@ class Amendments:
         """Return a replacement that keeps the identities of the fact before it.
 
         Whoever corrects a date names people by the identifiers that merges keep; that does not make
-        it another identity's entry.
+        it another identity's entry. A merge means the identifiers that it names.
         """
+        if isinstance(fact, MembersMerged | MembersUnmerged):
+            return fact
 
         def kept(value: str, others: Iterable[object]) -> str:
             for other in others:
@@ -241,8 +243,8 @@ class Amendments:
         return (name,) if name in self.aliases else self.people.get(name, (name,))
 
     @staticmethod
-    def _is_void(entry: Entry) -> bool:
-        """Whether two people who must differ are one by a merge."""
+    def is_void(entry: Entry) -> bool:
+        """Whether an entry counts for nothing, as two people who must differ are one by a merge."""
         if entry.told is None or not (apart := kind_of(entry.fact).apart):
             return False
         now = {getattr(entry.fact, name) for name in apart}

@@ -25,7 +25,7 @@ from reps_ledger.errors import InvalidInput, NotFound, Refused
 from reps_ledger.ledger.core import Attribution, Core, Moment
 from reps_ledger.log import Receipt
 from reps_ledger.policies.documents import digest, dumps
-from reps_ledger.policies.policy import Policy
+from reps_ledger.policies.policy import Notice, Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.views import DocketItem, DocketView, View
 from reps_ledger.views.explain import Link, Tracer, recorder_of
@@ -135,19 +135,19 @@ def send_notices(
     found = view.policy(policy)
     sent_at = core.instant(occurred_at)
     # Outstanding at the instant that is looked at, or at that of sending, where they differ.
-    waiting = {
-        (sent.member, sent.stage)
-        for instant in {view.valid_at, sent_at}
-        for sent in core.as_of(instant).docket(found.name).notices
-    }
+    views = [view] if sent_at == view.valid_at else [view, core.as_of(sent_at)]
+    waiting = {(sent.member, sent.stage) for each in views for sent in each.docket(found.name).notices}
     day = _day(view)
-    facts: list[Fact] = []
+    planned: list[tuple[str, Notice, str]] = []
     for member, outcome in view.outcomes(found).items():
         plan = found.notice_for(outcome)
-        if plan is None or (member, plan.stage) in waiting:
-            continue
-        name = _identifier(found.name, plan.stage, day, member)
-        if _was_sent(core, name):
+        if plan is not None and (member, plan.stage) not in waiting:
+            name = _identifier(found.name, plan.stage, day, member)
+            planned.append((name, plan, member))
+    sent_before = _sent(core, [name for name, *_ in planned])
+    facts: list[Fact] = []
+    for name, plan, member in planned:
+        if name in sent_before:
             continue
         width = plan.answer_within
         facts.append(
@@ -166,8 +166,11 @@ def send_notices(
     return tuple(recorded)
 
 
-def _was_sent(core: Core, notice: str) -> bool:
-    return bool(core.found(Source(f"notice:{notice}", frozenset({"notice.sent"}))))
+def _sent(core: Core, notices: Iterable[str]) -> set[str]:
+    """Return which of some notices were recorded."""
+    wanted = {f"notice:{notice}": notice for notice in notices}
+    sources = [Source(tag, frozenset({"notice.sent"})) for tag in wanted]
+    return {wanted[tag] for entry in core.log.read_any(sources) for tag in entry.tags if tag in wanted}
 
 
 def decide(

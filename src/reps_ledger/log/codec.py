@@ -163,6 +163,15 @@ class Upcasters:
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Entry[Fields])
 _NESTED: Final = frozenset({"fact", "schema", "fields"})
+
+
+class _When(msgspec.Struct):
+    """Of a stored entry, only when it occurred."""
+
+    occurred_at: datetime
+
+
+_WHEN: Final = msgspec.json.Decoder(_When)
 _UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
 
 
@@ -227,6 +236,18 @@ class Codec:
         place(entry, "origin", position)
         place(entry, "tags", tags)
         return entry
+
+    def occurred_at(self, name: str, data: bytes, position: int) -> datetime:
+        """Return when an entry of stored bytes occurred, without decoding the rest of it.
+
+        Raises:
+            CodecError: the bytes cannot be read; it says where and why.
+        """
+        try:
+            found: datetime = _WHEN.decode(data).occurred_at
+        except _UNREADABLE:
+            return self.decode(name, data, position).occurred_at
+        return found if found.tzinfo is UTC else self.decode(name, data, position).occurred_at
 
     def _decode_with_care(self, name: str, data: bytes, position: int) -> Entry:
         """Decode an entry of an older version, a correction, or say what is wrong with it."""

@@ -23,9 +23,10 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.domain.entries import Entry, entry_tag
 from reps_ledger.domain.rules import Source
+from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import Codec
-from reps_ledger.log.storage import Rows, SelfChecking, Stored, storage_of
+from reps_ledger.log.storage import Indexed, Rows, SelfChecking, Stored, decoded_tags, storage_of
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 PAGE: Final = 1_000
@@ -113,6 +114,33 @@ class EventLog:
         queries = [DCBQuery([DCBQueryItem(types=[kind])]) for kind in sorted(kinds)]
         reads = [self._entries(self._read(query, None, None), upto) for query in queries]
         return heapq.merge(*reads, key=attrgetter("position"))
+
+    @property
+    def indexed(self) -> bool:
+        """Whether `tags_from` and `at` can be asked."""
+        return isinstance(self.storage, Indexed)
+
+    def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
+        """Return tags that begin with a prefix, in order, after a tag, at most ``limit``; see `indexed`."""
+        assert isinstance(self.storage, Indexed), "see indexed"
+        with _translated():
+            return self.storage.tags_from(prefix, after=after, limit=limit)
+
+    def at(self, positions: Sequence[int]) -> Iterator[Entry]:
+        """Yield the entries at some positions, in the order of these; see `indexed`."""
+        assert isinstance(self.storage, Indexed), "see indexed"
+        with _translated():
+            rows = {row[0]: row for row in self.storage.rows_at(positions)}
+        for position in positions:
+            _, name, data, tags = rows[position]
+            yield self.codec.decode(name, data, position, decoded_tags(position, tags))
+
+    def times(self, *, upto: int) -> Iterator[tuple[int, int]]:
+        """Yield when each entry occurred, in microseconds, and its position; in order of position."""
+        for position, name, data, _ in self.stored():
+            if position > upto:
+                return
+            yield microseconds(self.codec.occurred_at(name, data, position)), position
 
     def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Return the entries of these ids, by id; ids without an entry are left out."""

@@ -6,10 +6,11 @@ of corrections) and applies corrections, retractions and merges to them.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from itertools import groupby
-from operator import itemgetter
+from itertools import groupby, islice
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from attrs import evolve, frozen
@@ -37,6 +38,9 @@ _ALL_MERGES: Final = tuple(Source(ledger_tag(name)) for name in sorted(MERGES))
 """All merges and unmerges, and what corrects or retracts one: such an entry has the tags of its target."""
 
 _MEMBER: Final = member_tag("")
+
+_TOGETHER: Final = 200  # people whose histories are read together
+_READ: Final = 1_000  # entries read at a time in the order of their times
 
 FEW_PEOPLE: Final = 16
 """Up to so many people's merges are sought one by one."""
@@ -114,12 +118,25 @@ class Reading:
             kinds: only entries of these stored names; None for all.
             void: as for `member`.
         """
-        wanted = [*names]
-        registry = self.log.codec.registry
         types = None if kinds is None else kinds | AMENDING
+        wanted = [*names]
         raw, amendments = self._closure([Source(member_tag(name), types) for name in wanted])
-        found: dict[str, list[Entry]] = {amendments.aliases.get(name, name): [] for name in wanted}
-        for entry in resolve(raw.values(), registry, amendments, void=void):
+        kept = [amendments.aliases.get(name, name) for name in wanted]
+        return self._histories(raw.values(), amendments, kept, kinds=kinds, void=void)
+
+    def _histories(
+        self,
+        raw: Iterable[Entry],
+        amendments: Amendments,
+        people: Iterable[str],
+        *,
+        kinds: frozenset[str] | None = None,
+        void: bool = False,
+    ) -> dict[str, list[Entry]]:
+        """Return the entries that name each of some people, in effective order, as they are read now."""
+        found: dict[str, list[Entry]] = {person: [] for person in people}
+        registry = self.log.codec.registry
+        for entry in resolve(raw, registry, amendments, void=void):
             if kinds is None or entry.name in kinds:
                 for person in dict.fromkeys(people_in(entry.fact, registry)):
                     if person in found:
@@ -195,9 +212,13 @@ class Reading:
     def people(self, *, run: int = RUN) -> Iterator[tuple[str, list[Entry]]]:
         """Yield every person whom a standing entry names, with their history as of `member`.
 
-        People are in order of the identifier that merges keep. One person's history is held in
-        memory at a time, beside about ``run`` entries that are being sorted.
+        People are in order of the identifier that merges keep. Some hundred people's histories are
+        held in memory at a time where the log finds them by tags; elsewhere one person's, beside about
+        ``run`` entries that are being sorted.
         """
+        if self.log.indexed and self.known_at > run:
+            yield from self._people_by_tags()
+            return
         registry = self.log.codec.registry
         amendments = self.amendments()
         named = (
@@ -209,9 +230,46 @@ class Reading:
         for person, pairs in groupby(in_order(named, _by_person, run=run), itemgetter(0)):
             yield person, [entry for _, entry in pairs]
 
-    def everyone(self, *, void: bool = False) -> Iterator[Entry]:
-        """Yield everyone's history in effective order, in bounded memory; `void` as for `member`."""
-        return in_effective_order(self.standing(void=void))
+    def _people_by_tags(self) -> Iterator[tuple[str, list[Entry]]]:
+        amendments = self.amendments()
+        after = ""
+        while tags := self.log.tags_from(_MEMBER, after=after, limit=_TOGETHER):
+            after = tags[-1]
+            named = (tag.removeprefix(_MEMBER) for tag in tags)
+            people = [person for person in named if person not in amendments.aliases]
+            identifiers = [name for person in people for name in amendments.identifiers(person)]
+            raw, _ = self._closure([Source(member_tag(name)) for name in identifiers], amendments)
+            histories = self._histories(raw.values(), amendments, people)
+            yield from ((person, entries) for person, entries in histories.items() if entries)
+
+    def everyone(self, *, void: bool = False, run: int = RUN) -> Iterator[Entry]:
+        """Yield everyone's history in effective order, in bounded memory.
+
+        Args:
+            void: as for `member`.
+            run: how many entries are sorted in memory.
+        """
+        if self.log.indexed and self.known_at > run:
+            return self._by_time(void=void, run=run)
+        return in_effective_order(self.standing(void=void), run=run)
+
+    def _by_time(self, *, void: bool, run: int) -> Iterator[Entry]:
+        """Yield everyone's history as `everyone` does: times are sorted, then entries read in their order.
+
+        What corrections concern is in memory, as the place of one depends on another.
+        """
+        registry, amendments = self.log.codec.registry, self.amendments()
+        corrections = {e.id: e for e in self._amending() if e.name in CORRECTIONS}
+        targets = self.log.entries_of({entry.fact.target for entry in corrections.values()})
+        aside = {**targets, **corrections}
+        corrected = resolve(aside.values(), registry, amendments, void=void)
+        places = {entry.position for entry in aside.values()}
+        times = (pair for pair in self.log.times(upto=self.known_at) if pair[1] not in places)
+        positions = (position for _, position in in_order(times, _itself, run=run))
+        batches = iter(lambda: [*islice(positions, _READ)], [])
+        entries = (entry for batch in batches for entry in self.log.at(batch))
+        others = amendments.apply(entries, registry, void=void)
+        return heapq.merge(corrected, others, key=attrgetter("order"))
 
     def standing(self, *, void: bool = False) -> Iterator[Entry]:
         """Yield everyone's history in order of position, of recording; `void` as for `member`."""
@@ -256,14 +314,20 @@ class Reading:
                 low = entry.position
         return low
 
-    def _closure(self, first: Iterable[Source]) -> tuple[dict[str, Entry], Amendments]:
+    def _closure(
+        self, first: Iterable[Source], amendments: Amendments | None = None
+    ) -> tuple[dict[str, Entry], Amendments]:
         """Return by id the entries of sources, and of what these lead to; and the amendments among them.
 
         Entries lead to the originals of corrections, to the merges of people whom they name, and, of
         people whose entries are sought, to all that are the same person. What is read may lead to
         further sources, until none is new.
+
+        Args:
+            first: the sources.
+            amendments: all that are known, where the caller has them: merges need not be sought then.
         """
-        closure = _Closure(self)
+        closure = _Closure(self, amendments)
         closure.read(first)
         return closure.raw, closure.amendments
 
@@ -276,15 +340,17 @@ class _Closure:
         amendments: those among them.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, amendments: Amendments | None) -> None:
         self.raw: dict[str, Entry] = {}
-        self.amendments = Amendments.among(())
+        self.amendments = Amendments.among(()) if amendments is None else amendments
         self._reading = reading
+        self._all_known = amendments is not None
         self._wanted: set[Source] = set()
         self._read: set[Source] = set()
         self._own: dict[str, frozenset[str] | None] = {}  # whose entries are sought, and of which kinds
         self._named: set[str] = set()  # whose merges are sought
-        self._all_merges: bool | None = None  # whether all were read; None before that was tried
+        # Whether all merges were read; None before that was tried.
+        self._all_merges: bool | None = True if self._all_known else None
 
     def read(self, first: Iterable[Source]) -> None:
         """Read sources, and what they lead to."""
@@ -293,7 +359,7 @@ class _Closure:
             if source.tag.startswith(_MEMBER):
                 self._own[source.tag.removeprefix(_MEMBER)] = source.types
         self._named.update(self._own)
-        if len(self._wanted) > FEW_PEOPLE:
+        if len(self._wanted) > FEW_PEOPLE and not self._all_merges:
             self._read_all_merges()
         while wanted := self._wanted - self._read:
             self._read |= wanted
@@ -308,7 +374,8 @@ class _Closure:
             self._seek_merges(new)
         if any(entry.name in AMENDING for entry in new):
             self._wanted |= {Source(entry_tag(target)) for target in _targets(new) - raw.keys()}
-            self.amendments = Amendments.among(raw.values())
+            if not self._all_known:
+                self.amendments = Amendments.among(raw.values())
         for name in self._own.keys() & self.amendments.people.keys():
             types = self._own[name]
             self._own.update(dict.fromkeys(self.amendments.people[name], types))
@@ -340,6 +407,10 @@ def _targets(entries: Iterable[Entry]) -> set[str]:
 
 def _facts_in(fact: Fact) -> tuple[Fact, ...]:
     return (fact, fact.replacement) if isinstance(fact, EntryCorrected) else (fact,)
+
+
+def _itself(pair: tuple[int, int]) -> tuple[int, int]:
+    return pair
 
 
 def _by_person(pair: tuple[str, Entry]) -> tuple[str, tuple[datetime, int]]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 import msgspec
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
+from reps_ledger.errors import Damaged
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -29,6 +30,27 @@ _NO_ENTRY: Final = DCBQuery([DCBQueryItem(tags=["ledger:head"])])
 """A query that no entry matches: it costs nothing, and its response says the head."""
 
 _encode_tags = msgspec.json.Encoder().encode
+
+
+TAGS: Final = msgspec.json.Decoder(tuple[str, ...])
+"""Reads the tags of a stored row; see `decoded_tags`."""
+
+
+def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
+    """The tags of a stored row.
+
+    Raises:
+        Damaged: they are not JSON as this code writes it.
+    """
+    try:
+        return TAGS.decode(tags)
+    except msgspec.DecodeError as error:
+        raise damaged_tags(position, error) from error
+
+
+def damaged_tags(position: int, error: Exception) -> Damaged:
+    """Return the error that the tags of a stored row cannot be read."""
+    return Damaged(f"position {position}: its tags cannot be read: {error}")
 
 
 class Rows(Protocol):
@@ -73,6 +95,17 @@ class Storage(Protocol):
 
     def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> Rows:
         """Return the entries after a position that match a query, at most ``limit`` of them."""
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """Storage whose tags and positions can be looked up, also by who reads everything."""
+
+    def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
+        """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
+
+    def rows_at(self, positions: Sequence[int]) -> list[Stored]:
+        """Return the entries at these positions, in any order."""
 
 
 class _Recorder:

@@ -99,6 +99,11 @@ class Dossier(Memo):
         """The entry by which they joined, or will join; None where there is none."""
         return next(iter(self.own("member.joined")), None)
 
+    def named(self, fields: Collection[str]) -> set[str]:
+        """Return the others whom some fields of these entries' facts name."""
+        found = {name for entry in self.entries for field in fields for name in _names_in(entry, field)}
+        return found - {self.name}
+
     def own(self, name: str) -> Sequence[Entry]:
         """Return the entries of that stored name whose ``member`` is this one."""
         return [entry for entry in self.of_kind(name) if entry.fact.member == self.name]
@@ -221,8 +226,7 @@ class Subject:
             if any(self.at < dossier.last for dossier in reached):
                 return True
             if step < deep:
-                entries = (entry for dossier in reached for entry in dossier.entries)
-                named = {name for entry in entries for each in people for name in _names_in(entry, each)}
+                named = {name for dossier in reached for name in dossier.named(people)}
                 reached = [self.others.member(name) for name in sorted(named - found)]
                 found |= named
         return False

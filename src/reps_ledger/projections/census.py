@@ -5,10 +5,12 @@ Both read an `Overview` of each member: membership, roles, vouches and belonging
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from itertools import product
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -111,6 +113,9 @@ class CensusRow:
     group: tuple[str, ...]
     members: int
 
+
+Group = tuple[str, ...]
+"""A group of a census: the value of each dimension."""
 
 _Dimension = Callable[[Overview, datetime], Iterable[str]]
 
@@ -217,6 +222,25 @@ def overviews(
         yield waiting.pop(0), take()
 
 
+def overviews_at(
+    member: str, entries: Sequence[Entry], instants: Iterable[datetime], zone: tzinfo
+) -> Iterator[Overview | None]:
+    """Yield one person's overview at each instant; None before anything is known of them.
+
+    Args:
+        member: whose.
+        entries: their history, in effective order.
+        instants: when, the earliest first.
+        zone: in which months are read.
+    """
+    projection = overview(member, zone)
+    state, before = projection.initial, 0
+    for at in instants:
+        upto = bisect_right(entries, at, key=attrgetter("occurred_at"))
+        state, before = projection.after(state, entries[before:upto]), upto
+        yield state if upto else None
+
+
 def census(
     people: Iterable[Overview],
     at: datetime,
@@ -237,20 +261,48 @@ def census(
     Raises:
         InvalidInput: there is no such dimension.
     """
+    check_dimensions(by)
+    counts: Counter[Group] = Counter()
+    for person in people:
+        counts.update(groups_of(person, at, by, standing=standing, defined=defined))
+    return census_rows(at, counts)
+
+
+def check_dimensions(by: Iterable[str]) -> None:
+    """Refuse to count by what is no dimension.
+
+    Raises:
+        InvalidInput: there is no such dimension.
+    """
     for name in by:
         if name not in DIMENSIONS:
             raise InvalidInput(f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by")
-    dimensions = dict(DIMENSIONS)
-    if standing is not None:
-        dimensions["standing"] = lambda person, at: [person.stands(at, standing)[0]]
-    if defined is not None:
-        dimensions["community"] = lambda person, at: (
-            defined.of(person.member, person.communities(at)) or [NONE]
-        )
-    counts: Counter[tuple[str, ...]] = Counter()
-    for person in people:
-        if _counts(person, defined):
-            counts.update(product(*(dimensions[name](person, at) for name in by)))
+
+
+def groups_of(
+    person: Overview,
+    at: datetime,
+    by: tuple[str, ...],
+    *,
+    standing: Standings | None = None,
+    defined: Defined | None = None,
+) -> Iterable[Group]:
+    """Return the groups in which a person is counted; none where they are not. As for `census`."""
+    if not _counts(person, defined):
+        return ()
+
+    def values(name: str) -> Iterable[str]:
+        if name == "standing":
+            return [person.stands(at, standing)[0]]
+        if name == "community" and defined is not None:
+            return defined.of(person.member, person.communities(at)) or [NONE]
+        return DIMENSIONS[name](person, at)
+
+    return product(*map(values, by))
+
+
+def census_rows(at: datetime, counts: Mapping[Group, int]) -> tuple[CensusRow, ...]:
+    """Return how many were counted in each group, in order."""
     return tuple(CensusRow(at=at, group=group, members=number) for group, number in sorted(counts.items()))
 
 

@@ -178,7 +178,7 @@ class _Acted:
     def take(self, at: datetime) -> None:
         """Take the next act."""
         if self._run is not None and at - self._run[1] < _SURELY:
-            self._run = self._run[0], at
+            self._run = self._run[0], max(self._run[1], at)
         else:
             self.stretches()
             self._run = at, at

@@ -8,14 +8,16 @@ is judged by who its people were when it was told: a merge contradicts nothing b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, field, frozen
 
+from reps_ledger.domain.amendments import Amendments
 from reps_ledger.domain.entries import Entry, people_in
-from reps_ledger.domain.facts import MembersMerged, MembersUnmerged, Registry, ReportVerified, RoleAsserted
+from reps_ledger.domain.facts import MembersMerged, MembersUnmerged, Registry, RoleAsserted
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.folds import MEMBER, REPORT, MemberState
 from reps_ledger.domain.rules.judge import Replay
@@ -58,36 +60,39 @@ class Discrepancy:
 
 
 def reconcile(
-    history: Callable[[], Iterable[Entry]],
+    history: Iterable[Entry],
     registry: Registry,
     rules: Rulebook,
     at: datetime,
     *,
     readings: Mapping[str, str],
-    void: Iterable[Entry] = (),
+    verified: Iterable[str] = (),
     zone: tzinfo = UTC,
     complete_rosters: bool = False,
 ) -> Iterator[Discrepancy]:
     """Yield every discrepancy up to an instant.
 
     Args:
-        history: returns everyone's history up to some instant, in effective order; called twice.
+        history: everyone's up to some instant, in effective order, with what merges made void.
         registry: knows which fields name people.
         rules: by which orphans are found.
         at: the instant by which leave has lapsed.
         zone: in which days are read and written.
         readings: id of a corrected entry to that of the correction in its place.
-        void: the entries that merges made void.
+        verified: ids of the reports that verifications in the history are of, or more.
         complete_rosters: whether the assertions of one instant and community are a complete
             roster of the roles that they name: whoever else holds one then is ``unlisted``.
     """
-    referred = {e.fact.report for e in history() if isinstance(e.fact, ReportVerified)}
     referred_as: dict[str, set[str]] = {}
-    for report in referred:
+    for report in verified:
         referred_as.setdefault(readings.get(report, report), set()).add(report)
     check = _Check(registry, Replay(rules), referred_as)
     rosters = _Rosters(check, zone, complete=complete_rosters)
-    for entry in history():
+    void: list[Entry] = []
+    for entry in history:
+        if Amendments.is_void(entry):
+            void.append(entry)
+            continue
         yield from rosters.compared(before=entry.occurred_at)
         if isinstance(entry.fact, RoleAsserted):
             yield from rosters.take(entry)
@@ -95,7 +100,7 @@ def reconcile(
             yield from check.orphans(entry)
         check.take(entry)
     yield from rosters.compared()
-    yield from map(_void, void)
+    yield from map(_void, sorted(void, key=attrgetter("position")))
     for member, state in sorted(check.members(), key=lambda item: item[0]):
         yield from _never_began(member, state)
         yield from _retired_in_part(member, state)

@@ -7,7 +7,7 @@ vouched for them and for whom they vouched, standing or withdrawn.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Final
@@ -16,7 +16,7 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.spans import READS, SHARED, SPAN_KINDS, Span, SpanFold, in_order
+from reps_ledger.domain.spans import READS, SHARED, SPAN_KINDS, Span, SpanFold, folded, in_order
 from reps_ledger.projections.projection import Projection, projection_of
 
 NO_SPANS: Final[SpanFold] = SpanFold()
@@ -319,7 +319,19 @@ class Vouches:
         return len({v.voucher for v in standing if v.member == self.member and v.voucher != v.member})
 
 
-_OF_VOUCHES: Final = reads("vouch.given")
+VOUCHING: Final = reads("vouch.given")
+"""The stored names of the facts on which vouches depend."""
+
+
+def standing_vouches(entries: Iterable[Entry]) -> Iterator[Vouch]:
+    """Yield everybody's standing vouches for others, by when they were given.
+
+    Args:
+        entries: everybody's, in effective order: all of `VOUCHING`, or more.
+    """
+    for span in in_order(folded(entries).lasting("vouch.given")):
+        if span.entry.fact.voucher != span.entry.fact.member:
+            yield _vouch(span)
 
 
 def vouches(member: str) -> Projection[Vouches]:
@@ -328,5 +340,5 @@ def vouches(member: str) -> Projection[Vouches]:
 
 
 def _evolve_vouches(state: Vouches, entries: Sequence[Entry]) -> Vouches:
-    spans = taken(state._spans, entries, state.member, _OF_VOUCHES)  # noqa: SLF001 — its own fold
+    spans = taken(state._spans, entries, state.member, VOUCHING)  # noqa: SLF001 — its own fold
     return state if spans is state._spans else Vouches(member=state.member, spans=spans)  # noqa: SLF001 — as above

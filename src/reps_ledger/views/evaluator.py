@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, tzinfo
 from functools import cached_property
 from itertools import islice
+from threading import Lock
 from typing import Final, TypeVar
 
 from attrs import evolve, frozen
@@ -21,6 +22,7 @@ from reps_ledger.policies.charter.enforce import adopted_charter, effective_from
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.language.people import InCommunity, IsMember
+from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.policies.outcomes import edges_after
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Dossier, Previous, Subject
@@ -29,8 +31,8 @@ from reps_ledger.projections import Membership, OpenReview, Spell, membership, p
 
 T = TypeVar("T")
 
-_KEPT: Final = 1_000
-"""Other people's histories that are kept in memory while policies are evaluated."""
+_KEPT: Final = 100_000
+"""Entries of people's histories that are kept in memory: of a log that is no longer, everyone's."""
 
 _BATCH: Final = 200
 """People whose histories are read together."""
@@ -75,41 +77,64 @@ class _Others(Memo):
     def __init__(self, reading: Reading) -> None:
         super().__init__()
         self._reading = reading
-        self._people: dict[str, Dossier] = {}
         self._readings = _Readings(reading)
+        self._whole: dict[str, Dossier] = {}
+        self._people: dict[str, Dossier] = {}
+        self._entries = 0  # of those
+        self._guard = Lock()
 
     def member(self, member: str) -> Dossier:
-        found = self._people.get(member)
+        found = self._known(member)
         if found is None:
             kept, entries = self._reading.member(member)
-            found = Dossier(kept, entries, readings=self._readings)
-            self._keep({member: found})
+            found = self._keep(member, Dossier(kept, entries, readings=self._readings))
         return found
 
     def several(self, names: Iterable[str]) -> Iterator[Dossier]:
-        """Yield the histories of people by the identifiers that merges keep; read many at a time."""
-        left = iter(sorted(names))
-        while batch := [*islice(left, _BATCH)]:
-            found = {name: self._people[name] for name in batch if name in self._people}
+        """Yield the histories of people, by the identifiers that merges keep and in order; read many at once."""
+        for batch in _batches(sorted(names), _BATCH):
+            found = {name: known for name in batch if (known := self._known(name)) is not None}
             missing = self._reading.members(name for name in batch if name not in found)
-            found.update({name: Dossier(name, own, readings=self._readings) for name, own in missing.items()})
-            self._keep(found)
-            yield from found.values()
+            for name, entries in missing.items():
+                found[name] = self._keep(name, Dossier(name, entries, readings=self._readings))
+            yield from (found[name] for name in sorted(found))
 
-    def _keep(self, found: Mapping[str, Dossier]) -> None:
-        if len(self._people) + len(found) > _KEPT:
-            self._people.clear()
-        self._people.update(found)
+    def know(self, names: Iterable[str]) -> None:
+        """Read people's histories together, who will be asked about one by one."""
+        for _ in self.several(names):
+            pass
+
+    def _known(self, name: str) -> Dossier | None:
+        return self._whole.get(name) or self._people.get(name)
+
+    def _keep(self, name: str, dossier: Dossier) -> Dossier:
+        """Keep a history in memory, and those before it as long as there is room."""
+        with self._guard:
+            before = self._people.pop(name, None)
+            self._people[name] = dossier
+            self._entries += len(dossier.entries) - (0 if before is None else len(before.entries))
+            while self._entries > _KEPT and len(self._people) > 1:
+                oldest = self._people.pop(next(iter(self._people)))
+                self._entries -= len(oldest.entries)
+        return dossier
 
     def everyone(self) -> Iterator[Dossier]:
+        if self._reading.known_at > _KEPT:
+            yield from self._read_all()
+            return
+        if not self._whole:
+            self._whole = {dossier.name: dossier for dossier in self._read_all()}
+        yield from self._whole.values()
+
+    def _read_all(self) -> Iterator[Dossier]:
         for person, entries in self._reading.people():
-            yield Dossier(person, entries, readings=self._readings)
+            yield self._people.get(person) or Dossier(person, entries, readings=self._readings)
 
     def community(self, community: str | None, kinds: Sequence[str] = ()) -> Dossier:
         def make() -> Dossier:
             entries: Iterable[Entry]
             if community is None:
-                entries = (entry for entry in self._reading.everyone() if entry.name in kinds)
+                entries = self._reading.of_kinds(kinds)
             else:
                 entries = self._reading.community(community)
             return Dossier(community or "", entries, is_community=True, readings=self._readings)
@@ -118,6 +143,12 @@ class _Others(Memo):
 
     def opportunities(self) -> Sequence[Entry]:
         return self.once("opportunities", lambda: tuple(self._reading.ledger_wide("opportunity.held")))
+
+
+def _batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(items)
+    while batch := [*islice(left, size)]:
+        yield batch
 
 
 class PolicyEvaluator:
@@ -213,17 +244,16 @@ class PolicyEvaluator:
             for name in self._communities(at):
                 yield self.evaluate(policy, name, at)
             return
-        for subject in self.members(at):
-            yield self.verdict(policy, subject)
+        asked = reads_of(policy).people
+        for batch in _batches(self.members(at), _BATCH):
+            if asked:
+                self._others.know({name for subject in batch for name in subject.dossier.named(asked)})
+            for subject in batch:
+                yield self.verdict(policy, subject)
 
-    def members(self, at: datetime, names: Iterable[str] | None = None) -> Iterator[Subject]:
-        """Yield everyone who had joined by an instant, or those who had of some people.
-
-        Args:
-            at: the instant.
-            names: of whom, by the identifiers that merges keep; None for everyone.
-        """
-        for dossier in self.everyone() if names is None else self.several(names):
+    def members(self, at: datetime) -> Iterator[Subject]:
+        """Yield everyone who had joined by an instant."""
+        for dossier in self.everyone():
             joined = dossier.joined
             if joined is not None and joined.occurred_at <= at:
                 yield self.subject(dossier, at)

@@ -6,7 +6,8 @@ as-of; `as_instant` and `known_position` resolve what callers give for an as-of.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, tzinfo
 from functools import partial
@@ -16,6 +17,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
+from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.spans import READS, RETIREMENT, folded
 from reps_ledger.domain.time import day_of, instant_of, last_of_day, zone_of
@@ -23,103 +25,30 @@ from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.log.append import Receipt
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
-from reps_ledger.policies.language.conditions import Condition, holds
+from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
     DIMENSIONS,
     CensusRow,
-    Defined,
     Discrepancy,
     OpenReview,
     Overview,
     RosterRow,
     Standings,
     Vouch,
-    census,
-    overview,
-    overviews,
-    project,
     reconcile,
     roster,
 )
+from reps_ledger.projections.census import Group, census_rows, check_dimensions, overviews_at
+from reps_ledger.projections.roles import VOUCHING, standing_vouches
 from reps_ledger.views.admissions import not_admitted
 from reps_ledger.views.concerned import on_roster
+from reps_ledger.views.counting import CensusInputs
 from reps_ledger.views.docket import DocketView, make_docket
 from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.explain import Explanation, explain
 from reps_ledger.views.member import MemberView
-
-
-@frozen
-class CensusInputs:
-    """Inputs of a census that depend on the charter.
-
-    Attributes:
-        evaluator: evaluates the charter in force.
-        at: the instant of the census.
-    """
-
-    evaluator: PolicyEvaluator
-    at: datetime
-
-    def standing(self, names: Iterable[str] | None = None) -> Standings | None:
-        """Return how each member stands by the charter in force; None for the default rule.
-
-        Args:
-            names: only of these people, by the identifiers that merges keep; None for everyone.
-        """
-        charter = self.evaluator.charter(self.at)
-        if charter is None or charter.standing is None:
-            return None
-        found: Standings = {}
-        for subject in self.evaluator.members(self.at, names):
-            _, stand = self.evaluator.stand(subject)
-            found[subject.dossier.name] = (stand.outcome, stand.active)
-        return found
-
-    def defined(
-        self, definition: Condition | str | None, people: Mapping[str, Overview], *, named: bool
-    ) -> Defined | None:
-        """Return who counts as a member; None for whoever joined.
-
-        Args:
-            definition: as `View.census` takes it.
-            people: everyone, as folded up to then.
-            named: whether members are counted by community, each by its own definition.
-
-        Raises:
-            InvalidInput: there is no such definition.
-        """
-        if definition is None:
-            return None
-        charter = None
-        if isinstance(definition, str):
-            if definition != "charter":
-                raise InvalidInput(
-                    f"members are defined by a condition or by 'charter', not {definition!r:.60}",
-                    field="definition",
-                )
-            charter = self.evaluator.charter(self.at)
-            programme = None if charter is None else charter.member
-        else:
-            programme = definition
-        local = dict(charter.communities) if charter is not None and named else {}
-        members: set[str] = set()
-        communities: dict[str, set[str]] = {name: set() for name in local}
-        for dossier in self.evaluator.everyone():
-            subject = self.evaluator.subject(dossier, self.at)
-            name = dossier.name
-            if programme is None:
-                person = people.get(name)
-                if person is not None and person.membership.joined_at is not None:
-                    members.add(name)
-            elif holds(programme, subject):
-                members.add(name)
-            for community, condition in local.items():
-                if holds(condition, subject):
-                    communities[community].add(name)
-        return Defined(members=frozenset(members), communities=communities)
 
 
 def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
@@ -214,6 +143,7 @@ class View:
         self.known_at = reading.known_at
         self._evaluator = PolicyEvaluator(reading, zone)
         self._answers = answers
+        self._asked = Memo()
 
     def __repr__(self) -> str:
         return f"View(valid_at={self.valid_at.isoformat()}, known_at={self.known_at})"
@@ -277,12 +207,14 @@ class View:
 
     def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
+        return self._asked.once(("roster", role, community), lambda: self._roster(role, community))
+
+    def _roster(self, role: str | None, community: str | None) -> tuple[RosterRow, ...]:
         if community is None and (answers := self._answers()) is not None:
             self._evaluator.charter(self.valid_at)  # which must be one that can be read
             return answers.roster(self.valid_at, role, community)
         names = on_roster(self.reading, self.valid_at, role=role, community=community)
-        standing = CensusInputs(self._evaluator, self.valid_at).standing(names)
-        people = self._people() if names is None else [*self._overviews(names)]
+        people, standing = self._people(names)
         retired = () if names is None else self._retired(_mentors(people) - names)
         return roster(
             people, self.valid_at, role=role, community=community, standing=standing, retired=retired
@@ -319,19 +251,17 @@ class View:
                 for instant in instants if by_charter or "standing" in names else ():
                     self._evaluator.charter(instant)  # which must be one that can be read
                 return answers.census(instants, names, by_charter=by_charter)
-        registry = self.reading.log.codec.registry
-        rows: list[CensusRow] = []
-        everyone = overviews(self.reading.everyone(), instants, registry, self.zone)
-        for when, people in everyone:
-            inputs = CensusInputs(self._evaluator, when)
-            rows += census(
-                people.values(),
-                when,
-                names,
-                standing=inputs.standing() if "standing" in names else None,
-                defined=inputs.defined(definition, people, named="community" in names),
-            )
-        return tuple(rows)
+        check_dimensions(names)
+        inputs = [CensusInputs.at(self._evaluator, when, definition, names) for when in sorted(set(instants))]
+        counts = [Counter[Group]() for _ in inputs]
+        for dossier in self._evaluator.everyone():
+            seen = overviews_at(dossier.name, dossier.entries, [each.when for each in inputs], self.zone)
+            for each, groups, person in zip(inputs, counts, seen, strict=True):
+                if person is not None:
+                    groups.update(each.groups(person, dossier))
+        return tuple(
+            row for each, groups in zip(inputs, counts, strict=True) for row in census_rows(each.when, groups)
+        )
 
     @property
     def charter(self) -> Charter | None:
@@ -376,7 +306,7 @@ class View:
     ) -> Iterator[Verdict]:
         """Yield the verdict of every member, or of every community, in order of identifier.
 
-        In bounded memory: one history at a time. Raises as `evaluate` does.
+        In bounded memory, some hundred histories at a time. Raises as `evaluate` does.
 
         Args:
             policy: a policy, or the name of one in the charter in force.
@@ -392,8 +322,11 @@ class View:
             every = self._evaluator.evaluate_all(found, self.valid_at)
             return (verdict for verdict in every if verdict.outcome in wanted)
         names = [name for name, outcome in quick.items() if outcome in wanted]
-        shown = self._evaluator.members(self.valid_at, names)
-        return (self._evaluator.verdict(found, subject) for subject in shown)
+        shown = self._evaluator.several(names)
+        return (
+            self._evaluator.verdict(found, self._evaluator.subject(dossier, self.valid_at))
+            for dossier in shown
+        )
 
     def outcomes(self, policy: Policy | str) -> dict[str, str]:
         """Return the outcome of every member, or of every community, by identifier.
@@ -430,7 +363,10 @@ class View:
         at = self.valid_at
         if evaluated_at is not None:
             at = as_instant(evaluated_at, self.zone, "evaluated_at")
-        return make_docket(self._evaluator, self.valid_at, policy, evaluated_at=at)
+        return self._asked.once(
+            ("docket", policy, at),
+            lambda: make_docket(self._evaluator, self.valid_at, policy, evaluated_at=at),
+        )
 
     def stated_policy(self, digest: str) -> Policy | None:
         """Return the policy of a digest, or None where its document is not recorded."""
@@ -450,22 +386,16 @@ class View:
             planned: whether also what is still to come at this view's instant is judged.
             complete_rosters: as for `Ledger.reconcile`.
         """
-        registry, amendments = self.reading.log.codec.registry, self.reading.amendments()
-        everyone: Callable[[], Iterable[Entry]] = self.reading.everyone
+        everyone: Iterable[Entry] = self.reading.everyone(void=True)
         if not planned:
-            past = History(self.reading.everyone, self.valid_at, self.known_at)
-            everyone = past.__iter__
+            everyone = (entry for entry in everyone if entry.occurred_at <= self.valid_at)
         found = reconcile(
             everyone,
-            registry,
+            self.reading.log.codec.registry,
             rules,
             self.valid_at,
-            readings=amendments.readings,
-            void=[
-                entry
-                for entry in amendments.void(self.reading.recorded(), registry)
-                if planned or entry.occurred_at <= self.valid_at
-            ],
+            readings=self.reading.amendments().readings,
+            verified={entry.fact.report for entry in self.reading.of_kinds({"report.verified"})},
             zone=self.zone,
             complete_rosters=complete_rosters,
         )
@@ -481,27 +411,34 @@ class View:
 
     def vouch_graph(self) -> tuple[Vouch, ...]:
         """Return every standing vouch, by whom and for whom: the edges of the graph."""
-        standing = (v for person in self._people() for v in person.vouches.given)
-        return tuple(sorted(standing, key=lambda v: (v.voucher, v.member)))
+        entries = self.reading.of_kinds(VOUCHING)
+        found = standing_vouches(entry for entry in entries if entry.occurred_at <= self.valid_at)
+        return tuple(sorted(found, key=lambda v: (v.voucher, v.member)))
 
-    def _overviews(self, names: Iterable[str]) -> Iterator[Overview]:
-        """Yield the overviews of some people, by the identifiers that merges keep."""
-        for dossier in self._evaluator.several(names):
-            subject = self._evaluator.subject(dossier, self.valid_at)
-            yield project(overview(dossier.name, self.zone), subject.seen(dossier.entries))
+    def _people(self, names: Iterable[str] | None) -> tuple[list[Overview], Standings | None]:
+        """Return the overviews of some people, or of all for None; and how they stand by the charter.
+
+        Args:
+            names: of whom, by the identifiers that merges keep.
+        """
+        evaluator, at = self._evaluator, self.valid_at
+        charter = evaluator.charter(at)
+        standing: Standings | None = None if charter is None or charter.standing is None else {}
+        people = []
+        for dossier in evaluator.everyone() if names is None else evaluator.several(names):
+            for person in overviews_at(dossier.name, dossier.entries, [at], self.zone):
+                if person is not None:
+                    people.append(person)
+                    if standing is not None and person.membership.joined_at is not None:
+                        _, stand = evaluator.stand(evaluator.subject(dossier, at))
+                        standing[dossier.name] = stand.outcome, stand.active
+        return people, standing
 
     def _retired(self, names: Iterable[str]) -> set[str]:
         """Return who of some people has retired."""
         found = self.reading.members(names, kinds=READS[RETIREMENT])
         seen = {name: [e for e in own if e.occurred_at <= self.valid_at] for name, own in found.items()}
         return {name for name, own in seen.items() if folded(own).retirement is not None}
-
-    def _people(self) -> Collection[Overview]:
-        registry = self.reading.log.codec.registry
-        everyone = self.reading.everyone()
-        for _, people in overviews(everyone, [self.valid_at], registry, self.zone):
-            return people.values()
-        raise AssertionError  # pragma: no cover — one instant is always yielded
 
 
 def _mentors(people: Iterable[Overview]) -> set[str]:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
 
-from reps_ledger.errors import Damaged
 from reps_ledger.log.sqlite.file import HEAD
 from reps_ledger.log.sqlite.pool import Connections
+from reps_ledger.log.storage import TAGS, damaged_tags, decoded_tags
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBQueryItem
@@ -62,6 +62,12 @@ _ENTRIES_OF_TAGS_AND_TYPES: Final = (
     " CROSS JOIN tags t ON t.tag = j.value AND t.type = k.value"
     " AND t.position > ? AND t.position <= ?"
     " CROSS JOIN events e ON e.position = t.position LIMIT ?"
+)
+# Hops from tag to tag, as `_TYPES_OF_TAG` does from type to type.
+_TAGS_FROM: Final = (
+    "WITH RECURSIVE found (tag) AS (SELECT min(tag) FROM tags WHERE tag > :after AND tag < :end UNION ALL"
+    " SELECT (SELECT min(tag) FROM tags WHERE tag > found.tag AND tag < :end) FROM found"
+    " WHERE found.tag IS NOT NULL) SELECT tag FROM found WHERE tag IS NOT NULL LIMIT :limit"
 )
 _POSITIONS_OF_TAGS: Final = (
     "SELECT t.position FROM json_each(?) j"
@@ -284,25 +290,22 @@ _FETCH: Final = (
 )
 
 Row = tuple[int, str, bytes, str]
-TAGS: Final = msgspec.json.Decoder(tuple[str, ...])
-"""Reads the tags of a stored row; see `decoded_tags`."""
 
 
-def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
-    """The tags of a stored row.
-
-    Raises:
-        Damaged: they are not JSON as this code writes it.
-    """
-    try:
-        return TAGS.decode(tags)
-    except msgspec.DecodeError as error:
-        raise damaged_tags(position, error) from error
+def tags_from(connection: sqlite3.Connection, prefix: str, after: str, limit: int) -> list[str]:
+    """The tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
+    end = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+    values = {"after": max(prefix, after), "end": end, "limit": limit}
+    return [tag for (tag,) in connection.execute(_TAGS_FROM, values)]
 
 
-def damaged_tags(position: int, error: Exception) -> Damaged:
-    """Return the error that the tags of a stored row cannot be read."""
-    return Damaged(f"position {position}: its tags cannot be read: {error}")
+def rows_at(connection: sqlite3.Connection, positions: Iterable[int]) -> list[Row]:
+    """The entries at these positions."""
+    return connection.execute(_FETCH, (_listed(positions),)).fetchall()
+
+
+def _listed(positions: Iterable[int]) -> str:
+    return f"[{','.join(map(str, positions))}]"
 
 
 class SQLiteReadResponse(DCBReadResponse):
@@ -396,7 +399,7 @@ class SQLiteReadResponse(DCBReadResponse):
         elif self._items:
             positions = islice(self._positions(), self._limit)
             while chunk := list(islice(positions, PAGE)):
-                yield self._rows(_FETCH, (f"[{','.join(map(str, chunk))}]",))
+                yield self._rows(_FETCH, (_listed(chunk),))
         else:
             upto = upto if self._limit is None else min(upto, after + self._limit)
             while after < upto:

@@ -32,7 +32,17 @@ from reps_ledger.log.sqlite.file import (
     problems,
 )
 from reps_ledger.log.sqlite.pool import Connections
-from reps_ledger.log.sqlite.read import FEW, Span, SQLiteReadResponse, decoded_tags, first_match, matcher
+from reps_ledger.log.sqlite.read import (
+    FEW,
+    Row,
+    Span,
+    SQLiteReadResponse,
+    first_match,
+    matcher,
+    rows_at,
+    tags_from,
+)
+from reps_ledger.log.storage import decoded_tags
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -191,6 +201,16 @@ class SQLiteRecorder(DCBRecorder):
     def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> SQLiteReadResponse:
         """Return what matches as plain rows; see `read`."""
         return self.read(query, after=after, limit=limit)
+
+    def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
+        """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
+        with self._connections.reading() as connection:
+            return tags_from(connection, prefix, after, limit)
+
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """Return the entries at these positions, in any order."""
+        with self._connections.reading() as connection:
+            return rows_at(connection, positions)
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> SQLiteSubscription:
         """Return an iterator that never ends by itself: it waits for events to come.
