@@ -91,7 +91,7 @@ class _Others(Memo):
         return found
 
     def several(self, names: Iterable[str]) -> Iterator[Dossier]:
-        """Yield the histories of people, by the identifiers that merges keep and in order; read many at once."""
+        """Yield the histories of people, in order of the identifiers that merges keep; read many at once."""
         for batch in _batches(sorted(names), _BATCH):
             found = {name: known for name in batch if (known := self._known(name)) is not None}
             missing = self._reading.members(name for name in batch if name not in found)

@@ -119,6 +119,19 @@ def test_amendments_step_by_step_come_to_the_same(
             assert same(load_or_build(known(ledger, stop), folder), build(known(ledger, stop)))
 
 
+def test_a_merge_that_names_only_duplicates_stays(tmp_path: Path) -> None:
+    """It is in nobody's history, and yet in the columns when both are read again."""
+    chain = identities.told(
+        *identities.joins("ana", "ben", "cleo"),
+        identities.merge("ben", "ana"),
+        identities.merge("ana", "cleo"),
+        identities.unmerge("ben", "ana"),
+    )
+    with chain.ledger() as ledger:
+        for stop in range(1, ledger.position + 1):
+            assert same(load_or_build(known(ledger, stop), tmp_path), build(known(ledger, stop)))
+
+
 @given(st.data())
 def test_new_rows_find_their_places(data: st.DataObject) -> None:
     """New rows merged into sorted ones end up where sorting all would put them."""

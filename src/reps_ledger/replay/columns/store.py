@@ -38,6 +38,7 @@ from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.amended import amended_by, facts_in
 from reps_ledger.replay.columns.builder import Builder, build
 from reps_ledger.replay.columns.model import (
+    NAMES_DUPLICATES,
     Coded,
     Codes,
     Columns,
@@ -325,7 +326,7 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
 
 def _extended(earlier: Columns, reading: Reading) -> Columns:
     """Return columns with what was recorded since."""
-    amendments = reading.amendments()
+    amendments, registry = reading.amendments(), reading.log.codec.registry
     new = [*reading.log.read(after=earlier.position, upto=reading.known_at)]
     touched = _touched(new, earlier, reading, amendments)
     if touched is None or len(touched) > max(_FEW, len(earlier.people) // _SHARE):
@@ -338,7 +339,9 @@ def _extended(earlier: Columns, reading: Reading) -> Columns:
         earlier = columns_without(earlier, names)
         for entries in reading.members(sorted(touched)).values():
             taken.update((entry.origin, entry) for entry in entries)
-    registry = reading.log.codec.registry
+        for entry in reading.of_kinds(NAMES_DUPLICATES):  # one of two duplicates is in nobody's history
+            if not names.isdisjoint(people_in(entry.fact, registry)):
+                taken[entry.origin] = entry
     plain = (entry for entry in new if entry.name not in AMENDING)
     for entry in amendments.apply(plain, registry):
         taken.setdefault(entry.origin, entry)
