@@ -18,6 +18,7 @@ import memory
 import one_of_many
 import reading
 import recording
+import timelines
 
 import replay
 import views
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "columns": columns.run,
     "replay": replay.run,
     "replay-many": replay.run_many,
+    "timelines": timelines.run,
     "audit": auditing.run,
     "memory": memory.run,
     "views": views.run,

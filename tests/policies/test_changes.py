@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 import reps_ledger as rl
-from policies.making import TICK, about, moment
+from policies.every import EVERY
+from policies.making import TICK, about, moment, subjects
+from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.policies import (
     Dossier,
     Policy,
@@ -26,14 +31,31 @@ from reps_ledger.policies import (
     when,
 )
 from reps_ledger.policies.language.conditions import holds as holds_now
-from reps_ledger.policies.outcomes import Change, edges_after, next_change, outcome_of, outcomes_through
+from reps_ledger.policies.outcomes import (
+    Change,
+    edges_after,
+    next_change,
+    outcome_of,
+    outcome_times,
+    outcomes_through,
+)
 from reps_ledger.policies.shortfalls import shortfalls
 from reps_ledger.testing.history import Everybody
+from reps_ledger.testing.strategies import policies, reviews
+from scale import examples
+
+if TYPE_CHECKING:
+    from reps_ledger.policies import Condition
 
 REPORT: Final = rl.ReportFiled(member="ana", activity="talk")
 VOUCH: Final = rl.Vouched(member="ana", voucher="ana")
 LATELY: Final = Policy("p", cases=[when(reports(within=weeks(2)) >= 1).then("active")], otherwise="quiet")
 EXEMPT: Final = Policy("other", cases=[when(exempt()).then("spared")], otherwise="asked")
+
+
+def as_policy(condition: Condition) -> Policy:
+    """Make the policy that asks for just that."""
+    return Policy("p", cases=[when(condition).then("good")], otherwise="bad")
 
 
 def test_edges_lie_ahead() -> None:
@@ -114,3 +136,25 @@ def test_what_is_asked_of_oneself_is_asked_of_the_same_history() -> None:
     assert holds_now(asked, known)
     assert holds_now(asked, supposed)
     assert not holds_now(asked, evolve(supposed, dossier=Dossier("ana", known.dossier.entries[1:])))
+
+
+@examples(2)
+@given(data=st.data(), policy=policies() | st.sampled_from(EVERY).map(as_policy))
+def test_outcomes_through_time_are_those_of_each_instant(data: st.DataObject, policy: Policy) -> None:
+    """Conditions are looked at only at their own edges; asked anew at any instant, a policy says the same."""
+    subject = data.draw(subjects(about=policy))
+    instants = {entry.occurred_at for entry in subject.dossier.entries} | {subject.at}
+    subject = evolve(subject, at=data.draw(st.sampled_from(sorted({FIRST, *instants}))))
+    until = data.draw(st.none() | reviews())
+    found = [*outcome_times(policy, subject, until)]
+    assert [found[0][0], found[-1][1]] == [subject.at, until]
+    assert all(one[1] == other[0] and one[2] != other[2] for one, other in pairwise(found))
+    edges = {edge for leaf in policy.leaves() for edge in leaf.edges(subject)} | instants
+    around = {edge + by for edge in edges if FIRST < edge < LAST for by in (-TICK, 0 * TICK, TICK)}
+    for at in around:
+        if at >= subject.at and (until is None or at < until):
+            (outcome,) = {said for start, end, said in found if start <= at and (end is None or at < end)}
+            assert outcome == outcome_of(policy, subject.moved(at)), at
+    first = next_change(policy, subject)
+    later = [*outcome_times(policy, subject)][1:2]
+    assert first == (Change(later[0][0], later[0][2]) if later else None)

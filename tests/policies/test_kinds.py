@@ -137,7 +137,7 @@ class NotedDossier(Dossier):
             dossier.name, dossier.entries, is_community=dossier.is_community, readings=dossier.readings
         )
         self._told = self.entries
-        assert self._by_kind is not None  # made of the entries before these are watched
+        _ = self._by_kind  # indexed as it is first asked for a kind, which is no question about all entries
         del self.entries
 
     def __getattr__(self, name: str) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
 from attrs import evolve, frozen
 
 from reps_ledger.domain.time import FIRST
-from reps_ledger.policies.language.conditions import Leaf, holds
+from reps_ledger.policies.language.conditions import Leaf, holds, truth
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Previous, Subject
 
@@ -42,17 +43,9 @@ def edges_after(leaves: Iterable[Leaf], subject: Subject) -> list[datetime]:
 
 
 def next_change(policy: Policy, subject: Subject) -> Change | None:
-    """Return the first change of the outcome if nothing more is recorded; None for none.
-
-    Between two edges no condition changes, so that it is enough to look at each edge.
-    """
-    subject = evolve(subject, policy=policy.name)
-    now = outcome_of(policy, subject)
-    for edge in edges_after(policy.leaves(), subject):
-        then = outcome_of(policy, subject.moved(edge))
-        if then != now:
-            return Change(edge, then)
-    return None
+    """Return the first change of the outcome if nothing more is recorded; None for none."""
+    _, *later = islice(outcome_times(policy, subject), 2)
+    return Change(later[0][0], later[0][2]) if later else None
 
 
 def outcome_times(
@@ -60,18 +53,32 @@ def outcome_times(
 ) -> Iterator[tuple[datetime, datetime | None, str]]:
     """Yield a policy's outcomes from an instant on, if nothing more is recorded: each ``[start, end)``.
 
-    Any two that follow each other differ. The last has no end where none is known.
+    Any two that follow each other differ. The last has no end where none is known. Between two of its
+    edges no condition changes, so that it is enough to look at each condition at its own.
 
     Args:
         policy: which policy.
         subject: of whom; from its instant on.
         until: the end, unless it is None.
     """
-    start, outcome = subject.at, outcome_of(policy, subject)
-    for edge in edges_after(policy.leaves(), evolve(subject, policy=policy.name)):
-        if until is not None and edge >= until:
-            break
-        then = outcome_of(policy, subject.moved(edge))
+    subject = evolve(subject, policy=policy.name)
+    leaves, steps = policy.leaves(), policy.steps
+    due: dict[datetime, list[Leaf]] = {}
+    for leaf in leaves:
+        for edge in edges_after([leaf], subject):
+            if until is None or edge < until:
+                due.setdefault(edge, []).append(leaf)
+    held = {leaf: leaf.find(subject).holds for leaf in leaves}
+
+    def decided() -> str:
+        cases = (case.outcome for case, _ in steps if truth(case.when, held.__getitem__))
+        return next(cases, policy.otherwise)
+
+    start, outcome = subject.at, decided()
+    for edge in sorted(due):
+        now = subject.moved(edge)
+        held.update((leaf, leaf.find(now).holds) for leaf in due[edge])
+        then = decided()
         if then != outcome:
             yield start, edge, outcome
             start, outcome = edge, then

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from fractions import Fraction
@@ -106,7 +107,9 @@ class Dossier(Memo):
 
     def own(self, name: str) -> Sequence[Entry]:
         """Return the entries of that stored name whose ``member`` is this one."""
-        return [entry for entry in self.of_kind(name) if entry.fact.member == self.name]
+        return self.once(
+            ("own", name), lambda: [entry for entry in self.of_kind(name) if entry.fact.member == self.name]
+        )
 
     @property
     def leave(self) -> list[tuple[datetime, datetime | None]]:
@@ -207,9 +210,14 @@ class Subject:
         """Return the spans that facts of that stored name began, and that hold now."""
         return [span for span in self.dossier.spans(name) if span.holds(self.at)]
 
-    def seen(self, entries: Iterable[Entry]) -> list[Entry]:
-        """Return those of the entries that happened at the instant or before it."""
-        return [entry for entry in entries if entry.occurred_at <= self.at]
+    def seen(self, entries: Sequence[Entry]) -> Sequence[Entry]:
+        """Return those of the entries, which are in effective order, that happened by the instant."""
+        return entries[: bisect_right(entries, self.at, key=_occurred_at)]
+
+    def last(self, entries: Sequence[Entry]) -> Entry | None:
+        """Return the last of the entries, which are in effective order, that happened by the instant."""
+        number = bisect_right(entries, self.at, key=_occurred_at)
+        return entries[number - 1] if number else None
 
     def knows_later(self, people: Collection[str] = (), deep: int = 1, *, everybody: bool = False) -> bool:
         """Whether entries after the instant are known.
@@ -242,6 +250,10 @@ class Subject:
             yield span.start
             if span.end is not None:
                 yield span.end
+
+
+def _occurred_at(entry: Entry) -> datetime:
+    return entry.occurred_at
 
 
 def _names_in(entry: Entry, field: str) -> tuple[str, ...]:

@@ -203,8 +203,8 @@ def _skipped_is_later(patch: pytest.MonkeyPatch) -> None:
 def _no_end_of_months(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(
         calendars,
-        "_shifted",
-        lambda local, width, sign, true=calendars._shifted: true(local, width, sign) + (sign < 0),
+        "shifted",
+        lambda local, width, sign, true=calendars.shifted: true(local, width, sign) + (sign < 0),
     )
 
 

@@ -18,12 +18,33 @@ from policies.every import EVERY
 from policies.making import entries_of
 from replay.kernel.test_each_condition import on_edges
 from reps_ledger.domain.time import FIRST, LAST, microseconds
-from reps_ledger.policies import Policy, Subject, following, is_member, on_leave, reports, weeks, when
+from reps_ledger.policies import (
+    Policy,
+    Subject,
+    count,
+    facts,
+    following,
+    is_member,
+    on_leave,
+    reports,
+    since_last,
+    weeks,
+    when,
+)
 from reps_ledger.policies.language.reads import parts
 from reps_ledger.policies.outcomes import outcome_times
 from reps_ledger.projections import membership, project
-from reps_ledger.replay.kernel import Histories, Points, edges, standing, standing_by_default, timelines
-from reps_ledger.replay.kernel.arrays import FOREVER
+from reps_ledger.replay.kernel import (
+    Histories,
+    Points,
+    edges,
+    pausing,
+    selections,
+    standing,
+    standing_by_default,
+    timelines,
+)
+from reps_ledger.replay.kernel.arrays import FOREVER, Intervals
 from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of
 from reps_ledger.testing.strategies import policies, raw_histories, reviews, single_conditions, zones
@@ -86,7 +107,10 @@ def agree(policy: Policy, history: History, data: Any) -> None:
     until = data.draw(st.none() | moments)
     members = data.draw(st.sampled_from([1, 2, 1_000]))
     try:
-        found = by_kernel(policy, history, starts, until, members)
+        with pytest.MonkeyPatch.context() as patch:
+            if data.draw(st.booleans()):  # count row by row, also where there are few
+                patch.setattr(selections, "_FEW_PAIRS", -1)
+            found = by_kernel(policy, history, starts, until, members)
     except rl.InvalidPolicy:
         return  # it asks for what columns do not hold, and says so
     assert found == by_reference(policy, history, starts, until)
@@ -225,8 +249,8 @@ def _none_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _touching_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    true = standing._joined
-    monkeypatch.setattr(standing, "_joined", lambda member, start, until: true(member, start, until - 1))
+    true = Intervals.disjoint
+    monkeypatch.setattr(Intervals, "disjoint", lambda self: true(Intervals(self.rows, self.end - 1)))
 
 
 @pytest.mark.parametrize("plant", [_all_cut, _none_cut, _touching_apart])
@@ -294,6 +318,58 @@ def test_planted_bugs_are_found(
     assert is_found(EVERY)
 
 
+def _never_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = selections._add
+    monkeypatch.setattr(
+        selections,
+        "_add",
+        lambda found, first, after, kept: true(found, first, after * 0 + len(found) - 1, kept),
+    )
+
+
+def _never_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = pausing.PausedClock._ended_by
+    monkeypatch.setattr(
+        pausing.PausedClock, "_ended_by", lambda self, member, ran: 0 * true(self, member, ran)
+    )
+
+
+@pytest.mark.parametrize(
+    ("plant", "condition"),
+    [
+        (_never_left, count(facts("report.filed", verified=False), within=weeks(4)) >= 1),
+        (_never_paused, reports(within=weeks(4), pausing=True) >= 1),
+    ],
+)
+def test_bugs_in_counting_are_found(
+    plant: Callable[[pytest.MonkeyPatch], None], condition: Condition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that never leave a window; a clock that runs on through leave that is over."""
+    plant(monkeypatch)
+    assert is_found([condition])
+
+
+def test_windows_that_move_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vouch that is withdrawn lets a window begin earlier again: rows come back into it."""
+    monkeypatch.setattr(selections, "_FEW_PAIRS", -1)
+    history = story(
+        (rl.Vouched(member="ana", voucher="ben"), "2018-01-01"),
+        (rl.ReportFiled(member="ana", activity="talk"), "2018-01-03"),
+        (rl.Vouched(member="ana", voucher="cleo"), "2018-01-05"),
+        (rl.VouchWithdrawn(member="ana", voucher="cleo", reason="moved"), "2018-01-07"),
+    )
+    within = since_last(facts("vouch.given", lasting=True))
+    policy = Policy(
+        NAME, cases=[when(reports(within=within, verified=False) >= 1).then("good")], otherwise="bad"
+    )
+    starts = {"ana": FIRST}
+    found = by_kernel(policy, history, starts, None, 1)
+    assert [outcome for *_, outcome in found["ana"]] == ["bad", "good", "bad", "good"]
+    assert found == by_reference(policy, history, starts, None)
+    monkeypatch.setattr(selections._Order, "only_moves_on", lambda *_: True)  # planted
+    assert by_kernel(policy, history, starts, None, 1) != found
+
+
 def test_windows_after_a_first_time() -> None:
     """A window that something opens closes a width later, at the same instant by both."""
     course = (rl.CourseCompleted(member="ana", course="a"), "2018-02-01")
@@ -302,7 +378,7 @@ def test_windows_after_a_first_time() -> None:
         course,
         (rl.ReportFiled(member="ana", activity="talk"), "2018-02-03"),
     )
-    within = following(rl.policies.facts("course.completed"), weeks(1))
+    within = following(facts("course.completed"), weeks(1))
     policy = Policy(NAME, cases=[when(reports(within=within) >= 1).then("good")], otherwise="bad")
     starts = {"ana": datetime(2018, 1, 1, tzinfo=UTC) - timedelta(days=1)}
     assert by_kernel(policy, history, starts, None, 1) == by_reference(policy, history, starts, None)

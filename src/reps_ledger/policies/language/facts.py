@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -379,32 +380,44 @@ class Facts(Reader):
 
     def seen(self, subject: Subject, bounds: Bounds | None = None) -> list[Entry]:
         """Return those that happened by now, within bounds, in effective order."""
+        return [*self._seen(subject, bounds, backwards=False)]
+
+    def first(self, subject: Subject) -> Entry | None:
+        """Return the first that happened by now; None for none."""
+        return next(self._seen(subject, None, backwards=False), None)
+
+    def last(self, subject: Subject) -> Entry | None:
+        """Return the last that happened by now; None for none."""
+        return next(self._seen(subject, None, backwards=True), None)
+
+    def _between(self, dossier: Dossier, start: datetime | None, end: datetime) -> Sequence[Entry]:
+        """Return those of `all` that happened between two instants, both included."""
+        found = self.all(dossier)
+        low = 0 if start is None else bisect_left(found, start, key=_occurred_at)
+        return found[low : bisect_right(found, end, key=_occurred_at)]
+
+    def _seen(self, subject: Subject, bounds: Bounds | None, *, backwards: bool) -> Iterator[Entry]:
         start = None if bounds is None else bounds.start
         end = subject.at if bounds is None else bounds.end
         ahead = None if bounds is None else bounds.ahead
-        lasting = self._lasting(subject) if self.lasting else None
+        lasting = self._lasting(subject) if self.lasting else {}
         verified = self._verified(subject) if self.verified is not None else {}
-        found = []
-        for entry in self.all(subject.dossier):
+        within = self._between(subject.dossier, start, end if ahead is None else max(end, ahead))
+        for entry in reversed(within) if backwards else within:
             at = entry.occurred_at
             if at > subject.at:
                 if ahead is None or at > ahead or not getattr(entry.fact, "announced", False):
                     continue
-            elif (
-                (start is not None and at < start)
-                or at > end
-                or (getattr(entry.fact, "announced", False) and not self._asks_for("announced"))
-            ):
+            elif at > end or (getattr(entry.fact, "announced", False) and not self._asks_for("announced")):
                 continue
-            if lasting is not None and entry.id not in lasting:
+            if self.lasting and not any(span.holds(subject.at) for span in lasting.get(entry.id, ())):
                 continue
             if self.verified is not None:
                 verified_at = verified.get(entry.id)
                 if self.verified != (verified_at is not None and verified_at <= subject.at):
                     continue
             if all(item.passes(entry, subject) for item in (*self.who, *self.now)):
-                found.append(entry)
-        return found
+                yield entry
 
     def number(self, found: Sequence[Entry]) -> int:
         """Return how many those that were found are: of what lasts, how many different things."""
@@ -425,8 +438,16 @@ class Facts(Reader):
                 if entry.id in verified:
                     yield entry.id, verified[entry.id]
 
-    def _lasting(self, subject: Subject) -> set[str]:
-        return {span.entry.id for span in self._spans(subject) if span.holds(subject.at)}
+    def _lasting(self, subject: Subject) -> Mapping[str, Sequence[Span]]:
+        """Return the spans that entries began, by the id of the entry."""
+
+        def make() -> Mapping[str, Sequence[Span]]:
+            found: dict[str, list[Span]] = {}
+            for span in self._spans(subject):
+                found.setdefault(span.entry.id, []).append(span)
+            return found
+
+        return subject.dossier.once(("lasting", self), make)
 
     def _spans(self, subject: Subject) -> Iterable[Span]:
         dossier = subject.dossier
@@ -478,6 +499,10 @@ class Facts(Reader):
         if self.lasting:
             said.append("that still stands" if number == 1 else "that still stand")
         return " ".join(said)
+
+
+def _occurred_at(entry: Entry) -> datetime:
+    return entry.occurred_at
 
 
 def _names(described: FactType, name: str) -> bool:

@@ -452,11 +452,8 @@ class TimeSince(ClockMeasure):
         return super().reach(threshold, subject)
 
     def measure(self, subject: Subject) -> Measured:
-        found = self.facts.seen(subject)
-        if not found:
-            return Measured(None)
-        entry = found[0 if self.which == "first" else -1]
-        return Measured(entry.occurred_at, (entry.id,))
+        entry = self.facts.first(subject) if self.which == "first" else self.facts.last(subject)
+        return Measured(None) if entry is None else Measured(entry.occurred_at, (entry.id,))
 
     def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:
         width = as_width(threshold)

@@ -23,7 +23,7 @@ from reps_ledger.policies.language.validators import (
     one_of,
 )
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.policies.subject import Found, Measured, Previous, Subject
+from reps_ledger.policies.subject import Dossier, Found, Measured, Previous, Subject
 
 
 @frozen(cache_hash=True)
@@ -80,17 +80,20 @@ class Noticed(Leaf):
 
     def _notices(self, subject: Subject) -> list[Entry[NoticeSent]]:
         policy = self.policy or subject.policy
-        return [
-            entry
-            for entry in subject.dossier.own("notice.sent")
-            if entry.fact.policy == policy and self.stage in (None, entry.fact.stage)
-        ]
+
+        def make() -> list[Entry[NoticeSent]]:
+            return [
+                entry
+                for entry in subject.dossier.own("notice.sent")
+                if entry.fact.policy == policy and self.stage in (None, entry.fact.stage)
+            ]
+
+        return subject.dossier.once(("notices", policy, self.stage), make)
 
     def find(self, subject: Subject) -> Found:
-        sent = subject.seen(self._notices(subject))
-        if not sent:
+        notice = subject.last(self._notices(subject))
+        if notice is None:
             return Found(holds=False)
-        notice = sent[-1]
         heard = self._heard(notice, subject)
         holds = (
             (self.ago is None or notice.occurred_at <= self.ago.before(subject.at, subject.zone))
@@ -114,19 +117,26 @@ class Noticed(Leaf):
                     if entry.fact.notice == notice.fact.notice
                 ]
             )
-        acts = (
-            entry.id
-            for entry in subject.seen(subject.dossier.entries)
-            if entry.order > notice.order and acting(entry.fact) == subject.dossier.name
-        )
-        return tuple(acts)[-1:]
+        act = subject.last(_acts(subject.dossier))
+        return () if act is None or act.order <= notice.order else (act.id,)
 
     def edges(self, subject: Subject) -> Iterable[datetime]:
         sent = self._notices(subject)
-        yield from (entry.occurred_at for entry in subject.dossier.entries)
+        yield from (entry.occurred_at for entry in sent)
+        if self.heard:
+            yield from (entry.occurred_at for entry in subject.dossier.own("notice.answered"))
+        elif self.heard is False:
+            yield from (entry.occurred_at for entry in _acts(subject.dossier))
         yield from (entry.fact.deadline for entry in sent if entry.fact.deadline is not None)
         if self.ago is not None:
             yield from passing([entry.occurred_at for entry in sent], self.ago, subject)
+
+
+def _acts(dossier: Dossier) -> list[Entry]:
+    """Return every act of a member, in effective order."""
+    return dossier.once(
+        "acts", lambda: [entry for entry in dossier.entries if acting(entry.fact) == dossier.name]
+    )
 
 
 def decisions(subject: Subject) -> Sequence[Entry]:

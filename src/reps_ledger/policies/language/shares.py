@@ -15,7 +15,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.spans import joined_spans
-from reps_ledger.domain.time import FIRST
+from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, holds, leaves
 from reps_ledger.policies.language.counts import Count, Distinct, organisations, selection_of
@@ -33,7 +33,7 @@ from reps_ledger.policies.language.people import InCommunity
 from reps_ledger.policies.language.phrases import a_role, named, noun, number_words, percent, quoted
 from reps_ledger.policies.language.reads import Reads
 from reps_ledger.policies.language.validators import is_name, is_name_or_none, of_type
-from reps_ledger.policies.subject import Found, Limit, Measured, Subject
+from reps_ledger.policies.subject import Dossier, Found, Limit, Measured, Subject
 
 
 @frozen(eq=False)
@@ -83,22 +83,32 @@ class Missed(NumberMeasure):
 
     def measure(self, subject: Subject) -> Measured:
         missed: list[str] = []
-        own = subject.seen(subject.dossier.own("opportunity.taken"))
-        taken = {entry.fact.opportunity for entry in own if entry.fact.kind in {None, self.kind}}
+        taken = subject.dossier.once(("taken", self.kind), lambda: self._taken(subject.dossier))
         since = self._since(subject)
         for entry in reversed(subject.seen(self._opportunities(subject))):
-            if entry.fact.opportunity in taken or entry.occurred_at < since:
+            if entry.occurred_at < since or taken.get(entry.fact.opportunity, LAST) <= subject.at:
                 break
             if self._could_take(entry.occurred_at, subject):
                 missed.append(entry.id)
         return Measured(len(missed), tuple(reversed(missed)))
 
+    def _taken(self, dossier: Dossier) -> dict[str, datetime]:
+        """Return when they first took each opportunity of that kind."""
+        found: dict[str, datetime] = {}
+        for entry in dossier.own("opportunity.taken"):
+            if entry.fact.kind in {None, self.kind}:
+                found.setdefault(entry.fact.opportunity, entry.occurred_at)
+        return found
+
     def _opportunities(self, subject: Subject) -> list[Entry]:
-        return [
-            entry
-            for entry in subject.others.opportunities()
-            if entry.fact.kind == self.kind and self.community in (None, entry.fact.community)
-        ]
+        def make() -> list[Entry]:
+            return [
+                entry
+                for entry in subject.others.opportunities()
+                if entry.fact.kind == self.kind and self.community in (None, entry.fact.community)
+            ]
+
+        return subject.others.once(("opportunities", self.kind, self.community), make)
 
     def _since(self, subject: Subject) -> datetime:
         """Return when they last began to hold the role: the count starts anew with it."""

@@ -9,9 +9,11 @@ and is lengthened by every leave inside it.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -212,8 +214,10 @@ def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> dat
         return width.before(at, zone)
     clock = width.clock(zone)
     now = local_time(at, clock)
-    for start, end in leave:  # on leave, the clock last ran when that leave began
-        if start <= at and (end is None or at < end):
+    begun_by = bisect_right(leave, at, key=itemgetter(0))
+    if begun_by:  # on leave, the clock last ran when that leave began
+        start, end = leave[begun_by - 1]
+        if end is None or at < end:
             # Of a leave that begins now, in an hour that the clocks repeat, that is yet to come.
             now = min(now, earliest_local(start, clock))
     # The width is measured on the calendar once, from there; what is left of it is then spent on
@@ -222,7 +226,8 @@ def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> dat
     if begun is None:
         return FIRST
     left = now - begun
-    for start, end in reversed(leave):
+    for place in range(begun_by - 1, -1, -1):
+        start, end = leave[place]
         if end is None or end > at:
             continue
         ran = now - earliest_local(end, clock)
@@ -240,19 +245,24 @@ def paused_leaving(leave: Leave, width: Width, instant: datetime, zone: tzinfo) 
     """Yield the candidates for when an instant leaves a window that leave pauses: a superset.
 
     How much leave delays it depends on how much of the leave has come by then. So there is a
-    candidate for each number of leaves after the instant, of which one is right.
+    candidate for each number of leaves after the instant: up to the first that comes before the
+    next leave begins, which no later one delays.
     """
     clock = width.clock(zone)
     local = earliest_local(instant, clock)
-    stood = [timedelta()]
-    for start, end in leave:
-        if end is not None and end > instant:
-            more = earliest_local(end, clock) - max(earliest_local(start, clock), local)
-            stood.append(stood[-1] + more)
-    for each in stood:
-        if datetime.max - local < each:  # noqa: DTZ901 — local times
-            return
-        later = width.period.forward(local + each)
+    stood = timedelta()
+    place = bisect_right(leave, instant, key=_end)
+    while datetime.max - local >= stood:  # noqa: DTZ901 — local times
+        later = width.period.forward(local + stood)
         left = None if later is None else instant_when(later, clock)
         if left is not None:
             yield left
+        start, end = leave[place] if place < len(leave) else (LAST, None)
+        if left is None or left < start or end is None:
+            return
+        stood += earliest_local(end, clock) - max(earliest_local(start, clock), local)
+        place += 1
+
+
+def _end(times: tuple[datetime, datetime | None]) -> datetime:
+    return times[1] or LAST

@@ -296,8 +296,8 @@ class SinceLast(Window):
         return True
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.facts.seen(subject)
-        return Bounds(found[-1].occurred_at, subject.at) if found else None
+        found = self.facts.last(subject)
+        return None if found is None else Bounds(found.occurred_at, subject.at)
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
         for entry in entries:
@@ -331,10 +331,10 @@ class Following(Window):
         return _anchored_is_open(self, subject)
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.facts.seen(subject)
-        if not found:
+        found = self.facts.first(subject) if self.which == "first" else self.facts.last(subject)
+        if found is None:
             return None
-        start = found[0 if self.which == "first" else -1].occurred_at
+        start = found.occurred_at
         return Bounds(start, min(subject.at, self.width.after(start, subject.zone) - TICK))
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
@@ -371,9 +371,10 @@ class Preceding(Window):
         return _anchored_is_open(self, subject)
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        if not (found := self.before.seen(subject)):
+        found = self.before.first(subject) if self.which == "first" else self.before.last(subject)
+        if found is None:
             return None
-        then = found[0 if self.which == "first" else -1].occurred_at
+        then = found.occurred_at
         return Bounds(self.width.before(then, subject.zone) + TICK, then)
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:

@@ -313,6 +313,21 @@ class Intervals:
         rows = Rows.sorted(owner, start, np.arange(len(owner)))
         return cls(rows, rows.take(end))
 
+    def disjoint(self) -> Intervals:
+        """Return the same times as disjoint ones: those that overlap or touch are one, empty ones none."""
+        lasting = self.end > self.rows.at
+        member, start, until = self.rows.member[lasting], self.rows.at[lasting], self.end[lasting]
+        if not len(member):
+            return Intervals.of(member, start, until)
+        # The latest end so far of each member, as its rank, so that members do not mix.
+        ends, rank = np.unique(until, return_inverse=True)
+        base = member.astype(np.int64) * len(ends)
+        latest = ends[np.maximum.accumulate(base + rank.reshape(-1)) - base]
+        new = np.ones(len(member), bool)
+        new[1:] = (member[1:] != member[:-1]) | (start[1:] > latest[:-1])
+        last = np.append(np.flatnonzero(new)[1:], len(member)) - 1
+        return Intervals.of(member[new], start[new], latest[last])
+
     def containing(self, points: Points) -> tuple[Integers, Integers]:
         """Return each interval that contains a point, as the point's number and the interval's.
 

@@ -118,7 +118,7 @@ def _clocks_of(zone: tzinfo, first: int, last: int) -> Clocks:
     )
 
 
-def _shifted(local: Instants, width: Width, sign: int) -> Instants:
+def shifted(local: Instants, width: Width, sign: int) -> Instants:
     """Return local times a width later, or earlier for a sign of -1, as `Period` counts them."""
     if width.basis != "months":
         return local + sign * (width.period.length // _MICROSECOND)
@@ -172,8 +172,8 @@ class Calendar:
             return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
 
         def fast(at: Instants) -> tuple[Instants, Truths]:
-            local = _shifted(self._clocks(at).show(at), width, -1)
-            return self._when_inside(local, lambda clocks, some: clocks.meant(some))
+            local = shifted(self.clocks(at).show(at), width, -1)
+            return self.when_near(local, lambda clocks, some: clocks.meant(some))
 
         return self._moved(instants, "before", width, fast, lambda at: width.before(at, self.zone))
 
@@ -185,8 +185,8 @@ class Calendar:
             return np.where(END - instants > by, instants + by, END)
 
         def fast(at: Instants) -> tuple[Instants, Truths]:
-            local = _shifted(self._clocks(at).earliest(at), width, 1)
-            return self._when_inside(local, lambda clocks, some: clocks.when(some))
+            local = shifted(self.clocks(at).earliest(at), width, 1)
+            return self.when_near(local, lambda clocks, some: clocks.when(some))
 
         return self._moved(instants, "after", width, fast, lambda at: width.after(at, self.zone))
 
@@ -198,8 +198,8 @@ class Calendar:
             return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
 
         def fast(at: Instants) -> tuple[Instants, Truths]:
-            local = _shifted(self._clocks(at).show(at - 1), width, -1)
-            return self._when_inside(
+            local = shifted(self.clocks(at).show(at - 1), width, -1)
+            return self.when_near(
                 local,
                 lambda clocks, some: np.minimum(clocks.when(some) + 1, clocks.when(_next_midnight(some))),
             )
@@ -227,8 +227,8 @@ class Calendar:
         )
 
     def _period_edge(self, at: Instants, period: str, later: int) -> tuple[Instants, Truths]:
-        first = _period_first(self._clocks(at).show(at) // _DAY, period, later)
-        return self._when_inside(first * _DAY, lambda clocks, some: clocks.when(some))
+        first = _period_first(self.clocks(at).show(at) // _DAY, period, later)
+        return self.when_near(first * _DAY, lambda clocks, some: clocks.when(some))
 
     def period_numbers(self, instants: Instants, period: str) -> Integers:
         """Return a number for the calendar period of each instant, rising with time."""
@@ -239,10 +239,10 @@ class Calendar:
         if not len(instants):
             return np.array([], np.int64)
         ends = np.array([instants.min(), instants.max()], np.int64)
-        if self._is_known and ends[0] >= _LOW and ends[1] < _HIGH:
-            first, last = (self._clocks(ends).show(ends) // _DAY).tolist()
+        if self.near(ends).all():
+            first, last = (self.clocks(ends).show(ends) // _DAY).tolist()
             days = np.unique(_period_first(np.arange(first, last + 1), period)) * _DAY
-            return self._clocks(days).when(days)
+            return self.clocks(days).when(days)
         starts: list[int] = []
         at = period_start(to_datetime(int(ends[0])), period, self.zone)
         while at <= to_datetime(int(ends[1])):
@@ -261,26 +261,26 @@ class Calendar:
         """Return the last instant of a day."""
         return microseconds(day_after(day, self.zone)) - 1
 
-    @property
-    def _is_known(self) -> bool:
-        """Whether the changes of its clocks can be looked up."""
-        return self.zone is UTC or isinstance(self.zone, ZoneInfo | timezone)
+    def near(self, instants: Instants) -> Truths:
+        """Return which instants, or local times, lie in the centuries whose changes of clocks are known."""
+        is_known = self.zone is UTC or isinstance(self.zone, ZoneInfo | timezone)
+        return (instants >= _LOW) & (instants < _HIGH) & is_known
 
-    def _clocks(self, around: Instants) -> Clocks:
+    def clocks(self, around: Instants) -> Clocks:
         """Return the clocks of a time that holds these instants, or local times, and some days around."""
-        first = int(around.min()) - 3 * _DAY
-        last = int(around.max()) + 3 * _DAY
+        first = int(around.min() if len(around) else 0) - 3 * _DAY
+        last = int(around.max() if len(around) else 0) + 3 * _DAY
         return _clocks_of(self.zone, first // _DECADE, last // _DECADE)
 
-    def _when_inside(
+    def when_near(
         self, local: Instants, when: Callable[[Clocks, Instants], Instants]
     ) -> tuple[Instants, Truths]:
         """Return the instants of local times, and which of these lie in the centuries that are looked up."""
-        inside = (local >= _LOW) & (local < _HIGH)
+        inside = self.near(local)
         found = np.zeros(len(local), np.int64)
         if inside.any():
             some = local[inside]
-            found[inside] = when(self._clocks(some), some)
+            found[inside] = when(self.clocks(some), some)
         return found, inside
 
     def _moved(
@@ -292,8 +292,8 @@ class Calendar:
         slow: _Slow,
     ) -> Instants:
         """Return instants moved: together, or where that is not possible one by one."""
-        inside = (instants >= _LOW) & (instants < _HIGH)
-        if not self._is_known or np.count_nonzero(inside) < _FEW:
+        inside = self.near(instants)
+        if np.count_nonzero(inside) < _FEW:
             return self._each(instants, asked, of, slow)
         found = np.zeros(len(instants), np.int64)
         found[inside], right = fast(instants[inside])

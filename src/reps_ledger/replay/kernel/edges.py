@@ -17,14 +17,13 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
-from reps_ledger.domain.time import microseconds
 from reps_ledger.policies.language.conditions import Condition, Leaf, fold, leaves
 from reps_ledger.policies.language.counts import Count, Distinct, Total
 from reps_ledger.policies.language.measures import Compare, Measure, Tenure, TimeSince
 from reps_ledger.policies.language.people import Held, OnOrAfter, WithAccount
 from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
 from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share
-from reps_ledger.policies.language.widths import Width, paused_leaving
+from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import (
     Always,
     Between,
@@ -47,8 +46,8 @@ from reps_ledger.replay.kernel.arrays import (
     Rows,
     Truths,
     expand_ranges,
-    to_datetime,
 )
+from reps_ledger.replay.kernel.pausing import PausedClock
 from reps_ledger.replay.kernel.points import INTERVALS, STARTS, Kernel, Query, intervals, notices_of, starts
 from reps_ledger.replay.kernel.selections import SelectedRows
 from reps_ledger.replay.kernel.values import as_width
@@ -95,13 +94,6 @@ class Asked:
         yield moments
         yield self.after(moments, width)
         yield self.after(_moved(moments, lambda at: at + 1), width)
-
-    def leave(self) -> Iterator[tuple[int, list[tuple[Any, Any]]]]:
-        """Yield those of these members who were ever on leave, with when."""
-        leave = self.kernel.histories.leave
-        there = np.fromiter(leave, np.int64, len(leave))
-        for member in there[np.isin(there, self.members)].tolist():
-            yield member, leave[member]
 
 
 def _moved(moments: Moments, how: Callable[[Instants], Instants]) -> Moments:
@@ -169,13 +161,17 @@ def _rolling(window: Rolling, rows: Moments, asked: Asked) -> Found:
 
 def _paused(rows: Moments, width: Width, asked: Asked) -> Found:
     """Yield when rows may leave a window that leave pauses, of those who were ever on leave."""
-    zone = asked.kernel.histories.calendar.zone
-    for member, leave in asked.leave():
-        ats = rows.at[rows.member == member] if isinstance(rows, Points) else rows
-        found = {microseconds(edge) for times in leave for edge in times if edge is not None}
-        for at in ats[_inside(ats)].tolist():
-            found.update(map(microseconds, paused_leaving(leave, width, to_datetime(at), zone)))
-        yield Points(np.full(len(found), member), np.fromiter(found, np.int64, len(found)))
+    clock = PausedClock.of(asked.kernel.histories, width)
+    leave = Intervals(clock.rows, clock.end)
+    yield from _of_intervals(leave, asked)
+    away = np.intersect1d(asked.members, leave.rows.member)
+    if isinstance(rows, Points):
+        theirs = np.isin(rows.member, away)
+        mine = Points(rows.member[theirs], rows.at[theirs])
+    else:
+        mine = Points(np.repeat(away, len(rows)), np.tile(rows, len(away)))
+    inside = _inside(mine.at)
+    yield from clock.leaving(Points(mine.member[inside], mine.at[inside]), width)
 
 
 def _this(window: This, rows: Moments, asked: Asked) -> Found:

@@ -129,14 +129,11 @@ class Histories:
 
     def merged_roles(self, role: str, community: str | None) -> Intervals:
         """Return as `role_intervals` does, with overlapping and touching times as one."""
+        return self.once(("merged", role, community), lambda: self.role_intervals(role, community).disjoint())
 
-        def make() -> Intervals:
-            merged = _merged(self.role_intervals(role, community))
-            rows = [(m, start, end) for m, times in merged.items() for start, end in times]
-            table = np.array(rows, np.int64).reshape(-1, 3)
-            return Intervals.of(table[:, 0], table[:, 1], table[:, 2])
-
-        return self.once(("merged", role, community), make)
+    def merged(self, name: str) -> Intervals:
+        """Return when spans of a kind held, of everyone, with overlapping and touching times as one."""
+        return self.once(("merged", name), lambda: self.intervals(name).disjoint())
 
     def community_intervals(self, community: str | None) -> Intervals:
         """Return when members were in a community, or held a role in it; None for in any."""
@@ -167,11 +164,13 @@ class Histories:
     @cached_property
     def leave(self) -> Mapping[int, list[tuple[datetime, datetime | None]]]:
         """When members were on leave, of those who ever were: disjoint times, in order."""
-        merged = _merged(self.intervals("leave.started"))
-        return {
-            member: [(to_datetime(a), None if b == FOREVER else to_datetime(b)) for a, b in times]
-            for member, times in merged.items()
-        }
+        leave, found = self.merged("leave.started"), dict[int, list[tuple[datetime, datetime | None]]]()
+        for member, start, end in zip(
+            leave.rows.member.tolist(), leave.rows.at.tolist(), leave.end.tolist(), strict=True
+        ):
+            until = None if end == FOREVER else to_datetime(end)
+            found.setdefault(member, []).append((to_datetime(start), until))
+        return found
 
     @cached_property
     def organisation_codes(self) -> Integers:
@@ -180,23 +179,6 @@ class Histories:
         spans = self.spans("affiliation.started")
         coded = spans.table.fields["organisation"]
         return coded.codes[spans.row[held.rows.index]].astype(np.int64)
-
-
-def _merged(intervals: Intervals) -> dict[int, list[tuple[int, int]]]:
-    """Return each member's intervals, overlapping and touching ones as one, empty ones dropped."""
-    found: dict[int, list[tuple[int, int]]] = {}
-    rows = intervals.rows
-    for member, start, end in zip(
-        rows.member.tolist(), rows.at.tolist(), intervals.end.tolist(), strict=True
-    ):
-        if end <= start:
-            continue
-        times = found.setdefault(member, [])
-        if times and start <= times[-1][1]:
-            times[-1] = (times[-1][0], max(times[-1][1], end))
-        else:
-            times.append((start, end))
-    return found
 
 
 def is_value(table: Table, name: str, value: str | None) -> Truths:

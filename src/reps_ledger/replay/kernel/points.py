@@ -19,7 +19,6 @@ from typing import Any, Final
 import numpy as np
 from attrs import frozen
 
-from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, Leaf, fold
 from reps_ledger.policies.language.counts import Count, Distinct, Total
@@ -42,7 +41,7 @@ from reps_ledger.policies.language.people import (
 )
 from reps_ledger.policies.language.reviews import InOutcome, Noticed, Previously
 from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share
-from reps_ledger.policies.language.widths import Width, paused_before
+from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import (
     Always,
     Between,
@@ -66,10 +65,10 @@ from reps_ledger.replay.kernel.arrays import (
     Truths,
     expand_ranges,
     next_after,
-    to_datetime,
 )
 from reps_ledger.replay.kernel.decisions import Decisions, decisions_of, outcomes_decided
 from reps_ledger.replay.kernel.histories import Histories, is_value, take_or
+from reps_ledger.replay.kernel.pausing import PausedClock
 from reps_ledger.replay.kernel.selections import Bounds, SelectedRows, select, select_body
 from reps_ledger.replay.kernel.values import NEVER, Counts, Fractions, Shares, Since, Sums, Values
 
@@ -271,23 +270,13 @@ def _anchor(selected: SelectedRows, points: Points, which: str) -> Instants:
 def _before(points: Points, histories: Histories, *, pausing: bool = False) -> Callable[[Width], Instants]:
     """Return what tells the instants a width before the points.
 
-    With ``pausing`` the clock stands still while somebody is on leave, so that the instant lies
-    further back by all leave in between, and how far differs by member and even by date. That is
-    no array operation; but few members were ever on leave, so these are done one by one, by the
-    same function that the reference evaluator uses.
+    With ``pausing`` the clock stands still while somebody is on leave.
     """
 
     def before(width: Width) -> Instants:
-        calendar = histories.calendar
-        if not pausing:
-            return calendar.before(points.at, width)
-        found = np.array(calendar.before(points.at, width))
-        leave = histories.leave
-        for point in np.flatnonzero(np.isin(points.member, list(leave))).tolist():
-            own = leave[int(points.member[point])]
-            at = to_datetime(points.at[point])
-            found[point] = microseconds(paused_before(own, width, at, calendar.zone))
-        return found
+        if pausing:
+            return PausedClock.of(histories, width).before(points, width)
+        return histories.calendar.before(points.at, width)
 
     return before
 

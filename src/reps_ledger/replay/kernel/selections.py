@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ T = TypeVar("T", bound=np.generic)
 
 Holds = Callable[[Condition, Points], Truths]
 """Answers a condition about the people whom facts name, at given instants."""
+
+_FEW_PAIRS: Final = 8
+"""Up to so many pairs for each row and point, counting pair by pair is quicker."""
 
 SpansOf = Callable[[str], Spans]
 """Returns the spans that facts of a stored name begin."""
@@ -87,7 +90,12 @@ class AskedNow:
         who = self.who[row]
         named = np.flatnonzero(who >= 0)
         truth = np.zeros(len(who), bool)
-        truth[named] = self.answer(self.condition, Points(who[named], at[named]))
+        # The same few people are named again and again, and asked about at the same instants.
+        instants, rank = np.unique(at[named], return_inverse=True)
+        pairs, where = np.unique(who[named] * len(instants) + rank.reshape(-1), return_inverse=True)
+        if len(pairs):
+            asked = Points(pairs // len(instants), instants[pairs % len(instants)])
+            truth[named] = self.answer(self.condition, asked)[where.reshape(-1)]
         return truth
 
     def only(self, kept: Truths) -> AskedNow:
@@ -160,11 +168,66 @@ class SelectedRows:
         """Return how many rows each point counts."""
         if self.is_plain and bounds.ahead is None:
             return self.plain.count(points.member, bounds.start, bounds.end)
+        is_keyed = self.spans is not None and self.spans.key is not None
+        if not self.now and not is_keyed and (found := self._count_by_row(points, bounds)) is not None:
+            return found
         number, row = self.seen(points, bounds)
         if self.spans is not None and self.spans.key is not None:
             pairs = np.unique(np.stack([number, self.spans.key[row]]), axis=1)
             number = pairs[0]  # what several rows began counts once
         return np.bincount(number, minlength=len(points))
+
+    def _count_by_row(self, points: Points, bounds: Bounds) -> Integers | None:
+        """Count as `count` does, by which points count each row: of one member, some that follow each other.
+
+        That holds where windows only ever move on, so that a row that has left one never comes back. Where
+        many points count many rows, it saves looking at each pair.
+
+        Returns:
+            None where windows move back, or where there are no more pairs than rows and points.
+        """
+        end = bounds.end if bounds.ahead is None else np.maximum(bounds.end, bounds.ahead)
+        low, high = self.rows.between(points.member, bounds.start, end)
+        if int((high - low).sum()) <= _FEW_PAIRS * (len(points) + len(self.rows)):
+            return None
+        start = np.broadcast_to(bounds.start, len(points))
+        there = np.flatnonzero(start <= end)
+        there = there[np.lexsort((points.at[there], points.member[there]))]
+        order = _Order(points.member[there])
+        at, start, until = points.at[there], start[there], bounds.end[there]
+        ahead = None if bounds.ahead is None else bounds.ahead[there]
+        if not all(order.only_moves_on(each) for each in (start, until, ahead) if each is not None):
+            return None
+        first, after = order.first(until), order.first(start)
+        since = order.first(at)
+        chosen = np.flatnonzero(np.isin(self.rows.member, order.member))
+        member, happened = self.rows.member[chosen].astype(np.int64), self.rows.at[chosen]
+        begun, over = np.zeros(len(chosen), np.int64), np.full(len(chosen), len(there))
+        if self.spans is not None:
+            begun = since(member, self.spans.start[chosen])
+            over = since(member, self.spans.end[chosen])
+        if self.verified is not None:
+            verified = self.verified[chosen]
+            by_then = since(member, np.where(verified == MISSING, np.iinfo(np.int64).max, verified))
+            if self.facts.verified:
+                begun = np.maximum(begun, by_then)
+            else:
+                over = np.minimum(over, by_then)
+        found = np.zeros(len(there) + 1, np.int64)
+        shown = self.shown[chosen]
+        _add(
+            found,
+            np.maximum(first(member, happened), begun),
+            np.minimum(after(member, happened + 1), over),
+            shown,
+        )
+        if ahead is not None:
+            coming = order.first(ahead)(member, happened)
+            announced = self.announced[chosen]
+            _add(found, np.maximum(coming, begun), np.minimum(since(member, happened), over), announced)
+        counts = np.zeros(len(points), np.int64)
+        counts[there] = np.cumsum(found)[:-1]
+        return counts
 
     def values(self, name: str, columns: Columns) -> tuple[Integers, tuple[Value, ...]]:
         """Return a field's codes for all rows, -1 for none, and the values that they mean."""
@@ -180,6 +243,34 @@ class SelectedRows:
     def people(self, name: str, columns: Columns) -> Integers:
         """Return whom each row names in a field, as their place among all; -1 for nobody."""
         return self.rows.take(_joined([_person(table, name, columns) for table in self.tables]))
+
+
+@frozen(eq=False)
+class _Order:
+    """Points in the order of members and time.
+
+    Attributes:
+        member: whose each is.
+    """
+
+    member: Integers
+
+    def only_moves_on(self, values: Instants) -> bool:
+        """Whether of no member a later point has a lower value."""
+        return bool(((values[1:] >= values[:-1]) | (self.member[1:] != self.member[:-1])).all())
+
+    def first(self, values: Instants) -> Callable[[Integers, Instants], Integers]:
+        """Return what finds, of a member, the first point whose value is at least so much."""
+        rows = Rows(self.member, values, lambda: values, None)
+        most = int(np.iinfo(np.int64).max)
+        return lambda member, least: rows.between(member, least, most)[0]
+
+
+def _add(found: Integers, first: Integers, after: Integers, kept: Truths) -> None:
+    """Note where runs of points begin and end, so that a running sum counts those at each point."""
+    kept = kept & (after > first)
+    found += np.bincount(first[kept], minlength=len(found))
+    found -= np.bincount(after[kept], minlength=len(found))
 
 
 def select(facts: Facts, columns: Columns, spans: SpansOf, holds: Holds) -> SelectedRows:

@@ -15,8 +15,8 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.spans import READS, RETIREMENT, SpanFold
 from reps_ledger.policies.language.widths import months
 from reps_ledger.projections.membership import ACTIVE_MONTHS
-from reps_ledger.replay.columns.model import Columns, Instants
-from reps_ledger.replay.kernel.arrays import END, FOREVER, Integers, Rows, next_after
+from reps_ledger.replay.columns.model import Columns
+from reps_ledger.replay.kernel.arrays import END, FOREVER, Intervals, Rows, next_after
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.spans import entries_of_rows, rows_of_people, with_identities
 from reps_ledger.replay.kernel.timelines import Timelines
@@ -34,11 +34,12 @@ def standing_by_default(histories: Histories) -> Timelines:
     ends = histories.calendar.after(acts.at, months(ACTIVE_MONTHS))
     ends = np.where(ends >= END, FOREVER, ends)
     leave = histories.intervals("leave.started")
-    member, start, until = _joined(
+    active = Intervals.of(
         np.concatenate([acts.member.astype(np.int64), leave.rows.member.astype(np.int64)]),
         np.concatenate([acts.at, leave.rows.at]),
         np.concatenate([np.minimum(ends, next_after(acts, _retirements(histories.columns))), leave.end]),
-    )
+    ).disjoint()
+    member, start, until = active.rows.member, active.rows.at, active.end
     # The rest is absence: between two times of activity, after the last, and from joining to the first.
     joined = histories.joined
     first = np.ones(len(member), bool)
@@ -57,23 +58,6 @@ def standing_by_default(histories: Histories) -> Timelines:
     same = whose[1:] == whose[:-1]
     following[:-1][same] = at[1:][same]
     return Timelines(whose, at, following, outcome, (ACTIVE, INACTIVE))
-
-
-def _joined(member: Integers, start: Instants, until: Instants) -> tuple[Integers, Instants, Instants]:
-    """Return times of members as disjoint ones, in order: those that overlap or touch are one."""
-    lasting = until > start
-    member, start, until = member[lasting], start[lasting], until[lasting]
-    place = np.lexsort((until, start, member))
-    member, start, until = member[place], start[place], until[place]
-    if not len(member):
-        return member, start, until
-    # The latest end so far of each member, as its rank, so that members do not mix.
-    ends, rank = np.unique(until, return_inverse=True)
-    latest = ends[np.maximum.accumulate(member * len(ends) + rank.reshape(-1)) - member * len(ends)]
-    new = np.ones(len(member), bool)
-    new[1:] = (member[1:] != member[:-1]) | (start[1:] > latest[:-1])
-    last = np.append(np.flatnonzero(new)[1:], len(member)) - 1
-    return member[new], start[new], latest[last]
 
 
 def _retirements(columns: Columns) -> Rows:
