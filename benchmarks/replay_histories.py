@@ -188,6 +188,7 @@ def _table(name: str, found: dict[str, Any], order: Any, offset: int) -> Table:
             for field in schema.persons
         },
         fields=fields,
+        keyed=dict.fromkeys(schema.keyed, Coded((), none)),
         numbers={},
         instants=dict.fromkeys(schema.instants, missing),
     )

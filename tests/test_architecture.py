@@ -67,6 +67,12 @@ NEED_THEIR_EXTRA: Final = {
 }
 """Layers that nothing imports but from within functions, with what each may import at once."""
 
+FILES_NEED_EXTRA: Final = {
+    "state/bulk.py": NEED_THEIR_EXTRA["replay"],
+    "state/answers.py": NEED_THEIR_EXTRA["replay"] | {"reps_ledger.state.bulk"},
+}
+"""Files of other layers of which the same is so."""
+
 
 def files() -> list[Path]:
     """Every file of the package."""
@@ -433,9 +439,10 @@ def test_core_imports_are_dependencies() -> None:
 def test_optional_parts_are_imported_late() -> None:
     """Importing reps_ledger imports nothing that an extra brings.
 
-    Layers that cannot be without their extra import it at once, and so are imported late.
+    Layers and files that cannot be without their extra import it at once, and so are imported late.
     """
     late = set().union(*EXTRAS.values()) | {f"reps_ledger.{name}" for name in NEED_THEIR_EXTRA}
+    late |= {module_of(SOURCE / name) for name in FILES_NEED_EXTRA}
     early = {
         (named(path), name)
         for path in files()
@@ -443,7 +450,11 @@ def test_optional_parts_are_imported_late() -> None:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [])
         + [alias.name for alias in node.names]
-        if {name.split(".")[0], ".".join(name.split(".")[:2])}
-        & (late - NEED_THEIR_EXTRA.get(layer(module_of(path)) or "", set()))
+        if {name, name.split(".")[0], ".".join(name.split(".")[:2])}
+        & (
+            late
+            - NEED_THEIR_EXTRA.get(layer(module_of(path)) or "", set())
+            - FILES_NEED_EXTRA.get(named(path), set())
+        )
     }
     assert early == set()

@@ -61,7 +61,7 @@ def test_the_time_in_the_programme_begins_at_the_joining_itself() -> None:
 
 
 def test_accounts_are_shown_by_what_told_of_them() -> None:
-    """By their linking, and by the first joining where it named one."""
+    """By their linking, and by each joining that named one: somebody with two records joined twice."""
     subject = about(
         (rl.MemberJoined(member="ana", account="a"), "2018-01-01"),
         (rl.AccountLinked(member="ana", provider="github", account="b"), "2018-02-01"),
@@ -70,7 +70,8 @@ def test_accounts_are_shown_by_what_told_of_them() -> None:
     assert set(found_in(has_account(), subject)) == {"e0", "e1"}
     assert found_in(has_account("github"), subject) == ("e1",)
     again = (rl.MemberJoined(member="ana", account="a"), "2018-02-01")
-    assert found_in(has_account(), about(joins("ana"), again, at=AT)) == ()
+    assert found_in(has_account(), about(joins("ana"), again, at=AT)) == ("e1",)
+    assert found_in(has_account(), about(joins("ana"), again, at="2018-01-20")) == ()
 
 
 def test_a_body_is_shown_by_the_joining_of_its_members() -> None:

@@ -16,6 +16,7 @@ from policies.making import TICK, about, entries_of, moment
 from reps_ledger.domain.time import day_end, earliest_local, local_day, local_time
 from reps_ledger.policies import *
 from reps_ledger.policies.language.conditions import holds as is_so
+from reps_ledger.policies.language.widths import paused_before
 from reps_ledger.policies.language.windows import Between
 from reps_ledger.policies.policy import Policy
 from reps_ledger.testing.history import Everybody
@@ -288,6 +289,13 @@ def test_leave_that_pauses_stops_the_clock(story: tuple[Subject, Width]) -> None
     done = expected(subject, lambda _: True)
     recent = expected(subject, inside)[-1:] == done[-1:] != []
     assert is_so(time_since("report.filed", pausing=True) < width, subject) == recent
+
+
+def test_a_leave_that_begins_now_takes_nothing_away() -> None:
+    """Also in an hour that the clocks repeat: the window is the one that it was without leave."""
+    zone, at = ZoneInfo("America/Sao_Paulo"), datetime(2018, 2, 18, 2, 30, tzinfo=UTC)
+    for begins in (at, at + TICK):
+        assert paused_before([(begins, None)], days(1), at, zone) == days(1).before(at, zone)
 
 
 @given(st.data(), widths(), zones())

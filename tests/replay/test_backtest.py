@@ -445,8 +445,8 @@ def test_templates() -> None:
         make(weeks=8)
 
 
-def test_accounts_are_asked_of_the_log() -> None:
-    """Account names are in no column; who had an account, and when, is known all the same."""
+def test_who_had_an_account_is_known_of_codes() -> None:
+    """Account names are in no column; who had an account, and when, is known by keyed codes of them."""
     ledger = rl.open(clock=fixed_clock)
     day = date(2018, 1, 1)
     joined = rl.MemberJoined(member="ana", account="ana@site")
@@ -464,3 +464,20 @@ def test_accounts_are_asked_of_the_log() -> None:
     assert found.others.tolist() == [[1, 1, 1, 1], [1, 0, 0, 1]]
     swept = ledger.sweep(policy, {"provider": ["forge", "chat"]}, at=DATES[1:2])
     assert swept.curve("yes") == ((("forge",), 1), (("chat",), 0))
+
+
+def test_a_leave_that_begins_in_an_hour_that_the_clocks_repeat() -> None:
+    """Until that hour is over, a window is the one without leave; the backtest sees it as a view does."""
+    at = datetime(2018, 2, 18, 2, 30, tzinfo=UTC)
+    with rl.open(zone="America/Sao_Paulo", clock=fixed_clock) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="x", occurred_at=date(2018, 1, 1))
+        report = rl.ReportFiled(member="ana", activity="talk")
+        ledger.record(report, by="x", occurred_at=datetime(2018, 2, 17, 2, tzinfo=UTC))
+        ledger.record(rl.LeaveStarted(member="ana"), by="x", occurred_at=at)
+        busy = when(count("report.filed", within=days(1), pausing=True) >= 1).then("busy")
+        policy = Policy("p", cases=[busy], otherwise="idle")
+        dates = [at - timedelta(hours=1), at, at + timedelta(minutes=30), at + timedelta(days=9)]
+        seen = [ledger.as_of(date).evaluate(policy, "ana").outcome for date in dates]
+        assert seen == ["busy", "busy", "idle", "idle"]
+        run = ledger.backtest(policy, at=dates)
+        assert [policy.outcomes[code] for code in run.codes[0].tolist()] == seen

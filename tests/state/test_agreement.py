@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +17,7 @@ from reps_ledger.domain.time import microseconds
 from reps_ledger.ledger.states import open_state
 from reps_ledger.policies import Policy, count, facts, holds, reports, retired, tenure, weeks, when
 from reps_ledger.projections import DIMENSIONS
+from reps_ledger.state import tables
 from reps_ledger.testing.history import History
 from reps_ledger.testing.strategies import charters, histories, policies
 from reps_ledger.views import as_instant
@@ -39,6 +40,9 @@ LEANING: Final = Policy(
     otherwise="quiet",
 )
 """A policy that asks about other people too."""
+
+BUSY: Final = Policy("busy", cases=[when(reports(within=weeks(4)) >= 1).then("active")], otherwise="quiet")
+"""One that does not."""
 
 
 def grown(history: History, cuts: list[int]) -> Iterator[rl.Ledger]:
@@ -143,7 +147,16 @@ def test_tables_brought_up_to_date_are_those_made_anew(merges: bool, data: Any) 
     """After any entries, in any portions: rows are what everybody's histories give, and views say."""
     history = data.draw(identities.histories(merges=merges))
     cuts = data.draw(st.lists(st.integers(0, len(history)), max_size=3))
-    followed(history, cuts, LEANING)
+    with at_once_from(data.draw(st.sampled_from([1, tables.MANY]))):
+        followed(history, cuts, LEANING)
+
+
+@contextmanager
+def at_once_from(many: int) -> Iterator[None]:
+    """Derive the rows of so many people, or more, at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "MANY", many)
+        yield
 
 
 OF_OTHERS: Final = frozenset(
@@ -156,7 +169,9 @@ OF_OTHERS: Final = frozenset(
 def test_entry_after_entry_tables_keep_up(data: Any) -> None:
     """Brought up to date after each entry, also where it is another person's or a merge."""
     history = data.draw(identities.histories(kinds=data.draw(st.sampled_from([None, OF_OTHERS]))))
-    followed(history, [*range(len(history))], LEANING, views=False)
+    policy = data.draw(st.sampled_from([LEANING, BUSY]))
+    with at_once_from(data.draw(st.sampled_from([1, tables.MANY]))):
+        followed(history, [*range(len(history))], policy, views=False)
 
 
 @given(data=st.data())
@@ -167,4 +182,5 @@ def test_facts_of_every_kind_are_taken_up(data: Any) -> None:
     history = data.draw(histories(max_size=20, charter=charter, zone=UTC))
     policy = evolve(data.draw(policies()), name="drawn")
     cuts = data.draw(st.lists(st.integers(0, len(history)), max_size=2))
-    followed(history, cuts, policy)
+    with at_once_from(data.draw(st.sampled_from([1, tables.MANY]))):
+        followed(history, cuts, policy)

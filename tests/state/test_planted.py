@@ -11,7 +11,7 @@ from attrs import evolve
 import reps_ledger as rl
 from reps_ledger.domain.time import FIRST
 from reps_ledger.policies import Policy, count, digest, dumps, facts, holds, reports, retired, weeks, when
-from reps_ledger.policies.charter import Charter, Standing
+from reps_ledger.policies.charter import Charter, Standing, eras
 from reps_ledger.state import derive, schema, tables, touched
 from scenarios import fixed_clock
 from state.test_agreement import same_as_views
@@ -154,7 +154,7 @@ def _plant(target: Any, name: str, value: Any) -> Callable[[pytest.MonkeyPatch],
 
 
 _derive: Final = tables.Tables._derive
-_eras: Final = derive.eras_of
+_eras: Final = eras.eras_of
 _project: Final = derive.project  # type: ignore[attr-defined]  # what it imports is what is patched
 
 PLANTED: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
@@ -164,17 +164,15 @@ PLANTED: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "forgets the rows of who was merged": _plant(
         tables.Tables,
         "_derive",
-        staticmethod(
-            lambda writer, deriver, reading, people: _derive(
-                writer, deriver, reading, [n for n in people if n not in reading.amendments().aliases]
-            )
+        lambda self, writer, deriver, reading, people, **alone: _derive(
+            self, writer, deriver, reading, {*people} - {*reading.amendments().aliases}, **alone
         ),
     ),
     "takes the end of a span for its last instant": _plant(
         derive, "as_number", lambda end: schema.as_number(end) + (end is not None)
     ),
     "knows no charter's era but the last": _plant(
-        derive, "eras_of", lambda evaluator: (evolve(_eras(evaluator)[-1], start=FIRST),)
+        derive, "eras_of", lambda adopted: (evolve(_eras(adopted)[-1], start=FIRST),)
     ),
     "ends reviews never": _plant(
         derive, "still_open", lambda still, e: {**still, e.id: e} if e.name == "review.opened" else still

@@ -213,10 +213,10 @@ def evaluate(
             return
         counts: Counter[str] = Counter()
         rows: list[dict[str, object]] = []
-        for verdict in view.evaluate_all(found):
-            counts[verdict.outcome] += 1
+        for name, outcome in view.outcomes(found).items():
+            counts[outcome] += 1
             if as_json:
-                rows.append({"member": verdict.member, "outcome": verdict.outcome})
+                rows.append({"member": name, "outcome": outcome})
     if as_json:
         show_json({"counts": counts, "verdicts": rows})
         return

@@ -59,6 +59,9 @@ PERSON: Final[Metadata] = MappingProxyType({"person": True})
 PERSONAL: Final[Metadata] = MappingProxyType({"personal": True})
 """Marks a field of personal text, which erasure must be able to destroy."""
 
+ACCOUNT: Final[Metadata] = MappingProxyType({"personal": True, "keyed": True})
+"""Marks the personal name of an account: columns hold a keyed code of it, to tell equal ones from others."""
+
 DAY_START: Final[Metadata] = MappingProxyType({"day": "start"})
 """A plain date in this field means the start of that day, in the ledger's zone."""
 

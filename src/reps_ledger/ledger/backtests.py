@@ -5,7 +5,6 @@ They need the extra ``replay``: `reps_ledger.replay` is imported only when one i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
@@ -24,29 +23,9 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.replay import Agreement, Backtest, Compared, Sweep
-    from reps_ledger.replay.columns import Columns
 
 
 Progress = Callable[[int, int], None]
-
-
-def columns(core: Core, at: Moment = None, folder: str | os.PathLike[str] | None = None) -> Columns:
-    """Return all that stands as arrays, brought up to date from where they are kept.
-
-    Args:
-        core: the ledger.
-        at: what is known.
-        folder: where they are kept; None for beside the ledger's file.
-
-    Raises:
-        MissingExtra: the extra ``replay`` is not installed.
-    """
-    try:
-        from reps_ledger.replay.columns import folder_of, load_or_build
-    except ImportError as error:
-        raise MissingExtra("replay", "columns of a ledger") from error
-    reading = core.reading(at)
-    return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
 
 
 def backtest(  # noqa: PLR0917 — all that a backtest is asked with
@@ -61,20 +40,16 @@ def backtest(  # noqa: PLR0917 — all that a backtest is asked with
     try:
         from reps_ledger.replay.backtest import backtest as run
         from reps_ledger.replay.backtest import resolved
-        from reps_ledger.replay.kernel.spans import accounts_among, asks_for_accounts
     except ImportError as error:
         raise MissingExtra("replay", "a backtest") from error
     view = core.as_of(known_at=known_at)
     found = view.policy(policy)
     decisions = against == "decisions"
     other = None if against is None or decisions else view.policy(against)
-    known = columns(core, view.known_at)
-    accounts = None
-    if asks_for_accounts(found) or (other is not None and asks_for_accounts(other)):
-        accounts = accounts_among(view.reading.standing(), known.people)
+    known = core.columns(view.known_at)
     dates = resolved(at, view.zone)
     second: Policy | Literal["decisions"] | None = "decisions" if decisions else other
-    done = run(found, known, dates, view.zone, second, on_progress, accounts=accounts)
+    done = run(found, known, dates, view.zone, second, on_progress)
     done = evolve(done, explain=_explainer(view, dates))
     return evolve(done, agreement=agree(core, found, view.known_at)) if decisions else done
 
@@ -104,23 +79,13 @@ def sweep(  # noqa: PLR0917 — all that a sweep is asked with
     """Run the policy that a function makes of each combination of parameters."""
     try:
         from reps_ledger.replay.backtest import resolved
-        from reps_ledger.replay.kernel.spans import accounts_among
         from reps_ledger.replay.sweep import sweep as run
     except ImportError as error:
         raise MissingExtra("replay", "a sweep") from error
     view = core.as_of(known_at=known_at)
     dates = resolved(at, view.zone)
-    known = columns(core, view.known_at)
-    return run(
-        make,
-        parameters,
-        known,
-        dates,
-        view.zone,
-        on_progress,
-        check=view.policy,
-        accounts=lambda: accounts_among(view.reading.standing(), known.people),
-    )
+    known = core.columns(view.known_at)
+    return run(make, parameters, known, dates, view.zone, on_progress, check=view.policy)
 
 
 def agree(core: Core, policy: Policy | str, known_at: Moment) -> Agreement:

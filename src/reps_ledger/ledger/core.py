@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime, tzinfo
 from pathlib import Path
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from attrs import evolve, frozen
 
@@ -17,7 +17,8 @@ from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGr
 from reps_ledger.domain.rules import Rulebook, Source
 from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.domain.validation import MAX_BATCH
-from reps_ledger.errors import Closed, InvalidInput, NotFound, Refused, TooLarge
+from reps_ledger.errors import Closed, InvalidInput, MissingExtra, NotFound, Refused, TooLarge
+from reps_ledger.ledger.everybody import KeptAnswers
 from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import EventLog, Reading, Receipt, Recording
 from reps_ledger.log.append import Draft, KeptJudge, NotEmpty, make_draft
@@ -80,6 +81,9 @@ class Trees:
             self._made.clear()
 
 
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
+
 _ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
 """Facts after which days may be read in another zone."""
 
@@ -131,6 +135,7 @@ class Core:
         self._rules = rules
         self.own_zone = zone
         self._trees = Trees(recording.log)
+        self._answers = KeptAnswers(self.columns)
         self._close = close
         self._closing: list[Callable[[], None]] = []
         self._closed = False
@@ -141,6 +146,7 @@ class Core:
             self._closed = True
             for close in self._closing:
                 close()
+            self._answers.forget()
             self._trees.close()
             self._close()
 
@@ -306,7 +312,7 @@ class Core:
         reading = self.reading(known_at)
         zone = self.own_zone.known(reading.known_at)
         at = self.now() if valid_at is None else as_instant(valid_at, zone)
-        return View(reading, at, zone)
+        return View(reading, at, zone, lambda: self._answers.of(reading, zone))
 
     def now(self) -> datetime:
         """Return the current time, in UTC."""
@@ -316,6 +322,32 @@ class Core:
         """Return the log as known at a position."""
         now = Reading(log=self.log, known_at=self.log.head())
         return evolve(now, known_at=known_position(known_at, now))
+
+    def columns(
+        self,
+        at: Moment = None,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        people: Collection[str] | None = None,
+    ) -> Columns:
+        """Return all that stands as arrays, brought up to date from where they are kept.
+
+        Args:
+            at: what is known.
+            folder: where they are kept; None for beside the ledger's file.
+            people: only all that names one of some people, which is read and not kept; None for everything.
+
+        Raises:
+            MissingExtra: the extra ``replay`` is not installed.
+        """
+        try:
+            from reps_ledger.replay.columns import build, folder_of, load_or_build  # noqa: PLC0415 — an extra
+        except ImportError as error:
+            raise MissingExtra("replay", "columns of a ledger") from error
+        reading = self.reading(at)
+        if people is not None:
+            return build(reading, people)
+        return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
 
     def entry(self, entry_id: str) -> Entry:
         """Return an entry as it was recorded.

@@ -576,7 +576,7 @@ class Ledger:
         Raises:
             MissingExtra: the extra ``replay`` is not installed.
         """
-        return backtests.columns(self._core, at, folder)
+        return self._core.columns(at, folder)
 
     def backtest(
         self,

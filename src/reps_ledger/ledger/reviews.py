@@ -60,15 +60,15 @@ def open_reviews(
         _record(core, [stated], by, opened_at)
     facts = (
         ReviewOpened(
-            member=verdict.member,
-            review=_identifier(found.name, _day(view), verdict.member),
+            member=member,
+            review=_identifier(found.name, _day(view), member),
             policy=found.name,
             due=due,  # a date until it is recorded
             digest=named,
             as_of=view.valid_at,
         )
-        for verdict in view.evaluate_all(found)
-        if verdict.outcome in flagged and verdict.member not in waiting
+        for member, outcome in view.outcomes(found).items()
+        if outcome in flagged and member not in waiting
     )
     for batch in _batches(facts):
         _record(core, batch, by, opened_at)
@@ -139,11 +139,11 @@ def send_notices(
     waiting = {(sent.member, sent.stage) for each in views for sent in each.docket(found.name).notices}
     day = _day(view)
     planned: list[tuple[str, Notice, str]] = []
-    for verdict in view.evaluate_all(found):
-        plan = found.notice_for(verdict.outcome)
-        if plan is not None and (verdict.member, plan.stage) not in waiting:
-            name = _identifier(found.name, plan.stage, day, verdict.member)
-            planned.append((name, plan, verdict.member))
+    for member, outcome in view.outcomes(found).items():
+        plan = found.notice_for(outcome)
+        if plan is not None and (member, plan.stage) not in waiting:
+            name = _identifier(found.name, plan.stage, day, member)
+            planned.append((name, plan, member))
     sent_before = _sent(core, [name for name, *_ in planned])
     facts: list[Fact] = []
     for name, plan, member in planned:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from reps_ledger.errors import MissingExtra
 from reps_ledger.ledger.core import Core
 from reps_ledger.log import Reading, postgres_of
 from reps_ledger.policies.policy import Policy
 from reps_ledger.state import SqliteStore, State, Store, Tables, kept_policies
+
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
 
 SUFFIX = ".state"
 """What the name of a ledger's file ends in when it is that of its tables."""
@@ -34,6 +40,11 @@ class _Log:
 
     def now(self) -> datetime:
         return self.core.now()
+
+    def columns(self, reading: Reading, people: Collection[str] | None = None) -> Columns | None:
+        with suppress(MissingExtra):
+            return self.core.columns(reading.known_at, people=people)
+        return None
 
 
 def open_state(

@@ -31,7 +31,6 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.replay.columns.model import Codes, Columns
 from reps_ledger.replay.kernel.run import CHUNK, MAX_DATES, OutcomeCodes, outcome_type, run
-from reps_ledger.replay.kernel.spans import Accounts
 
 
 def quarterly(first: int, last: int) -> list[date]:
@@ -443,7 +442,6 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
     on_progress: Callable[[int, int], None] | None = None,
     *,
     chunk: int = CHUNK,
-    accounts: Accounts | None = None,
 ) -> Backtest:
     """Run a policy over review dates, and what it is compared with, if anything.
 
@@ -455,14 +453,13 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
         against: another policy, or "decisions" for what people had decided last by each date.
         on_progress: called now and then with how many members are done, and how many there are.
         chunk: members that are evaluated at once.
-        accounts: who had an account when, for policies that ask.
     """
     policies = [policy, against] if isinstance(against, Policy) else [policy]
     total = len(columns.people) * len(policies)
     found: list[OutcomeCodes] = []
     for number, each in enumerate(policies):
         chunks = [np.zeros((0, len(dates)), outcome_type(len(each.outcomes)))]
-        for part in run(each, columns, dates, zone, chunk=chunk, accounts=accounts):
+        for part in run(each, columns, dates, zone, chunk=chunk):
             chunks.append(part.codes())
             if on_progress is not None:
                 on_progress(number * len(columns.people) + part.high, total)

@@ -19,7 +19,7 @@ from zlib import crc32
 import msgspec
 import numpy as np
 import pyarrow as pa
-from attrs import evolve, frozen
+from attrs import frozen
 
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
@@ -29,9 +29,10 @@ from reps_ledger.policies.documents import dumps, loads
 from reps_ledger.policies.language.reads import readers
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import resolved
-from reps_ledger.replay.columns.model import Coded, Codes, Columns, Table
+from reps_ledger.replay.columns.model import Columns
 from reps_ledger.replay.columns.store import FORMAT, read_columns, write_columns
-from reps_ledger.replay.kernel.arrays import Integers, Truths
+from reps_ledger.replay.columns.subset import columns_of_people
+from reps_ledger.replay.kernel.arrays import Truths
 from reps_ledger.replay.kernel.run import Chunk, run
 
 MAX_PARTS: Final = 100_000
@@ -62,11 +63,11 @@ def must_be_isolated(policy: Policy) -> None:
     """Refuse a policy that looks at other people.
 
     Raises:
-        InvalidPolicy: it does, or at accounts, which columns do not hold.
+        InvalidPolicy: it does.
     """
     for part in readers(policy):
         reads = part.reads()
-        if reads.everyone or reads.people or reads.accounts:
+        if reads.everyone or reads.people:
             raise InvalidPolicy(
                 f"{policy.name} looks beyond a member's own facts ({part.words()}): run it on one machine"
             )
@@ -123,60 +124,6 @@ def open_parts(folder: str | os.PathLike[str]) -> PartsExport:
     if seal is None or seal.format != FORMAT:
         raise Damaged(f"{folder} holds no whole export of parts; export them anew")
     return PartsExport(str(folder), seal.number, seal.position)
-
-
-def columns_of_people(columns: Columns, chosen: Truths) -> Columns:
-    """Return columns of the facts that name some people, and of those that name nobody.
-
-    Args:
-        columns: of everyone.
-        chosen: for each of the people, whether they are among them.
-    """
-    rows = {name: _rows_of(table, chosen) for name, table in columns.tables.items()}
-    named = np.zeros(len(columns.people), bool)
-    for name, table in columns.tables.items():
-        for codes in table.persons.values():
-            mine = codes[rows[name]]
-            named[mine[mine >= 0]] = True
-    renumbered = np.append(np.cumsum(named) - 1, -1).astype(np.int32)
-    tables = {
-        name: _taken(table, rows[name], renumbered)
-        for name, table in columns.tables.items()
-        if len(rows[name])
-    }
-    people = tuple(np.array(columns.people, object)[named].tolist())
-    return Columns(columns.position, people, tables, columns.registry, columns.identities)
-
-
-def _rows_of(table: Table, chosen: Truths) -> Integers:
-    """Return the rows that name some people, or all rows of facts that never name anybody."""
-    if not table.persons:
-        return np.arange(len(table))
-    kept = np.zeros(len(table), bool)
-    for codes in table.persons.values():
-        kept |= np.append(chosen, False)[codes]  # the code of nobody is -1: the last
-    return np.flatnonzero(kept)
-
-
-def _taken(table: Table, rows: Integers, people: Codes) -> Table:
-    """Return some rows of a table, with people renumbered."""
-    return evolve(
-        table,
-        times={name: found[rows] for name, found in table.times.items()},
-        persons={name: people[codes[rows]] for name, codes in table.persons.items()},
-        fields={name: _coded(coded, rows) for name, coded in table.fields.items()},
-        numbers={name: found[rows] for name, found in table.numbers.items()},
-        instants={name: found[rows] for name, found in table.instants.items()},
-    )
-
-
-def _coded(coded: Coded, rows: Integers) -> Coded:
-    """Return some rows of a field, with the values that are used there alone."""
-    codes = coded.codes[rows]
-    used = np.unique(codes[codes >= 0])
-    renumbered = np.full(len(coded.values) + 1, -1, np.int32)
-    renumbered[used] = np.arange(len(used), dtype=np.int32)
-    return Coded(tuple(coded.values[code] for code in used.tolist()), renumbered[codes])
 
 
 _RESULT: Final = pa.schema(

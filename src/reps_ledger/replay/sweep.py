@@ -20,7 +20,6 @@ from reps_ledger.replay.backtest import write_table
 from reps_ledger.replay.columns import Columns
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.run import run
-from reps_ledger.replay.kernel.spans import Accounts, asks_for_accounts
 
 MAX_POLICIES: Final = 10_000
 
@@ -99,7 +98,6 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     on_progress: Callable[[int, int], None] | None = None,
     *,
     check: Callable[[Policy], object] | None = None,
-    accounts: Callable[[], Accounts] | None = None,
 ) -> Sweep:
     """Run the policy that ``make`` makes of each combination of parameters.
 
@@ -113,7 +111,6 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
         zone: in which dates, days, months and years are read.
         on_progress: called after each policy with how many are done, and how many there are.
         check: refuses a policy by raising.
-        accounts: reads who had an account when; called if a policy asks for that.
 
     Raises:
         InvalidInput: there is no parameter, or ``make`` takes others, or makes no policy.
@@ -129,8 +126,6 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
             raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
         if check is not None:
             check(policy)
-        if histories.accounts is None and accounts is not None and asks_for_accounts(policy):
-            histories.accounts = accounts()
         total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
         for part in run(policy, columns, dates, zone, histories=histories):
             total += part.counts()

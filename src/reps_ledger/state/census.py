@@ -18,9 +18,11 @@ from attrs import frozen
 
 from reps_ledger.domain.spans import RETIREMENT
 from reps_ledger.domain.time import microseconds
+from reps_ledger.policies.charter.eras import definitions
 from reps_ledger.projections.census import NONE, CensusRow
 from reps_ledger.state.schema import FOREVER
 from reps_ledger.state.store import Reader
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 Definers = Callable[[datetime], Collection[str]]
 """Returns the communities that say themselves who is their member, at an instant; "" for the programme."""
@@ -78,7 +80,7 @@ _DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "account": _Dimension(
         (
             _of_spans("account.linked", "'with account'"),
-            _Source("member", "'with account'", "account = 1", "joined", None),
+            _Source("member", "'with account'", "account IS NOT NULL", "account", None),
         ),
         "without account",
     ),
@@ -98,6 +100,11 @@ _SEEN: Final = (_Source("member", "''", start="first_seen", until=None),)
 
 Found = tuple[str, str, int, int]
 """Of whom, of which group, from when, until when."""
+
+
+def definers_of(evaluator: PolicyEvaluator) -> Definers:
+    """Return which communities define their members, by the charters that an evaluator knows."""
+    return lambda at: frozenset(name for name, _ in definitions(evaluator.charter(at)))
 
 
 def count(

@@ -10,22 +10,19 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from itertools import pairwise
 from typing import Final
 
 from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import MemberJoined, ReportFiled, acting
+from reps_ledger.domain.facts import ReportFiled, acting
 from reps_ledger.domain.open_reviews import REVIEWS, OpenReviews, still_open
-from reps_ledger.domain.spans import SPAN_KINDS
+from reps_ledger.domain.spans import SPAN_KINDS, Span
 from reps_ledger.domain.time import FIRST, LAST, microseconds
-from reps_ledger.errors import InvalidInput, Malformed
-from reps_ledger.policies.charter.charter import Charter
-from reps_ledger.policies.charter.enforce import effective_from
-from reps_ledger.policies.language.conditions import Condition
+from reps_ledger.errors import InvalidInput
+from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions, eras_of
 from reps_ledger.policies.outcomes import outcome_times
-from reps_ledger.policies.policy import Policy, when
+from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Dossier, Subject
 from reps_ledger.projections import membership, project
 from reps_ledger.state.schema import FOREVER, Row, Rows, as_number
@@ -34,44 +31,7 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 DEFAULT: Final = ""
 """The name, in tables, of what says who is active: the charter's standing policy, or the default rule."""
 
-_COUNTS: Final = "counts"
-
 Span_ = tuple[datetime, datetime | None, str, bool | None]
-
-
-@frozen
-class Era:
-    """A time during which one charter was in force, or none.
-
-    Attributes:
-        start: its first instant.
-        end: the first instant after it; None for the last.
-        charter: which; None without one.
-        readable: whether it can be read here.
-    """
-
-    start: datetime
-    end: datetime | None
-    charter: Charter | None
-    readable: bool = True
-
-    def part(self, start: datetime) -> tuple[datetime, datetime | None] | None:
-        """Return the part of it that is not before an instant; None where there is none."""
-        first = max(start, self.start)
-        return None if self.end is not None and first >= self.end else (first, self.end)
-
-
-def eras_of(evaluator: PolicyEvaluator) -> tuple[Era, ...]:
-    """Return the times of charters, in order: they cover all time."""
-    edges = sorted({FIRST, *(effective_from(entry) for entry in evaluator.adopted)})
-    found = []
-    for start, end in pairwise([*edges, None]):
-        assert start is not None, "only the last has no end"  # noqa: S101 — for the type checker
-        try:
-            found.append(Era(start, end, evaluator.charter(start)))
-        except Malformed:
-            found.append(Era(start, end, None, readable=False))
-    return tuple(found)
 
 
 @frozen
@@ -91,7 +51,7 @@ class Deriver:
     @cached_property
     def eras(self) -> tuple[Era, ...]:
         """The times of charters."""
-        return eras_of(self.evaluator)
+        return eras_of(self.evaluator.adopted)
 
     @cached_property
     def kept(self) -> Mapping[str, Sequence[tuple[Era, Policy]]]:
@@ -124,7 +84,7 @@ class Deriver:
             "span": [*_spans(dossier)],
             "standing": [*self._standing(dossier)],
             "counted": [*self._counted(dossier)],
-            "review": [*_reviews(member, own)],
+            "review": [*review_rows(member, own)],
             "notice": [*_notices(dossier)],
             "application": [*_applications(member, own)],
         }
@@ -134,28 +94,24 @@ class Deriver:
         past = [entry for entry in dossier.entries if entry.occurred_at <= self.now]
         acts = [entry.occurred_at for entry in past if acting(entry.fact) == dossier.name]
         ahead = [entry.occurred_at for entry in dossier.entries if entry.occurred_at > self.now]
-        account = any(
-            entry.fact.account is not None
-            for entry in dossier.own("member.joined")
-            if isinstance(entry.fact, MemberJoined)
-        )
+        joinings = (e for e in dossier.own("member.joined") if e.fact.account is not None)
+        account = next(joinings, None)
         return (
             dossier.name,
             None if joined is None else joined.fact.kind,
             None if joined is None else microseconds(joined.occurred_at),
-            int(account),
+            None if account is None else microseconds(account.occurred_at),
             microseconds(dossier.entries[0].occurred_at),
             microseconds(acts[-1]) if acts else None,
-            len(past),
+            sum(_is_report(entry) and entry.fact.member == dossier.name for entry in past),
             microseconds(ahead[0]) if ahead else None,
         )
 
     def _skills(self, member: str, own: Iterable[Entry]) -> list[Row]:
         counts: Counter[str] = Counter()
         for entry in own:
-            fact = entry.fact
-            if isinstance(fact, ReportFiled) and not fact.announced and entry.occurred_at <= self.now:
-                counts.update(fact.areas)
+            if _is_report(entry) and entry.occurred_at <= self.now:
+                counts.update(entry.fact.areas)
         return [(member, area, number) for area, number in counts.items()]
 
     def _standing(self, dossier: Dossier) -> Iterator[Row]:
@@ -212,8 +168,8 @@ class Deriver:
         found: dict[str, list[tuple[datetime, datetime | None]]] = {}
         for era in self.eras:
             for community, condition in definitions(era.charter):
-                times = outcome_times(_asked(condition), self._subject(dossier, era.start), era.end)
-                found.setdefault(community, []).extend((a, b) for a, b, said in times if said == _COUNTS)
+                times = outcome_times(asked_as_policy(condition), self._subject(dossier, era.start), era.end)
+                found.setdefault(community, []).extend((a, b) for a, b, said in times if said == COUNTS)
         for community, counted in found.items():
             joined: list[tuple[datetime, datetime | None]] = []
             for start, end in counted:
@@ -228,16 +184,8 @@ class Deriver:
         return self.evaluator.subject(dossier, at)
 
 
-def definitions(charter: Charter | None) -> Iterator[tuple[str, Condition]]:
-    """Yield who counts as a member by a charter's own words: of a community, or of the programme, ""."""
-    if charter is not None:
-        if charter.member is not None:
-            yield "", charter.member
-        yield from charter.communities
-
-
-def _asked(condition: Condition) -> Policy:
-    return Policy(_COUNTS, cases=[when(condition).then(_COUNTS)], otherwise="not")
+def _is_report(entry: Entry) -> bool:
+    return isinstance(entry.fact, ReportFiled) and not entry.fact.announced
 
 
 def _within(rows: Iterable[Span_], start: datetime, end: datetime | None) -> Iterator[Span_]:
@@ -276,25 +224,31 @@ def _standing_row(member: str, policy: str, row: Span_) -> Row:
 
 
 def _spans(dossier: Dossier) -> Iterator[Row]:
-    for kind in SPAN_KINDS.values():
-        for span in dossier.spans(kind.name):
+    for name in SPAN_KINDS:
+        for span in dossier.spans(name):
             if span.entry.fact.member == dossier.name:
-                k1, k2, *_ = (*kind.values(span.entry.fact), None, None)
-                ending = span.ended_in
-                yield (
-                    dossier.name,
-                    kind.name,
-                    k1,
-                    k2,
-                    microseconds(span.start),
-                    as_number(span.end),
-                    span.entry.position,
-                    None if ending is None else ending.position,
-                    span.how,
-                )
+                yield span_row(span)
 
 
-def _reviews(member: str, own: Iterable[Entry]) -> Iterator[Row]:
+def span_row(span: Span) -> Row:
+    """Return the row of a span."""
+    fact, ending = span.entry.fact, span.ended_in
+    k1, k2, *_ = (*SPAN_KINDS[span.entry.name].values(fact), None, None)
+    return (
+        fact.member,
+        span.entry.name,
+        k1,
+        k2,
+        microseconds(span.start),
+        as_number(span.end),
+        span.entry.origin,
+        None if ending is None else ending.origin,
+        span.how,
+    )
+
+
+def review_rows(member: str, own: Iterable[Entry]) -> Iterator[Row]:
+    """Yield the rows of a person's reviews, from their entries in effective order."""
     still: OpenReviews = {}
     for entry in own:
         if entry.name not in REVIEWS:
@@ -318,8 +272,8 @@ def _review(member: str, opened: Entry, decided: Entry | None) -> Row:
         FOREVER if decided is None else microseconds(decided.occurred_at),
         None if fact.due is None else microseconds(fact.due),
         None if fact.as_of is None else microseconds(fact.as_of),
-        opened.position,
-        None if decided is None else decided.position,
+        opened.origin,
+        None if decided is None else decided.origin,
         None if decided is None else getattr(decided.fact, "outcome", None),
     )
 
@@ -350,8 +304,8 @@ def _notice(member: str, sent: Entry, answered: Entry | None) -> Row:
         microseconds(sent.occurred_at),
         FOREVER if answered is None else microseconds(answered.occurred_at),
         None if fact.deadline is None else microseconds(fact.deadline),
-        sent.position,
-        None if answered is None else answered.position,
+        sent.origin,
+        None if answered is None else answered.origin,
     )
 
 
@@ -377,8 +331,8 @@ def _application(member: str, filed: Entry, decided: Entry | None) -> Row:
         filed.fact.community,
         microseconds(filed.occurred_at),
         FOREVER if decided is None else microseconds(decided.occurred_at),
-        filed.position,
-        None if decided is None else decided.position,
+        filed.origin,
+        None if decided is None else decided.origin,
         None if decided is None else getattr(decided.fact, "outcome", None),
     )
 
@@ -390,4 +344,4 @@ def community_row(community: str, entries: Sequence[Entry]) -> Row | None:
     founded = next((entry for entry in entries if entry.name == "community.founded"), None)
     if founded is None:
         return community, None, None, None
-    return community, founded.fact.parent, microseconds(founded.occurred_at), founded.position
+    return community, founded.fact.parent, microseconds(founded.occurred_at), founded.origin

@@ -65,10 +65,10 @@ class Asked:
     at: datetime
     role: str | None
     community: str | None
-    active: bool | None
-    standing: str | None
-    skill: str | None
-    vouches: int | None
+    active: bool | None = None
+    standing: str | None = None
+    skill: str | None = None
+    vouches: int | None = None
 
 
 def listed(reader: Reader, asked: Asked, after: str | None, limit: int | None) -> Iterator[ListedMember]:

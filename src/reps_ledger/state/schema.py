@@ -2,7 +2,8 @@
 
 Instants are whole microseconds since 1970 in UTC, so that every tool compares them alike; the views at the
 end show them as text. Where no end is known, `until` is `FOREVER`: a row holds at an instant where
-``start <= instant AND instant < until``. Entries are named by their positions in the log.
+``start <= instant AND instant < until``. Entries are named by their positions in the log:
+a correction by that of what it corrects.
 """
 
 from __future__ import annotations
@@ -84,10 +85,10 @@ TABLES: Final = (
             _MEMBER,
             Column("kind", "text", "as what they joined: volunteer, staff …"),
             Column("joined", "instant", "when they joined"),
-            Column("account", "flag", "whether they joined with an account of the programme's own site"),
+            Column("account", "instant", "since when they have an account of the programme's own site"),
             Column("first_seen", "instant", "when the first entry that names them happened"),
             Column("last_activity", "instant", "when they last acted, by the last refresh"),
-            Column("entries", "number", "how many entries name them, by the last refresh"),
+            Column("reports", "number", "how many reports they filed, by the last refresh"),
             Column("changes", "instant", "when the next entry that is dated ahead comes to count"),
         ),
         key=("member",),

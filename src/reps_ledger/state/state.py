@@ -14,8 +14,8 @@ from reps_ledger.domain.time import day_end, day_start, microseconds
 from reps_ledger.errors import InvalidInput, LedgerError
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.projections.census import DIMENSIONS, CensusRow
-from reps_ledger.state.census import Definers, count
-from reps_ledger.state.derive import DEFAULT, definitions
+from reps_ledger.state.census import Definers, count, definers_of
+from reps_ledger.state.derive import DEFAULT
 from reps_ledger.state.rosters import Asked, ListedMember, listed, skills_of, spans_of
 from reps_ledger.state.schema import Row, as_moment, beginning
 from reps_ledger.state.store import Reader
@@ -73,7 +73,7 @@ class Person:
         kind: as what they joined.
         joined: when; None for who never did.
         last_activity: when they last acted.
-        entries: how many entries name them.
+        reports: how many reports they filed.
         skills: what their reports are about, the most frequent first.
         standing: how they stand through time: outcome, start and end, by policy; "" for who is active.
         spans: all that ever held.
@@ -83,7 +83,7 @@ class Person:
     kind: str | None
     joined: datetime | None
     last_activity: datetime | None
-    entries: int
+    reports: int
     skills: tuple[str, ...]
     standing: dict[str, tuple[tuple[str, datetime, datetime | None], ...]]
     spans: tuple[Holds, ...]
@@ -293,11 +293,11 @@ class State:
             reading = self.tables.log.reading()
             name = evolve(reading, known_at=position).amendments().aliases.get(member, member)
             found = reader.rows(
-                "SELECT member, kind, joined, last_activity, entries FROM member WHERE member = ?", name
+                "SELECT member, kind, joined, last_activity, reports FROM member WHERE member = ?", name
             )
             if not found:
                 return None
-            ((_, kind, joined, last, entries),) = found
+            ((_, kind, joined, last, reports),) = found
             standing: dict[str, list[tuple[str, datetime, datetime | None]]] = {}
             for policy, outcome, start, until in reader.rows(
                 "SELECT policy, outcome, start, until FROM standing WHERE member = ? ORDER BY policy, start",
@@ -311,7 +311,7 @@ class State:
                 kind=None if kind is None else str(kind),
                 joined=as_moment(joined),
                 last_activity=as_moment(last),
-                entries=int(str(entries)),
+                reports=int(str(reports)),
                 skills=skills_of(reader, [name]).get(name, ()),
                 standing={policy: tuple(rows) for policy, rows in standing.items()},
                 spans=tuple(_holds(row) for row in spans_of(reader, [name])),
@@ -332,13 +332,7 @@ class State:
 
     def _definers(self, reader: Reader) -> Definers:
         reading = evolve(self.tables.log.reading(), known_at=int(reader.meta()["position"]))
-        evaluator = PolicyEvaluator(reading, self.zone)
-
-        def definers(at: datetime) -> frozenset[str]:
-            charter = evaluator.charter(at)
-            return frozenset() if charter is None else frozenset(name for name, _ in definitions(charter))
-
-        return definers
+        return definers_of(PolicyEvaluator(reading, self.zone))
 
 
 def _holds(row: Row) -> Holds:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import field, frozen
 
 from reps_ledger.domain.time import instant_at, microseconds, zone_name
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.log import Reading
 from reps_ledger.policies.documents import digest, dumps, loads
 from reps_ledger.policies.policy import Policy
@@ -21,8 +21,14 @@ from reps_ledger.state.store import Reader, Store, Writer
 from reps_ledger.state.touched import Touched, leaning_of, touched_by
 from reps_ledger.views.evaluator import PolicyEvaluator
 
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
+
 _BATCH: Final = 2_000
 """People whose rows are written at once."""
+
+MANY: Final = 64
+"""From so many people on, their rows are derived at once, where the extra for that is installed."""
 
 _POSITION: Final = "position"
 _LAST: Final = "last"
@@ -44,6 +50,12 @@ class Log(Protocol):
 
     def now(self) -> datetime:
         """Return the current time."""
+
+    def columns(self, reading: Reading, people: Collection[str] | None = None) -> Columns | None:
+        """Return all that a reading knows as columns, or all that names some people.
+
+        None where the extra for columns is not installed.
+        """
 
 
 @frozen(kw_only=True)
@@ -179,23 +191,38 @@ class Tables:
         return Deriver(PolicyEvaluator(reading, self.log.zone), now, self.policies)
 
     def _build(self, writer: Writer, reading: Reading, now: datetime, because: str) -> Refreshed:
-        writer.create()
         deriver = self._deriver(reading, now)
-        people = 0
+        writer.create()
+        columns = self.log.columns(reading)
+        try:
+            if columns is None:
+                self._one_by_one(writer, deriver, reading)
+            else:
+                _in_bulk(writer, columns, reading, deriver)
+        except InvalidPolicy:  # one asks for what columns do not hold
+            writer.create()
+            self._one_by_one(writer, deriver, reading)
+        writer.index()
+        ((people,),) = writer.rows("SELECT count(*) FROM member")
+        writer.tell(self._meta(reading, now))
+        return Refreshed(
+            position=reading.known_at,
+            entries=reading.known_at,
+            people=int(str(people)),
+            rebuilt=True,
+            because=because,
+        )
+
+    def _one_by_one(self, writer: Writer, deriver: Deriver, reading: Reading) -> None:
+        """Write the rows of one person after another."""
         batch: Rows = {table.name: [] for table in OF_MEMBERS}
-        for rows in self._everybody(deriver, reading):
-            people += 1
+        for people, rows in enumerate(self._everybody(deriver, reading), 1):
             for name, found in rows.items():
                 batch[name] += found
             if people % _BATCH == 0:
                 _flush(writer, batch)
         _flush(writer, batch)
         writer.insert(BY_NAME["community"], self._communities(reading))
-        writer.index()
-        writer.tell(self._meta(reading, now))
-        return Refreshed(
-            position=reading.known_at, entries=reading.known_at, people=people, rebuilt=True, because=because
-        )
 
     @staticmethod
     def _everybody(deriver: Deriver, _: Reading) -> Iterator[Rows]:
@@ -222,22 +249,41 @@ class Tables:
         new = [*reading.log.read(after=position, upto=reading.known_at)]
         deriver = self._deriver(reading, now)
         charters = [era.charter for era in deriver.eras if era.charter is not None]
-        touched = touched_by(new, reading, leaning_of(self.policies, charters))
+        leaning = leaning_of(self.policies, charters)
+        touched = touched_by(new, reading, leaning)
         if touched.everybody:
             return self._build(writer, reading, now, "new entries concern everybody")
         due = writer.rows("SELECT member FROM member WHERE changes <= ?", microseconds(now))
         people = touched.people | {str(member) for (member,) in due}
-        derived = self._derive(writer, deriver, reading, people)
+        derived = self._derive(writer, deriver, reading, people, alone=leaning.alone)
         self._derive_communities(writer, reading, touched)
         writer.tell(self._meta(reading, now))
         return Refreshed(position=reading.known_at, entries=len(new), people=derived)
 
-    @staticmethod
-    def _derive(writer: Writer, deriver: Deriver, reading: Reading, people: Iterable[str]) -> int:
-        """Derive the rows of some people anew; return of how many."""
+    def _derive(
+        self, writer: Writer, deriver: Deriver, reading: Reading, people: Iterable[str], *, alone: bool
+    ) -> int:
+        """Derive the rows of some people anew; return of how many.
+
+        Args:
+            writer: writes them.
+            deriver: derives them one by one.
+            reading: what is known.
+            people: of whom.
+            alone: whether nobody's rows depend on other people.
+        """
         aliases = reading.amendments().aliases
         wanted = sorted({aliases.get(name, name) for name in people})
         writer.remove(sorted({*people, *wanted}))
+        columns = None
+        if len(wanted) >= MANY:
+            columns = self.log.columns(reading, wanted if alone else None)
+        try:
+            if columns is not None:
+                _in_bulk(writer, columns, reading, deriver, wanted, alone=alone)
+                return len(wanted)
+        except InvalidPolicy:  # one asks for what columns do not hold
+            writer.remove(wanted)
         batch: Rows = {table.name: [] for table in OF_MEMBERS}
         for member in wanted:
             dossier = deriver.evaluator.member(member, deriver.now).dossier
@@ -269,6 +315,30 @@ def kept_policies(store: Store) -> tuple[Policy, ...]:
 
 
 _FOUNDED: Final = "community.founded"
+
+
+def _in_bulk(
+    writer: Writer,
+    columns: Columns,
+    reading: Reading,
+    deriver: Deriver,
+    wanted: Collection[str] | None = None,
+    *,
+    alone: bool = False,
+) -> None:
+    """Write the rows of many people at once; of everybody and all communities, where nobody is named.
+
+    Raises:
+        InvalidPolicy: a policy asks for what columns do not hold.
+    """
+    from reps_ledger.state.bulk import Bulk, entries_read
+
+    entries = entries_read(reading, wanted if alone else None)
+    bulk = Bulk.of(columns, entries, deriver, wanted)
+    for name, rows in bulk.rows():
+        writer.insert(BY_NAME[name], rows)
+    if wanted is None:
+        writer.insert(BY_NAME["community"], bulk.communities())
 
 
 def _flush(writer: Writer, batch: Rows) -> None:

@@ -8,15 +8,14 @@ else: a vouch that is void from now on, a mentor who is called otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from attrs import frozen
 
-from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag, people_in
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
-from reps_ledger.domain.rules import Source
+from reps_ledger.domain.entries import Entry, ledger_tag, people_in
 from reps_ledger.domain.rules.parts import MERGES
+from reps_ledger.log.amended import amended_by, facts_in
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.language.conditions import Condition
@@ -24,8 +23,6 @@ from reps_ledger.policies.language.facts import PersonFilter
 from reps_ledger.policies.language.reads import Reads, parts, reads_of
 from reps_ledger.policies.policy import Policy
 
-_MEMBER: Final = "member:"
-_COMMUNITY: Final = "community:"
 _MERGES: Final = frozenset(map(ledger_tag, MERGES))
 _RULES: Final = frozenset(map(ledger_tag, ("charter.adopted", "ledger.declared")))
 _OPPORTUNITIES: Final = ledger_tag("opportunity.held")
@@ -46,6 +43,11 @@ class Leaning:
     on_everybody: bool = False
     on_programme: bool = False
     steps: int = 0
+
+    @property
+    def alone(self) -> bool:
+        """Whether nothing of it leans on other people."""
+        return not (self.on_everybody or self.on_programme or self.steps)
 
 
 def leaning_of(asked: Iterable[Asked], charters: Iterable[Charter]) -> Leaning:
@@ -98,10 +100,10 @@ def touched_by(new: Sequence[Entry], reading: Reading, leaning: Leaning) -> Touc
         leaning: how what is kept leans on other people.
     """
     tags = {tag for entry in new for tag in entry.tags}
-    people = {tag.removeprefix(_MEMBER) for tag in tags if tag.startswith(_MEMBER)}
+    people: set[str] = set()
+    communities: set[str] = set()
     registry = reading.log.codec.registry
-    communities = {tag.removeprefix(_COMMUNITY) for tag in tags if tag.startswith(_COMMUNITY)}
-    for fact in (fact for entry in (*new, *_amended(new, reading)) for fact in _facts_in(entry.fact)):
+    for fact in (fact for entry in (*new, *amended_by(new, reading)) for fact in facts_in(entry.fact)):
         people.update(people_in(fact, registry))
         named = getattr(fact, "community", None)
         communities.update([named] if isinstance(named, str) else [])
@@ -116,24 +118,6 @@ def touched_by(new: Sequence[Entry], reading: Reading, leaning: Leaning) -> Touc
     return Touched(frozenset(people), frozenset(communities), everybody)
 
 
-def _amended(new: Iterable[Entry], reading: Reading) -> Iterator[Entry]:
-    """Yield what entries correct or retract, and whatever else amends that: it may count again, or no more.
-
-    The tags of an amendment are those of what was told first; another correction may have read it otherwise.
-    """
-    seen: set[str] = set()
-    wanted = [entry.fact.target for entry in new if isinstance(entry.fact, EntryCorrected | EntryRetracted)]
-    while wanted := [target for target in dict.fromkeys(wanted) if target not in seen]:
-        seen.update(wanted)
-        found, _ = reading.log.read_sources(
-            [Source(entry_tag(target)) for target in wanted], upto=reading.known_at
-        )
-        entries = [entry for each in found.values() for entry in each]
-        yield from entries
-        wanted = [e.id for e in entries if isinstance(e.fact, EntryCorrected | EntryRetracted)]
-        wanted += [e.fact.target for e in entries if isinstance(e.fact, EntryCorrected | EntryRetracted)]
-
-
 def _beside(people: Iterable[str], reading: Reading) -> set[str]:
     """Return everybody whom an entry names beside one of some people, as it was told or reads now."""
     registry = reading.log.codec.registry
@@ -141,12 +125,6 @@ def _beside(people: Iterable[str], reading: Reading) -> set[str]:
         person
         for name in people
         for entry in reading.recorded_of(name)
-        for fact in _facts_in(entry.fact)
+        for fact in facts_in(entry.fact)
         for person in people_in(fact, registry)
     }
-
-
-def _facts_in(fact: Fact) -> Iterator[Fact]:
-    yield fact
-    if isinstance(fact, EntryCorrected):
-        yield fact.replacement

@@ -54,13 +54,10 @@ def outcomes_by_kernel(
         InvalidPolicy: it asks for what columns do not hold.
     """
     from reps_ledger.replay.kernel.run import run
-    from reps_ledger.replay.kernel.spans import accounts_among
 
     columns = columns_of(history.standing, history.registry, history.amendments)
-    known = sorted(history.standing, key=lambda entry: entry.position)
-    accounts = accounts_among(known, columns.people)
     return {
         columns.people[part.low + number]: [None if code < 0 else policy.outcomes[code] for code in codes]
-        for part in run(policy, columns, dates, history.zone, chunk=chunk, accounts=accounts)
+        for part in run(policy, columns, dates, history.zone, chunk=chunk)
         for number, codes in enumerate(part.codes().tolist())
     }

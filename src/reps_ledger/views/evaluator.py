@@ -91,13 +91,13 @@ class _Others(Memo):
         return found
 
     def several(self, names: Iterable[str]) -> Iterator[Dossier]:
-        """Yield the histories of people by the identifiers that merges keep; read many at a time."""
+        """Yield the histories of people, in order of the identifiers that merges keep; read many at once."""
         for batch in _batches(sorted(names), _BATCH):
             found = {name: known for name in batch if (known := self._known(name)) is not None}
             missing = self._reading.members(name for name in batch if name not in found)
             for name, entries in missing.items():
                 found[name] = self._keep(name, Dossier(name, entries, readings=self._readings))
-            yield from found.values()
+            yield from (found[name] for name in sorted(found))
 
     def know(self, names: Iterable[str]) -> None:
         """Read people's histories together, who will be asked about one by one."""

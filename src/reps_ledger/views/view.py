@@ -7,9 +7,11 @@ as-of; `as_instant` and `known_position` resolve what callers give for an as-of.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, tzinfo
 from functools import partial
+from typing import Protocol
 
 from attrs import field, frozen
 
@@ -19,7 +21,7 @@ from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.spans import READS, RETIREMENT, folded
 from reps_ledger.domain.time import day_of, instant_of, last_of_day, zone_of
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.log.append import Receipt
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
@@ -27,6 +29,7 @@ from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
+    DIMENSIONS,
     CensusRow,
     Discrepancy,
     OpenReview,
@@ -97,16 +100,50 @@ def known_position(known_at: int | Receipt | datetime | None, reading: Reading) 
     return min(known_at, reading.known_at)
 
 
-class View:
-    """What was true at ``valid_at``, as known at position ``known_at``. It never changes."""
+class Answers(Protocol):
+    """What answers questions about everybody, as known at one position, without reading the log again."""
 
-    def __init__(self, reading: Reading, valid_at: datetime, zone: tzinfo) -> None:
+    def census(
+        self, instants: Iterable[datetime], by: Sequence[str], *, by_charter: bool
+    ) -> tuple[CensusRow, ...]:
+        """Count members by dimensions, at some instants; by the charter's definitions, or who joined."""
+
+    def roster(self, at: datetime, role: str | None, community: str | None) -> tuple[RosterRow, ...]:
+        """List who held a role, or was in a community, by name."""
+
+    def outcomes(self, policy: Policy, at: datetime) -> Mapping[str, str]:
+        """Return the outcome of everybody who had joined, by name.
+
+        Raises:
+            InvalidPolicy: this cannot answer for that policy.
+        """
+
+
+class View:
+    """What was true at ``valid_at``, as known at position ``known_at``. It never changes.
+
+    Args:
+        reading: what is known.
+        valid_at: the instant.
+        zone: in which dates, days, months and years are read.
+        answers: returns what answers questions about everybody, quicker than reading all of the log; None
+            where nothing does. Answers are the same.
+    """
+
+    def __init__(
+        self,
+        reading: Reading,
+        valid_at: datetime,
+        zone: tzinfo,
+        answers: Callable[[], Answers | None] = lambda: None,
+    ) -> None:
         self.reading = reading
         self.zone = zone
         self.valid_at = valid_at
         self.known_at = reading.known_at
         self._evaluator = PolicyEvaluator(reading, zone)
-        self._answers = Memo()
+        self._answers = answers
+        self._asked = Memo()
 
     def __repr__(self) -> str:
         return f"View(valid_at={self.valid_at.isoformat()}, known_at={self.known_at})"
@@ -170,9 +207,12 @@ class View:
 
     def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
-        return self._answers.once(("roster", role, community), lambda: self._roster(role, community))
+        return self._asked.once(("roster", role, community), lambda: self._roster(role, community))
 
     def _roster(self, role: str | None, community: str | None) -> tuple[RosterRow, ...]:
+        if community is None and (answers := self._answers()) is not None:
+            self._evaluator.charter(self.valid_at)  # which must be one that can be read
+            return answers.roster(self.valid_at, role, community)
         names = on_roster(self.reading, self.valid_at, role=role, community=community)
         people, standing = self._people(names)
         retired = () if names is None else self._retired(_mentors(people) - names)
@@ -204,6 +244,13 @@ class View:
         instants = [self.valid_at] if at is None else [as_instant(d, self.zone, "at") for d in at]
         if any(instant > self.valid_at for instant in instants):
             raise InvalidInput(f"this view ends at {self.valid_at.isoformat()}", field="at")
+        by_charter = isinstance(definition, str) and definition == "charter"
+        if (definition is None or by_charter) and {*names} <= {*DIMENSIONS}:
+            answers = self._answers()
+            if answers is not None:
+                for instant in instants if by_charter or "standing" in names else ():
+                    self._evaluator.charter(instant)  # which must be one that can be read
+                return answers.census(instants, names, by_charter=by_charter)
         check_dimensions(names)
         inputs = [CensusInputs.at(self._evaluator, when, definition, names) for when in sorted(set(instants))]
         counts = [Counter[Group]() for _ in inputs]
@@ -254,12 +301,52 @@ class View:
         """
         return self._evaluator.evaluate(self.policy(policy), name, self.valid_at)
 
-    def evaluate_all(self, policy: Policy | str) -> Iterator[Verdict]:
+    def evaluate_all(
+        self, policy: Policy | str, *, outcomes: Iterable[str] | None = None
+    ) -> Iterator[Verdict]:
         """Yield the verdict of every member, or of every community, in order of identifier.
 
         In bounded memory, some hundred histories at a time. Raises as `evaluate` does.
+
+        Args:
+            policy: a policy, or the name of one in the charter in force.
+            outcomes: only verdicts with one of these outcomes; None for all. Where columns tell whose these
+                are, only those people's histories are read.
         """
-        return self._evaluator.evaluate_all(self.policy(policy), self.valid_at)
+        found = self.policy(policy)
+        if outcomes is None:
+            return self._evaluator.evaluate_all(found, self.valid_at)
+        wanted = frozenset(outcomes)
+        quick = self._outcomes(found)
+        if quick is None:
+            every = self._evaluator.evaluate_all(found, self.valid_at)
+            return (verdict for verdict in every if verdict.outcome in wanted)
+        names = [name for name, outcome in quick.items() if outcome in wanted]
+        shown = self._evaluator.several(names)
+        return (
+            self._evaluator.verdict(found, self._evaluator.subject(dossier, self.valid_at))
+            for dossier in shown
+        )
+
+    def outcomes(self, policy: Policy | str) -> dict[str, str]:
+        """Return the outcome of every member, or of every community, by identifier.
+
+        As `evaluate_all` does, without the findings. Raises as `evaluate` does.
+        """
+        found = self.policy(policy)
+        quick = self._outcomes(found)
+        if quick is not None:
+            return {**quick}
+        return {
+            verdict.member: verdict.outcome for verdict in self._evaluator.evaluate_all(found, self.valid_at)
+        }
+
+    def _outcomes(self, policy: Policy) -> Mapping[str, str] | None:
+        """Return the outcome of every member by what answers about everybody; None where nothing does."""
+        answers = self._answers() if policy.of == "member" else None
+        with suppress(InvalidPolicy):
+            return None if answers is None else answers.outcomes(policy, self.valid_at)
+        return None
 
     def docket(self, policy: str | None = None, *, evaluated_at: date | None = None) -> DocketView:
         """Return what is waiting: open reviews with recommendations, and outstanding notices.
@@ -276,7 +363,7 @@ class View:
         at = self.valid_at
         if evaluated_at is not None:
             at = as_instant(evaluated_at, self.zone, "evaluated_at")
-        return self._answers.once(
+        return self._asked.once(
             ("docket", policy, at),
             lambda: make_docket(self._evaluator, self.valid_at, policy, evaluated_at=at),
         )

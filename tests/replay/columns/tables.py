@@ -24,7 +24,17 @@ Rows = list[dict[str, Any]]
 def told(columns: Columns) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
     """Everything in columns: their position, the people, and every row of every kind."""
     tables = {name: _rows(columns, table) for name, table in columns.tables.items()}
-    return columns.position, columns.people, tables
+    return columns.position, columns.people, _accounts_numbered(tables)
+
+
+def _accounts_numbered(tables: dict[str, Rows]) -> dict[str, Rows]:
+    """Number accounts in the order in which they come: whatever the key, equal ones are to be equal."""
+    numbers: dict[Any, int] = {None: -1}
+    for rows in (tables[name] for name in sorted(tables)):
+        for row in rows:
+            for name in [name for name in row if name.startswith("keyed ")]:
+                row[name] = numbers.setdefault(row[name], len(numbers))
+    return tables
 
 
 def _rows(columns: Columns, table: Table) -> Rows:
@@ -36,6 +46,8 @@ def _rows(columns: Columns, table: Table) -> Rows:
             line[f"person {name}"] = people[codes[row]]
         for name, coded in table.fields.items():
             line[name] = (*coded.values, None)[coded.codes[row]]
+        for name, coded in table.keyed.items():
+            line[f"keyed {name}"] = (*coded.values, None)[coded.codes[row]]
         for name, instants in table.instants.items():
             line[name] = int(instants[row])
         if table.verified is not None:
@@ -65,7 +77,8 @@ def expected(reading: Reading) -> tuple[int, tuple[str, ...], dict[str, Rows]]:
     for rows in tables.values():
         rows.sort(key=lambda row: row.get("person member") or "")
     assert {p for e in reading.everyone() for p in people_in(e.fact, registry)} >= set(people)
-    return reading.known_at, tuple(people), {name: tables[name] for name in sorted(tables)}
+    tables = {name: tables[name] for name in sorted(tables)}
+    return reading.known_at, tuple(people), _accounts_numbered(tables)
 
 
 def _row(entry: Entry, registry: Any, aliases: Any, verified: dict[str, int]) -> dict[str, Any]:
@@ -76,6 +89,8 @@ def _row(entry: Entry, registry: Any, aliases: Any, verified: dict[str, int]) ->
         row[f"person {name}"] = None if person in aliases else person
     for name in schema.coded:
         row[name] = getattr(entry if name in {"by", "source"} else entry.fact, name)
+    for name in schema.keyed:
+        row[f"keyed {name}"] = getattr(entry.fact, name)
     for name in schema.instants:
         moment: datetime | None = getattr(entry.fact, name)
         row[name] = MISSING if moment is None else microseconds(moment)

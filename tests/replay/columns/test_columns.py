@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import identities
 import reps_ledger as rl
 from histories import Offer, fill, histories, open_ledger
 from replay.columns.tables import expected, same, told
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reps_ledger.log import Reading
+    from reps_ledger.testing.history import History
 
 MANY = 12
 
@@ -103,6 +105,31 @@ def test_any_steps_come_to_the_same(
             whole = build(known(ledger, stop))
             assert same(made, whole)
             assert same(load_or_build(known(ledger, stop), folder), whole)
+
+
+@given(history=identities.histories(), data=st.data())
+def test_amendments_step_by_step_come_to_the_same(
+    history: History, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Merges, unmerges, corrections and retractions of any of them: only whom they touch is read again."""
+    folder = tmp_path_factory.mktemp("steps")
+    with history.ledger() as ledger:
+        stops = data.draw(st.lists(st.integers(0, ledger.position), max_size=6).map(sorted))
+        for stop in [*stops, ledger.position]:
+            assert same(load_or_build(known(ledger, stop), folder), build(known(ledger, stop)))
+
+
+def test_a_merge_that_names_only_duplicates_stays(tmp_path: Path) -> None:
+    """It is in nobody's history, and yet in the columns when both are read again."""
+    chain = identities.told(
+        *identities.joins("ana", "ben", "cleo"),
+        identities.merge("ben", "ana"),
+        identities.merge("ana", "cleo"),
+        identities.unmerge("ben", "ana"),
+    )
+    with chain.ledger() as ledger:
+        for stop in range(1, ledger.position + 1):
+            assert same(load_or_build(known(ledger, stop), tmp_path), build(known(ledger, stop)))
 
 
 @given(st.data())

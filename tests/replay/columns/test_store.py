@@ -100,14 +100,25 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Read:
 
 
 def test_only_what_is_new_is_read(ledger: rl.Ledger, read: Read) -> None:
-    """Only new entries are read; after an amendment, all are."""
+    """Only new entries are read; after an amendment, those of whom it names too."""
     assert read.of(ledger) == 0
     join(ledger, "aaa", "zzz")
     assert read.of(ledger) == 2
     assert read.of(ledger) == 0
     last = ledger.record(rl.MemberJoined(member="cleo"), by="x", occurred_at=DAY)
+    assert read.of(ledger) == 1
+    ledger.record(rl.MemberRetired(member="cleo", how="resigned"), by="x", occurred_at=DAY)
     ledger.record(rl.EntryRetracted(target=last.id, reason="r"), by="x")
-    assert read.of(ledger) >= ledger.position - 2  # but for the two that do not stand
+    assert read.of(ledger) == 1  # her retirement, and nothing of anybody else
+    assert read.of(ledger) == 0
+
+
+def test_where_an_amendment_names_nobody_all_is_read(ledger: rl.Ledger, read: Read) -> None:
+    """There is nobody whose entries might be read instead."""
+    founded = ledger.record(rl.CommunityFounded(community="docs"), by="x", occurred_at=DAY)
+    assert read.of(ledger) == 1
+    ledger.record(rl.EntryRetracted(target=founded.id, reason="r"), by="x")
+    assert read.of(ledger) == ledger.position - 2  # but for the two that do not stand
     assert read.of(ledger) == 0
 
 
@@ -234,7 +245,9 @@ def resealed(folder: Path, **changes: Any) -> None:
     "changes",
     [
         {"format": 0},
-        {"format": 3},
+        {"format": store.FORMAT + 1},
+        {"key": None},
+        {"key": "key.0"},
         {"registry": "0" * 64},
         {"position": 2},
         {"position": 1000},
@@ -264,6 +277,39 @@ def test_a_manifest_that_was_altered(ledger: rl.Ledger, folder: Path, read: Read
     path.write_bytes(msgspec.json.encode(sealed))
     assert read.of(ledger) == ledger.position
     assert read.of(ledger) == 0
+
+
+def test_accounts_are_told_apart_and_not_told(tmp_path: Path, read: Read) -> None:
+    """No file has the name of an account, though it is known again; without the key all is made anew."""
+    with open_ledger(tmp_path / "reps.db") as ledger:
+        join(ledger, "ana", "ben")
+        for member, account in (("ana", "ana-on-forge"), ("ben", "ben-on-forge")):
+            ledger.record(rl.AccountLinked(member=member, provider="forge", account=account), by="x")
+        ledger.columns()
+        ledger.record(rl.AccountUnlinked(member="ana", provider="forge", account="ana-on-forge"), by="x")
+        assert read.of(ledger) == 1
+        codes = [
+            {coded.values[code] for code in coded.codes.tolist()}
+            for coded in (
+                ledger.columns().table(f"account.{what}").keyed["account"] for what in ("linked", "unlinked")
+            )
+        ]
+        assert len(codes[0]) == 2
+        assert codes[1] < codes[0]
+        (key,) = (tmp_path / "reps.db.columns").glob("key.*")
+        assert key.stat().st_mode & 0o077 == 0
+        for path in (tmp_path / "reps.db.columns").iterdir():
+            assert b"on-forge" not in path.read_bytes()
+        columns = ledger.columns()
+        store.write_columns(tmp_path / "copy", columns)
+        assert not [*(tmp_path / "copy").glob("key.*")]
+        copied = store.read_columns(tmp_path / "copy", columns.registry).table("account.linked")
+        assert len(copied.keyed["account"].values) == 2
+        key.write_bytes(b"0" * 32)
+        assert read.of(ledger) == ledger.position
+        next((tmp_path / "reps.db.columns").glob("key.*")).unlink()
+        assert read.of(ledger) == ledger.position
+        assert read.of(ledger) == 0
 
 
 def test_files_that_are_swapped(ledger: rl.Ledger, folder: Path, read: Read) -> None:

@@ -19,7 +19,6 @@ from reps_ledger.policies import Policy, Previous, Subject, when
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.outcomes import outcomes_through
 from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
-from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
 from reps_ledger.testing.strategies import policies, raw_histories, reviews, single_conditions, zones
 from reps_ledger.testing.strategies.policies import NAME
@@ -52,9 +51,7 @@ def test_every_condition_at_any_points(data: Any) -> None:
     world = history.everybody()
     columns = columns_of(history.standing, history.registry, history.amendments)
     dates = dates_of(at, history)
-    known = sorted(history.standing, key=lambda entry: entry.position)
-    accounts = accounts_among(known, columns.people)
-    kernel = Kernel(Histories(columns, zone, accounts), NAME, ("good", "fair", "bad"))
+    kernel = Kernel(Histories(columns, zone), NAME, ("good", "fair", "bad"))
     none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
     for number, person in enumerate(columns.people):
         instants = np.array([microseconds(date) for date in dates])

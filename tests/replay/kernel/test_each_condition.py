@@ -38,7 +38,6 @@ from reps_ledger.policies.language.conditions import leaves
 from reps_ledger.policies.language.counts import Count, Distinct
 from reps_ledger.policies.language.shares import Members, Missed
 from reps_ledger.replay.kernel import Histories, Kernel, Past, Points
-from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.replay.kernel.values import Counts
 from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of, outcomes_by_kernel
@@ -112,9 +111,7 @@ def test_each_condition_on_its_edges(condition: Condition) -> None:
         assert outcomes_by_kernel(policy, history, dates) == expected_of(policy, history, dates)
         everybody = history.everybody()
         columns = columns_of(history.standing, history.registry, history.amendments)
-        known = sorted(history.standing, key=lambda entry: entry.position)
-        accounts = accounts_among(known, columns.people)
-        kernel = Kernel(Histories(columns, zone, accounts), NAME, policy.outcomes)
+        kernel = Kernel(Histories(columns, zone), NAME, policy.outcomes)
         none = Past(np.full(len(dates), -1), np.zeros(len(dates), np.int64))
         instants = np.array([microseconds(date) for date in dates])
         for number, person in enumerate(columns.people):

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
     from reps_ledger.testing.history import History
 
-PERSONAL = frozenset({"account.linked"})
-"""Of accounts there are no columns."""
-
-
 Found = tuple[str, int, int, int, int, str]
 
 
@@ -53,7 +49,7 @@ def same_spans(history: History) -> None:
     """Compare all kinds."""
     with history.ledger() as ledger:
         columns = ledger.columns()
-    for name in SPAN_KINDS.keys() - PERSONAL:
+    for name in SPAN_KINDS:
         assert from_columns(columns, name) == from_fold(history, name), name
 
 

@@ -45,7 +45,6 @@ from reps_ledger.replay.kernel import (
     timelines,
 )
 from reps_ledger.replay.kernel.arrays import FOREVER, Intervals
-from reps_ledger.replay.kernel.spans import accounts_among
 from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of
 from reps_ledger.testing.strategies import policies, raw_histories, reviews, single_conditions, zones
@@ -70,7 +69,6 @@ def by_kernel(
 ) -> dict[str, Timeline]:
     """Return the timelines that the kernel finds."""
     columns = columns_of(history.standing, history.registry, history.amendments)
-    known = sorted(history.standing, key=lambda entry: entry.position)
     asked = [(columns.people.index(name), microseconds(at)) for name, at in sorted(starts.items())]
     found: dict[str, Timeline] = {}
     for part in timelines(
@@ -80,7 +78,6 @@ def by_kernel(
         start=Points(np.array([m for m, _ in asked], np.int64), np.array([at for _, at in asked], np.int64)),
         until=FOREVER if until is None else microseconds(until),
         members=members,
-        accounts=accounts_among(known, columns.people),
     ):
         for member, start, end, outcome in part.rows(columns):
             found.setdefault(member, []).append((start, end, outcome))

@@ -6,6 +6,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.facts.registry import fact
 from reps_ledger.domain.validation import (
+    ACCOUNT,
     PERSON,
     PERSONAL,
     is_flag,
@@ -46,7 +47,7 @@ class MemberJoined:
 
     member: str = field(validator=is_name, metadata=PERSON)
     kind: str = field(default="volunteer", validator=is_name)
-    account: str | None = field(default=None, validator=is_text_or_none, metadata=PERSONAL)
+    account: str | None = field(default=None, validator=is_text_or_none, metadata=ACCOUNT)
     inferred: bool = field(default=False, validator=is_flag)
 
 
@@ -88,7 +89,7 @@ class AccountLinked:
 
     member: str = field(validator=is_name, metadata=PERSON)
     provider: str = field(validator=is_name)
-    account: str = field(validator=is_name, metadata=PERSONAL)
+    account: str = field(validator=is_name, metadata=ACCOUNT)
 
 
 @fact("account.unlinked", follows="account.linked", shared=("member", "provider", "account"))
@@ -98,7 +99,7 @@ class AccountUnlinked:
 
     member: str = field(validator=is_name, metadata=PERSON)
     provider: str = field(validator=is_name)
-    account: str = field(validator=is_name, metadata=PERSONAL)
+    account: str = field(validator=is_name, metadata=ACCOUNT)
 
 
 @fact("members.merged")

@@ -164,6 +164,7 @@ class FactType:
         required: those without a default.
         persons: those that name people.
         personal: those that hold personal text.
+        keyed: those of these that name accounts.
         days: those that take a plain date, with what it means: "start" or "end" of that day, or "last"
             for its last instant.
         instants: those of type datetime.
@@ -179,6 +180,7 @@ class FactType:
     required: frozenset[str]
     persons: tuple[str, ...]
     personal: frozenset[str]
+    keyed: frozenset[str]
     days: tuple[tuple[str, str], ...]
     instants: frozenset[str]
     entries: frozenset[str]
@@ -209,6 +211,7 @@ def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
         required=frozenset(a.name for a in attributes if a.default is NOTHING),
         persons=persons,
         personal=frozenset(name for name, data in metadata.items() if data.get("personal")),
+        keyed=frozenset(name for name, data in metadata.items() if data.get("keyed")),
         days=tuple((name, data["day"]) for name, data in metadata.items() if "day" in data),
         instants=frozenset(name for name, shape in shapes.items() if shape == "instant"),
         entries=frozenset(name for name, data in metadata.items() if data.get("entry")),
@@ -253,6 +256,7 @@ class Registry:
                 sorted(described.shapes.items()),
                 sorted(described.persons),
                 sorted(described.personal),
+                sorted(described.keyed),
             )
             for described in self
         ]

@@ -362,13 +362,13 @@ class WithAccount(Leaf):
     key = "has_account"
 
     def reads(self) -> Reads:
-        return Reads(facts=frozenset({"member.joined"}), spans=frozenset({"account.linked"}), accounts=True)
+        return Reads(facts=frozenset({"member.joined"}), spans=frozenset({"account.linked"}))
 
     def may_become(self, subject: Subject, *, wanted: bool) -> bool:
         if self.provider is not None:
             return True
-        joined = subject.dossier.joined  # the account named on joining is never unlinked
-        return wanted or joined is None or joined.fact.account is None
+        # An account named on joining is never unlinked.
+        return wanted or all(e.fact.account is None for e in subject.dossier.own("member.joined"))
 
     def words(self) -> str:
         return f"they have an account{self._where()}"
@@ -385,7 +385,7 @@ class WithAccount(Leaf):
             for span in subject.standing("account.linked")
             if self.provider in (None, span.entry.fact.provider)
         ]
-        joined = subject.seen(subject.dossier.own("member.joined")[:1])
+        joined = subject.seen(subject.dossier.own("member.joined"))
         own = [entry.id for entry in joined if entry.fact.account is not None]
         entries = (*spans, *own) if self.provider is None else tuple(spans)
         return Found(holds=bool(entries), entries=tuple(entries))

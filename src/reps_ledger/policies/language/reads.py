@@ -26,7 +26,6 @@ class Reads:
         people: fields of these facts that name people, one or a list, whose own histories are
             read too.
         acts: whether any act of the member makes a difference, whatever its kind.
-        accounts: whether it reads accounts, which are personal: columns do not hold them.
         everyone: whether it reads members whom none of these facts names.
         programme: whether it reads facts of the whole programme, which name no member.
     """
@@ -35,7 +34,6 @@ class Reads:
     spans: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
     acts: bool = False
-    accounts: bool = False
     everyone: bool = False
     programme: bool = False
 
@@ -45,7 +43,6 @@ class Reads:
             spans=self.spans | other.spans,
             people=self.people | other.people,
             acts=self.acts or other.acts,
-            accounts=self.accounts or other.accounts,
             everyone=self.everyone or other.everyone,
             programme=self.programme or other.programme,
         )

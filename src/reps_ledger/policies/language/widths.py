@@ -218,7 +218,8 @@ def paused_before(leave: Leave, width: Width, at: datetime, zone: tzinfo) -> dat
     if begun_by:  # on leave, the clock last ran when that leave began
         start, end = leave[begun_by - 1]
         if end is None or at < end:
-            now = earliest_local(start, clock)
+            # Of a leave that begins now, in an hour that the clocks repeat, that is yet to come.
+            now = min(now, earliest_local(start, clock))
     # The width is measured on the calendar once, from there; what is left of it is then spent on
     # the times between leaves, backwards, all as local clocks count it.
     begun = width.period.back(now)

@@ -37,6 +37,7 @@ from reps_ledger.replay.columns.model import (
     TableSchema,
     Value,
     floats_of,
+    keyed,
     schema_of,
 )
 
@@ -182,18 +183,19 @@ class VerifiedReports:
         self._ids.append(pa.array([entry.id for entry in reports], pa.large_string()))
         self._origins.append(np.array([entry.origin for entry in reports], np.int64))
 
-    def verified(self, reports: Table, verifications: Table, after: int) -> Instants:
+    def verified(self, reports: Table, verifications: Table, new: Instants, after: int) -> Instants:
         """Return when each report was first verified.
 
         As in a member's own history, a verification counts if it names the person whose report
         it is, as its member or as its verifier.
 
         Args:
-            reports: with what is known of verifications up to a position.
+            reports: with what is known of other verifications than the new ones.
             verifications: all that stand.
-            after: that position.
+            new: the orders of those that are new.
+            after: the position up to which reports were taken earlier.
         """
-        chosen = np.flatnonzero(verifications.order > after)
+        chosen = np.flatnonzero(np.isin(verifications.order, new))
         said = verifications.fields["report"]
         used, which = np.unique(said.codes[chosen], return_inverse=True)
         named = [str(said.values[code]) for code in used.tolist()]
@@ -247,11 +249,20 @@ _PENDING: Final = 500
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
-def build(reading: Reading) -> Columns:
-    """Return the columns of all that stands in a reading, in one pass over its log."""
+def build(reading: Reading, people: Iterable[str] | None = None) -> Columns:
+    """Return the columns of all that stands in a reading, in one pass over its log.
+
+    Args:
+        reading: what is known.
+        people: only what names one of some people, found by its tags; None for everything.
+    """
     amendments = reading.amendments()
     builder = Builder(reading, amendments)
-    builder.take(amendments.apply(reading.log.read(upto=reading.known_at), builder.registry))
+    if people is None:
+        builder.take(amendments.apply(reading.log.read(upto=reading.known_at), builder.registry))
+    else:
+        found = {e.origin: e for entries in reading.members(people).values() for e in entries}
+        builder.take(entry for _, entry in sorted(found.items()))
     return builder.columns()
 
 
@@ -261,13 +272,14 @@ class Builder:
     Args:
         reading: what is known.
         amendments: corrections, retractions and merges, as they are applied to its entries.
-        earlier: columns to begin with; whatever is taken came after them, and amends nothing.
+        earlier: columns to begin with, of what names nobody of whom entries are read otherwise now.
     """
 
     def __init__(self, reading: Reading, amendments: Amendments, earlier: Columns | None = None) -> None:
         self.registry = reading.log.codec.registry
         self._reading = reading
         self._earlier = earlier or Columns(0, (), {}, self.registry)
+        self._key = self._earlier.key
         self._people = Coder(amendments.aliases)
         self._kinds: dict[str, _TableBuilder] = {}
         self._reports = VerifiedReports(reading.log, amendments.readings)
@@ -297,7 +309,7 @@ class Builder:
         name = described.kind.name
         if name not in self._kinds:
             earlier = self._earlier.table(name)
-            self._kinds[name] = _TableBuilder(schema_of(described), self._people, earlier)
+            self._kinds[name] = _TableBuilder(schema_of(described), self._people, earlier, self._key)
         self._kinds[name].take(entries)
         if name == _REPORT:
             self._reports.take(entries)
@@ -315,7 +327,10 @@ class Builder:
         for name, kind in self._kinds.items():
             tables[name] = kind.table(people)
         if _REPORT in tables and _VERIFICATION in self._kinds:
-            found = self._reports.verified(tables[_REPORT], tables[_VERIFICATION], self._earlier.position)
+            new = self._kinds[_VERIFICATION].taken
+            found = self._reports.verified(
+                tables[_REPORT], tables[_VERIFICATION], new, self._earlier.position
+            )
             tables[_REPORT] = evolve(tables[_REPORT], times={**tables[_REPORT].times, "verified": found})
         return Columns(
             position=self._reading.known_at,
@@ -323,6 +338,7 @@ class Builder:
             tables={name: tables[name] for name in sorted(tables)},
             registry=self.registry,
             identities=self._identities,
+            key=self._key,
         )
 
 
@@ -341,17 +357,20 @@ class _TableBuilder:
         schema: which columns it has.
         people: the codes of people, shared by all kinds.
         earlier: the table to begin with.
+        key: by which names of accounts are hashed.
     """
 
-    def __init__(self, schema: TableSchema, people: Coder[str], earlier: Table) -> None:
+    def __init__(self, schema: TableSchema, people: Coder[str], earlier: Table, key: bytes) -> None:
         self._schema = schema
+        self._key = key
         self._people = people
         self._earlier = earlier
-        self._coders: dict[str, Coder[Value]] = {name: Coder() for name in schema.coded}
+        every = (*schema.coded, *schema.keyed)
+        self._coders: dict[str, Coder[Value]] = {name: Coder() for name in every}
         self._at: list[Instants] = [earlier.at]
         self._order: list[Instants] = [earlier.order]
         self._persons: dict[str, list[Codes]] = {name: [] for name in schema.persons}
-        self._coded: dict[str, list[Codes]] = {name: [] for name in schema.coded}
+        self._coded: dict[str, list[Codes]] = {name: [] for name in every}
         self._instants = {name: [earlier.instants[name]] for name in schema.instants}
 
     def take(self, entries: Sequence[Entry]) -> None:
@@ -365,11 +384,16 @@ class _TableBuilder:
             for people in {getattr(fact, name) for fact in facts}:
                 for person in people or ():
                     self._people[person]  # asking gives them a code
-        for name in self._schema.coded:
+        for name in (*self._schema.coded, *self._schema.keyed):
             owners = entries if name in ENVELOPE else facts
             self._coded[name].append(_codes(self._coders[name], name, owners))
         for name in self._schema.instants:
             self._instants[name].append(_instants([getattr(fact, name) for fact in facts]))
+
+    @property
+    def taken(self) -> Instants:
+        """The orders of the entries that were taken."""
+        return np.concatenate(self._order[1:])
 
     def table(self, people: MergedValues[str]) -> Table:
         """Return the table, with people renumbered."""
@@ -384,6 +408,7 @@ class _TableBuilder:
             member = np.zeros(len(at), np.int32)
         rows = sort_rows(member, at, order, settled=settled)
         fields = {name: self._field(name, rows) for name in self._schema.coded}
+        hashes = {name: self._hashes(name, rows) for name in self._schema.keyed}
         times = {"at": at[rows], "order": order[rows]}
         if self._earlier.verified is not None:
             rest = np.full(len(at) - settled, MISSING, np.int64)
@@ -393,13 +418,20 @@ class _TableBuilder:
             times=times,
             persons={name: codes[rows] for name, codes in persons.items()},
             fields=fields,
+            keyed=hashes,
             numbers=LazyMapping(self._schema.numbers, lambda name: floats_of(fields[name])),
             instants={name: np.concatenate(found)[rows] for name, found in self._instants.items()},
         )
 
     def _field(self, name: str, rows: Instants) -> Coded:
-        earlier = self._earlier.fields[name]
-        merged = merge_values(earlier.values, self._coders.pop(name).seen, repr)
+        return self._merged(name, self._earlier.fields[name], self._coders.pop(name).seen, rows)
+
+    def _hashes(self, name: str, rows: Instants) -> Coded:
+        seen = [keyed(str(account), self._key) for account in self._coders.pop(name).seen]
+        return self._merged(name, self._earlier.keyed[name], seen, rows)
+
+    def _merged(self, name: str, earlier: Coded, later: Sequence[Value], rows: Instants) -> Coded:
+        merged = merge_values(earlier.values, later, repr)
         codes = _renumber(merged, earlier.codes, self._coded.pop(name))
         return Coded(merged.values, codes[rows])
 

@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
+from hashlib import blake2b
+from secrets import token_bytes
 from threading import Lock
 from typing import Final, TypeVar, cast
 
@@ -28,13 +30,16 @@ from reps_ledger.errors import InvalidInput, InvalidPolicy
 ENVELOPE: Final = ("by", "source")
 """What of an entry itself is a column, beside when it happened and its position."""
 
-_NAMES_DUPLICATES: Final = frozenset({"members.merged", "members.unmerged"})
+NAMES_DUPLICATES: Final = frozenset({"members.merged", "members.unmerged"})
+"""The kinds of which columns hold word for word whom they name."""
 
 MISSING: Final[int] = int(np.iinfo(np.int64).min)
 """No instant."""
 
 Codes = npt.NDArray[np.int32]
 """Places in a list of different values; -1 for None."""
+
+Truths = npt.NDArray[np.bool_]
 
 Instants = npt.NDArray[np.int64]
 """Microseconds since 1970, in UTC."""
@@ -56,6 +61,7 @@ class TableSchema:
         persons: fields that name one person.
         person_lists: fields that name several people; they are among ``coded``.
         coded: fields kept as codes into their values, and `ENVELOPE`.
+        keyed: names of accounts, which are personal: kept as codes into keyed hashes of them.
         shapes: what each coded field holds, as `FactType` says.
         hints: the type of each field.
         numbers: the coded fields that hold numbers.
@@ -67,6 +73,7 @@ class TableSchema:
     persons: tuple[str, ...]
     person_lists: tuple[str, ...]
     coded: tuple[str, ...]
+    keyed: tuple[str, ...]
     shapes: dict[str, str]
     hints: dict[str, type]
     numbers: tuple[str, ...]
@@ -77,7 +84,7 @@ class TableSchema:
 def schema_of(described: FactType) -> TableSchema:
     """Return which columns a kind of fact has.
 
-    Personal text has none, so that nothing need be erased from columns.
+    Personal text has none, so that nothing need be erased from columns; but accounts have codes.
     """
     name = described.kind.name
     shapes = described.shapes
@@ -85,7 +92,7 @@ def schema_of(described: FactType) -> TableSchema:
     person_lists = tuple(sorted(set(described.persons) - set(persons)))
     rest = sorted(described.names - set(persons) - described.personal - described.nested)
     coded = [field for field in rest if shapes[field] != "instant"]
-    if name in _NAMES_DUPLICATES:
+    if name in NAMES_DUPLICATES:
         # A duplicate is nobody once it is merged, so it has no code; what was said is kept here.
         coded += persons
     return TableSchema(
@@ -93,6 +100,7 @@ def schema_of(described: FactType) -> TableSchema:
         persons=persons,
         person_lists=person_lists,
         coded=(*coded, *ENVELOPE),
+        keyed=tuple(sorted(described.keyed)),
         shapes={**{field: shapes[field] for field in coded}, **dict.fromkeys(ENVELOPE, "text")},
         hints={**typing.get_type_hints(described.cls), **dict.fromkeys(ENVELOPE, str)},
         numbers=tuple(field for field in coded if shapes[field] in {"int", "float"}),
@@ -120,7 +128,7 @@ class Coded:
         """For each row, the place of its value; -1 for None."""
         return self._codes() if callable(self._codes) else self._codes
 
-    def matching(self, passes: Callable[[Value], bool]) -> npt.NDArray[np.bool_]:
+    def matching(self, passes: Callable[[Value], bool]) -> Truths:
         """Return which rows have a value that passes; rows without a value do not."""
         passing = np.array([*map(passes, self.values), False], bool)
         return passing[self.codes]  # the code of None is -1: the last
@@ -174,12 +182,14 @@ class Table:
             for word; and ``by`` and ``source`` of the entries.
         numbers: the fields that hold numbers, as floats; NaN for None.
         instants: the fields that hold instants, in microseconds; `MISSING` for None.
+        keyed: the fields that name accounts; their values are hashes, keyed by `Columns.key`.
     """
 
     name: str
     times: Mapping[str, Instants]
     persons: Mapping[str, Codes]
     fields: Mapping[str, Coded]
+    keyed: Mapping[str, Coded]
     numbers: Mapping[str, Floats]
     instants: Mapping[str, Instants]
     _sorted: dict[str, Instants] = field(factory=dict, init=False, repr=False)
@@ -218,6 +228,14 @@ class Table:
             )
         return self.fields[name]
 
+    def telling(self, name: str) -> Coded:
+        """Return a field by which spans are told apart: of accounts the hashes, of others the values.
+
+        Raises:
+            InvalidPolicy: columns do not hold it, as it is personal text.
+        """
+        return self.keyed[name] if name in self.keyed else self.coded(name)
+
     def sorted_by(self, person: str) -> Instants:
         """Return the row numbers in the order of ``(persons[person], at, order)``.
 
@@ -248,6 +266,16 @@ class SaidOf(msgspec.Struct, frozen=True, array_like=True):
     reach: dict[str, tuple[str, ...]]
 
 
+def new_key() -> bytes:
+    """Return a random key."""
+    return token_bytes(32)
+
+
+def keyed(text: str, key: bytes) -> str:
+    """Return a keyed hash of the name of an account."""
+    return blake2b(text.encode(), key=key, digest_size=16).hexdigest()
+
+
 @frozen(eq=False)
 class Columns:
     """All that stands of everyone's history, as known at a position.
@@ -263,6 +291,7 @@ class Columns:
         registry: the kinds of fact.
         identities: by `Table.order`, of facts on which spans depend and that name people with several
             identifiers, the ones that they were told with.
+        key: by which names of accounts are hashed, so that nobody without it can try out names.
     """
 
     position: int
@@ -270,6 +299,7 @@ class Columns:
     tables: Mapping[str, Table]
     registry: Registry = field(repr=False)
     identities: Mapping[int, SaidOf] = field(factory=dict, repr=False)
+    key: bytes = field(factory=new_key, repr=False)
 
     def table(self, name: str) -> Table:
         """Return the table of a kind of fact; an empty one where nothing of it stands.
@@ -310,6 +340,7 @@ def _empty(schema: TableSchema) -> Table:
         times=dict.fromkeys(schema.times, none),
         persons=dict.fromkeys(schema.persons, codes),
         fields=dict.fromkeys(schema.coded, Coded((), codes)),
+        keyed=dict.fromkeys(schema.keyed, Coded((), codes)),
         numbers=dict.fromkeys(schema.numbers, np.empty(0, np.float64)),
         instants=dict.fromkeys(schema.instants, none),
     )

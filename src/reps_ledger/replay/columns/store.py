@@ -15,7 +15,7 @@ import hashlib
 import mmap
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
@@ -27,16 +27,18 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from attrs import frozen
+from attrs import evolve, frozen
 
-from reps_ledger.domain.amendments import AMENDING
-from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.amendments import AMENDING, Amendments
+from reps_ledger.domain.entries import Entry, people_in
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
 from reps_ledger.errors import Damaged
 from reps_ledger.files import atomic_write, sync_folder
 from reps_ledger.log import EventLog, Reading
+from reps_ledger.log.amended import amended_by, facts_in
 from reps_ledger.replay.columns.builder import Builder, build
 from reps_ledger.replay.columns.model import (
+    NAMES_DUPLICATES,
     Coded,
     Codes,
     Columns,
@@ -46,16 +48,19 @@ from reps_ledger.replay.columns.model import (
     Table,
     TableSchema,
     floats_of,
+    new_key,
     schema_of,
 )
+from reps_ledger.replay.columns.subset import columns_without
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The version of the folder's format; a folder of another one is made anew."""
 
 MANIFEST: Final = "manifest.json"
 
 _PERSON: Final = "person:"
 _CODE: Final = "code:"
+_KEYED: Final = "keyed:"
 _INSTANT: Final = "instant:"
 _PEOPLE: Final = "people"
 _IDENTITIES: Final = "identities"
@@ -67,6 +72,10 @@ _ROWS: Final = 1 << 18
 """Rows that are decoded at once."""
 _ABANDONED: Final = 3600.0
 """Seconds after which a file that no manifest names was left by a crash."""
+
+_FEW: Final = 100
+_SHARE: Final = 4
+"""All is made anew where amendments touch more people than both: a few, and such a part of all."""
 
 _UNUSABLE: Final = (OSError, ValueError, KeyError, msgspec.MsgspecError, pa.ArrowException)
 
@@ -91,6 +100,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         registry: the digest of the kinds of fact.
         position: what is known.
         last: the id of the entry at that position: another log has another.
+        key: the file of the key by which names of accounts are hashed; None where it is not told.
         people: the file of everyone's names.
         identities: the file of the identifiers that facts of merged people were told with.
         tables: by stored name, the files of arrays and of values.
@@ -100,6 +110,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     registry: str
     position: int
     last: str | None
+    key: str | None
     people: _StoredFile
     identities: _StoredFile
     tables: dict[str, tuple[_StoredFile, _StoredFile]]
@@ -110,6 +121,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return {
             self.people.file,
             self.identities.file,
+            *([] if self.key is None else [self.key]),
             *(s.file for both in self.tables.values() for s in both),
         }
 
@@ -119,10 +131,6 @@ class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     sha256: str
     manifest: msgspec.Raw
-
-
-class _AmendedError(Exception):
-    """Among new entries, one changes how earlier entries are read."""
 
 
 @frozen
@@ -141,6 +149,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
     times = {**table.times, **{_INSTANT + name: found for name, found in table.instants.items()}}
     persons = {_PERSON + name: found for name, found in table.persons.items()}
     codes = {_CODE + name: found.codes for name, found in table.fields.items()}
+    codes |= {_KEYED + name: found.codes for name, found in table.keyed.items()}
     # Instants differ in their low bytes only; persons are sorted or nearly so. Codes of fields
     # repeat, and take a dictionary.
     encoding = {**dict.fromkeys(times, "BYTE_STREAM_SPLIT"), **dict.fromkeys(persons, "DELTA_BINARY_PACKED")}
@@ -156,7 +165,7 @@ def _write_table(folder: Path, table: Table) -> tuple[_StoredFile, _StoredFile]:
             row_group_size=max(1, len(table)),
         )
 
-    values = {name: found.values for name, found in table.fields.items()}
+    values = {name: found.values for name, found in (*table.fields.items(), *table.keyed.items())}
     arrays = _write_file(folder, table.name, write)
     return arrays, _write_values(folder, f"{table.name}.values", values)
 
@@ -255,10 +264,13 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
         listed: tuple[Any, ...] = _read_values(values, name, schema.hints[name])
         return Coded(listed, lambda: codes(_CODE + name))
 
+    def hashes(name: str) -> Coded:
+        return Coded(_read_values(values, name, str), lambda: codes(_KEYED + name))
+
     wanted = {*schema.times}
     wanted |= {_PERSON + name for name in schema.persons} | {_CODE + name for name in schema.coded}
-    wanted |= {_INSTANT + name for name in schema.instants}
-    if (_column_names(content), _column_names(values)) != (wanted, {*schema.coded}):
+    wanted |= {_INSTANT + name for name in schema.instants} | {_KEYED + name for name in schema.keyed}
+    if (_column_names(content), _column_names(values)) != (wanted, {*schema.coded, *schema.keyed}):
         raise KeyError(schema.name)
     fields = LazyMapping(schema.coded, field)
     return Table(
@@ -266,6 +278,7 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
         times=LazyMapping(schema.times, instants),
         persons=LazyMapping(schema.persons, lambda name: codes(_PERSON + name)),
         fields=fields,
+        keyed=LazyMapping(schema.keyed, hashes),
         numbers=LazyMapping(schema.numbers, lambda name: floats_of(fields[name])),
         instants=LazyMapping(schema.instants, lambda name: instants(_INSTANT + name)),
     )
@@ -283,8 +296,9 @@ def folder_of(log: EventLog) -> Path | None:
 def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Columns:
     """Return the columns of a reading, loaded from a folder as far as it has them.
 
-    What was recorded since is read and added, and the folder brought up to date. Columns are made
-    anew where anything new amends what came before (corrections, retractions, merges), and where
+    What was recorded since is read and added, and the folder brought up to date; of those whose entries
+    a correction, a retraction or a merge lets read otherwise, all entries are read again. Columns are made
+    anew where an amendment concerns what names nobody, or very many, and where
     the folder is damaged, of another version, of other kinds of fact or of another log. Columns
     of an earlier position than the folder's are built apart and not kept. Where the folder cannot
     be written to, the answer is the same, and the next time costs as much.
@@ -311,22 +325,54 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
 
 
 def _extended(earlier: Columns, reading: Reading) -> Columns:
-    """Return columns with what was recorded since; all anew where that amends what came before."""
-    amendments = reading.amendments()
-    builder = Builder(reading, amendments, earlier)
-    new = reading.log.read(after=earlier.position, upto=reading.known_at)
-    try:
-        builder.take(amendments.apply(_unamended(new), builder.registry))
-    except _AmendedError:
+    """Return columns with what was recorded since."""
+    amendments, registry = reading.amendments(), reading.log.codec.registry
+    new = [*reading.log.read(after=earlier.position, upto=reading.known_at)]
+    touched = _touched(new, earlier, reading, amendments)
+    if touched is None or len(touched) > max(_FEW, len(earlier.people) // _SHARE):
         return build(reading)
+    taken: dict[int, Entry] = {}
+    if touched:
+        names = {*touched, *(name for name, kept in amendments.aliases.items() if kept in touched)}
+        before = evolve(reading, known_at=earlier.position).amendments()
+        names.update(name for name, kept in before.aliases.items() if kept in touched)
+        earlier = columns_without(earlier, names)
+        for entries in reading.members(sorted(touched)).values():
+            taken.update((entry.origin, entry) for entry in entries)
+        for entry in reading.of_kinds(NAMES_DUPLICATES):  # one of two duplicates is in nobody's history
+            if not names.isdisjoint(people_in(entry.fact, registry)):
+                taken[entry.origin] = entry
+    plain = (entry for entry in new if entry.name not in AMENDING)
+    for entry in amendments.apply(plain, registry):
+        taken.setdefault(entry.origin, entry)
+    builder = Builder(reading, amendments, earlier)
+    builder.take(entry for _, entry in sorted(taken.items()))
     return builder.columns()
 
 
-def _unamended(entries: Iterable[Entry]) -> Iterator[Entry]:
-    for entry in entries:
-        if entry.name in AMENDING:
-            raise _AmendedError
-        yield entry
+def _touched(
+    new: Sequence[Entry], earlier: Columns, reading: Reading, amendments: Amendments
+) -> set[str] | None:
+    """Return of whom earlier entries are read otherwise now, or count again or no more.
+
+    Returns:
+        The identifiers that merges kept, or keep now. None where what changed names nobody.
+    """
+    amending = [entry for entry in new if entry.name in AMENDING]
+    if not amending:
+        return set()
+    registry = reading.log.codec.registry
+    before = evolve(reading, known_at=earlier.position).amendments().aliases
+    aliases = amendments.aliases
+    names = {name for name in before.keys() | aliases.keys() if before.get(name) != aliases.get(name)}
+    for fact in (
+        fact for entry in (*amending, *amended_by(amending, reading)) for fact in facts_in(entry.fact)
+    ):
+        people = people_in(fact, registry)
+        if not people and not isinstance(fact, EntryCorrected | EntryRetracted):
+            return None
+        names.update(people)
+    return {each.get(name, name) for each in (before, aliases) for name in names}
 
 
 def _read_manifest(folder: Path) -> _Manifest | None:
@@ -343,6 +389,7 @@ def _fits(manifest: _Manifest, reading: Reading) -> bool:
     """Whether a manifest is of this format, these kinds of fact, and this log."""
     return (
         manifest.format == FORMAT
+        and manifest.key is not None  # as accounts that come later could not be told from these
         and manifest.registry == reading.log.codec.registry.digest
         and manifest.last == reading.log.id_at(manifest.position)
     )
@@ -370,6 +417,7 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
             tables=tables,
             registry=registry,
             identities=dict(_read_values(contents[manifest.identities], _IDENTITIES, tuple[int, SaidOf])),
+            key=new_key() if manifest.key is None else _read_key(folder, manifest.key),
         )
     except _UNUSABLE:
         return None
@@ -378,7 +426,8 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
 
 def _save(folder: Path, columns: Columns, reading: Reading, loaded: _Loaded | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
-    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded)
+    key = _write_key(folder, columns.key)
+    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded, key)
     before = _read_manifest(folder)
     if before is not None and _fits(before, reading) and before.position > manifest.position:
         return
@@ -392,7 +441,7 @@ def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
         OSError: the folder cannot be written to.
     """
     place = Path(folder)
-    _seal(place, _write(place, columns, None, None), _read_manifest(place))
+    _seal(place, _write(place, columns, None, None, None), _read_manifest(place))
 
 
 def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
@@ -411,7 +460,40 @@ def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
     return found.columns
 
 
-def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None) -> _Manifest:
+def _key_file(key: bytes) -> str:
+    """Return the name of the file of a key, which says of nothing but itself."""
+    return f"key.{hashlib.sha256(key).hexdigest()[:16]}"
+
+
+def _read_key(folder: Path, name: str) -> bytes:
+    """Return a key.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not what was written.
+    """
+    key = (folder / name).read_bytes()
+    if _key_file(key) != name:
+        raise ValueError(f"{name} is damaged")
+    return key
+
+
+def _write_key(folder: Path, key: bytes) -> str:
+    """Write a key to a file that only its owner may read, unless it is there; return its name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = _key_file(key)
+    with suppress(OSError, ValueError):
+        _read_key(folder, name)
+        return name
+    with atomic_write(folder / name) as file:
+        Path(file.name).chmod(0o600)
+        file.write(key)
+    return name
+
+
+def _write(
+    folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None, key: str | None
+) -> _Manifest:
     """Write the tables that are not as they were loaded."""
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
@@ -425,6 +507,7 @@ def _write(folder: Path, columns: Columns, last: str | None, loaded: _Loaded | N
         registry=columns.registry.digest,
         position=columns.position,
         last=last,
+        key=key,
         people=_write_values(folder, _PEOPLE, {_PEOPLE: columns.people}),
         identities=_write_values(folder, _IDENTITIES, {_IDENTITIES: [*columns.identities.items()]}),
         tables=tables,

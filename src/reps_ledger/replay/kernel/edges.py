@@ -304,8 +304,9 @@ def _previously(_: Previously, asked: Asked) -> Found:
 
 
 def _with_account(leaf: WithAccount, asked: Asked) -> Found:
-    yield from _of_intervals(asked.kernel.histories.account_intervals(leaf.provider), asked)
-    yield asked.each(asked.kernel.histories.joined)
+    histories = asked.kernel.histories
+    yield from _of_intervals(histories.intervals("account.linked", provider=leaf.provider), asked)
+    yield asked.each(histories.joined_with_account)
 
 
 def _noticed(leaf: Noticed, asked: Asked) -> Found:

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from attrs import define, field
 
-from reps_ledger.errors import InvalidPolicy
 from reps_ledger.replay.columns.model import Columns, Instants, Table
 from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Intervals, Rows, Truths, to_datetime
 from reps_ledger.replay.kernel.calendars import Calendar
 from reps_ledger.replay.kernel.selections import flagged
-from reps_ledger.replay.kernel.spans import Accounts, Spans, spans_of
+from reps_ledger.replay.kernel.spans import Spans, spans_of
 
 T = TypeVar("T")
 N = TypeVar("N", bound=np.generic)
@@ -31,12 +30,10 @@ class Histories:
     Attributes:
         columns: what is known.
         zone: in which dates, days, months and years are read.
-        accounts: who had an account when; None where nobody asked the log.
     """
 
     columns: Columns
     zone: tzinfo
-    accounts: Accounts | None = None
     _made: dict[Hashable, object] = field(factory=dict, init=False)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -155,30 +152,14 @@ class Histories:
 
         return self.once(("community", community), make)
 
-    def account_intervals(self, provider: str | None) -> Intervals:
-        """Return when members had a linked account; at a provider, or at any.
+    @cached_property
+    def joined_with_account(self) -> Instants:
+        """When people joined, under any of their identifiers, with an account of the programme itself.
 
-        Raises:
-            InvalidPolicy: nobody asked the log.
+        `FOREVER` for who never did.
         """
-        told = self.known_accounts
-        return self.once(
-            ("accounts", provider), lambda: Intervals.of(told.member, told.start, told.end, told.at(provider))
-        )
-
-    @property
-    def known_accounts(self) -> Accounts:
-        """Who had an account when.
-
-        Raises:
-            InvalidPolicy: nobody asked the log.
-        """
-        if self.accounts is None:
-            raise InvalidPolicy(
-                "accounts are personal: columns do not hold them, and without the ledger itself "
-                "no policy can go by them"
-            )
-        return self.accounts
+        table = self.columns.table("member.joined")
+        return self.first_time(table, table.keyed["account"].codes >= 0)
 
     @cached_property
     def leave(self) -> Mapping[int, list[tuple[datetime, datetime | None]]]:

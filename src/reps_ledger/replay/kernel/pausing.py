@@ -85,8 +85,10 @@ class PausedClock:
         last = np.maximum(after - 1, 0)
         begun = after > first
         away = begun & (self.end[last] > points.at)
-        # On leave, the clock last ran when that leave began.
-        now = np.where(away, self.start_shown[last], self.calendar.clocks(points.at).show(points.at))
+        # On leave, the clock last ran when that leave began; where that is now, in an hour that the clocks
+        # repeat, it is yet to come.
+        now = self.calendar.clocks(points.at).show(points.at)
+        now = np.where(away, np.minimum(now, self.start_shown[last]), now)
         stood = np.where(begun, self.stood[last] + np.where(away, 0, self.length[last]), 0)
         # Without the time on leave, it ran from here; the leaves before that are then added again.
         ran_from = shifted(now, width, -1) - stood

@@ -517,10 +517,9 @@ def _has_held(leaf: Held, query: Query) -> Truths:
 
 def _with_account(leaf: WithAccount, query: Query) -> Truths:
     points, histories = query.points, query.histories
-    found = histories.account_intervals(leaf.provider).holds_at(points)
+    found = histories.intervals("account.linked", provider=leaf.provider).holds_at(points)
     if leaf.provider is None:  # an account of the programme itself will do
-        with_one = histories.known_accounts.joined[points.member]
-        found |= with_one & (histories.joined[points.member] <= points.at)
+        found |= histories.joined_with_account[points.member] <= points.at
     return found
 
 

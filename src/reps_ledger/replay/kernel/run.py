@@ -21,7 +21,6 @@ from reps_ledger.replay.kernel.bitsets import Bitsets, all_dates, count_by_date,
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.masks import Masks
 from reps_ledger.replay.kernel.points import Kernel, Past, Query, is_path_dependent
-from reps_ledger.replay.kernel.spans import Accounts
 
 CHUNK: Final = 131_072
 """Members that are evaluated at once."""
@@ -82,7 +81,6 @@ def run(
     *,
     chunk: int = CHUNK,
     histories: Histories | None = None,
-    accounts: Accounts | None = None,
 ) -> Iterator[Chunk]:
     """Yield the outcomes of all who ever joined, in order of identifier, at sorted dates.
 
@@ -93,8 +91,6 @@ def run(
         zone: in which dates, days, months and years are read.
         chunk: members that are evaluated at once.
         histories: of the same columns and zone, made by an earlier run, to be used again.
-        accounts: who had an account when, for policies that ask; not with ``histories``, which
-            have them.
 
     Raises:
         InvalidPolicy: the policy is about communities, or asks for what columns do not hold.
@@ -109,7 +105,7 @@ def run(
     if len(at) > 1 and not (np.diff(at) > 0).all():
         raise InvalidInput("dates come in order, each once", field="at")
     if histories is None:
-        histories = Histories(columns, zone, accounts)
+        histories = Histories(columns, zone)
     masks = Masks(Kernel(histories, policy.name, policy.outcomes), at, policy.leaves())
     size = max(1, min(chunk, _CELLS // max(1, len(at))))
     for low in range(0, len(columns.people), size):

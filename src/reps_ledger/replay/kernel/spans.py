@@ -1,4 +1,4 @@
-"""Spans in columns (roles, leave, vouches …), and accounts, which no column may hold.
+"""Spans in columns: roles, leave, vouches and whatever else lasts.
 
 The vectorised twin of ``domain.spans``. Rows of beginnings and endings are sorted by what tells spans
 apart (a member's role in a community, say) and by time; each beginning then ends at the next ending of
@@ -6,14 +6,11 @@ its group, at the member's next retirement where that ends it, or at its own end
 first. Where more than that decides, rows are made entries again and `SpanFold` itself is asked: where a
 beginning and an ending are of one instant, where a retirement was told after what it precedes, and where
 merges gave somebody several identities. These are few.
-
-Account names are personal, so accounts are read from the log for the few policies that ask for
-them, and forgotten again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from types import SimpleNamespace
 
@@ -37,8 +34,6 @@ from reps_ledger.domain.spans import (
     folded,
 )
 from reps_ledger.domain.time import microseconds
-from reps_ledger.policies.language.reads import reads_of
-from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns import Columns, Table
 from reps_ledger.replay.columns.model import MISSING, Instants
 from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_event, to_datetime
@@ -91,9 +86,6 @@ def spans_of(columns: Columns, name: str) -> Spans:
     Args:
         columns: what is known.
         name: the stored name of the beginnings, of `SPAN_KINDS`.
-
-    Raises:
-        InvalidPolicy: what tells these spans apart is personal text, which columns do not hold.
     """
     kind, table = SPAN_KINDS[name], columns.table(name)
     ends, tied = _ends(columns, kind)
@@ -186,7 +178,7 @@ def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
         ends = ends.or_else(_next_of(columns, table, RETIREMENT, RETIRED))
     names = ("member", *kind.fields)
     if kind.replaced:
-        return ends.or_else(_next_of_its_kind(table, names)), tied
+        return ends.or_else(_Ends.of(*next_alike([table], names), REPLACED)), tied
     passes: list[tuple[tuple[str, ...], Truths | None]] = [(names, None)]
     if kind.optional is not None:
         rest = tuple(name for name in names if name != kind.optional)
@@ -197,14 +189,23 @@ def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
     return ends, tied
 
 
-def _next_of_its_kind(table: Table, names: tuple[str, ...]) -> _Ends:
-    """Return how the next row with the same values ends each row of a table."""
-    rows = Rows.sorted(_numbers([table], names), table.at, table.order)
+def next_alike(tables: list[Table], names: tuple[str, ...]) -> tuple[Instants, Integers]:
+    """Return, for each row of the first table, when the next has the same values, and its order.
+
+    Args:
+        tables: whose rows are looked at.
+        names: the fields that must be equal, which all of the tables have.
+
+    Returns:
+        `FOREVER` and -1 where no row of any of the tables follows.
+    """
+    times, orders = (np.concatenate([getattr(each, name) for each in tables]) for name in ("at", "order"))
+    rows = Rows.sorted(_numbers(tables, names), times, orders)
     same = rows.member[1:] == rows.member[:-1]
-    at, by = np.full(len(table), FOREVER, np.int64), np.full(len(table), -1, np.int64)
+    at, order = np.full(len(times), FOREVER, np.int64), np.full(len(times), -1, np.int64)
     at[rows.index[:-1][same]] = rows.at[1:][same]
-    by[rows.index[:-1][same]] = rows.order[1:][same]
-    return _Ends.of(at, by, REPLACED)
+    order[rows.index[:-1][same]] = rows.order[1:][same]
+    return at[: len(tables[0])], order[: len(tables[0])]
 
 
 def _next_ending(
@@ -360,7 +361,7 @@ def _value(table: Table, name: str, row: int, columns: Columns) -> object:
     if name in table.instants:
         instant = int(table.instants[name][row])
         return None if instant == MISSING else to_datetime(instant)
-    coded = table.coded(name)
+    coded = table.telling(name)
     code = int(coded.codes[row])
     return None if code < 0 else coded.values[code]
 
@@ -382,68 +383,7 @@ def _codes_across(tables: list[Table], name: str) -> Integers:
     numbers: dict[object, int] = {}
     found = []
     for table in tables:
-        coded = table.coded(name)
+        coded = table.telling(name)
         same = np.array([numbers.setdefault(v, len(numbers) + 1) for v in coded.values] + [0])
         found.append(same[coded.codes])  # the code of None is -1, so it takes the last: 0
     return np.concatenate(found).astype(np.int64)
-
-
-_LINKS = frozenset({"account.linked", "account.unlinked"})
-
-
-@frozen(eq=False)
-class Accounts:
-    """Who had an account, and when.
-
-    Attributes:
-        member: whose each linked account is, as their place among all people.
-        start: since when it was linked.
-        end: the first instant at which it was linked no longer, or `FOREVER`.
-        providers: the provider of each.
-        joined: for each person, whether they joined with an account of the programme itself.
-    """
-
-    member: Integers
-    start: Instants
-    end: Instants
-    providers: tuple[str, ...]
-    joined: Truths
-
-    def at(self, provider: str | None) -> Truths:
-        """Return which linked accounts are at a provider; None for any."""
-        return np.array([provider in (None, each) for each in self.providers], bool)
-
-
-def accounts_among(entries: Iterable[Entry], people: tuple[str, ...]) -> Accounts:
-    """Gather the accounts of everyone.
-
-    Args:
-        entries: all that stand, in order of position.
-        people: everyone, in order of identifier, as in `Columns.people`.
-    """
-    places = {person: place for place, person in enumerate(people)}
-    links: list[Entry] = []
-    first: dict[str, Entry] = {}
-    for entry in entries:
-        if entry.name in _LINKS:
-            links.append(entry)
-        elif entry.name == "member.joined":
-            before = first.get(entry.fact.member)
-            if before is None or entry.order < before.order:
-                first[entry.fact.member] = entry
-    spans = folded(sorted(links, key=lambda entry: entry.order)).of("account.linked")
-    joined = np.zeros(len(people), bool)
-    for member, entry in first.items():
-        joined[places[member]] = entry.fact.account is not None
-    return Accounts(
-        member=np.array([places[span.entry.fact.member] for span in spans], np.int64),
-        start=np.array([microseconds(span.start) for span in spans], np.int64),
-        end=np.array([FOREVER if span.end is None else microseconds(span.end) for span in spans], np.int64),
-        providers=tuple(span.entry.fact.provider for span in spans),
-        joined=joined,
-    )
-
-
-def asks_for_accounts(policy: Policy) -> bool:
-    """Whether a policy asks who has an account."""
-    return reads_of(policy).accounts

@@ -22,7 +22,6 @@ from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Points, to_datet
 from reps_ledger.replay.kernel.edges import changes, changing
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
-from reps_ledger.replay.kernel.spans import Accounts
 
 MEMBERS: Final = 16_384
 """Members whose timelines are made at once."""
@@ -69,7 +68,6 @@ def timelines(
     until: int = FOREVER,
     members: int = MEMBERS,
     histories: Histories | None = None,
-    accounts: Accounts | None = None,
 ) -> Iterator[Timelines]:
     """Yield a policy's outcomes of members from an instant on, if nothing more is recorded.
 
@@ -84,7 +82,6 @@ def timelines(
         until: the end of all timelines, not included. Who starts at it or later has none.
         members: of how many members timelines are made at once.
         histories: of the same columns and zone, made earlier, to be used again.
-        accounts: who had an account when, for policies that ask; not with ``histories``, which have them.
 
     Raises:
         InvalidPolicy: the policy is about communities, or asks for what columns do not hold.
@@ -92,7 +89,7 @@ def timelines(
     if policy.of != "member":
         raise InvalidPolicy(f"{policy.name} is about communities, which have no timelines here")
     if histories is None:
-        histories = Histories(columns, zone, accounts)
+        histories = Histories(columns, zone)
     if start is None:
         joined = histories.joined
         there = np.flatnonzero(joined < FOREVER)
