@@ -13,6 +13,7 @@ import auditing
 import columns
 import importing
 import judging
+import keeping
 import kit
 import memory
 import one_of_many
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "audit": auditing.run,
     "memory": memory.run,
     "views": views.run,
+    "keeping": keeping.run,
 }
 
 
