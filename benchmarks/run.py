@@ -22,6 +22,7 @@ import recording
 import timelines
 
 import replay
+import state
 import views
 
 BENCHMARKS = {
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "views": views.run,
     "keeping": keeping.run,
+    "state": state.run,
 }
 
 

@@ -27,7 +27,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from attrs import frozen
@@ -35,6 +35,8 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
+
+T = TypeVar("T", datetime, int)
 
 Times = tuple[datetime, datetime | None]
 """A time ``[start, end)``; without an end where none is known."""
@@ -543,9 +545,9 @@ def joined_spans(spans: Iterable[Span]) -> list[Times]:
     return joined_times((span.start, span.end) for span in spans)
 
 
-def joined_times(times: Iterable[Times]) -> list[Times]:
+def joined_times(times: Iterable[tuple[T, T | None]]) -> list[tuple[T, T | None]]:
     """Return what times cover that may overlap, as disjoint times, in order; empty ones cover nothing."""
-    covered: list[Times] = []
+    covered: list[tuple[T, T | None]] = []
     for start, end in sorted(times, key=itemgetter(0)):
         if end is not None and end <= start:
             continue

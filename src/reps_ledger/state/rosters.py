@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 from attrs import frozen
 
 from reps_ledger.domain.spans import RETIREMENT, joined_times
 from reps_ledger.domain.time import microseconds
-from reps_ledger.state.schema import Row, as_moment, beginning
+from reps_ledger.state.schema import Row, as_moment
 from reps_ledger.state.store import Reader
 
 _ROLE: Final = "role.assigned"
 _IN: Final = "community.joined"
+_Span = tuple[str, str, str | None, str | None, int, int]
+"""A span's kind, member, both keys, start and end."""
+
 _MOST: Final = 500
 """Members of whom one statement asks."""
 
@@ -135,7 +138,7 @@ def _filters(asked: Asked, after: str | None) -> Iterator[_Clause]:
     now = microseconds(asked.at)
     stands = (
         "EXISTS (SELECT 1 FROM standing t WHERE t.member = s.member AND t.policy = '' "
-        "AND t.start <= ? AND t.until > ?"
+        "AND t.start <= ? AND +t.until > ?"
     )
     if after is not None:
         yield _Clause("s.member > ?", (after,))
@@ -158,23 +161,33 @@ def _rows_of(reader: Reader, members: Sequence[str], asked: Asked) -> Iterator[L
     """Yield the rows of some members, in their order."""
     marks = ", ".join("?" for _ in members)
     now = microseconds(asked.at)
-    spans: dict[str, list[Row]] = {}
+    spans: dict[str, list[_Span]] = {}
     for row in _listed_spans(reader, members, now):
-        spans.setdefault(str(row[1]), []).append(row)
+        spans.setdefault(row[1], []).append(row)
     stands = {
         str(member): (str(outcome), bool(active))
         for member, outcome, active in reader.rows(
-            "SELECT member, outcome, active FROM standing WHERE policy = '' AND start <= ? AND until > ? "
+            "SELECT member, outcome, active FROM standing WHERE policy = '' AND start <= ? AND +until > ? "
             f"AND member IN ({marks})",
             now,
             now,
             *members,
         )
     }
+    levels = {
+        str(member): int(str(number))
+        for member, number in reader.rows(
+            "SELECT member, count(DISTINCT k1) FROM span WHERE kind = 'vouch.given' "
+            f"AND +start <= ? AND +until > ? AND member IN ({marks}) GROUP BY member",
+            now,
+            now,
+            *members,
+        )
+    }
     own = {
-        str(member): (as_moment(joined), as_moment(last))
-        for member, joined, last in reader.rows(
-            f"SELECT member, joined, last_activity FROM member WHERE member IN ({marks})", *members
+        str(member): as_moment(last)
+        for member, last in reader.rows(
+            f"SELECT member, last_activity FROM member WHERE member IN ({marks})", *members
         )
     }
     skills = skills_of(reader, members)
@@ -197,45 +210,44 @@ def _rows_of(reader: Reader, members: Sequence[str], asked: Asked) -> Iterator[L
         yield ListedMember(
             member=member,
             roles=tuple(sorted({str(row[2]) for row in held})),
-            since=_since(rows, held, asked.at),
+            since=_since(rows, held, now),
             standing=outcome,
             active=active,
             on_leave=any(row[0] == "leave.started" and _holds_at(row, now) for row in rows),
-            vouch_level=len({row[2] for row in rows if row[0] == "vouch.given" and _holds_at(row, now)}),
+            vouch_level=levels.get(member, 0),
             mentors=tuple(sorted(mentors.get(member, set()) - retired)),
-            last_activity=own[member][1],
+            last_activity=own[member],
             skills=skills.get(member, ()),
         )
 
 
-def _holds_at(row: Row, now: int) -> bool:
-    return row[4] <= now < row[5]  # type: ignore[operator]  # both are microseconds
+def _holds_at(row: _Span, now: int) -> bool:
+    return row[4] <= now < row[5]
 
 
-def _since(rows: Iterable[Row], held: Iterable[Row], at: datetime) -> datetime | None:
+def _since(rows: Iterable[_Span], held: Iterable[_Span], now: int) -> datetime | None:
     """Return since when somebody has held the first of some roles: elected again, all along."""
     found = []
     for seat in {row[2:4] for row in held}:
-        same = [
-            (beginning(row[4]), as_moment(row[5])) for row in rows if row[0] == _ROLE and row[2:4] == seat
-        ]
-        found += [start for start, end in joined_times(same) if start <= at and (end is None or at < end)]
-    return min(found, default=None)
+        same = joined_times(row[4:6] for row in rows if row[0] == _ROLE and row[2:4] == seat)
+        found += [start for start, end in same if start <= now and (end is None or now < end)]
+    return as_moment(min(found, default=None))
 
 
-def _listed_spans(reader: Reader, members: Sequence[str], now: int) -> list[Row]:
+def _listed_spans(reader: Reader, members: Sequence[str], now: int) -> list[_Span]:
     """Return the roles that some members ever held, and what else rosters show of an instant."""
     marks = ", ".join("?" for _ in members)
     columns = "SELECT kind, member, k1, k2, start, until FROM span WHERE"
-    return reader.rows(
+    found = reader.rows(
         f"{columns} kind = '{_ROLE}' AND member IN ({marks}) UNION ALL "
-        f"{columns} kind IN ('leave.started', 'mentor.assigned', 'vouch.given') "
+        f"{columns} kind IN ('leave.started', 'mentor.assigned') "
         f"AND +start <= ? AND +until > ? AND member IN ({marks})",
         *members,
         now,
         now,
         *members,
     )
+    return cast("list[_Span]", found)  # the columns asked for
 
 
 def spans_of(reader: Reader, members: Sequence[str]) -> list[Row]:

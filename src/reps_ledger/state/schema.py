@@ -16,7 +16,7 @@ from attrs import frozen
 
 from reps_ledger.domain.time import LAST, instant_at, microseconds
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of these tables, and of what their rows mean; tables of another one are made anew."""
 
 FOREVER: Final = microseconds(LAST) + 1
@@ -119,7 +119,13 @@ TABLES: Final = (
             _ended("ended_in", "that ended it"),
             Column("how", "text", "ended, retired, replaced, or lapsed by itself; NULL where it lasts"),
         ),
-        indexes=(("member", "kind"), ("kind", "k1", "member"), ("kind", "k2", "member"), ("kind", "until")),
+        # The first has all that a roster shows of its members' spans, and spares looking up their rows.
+        indexes=(
+            ("member", "kind", "k1", "k2", "start", "until"),
+            ("kind", "k1", "member"),
+            ("kind", "k2", "member"),
+            ("kind", "until"),
+        ),
     ),
     Table(
         "standing",

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import field, frozen
@@ -56,6 +57,40 @@ class Log(Protocol):
 
         None where the extra for columns is not installed.
         """
+
+
+@frozen(kw_only=True)
+class _Key:
+    """All that rows depend on, but for the entries themselves.
+
+    Attributes:
+        about: what it is, as JSON.
+        sha256: its digest.
+        policies: the documents of the policies that are kept, as JSON.
+    """
+
+    about: str
+    sha256: str
+    policies: str
+
+
+@lru_cache(maxsize=64)
+def _key_of(facts: str, zone: str, policies: tuple[Policy, ...]) -> _Key:
+    """Return the key of tables of these kinds of fact, in this zone, of these policies."""
+    about = json.dumps(
+        {
+            "format": FORMAT,
+            "kinds of fact": facts,
+            "zone": zone,
+            "policies": sorted((policy.name, digest(policy)) for policy in policies),
+        },
+        sort_keys=True,
+    )
+    return _Key(
+        about=about,
+        sha256=hashlib.sha256(about.encode()).hexdigest(),
+        policies=json.dumps([dumps(policy, "json") for policy in policies]),
+    )
 
 
 @frozen(kw_only=True)
@@ -144,33 +179,29 @@ class Tables:
 
     # What they are of
 
-    def _key(self, reading: Reading) -> dict[str, object]:
+    def _key(self, reading: Reading) -> _Key:
         """Return all that rows depend on, but for the entries themselves."""
-        return {
-            "format": FORMAT,
-            "kinds of fact": reading.log.codec.registry.digest,
-            "zone": zone_name(self.log.zone) or str(self.log.zone),
-            "policies": sorted((policy.name, digest(policy)) for policy in self.policies),
-        }
+        zone = self.log.zone
+        return _key_of(reading.log.codec.registry.digest, zone_name(zone) or str(zone), self.policies)
 
     def _meta(self, reading: Reading, now: datetime) -> dict[str, str]:
-        key = json.dumps(self._key(reading), sort_keys=True)
+        key = self._key(reading)
         return {
             _POSITION: str(reading.known_at),
             _LAST: reading.log.id_at(reading.known_at) or "",
-            _KEY: hashlib.sha256(key.encode()).hexdigest(),
-            _ABOUT: key,
+            _KEY: key.sha256,
+            _ABOUT: key.about,
             _READ_AT: str(microseconds(now)),
-            _POLICIES: json.dumps([dumps(policy, "json") for policy in self.policies]),
+            _POLICIES: key.policies,
         }
 
     def _unfit(self, meta: Mapping[str, str], reading: Reading) -> str:
         """Return why tables cannot be brought up to date from where they are; empty where they can."""
         if not meta:
             return "there were none"
-        key = json.dumps(self._key(reading), sort_keys=True)
-        if meta[_KEY] != hashlib.sha256(key.encode()).hexdigest():
-            before, own = json.loads(meta[_ABOUT]), json.loads(key)
+        key = self._key(reading)
+        if meta[_KEY] != key.sha256:
+            before, own = json.loads(meta[_ABOUT]), json.loads(key.about)
             changed = [name for name in own if before.get(name) != own[name]]
             return f"the {' and the '.join(changed)} changed"
         position = int(meta[_POSITION])

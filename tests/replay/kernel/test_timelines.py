@@ -187,6 +187,22 @@ def test_by_default_of_all_who_joined_from_then_on() -> None:
     assert [*timelines(columns_of([]), policy, UTC)] == []
 
 
+def test_who_covers_for_somebody_on_leave_changes_nothing() -> None:
+    """Order decides about ana's own leave, of one day; cleo's, for whom she covers, ends as ever."""
+    history = story(
+        (rl.MemberJoined(member="ana"), "2017-08-27"),
+        (rl.LeaveEnded(member="ana"), "2018-10-01"),
+        (rl.LeaveStarted(member="ana"), "2018-10-01"),
+        (rl.LeaveStarted(member="cleo", covered_by="ana"), "2018-10-01"),
+        (rl.LeaveEnded(member="cleo"), "2019-03-01"),
+    )
+    policy = Policy(NAME, cases=[when(on_leave()).then("good")], otherwise="bad")
+    starts = {"ana": FIRST, "cleo": FIRST}
+    found = by_kernel(policy, history, starts, None, 2)
+    assert [len(found[name]) for name in starts] == [2, 3]
+    assert found == by_reference(policy, history, starts, None)
+
+
 def default_of(dossier: Dossier, zone: tzinfo) -> Timeline:
     """Return how somebody stands by the default rule, from the projection."""
     state = project(membership(dossier.name, zone), dossier.entries)
@@ -327,26 +343,31 @@ def _never_left(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def _never_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_that_never_leave_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: a row that a window has left is counted on."""
+    _never_left(monkeypatch)
+    assert is_found([count(facts("report.filed", verified=False), within=weeks(4)) >= 1])
+
+
+def test_a_clock_that_leave_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave delays by ten days when a report before it leaves a window; planted: also one after it."""
+    back = datetime(2018, 1, 15, tzinfo=UTC)
+    history = story(
+        (rl.ReportFiled(member="ana", activity="talk"), "2018-01-01"),
+        (rl.LeaveStarted(member="ana", expected_return=back), "2018-01-05"),
+        (rl.ReportFiled(member="ana", activity="talk"), "2018-02-01"),
+    )
+    once = reports(within=weeks(4), pausing=True).exactly(1)
+    policy = Policy(NAME, cases=[when(once).then("good")], otherwise="bad")
+    starts = {"ana": FIRST}
+    found = by_kernel(policy, history, starts, None, 1)
+    assert [(start.month, start.day) for start, *_ in found["ana"][1:]] == [(1, 1), (2, 1), (2, 8), (3, 1)]
+    assert found == by_reference(policy, history, starts, None)
     true = pausing.PausedClock._ended_by
     monkeypatch.setattr(
         pausing.PausedClock, "_ended_by", lambda self, member, ran: 0 * true(self, member, ran)
     )
-
-
-@pytest.mark.parametrize(
-    ("plant", "condition"),
-    [
-        (_never_left, count(facts("report.filed", verified=False), within=weeks(4)) >= 1),
-        (_never_paused, reports(within=weeks(4), pausing=True) >= 1),
-    ],
-)
-def test_bugs_in_counting_are_found(
-    plant: Callable[[pytest.MonkeyPatch], None], condition: Condition, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows that never leave a window; a clock that runs on through leave that is over."""
-    plant(monkeypatch)
-    assert is_found([condition])
+    assert by_kernel(policy, history, starts, None, 1) != found
 
 
 def test_windows_that_move_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,13 +260,13 @@ def _hard(columns: Columns, kind: SpanKind, tied: _Ties) -> dict[str, Truths]:
     several = with_identities(columns)
     table = columns.table(kind.name)
     if not kind.retiring and kind.name != RETIREMENT:
-        found = {kind.name: rows_of_people(table, several) | tied.beginnings}
+        found = {kind.name: rows_of_people(table, several, kind) | tied.beginnings}
         if kind.ends is not None:
-            found[kind.ends] = rows_of_people(columns.table(kind.ends), several) | tied.endings
+            found[kind.ends] = rows_of_people(columns.table(kind.ends), several, kind) | tied.endings
         return found
     several[table.persons["member"][tied.beginnings]] = True
     _mark_told_late(columns, "role.assigned" if kind.name == RETIREMENT else kind.name, several)
-    return {name: rows_of_people(columns.table(name), several) for name in READS[kind.name]}
+    return {name: rows_of_people(columns.table(name), several, kind) for name in READS[kind.name]}
 
 
 def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
@@ -290,11 +290,16 @@ def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
     people[member[there[late]]] = True
 
 
-def rows_of_people(table: Table, people: Truths) -> Truths:
-    """Return which rows name one of some people."""
+def rows_of_people(table: Table, people: Truths, kind: SpanKind) -> Truths:
+    """Return which rows are of one of some people, whose spans of a kind are asked for.
+
+    They are the member's, and those of the other whom the kind's spans are of too. Who is named beside them
+    (as covering for somebody on leave) makes no difference.
+    """
     found = np.zeros(len(table), bool)
-    for codes in table.persons.values():
-        found |= np.append(people, False)[codes]  # the code of nobody is -1: the last
+    for name, codes in table.persons.items():
+        if name in {"member", kind.pair}:
+            found |= np.append(people, False)[codes]  # the code of nobody is -1: the last
     return found
 
 

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.spans import READS, RETIREMENT, SpanFold
+from reps_ledger.domain.spans import READS, RETIREMENT, SPAN_KINDS, SpanFold
 from reps_ledger.policies.language.widths import months
 from reps_ledger.projections.membership import ACTIVE_MONTHS
 from reps_ledger.replay.columns.model import Columns
@@ -64,10 +64,11 @@ def _retirements(columns: Columns) -> Rows:
     """Return the retirements after which a person was retired, under every identity that they had by then."""
     table = columns.table(RETIREMENT)
     several = with_identities(columns)
-    kept = ~rows_of_people(table, several)
+    kind = SPAN_KINDS[RETIREMENT]
+    kept = ~rows_of_people(table, several, kind)
     if not kept.all():
         chosen = {
-            name: rows_of_people(columns.table(name), several)
+            name: rows_of_people(columns.table(name), several, kind)
             for name in READS[RETIREMENT] & {*columns.tables}
         }
         entries = sorted(entries_of_rows(columns, chosen), key=lambda entry: entry.order)
