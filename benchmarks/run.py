@@ -21,6 +21,7 @@ import recording
 import timelines
 
 import replay
+import state
 import views
 
 BENCHMARKS = {
@@ -37,6 +38,7 @@ BENCHMARKS = {
     "audit": auditing.run,
     "memory": memory.run,
     "views": views.run,
+    "state": state.run,
 }
 
 
