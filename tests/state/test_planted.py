@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -9,10 +10,14 @@ import pytest
 from attrs import evolve
 
 import reps_ledger as rl
+from reps_ledger.domain.spans import HOW_ENDED
 from reps_ledger.domain.time import FIRST
 from reps_ledger.policies import Policy, count, digest, dumps, facts, holds, reports, retired, weeks, when
 from reps_ledger.policies.charter import Charter, Standing, eras
-from reps_ledger.state import derive, schema, tables, touched
+from reps_ledger.replay.everybody import Everybody
+from reps_ledger.replay.kernel.arrays import FOREVER, next_event
+from reps_ledger.replay.kernel.spans import next_alike
+from reps_ledger.state import bulk, derive, schema, tables, touched
 from scenarios import fixed_clock
 from state.test_agreement import same_as_views
 
@@ -95,6 +100,13 @@ STORIES: Final[dict[str, list[Step]]] = {
         (rl.ReviewDecided(member="ana", review="r1", outcome="active"), date(2018, 3, 1)),
         (rl.ApplicationDecided(member="ana", role="lead", outcome="accepted"), date(2018, 3, 1)),
     ],
+    "accounts, linked and unlinked": [
+        (rl.MemberJoined(member="ana", account="ana@site"), date(2018, 1, 1)),
+        *joined("ben"),
+        (rl.AccountLinked(member="ben", provider="forge", account="benny"), date(2018, 2, 1)),
+        (rl.AccountLinked(member="ana", provider="forge", account="anna"), date(2018, 2, 9)),
+        (rl.AccountUnlinked(member="ben", provider="forge", account="benny"), date(2018, 3, 1)),
+    ],
     "roles that end, lapse and are given ahead": [
         *joined("ana", "ben"),
         (
@@ -137,9 +149,11 @@ def told(story: str, target: str | None = None) -> None:
                 assert found[""] == view.member(name).membership.standing
 
 
+@pytest.mark.parametrize("many", [1, tables.MANY])
 @pytest.mark.parametrize("story", sorted(STORIES))
-def test_tables_follow_a_story(story: str) -> None:
-    """After each of its entries they are what the whole log says, and what views say."""
+def test_tables_follow_a_story(story: str, many: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each of its entries they are what log and views say, derived alone or at once."""
+    monkeypatch.setattr(tables, "MANY", many)
     told(story)
 
 
@@ -194,5 +208,41 @@ def test_a_bug_is_noticed(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
         try:
             told(story)
         except (AssertionError, KeyError, rl.LedgerError):
+            noticed += 1
+    assert noticed, f"nobody noticed that it {bug}"
+
+
+def _never(found: Any) -> Any:
+    at, order = found
+    return at * 0 + FOREVER, order * 0 - 1
+
+
+PLANTED_AT_ONCE: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
+    "knows no charter's era but the last": _plant(
+        bulk, "Everybody", lambda histories, eras: Everybody(histories, [evolve(eras[-1], start=FIRST)])
+    ),
+    "ends reviews never": _plant(
+        bulk, "review_rows", lambda member, own: derive.review_rows(member, [*own][:1])
+    ),
+    "has acts answer no notice": _plant(bulk, "next_event", lambda *rows: _never(next_event(*rows))),
+    "ends applications never": _plant(bulk, "next_alike", lambda *rows: _never(next_alike(*rows))),
+    "mistakes how spans end": _plant(bulk, "HOW_ENDED", (*HOW_ENDED[1:], HOW_ENDED[0])),
+    "forgets accounts": _plant(bulk.Bulk, "_accounts", lambda _: iter(())),
+    "derives everybody for whoever is touched": _plant(bulk.Bulk, "_wants", lambda _, member: member >= 0),
+    "sees nobody in lists": _plant(Everybody, "_named", property(lambda _: [])),
+}
+"""Bugs in whoever derives rows at once."""
+
+
+@pytest.mark.parametrize("bug", sorted(PLANTED_AT_ONCE))
+def test_a_bug_of_many_at_once_is_noticed(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By one of the stories, where nobody is derived alone."""
+    monkeypatch.setattr(tables, "MANY", 1)
+    PLANTED_AT_ONCE[bug](monkeypatch)
+    noticed = 0
+    for story in STORIES:
+        try:
+            told(story)
+        except (AssertionError, KeyError, rl.LedgerError, sqlite3.Error):
             noticed += 1
     assert noticed, f"nobody noticed that it {bug}"

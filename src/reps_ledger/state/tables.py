@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from functools import lru_cache
@@ -390,13 +391,14 @@ def _moment(meta: Mapping[str, str]) -> datetime:
 
 def _differences(writer: Writer, everybody: Iterable[Rows], communities: Sequence[Row]) -> Iterator[str]:
     """Yield where tables hold other rows than they should."""
-    right: dict[str, set[Row]] = {table.name: set() for table in TABLES}
+    right: dict[str, Counter[Row]] = {table.name: Counter() for table in TABLES}
     right["community"].update(communities)
     for rows in everybody:
         for name, found in rows.items():
             right[name].update(found)
     for table in TABLES:
-        there = {tuple(row) for row in writer.rows(f'SELECT {", ".join(table.names)} FROM "{table.name}"')}
+        query = f'SELECT {", ".join(table.names)} FROM "{table.name}"'
+        there: Counter[Row] = Counter(tuple(row) for row in writer.rows(query))
         for row in sorted(right[table.name] - there, key=repr):
             yield f"{table.name} lacks {_said(table.names, row)}"
         for row in sorted(there - right[table.name], key=repr):
