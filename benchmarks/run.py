@@ -13,6 +13,7 @@ import auditing
 import columns
 import importing
 import judging
+import keeping
 import kit
 import memory
 import one_of_many
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "audit": auditing.run,
     "memory": memory.run,
     "views": views.run,
+    "keeping": keeping.run,
     "state": state.run,
 }
 

@@ -128,10 +128,25 @@ def runner(
     )
 
 
+def env_of(target: str) -> dict[str, str]:
+    """What the library is told of a ledger file, or of one in PostgreSQL."""
+    address = urlsplit(target)
+    if address.scheme != "postgresql":
+        return {"PERSISTENCE_MODULE": "reps_ledger.log.sqlite", "SQLITE_DBNAME": target}
+    return {
+        "PERSISTENCE_MODULE": "eventsourcing.dcb.postgres_tt",
+        "POSTGRES_DBNAME": address.path.lstrip("/"),
+        "POSTGRES_HOST": str(address.hostname),
+        "POSTGRES_PORT": str(address.port),
+        "POSTGRES_USER": str(address.username),
+        "POSTGRES_PASSWORD": "-",
+    }
+
+
 @pytest.fixture
 def env(sqlite_path: Path) -> dict[str, str]:
     """What the library is told of a ledger file."""
-    return {"PERSISTENCE_MODULE": "reps_ledger.log.sqlite", "SQLITE_DBNAME": str(sqlite_path)}
+    return env_of(str(sqlite_path))
 
 
 IN_MEMORY: Final = {"COUNTING_PERSISTENCE_MODULE": "eventsourcing.popo"}
@@ -186,16 +201,7 @@ def test_a_view_while_many_record(env: dict[str, str], sqlite_path: Path) -> Non
 
 def test_a_view_on_postgres(postgres_dsn: str) -> None:
     """A ledger on PostgreSQL is followed with the library's own module for it."""
-    address = urlsplit(postgres_dsn)
-    env = {
-        "PERSISTENCE_MODULE": "eventsourcing.dcb.postgres_tt",
-        "COUNTING_PERSISTENCE_MODULE": "eventsourcing.postgres",
-        "POSTGRES_DBNAME": address.path.lstrip("/"),
-        "POSTGRES_HOST": str(address.hostname),
-        "POSTGRES_PORT": str(address.port),
-        "POSTGRES_USER": str(address.username),
-        "POSTGRES_PASSWORD": "-",
-    }
+    env = {**env_of(postgres_dsn), "COUNTING_PERSISTENCE_MODULE": "eventsourcing.postgres"}
     with rl.open(postgres_dsn) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         ledger.record(report("ana"), by="ana")

@@ -14,6 +14,7 @@ import pytest
 
 import reps_ledger as rl
 from processes import Program
+from racers import in_threads
 from reps_ledger.policies import Policy, members, reports, share, weeks, when
 from state.test_planted import BUSY, EAGER, charter
 
@@ -284,6 +285,20 @@ def test_two_who_refresh_at_once_do_the_work_once(shared_target: str) -> None:
         with closing(ledger.state()) as state:
             assert state.refresh().people == 0
             assert state.check() == ()
+
+
+def test_threads_refresh_the_same_tables(shared_target: str) -> None:
+    """Threads that share tables write them one after another."""
+    with filled(shared_target, 4) as ledger, closing(ledger.state()) as state:
+
+        def work(number: int) -> None:
+            for _ in range(10):
+                ledger.record(rl.ReportFiled(member=f"m{number:02}", activity="talk"), by="c")
+                state.refresh()
+
+        in_threads(4, work)
+        assert state.position == ledger.position
+        assert state.check() == ()
 
 
 KILLED = """

@@ -13,19 +13,24 @@ up to date from a ledger::
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote, urlencode
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBReadResponse, DCBRecorder
 from eventsourcing.dcb.application import DCBApplication
 from eventsourcing.dcb.domain import Tagged
-from eventsourcing.dcb.persistence import DCBEventStore, DCBMapper
+from eventsourcing.dcb.persistence import DCBEventStore, DCBInfrastructureFactory, DCBMapper
+from eventsourcing.utils import Environment
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
-from reps_ledger.log import Codec, EventLog, Reading, SQLiteRecorder, Upcaster
+from reps_ledger.errors import ConfigurationError
+from reps_ledger.log import Codec, EventLog, Reading, SQLiteRecorder, Upcaster, subscribed
+from reps_ledger.log.sqlite import SQLiteDCBFactory
 
 if TYPE_CHECKING:
     from eventsourcing.utils import EnvType
@@ -59,7 +64,8 @@ class EntryMapper(DCBMapper[Any]):
 class _Lenient(DCBRecorder):
     """A recorder that takes an item of no type and no tag for what it means: everything.
 
-    The library's runners ask so, which its own recorder for PostgreSQL does not understand.
+    The library's runners ask so, which its own recorder for PostgreSQL does not understand. That one's
+    subscriptions are replaced by those that miss nothing.
     """
 
     def __init__(self, inner: DCBRecorder) -> None:
@@ -74,7 +80,7 @@ class _Lenient(DCBRecorder):
         return self._inner.append(events, condition)
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
-        return self._inner.subscribe(_plain(query), after=after)
+        return subscribed(self._inner, _plain(query), after)
 
 
 def _plain(query: DCBQuery | None) -> DCBQuery | None:
@@ -90,12 +96,19 @@ class LedgerApplication(DCBApplication):
 
         class OurLedger(LedgerApplication):
             facts = (MentoringHeld,)
+
+    A subclass has the same name, by which PostgreSQL's tables and the library's tracking are found.
     """
 
     name = "reps"
     env: Mapping[str, str] = {"PERSISTENCE_MODULE": "reps_ledger.log.sqlite"}
     facts: ClassVar[Iterable[type[Fact]]] = ()
     upcasters: ClassVar[Iterable[Upcaster]] = ()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # The library would name it after its class, and look for the log under that name.
+        cls.name = cls.__dict__.get("name", cls.name)
+        super().__init_subclass__(**kwargs)
 
     def __init__(self, env: EnvType | None = None) -> None:
         super().__init__(env)
@@ -112,3 +125,22 @@ class LedgerApplication(DCBApplication):
         reading = Reading(log=self._log, known_at=self._log.head())
         declared = reading.ledger_wide("ledger.declared")
         return zone_of(declared[-1].fact.zone) if declared else None
+
+    @classmethod
+    def target(cls, env: EnvType) -> str:
+        """Return what names the ledger of an environment to `reps_ledger.open`.
+
+        Raises:
+            ConfigurationError: it is neither in a SQLite file nor in PostgreSQL.
+        """
+        of_ledger = Environment(cls.name, {**cls.env, **os.environ, **env})
+        with DCBInfrastructureFactory[Any].construct(of_ledger) as factory:
+            if isinstance(factory, SQLiteDCBFactory):
+                return f"sqlite:///{quote(factory.path)}"
+            pool: Any = getattr(getattr(factory, "datastore", None), "pool", None)
+            if pool is None:
+                raise ConfigurationError("tables are kept of a ledger in a SQLite file or in PostgreSQL")
+            password = {"password": pool.get_password_func()} if pool.get_password_func else {}
+            options = {**pool.kwargs, **password}
+        named = {name: options[name] for name in ("dbname", "host", "port", "user", "password")}
+        return f"postgresql:///?{urlencode(named, quote_via=quote)}"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, final
+from typing import TYPE_CHECKING, Any, Final, Self, cast, final
 from urllib.parse import unquote
 
 from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
@@ -18,6 +18,7 @@ from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
+    from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
     from psycopg import Connection
 
 
@@ -77,6 +78,15 @@ def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
 
     options = {**datastore.pool.kwargs, "row_factory": psycopg.rows.tuple_row}
     return partial(psycopg.connect, **options)
+
+
+def subscribed(recorder: DCBRecorder, query: DCBQuery | None, after: int | None) -> DCBSubscription[Any]:
+    """Return a recorder's subscription; of the library's own for PostgreSQL, one that misses nothing."""
+    if not hasattr(recorder, "channel_name"):
+        return recorder.subscribe(query, after=after)
+    from reps_ledger.log.postgres.following import WatchfulSubscription  # noqa: PLC0415 — an extra
+
+    return WatchfulSubscription(cast("PostgresDCBRecorderTT", recorder), query, after)
 
 
 def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:

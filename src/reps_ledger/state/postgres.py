@@ -48,6 +48,7 @@ class PostgresStore:
 
     def __init__(self, connect: Callable[[], Connection[Any]]) -> None:
         self._guard = threading.RLock()
+        self._turn = threading.RLock()  # threads write one at a time, as they share the connection
         with _translated():
             self._writer = connect()
             self._reader = connect()
@@ -70,7 +71,7 @@ class PostgresStore:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
         """Write in one transaction; see `Store`."""
-        with _translated(), self._writer.transaction():
+        with self._turn, _translated(), self._writer.transaction():
             self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             self._writer.execute(f"SET LOCAL search_path TO {SCHEMA}")
             yield _PostgresWriter(self._writer)

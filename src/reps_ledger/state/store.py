@@ -114,10 +114,11 @@ class SqliteStore:
         self.path = path
         self._guard = threading.RLock()
         self._writer = _connected(path)
-        # A file has a connection for readers too, who then wait for no writer.
+        # A file has a connection for readers too, who then wait for no writer; threads write one at a time.
         self._reader = self._writer if path is None else _connected(path)
         if self._reader is not self._writer:
             self._reader.execute("PRAGMA query_only = ON")
+        self._turn = self._guard if path is None else threading.RLock()
         self._finalizer = weakref.finalize(self, _close, self._writer, self._reader)
 
     def close(self) -> None:
@@ -141,7 +142,7 @@ class SqliteStore:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
         """Write in one transaction; see `Store`."""
-        with _translated(self.path), self._guard if self.path is None else contextlib.nullcontext():
+        with self._turn, _translated(self.path):
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield _SqliteWriter(self._writer)

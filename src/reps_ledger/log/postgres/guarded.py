@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 from eventsourcing.dcb.popo import SimpleDCBReadResponse
@@ -12,6 +12,7 @@ from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.errors import StorageError
+from reps_ledger.log.postgres.following import WatchfulSubscription
 from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -63,7 +64,7 @@ AND NOT (i.indisvalid AND i.indisready)
 
 
 class GuardedRecorder(PostgresDCBRecorderTT):
-    """The library's recorder, with whole reads, appends at the head in one step, and checks."""
+    """The library's recorder: its reads and subscriptions miss nothing; appends at the head, checks."""
 
     def read(
         self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
@@ -100,6 +101,10 @@ class GuardedRecorder(PostgresDCBRecorderTT):
             raise IntegrityError(condition)
         last: int = row[APPEND_AT_HEAD]
         return last
+
+    def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
+        """Return an iterator that waits for events to come; it ends when it is stopped."""
+        return WatchfulSubscription(self, query, after)
 
     def structure_check(self) -> list[str]:
         """What is wrong with the tables but for the index of tags, in words.

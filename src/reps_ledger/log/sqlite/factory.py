@@ -37,6 +37,9 @@ class SQLiteDCBFactory(
     Raises:
         OSError: ``SQLITE_DBNAME`` is not set, or ``SQLITE_LOCK_TIMEOUT`` is not a whole
             number.
+
+    Attributes:
+        path: where the log is; ``:memory:`` for in memory.
     """
 
     SQLITE_DBNAME = "SQLITE_DBNAME"
@@ -48,7 +51,7 @@ class SQLiteDCBFactory(
         if not name:
             keys = ", ".join(self.env.create_keys(self.SQLITE_DBNAME))
             raise OSError(f"the path of the ledger is not in the environment, as {keys}")
-        self._name = name
+        self.path = name
         timeout = (self.env.get(self.SQLITE_LOCK_TIMEOUT) or "").strip() or "5"
         try:
             self._timeout = int(timeout)
@@ -59,7 +62,7 @@ class SQLiteDCBFactory(
 
     def dcb_recorder(self) -> SQLiteRecorder:
         """Open the log; ``close`` closes it."""
-        recorder = SQLiteRecorder(self._name, timeout=self._timeout)
+        recorder = SQLiteRecorder(self.path, timeout=self._timeout)
         self._recorders.append(recorder)
         return recorder
 
@@ -91,7 +94,7 @@ class SQLiteDCBFactory(
     def _views(self) -> _Views:
         """Opened when first asked for: most applications here have no views of this kind."""
         if self._made_views is None:
-            beside = MEMORY if self._name == MEMORY else f"{self._name}.views"
+            beside = MEMORY if self.path == MEMORY else f"{self.path}.views"
             env = Environment(self.env.name, {_Views.SQLITE_DBNAME: beside, **self.env})
             self._made_views = _Views(env)
         return self._made_views
