@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -63,7 +64,9 @@ class _Names:
 
     def of(self, names: Sequence[str]) -> Integers:
         numbers = self.numbers
-        return np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int64, len(names))
+        new = [name for name in dict.fromkeys(names) if name not in numbers]
+        numbers.update(zip(new, count(len(numbers))))
+        return np.fromiter(map(numbers.__getitem__, names), np.int64, len(names))
 
     def listed(self) -> list[str]:
         return [*self.numbers]
@@ -71,7 +74,7 @@ class _Names:
 
 @frozen(eq=False)
 class _Rows:
-    """Rows as arrays, by person."""
+    """Rows as arrays, by person and group."""
 
     member: Integers
     group: Integers
@@ -81,25 +84,29 @@ class _Rows:
     @classmethod
     def of(cls, rows: Sequence[Found], people: _Names, groups: _Names) -> _Rows:
         member, group, start, until = zip(*rows, strict=True) if rows else ((), (), (), ())
-        found = people.of(member)
-        place = np.argsort(found, kind="stable")
+        found, named = people.of(member), groups.of(group)
+        place = np.lexsort((named, found))
         return cls(
             found[place],
-            groups.of(group)[place],
-            np.array(start, np.int64)[place],
-            np.array(until, np.int64)[place],
+            named[place],
+            np.fromiter(start, np.int64, len(rows))[place],
+            np.fromiter(until, np.int64, len(rows))[place],
         )
 
     def at(self, now: int) -> Pairs:
         """Return who is in which group at an instant."""
         kept = (self.start <= now) & (self.until > now)
-        return _once(self.member[kept], self.group[kept])
+        return _different(self.member[kept], self.group[kept])
 
 
 def _once(member: Integers, group: Integers) -> Pairs:
     """Return pairs by person, each once."""
     place = np.lexsort((group, member))
-    member, group = member[place], group[place]
+    return _different(member[place], group[place])
+
+
+def _different(member: Integers, group: Integers) -> Pairs:
+    """Return pairs, in order, each once."""
     new = np.ones(len(member), bool)
     new[1:] = (member[1:] != member[:-1]) | (group[1:] != group[:-1])
     return member[new], group[new]
@@ -160,20 +167,26 @@ def count_through_time(
         who = joined.at(now)[0]
         if "" in own:
             who = np.intersect1d(defined.at(now)[0], seen.at(now)[0])
-        yield from _groups(at, who, counted, [each.at(now, {*own} - {""}) for each in counted])
+        found = [each.at(now, {*own} - {""}) for each in counted]
+        yield from _groups(at, who, len(names.numbers), counted, found)
 
 
 def _groups(
-    at: datetime, who: Integers, dimensions: Sequence[_Counted], found: Sequence[Pairs]
+    at: datetime, who: Integers, size: int, dimensions: Sequence[_Counted], found: Sequence[Pairs]
 ) -> Iterator[CensusRow]:
-    """Yield how many of some people are in each combination of groups."""
+    """Yield how many of some people, of ``size`` in all, are in each combination of groups."""
     member, codes = who, np.zeros(len(who), np.int64)
     for dimension, (of, group) in zip(dimensions, found, strict=True):
-        low = np.searchsorted(of, member, "left")
-        high = np.searchsorted(of, member, "right")
-        number = np.maximum(high - low, 1)
-        place = np.repeat(low, number) + _within(number)
-        own = np.repeat(high > low, number)
+        each = np.bincount(of, minlength=size)  # of each person, how many groups
+        if each.max(initial=0) <= 1:
+            value = np.full(size, dimension.default, np.int64)
+            value[of] = group
+            codes = codes * len(dimension.groups.numbers) + value[member]
+            continue
+        first = np.cumsum(each) - each
+        number = np.maximum(each[member], 1)
+        place = np.repeat(first[member], number) + _within(number)
+        own = np.repeat(each[member] > 0, number)
         value = np.full(len(place), dimension.default, np.int64)
         value[own] = group[place[own]]
         codes = np.repeat(codes, number) * len(dimension.groups.numbers) + value

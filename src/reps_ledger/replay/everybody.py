@@ -6,9 +6,9 @@ default rule, by policies and by charters, and who counts as a member.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from attrs import evolve, frozen
@@ -18,7 +18,7 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table
-from reps_ledger.replay.kernel.arrays import BEGINNING, FOREVER, Integers, Points, Truths
+from reps_ledger.replay.kernel.arrays import BEGINNING, FOREVER, Integers, Points, Truths, expand_ranges
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
 from reps_ledger.replay.kernel.selections import flagged
@@ -148,25 +148,33 @@ class Everybody:
         table = self.histories.columns.table("report.filed")
         return table, ~flagged(table, "announced") & (table.at <= at) & (table.persons["member"] >= 0)
 
-    def areas(self, at: int, wanted: Truths | None = None) -> Counter[tuple[int, str]]:
-        """Return how many reports of each person are about each area, by an instant.
+    def areas(self, at: int, wanted: Truths | None = None) -> tuple[Integers, list[str], Integers]:
+        """Return how many reports of each person are about each area, by an instant: as parallel arrays.
 
         Args:
             at: the instant.
             wanted: of which people; None for all.
+
+        Returns:
+            Whose, which area, and how many reports; by person.
         """
         table, filed = self.reports(at)
         coded = table.fields["areas"]
         kept = filed & (coded.codes >= 0)
         if wanted is not None:
             kept[kept] = wanted[table.persons["member"][kept]]
-        pairs = np.stack([table.persons["member"][kept], coded.codes[kept]]).astype(np.int64)
-        different, counts = np.unique(pairs, axis=1, return_counts=True)
-        found: Counter[tuple[int, str]] = Counter()
-        for member, code, number in zip(*different.tolist(), counts.tolist(), strict=True):
-            for area in _listed(coded.values[code]):
-                found[member, str(area)] += number
-        return found
+        numbers: dict[str, int] = {}
+        listed = [[numbers.setdefault(str(area), len(numbers)) for area in _listed(v)] for v in coded.values]
+        size = np.fromiter(map(len, listed), np.int64, len(listed))
+        every = np.fromiter(chain.from_iterable(listed), np.int64, int(size.sum()))
+        end = np.cumsum(size)
+        code = coded.codes[kept]
+        report, place = expand_ranges((end - size)[code], end[code])
+        member = table.persons["member"][kept].astype(np.int64)[report]
+        pairs, number = np.unique(member * max(len(numbers), 1) + every[place], return_counts=True)
+        member, area = np.divmod(pairs, max(len(numbers), 1))
+        names = [*numbers]
+        return member, [names[each] for each in area.tolist()], number
 
     def outcomes_at(self, policy: Policy, at: int) -> dict[str, str]:
         """Return the outcome of everybody who had joined by an instant, by name.

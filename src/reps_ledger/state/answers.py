@@ -94,8 +94,9 @@ class Answers:
         now = microseconds(at)
         acted = self.everybody.last_activity(now)
         areas: dict[int, list[tuple[int, str]]] = {}
-        for (member, area), number in self.everybody.areas(now, wanted).items():
-            areas.setdefault(member, []).append((-number, area))
+        member, about, number = self.everybody.areas(now, wanted)
+        for person, area, reports in zip(member.tolist(), about, number.tolist(), strict=True):
+            areas.setdefault(person, []).append((-reports, area))
         found = []
         for row in rows:
             place = places[row.member]

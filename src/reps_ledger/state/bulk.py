@@ -163,9 +163,9 @@ class Bulk:
             strict=True,
         )
 
-    def _skills(self) -> Iterator[Row]:
-        for (member, area), number in self.everybody.areas(self.now, self.wanted).items():
-            yield self.columns.people[member], area, number
+    def _skills(self) -> Iterable[Row]:
+        member, areas, number = self.everybody.areas(self.now, self.wanted)
+        return zip(self._names(member), areas, number.tolist(), strict=True)
 
     # What lasts
 

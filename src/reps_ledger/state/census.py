@@ -2,7 +2,7 @@
 
 A dimension is a query of rows ``member, group, start, until``: somebody is in a group while a row of theirs
 holds, and in the dimension's default group while none does. One instant is counted over the rows that hold
-then. Many are counted in NumPy over all rows, which are read once; without NumPy, one after another.
+then, many over all rows, which are read once: in NumPy; without it, one instant after another.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class _Dimension:
 
 
 _COMMUNITY: Final = "community"
+_INACTIVE: Final = "inactive"
+"""How people stand of whom no row says otherwise; most rows say so, and need not be read."""
 _DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "account": _Dimension(
         (
@@ -89,7 +91,9 @@ _DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "kind": _Dimension((_Source("member", "kind", "joined IS NOT NULL", "joined", None),)),
     "retired": _Dimension((_of_spans(RETIREMENT, "'retired'"),), "not retired"),
     "role": _Dimension((_of_spans("role.assigned", "k1"),)),
-    "standing": _Dimension((_Source("standing", "outcome", "policy = ''"),), "inactive"),
+    "standing": _Dimension(
+        (_Source("standing", "outcome", f"policy = '' AND outcome <> '{_INACTIVE}'"),), _INACTIVE
+    ),
     "vouch_level": _Dimension((_of_spans("vouch.given", "k1"),), "0", counted=True),
 }
 """The dimensions, by name: those of a view's census."""
@@ -120,8 +124,9 @@ def count(
     """
     when = sorted(set(instants))
     defining = [definers(at) for at in when]
-    if len(when) > 1 and find_spec("numpy") is not None:
-        yield from _through_time(rows_of(reader), when, by, defining)
+    if find_spec("numpy") is not None:
+        rows = rows_of(reader, when[0] if len(when) == 1 else None)
+        yield from _through_time(rows, when, by, defining)
         return
     for at, own in zip(when, defining, strict=True):
         yield from _count_at(rows_of(reader, at), at, by, own)
