@@ -394,3 +394,24 @@ def test_what_is_kept_lies_beside_the_ledger(tmp_path: Path) -> None:
         assert [path.name for path in tmp_path.glob("*.tree")] == ["reps.db.tree"]
         assert ledger.checkpoint(KEY, state=tmp_path / "elsewhere").root == one.root
         assert (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"precious text of mine" * 50, b"SQLite format 3\0" + b"?" * 200], ids=["text", "other"]
+)
+def test_a_named_file_that_is_no_cache_is_refused(content: bytes, tmp_path: Path) -> None:
+    """It is left as it is: it may be anything. An empty one is taken."""
+    mine = tmp_path / "notes.txt"
+    with rl.open(tmp_path / "l.db") as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="x")
+        first = ledger.checkpoint(KEY)
+        mine.write_bytes(content)
+        for ask in (
+            lambda: ledger.checkpoint(KEY, state=mine),
+            lambda: ledger.prove(1, at=first, state=mine),
+        ):
+            with pytest.raises(InvalidInput, match="no cache of a tree"):
+                ask()
+            assert mine.read_bytes() == content
+        mine.write_bytes(b"")
+        assert ledger.checkpoint(KEY, state=mine).root == first.root

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,7 @@ import reps_ledger as rl
 from reps_ledger.domain.time import day_start, last_of_day
 from reps_ledger.errors import InvalidTime
 from reps_ledger.policies import Policy, reports, weeks, when
+from reps_ledger.policies.charter import Charter
 from reps_ledger.testing.strategies import days, zones
 
 NEW_YORK: Final = ZoneInfo("America/New_York")
@@ -118,3 +119,15 @@ def test_what_is_no_instant_has_no_day(bad: Any) -> None:
         opened.day(bad)
     assert caught.value.field == "instant"
     assert "time zone" in str(caught.value) or "aware datetime" in str(caught.value)
+
+
+def test_refusals_say_days_of_the_ledgers_zone() -> None:
+    """Of a fact with a time of day too: in the evening of New York it is tomorrow in UTC."""
+    evening = datetime(2018, 3, 1, 22, tzinfo=NEW_YORK)
+    with rl.open(zone=NEW_YORK, clock=lambda: evening.astimezone(UTC) + timedelta(days=9)) as opened:
+        opened.record(rl.MemberJoined(member="ana"), by="x", occurred_at=evening)
+        with pytest.raises(rl.Refused, match="ana joined on 2018-03-01"):
+            opened.record(rl.MemberJoined(member="ana"), by="x", occurred_at=evening)
+        charter = Charter(name="c", version="1")
+        with pytest.raises(rl.Refused, match="on 2018-03-04 cannot govern from 2018-03-01"):
+            opened.adopt(charter, by="x", occurred_at=evening + timedelta(days=3), effective_from=evening)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
 import random
@@ -77,6 +78,12 @@ def as_left(ledger: rl.Ledger) -> Tables:
     """Return the tables as somebody left them; they are not brought up to date."""
     core = ledger._core
     return Tables(states._Log(core), states._store(core, None))
+
+
+def position_of(tables: Tables) -> int:
+    """Return the position that tables are of."""
+    with tables.store.reading() as reader:
+        return int(reader.meta()["position"])
 
 
 @pytest.fixture
@@ -173,6 +180,7 @@ def test_entries_that_come_one_by_one_are_gathered(shared_target: str, commits: 
         commits.clear()
         for number in range(60):
             ledger.record(report(number % 8), by="c")
+            time.sleep(0.005)
         runner.wait(ledger.position, timeout=PATIENCE)
         apart = [after - before for before, after in itertools.pairwise(commits)]
         assert all(gap >= StateTables.gather for gap in apart)
@@ -224,8 +232,7 @@ def test_an_error_comes_out_and_nothing_is_half_done(
         tables = as_left(ledger)
         with closing(tables.store):
             assert tables.check() == ()
-            with tables.store.reading() as reader:
-                assert int(reader.meta()["position"]) == ledger.position - 1
+            assert position_of(tables) == ledger.position - 1
         with running(shared_target) as runner:
             runner.wait(ledger.record(report(1), by="c").position, timeout=PATIENCE)
             assert runner.view.state.check() == ()
@@ -276,18 +283,32 @@ def program(target: str, *bugs: str) -> Program:
 
 
 def test_a_runner_that_is_killed(shared_target: str) -> None:
-    """Whenever a runner is killed, it leaves tables of a prefix of the log; the next goes on from there."""
+    """Two processes keep the tables, and one is killed at any moment: the other goes on, then a new one.
+
+    Whatever is left, at any time, is of a prefix of the log.
+    """
     moments = random.Random(7)  # noqa: S311 — any moments do
     with filled(shared_target) as ledger:
         ledger.state().close()
-        for _ in range(4):
-            with program(shared_target) as process:
-                assert process.hear() == "ready"
+        for _ in range(3):
+            with program(shared_target) as killed, program(shared_target) as other:
+                assert (killed.hear(), other.hear()) == ("ready", "ready")
                 end = time.monotonic() + moments.uniform(0.0, 0.3)
                 while time.monotonic() < end:
                     ledger.record_all([report(number % 8) for number in range(20)], by="c")
-                process.kill()
-                process.wait(PATIENCE)
+                killed.kill()
+                tables = as_left(ledger)
+                with closing(tables.store):
+                    assert tables.check() == ()
+                    deadline = time.monotonic() + PATIENCE
+                    while position_of(tables) < ledger.position:
+                        assert time.monotonic() < deadline
+                        time.sleep(0.01)
+                    assert tables.check() == ()
+                ledger.record_all([report(number % 8) for number in range(20)], by="c")
+                other.kill()
+                killed.wait(PATIENCE)
+                other.wait(PATIENCE)
             tables = as_left(ledger)
             with closing(tables.store):
                 assert tables.check() == ()
@@ -310,8 +331,7 @@ def test_a_position_told_apart_from_rows_would_be_found(bugs: tuple[str, ...], s
             assert process.wait(PATIENCE) != 0
         tables = as_left(ledger)
         with closing(tables.store):
-            with tables.store.reading() as reader:
-                told = int(reader.meta()["position"])
+            told = position_of(tables)
             found = tables.check()
         if bugs:
             assert told == position
@@ -384,6 +404,18 @@ def test_tables_of_another_ledger_are_refused(sqlite_path: Path) -> None:
         receipt = other.record(report(1), by="c")
         with pytest.raises(rl.ConfigurationError, match="entry 10 of the application is not in"):
             view.take(receipt.entry, Tracking("reps", receipt.position))
+
+
+def test_a_view_that_is_dropped_closes_what_it_opened(shared_target: str) -> None:
+    """Without a warning, as a ledger does; its tables cannot be read any more."""
+    with filled(shared_target, 1):
+        view = opened(shared_target)
+        state = view.state
+        assert state.find("m") == ("m0",)
+        del view
+        gc.collect()
+        with pytest.raises(rl.LedgerError):
+            state.find("m")
 
 
 def secret() -> str:

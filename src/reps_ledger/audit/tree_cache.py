@@ -144,10 +144,13 @@ class TreeCache:
     Args:
         path: the file; None to keep them in memory. They are also kept in memory where the file
             cannot be made or written, which costs time when the ledger is opened again.
+        named: whether somebody named the file. Then one without our mark is refused, as it may be anything;
+            in the place of our own a damaged cache is made again.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, named: bool = False) -> None:
         self.path = path
+        self._named = named
         self._guard = threading.RLock()
         self._memory: sqlite3.Connection | None = None
 
@@ -249,6 +252,8 @@ class TreeCache:
 
     def _on_file(self, path: Path) -> sqlite3.Connection:
         existed = path.exists() and path.stat().st_size > 0
+        if existed and self._named and not _is_marked(path):
+            raise InvalidInput(f"{path} is no cache of a tree; name another file", field="state")
         connection = _raw(str(path))
         try:
             connection.execute("PRAGMA synchronous = OFF")  # it can be made again from the log
@@ -269,6 +274,13 @@ class TreeCache:
         if version != FORMAT:
             raise Unusable(f"{path} has format {version}")
         connection.execute("SELECT 1 FROM nodes, prints LIMIT 1")
+
+
+def _is_marked(path: Path) -> bool:
+    """Whether a file begins as one of ours: with the mark of SQLite, and our own in its place there."""
+    with path.open("rb") as file:
+        head = file.read(72)
+    return head.startswith(b"SQLite format 3\0") and head[68:] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def _raw(name: str) -> sqlite3.Connection:

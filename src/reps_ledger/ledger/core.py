@@ -66,7 +66,7 @@ class Trees:
         place = self._default() if state is None else Path(os.path.abspath(state))  # noqa: PTH100 — links stay
         with self._guard:
             if place not in self._made:
-                self._made[place] = Tree(self._log, TreeCache(place))
+                self._made[place] = Tree(self._log, TreeCache(place, named=state is not None))
             return self._made[place]
 
     def _default(self) -> Path | None:
@@ -339,14 +339,17 @@ class Core:
 
         Raises:
             MissingExtra: the extra ``replay`` is not installed.
+            InvalidInput: the folder that was named holds something else than columns.
         """
         try:
-            from reps_ledger.replay.columns import build, folder_of, load_or_build  # noqa: PLC0415 — an extra
+            from reps_ledger.replay.columns import build, folder_of, load_or_build, must_be_ours  # noqa: PLC0415 — an extra
         except ImportError as error:
             raise MissingExtra("replay", "columns of a ledger") from error
         reading = self.reading(at)
         if people is not None:
             return build(reading, people)
+        if folder is not None:
+            must_be_ours(folder)
         return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
 
     def entry(self, entry_id: str) -> Entry:

@@ -663,7 +663,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     own = tuple(rules)
 
     def rulebook(place: tzinfo) -> Rulebook:
-        return Rulebook(registry, own, governance(registry, place))
+        return Rulebook(registry, own, governance(registry, place), place)
 
     rules_now = rulebook(UTC if given is None else given)  # before anything is opened: they may be wrong
     recorder, close = open_recorder(target)

@@ -52,7 +52,7 @@ def _as_it_is(fields: dict[str, T]) -> dict[str, T]:
 def rules_of(facts: tuple[type[Fact], ...], rules: tuple[Rule, ...], zone: tzinfo) -> Rulebook:
     """Return the rules of a ledger of those facts."""
     registry = codec_of(facts).registry
-    return Rulebook(registry, rules, governance(registry, zone))
+    return Rulebook(registry, rules, governance(registry, zone), zone)
 
 
 def tags_of(fact: Fact, position: int, facts: tuple[type[Fact], ...] = ()) -> tuple[str, ...]:

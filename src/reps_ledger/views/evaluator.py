@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.memo import Memo
+from reps_ledger.domain.time import day_of
 from reps_ledger.errors import InvalidInput, Malformed, NotFound
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
@@ -189,7 +190,7 @@ class PolicyEvaluator:
             charter = self.charter(at)
             found = None if charter is None else charter.policy(named)
             if found is None:
-                raise NotFound(f"no charter in force on {at.date()} has a policy {named!r}")
+                raise NotFound(f"no charter in force on {day_of(at, self.zone)} has a policy {named!r}")
             named = found
         elif not isinstance(named, Policy):
             raise InvalidInput(f"a policy, or the name of one, not {named!r:.60}", field="policy")

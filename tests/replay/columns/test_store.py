@@ -22,6 +22,7 @@ from histories import open_ledger
 from identities import histories as identified
 from replay.columns.tables import same
 from replay.columns.writer import start
+from reps_ledger.errors import InvalidInput
 from reps_ledger.replay.columns import build, builder, load_or_build, store
 from scale import examples
 
@@ -396,15 +397,40 @@ def test_what_is_later_stays(ledger: rl.Ledger, folder: Path, monkeypatch: pytes
 
 def test_leftovers_are_cleared(ledger: rl.Ledger, folder: Path) -> None:
     """Files left by an old crash are removed; recent ones may be another process's and stay."""
-    old, new = folder / "old.parquet", folder / ".new.tmp"
-    for path in (old, new):
+    number = "0123456789abcdef"
+    old = [
+        folder / f"member.joined.{number}.parquet",
+        folder / f".people.{number}.tmp",
+        folder / f"key.{number}",
+    ]
+    new = folder / f".manifest.json.{number}.tmp"
+    others = [folder / name for name in ("thesis.docx", "people.parquet", "key.txt", ".bashrc")]
+    for path in (*old, new, *others):
         path.write_bytes(b"?")
     long_ago = time.time() - 100_000
-    os.utime(old, (long_ago, long_ago))
+    for path in (*old, *others):
+        os.utime(path, (long_ago, long_ago))
     join(ledger, "cleo")
     ledger.columns()
-    assert not old.exists()
+    assert not any(path.exists() for path in old)
     assert new.exists()
+    assert all(path.exists() for path in others)
+
+
+def test_a_folder_of_something_else_is_refused(ledger: rl.Ledger, tmp_path: Path) -> None:
+    """What lies there stays as it is, and no file of ours comes to it."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.docx").write_text("precious")
+    with pytest.raises(InvalidInput, match="something else than columns"):
+        ledger.columns(folder=mine)
+    with pytest.raises(InvalidInput, match="something else than columns"):
+        store.write_columns(mine, ledger.columns())
+    assert [path.name for path in mine.iterdir()] == ["thesis.docx"]
+    assert ledger.columns(folder=tmp_path / "new").position == ledger.position
+    (tmp_path / "new" / "notes.txt").write_text("mine, added later")
+    assert ledger.columns(folder=tmp_path / "new").position == ledger.position
+    assert (tmp_path / "new" / "notes.txt").exists()
 
 
 def test_a_writer_that_is_killed(tmp_path: Path) -> None:

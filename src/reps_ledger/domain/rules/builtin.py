@@ -10,7 +10,7 @@ rule that a service may add. `Rulebook` finds the rules of a fact.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -48,7 +48,7 @@ from reps_ledger.domain.rules.folds import (
     latest,
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
-from reps_ledger.domain.rules.phrases import day_of, must_be_member, place, refuse
+from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
 
@@ -455,7 +455,7 @@ def _judge_adopted(entry: Entry[f.CharterAdopted]) -> Iterator[Refusal]:
     if since is not None and since < entry.occurred_at - _ONE_DAY:
         yield refuse(
             "retroactive",
-            f"a charter adopted on {day_of(entry)} cannot govern from {since.date()}: "
+            f"a charter adopted on {day_of(entry)} cannot govern from {day_at(since)}: "
             "it never judges the past",
         )
 
@@ -686,6 +686,7 @@ class Rulebook:
         registry: the facts that the ledger knows.
         extra: rules of the service's own, which only ever refuse more.
         governance: what is asked of new entries only, after the rules.
+        zone: in which refusals say days; what is refused does not depend on it.
 
     Attributes:
         governance: as given. `of` never includes it, as it does not judge the past.
@@ -696,11 +697,16 @@ class Rulebook:
     """
 
     def __init__(
-        self, registry: Registry, extra: Iterable[Rule] = (), governance: Governance | None = None
+        self,
+        registry: Registry,
+        extra: Iterable[Rule] = (),
+        governance: Governance | None = None,
+        zone: tzinfo = UTC,
     ) -> None:
         if not isinstance(governance, Governance | None):
             raise ConfigurationError(f"governance must be a Governance, not {governance!r:.80}")
         self.governance = governance
+        self.zone = zone
         self._rules: dict[str, tuple[Rule, ...]] = {r.name: (r,) for r in BUILT_IN_RULES}
         for described in registry:
             name = described.kind.name

@@ -57,7 +57,7 @@ from reps_ledger.domain.rules.folds import (
 )
 from reps_ledger.domain.rules.memory import Held, Memory, Order
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
-from reps_ledger.domain.rules.phrases import refuse
+from reps_ledger.domain.rules.phrases import days_read_in, refuse
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import Refusal
 
@@ -98,9 +98,11 @@ class Replay:
             reached = {name for each in said for name in reach.get(each, (each,))}
             self._known = people_in(entry.fact, registry), reached
         try:
-            yield from self.judge(entry)
+            with days_read_in(self.rules.zone):
+                found = [*self.judge(entry)]
         finally:
             self._known = None
+        yield from found
 
     def judge(self, entry: Entry) -> Iterator[Refusal]:
         """Yield the refusals of an entry by the states so far."""
@@ -426,6 +428,10 @@ class Judge:
 
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
+        with days_read_in(self.rules.zone):
+            return self._refusals(entry)
+
+    def _refusals(self, entry: Entry) -> list[Refusal]:
         fact = entry.fact
         discovered = self._discovered(entry)
         self.depended_on.update(discovered)

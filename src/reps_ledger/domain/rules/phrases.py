@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, tzinfo
+from typing import Final
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.rules.folds import MemberState
+from reps_ledger.domain.time import local_day
 from reps_ledger.errors import Refusal
 
 
@@ -14,9 +19,30 @@ def refuse(code: str, words: str, *causes: Entry | None) -> Refusal:
     return Refusal(code=code, words=words, entries=tuple(e.id for e in causes if e is not None))
 
 
+_ZONE: Final[ContextVar[tzinfo]] = ContextVar("zone", default=UTC)
+
+
+@contextmanager
+def days_read_in(zone: tzinfo) -> Iterator[None]:
+    """Let refusals that are made meanwhile, by this thread, say their days in a zone.
+
+    Only words hang on it: what is refused does not.
+    """
+    token = _ZONE.set(zone)
+    try:
+        yield
+    finally:
+        _ZONE.reset(token)
+
+
 def day_of(entry: Entry) -> str:
     """Return the day on which an entry happened, in ISO format."""
-    return (entry.day or entry.occurred_at.date()).isoformat()
+    return entry.day.isoformat() if entry.day is not None else day_at(entry.occurred_at)
+
+
+def day_at(instant: datetime) -> str:
+    """Return the day of an instant, in ISO format."""
+    return local_day(instant, _ZONE.get()).isoformat()
 
 
 def place(role: str, community: str | None) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import mmap
 import os
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain.amendments import AMENDING, Amendments
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
-from reps_ledger.errors import Damaged
+from reps_ledger.errors import Damaged, InvalidInput
 from reps_ledger.files import atomic_write, sync_folder
 from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.amended import amended_by, facts_in
@@ -439,8 +440,10 @@ def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
 
     Raises:
         OSError: the folder cannot be written to.
+        InvalidInput: it holds something else.
     """
     place = Path(folder)
+    must_be_ours(place)
     _seal(place, _write(place, columns, None, None, None), _read_manifest(place))
 
 
@@ -524,11 +527,32 @@ def _seal(folder: Path, manifest: _Manifest, before: _Manifest | None) -> None:
     _clear(folder, manifest.files, set() if before is None else before.files)
 
 
+_OURS: Final = re.compile(
+    r"manifest\.json|key\.[0-9a-f]{16}|[a-z._]+\.[0-9a-f]{16}\.parquet|\..+\.[0-9a-f]{16}\.tmp"
+)
+"""The names of the files that are written here; of any other this removes nothing."""
+
+
+def must_be_ours(folder: str | os.PathLike[str]) -> None:
+    """Refuse a folder that was named for columns and holds something else.
+
+    Raises:
+        InvalidInput: it holds other files, and no columns.
+    """
+    place = Path(folder)
+    if not place.is_dir() or (place / MANIFEST).is_file():
+        return
+    if any(_OURS.fullmatch(path.name) is None for path in place.iterdir()):
+        raise InvalidInput(f"{place} holds something else than columns; name a new folder", field="folder")
+
+
 def _clear(folder: Path, used: set[str], former: set[str]) -> None:
-    """Remove files that the former manifest named, and what crashes left long ago."""
+    """Remove files that the former manifest named, and what crashes left long ago; nothing of others."""
     now = time.time()
     for path in folder.iterdir():
         if path.name in used or path.name == MANIFEST or not path.is_file():
+            continue
+        if _OURS.fullmatch(path.name) is None:
             continue
         with suppress(OSError):  # in use, or removed by another process
             if path.name in former or now - path.stat().st_mtime > _ABANDONED:
