@@ -61,7 +61,7 @@ pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTR
 
 Timeline = list[tuple[datetime, datetime | None, str]]
 
-MANY: Final = examples(1.6, suppress_health_check=list(HealthCheck))
+MANY: Final = examples(0.8, suppress_health_check=list(HealthCheck))
 
 
 def by_kernel(
