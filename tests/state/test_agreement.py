@@ -192,3 +192,9 @@ def test_facts_of_every_kind_are_taken_up(data: Any) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(history)), max_size=2))
     with at_once_from(data.draw(AT_ONCE)):
         followed(history, cuts, policy)
+
+
+def test_a_vouch_for_oneself_counts_for_nothing() -> None:
+    """No rule allows it, but a log may hold one: views leave it out, and so do tables."""
+    facts = (*identities.joins("ana", "ben"), (rl.Vouched(member="ana", voucher="ana", reason="r"), 2))
+    followed(identities.told(*facts), [2], BUSY)
