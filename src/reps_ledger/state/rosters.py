@@ -152,8 +152,7 @@ def _filters(asked: Asked, after: str | None) -> Iterator[_Clause]:
     if asked.vouches is not None:
         yield _Clause(
             "(SELECT count(DISTINCT v.k1) FROM span v WHERE v.member = s.member AND v.kind = 'vouch.given' "
-            "AND v.k1 <> v.member "
-            "AND v.start <= ? AND v.until > ?) >= ?",
+            "AND v.k1 <> v.member AND v.start <= ? AND v.until > ?) >= ?",
             (now, now, asked.vouches),
         )
 
