@@ -568,6 +568,8 @@ class _Arrays:
 
 
 if __name__ == "__main__":
+    if int(sys.argv[1]) < FACTS:
+        sys.exit(f"name at least {FACTS:,} facts: a quarter of them must be about enough people to list")
     kept = Path(sys.argv[2])
     kept.mkdir(parents=True, exist_ok=True)
     print("\n".join(run(kept, int(sys.argv[1]))))

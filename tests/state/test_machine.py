@@ -16,11 +16,10 @@ from hypothesis.stateful import precondition, rule
 
 import reps_ledger as rl
 from reps_ledger.policies import Policy, members, when
-from reps_ledger.state import tables
 from reps_ledger.testing import ledger_machine
 from scale import examples
 from servers import new_database
-from state.test_agreement import BUSY, LEANING, at_once_from
+from state.test_agreement import AT_ONCE, BUSY, LEANING, at_once_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -54,14 +53,14 @@ def with_tables(  # noqa: C901 — a class of its own for each store
             opened: State = self.ledgers[by].state(policies=kept)
             return opened
 
-        @rule(by=st.integers(0, 1), kept=st.sampled_from(KEPT), many=st.sampled_from([1, tables.MANY]))
-        def open_tables(self, by: int, kept: list[Policy], many: int) -> None:
+        @rule(by=st.integers(0, 1), kept=st.sampled_from(KEPT), many=AT_ONCE)
+        def open_tables(self, by: int, kept: list[Policy], many: int | None) -> None:
             """Open them for some policies: they are made anew where these are others."""
             with at_once_from(many), closing(self.state_of(by, kept)) as state:
                 assert state.position == self.ledgers[by].position
 
-        @rule(by=st.integers(0, 1), many=st.sampled_from([1, tables.MANY]))
-        def refresh(self, by: int, many: int) -> None:
+        @rule(by=st.integers(0, 1), many=AT_ONCE)
+        def refresh(self, by: int, many: int | None) -> None:
             """Bring them up to date for the policies that they keep, by one of the ledgers."""
             with at_once_from(many), closing(self.state_of(by)) as state:
                 assert state.refresh().entries == 0

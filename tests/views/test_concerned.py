@@ -160,7 +160,7 @@ def check_rosters(history: History, cut: int, days: Iterable[int] = range(-1, 13
 
 
 @seconds(120)
-@examples(3)
+@examples(1)
 @given(history=identities.histories(), chartered=st.booleans(), cut=st.integers(0, 20))
 def test_a_roster_is_that_of_everybody(history: History, chartered: bool, cut: int) -> None:
     """Of people who may turn out to be one, with corrections, retractions, retirements and ties."""
@@ -192,14 +192,14 @@ def check_dockets(told: list[Offer], cut: int) -> None:
 
 
 @seconds(120)
-@examples(3)
+@examples(1)
 @given(told=offered(), cut=st.integers(0, 30))
 def test_what_is_waiting_is_what_waits_for_anybody(told: list[Offer], cut: int) -> None:
     """Of facts of every kind that the rules allow: each docket and roster, as known at any position."""
     check_dockets(told, cut)
 
 
-@examples(2)
+@examples(0.8)
 @given(data=st.data())
 def test_whatever_a_charter_says(data: Any) -> None:
     """Under charters of all kinds: who is active by them, what their policies recommend."""
@@ -232,7 +232,7 @@ _MENTORED: Final = frozenset({"member.joined", "mentor.assigned", "community.joi
 _HELD: Final = frozenset({"member.joined", "role.assigned", "role.ended"})
 
 
-@examples(1)
+@examples(0.6)
 @given(history=identities.histories(), kept=st.sampled_from([3, 100_000]), data=st.data())
 def test_a_census_in_one_pass_counts_as_one_of_each_instant(history: History, kept: int, data: Any) -> None:
     """Person after person, whatever is kept in memory, as over everybody at one instant after another."""

@@ -16,9 +16,11 @@ from attrs import evolve, frozen
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions
+from reps_ledger.policies.language.conditions import Condition, leaves
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table
-from reps_ledger.replay.kernel.arrays import BEGINNING, FOREVER, Integers, Points, Truths, expand_ranges
+from reps_ledger.replay.kernel.arrays import BEGINNING, END, FOREVER, Integers, Points, Truths, expand_ranges
+from reps_ledger.replay.kernel.edges import candidates
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
 from reps_ledger.replay.kernel.selections import flagged
@@ -247,13 +249,43 @@ class Everybody:
         found: dict[str, list[Times]] = {}
         for era in self.eras:
             start, end = _edges(era)
-            everybody = np.full(len(self.joined), start, np.int64)
             for community, condition in definitions(era.charter):
-                for times, outcomes in self._outcomes(asked_as_policy(condition), everybody, end):
-                    kept = times.only(times.what == outcomes.index(COUNTS))
-                    found.setdefault(community, []).append(evolve(kept, what=np.zeros(len(kept), np.int64)))
+                concerned = self._concerned(condition)
+                others = np.flatnonzero(~concerned)
+                parts = self._times_of(condition, np.flatnonzero(concerned), start, end)
+                if any(map(len, self._times_of(condition, others[:1], start, end))):
+                    parts += self._times_of(condition, others, start, end)
+                found.setdefault(community, []).extend(parts)
         for community, parts in found.items():
             yield community, Times.together(parts)
+
+    def _concerned(self, condition: Condition) -> Truths:
+        """Return who have anything in their histories that a condition asks about.
+
+        Of all others it says the same: a community's own definition mostly is about the few who are in it.
+        """
+        policy = asked_as_policy(condition)
+        kernel = Kernel.of_record(self.histories, policy.name, policy.outcomes)
+        size = len(self.joined)
+        found = np.zeros(size, bool)
+        for leaf in {*leaves(condition)}:
+            for moments in candidates(leaf, kernel, np.arange(size)):
+                if not isinstance(moments, Points):  # it changes for everybody
+                    return np.ones(size, bool)
+                found[moments.member[moments.at <= END]] = True
+                if found.all():
+                    return found
+        return found
+
+    def _times_of(self, condition: Condition, people: Integers, start: int, until: int) -> list[Times]:
+        """Return when a condition holds of some people, from an instant until one."""
+        starts = np.full(len(self.joined), FOREVER, np.int64)
+        starts[people] = start
+        found = []
+        for times, outcomes in self._outcomes(asked_as_policy(condition), starts, until):
+            kept = times.only(times.what == outcomes.index(COUNTS))
+            found.append(evolve(kept, what=np.zeros(len(kept), np.int64)))
+        return found
 
     def _outcomes(
         self, policy: Policy, start: Instants, until: int

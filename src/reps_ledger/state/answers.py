@@ -5,7 +5,7 @@ The rows that answer are those of tables, derived from columns of that position 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -18,7 +18,7 @@ from reps_ledger.policies.policy import Policy
 from reps_ledger.projections.census import CensusRow, RosterRow
 from reps_ledger.replay.columns.model import MISSING, Columns
 from reps_ledger.replay.everybody import Everybody
-from reps_ledger.replay.kernel.arrays import BEGINNING, to_datetime
+from reps_ledger.replay.kernel.arrays import BEGINNING, Integers, to_datetime
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.state.bulk import Bulk, entries_read
 from reps_ledger.state.census import count, definers_of
@@ -88,33 +88,37 @@ class Answers:
         with self.store.reading() as reader:
             rows = [*listed(reader, asked, None, None)]
         people = self.everybody.histories.columns.people
-        places = {person: place for place, person in enumerate(people)}
-        wanted = np.zeros(len(people), bool)
-        wanted[[places[row.member] for row in rows]] = True
+        numbers = {person: place for place, person in enumerate(people)}
+        places = np.fromiter((numbers[row.member] for row in rows), np.int64, len(rows))
         now = microseconds(at)
-        acted = self.everybody.last_activity(now)
-        areas: dict[int, list[tuple[int, str]]] = {}
-        member, about, number = self.everybody.areas(now, wanted)
-        for person, area, reports in zip(member.tolist(), about, number.tolist(), strict=True):
-            areas.setdefault(person, []).append((-reports, area))
-        found = []
-        for row in rows:
-            place = places[row.member]
-            last = int(acted[place])
-            found.append(
-                RosterRow(
-                    member=row.member,
-                    roles=row.roles,
-                    since=row.since,
-                    active=row.active,
-                    on_leave=row.on_leave,
-                    last_activity=None if last == MISSING else to_datetime(last),
-                    vouch_level=row.vouch_level,
-                    mentors=row.mentors,
-                    skills=tuple(area for _, area in sorted(areas.get(place, ()))),
-                )
+        acted = self.everybody.last_activity(now)[places].tolist()
+        return tuple(
+            RosterRow(
+                member=row.member,
+                roles=row.roles,
+                since=row.since,
+                active=row.active,
+                on_leave=row.on_leave,
+                last_activity=None if last == MISSING else to_datetime(last),
+                vouch_level=row.vouch_level,
+                mentors=row.mentors,
+                skills=areas,
             )
-        return tuple(found)
+            for row, last, areas in zip(rows, acted, self._skills(places, now), strict=True)
+        )
+
+    def _skills(self, places: Integers, now: int) -> Iterator[tuple[str, ...]]:
+        """Yield what the reports of each of some people are about, the most frequent first."""
+        wanted = np.zeros(len(self.everybody.joined), bool)
+        wanted[places] = True
+        member, areas, number = self.everybody.areas(now, wanted)
+        ranks = {area: rank for rank, area in enumerate(sorted({*areas}))}
+        rank = np.fromiter(map(ranks.__getitem__, areas), np.int64, len(areas))
+        order = np.lexsort((rank, -number, member))
+        member, names = member[order], [areas[each] for each in order.tolist()]
+        low, high = np.searchsorted(member, places), np.searchsorted(member, places, "right")
+        for first, end in zip(low.tolist(), high.tolist(), strict=True):
+            yield tuple(names[first:end])
 
     def outcomes(self, policy: Policy, at: datetime) -> Mapping[str, str]:
         """Return the outcome of everybody who had joined, by name.

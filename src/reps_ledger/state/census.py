@@ -94,7 +94,9 @@ _DIMENSIONS: Final[Mapping[str, _Dimension]] = {
     "standing": _Dimension(
         (_Source("standing", "outcome", f"policy = '' AND outcome <> '{_INACTIVE}'"),), _INACTIVE
     ),
-    "vouch_level": _Dimension((_of_spans("vouch.given", "k1"),), "0", counted=True),
+    "vouch_level": _Dimension(
+        (_Source("span", "k1", "kind = 'vouch.given' AND k1 <> member"),), "0", counted=True
+    ),
 }
 """The dimensions, by name: those of a view's census."""
 

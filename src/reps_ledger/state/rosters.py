@@ -152,6 +152,7 @@ def _filters(asked: Asked, after: str | None) -> Iterator[_Clause]:
     if asked.vouches is not None:
         yield _Clause(
             "(SELECT count(DISTINCT v.k1) FROM span v WHERE v.member = s.member AND v.kind = 'vouch.given' "
+            "AND v.k1 <> v.member "
             "AND v.start <= ? AND v.until > ?) >= ?",
             (now, now, asked.vouches),
         )
@@ -177,7 +178,7 @@ def _rows_of(reader: Reader, members: Sequence[str], asked: Asked) -> Iterator[L
     levels = {
         str(member): int(str(number))
         for member, number in reader.rows(
-            "SELECT member, count(DISTINCT k1) FROM span WHERE kind = 'vouch.given' "
+            "SELECT member, count(DISTINCT k1) FROM span WHERE kind = 'vouch.given' AND k1 <> member "
             f"AND +start <= ? AND +until > ? AND member IN ({marks}) GROUP BY member",
             now,
             now,

@@ -72,6 +72,9 @@ class Asked:
 
     def rows(self, rows: Rows) -> Integers:
         """Return the numbers of these members' rows."""
+        if len(rows.member) < len(self.members):  # few rows of many members: each looks for its own
+            place = np.searchsorted(self.members, rows.member)
+            return np.flatnonzero(self.members[np.minimum(place, len(self.members) - 1)] == rows.member)
         whose = self.members.astype(rows.member.dtype)
         low, high = np.searchsorted(rows.member, whose), np.searchsorted(rows.member, whose, "right")
         return expand_ranges(low, high)[1]
