@@ -17,7 +17,8 @@ import reps_ledger as rl
 from processes import Program
 from racers import in_threads
 from reps_ledger.domain.validation import PERSON, PERSONAL
-from reps_ledger.policies import Policy, members, reports, share, weeks, when
+from reps_ledger.ledger import everybody
+from reps_ledger.policies import Policy, count, facts, members, reports, share, weeks, when
 from reps_ledger.state import SqliteStore
 from state.test_planted import BUSY, EAGER, charter
 
@@ -394,6 +395,23 @@ def test_communities_that_columns_do_not_hold(fact: rl.Fact, tmp_path: Path) -> 
         assert state.check() == ()
         state.rebuild()
         assert state.check() == ()
+
+
+def test_a_charter_about_facts_that_are_unknown_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none was recorded, tables and views say the same without that kind of fact as with it."""
+    monkeypatch.setattr(everybody, "FROM", 0)
+    asks = Policy("busy", cases=[when(count(facts("house.named")) >= 1).then("active")], otherwise="quiet")
+    counted: list[Any] = []
+    for known in ([HouseNamed], []):
+        with rl.open(tmp_path / "l.db", facts=known) as ledger:
+            if known:
+                ledger.record(rl.MemberJoined(member="ana"), by="c", occurred_at=START)
+                ledger.adopt(charter(asks), by="c")
+            state = ledger.state()
+            assert state.check() == ()
+            counted += [rows.census(by="standing", at=[START]) for rows in (state, ledger.as_of())]
+            counted += [[row[:3] for row in state.sql("SELECT outcome, active, policy FROM standing")[1]]]
+    assert counted[:3] == counted[3:]
 
 
 REFRESHING = """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from attrs import field, frozen
 
 from reps_ledger.domain.time import instant_at, microseconds, zone_name
-from reps_ledger.errors import InvalidInput, InvalidPolicy
+from reps_ledger.errors import InvalidInput
 from reps_ledger.log import Reading
 from reps_ledger.policies.documents import digest, dumps, loads
 from reps_ledger.policies.policy import Policy
@@ -239,7 +239,7 @@ class Tables:
                 self._one_by_one(writer, deriver, reading)
             else:
                 _in_bulk(writer, columns, reading, deriver)
-        except InvalidPolicy:  # one asks for what columns do not hold
+        except InvalidInput:  # one asks for what columns do not hold, or for a kind of fact unknown here
             writer.create()
             self._one_by_one(writer, deriver, reading)
         writer.index()
@@ -322,7 +322,7 @@ class Tables:
             if columns is not None:
                 _in_bulk(writer, columns, reading, deriver, wanted, alone=alone)
                 return len(wanted)
-        except InvalidPolicy:  # one asks for what columns do not hold
+        except InvalidInput:  # one asks for what columns do not hold, or for a kind of fact unknown here
             writer.remove(wanted)
         batch: Rows = {table.name: [] for table in OF_MEMBERS}
         for member in wanted:
@@ -369,7 +369,7 @@ def _in_bulk(
     """Write the rows of many people at once; of everybody and all communities, where nobody is named.
 
     Raises:
-        InvalidPolicy: a policy asks for what columns do not hold.
+        InvalidInput: a policy asks for what columns do not hold, or for a kind of fact unknown here.
     """
     from reps_ledger.state.bulk import Bulk, entries_read
 
