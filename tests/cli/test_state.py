@@ -96,6 +96,7 @@ def test_queries_are_shown_as_tables_and_json() -> None:
     assert json.loads(run("sql", "SELECT member, role FROM roles_today", "--json")) == [
         {"member": "ana", "role": "mentor"}
     ]
+    assert "[/x]" in run("sql", 'SELECT 1 AS "[/x]"')
     assert "no such table" in run("sql", "SELECT * FROM nowhere", code=2)
     assert "readonly" in run("sql", "DELETE FROM span", code=3)
 

@@ -10,12 +10,16 @@ from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import pytest
 
 import reps_ledger as rl
 from processes import Program
 from racers import in_threads
-from reps_ledger.policies import Policy, members, reports, share, weeks, when
+from reps_ledger.domain.validation import PERSON, PERSONAL
+from reps_ledger.ledger import everybody
+from reps_ledger.policies import Policy, count, facts, members, reports, share, weeks, when
+from reps_ledger.state import SqliteStore
 from state.test_planted import BUSY, EAGER, charter
 
 if TYPE_CHECKING:
@@ -236,8 +240,16 @@ def test_queries_cannot_change_anything(shared_target: str) -> None:
         assert sorted(rows) == [("m01", "lead", "c1"), ("m02", "lead", "c2")]
         with pytest.raises(rl.ReadOnly):
             state.sql("DELETE FROM member")
-        with pytest.raises(rl.InvalidInput, match="cannot be asked of the tables"):
-            state.sql("SELECT nothing FROM nowhere")
+        for wrong, values in (
+            ("SELECT nothing FROM nowhere", ()),
+            ("SELECT ?", ()),
+            ("SELECT 1", (1,)),
+            ("COMMIT; DELETE FROM member", ()),
+            ("COMMIT; DELETE FROM reps_state.member", ()),
+            ("SET TRANSACTION READ WRITE; DELETE FROM reps_state.member", ()),
+        ):
+            with pytest.raises(rl.InvalidInput, match="cannot be asked of the tables"):
+                state.sql(wrong, *values)
         assert state.sql("SELECT start FROM span_dated WHERE k1 = 'm00'")[1] == [("2018-01-01T00:00:00Z",)]
         assert state.check() == ()
 
@@ -255,6 +267,151 @@ def test_following_keeps_up(tmp_path: Path) -> None:
             assert state.position == ledger.position
             assert "new" in names(state.roster())
         assert state.check() == ()
+
+
+def test_following_waits_for_others_and_says_when_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where others write for long it tries again; where it cannot go on, whoever asks is told why."""
+    with filled(tmp_path / "l.db", 2) as ledger:
+        state = ledger.state()
+        real, errors = state.refresh, [rl.Busy("others write"), rl.Damaged("the tables are damaged")]
+
+        def refresh() -> Any:
+            if ledger.position > state.position and errors:
+                raise errors.pop(0)
+            return real()
+
+        monkeypatch.setattr(state, "refresh", refresh)
+        with state.follow(wait=0.01) as following:
+            following.must_go_on()
+            ledger.record(rl.MemberJoined(member="new"), by="c")
+            with pytest.raises(rl.Damaged, match="the tables are damaged"):  # noqa: PT012 — whenever it is
+                for _ in range(500):
+                    following.must_go_on()
+                    time.sleep(0.01)
+        assert errors == []
+        assert state.check() == ()
+
+
+def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
+    """What counted by a clock that was ahead counts no more by the right one, unless they are near."""
+    now = [datetime(2018, 6, 1, tzinfo=UTC)]
+    with rl.open(tmp_path / "l.db", clock=lambda: now[0]) as ledger:
+        for member in ("ana", "ben"):
+            ledger.record(rl.MemberJoined(member=member), by="c", occurred_at=START)
+        ahead = datetime(2018, 6, 1, 0, 0, 30, tzinfo=UTC)
+        ledger.record(rl.RoleAssigned(member="ana", role="lead"), by="c", occurred_at=ahead)
+        state = ledger.state()
+        for later, because in ((timedelta(seconds=40), ""), (timedelta(days=1), "the clock was set back")):
+            report = rl.ReportFiled(member="ben", activity="talk")
+            ledger.record(report, by="c", occurred_at=START)
+            now[0] += later
+            state.refresh()
+            now[0] -= later
+            ledger.record(report, by="c", occurred_at=START)
+            assert state.refresh().because == because
+            assert state.check() == ()
+            assert state.refresh().people == 0
+        assert state.sql("SELECT changes IS NULL FROM member WHERE member = 'ana'")[1] == [(0,)]
+
+
+def test_a_full_disk_is_said_and_leaves_the_tables(tmp_path: Path) -> None:
+    """Nothing was written, and once there is room it goes on."""
+    with filled(tmp_path / "l.db", 3) as ledger:
+        state = ledger.state()
+        before = state.position
+        store = state.tables.store
+        assert isinstance(store, SqliteStore)
+        ((pages,),) = store._writer.execute("PRAGMA page_count").fetchall()
+        store._writer.execute(f"PRAGMA max_page_count = {pages}")
+        ledger.record_all([rl.MemberJoined(member=f"new{number}") for number in range(900)], by="c")
+        for write in (state.refresh, state.rebuild):
+            with pytest.raises(rl.StorageError, match="the disk is full"):
+                write()
+        assert state.position == before
+        store._writer.execute("PRAGMA max_page_count = 1000000")
+        assert state.refresh().entries == 900
+        assert state.check() == ()
+
+
+def test_what_cannot_be_used_says_what_to_do(shared_target: str, tmp_path: Path) -> None:
+    """Closed tables, and places where there can be none."""
+    with filled(shared_target, 2) as ledger:
+        state = ledger.state()
+        (tmp_path / "notes.txt").write_text("milk, bread " * 100)
+        for path, words in (
+            (tmp_path, "must be a file"),
+            (tmp_path / "no" / "own.state", "in a folder that is there"),
+            (tmp_path / "notes.txt", "if it is something else, name another file"),
+        ):
+            with pytest.raises(rl.StorageError, match=words):
+                ledger.state(path=path)
+        with pytest.raises(rl.InvalidInput):
+            state.joined_between(datetime(2018, 1, 1), START)  # noqa: DTZ001 — that is what is refused
+        assert state.lapsing(within=timedelta.max, at=START) != ()
+    for ask in (state.roster, state.check, lambda: state.position):
+        with pytest.raises(rl.Closed):
+            ask()
+
+
+def test_people_are_found_in_any_case(shared_target: str) -> None:
+    """Also by letters that databases know no cases of."""
+    with rl.open(shared_target) as ledger:
+        for member in ("Özil", "Ana", "日本"):
+            ledger.record(rl.MemberJoined(member=member), by="c")
+        state = ledger.state()
+        for text, found in (("ÖZ", ("Özil",)), ("öz", ("Özil",)), ("aN", ("Ana",)), ("本", ("日本",))):
+            assert state.find(text) == found
+
+
+@rl.fact("talk-2.held")
+@attrs.frozen(kw_only=True)
+class TalkHeld:
+    """A fact of a service that names several people, and a community in personal text."""
+
+    speakers: tuple[str, ...] = attrs.field(metadata=PERSON)
+    community: str = attrs.field(metadata=PERSONAL)
+
+
+@rl.fact("house.named")
+@attrs.frozen(kw_only=True)
+class HouseNamed:
+    """A fact of a service by which a community has a person's name."""
+
+    community: str = attrs.field(metadata=PERSON)
+
+
+@pytest.mark.parametrize(
+    "fact", [TalkHeld(speakers=("ana", "zoe"), community="own"), HouseNamed(community="zoe")]
+)
+def test_communities_that_columns_do_not_hold(fact: rl.Fact, tmp_path: Path) -> None:
+    """They are in the tables all the same, made anew or brought up to date."""
+    with rl.open(tmp_path / "l.db", facts=[TalkHeld, HouseNamed]) as ledger:
+        ledger.record(rl.CommunityFounded(community="docs"), by="c")
+        state = ledger.state()
+        ledger.record(fact, by="c")
+        state.refresh()
+        assert state.check() == ()
+        state.rebuild()
+        assert state.check() == ()
+
+
+def test_a_charter_about_facts_that_are_unknown_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none was recorded, tables and views say the same without that kind of fact as with it."""
+    monkeypatch.setattr(everybody, "FROM", 0)
+    asks = Policy("busy", cases=[when(count(facts("house.named")) >= 1).then("active")], otherwise="quiet")
+    counted: list[Any] = []
+    for known in ([HouseNamed], []):
+        with rl.open(tmp_path / "l.db", facts=known) as ledger:
+            if known:
+                ledger.record(rl.MemberJoined(member="ana"), by="c", occurred_at=START)
+                ledger.adopt(charter(asks), by="c")
+            state = ledger.state()
+            assert state.check() == ()
+            counted += [rows.census(by="standing", at=[START]) for rows in (state, ledger.as_of())]
+            counted += [[row[:3] for row in state.sql("SELECT outcome, active, policy FROM standing")[1]]]
+    assert counted[:3] == counted[3:]
 
 
 REFRESHING = """

@@ -42,10 +42,10 @@ def show_json(value: object) -> None:
 def show_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo = UTC
 ) -> None:
-    """Print a table; numbers to the right, days in a zone, and cells as they are."""
+    """Print a table; numbers to the right, days in a zone, names and cells as they are."""
     table = Table(title=Text(title), title_justify="left")
     for column in columns:
-        table.add_column(column, overflow="fold")  # never cut short
+        table.add_column(Text(column), overflow="fold")  # never cut short
     for row in rows:
         table.add_row(*(Text(_cell(cell, zone), justify=_side(cell)) for cell in row))
     console = Console()

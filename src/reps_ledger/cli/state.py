@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -28,6 +28,9 @@ Place = Annotated[
     Path | None,
     typer.Option("--path", help="A SQLite file to keep the tables in, instead of beside the ledger."),
 ]
+
+_LOOK: Final = 0.5
+"""Seconds after which it is looked at whether the tables are still kept up to date."""
 
 
 def register_state(app: typer.Typer) -> None:
@@ -95,8 +98,9 @@ def follow(ledger: Target, policies: Policies = None, path: Place = None, zone: 
         signal.signal(number, lambda *_: stop.set())
     with _state(ledger, zone, policies, path) as state:
         say(str(state.opened))
-        with state.follow():
-            stop.wait()
+        with state.follow() as following:
+            while not stop.wait(_LOOK):
+                following.must_go_on()
         say(f"stopped at position {state.position:,}")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Final
 
-from reps_ledger.errors import InvalidPolicy, MissingExtra
+from reps_ledger.errors import InvalidInput, MissingExtra
 from reps_ledger.log import Reading
 from reps_ledger.views.evaluator import PolicyEvaluator
 
@@ -57,7 +57,9 @@ class KeptAnswers:
 
         try:
             return Answers.of(columns, PolicyEvaluator(reading, zone))
-        except InvalidPolicy:  # a charter's asks for what columns do not hold
+        except (
+            InvalidInput
+        ):  # a charter's asks for what columns do not hold, or for a kind of fact unknown here
             return None
 
     def forget(self) -> None:

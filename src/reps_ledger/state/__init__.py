@@ -2,7 +2,7 @@
 
 from reps_ledger.state.rosters import ListedMember
 from reps_ledger.state.schema import FOREVER, TABLES, Column, Table
-from reps_ledger.state.state import Holds, Lapse, Person, State
+from reps_ledger.state.state import Following, Holds, Lapse, Person, State
 from reps_ledger.state.store import SqliteStore, Store
 from reps_ledger.state.tables import Refreshed, Tables, kept_policies
 
@@ -10,6 +10,7 @@ __all__ = [
     "FOREVER",
     "TABLES",
     "Column",
+    "Following",
     "Holds",
     "Lapse",
     "ListedMember",

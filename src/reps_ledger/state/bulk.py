@@ -111,10 +111,16 @@ class Bulk:
         yield "notice", self._notices()
         yield "application", self._applications()
 
-    def communities(self) -> Iterator[Row]:
-        """Yield the rows of all communities."""
+    def communities(self) -> list[Row] | None:
+        """Return the rows of all communities; None where columns do not hold all of their names.
+
+        A service's own facts may name them in personal text, or by the names of people.
+        """
         named: set[object] = set()
         for table in self.columns.tables.values():
+            described = self.columns.registry.named(table.name)
+            if described is not None and "community" in described.names - {*table.fields}:
+                return None
             if "community" in table.fields:
                 coded = table.fields["community"]
                 named.update(coded.values[code] for code in np.unique(coded.codes).tolist() if code >= 0)
@@ -126,8 +132,8 @@ class Bulk:
             parent = int(parents.codes[row])
             said = None if parent < 0 else parents.values[parent]
             founded.setdefault(name, (name, said, int(table.at[row]), int(table.order[row])))
-        for name in sorted(map(str, (name for name in named if isinstance(name, str)))):
-            yield founded.get(name) or (name, None, None, None)
+        names = sorted(name for name in named if isinstance(name, str))
+        return [founded.get(name) or (name, None, None, None) for name in names]
 
     # People
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from reps_ledger.errors import Busy, InvalidInput, ReadOnly, StorageError
+from reps_ledger.errors import Busy, Closed, InvalidInput, ReadOnly, StorageError
 from reps_ledger.state.schema import (
     META,
     OF_MEMBERS,
@@ -19,7 +19,7 @@ from reps_ledger.state.schema import (
     create_table,
     create_views,
 )
-from reps_ledger.state.store import TELL, Reader, Writer
+from reps_ledger.state.store import CLOSED, TELL, Reader, Writer
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -63,6 +63,7 @@ class PostgresStore:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Reader]:
         """Read in one transaction; see `Store`."""
+        _must_be_open(self._reader)
         with self._guard, _translated(), self._reader.transaction():
             self._reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             self._reader.execute(f"SET LOCAL search_path TO {SCHEMA}")
@@ -71,6 +72,7 @@ class PostgresStore:
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
         """Write in one transaction; see `Store`."""
+        _must_be_open(self._writer)
         with self._turn, _translated(), self._writer.transaction():
             self._writer.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
             self._writer.execute(f"SET LOCAL search_path TO {SCHEMA}")
@@ -85,8 +87,17 @@ class _PostgresReader:
         return self.table(statement, *values)[1]
 
     def table(self, statement: str, *values: object) -> tuple[tuple[str, ...], list[Row]]:
+        marks = statement.count("?")
+        if marks != len(values):
+            raise InvalidInput(
+                f"that cannot be asked of the tables: {marks} question marks, and {len(values)} values",
+                field="query",
+            )
         with self._connection.cursor() as cursor:
-            cursor.execute(statement.replace("%", "%%").replace("?", "%s"), values)
+            # With a parameter, if only in a comment, the server takes one statement and no second:
+            # of "COMMIT; DELETE …" the second would be in a transaction that may write.
+            text = statement.replace("%", "%%").replace("?", "%s") + "\n-- %s"
+            cursor.execute(text, (*values, 0))
             names = tuple(column.name for column in cursor.description or ())
             return names, [tuple(row) for row in cursor.fetchall()]
 
@@ -135,6 +146,13 @@ class _PostgresWriter(_PostgresReader):
             self._connection.execute(statement)
 
 
+def _must_be_open(connection: Connection[Any]) -> None:
+    if connection.broken:
+        raise StorageError("the connection to the tables of state was lost; open them again")
+    if connection.closed:
+        raise Closed(CLOSED)
+
+
 @contextlib.contextmanager
 def _translated() -> Iterator[None]:
     """Turn the driver's errors into ours."""
@@ -146,7 +164,7 @@ def _translated() -> Iterator[None]:
         raise Busy(f"others write these tables: {error}") from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
         raise ReadOnly(f"the tables of state are only read here: {error}") from error
-    except psycopg.ProgrammingError as error:
+    except (psycopg.ProgrammingError, psycopg.DataError) as error:
         raise InvalidInput(f"that cannot be asked of the tables: {error}", field="query") from error
     except psycopg.Error as error:
         raise StorageError(f"the tables of state: {error}") from error

@@ -10,8 +10,8 @@ from typing import Self
 
 from attrs import evolve, frozen
 
-from reps_ledger.domain.time import day_end, day_start, microseconds
-from reps_ledger.errors import InvalidInput, LedgerError
+from reps_ledger.domain.time import LAST, day_start, instant_of, microseconds
+from reps_ledger.errors import Busy, InvalidInput, LedgerError, StorageError
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.projections.census import DIMENSIONS, CensusRow
 from reps_ledger.state.census import Definers, count, definers_of
@@ -89,6 +89,32 @@ class Person:
     spans: tuple[Holds, ...]
 
 
+class Following:
+    """Tables that a thread keeps up to date; see `State.follow`.
+
+    Args:
+        thread: which.
+
+    Attributes:
+        error: why it ended; None while it goes on.
+    """
+
+    def __init__(self, thread: threading.Thread) -> None:
+        self.error: LedgerError | None = None
+        self._thread = thread
+
+    def must_go_on(self) -> None:
+        """Raise an error if the tables are kept up to date no longer.
+
+        Raises:
+            LedgerError: why.
+        """
+        if self.error is not None:
+            raise self.error
+        if not self._thread.is_alive():
+            raise StorageError("nothing keeps the tables up to date any longer; follow again")
+
+
 class State:
     """What is so of everybody: read from tables, which `refresh` brings up to date.
 
@@ -141,8 +167,11 @@ class State:
         """Compare the tables with what follows from the log; return the differences, in words."""
         return self.tables.check()
 
-    def follow(self, *, wait: float = 0.05) -> AbstractContextManager[None]:
+    def follow(self, *, wait: float = 0.05) -> AbstractContextManager[Following]:
         """Keep the tables up to date while a block runs, in a thread of its own.
+
+        Where others write them for long, it tries again. Where it cannot go on it ends, which
+        `Following.must_go_on` tells whoever asks.
 
         Args:
             wait: seconds for which more entries are waited for, so that many are taken at once.
@@ -242,7 +271,10 @@ class State:
             at: from which instant on; a date means its end, None now.
         """
         start = self._instant(at)
-        end = start + within if isinstance(within, timedelta) else within.after(start, self.zone)
+        if isinstance(within, timedelta):
+            end = start + min(within, LAST - start)
+        else:
+            end = within.after(start, self.zone)
         low, high = microseconds(start), microseconds(end)
         with self.tables.store.reading() as reader:
             rows = reader.rows(
@@ -262,8 +294,8 @@ class State:
 
     def joined_between(self, start: date, end: date) -> tuple[str, ...]:
         """Return who joined from one day or instant to another, both included, the earliest first."""
-        first = day_start(start, self.zone) if not isinstance(start, datetime) else start
-        last = day_end(end, self.zone) - timedelta(microseconds=1) if not isinstance(end, datetime) else end
+        first = instant_of(start, "start") if isinstance(start, datetime) else day_start(start, self.zone)
+        last = as_instant(end, self.zone, "end")
         with self.tables.store.reading() as reader:
             rows = reader.rows(
                 "SELECT member FROM member WHERE joined >= ? AND joined <= ? ORDER BY joined, member",
@@ -274,6 +306,12 @@ class State:
 
     def find(self, text: str, *, limit: int = 20) -> tuple[str, ...]:
         """Return members whose identifier has some text in it, in any case; in order, at most so many."""
+        if not text.isascii():  # databases know no other letters' cases
+            folded = text.casefold()
+            with self.tables.store.reading() as reader:
+                rows = reader.rows("SELECT member FROM member ORDER BY member")
+            names = (str(member) for (member,) in rows)
+            return tuple([name for name in names if folded in name.casefold()][:limit])
         pattern = f"%{text.lower().replace('!', '!!').replace('%', '!%').replace('_', '!_')}%"
         with self.tables.store.reading() as reader:
             rows = reader.rows(
@@ -349,25 +387,32 @@ def _holds(row: Row) -> Holds:
 
 
 @contextmanager
-def _following(state: State, wait: float) -> Iterator[None]:
+def _following(state: State, wait: float) -> Iterator[Following]:
     """Refresh whenever entries come, until the block ends."""
     log = state.tables.log.reading().log
     state.refresh()
     subscription = log.follow(after=state.position)
     stop = threading.Event()
 
-    def keep() -> None:
-        with suppress(LedgerError):
-            for _ in subscription:
-                if stop.wait(wait):
-                    return
+    def refresh() -> None:
+        while not stop.wait(wait):
+            with suppress(Busy):
                 state.refresh()
+                return
+
+    def keep() -> None:
+        try:
+            for _ in subscription:
+                refresh()
+        except LedgerError as error:
+            following.error = error
 
     thread = threading.Thread(target=keep, name="reps-ledger state", daemon=True)
+    following = Following(thread)
     with subscription:
         thread.start()
         try:
-            yield
+            yield following
         finally:
             stop.set()
             subscription.stop()

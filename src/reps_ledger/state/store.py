@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
-from reps_ledger.errors import Busy, Damaged, InvalidInput, ReadOnly, StorageError
+from reps_ledger.errors import Busy, Closed, Damaged, InvalidInput, ReadOnly, StorageError
 from reps_ledger.state.schema import (
     FORMAT,
     META,
@@ -35,6 +35,9 @@ APPLICATION_ID: Final = 0x52657453
 
 TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 """Says what tables are of."""
+
+CLOSED: Final = "these tables, or their ledger, were closed; open them again"
+"""What is said to who uses them all the same."""
 
 _TIMEOUT: Final = 60.0
 _AT_ONCE: Final = 500
@@ -129,6 +132,7 @@ class SqliteStore:
     def reading(self) -> Iterator[Reader]:
         """Read in one transaction; see `Store`."""
         with self._guard, _translated(self.path):
+            self._must_be_open()
             connection = self._reader
             if connection.in_transaction:  # in memory, while this thread writes
                 yield _SqliteReader(connection)
@@ -137,19 +141,24 @@ class SqliteStore:
             try:
                 yield _SqliteReader(connection)
             finally:
-                connection.execute("ROLLBACK")
+                _roll_back(connection)
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[Writer]:
         """Write in one transaction; see `Store`."""
         with self._turn, _translated(self.path):
+            self._must_be_open()
             self._writer.execute("BEGIN IMMEDIATE")
             try:
                 yield _SqliteWriter(self._writer)
+                self._writer.execute("COMMIT")
             except BaseException:
-                self._writer.execute("ROLLBACK")
+                _roll_back(self._writer)
                 raise
-            self._writer.execute("COMMIT")
+
+    def _must_be_open(self) -> None:
+        if not self._finalizer.alive:
+            raise Closed(CLOSED)
 
 
 class _SqliteReader:
@@ -231,6 +240,12 @@ def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
         connection.execute("PRAGMA synchronous = NORMAL")
 
 
+def _roll_back(connection: sqlite3.Connection) -> None:
+    """End a transaction, unless SQLite ended it by itself, as it does where the disk is full."""
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
+
+
 def _close(*connections: sqlite3.Connection) -> None:
     for connection in connections:
         connection.close()
@@ -245,12 +260,26 @@ def _translated(path: Path | None) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
             raise Busy(f"{path}: another process writes these tables; try again") from error
-        if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        if code == sqlite3.SQLITE_NOTADB:
+            raise Damaged(
+                f"{path} is no database. If it held tables of state it is damaged: remove it, and they are "
+                "made anew from the log; if it is something else, name another file"
+            ) from error
+        if code == sqlite3.SQLITE_CORRUPT:
             raise Damaged(
                 f"{path} is damaged; remove it, and the tables are made anew from the log"
             ) from error
+        if code == sqlite3.SQLITE_CANTOPEN:
+            raise StorageError(
+                f"{path} cannot be opened: it must be a file, in a folder that is there and may be written "
+                "to; tables can be kept elsewhere, by path"
+            ) from error
+        if code == sqlite3.SQLITE_FULL:
+            raise StorageError(
+                f"{path}: the disk is full; the tables are as they were. Make room, and try again"
+            ) from error
         if code == sqlite3.SQLITE_READONLY:
             raise ReadOnly(f"the tables of state are only read here: {error}") from error
-        if code == sqlite3.SQLITE_ERROR:
+        if code == sqlite3.SQLITE_ERROR or isinstance(error, sqlite3.ProgrammingError):
             raise InvalidInput(f"that cannot be asked of the tables: {error}", field="query") from error
         raise StorageError(f"the tables of state: {error}") from error

@@ -6,14 +6,14 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import field, frozen
 
 from reps_ledger.domain.time import instant_at, microseconds, zone_name
-from reps_ledger.errors import InvalidInput, InvalidPolicy
+from reps_ledger.errors import InvalidInput
 from reps_ledger.log import Reading
 from reps_ledger.policies.documents import digest, dumps, loads
 from reps_ledger.policies.policy import Policy
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 _BATCH: Final = 2_000
 """People whose rows are written at once."""
+
+_SKEW: Final = timedelta(minutes=1)
+"""By how much clocks of those who keep the same tables may differ; more says that one was set back."""
 
 MANY: Final = 64
 """From so many people on, their rows are derived at once, where the extra for that is installed."""
@@ -150,11 +153,14 @@ class Tables:
             if self._is_current(reader, reading, now):
                 return Refreshed(position=reading.known_at, entries=0, people=0)
         with self.store.writing() as writer:
-            reading = self.log.reading()  # others may have recorded while this waited for others
+            # Others may have recorded, and brought the tables up to date, while this waited for them.
+            reading, now = self.log.reading(), self.log.now()
             meta = writer.meta()
-            because = self._unfit(meta, reading)
+            because = self._unfit(meta, reading) or _set_back(meta, now)
             if because:
                 return self._build(writer, reading, now, because)
+            # By a clock that is a little behind, what counted already goes on counting.
+            now = max(now, _moment(meta))
             return self._catch_up(writer, reading, now, int(meta[_POSITION]))
 
     def rebuild(self) -> Refreshed:
@@ -176,7 +182,7 @@ class Tables:
                 return (f"the tables cannot be used: {because}",)
             reading = _as_known(reading, int(meta[_POSITION]))
             deriver = self._deriver(reading, _moment(meta))
-            return tuple(_differences(writer, self._everybody(deriver, reading), self._communities(reading)))
+            return tuple(_differences(writer, self._everybody(deriver, reading), self.communities(reading)))
 
     # What they are of
 
@@ -215,6 +221,8 @@ class Tables:
         meta = reader.meta()
         if not meta or int(meta[_POSITION]) != reading.known_at or self._unfit(meta, reading):
             return False
+        if _set_back(meta, now):
+            return False
         return not reader.rows("SELECT 1 FROM member WHERE changes <= ? LIMIT 1", microseconds(now))
 
     # Building
@@ -231,7 +239,7 @@ class Tables:
                 self._one_by_one(writer, deriver, reading)
             else:
                 _in_bulk(writer, columns, reading, deriver)
-        except InvalidPolicy:  # one asks for what columns do not hold
+        except InvalidInput:  # one asks for what columns do not hold, or for a kind of fact unknown here
             writer.create()
             self._one_by_one(writer, deriver, reading)
         writer.index()
@@ -254,14 +262,14 @@ class Tables:
             if people % _BATCH == 0:
                 _flush(writer, batch)
         _flush(writer, batch)
-        writer.insert(BY_NAME["community"], self._communities(reading))
+        writer.insert(BY_NAME["community"], self.communities(reading))
 
     @staticmethod
     def _everybody(deriver: Deriver, _: Reading) -> Iterator[Rows]:
         return (deriver.person(dossier) for dossier in deriver.evaluator.everyone())
 
     @staticmethod
-    def _communities(reading: Reading) -> list[Row]:
+    def communities(reading: Reading) -> list[Row]:
         """Return the rows of all communities, in one pass over everything."""
         founded: dict[str, Row] = {}
         named: set[str] = set()
@@ -314,7 +322,7 @@ class Tables:
             if columns is not None:
                 _in_bulk(writer, columns, reading, deriver, wanted, alone=alone)
                 return len(wanted)
-        except InvalidPolicy:  # one asks for what columns do not hold
+        except InvalidInput:  # one asks for what columns do not hold, or for a kind of fact unknown here
             writer.remove(wanted)
         batch: Rows = {table.name: [] for table in OF_MEMBERS}
         for member in wanted:
@@ -361,7 +369,7 @@ def _in_bulk(
     """Write the rows of many people at once; of everybody and all communities, where nobody is named.
 
     Raises:
-        InvalidPolicy: a policy asks for what columns do not hold.
+        InvalidInput: a policy asks for what columns do not hold, or for a kind of fact unknown here.
     """
     from reps_ledger.state.bulk import Bulk, entries_read
 
@@ -370,7 +378,7 @@ def _in_bulk(
     for name, rows in bulk.rows():
         writer.insert(BY_NAME[name], rows)
     if wanted is None:
-        writer.insert(BY_NAME["community"], bulk.communities())
+        writer.insert(BY_NAME["community"], bulk.communities() or Tables.communities(reading))
 
 
 def _flush(writer: Writer, batch: Rows) -> None:
@@ -383,6 +391,11 @@ def _flush(writer: Writer, batch: Rows) -> None:
 
 def _as_known(reading: Reading, position: int) -> Reading:
     return Reading(log=reading.log, known_at=position)
+
+
+def _set_back(meta: Mapping[str, str], now: datetime) -> str:
+    """Return why what counted by the last refresh may count no more; empty where it does."""
+    return "the clock was set back" if _moment(meta) - now > _SKEW else ""
 
 
 def _moment(meta: Mapping[str, str]) -> datetime:

@@ -12,6 +12,7 @@ from datetime import date
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import msgspec
 import pytest
 from hypothesis import given
@@ -112,6 +113,28 @@ def test_only_what_is_new_is_read(ledger: rl.Ledger, read: Read) -> None:
     ledger.record(rl.EntryRetracted(target=last.id, reason="r"), by="x")
     assert read.of(ledger) == 1  # her retirement, and nothing of anybody else
     assert read.of(ledger) == 0
+
+
+@rl.fact("talk-2.held")
+@attrs.frozen(kw_only=True)
+class TalkHeld:
+    """A fact of a service, whose stored name has more than letters."""
+
+    member: str
+    talk: str
+
+
+def test_files_of_any_kind_of_fact_are_cleared(tmp_path: Path) -> None:
+    """What is used no more is removed, and the folder known for what it is, whatever facts are called."""
+    place = tmp_path / "l.db.columns"
+    with rl.open(tmp_path / "l.db", facts=[TalkHeld]) as ledger:
+        join(ledger, "ana")
+        for number in range(3):
+            ledger.record(TalkHeld(member="ana", talk=f"t{number}"), by="ana")
+            ledger.columns()
+        assert len([*place.glob("talk-2.held.*")]) == 2
+        (place / store.MANIFEST).unlink()
+        assert ledger.columns(folder=place).position == ledger.position
 
 
 def test_where_an_amendment_names_nobody_all_is_read(ledger: rl.Ledger, read: Read) -> None:

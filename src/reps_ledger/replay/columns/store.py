@@ -528,7 +528,7 @@ def _seal(folder: Path, manifest: _Manifest, before: _Manifest | None) -> None:
 
 
 _OURS: Final = re.compile(
-    r"manifest\.json|key\.[0-9a-f]{16}|[a-z._]+\.[0-9a-f]{16}\.parquet|\..+\.[0-9a-f]{16}\.tmp"
+    r"manifest\.json|key\.[0-9a-f]{16}|[a-z0-9._-]+\.[0-9a-f]{16}\.parquet|\..+\.[0-9a-f]{16}\.tmp"
 )
 """The names of the files that are written here; of any other this removes nothing."""
 
