@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from reps_ledger.policies.charter import Charter
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
 ZONES: Final = [ZoneInfo("UTC"), ZoneInfo("Europe/Paris")]
 
 

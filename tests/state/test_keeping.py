@@ -487,3 +487,17 @@ def test_after_a_kill_tables_are_of_a_prefix_of_the_log(after: float, shared_tar
     with rl.open(shared_target) as ledger, closing(ledger.state()) as state:
         assert state.check() == ()
         assert state.position == ledger.position
+
+
+def test_a_policy_of_a_charter_takes_the_place_of_one_that_was_kept(tmp_path: Path) -> None:
+    """Opened for what they keep, tables go on: with the charter's. Whoever names the other is told."""
+    with filled(tmp_path / "l.db") as ledger:
+        ledger.state(policies=[EAGER]).close()
+        ledger.adopt(charter(BUSY), by="council")
+        state = ledger.state()
+        assert state.tables.policies == ()
+        assert state.check() == ()
+        _, kept = state.sql("SELECT DISTINCT policy FROM standing ORDER BY policy")
+        assert kept == [("",), ("busy",)]
+        with pytest.raises(rl.InvalidInput, match="give yours another name"):
+            ledger.state(policies=[EAGER])

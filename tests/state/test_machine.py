@@ -10,6 +10,7 @@ from datetime import date
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reps_ledger.state import State
+
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
 OF_ALL = Policy("crowded", cases=[when(members() >= 2).then("yes")], otherwise="no")
 """A policy about everybody, so that each entry concerns all."""

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
+import pytest
+
 import reps_ledger as rl
 from data.test_bundled import rows
 from reps_ledger.domain.time import microseconds
@@ -15,6 +17,8 @@ from reps_ledger.policies.charter import Charter, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
 
 PAIRS: Final = 1_000
 FIRST: Final = datetime(1998, 1, 1, tzinfo=UTC)

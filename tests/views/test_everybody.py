@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from reps_ledger.testing.history import History
 
 
+pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
+
+
 def answers(view: View, policy: Policy, instants: list[datetime]) -> dict[str, Any]:
     """Return what a view says of everybody."""
 

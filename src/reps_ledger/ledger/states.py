@@ -14,8 +14,10 @@ from attrs import frozen
 from reps_ledger.errors import MissingExtra
 from reps_ledger.ledger.core import Core
 from reps_ledger.log import Reading, postgres_of
+from reps_ledger.policies.charter.eras import eras_of
 from reps_ledger.policies.policy import Policy
 from reps_ledger.state import SqliteStore, State, Store, Tables, kept_policies
+from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
@@ -55,20 +57,33 @@ def open_state(
     Args:
         core: the ledger.
         policies: whose outcomes are kept; those named are the ones of the charter in force, which are kept
-            anyway. None for those that the tables keep already.
+            anyway. None for those that the tables keep already, but for one whose name a charter's policy has
+            by now: that is kept in its place.
         path: where they are kept; None for beside the ledger's file, in a schema of its PostgreSQL,
             or in memory where it is neither.
     """
     view = core.as_of()
     store = _store(core, path)
     try:
-        asked = kept_policies(store) if policies is None else [*policies]
+        asked: list[Policy | str]
+        if policies is None:
+            taken = _names_of_charters(core)
+            asked = [policy for policy in kept_policies(store) if policy.name not in taken]
+        else:
+            asked = [*policies]
         found = [view.policy(policy) for policy in asked]
         kept = (policy for policy, each in zip(found, asked, strict=True) if not isinstance(each, str))
         return State(Tables(_Log(core), store, tuple(kept)))
     except BaseException:
         store.close()
         raise
+
+
+def _names_of_charters(core: Core) -> frozenset[str]:
+    """Return the names of all policies of the charters that were ever adopted and can be read here."""
+    eras = eras_of(PolicyEvaluator(core.reading(), core.zone).adopted)
+    charters = (era.charter for era in eras if era.charter is not None)
+    return frozenset(policy.name for charter in charters for policy in charter.policies)
 
 
 def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
