@@ -52,7 +52,7 @@ from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of
 from reps_ledger.testing.strategies import policies, raw_histories, reviews, single_conditions, zones
 from reps_ledger.testing.strategies.policies import NAME
-from scale import DEEP, examples
+from scale import DEEP, examples, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -272,6 +272,7 @@ def _touching_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Intervals, "disjoint", lambda self: true(Intervals(self.rows, self.end - 1)))
 
 
+@seconds(300)
 @pytest.mark.parametrize("plant", [_all_cut, _none_cut, _touching_apart])
 def test_bugs_in_the_default_rule_are_found(
     plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
@@ -310,6 +311,7 @@ def is_found(conditions: Sequence[Condition]) -> bool:
     return fails(agreement)
 
 
+@seconds(300)
 @pytest.mark.parametrize(("table", "kind"), PLANTED, ids=lambda each: getattr(each, "__name__", ""))
 def test_a_kind_without_its_edges_is_found(table: str, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted in each kind: it never says when it may change."""
