@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import given
 
+import identities
+import reps_ledger as rl
 from identities import histories
 from reps_ledger.domain.spans import HOW_ENDED, SPAN_KINDS, folded
 from reps_ledger.domain.time import microseconds
@@ -65,3 +67,12 @@ def test_columns_have_the_spans_of_the_fold(history: History) -> None:
 def test_columns_have_the_spans_of_the_fold_without_ties(history: History) -> None:
     """Where nothing has to be folded, but what was planned before a retirement."""
     same_spans(history)
+
+
+def test_an_ending_of_every_kind_ends_what_began_in_the_instant_of_another() -> None:
+    """Begun anew on the day on which it was ended, then ended by what names no kind: that is its ending."""
+    here = {"member": "ana", "organisation": "acme"}
+    staff = rl.AffiliationStarted(**here, kind="staff")
+    ended = rl.AffiliationEnded(**here, kind="staff")
+    facts = ((staff, 3), (ended, 5), (staff, 5), (rl.AffiliationEnded(**here), 9))
+    same_spans(identities.told(*identities.joins("ana"), *facts))

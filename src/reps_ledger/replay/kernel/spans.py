@@ -158,6 +158,15 @@ class _Ties:
     def __or__(self, other: _Ties) -> _Ties:
         return _Ties(self.beginnings | other.beginnings, self.endings | other.endings)
 
+    def spread(self, numbers: Integers) -> _Ties:
+        """Return all rows of wider groups, some row of which is among these.
+
+        Args:
+            numbers: of each row, of beginnings and then of endings, that of its group.
+        """
+        tied = np.isin(numbers, numbers[np.concatenate([self.beginnings, self.endings])])
+        return _Ties(tied[: len(self.beginnings)], tied[len(self.beginnings) :])
+
 
 def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
     """Return how the span of each row ends, by the rules that need no fold; and where one is needed."""
@@ -180,12 +189,14 @@ def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
     if kind.replaced:
         return ends.or_else(_Ends.of(*next_alike([table], names), REPLACED)), tied
     passes: list[tuple[tuple[str, ...], Truths | None]] = [(names, None)]
+    rest = tuple(name for name in names if name != kind.optional)
     if kind.optional is not None:
-        rest = tuple(name for name in names if name != kind.optional)
         passes.append((rest, endings.fields[kind.optional].codes < 0))
     for fields, chosen in passes:
         following, more = _next_ending(table, endings, fields, chosen)
         ends, tied = ends.or_else(following), tied | more
+    if kind.optional is not None:  # an ending that names no value of that field concerns those of each
+        tied = tied.spread(_numbers([table, endings], rest))
     return ends, tied
 
 
