@@ -25,6 +25,9 @@ from reps_ledger.log.append import Draft, KeptJudge, NotEmpty, make_draft
 from reps_ledger.policies.language.widths import TICK
 from reps_ledger.views import View, as_instant, known_position
 
+if TYPE_CHECKING:
+    from reps_ledger.replay.columns import Columns
+
 
 class Subscription(Iterator[Entry]):
     """Entries as they are recorded; waits for the next. Use it as a context manager."""
@@ -80,9 +83,6 @@ class Trees:
                 tree.cache.close()
             self._made.clear()
 
-
-if TYPE_CHECKING:
-    from reps_ledger.replay.columns import Columns
 
 _ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
 """Facts after which days may be read in another zone."""

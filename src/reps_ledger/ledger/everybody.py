@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import tzinfo
 from typing import TYPE_CHECKING, Final
 
@@ -55,12 +56,9 @@ class KeptAnswers:
             return None
         from reps_ledger.state.answers import Answers  # noqa: PLC0415 — an extra
 
-        try:
+        with suppress(InvalidInput):  # a charter asks for what columns do not hold, or for an unknown kind
             return Answers.of(columns, PolicyEvaluator(reading, zone))
-        except (
-            InvalidInput
-        ):  # a charter's asks for what columns do not hold, or for a kind of fact unknown here
-            return None
+        return None
 
     def forget(self) -> None:
         """Forget all."""

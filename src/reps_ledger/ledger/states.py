@@ -14,7 +14,6 @@ from attrs import frozen
 from reps_ledger.errors import MissingExtra
 from reps_ledger.ledger.core import Core
 from reps_ledger.log import Reading, postgres_of
-from reps_ledger.policies.charter.eras import eras_of
 from reps_ledger.policies.policy import Policy
 from reps_ledger.state import SqliteStore, State, Store, Tables, kept_policies
 from reps_ledger.views.evaluator import PolicyEvaluator
@@ -81,8 +80,7 @@ def open_state(
 
 def _names_of_charters(core: Core) -> frozenset[str]:
     """Return the names of all policies of the charters that were ever adopted and can be read here."""
-    eras = eras_of(PolicyEvaluator(core.reading(), core.zone).adopted)
-    charters = (era.charter for era in eras if era.charter is not None)
+    charters = PolicyEvaluator(core.reading(), core.zone).readable
     return frozenset(policy.name for charter in charters for policy in charter.policies)
 
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from reps_ledger.domain.entries import Entry, entry_tag
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
 from reps_ledger.domain.rules import Source
 from reps_ledger.log.history import Reading
-
-
-def facts_in(fact: Fact) -> tuple[Fact, ...]:
-    """Return a fact, and of a correction also its replacement."""
-    return (fact, fact.replacement) if isinstance(fact, EntryCorrected) else (fact,)
 
 
 def amended_by(new: Iterable[Entry], reading: Reading) -> Iterator[Entry]:

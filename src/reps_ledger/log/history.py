@@ -384,7 +384,7 @@ class _Closure:
     def _seek_merges(self, entries: Iterable[Entry]) -> None:
         """Seek the merges of people whom entries name."""
         registry = self._reading.log.codec.registry
-        facts = (fact for entry in entries for fact in _facts_in(entry.fact))
+        facts = (fact for entry in entries for fact in facts_in(entry.fact))
         named = {person for fact in facts for person in people_in(fact, registry)} - self._named
         self._named |= named
         if len(named) > FEW_PEOPLE and self._all_merges is None:
@@ -405,7 +405,8 @@ def _targets(entries: Iterable[Entry]) -> set[str]:
     return {entry.fact.target for entry in entries if isinstance(entry.fact, EntryCorrected)}
 
 
-def _facts_in(fact: Fact) -> tuple[Fact, ...]:
+def facts_in(fact: Fact) -> tuple[Fact, ...]:
+    """Return a fact, and of a correction also its replacement."""
     return (fact, fact.replacement) if isinstance(fact, EntryCorrected) else (fact,)
 
 

@@ -6,16 +6,17 @@ default rule, by policies and by charters, and who counts as a member.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 from attrs import evolve, frozen
 
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions
+from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions, standing_by
 from reps_ledger.policies.language.conditions import Condition, leaves
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table
@@ -26,6 +27,8 @@ from reps_ledger.replay.kernel.points import Kernel
 from reps_ledger.replay.kernel.selections import flagged
 from reps_ledger.replay.kernel.standing import ACTIVE, standing_by_default
 from reps_ledger.replay.kernel.timelines import timelines
+
+V = TypeVar("V", bound=Hashable)
 
 
 @frozen(eq=False)
@@ -66,6 +69,16 @@ class Times:
     def only(self, kept: Truths) -> Times:
         """Return those for which ``kept`` is true."""
         return Times(self.member[kept], self.start[kept], self.until[kept], self.what[kept])
+
+    def coded(self, said: Sequence[V], values: dict[V, int]) -> Times:
+        """Return the same with other numbers for what was so.
+
+        Args:
+            said: what each number of these means.
+            values: the number to give to each meaning; those that have none yet get the next ones.
+        """
+        codes = np.array([values.setdefault(value, len(values)) for value in said], np.int64)
+        return evolve(self, what=codes[self.what])
 
     def within(self, start: Instants | int, until: Instants | int) -> Times:
         """Return the parts that lie in times given for each, or for all."""
@@ -217,18 +230,17 @@ class Everybody:
         parts: list[Times] = []
         for era in self.eras:
             start, end = _edges(era)
-            charter = era.charter
-            if charter is None or charter.standing is None or charter.standing_policy is None:
+            by = standing_by(era.charter)
+            if by is None:
                 if era.readable:
                     parts.append(self.default.within(start, end))
                 continue
+            policy, active = by
             joined = np.minimum(np.maximum(self.joined, start), end)
             parts.append(self.default.within(start, joined[self.default.member]))
-            active = charter.standing.active
-            for times, outcomes in self._outcomes(charter.standing_policy, joined, end):
-                pairs = ((outcome, outcome in active) for outcome in outcomes)
-                codes = np.array([values.setdefault(pair, len(values)) for pair in pairs], np.int64)
-                parts.append(evolve(times, what=codes[times.what]))
+            for times, outcomes in self._outcomes(policy, joined, end):
+                said = [(outcome, outcome in active) for outcome in outcomes]
+                parts.append(times.coded(said, values))
         return Said(Times.together(parts), tuple(values))
 
     def outcomes(self, versions: Iterable[tuple[Era, Policy]]) -> Said:
@@ -238,10 +250,7 @@ class Everybody:
         for era, policy in versions:
             start, end = _edges(era)
             for times, outcomes in self._outcomes(policy, np.maximum(self.joined, start), end):
-                codes = np.array(
-                    [values.setdefault((each, None), len(values)) for each in outcomes], np.int64
-                )
-                parts.append(evolve(times, what=codes[times.what]))
+                parts.append(times.coded([(outcome, None) for outcome in outcomes], values))
         return Said(Times.together(parts), tuple(values))
 
     def counted(self) -> Iterator[tuple[str, Times]]:

@@ -5,6 +5,7 @@ The rows that answer are those of tables, derived from columns of that position 
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -87,9 +88,8 @@ class Answers:
         asked = Asked(at=at, role=role, community=community)
         with self.store.reading() as reader:
             rows = [*listed(reader, asked, None, None)]
-        people = self.everybody.histories.columns.people
-        numbers = {person: place for place, person in enumerate(people)}
-        places = np.fromiter((numbers[row.member] for row in rows), np.int64, len(rows))
+        people = self.everybody.histories.columns.people  # in order
+        places = np.fromiter((bisect_left(people, row.member) for row in rows), np.int64, len(rows))
         now = microseconds(at)
         acted = self.everybody.last_activity(now)[places].tolist()
         return tuple(

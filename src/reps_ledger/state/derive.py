@@ -20,7 +20,7 @@ from reps_ledger.domain.open_reviews import REVIEWS, OpenReviews, still_open
 from reps_ledger.domain.spans import SPAN_KINDS, Span
 from reps_ledger.domain.time import FIRST, LAST, microseconds
 from reps_ledger.errors import InvalidInput
-from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions, eras_of
+from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions, eras_of, standing_by
 from reps_ledger.policies.outcomes import outcome_times
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.subject import Dossier, Subject
@@ -120,11 +120,11 @@ class Deriver:
         rows: list[Span_] = []
         since = None if joined is None else joined.occurred_at
         for era in self.eras:
-            charter = era.charter
-            if charter is None or charter.standing is None or charter.standing_policy is None:
-                part = era.part(FIRST)
-                rows += [] if part is None or not era.readable else _within(default, *part)
+            by = standing_by(era.charter)
+            if by is None:
+                rows += _within(default, era.start, era.end) if era.readable else []
                 continue
+            policy, active = by
             if since is None or (era.end is not None and era.end <= since):
                 rows += _within(default, era.start, era.end)
                 continue
@@ -132,8 +132,8 @@ class Deriver:
                 rows += _within(default, era.start, since)
             start = max(since, era.start)
             subject = self._subject(dossier, start)
-            for begun, ended, outcome in outcome_times(charter.standing_policy, subject, era.end):
-                rows.append((begun, ended, outcome, outcome in charter.standing.active))
+            for begun, ended, outcome in outcome_times(policy, subject, era.end):
+                rows.append((begun, ended, outcome, outcome in active))
         yield from _as_rows(dossier.name, DEFAULT, rows)
         if since is None:
             return

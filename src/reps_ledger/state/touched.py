@@ -15,8 +15,8 @@ from attrs import frozen
 
 from reps_ledger.domain.entries import Entry, ledger_tag, people_in
 from reps_ledger.domain.rules.parts import MERGES
-from reps_ledger.log.amended import amended_by, facts_in
-from reps_ledger.log.history import Reading
+from reps_ledger.log.amended import amended_by
+from reps_ledger.log.history import Reading, facts_in
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.language.facts import PersonFilter

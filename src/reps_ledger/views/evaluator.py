@@ -20,6 +20,7 @@ from reps_ledger.errors import InvalidInput, Malformed, NotFound
 from reps_ledger.log.history import Reading
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force, readable
+from reps_ledger.policies.charter.eras import standing_by
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import holds
 from reps_ledger.policies.language.people import InCommunity, IsMember
@@ -203,7 +204,7 @@ class PolicyEvaluator:
     def _stated(self) -> Mapping[str, Policy]:
         """The policies whose documents are recorded, alone or in a charter, by digest."""
         found: dict[str, Policy] = {}
-        for charter in self._readable:
+        for charter in self.readable:
             for policy in charter.policies:
                 found[digest(policy)] = policy
         for entry in self.reading.ledger_wide("policy.stated"):
@@ -213,7 +214,7 @@ class PolicyEvaluator:
         return found
 
     @cached_property
-    def _readable(self) -> tuple[Charter, ...]:
+    def readable(self) -> tuple[Charter, ...]:
         """The charters that were adopted and can be read here."""
         found = (readable(entry) for entry in self.adopted)
         return tuple(charter for charter in found if charter is not None)
@@ -297,7 +298,7 @@ class PolicyEvaluator:
     @cached_property
     def has_standing(self) -> bool:
         """Whether any adopted charter has a standing policy."""
-        return any(charter.standing is not None for charter in self._readable)
+        return any(charter.standing is not None for charter in self.readable)
 
     def stand(self, subject: Subject, state: Membership | None = None) -> tuple[Verdict | None, Stand]:
         """Return how somebody stands: by the charter in force, or else by the default rule.
@@ -306,16 +307,16 @@ class PolicyEvaluator:
             subject: who, and when.
             state: their membership then, if the caller has it.
         """
-        charter = self.charter(subject.at)
-        policy = None if charter is None else charter.standing_policy
-        if charter is None or charter.standing is None or policy is None:
+        by = standing_by(self.charter(subject.at))
+        if by is None:
             if state is None:
                 seen = subject.seen(subject.dossier.entries)
                 state = project(membership(subject.dossier.name, self.zone), seen)
             active = state.is_active(subject.at)
             return None, Stand("active" if active else "inactive", active)
+        policy, outcomes = by
         verdict = self.verdict(policy, subject)
-        return verdict, Stand(verdict.outcome, verdict.outcome in charter.standing.active)
+        return verdict, Stand(verdict.outcome, verdict.outcome in outcomes)
 
     def spells(self, subject: Subject, state: Membership) -> tuple[Spell, ...]:
         """Return every spell of activity and absence up to now.
@@ -345,7 +346,7 @@ class PolicyEvaluator:
         """Return every instant up to now at which the standing may have changed."""
         then = subject.moved(start)
         edges = {start, *(effective_from(entry) for entry in self.adopted)}
-        for charter in self._readable:
+        for charter in self.readable:
             policy = charter.standing_policy
             if policy is not None:
                 edges.update(edges_after(policy.leaves(), then))

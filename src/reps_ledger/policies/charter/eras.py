@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -39,12 +39,6 @@ class Era:
         first = max(start, self.start)
         return None if self.end is not None and first >= self.end else (first, self.end)
 
-    @property
-    def by_policy(self) -> bool:
-        """Whether a policy of its charter says who is active, and no default rule."""
-        charter = self.charter
-        return charter is not None and charter.standing is not None and charter.standing_policy is not None
-
 
 def eras_of(adopted: Sequence[Entry]) -> tuple[Era, ...]:
     """Return the times of charters, in order: they cover all time.
@@ -71,6 +65,16 @@ COUNTS: Final = "counts"
 def asked_as_policy(condition: Condition) -> Policy:
     """Return a policy whose outcome is "counts" where a condition holds."""
     return Policy(COUNTS, cases=[when(condition).then(COUNTS)], otherwise="not")
+
+
+def standing_by(charter: Charter | None) -> tuple[Policy, Collection[str]] | None:
+    """Return the policy of a charter that says who is active, and which of its outcomes count so.
+
+    None where the default rule says it.
+    """
+    if charter is None or charter.standing is None or (policy := charter.standing_policy) is None:
+        return None
+    return policy, charter.standing.active
 
 
 def definitions(charter: Charter | None) -> Iterator[tuple[str, Condition]]:

@@ -36,7 +36,8 @@ from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
 from reps_ledger.errors import Damaged, InvalidInput
 from reps_ledger.files import atomic_write, sync_folder
 from reps_ledger.log import EventLog, Reading
-from reps_ledger.log.amended import amended_by, facts_in
+from reps_ledger.log.amended import amended_by
+from reps_ledger.log.history import facts_in
 from reps_ledger.replay.columns.builder import Builder, build
 from reps_ledger.replay.columns.model import (
     NAMES_DUPLICATES,
