@@ -6,17 +6,18 @@ import sqlite3
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import pytest
 from attrs import evolve
 
 import reps_ledger as rl
-from reps_ledger.domain.spans import HOW_ENDED
+from reps_ledger.domain.spans import ENDED, HOW_ENDED
 from reps_ledger.domain.time import FIRST
 from reps_ledger.policies import Policy, count, digest, dumps, facts, holds, reports, retired, weeks, when
 from reps_ledger.policies.charter import Charter, Standing, eras
 from reps_ledger.replay.everybody import Everybody
-from reps_ledger.replay.kernel.arrays import FOREVER, next_event
-from reps_ledger.replay.kernel.spans import next_alike
+from reps_ledger.replay.kernel.arrays import FOREVER
+from reps_ledger.replay.kernel.spans import Ends, next_alike
 from reps_ledger.state import bulk, derive, schema, tables, touched
 from scenarios import fixed_clock
 from state.test_agreement import same_as_views
@@ -229,7 +230,9 @@ PLANTED_AT_ONCE: Final[dict[str, Callable[[pytest.MonkeyPatch], None]]] = {
     "ends reviews never": _plant(
         bulk, "review_rows", lambda member, own: derive.review_rows(member, [*own][:1])
     ),
-    "has acts answer no notice": _plant(bulk, "next_event", lambda *rows: _never(next_event(*rows))),
+    "has acts answer no notice": _plant(
+        bulk, "following", lambda size, *_: Ends.of(np.full(size, FOREVER), -1, ENDED)
+    ),
     "ends applications never": _plant(bulk, "next_alike", lambda *rows: _never(next_alike(*rows))),
     "mistakes how spans end": _plant(bulk, "HOW_ENDED", (*HOW_ENDED[1:], HOW_ENDED[0])),
     "forgets accounts": _plant(bulk.Bulk, "_accounts", lambda _: iter(())),

@@ -15,6 +15,7 @@ from attrs import frozen
 
 from reps_ledger.domain.time import microseconds
 from reps_ledger.projections.census import CensusRow
+from reps_ledger.replay.kernel.arrays import changing
 
 Integers = npt.NDArray[np.int64]
 Pairs = tuple[Integers, Integers]
@@ -107,8 +108,7 @@ def _once(member: Integers, group: Integers) -> Pairs:
 
 def _different(member: Integers, group: Integers) -> Pairs:
     """Return pairs, in order, each once."""
-    new = np.ones(len(member), bool)
-    new[1:] = (member[1:] != member[:-1]) | (group[1:] != group[:-1])
+    new = changing(member, group)
     return member[new], group[new]
 
 

@@ -19,8 +19,9 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.eras import COUNTS, Era, asked_as_policy, definitions, standing_by
 from reps_ledger.policies.language.conditions import Condition, leaves
 from reps_ledger.policies.policy import Policy
-from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table
-from reps_ledger.replay.kernel.arrays import BEGINNING, END, FOREVER, Integers, Points, Truths, expand_ranges
+from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table, Truths
+from reps_ledger.replay.kernel.algebra import first_match
+from reps_ledger.replay.kernel.arrays import BEGINNING, END, FOREVER, Integers, Points, expand_ranges
 from reps_ledger.replay.kernel.edges import candidates
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
@@ -202,12 +203,7 @@ class Everybody:
         there = np.flatnonzero(self.joined <= at)
         points = Points(there, np.full(len(there), at, np.int64))
         kernel = Kernel.of_record(self.histories, policy.name, policy.outcomes)
-        outcome = np.full(len(there), policy.outcomes.index(policy.otherwise), np.int64)
-        left = np.ones(len(there), bool)
-        for case, _ in policy.steps:
-            hit = left & kernel.holds(case.when, points)
-            outcome[hit] = policy.outcomes.index(case.outcome)
-            left &= ~hit
+        outcome = first_match(policy, len(points), lambda condition: kernel.holds(condition, points))
         people = self.histories.columns.people
         return {
             people[member]: policy.outcomes[code]

@@ -29,10 +29,9 @@ from reps_ledger.policies.documents import dumps, loads
 from reps_ledger.policies.language.reads import readers
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import resolved
-from reps_ledger.replay.columns.model import Columns
+from reps_ledger.replay.columns.model import Columns, Truths
 from reps_ledger.replay.columns.store import FORMAT, read_columns, write_columns
 from reps_ledger.replay.columns.subset import columns_of_people
-from reps_ledger.replay.kernel.arrays import Truths
 from reps_ledger.replay.kernel.run import Chunk, run
 
 MAX_PARTS: Final = 100_000

@@ -16,16 +16,16 @@ from attrs import frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.open_reviews import REVIEWS
-from reps_ledger.domain.spans import HOW_ENDED, SPAN_KINDS, folded
+from reps_ledger.domain.spans import ENDED, HOW_ENDED, REPLACED, SPAN_KINDS, folded
 from reps_ledger.domain.time import microseconds
 from reps_ledger.log import Reading
 from reps_ledger.policies.charter.eras import Era
 from reps_ledger.policies.policy import Policy
-from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Table
+from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Table, Truths
 from reps_ledger.replay.everybody import Everybody, Said, Times
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_event
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows
 from reps_ledger.replay.kernel.histories import Histories
-from reps_ledger.replay.kernel.spans import next_alike
+from reps_ledger.replay.kernel.spans import Ends, following, next_alike
 from reps_ledger.state.derive import DEFAULT, Deriver, review_rows, span_row
 from reps_ledger.state.schema import Row
 
@@ -255,19 +255,16 @@ class Bulk:
         sent = self.columns.table("notice.sent")
         row = np.flatnonzero(self._wants(sent.persons["member"]))
         own = Rows.sorted(sent.persons["member"], sent.at, sent.order)
-        acted = np.full(len(sent), FOREVER, np.int64), np.full(len(sent), -1, np.int64)
-        acted[0][own.index], acted[1][own.index] = next_event(own, self.everybody.histories.acts)
-        at, order = next_alike([sent], ("member", "notice"))
-        first = (acted[0] < at) | ((acted[0] == at) & (acted[1] < order))
-        at, order = np.where(first, acted[0], at), np.where(first, acted[1], order)
+        acted = following(len(sent), own, self.everybody.histories.acts, ENDED)
+        answered = acted.or_else(Ends.of(*next_alike([sent], ("member", "notice")), REPLACED))
         return zip(
             self._names(sent.persons["member"][row]),
             *(self._values(sent, name, row) for name in ("notice", "stage", "policy")),
             sent.at[row].tolist(),
-            at[row].tolist(),
+            answered.at[row].tolist(),
             self._values(sent, "deadline", row),
             sent.order[row].tolist(),
-            _or_none(order[row], -1),
+            _or_none(answered.by[row], -1),
             strict=True,
         )
 

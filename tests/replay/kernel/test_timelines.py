@@ -47,7 +47,7 @@ from reps_ledger.replay.kernel import (
     standing_by_default,
     timelines,
 )
-from reps_ledger.replay.kernel.arrays import FOREVER, Intervals
+from reps_ledger.replay.kernel.arrays import FOREVER, Intervals, changing
 from reps_ledger.testing import History
 from reps_ledger.testing.replayed import columns_of
 from reps_ledger.testing.strategies import policies, raw_histories, reviews, single_conditions, zones
@@ -332,7 +332,7 @@ def _a_tick_early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _carried_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        sys.modules["reps_ledger.replay.kernel.timelines"], "changing", lambda _, value: edges._new(value)
+        sys.modules["reps_ledger.replay.kernel.timelines"], "changing", lambda _, value: changing(value)
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import numpy as np
 from attrs import evolve
@@ -13,6 +13,7 @@ from reps_ledger.replay.columns.model import (
     Codes,
     Columns,
     Instants,
+    SaidOf,
     Table,
     Truths,
     Value,
@@ -29,17 +30,8 @@ def columns_of_people(columns: Columns, chosen: Truths) -> Columns:
     rows = {name: _rows_of(table, chosen) for name, table in columns.tables.items()}
     named = np.zeros(len(columns.people), bool)
     for name, table in columns.tables.items():
-        for codes in table.persons.values():
-            mine = codes[rows[name]]
-            named[mine[mine >= 0]] = True
-    renumbered = np.append(np.cumsum(named) - 1, -1).astype(np.int32)
-    tables = {
-        name: _taken(table, rows[name], renumbered)
-        for name, table in columns.tables.items()
-        if len(rows[name])
-    }
-    people = tuple(np.array(columns.people, object)[named].tolist())
-    return Columns(columns.position, people, tables, columns.registry, columns.identities, columns.key)
+        _mark(named, table, rows[name])
+    return _of_rows(columns, rows, named, columns.identities)
 
 
 def columns_without(columns: Columns, names: Collection[str]) -> Columns:
@@ -51,40 +43,44 @@ def columns_without(columns: Columns, names: Collection[str]) -> Columns:
     """
     chosen = np.array([person in names for person in columns.people], bool)
     named = np.zeros(len(columns.people), bool)
-    rows: dict[str, Instants | None] = {}
-    gone: list[Instants] = []
+    rows: dict[str, Instants] = {}
+    gone: set[int] = set()
     for name, table in columns.tables.items():
         dropped = _naming(table, chosen, names, columns)
-        kept = np.flatnonzero(~dropped)
-        gone.append(table.order[dropped])
-        rows[name] = kept if len(kept) < len(table) else None
-        for codes in table.persons.values():
-            mine = codes[kept]
-            named[mine[mine >= 0]] = True
-        for person in _listed(columns, table, kept):
-            named[person] = True
+        rows[name] = np.flatnonzero(~dropped)
+        if columns.identities:
+            gone.update(table.order[dropped].tolist())
+        _mark(named, table, rows[name])
+        named[_listed(columns, table, rows[name])] = True
+    identities = {order: said for order, said in columns.identities.items() if order not in gone}
+    return _of_rows(columns, rows, named, identities)
+
+
+def _of_rows(
+    columns: Columns, rows: Mapping[str, Instants], named: Truths, identities: Mapping[int, SaidOf]
+) -> Columns:
+    """Return columns of some rows of each table, and of the people whom these name."""
     renumbered = np.append(np.cumsum(named) - 1, -1).astype(np.int32)
     same = bool(named.all())
-    tables = {}
-    for name, table in columns.tables.items():
-        kept_rows = rows[name]
-        if kept_rows is None and same:
-            tables[name] = table
-        elif kept_rows is None or len(kept_rows):
-            tables[name] = _taken(
-                table, np.arange(len(table)) if kept_rows is None else kept_rows, renumbered
-            )
+    tables = {
+        name: table if same and len(rows[name]) == len(table) else _taken(table, rows[name], renumbered)
+        for name, table in columns.tables.items()
+        if len(rows[name])
+    }
     people = tuple(np.array(columns.people, object)[named].tolist())
-    orders = {order for each in gone for order in each.tolist()} if columns.identities else set()
-    identities = {order: said for order, said in columns.identities.items() if order not in orders}
     return Columns(columns.position, people, tables, columns.registry, identities, columns.key)
+
+
+def _mark(named: Truths, table: Table, rows: Instants) -> None:
+    """Mark whom some rows name in fields for one person."""
+    for codes in table.persons.values():
+        mine = codes[rows]
+        named[mine[mine >= 0]] = True
 
 
 def _naming(table: Table, chosen: Truths, names: Collection[str], columns: Columns) -> Truths:
     """Return which rows name some people: in a field for one, in a list, or in a merge's own words."""
-    found = np.zeros(len(table), bool)
-    for codes in table.persons.values():
-        found |= np.append(chosen, False)[codes]  # the code of nobody is -1: the last
+    found = _naming_alone(table, chosen)
     for field in _lists(columns, table):
         found |= table.fields[field].matching(lambda value: any(person in names for person in _people(value)))
     if table.name in NAMES_DUPLICATES:
@@ -120,12 +116,15 @@ def _lists(columns: Columns, table: Table) -> list[str]:
 
 def _rows_of(table: Table, chosen: Truths) -> Instants:
     """Return the rows that name some people, or all rows of facts that never name anybody."""
-    if not table.persons:
-        return np.arange(len(table))
-    kept = np.zeros(len(table), bool)
+    return np.flatnonzero(_naming_alone(table, chosen)) if table.persons else np.arange(len(table))
+
+
+def _naming_alone(table: Table, chosen: Truths) -> Truths:
+    """Return which rows name some people in a field for one."""
+    found = np.zeros(len(table), bool)
     for codes in table.persons.values():
-        kept |= np.append(chosen, False)[codes]  # the code of nobody is -1: the last
-    return np.flatnonzero(kept)
+        found |= np.append(chosen, False)[codes]  # the code of nobody is -1: the last
+    return found
 
 
 def _taken(table: Table, rows: Instants, people: Codes) -> Table:

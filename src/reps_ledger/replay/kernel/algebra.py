@@ -6,8 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from reps_ledger.policies.language.conditions import Algebra, Leaf
-from reps_ledger.replay.kernel.arrays import Integers, Truths
+from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf
+from reps_ledger.policies.policy import Policy
+from reps_ledger.replay.columns.model import Truths
+from reps_ledger.replay.kernel.arrays import Integers
 from reps_ledger.replay.kernel.bitsets import Bitsets
 
 
@@ -29,6 +31,23 @@ def truth_algebra(of_leaf: Callable[[Leaf], Truths]) -> Algebra[Truths]:
 def _counted(number: int, parts: list[Truths]) -> Truths:
     held: Integers = np.add.reduce(parts, dtype=np.int64)
     return held >= number
+
+
+def first_match(policy: Policy, size: int, holds: Callable[[Condition], Truths]) -> Integers:
+    """Return, for each of so many points, the place of the outcome of the first case that holds.
+
+    Args:
+        policy: whose cases, and whose outcomes.
+        size: how many points.
+        holds: returns where a condition holds.
+    """
+    outcome = np.full(size, policy.outcomes.index(policy.otherwise), np.int64)
+    left = np.ones(size, bool)
+    for case, _ in policy.steps:
+        hit = left & holds(case.when)
+        outcome[hit] = policy.outcomes.index(case.outcome)
+        left &= ~hit
+    return outcome
 
 
 def bitset_algebra(of_leaf: Callable[[Leaf], Bitsets], every: Bitsets) -> Algebra[Bitsets]:

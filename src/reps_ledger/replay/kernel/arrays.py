@@ -17,12 +17,10 @@ import numpy.typing as npt
 from attrs import frozen
 
 from reps_ledger.domain.time import EPOCH, FIRST, LAST, microseconds
-from reps_ledger.replay.columns.model import Codes, Instants
+from reps_ledger.replay.columns.model import Codes, Instants, Truths
 
 Integers = npt.NDArray[np.int64]
 """Row numbers, members (as their place among all people), and counts."""
-
-Truths = npt.NDArray[np.bool_]
 
 T = TypeVar("T", bound=np.generic)
 
@@ -252,6 +250,13 @@ def _in_order(member: Integers, at: Instants, order: Integers) -> bool:
         return False
     same = same[later == earlier]
     return bool((order[same + 1] >= order[same]).all())
+
+
+def changing(*columns: npt.NDArray[np.generic]) -> Truths:
+    """Return which of sorted rows, given by their columns, differ from the one before; the first does."""
+    found = np.ones(len(columns[0]), bool)
+    found[1:] = np.logical_or.reduce([each[1:] != each[:-1] for each in columns])
+    return found
 
 
 def next_after(rows: Rows, events: Rows) -> Instants:

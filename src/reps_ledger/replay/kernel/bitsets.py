@@ -13,8 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from reps_ledger.replay.columns.model import Codes, Instants
-from reps_ledger.replay.kernel.arrays import Integers, Truths, search
+from reps_ledger.replay.columns.model import Codes, Instants, Truths
+from reps_ledger.replay.kernel.arrays import Integers, search
 
 Bitsets = npt.NDArray[np.uint64]
 """Of shape (blocks of 64 dates, members or rows)."""

@@ -20,8 +20,8 @@ from attrs import define, field, frozen
 from reps_ledger.domain.time import EPOCH, change_between, day_start, microseconds
 from reps_ledger.policies.language.widths import Width
 from reps_ledger.policies.language.windows import day_after, period_end, period_start
-from reps_ledger.replay.columns.model import Instants
-from reps_ledger.replay.kernel.arrays import BEGINNING, END, Integers, Truths, search, to_datetime
+from reps_ledger.replay.columns.model import Instants, Truths
+from reps_ledger.replay.kernel.arrays import BEGINNING, END, Integers, search, to_datetime
 
 _MICROSECOND: Final = timedelta(microseconds=1)
 _DAY: Final = timedelta(days=1) // _MICROSECOND

@@ -8,7 +8,7 @@ import numpy as np
 from attrs import frozen
 
 from reps_ledger.replay.columns.model import Columns, Instants
-from reps_ledger.replay.kernel.arrays import BEGINNING, Integers, Points, Rows
+from reps_ledger.replay.kernel.arrays import BEGINNING, Integers, Points, Rows, changing
 from reps_ledger.replay.kernel.histories import is_value
 
 
@@ -65,9 +65,7 @@ def decisions_of(columns: Columns, policy: str, outcomes: Sequence[str]) -> Deci
     rows = Rows.sorted(np.where(kept, decided.persons["member"], -1), decided.at, decided.order)
     named = [outcomes.index(str(value)) for value in decided.fields["outcome"].values]
     outcome = rows.take(np.array([*named, -1], np.int64)[decided.fields["outcome"].codes])
-    new = np.ones(len(rows), bool)
-    new[1:] = (rows.member[1:] != rows.member[:-1]) | (outcome[1:] != outcome[:-1])
-    start = np.maximum.accumulate(np.where(new, np.arange(len(rows)), 0))
+    start = np.maximum.accumulate(np.where(changing(rows.member, outcome), np.arange(len(rows)), 0))
     return Decisions(rows, outcome, rows.at[start])
 
 

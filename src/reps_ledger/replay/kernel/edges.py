@@ -34,7 +34,7 @@ from reps_ledger.policies.language.windows import (
     This,
     Window,
 )
-from reps_ledger.replay.columns.model import Instants
+from reps_ledger.replay.columns.model import Instants, Truths
 from reps_ledger.replay.kernel.algebra import truth_algebra
 from reps_ledger.replay.kernel.arrays import (
     BEGINNING,
@@ -44,7 +44,7 @@ from reps_ledger.replay.kernel.arrays import (
     Intervals,
     Points,
     Rows,
-    Truths,
+    changing,
     expand_ranges,
 )
 from reps_ledger.replay.kernel.pausing import PausedClock
@@ -435,7 +435,7 @@ def changes(
     member = np.concatenate([start.member, *(each.points.member for each in found)])
     at = np.concatenate([start.at, *(each.points.at for each in found)])
     place = np.lexsort((at, member))
-    new = _new(member[place], at[place])
+    new = changing(member[place], at[place])
     number = np.empty(len(place), np.int64)
     number[place] = np.cumsum(new) - 1
     first = place[new]
@@ -447,18 +447,6 @@ def changes(
         # From each point on what was said last holds; each member's first point has a truth of every leaf.
         held[each] = of_leaf.holds[np.maximum.accumulate(last)]
     return Points(member[first], at[first]), held
-
-
-def _new(*sorted_by: Integers | Truths) -> Truths:
-    """Return which of sorted rows differ from the one before."""
-    new = np.ones(len(sorted_by[0]), bool)
-    new[1:] = np.logical_or.reduce([each[1:] != each[:-1] for each in sorted_by])
-    return new
-
-
-def changing(member: Integers, value: Integers | Truths) -> Truths:
-    """Return, of values of members in order of time, which differ from the member's one before."""
-    return _new(member, value)
 
 
 def _changes_of(leaf: Leaf, kernel: Kernel, start: Points, until: Instants | int) -> TruthThroughTime:
@@ -508,5 +496,5 @@ def _asked_at(found: Iterable[Moments], start: Points, until: Instants | int) ->
     member, at = np.concatenate(members), np.concatenate(ats)
     place = np.lexsort((at, member))
     member, at = member[place], at[place]
-    kept = _new(member, at)
+    kept = changing(member, at)
     return Points(member[kept], at[kept])

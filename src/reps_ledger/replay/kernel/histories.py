@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from attrs import define, field
 
-from reps_ledger.replay.columns.model import Columns, Instants, Table
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Intervals, Rows, Truths, to_datetime
+from reps_ledger.replay.columns.model import Columns, Instants, Table, Truths
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Intervals, Rows, to_datetime
 from reps_ledger.replay.kernel.calendars import Calendar
 from reps_ledger.replay.kernel.selections import flagged
 from reps_ledger.replay.kernel.spans import Spans, spans_of

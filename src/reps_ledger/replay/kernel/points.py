@@ -52,7 +52,7 @@ from reps_ledger.policies.language.windows import (
     This,
     Window,
 )
-from reps_ledger.replay.columns.model import MISSING, Columns, Instants, Table, Value
+from reps_ledger.replay.columns.model import MISSING, Columns, Instants, Table, Truths, Value
 from reps_ledger.replay.kernel.algebra import truth_algebra
 from reps_ledger.replay.kernel.arrays import (
     BEGINNING,
@@ -62,7 +62,6 @@ from reps_ledger.replay.kernel.arrays import (
     Intervals,
     Points,
     Rows,
-    Truths,
     expand_ranges,
     next_after,
 )

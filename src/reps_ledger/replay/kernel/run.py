@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -15,8 +16,9 @@ from reps_ledger.errors import InvalidInput, InvalidPolicy, TooLarge
 from reps_ledger.policies.language.conditions import Leaf, fold
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns import Columns
-from reps_ledger.replay.kernel.algebra import bitset_algebra, truth_algebra
-from reps_ledger.replay.kernel.arrays import Integers, Points, Truths
+from reps_ledger.replay.columns.model import Truths
+from reps_ledger.replay.kernel.algebra import bitset_algebra, first_match, truth_algebra
+from reps_ledger.replay.kernel.arrays import Integers, Points
 from reps_ledger.replay.kernel.bitsets import Bitsets, all_dates, count_by_date, pack, unpack
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.masks import Masks
@@ -165,12 +167,7 @@ def _date_by_date(policy: Policy, masks: Masks, members: range) -> list[Bitsets]
             return query.holds(leaf) if is_path_dependent(leaf) else held[leaf][:, number]
 
         algebra = truth_algebra(of_leaf)
-        left = np.ones(size, bool)
-        outcome = np.full(size, outcomes.index(policy.otherwise), np.int64)
-        for case, _ in policy.steps:
-            hit = left & fold(case.when, algebra)
-            outcome[hit] = outcomes.index(case.outcome)
-            left &= ~hit
+        outcome = first_match(policy, size, partial(fold, algebra=algebra))
         past = Past(outcome, np.where(outcome == past.outcome, past.since, at))
         found[:, number] = outcome
     return [pack(found == code) for code in range(len(outcomes))]

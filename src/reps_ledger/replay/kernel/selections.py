@@ -20,8 +20,8 @@ from attrs import evolve, frozen
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.language.facts import Facts, Filter, PersonFilter
-from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Instants, Table, Value
-from reps_ledger.replay.kernel.arrays import Integers, Points, Rows, Truths, expand_ranges
+from reps_ledger.replay.columns.model import MISSING, Codes, Columns, Instants, Table, Truths, Value
+from reps_ledger.replay.kernel.arrays import Integers, Points, Rows, expand_ranges
 from reps_ledger.replay.kernel.spans import Spans
 
 T = TypeVar("T", bound=np.generic)

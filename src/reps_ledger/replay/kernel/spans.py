@@ -35,8 +35,8 @@ from reps_ledger.domain.spans import (
 )
 from reps_ledger.domain.time import microseconds
 from reps_ledger.replay.columns import Columns, Table
-from reps_ledger.replay.columns.model import MISSING, Instants
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, Truths, next_event, to_datetime
+from reps_ledger.replay.columns.model import MISSING, Instants, Truths
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, next_event, to_datetime
 
 
 @frozen(eq=False)
@@ -115,7 +115,7 @@ def _numbers_of(span: Span) -> tuple[int, int, int, int, int]:
 
 
 @frozen(eq=False)
-class _Ends:
+class Ends:
     """When, by which entry and how the span of each row ends.
 
     Attributes:
@@ -129,14 +129,14 @@ class _Ends:
     how: Integers
 
     @classmethod
-    def of(cls, at: Instants, by: Integers | int, how: str) -> _Ends:
+    def of(cls, at: Instants, by: Integers | int, how: str) -> Ends:
         """Return ends of one way of ending."""
         return cls(at, np.broadcast_to(by, at.shape), np.where(at == FOREVER, -1, HOW_ENDED.index(how)))
 
-    def or_else(self, other: _Ends) -> _Ends:
+    def or_else(self, other: Ends) -> Ends:
         """Return, of each row, the earlier of two ends; of one instant, the one told first."""
         later = (other.at < self.at) | ((other.at == self.at) & (other.by < self.by))
-        return _Ends(
+        return Ends(
             np.where(later, other.at, self.at),
             np.where(later, other.by, self.by),
             np.where(later, other.how, self.how),
@@ -168,11 +168,11 @@ class _Ties:
         return _Ties(tied[: len(self.beginnings)], tied[len(self.beginnings) :])
 
 
-def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
+def _ends(columns: Columns, kind: SpanKind) -> tuple[Ends, _Ties]:
     """Return how the span of each row ends, by the rules that need no fold; and where one is needed."""
     table = columns.table(kind.name)
     endings = columns.table(kind.ends) if kind.ends is not None else table
-    ends = _Ends.of(np.full(len(table), FOREVER, np.int64), -1, LAPSED)
+    ends = Ends.of(np.full(len(table), FOREVER, np.int64), -1, LAPSED)
     tied = _Ties(np.zeros(len(table), bool), np.zeros(len(endings), bool))
     if not len(table):
         return ends, tied
@@ -182,19 +182,19 @@ def _ends(columns: Columns, kind: SpanKind) -> tuple[_Ends, _Ties]:
         return ends, tied
     if kind.until is not None:
         until = table.instants[kind.until]
-        ends = _Ends.of(np.where(until == MISSING, FOREVER, np.maximum(until, table.at)), -1, LAPSED)
+        ends = Ends.of(np.where(until == MISSING, FOREVER, np.maximum(until, table.at)), -1, LAPSED)
     if kind.retiring:
         ends = ends.or_else(_next_of(columns, table, RETIREMENT, RETIRED))
     names = ("member", *kind.fields)
     if kind.replaced:
-        return ends.or_else(_Ends.of(*next_alike([table], names), REPLACED)), tied
+        return ends.or_else(Ends.of(*next_alike([table], names), REPLACED)), tied
     passes: list[tuple[tuple[str, ...], Truths | None]] = [(names, None)]
     rest = tuple(name for name in names if name != kind.optional)
     if kind.optional is not None:
         passes.append((rest, endings.fields[kind.optional].codes < 0))
     for fields, chosen in passes:
-        following, more = _next_ending(table, endings, fields, chosen)
-        ends, tied = ends.or_else(following), tied | more
+        ending, more = _next_ending(table, endings, fields, chosen)
+        ends, tied = ends.or_else(ending), tied | more
     if kind.optional is not None:  # an ending that names no value of that field concerns those of each
         tied = tied.spread(_numbers([table, endings], rest))
     return ends, tied
@@ -221,7 +221,7 @@ def next_alike(tables: list[Table], names: tuple[str, ...]) -> tuple[Instants, I
 
 def _next_ending(
     table: Table, endings: Table, names: tuple[str, ...], chosen: Truths | None
-) -> tuple[_Ends, _Ties]:
+) -> tuple[Ends, _Ties]:
     """Return how the next ending that has the same values ends each row of a table.
 
     Args:
@@ -238,7 +238,7 @@ def _next_ending(
     if chosen is not None:
         other = np.where(chosen, other, -1)
     rows, events = Rows.sorted(own, table.at, table.order), Rows.sorted(other, endings.at, endings.order)
-    found = _following(len(table), rows, events, ENDED)
+    found = following(len(table), rows, events, ENDED)
     both = np.concatenate([rows.member, events.member])
     at = np.concatenate([rows.at, events.at])
     is_ending = np.arange(len(both)) >= len(rows)
@@ -251,19 +251,19 @@ def _next_ending(
     return found, _Ties(tied[: len(table)], tied[len(table) :])
 
 
-def _next_of(columns: Columns, table: Table, name: str, how: str) -> _Ends:
+def _next_of(columns: Columns, table: Table, name: str, how: str) -> Ends:
     """Return how the next fact of a kind, of each row's member, ends it."""
     rows = Rows.sorted(table.persons["member"], table.at, table.order)
     events = columns.table(name)
     theirs = Rows.sorted(events.persons["member"], events.at, events.order)
-    return _following(len(table), rows, theirs, how)
+    return following(len(table), rows, theirs, how)
 
 
-def _following(size: int, rows: Rows, events: Rows, how: str) -> _Ends:
+def following(size: int, rows: Rows, events: Rows, how: str) -> Ends:
     """Return how the next of some events ends each row of a table of a size."""
     at, by = np.full(size, FOREVER, np.int64), np.full(size, -1, np.int64)
     at[rows.index], by[rows.index] = next_event(rows, events)
-    return _Ends.of(at, by, how)
+    return Ends.of(at, by, how)
 
 
 def _hard(columns: Columns, kind: SpanKind, tied: _Ties) -> dict[str, Truths]:

@@ -16,7 +16,7 @@ from reps_ledger.domain.spans import READS, RETIREMENT, SPAN_KINDS, SpanFold
 from reps_ledger.policies.language.widths import months
 from reps_ledger.projections.membership import ACTIVE_MONTHS
 from reps_ledger.replay.columns.model import Columns
-from reps_ledger.replay.kernel.arrays import END, FOREVER, Intervals, Rows, next_after
+from reps_ledger.replay.kernel.arrays import END, FOREVER, Intervals, Rows, changing, next_after
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.spans import entries_of_rows, rows_of_people, with_identities
 from reps_ledger.replay.kernel.timelines import Timelines
@@ -42,9 +42,8 @@ def standing_by_default(histories: Histories) -> Timelines:
     member, start, until = active.rows.member, active.rows.at, active.end
     # The rest is absence: between two times of activity, after the last, and from joining to the first.
     joined = histories.joined
-    first = np.ones(len(member), bool)
-    first[1:] = member[1:] != member[:-1]
-    late = np.flatnonzero(first)[joined[member[first]] < start[first]]
+    first = np.flatnonzero(changing(member))
+    late = first[joined[member[first]] < start[first]]
     never = np.setdiff1d(np.flatnonzero(joined < FOREVER), member)
     over = until < FOREVER
     absent = np.concatenate([member[late], member[over], never])

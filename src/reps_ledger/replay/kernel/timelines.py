@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -17,9 +18,9 @@ from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import fold
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import Columns, Instants
-from reps_ledger.replay.kernel.algebra import truth_algebra
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Points, to_datetime
-from reps_ledger.replay.kernel.edges import changes, changing
+from reps_ledger.replay.kernel.algebra import first_match, truth_algebra
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Points, changing, to_datetime
+from reps_ledger.replay.kernel.edges import changes
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
 
@@ -104,12 +105,8 @@ def timelines(
 
 def _timelines(policy: Policy, kernel: Kernel, start: Points, until: int) -> Timelines:
     points, held = changes(policy.leaves(), kernel, start, until)
-    outcome = np.full(len(points), policy.outcomes.index(policy.otherwise), np.int64)
-    left = np.ones(len(points), bool)
-    for case, _ in policy.steps:
-        hit = left & fold(case.when, truth_algebra(held.__getitem__))
-        outcome[hit] = policy.outcomes.index(case.outcome)
-        left &= ~hit
+    algebra = truth_algebra(held.__getitem__)
+    outcome = first_match(policy, len(points), partial(fold, algebra=algebra))
     kept = changing(points.member, outcome)
     member, at, outcome = points.member[kept], points.at[kept], outcome[kept]
     ends = np.full(len(at), until, np.int64)

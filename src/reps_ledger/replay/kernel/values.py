@@ -17,8 +17,8 @@ from attrs import frozen
 
 from reps_ledger.policies.language.measures import Number, compare
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.replay.columns.model import Floats, Instants
-from reps_ledger.replay.kernel.arrays import END, Integers, Truths
+from reps_ledger.replay.columns.model import Floats, Instants, Truths
+from reps_ledger.replay.kernel.arrays import END, Integers
 
 NEVER: Final = END + 2
 """In arrays of when something happened: not by the time of the point. It is after `FOREVER`."""
