@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain.time import LAST, day_start, instant_of, microseconds
 from reps_ledger.errors import Busy, InvalidInput, LedgerError, StorageError
 from reps_ledger.policies.language.widths import Width
-from reps_ledger.projections.census import DIMENSIONS, CensusRow
+from reps_ledger.projections.census import CensusRow, check_dimensions
 from reps_ledger.state.census import Definers, count, definers_of
 from reps_ledger.state.derive import DEFAULT
 from reps_ledger.state.rosters import Asked, ListedMember, listed, skills_of, spans_of
@@ -246,9 +246,7 @@ class State:
             InvalidInput: there is no such dimension or definition.
         """
         names = (by,) if isinstance(by, str) else tuple(by)
-        for name in names:
-            if name not in DIMENSIONS:
-                raise InvalidInput(f"cannot count by {name!r}; choose of {', '.join(DIMENSIONS)}", field="by")
+        check_dimensions(names)
         if definition not in {None, "charter"}:
             raise InvalidInput(
                 "tables count members by the charter's definitions or by who joined; "

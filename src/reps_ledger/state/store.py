@@ -251,6 +251,33 @@ def _close(*connections: sqlite3.Connection) -> None:
         connection.close()
 
 
+_LOCKED: Final = Busy, ": another process writes these tables; try again"
+_OF_FILES: Final[Mapping[int, tuple[type[StorageError], str]]] = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_NOTADB: (
+        Damaged,
+        (
+            " is no database. If it held tables of state it is damaged: remove it, and they are made anew "
+            "from the log; if it is something else, name another file"
+        ),
+    ),
+    sqlite3.SQLITE_CORRUPT: (Damaged, " is damaged; remove it, and the tables are made anew from the log"),
+    sqlite3.SQLITE_CANTOPEN: (
+        StorageError,
+        (
+            " cannot be opened: it must be a file, in a folder that is there and may be written to; "
+            "tables can be kept elsewhere, by path"
+        ),
+    ),
+    sqlite3.SQLITE_FULL: (
+        StorageError,
+        ": the disk is full; the tables are as they were. Make room, and try again",
+    ),
+}
+"""What is said of a file, by SQLite's code."""
+
+
 @contextlib.contextmanager
 def _translated(path: Path | None) -> Iterator[None]:
     """Turn SQLite's errors into ours."""
@@ -258,26 +285,9 @@ def _translated(path: Path | None) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-            raise Busy(f"{path}: another process writes these tables; try again") from error
-        if code == sqlite3.SQLITE_NOTADB:
-            raise Damaged(
-                f"{path} is no database. If it held tables of state it is damaged: remove it, and they are "
-                "made anew from the log; if it is something else, name another file"
-            ) from error
-        if code == sqlite3.SQLITE_CORRUPT:
-            raise Damaged(
-                f"{path} is damaged; remove it, and the tables are made anew from the log"
-            ) from error
-        if code == sqlite3.SQLITE_CANTOPEN:
-            raise StorageError(
-                f"{path} cannot be opened: it must be a file, in a folder that is there and may be written "
-                "to; tables can be kept elsewhere, by path"
-            ) from error
-        if code == sqlite3.SQLITE_FULL:
-            raise StorageError(
-                f"{path}: the disk is full; the tables are as they were. Make room, and try again"
-            ) from error
+        if code in _OF_FILES:
+            kind, words = _OF_FILES[code]
+            raise kind(f"{path}{words}") from error
         if code == sqlite3.SQLITE_READONLY:
             raise ReadOnly(f"the tables of state are only read here: {error}") from error
         if code == sqlite3.SQLITE_ERROR or isinstance(error, sqlite3.ProgrammingError):

@@ -29,7 +29,6 @@ from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
-    DIMENSIONS,
     CensusRow,
     Discrepancy,
     OpenReview,
@@ -244,14 +243,12 @@ class View:
         instants = [self.valid_at] if at is None else [as_instant(d, self.zone, "at") for d in at]
         if any(instant > self.valid_at for instant in instants):
             raise InvalidInput(f"this view ends at {self.valid_at.isoformat()}", field="at")
-        by_charter = isinstance(definition, str) and definition == "charter"
-        if (definition is None or by_charter) and {*names} <= {*DIMENSIONS}:
-            answers = self._answers()
-            if answers is not None:
-                for instant in instants if by_charter or "standing" in names else ():
-                    self._evaluator.charter(instant)  # which must be one that can be read
-                return answers.census(instants, names, by_charter=by_charter)
         check_dimensions(names)
+        by_charter = isinstance(definition, str) and definition == "charter"
+        if (definition is None or by_charter) and (answers := self._answers()) is not None:
+            for instant in instants if by_charter or "standing" in names else ():
+                self._evaluator.charter(instant)  # which must be one that can be read
+            return answers.census(instants, names, by_charter=by_charter)
         inputs = [CensusInputs.at(self._evaluator, when, definition, names) for when in sorted(set(instants))]
         counts = [Counter[Group]() for _ in inputs]
         for dossier in self._evaluator.everyone():

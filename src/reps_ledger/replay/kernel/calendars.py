@@ -166,16 +166,12 @@ class Calendar:
 
     def before(self, instants: Instants, width: Width) -> Instants:
         """Return the instants a width earlier, but none before the calendar begins."""
-        fixed = width.fixed_in(self.zone)
-        if fixed is not None:
-            by = fixed // _MICROSECOND
-            return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
 
         def fast(at: Instants) -> tuple[Instants, Truths]:
             local = shifted(self.clocks(at).show(at), width, -1)
             return self.when_near(local, lambda clocks, some: clocks.meant(some))
 
-        return self._moved(instants, "before", width, fast, lambda at: width.before(at, self.zone))
+        return self._back(instants, "before", width, fast, lambda at: width.before(at, self.zone))
 
     def after(self, instants: Instants, width: Width) -> Instants:
         """Return the instants a width later, but none after the calendar ends."""
@@ -192,10 +188,6 @@ class Calendar:
 
     def coming(self, instants: Instants, width: Width) -> Instants:
         """Return when instants enter a window that looks ahead by a width; see ``Width.coming``."""
-        fixed = width.fixed_in(self.zone)
-        if fixed is not None:
-            by = fixed // _MICROSECOND
-            return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
 
         def fast(at: Instants) -> tuple[Instants, Truths]:
             local = shifted(self.clocks(at).show(at - 1), width, -1)
@@ -204,7 +196,7 @@ class Calendar:
                 lambda clocks, some: np.minimum(clocks.when(some) + 1, clocks.when(_next_midnight(some))),
             )
 
-        return self._moved(instants, "coming", width, fast, lambda at: width.coming(at, self.zone))
+        return self._back(instants, "coming", width, fast, lambda at: width.coming(at, self.zone))
 
     def period_start(self, instants: Instants, period: str) -> Instants:
         """Return the first instant of the calendar period of each instant."""
@@ -282,6 +274,21 @@ class Calendar:
             some = local[inside]
             found[inside] = when(self.clocks(some), some)
         return found, inside
+
+    def _back(
+        self,
+        instants: Instants,
+        asked: str,
+        width: Width,
+        fast: Callable[[Instants], tuple[Instants, Truths]],
+        slow: _Slow,
+    ) -> Instants:
+        """Return instants moved a width back, but none before the calendar begins; as for `_moved`."""
+        fixed = width.fixed_in(self.zone)
+        if fixed is None:
+            return self._moved(instants, asked, width, fast, slow)
+        by = fixed // _MICROSECOND
+        return np.where(instants - BEGINNING > by, instants - by, BEGINNING)
 
     def _moved(
         self,
