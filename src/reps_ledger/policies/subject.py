@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from fractions import Fraction
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Protocol, TypeVar
 
@@ -212,11 +213,11 @@ class Subject:
 
     def seen(self, entries: Sequence[Entry]) -> Sequence[Entry]:
         """Return those of the entries, which are in effective order, that happened by the instant."""
-        return entries[: bisect_right(entries, self.at, key=_occurred_at)]
+        return entries[: bisect_right(entries, self.at, key=attrgetter("occurred_at"))]
 
     def last(self, entries: Sequence[Entry]) -> Entry | None:
         """Return the last of the entries, which are in effective order, that happened by the instant."""
-        number = bisect_right(entries, self.at, key=_occurred_at)
+        number = bisect_right(entries, self.at, key=attrgetter("occurred_at"))
         return entries[number - 1] if number else None
 
     def knows_later(self, people: Collection[str] = (), deep: int = 1, *, everybody: bool = False) -> bool:
@@ -250,10 +251,6 @@ class Subject:
             yield span.start
             if span.end is not None:
                 yield span.end
-
-
-def _occurred_at(entry: Entry) -> datetime:
-    return entry.occurred_at
 
 
 def _names_in(entry: Entry, field: str) -> tuple[str, ...]:

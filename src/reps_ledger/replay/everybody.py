@@ -21,7 +21,15 @@ from reps_ledger.policies.language.conditions import Condition, leaves
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import MISSING, Codes, Instants, Table, Truths
 from reps_ledger.replay.kernel.algebra import first_match
-from reps_ledger.replay.kernel.arrays import BEGINNING, END, FOREVER, Integers, Points, expand_ranges
+from reps_ledger.replay.kernel.arrays import (
+    BEGINNING,
+    END,
+    FOREVER,
+    Integers,
+    Points,
+    changing,
+    expand_ranges,
+)
 from reps_ledger.replay.kernel.edges import candidates
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
@@ -61,8 +69,8 @@ class Times:
         )
         place = np.lexsort((start, member))
         member, start, until, what = member[place], start[place], until[place], what[place]
-        new = np.ones(len(member), bool)
-        new[1:] = (member[1:] != member[:-1]) | (start[1:] != until[:-1]) | (what[1:] != what[:-1])
+        new = changing(member, what)
+        new[1:] |= start[1:] != until[:-1]
         first = np.flatnonzero(new)
         last = np.append(first, len(member))[1:] - 1
         return cls(member[first], start[first], until[last], what[first])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Final
 
@@ -382,19 +383,15 @@ class Facts(Reader):
         """Return those that happened by now, within bounds, in effective order."""
         return [*self._seen(subject, bounds, backwards=False)]
 
-    def first(self, subject: Subject) -> Entry | None:
-        """Return the first that happened by now; None for none."""
-        return next(self._seen(subject, None, backwards=False), None)
-
-    def last(self, subject: Subject) -> Entry | None:
-        """Return the last that happened by now; None for none."""
-        return next(self._seen(subject, None, backwards=True), None)
+    def anchor(self, subject: Subject, which: str) -> Entry | None:
+        """Return the "first" or the "last" that happened by now; None for none."""
+        return next(self._seen(subject, None, backwards=which == "last"), None)
 
     def _between(self, dossier: Dossier, start: datetime | None, end: datetime) -> Sequence[Entry]:
         """Return those of `all` that happened between two instants, both included."""
         found = self.all(dossier)
-        low = 0 if start is None else bisect_left(found, start, key=_occurred_at)
-        return found[low : bisect_right(found, end, key=_occurred_at)]
+        low = 0 if start is None else bisect_left(found, start, key=attrgetter("occurred_at"))
+        return found[low : bisect_right(found, end, key=attrgetter("occurred_at"))]
 
     def _seen(self, subject: Subject, bounds: Bounds | None, *, backwards: bool) -> Iterator[Entry]:
         start = None if bounds is None else bounds.start
@@ -499,10 +496,6 @@ class Facts(Reader):
         if self.lasting:
             said.append("that still stands" if number == 1 else "that still stand")
         return " ".join(said)
-
-
-def _occurred_at(entry: Entry) -> datetime:
-    return entry.occurred_at
 
 
 def _names(described: FactType, name: str) -> bool:

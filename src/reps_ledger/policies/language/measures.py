@@ -452,7 +452,7 @@ class TimeSince(ClockMeasure):
         return super().reach(threshold, subject)
 
     def measure(self, subject: Subject) -> Measured:
-        entry = self.facts.first(subject) if self.which == "first" else self.facts.last(subject)
+        entry = self.facts.anchor(subject, self.which)
         return Measured(None) if entry is None else Measured(entry.occurred_at, (entry.id,))
 
     def edges(self, subject: Subject, threshold: Threshold) -> Iterable[datetime]:

@@ -296,7 +296,7 @@ class SinceLast(Window):
         return True
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.facts.last(subject)
+        found = self.facts.anchor(subject, "last")
         return None if found is None else Bounds(found.occurred_at, subject.at)
 
     def edges(self, entries: Iterable[Entry], subject: Subject) -> Iterator[datetime]:
@@ -331,7 +331,7 @@ class Following(Window):
         return _anchored_is_open(self, subject)
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.facts.first(subject) if self.which == "first" else self.facts.last(subject)
+        found = self.facts.anchor(subject, self.which)
         if found is None:
             return None
         start = found.occurred_at
@@ -371,7 +371,7 @@ class Preceding(Window):
         return _anchored_is_open(self, subject)
 
     def bounds(self, subject: Subject) -> Bounds | None:
-        found = self.before.first(subject) if self.which == "first" else self.before.last(subject)
+        found = self.before.anchor(subject, self.which)
         if found is None:
             return None
         then = found.occurred_at

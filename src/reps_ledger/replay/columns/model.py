@@ -10,7 +10,7 @@ and whatever else reads that.
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import cached_property
 from hashlib import blake2b
@@ -235,6 +235,18 @@ class Table:
             InvalidPolicy: columns do not hold it, as it is personal text.
         """
         return self.keyed[name] if name in self.keyed else self.coded(name)
+
+    def naming(self, people: Truths, fields: Iterable[str] | None = None) -> Truths:
+        """Return which rows name some people in fields for one person.
+
+        Args:
+            people: for each of `Columns.people`, whether they are among them.
+            fields: in which of `persons`; None for any.
+        """
+        found = np.zeros(len(self), bool)
+        for name in self.persons if fields is None else fields:
+            found |= np.append(people, False)[self.persons[name]]  # the code of nobody is -1: the last
+        return found
 
     def sorted_by(self, person: str) -> Instants:
         """Return the row numbers in the order of ``(persons[person], at, order)``.

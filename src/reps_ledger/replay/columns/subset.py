@@ -80,7 +80,7 @@ def _mark(named: Truths, table: Table, rows: Instants) -> None:
 
 def _naming(table: Table, chosen: Truths, names: Collection[str], columns: Columns) -> Truths:
     """Return which rows name some people: in a field for one, in a list, or in a merge's own words."""
-    found = _naming_alone(table, chosen)
+    found = table.naming(chosen)
     for field in _lists(columns, table):
         found |= table.fields[field].matching(lambda value: any(person in names for person in _people(value)))
     if table.name in NAMES_DUPLICATES:
@@ -116,15 +116,7 @@ def _lists(columns: Columns, table: Table) -> list[str]:
 
 def _rows_of(table: Table, chosen: Truths) -> Instants:
     """Return the rows that name some people, or all rows of facts that never name anybody."""
-    return np.flatnonzero(_naming_alone(table, chosen)) if table.persons else np.arange(len(table))
-
-
-def _naming_alone(table: Table, chosen: Truths) -> Truths:
-    """Return which rows name some people in a field for one."""
-    found = np.zeros(len(table), bool)
-    for codes in table.persons.values():
-        found |= np.append(chosen, False)[codes]  # the code of nobody is -1: the last
-    return found
+    return np.flatnonzero(table.naming(chosen)) if table.persons else np.arange(len(table))
 
 
 def _taken(table: Table, rows: Instants, people: Codes) -> Table:

@@ -233,9 +233,8 @@ class Rows:
     def first_of(self, people: int) -> Integers:
         """Return the first row of each of so many people; -1 for those who have none."""
         found = np.full(people, -1, np.int64)
-        if len(self):
-            starts = np.flatnonzero(np.r_[True, self.member[1:] != self.member[:-1]])
-            found[self.member[starts]] = starts
+        starts = group_starts(self.member)
+        found[self.member[starts]] = starts
         return found
 
 
@@ -252,11 +251,34 @@ def _in_order(member: Integers, at: Instants, order: Integers) -> bool:
     return bool((order[same + 1] >= order[same]).all())
 
 
-def changing(*columns: npt.NDArray[np.generic]) -> Truths:
+def changing(first: npt.NDArray[np.generic], *rest: npt.NDArray[np.generic]) -> Truths:
     """Return which of sorted rows, given by their columns, differ from the one before; the first does."""
-    found = np.ones(len(columns[0]), bool)
-    found[1:] = np.logical_or.reduce([each[1:] != each[:-1] for each in columns])
+    found = np.ones(len(first), bool)
+    found[1:] = first[1:] != first[:-1]
+    for each in rest:
+        found[1:] |= each[1:] != each[:-1]
     return found
+
+
+def group_starts(group: Codes | Integers) -> Integers:
+    """Return where the rows of each group (of each member, say) begin, of rows sorted by it."""
+    return np.flatnonzero(changing(group))
+
+
+def until_next(group: Integers, at: Instants, last: int) -> Instants:
+    """Return, for each of rows sorted by group and time, when the next of its group is, or ``last``."""
+    found = np.full(len(at), last, np.int64)
+    same = group[1:] == group[:-1]
+    found[:-1][same] = at[1:][same]
+    return found
+
+
+def highest_so_far(group: Codes | Integers, values: Integers) -> Integers:
+    """Return, for each of rows sorted by group, the highest value of its group up to it."""
+    # Values are replaced by their rank, so that groups do not mix, and all fits in 64 bits.
+    different, rank = np.unique(values, return_inverse=True)
+    base = group.astype(np.int64) * len(different)
+    return different[np.maximum.accumulate(base + rank.reshape(-1)) - base]
 
 
 def next_after(rows: Rows, events: Rows) -> Instants:
@@ -324,12 +346,9 @@ class Intervals:
         member, start, until = self.rows.member[lasting], self.rows.at[lasting], self.end[lasting]
         if not len(member):
             return Intervals.of(member, start, until)
-        # The latest end so far of each member, as its rank, so that members do not mix.
-        ends, rank = np.unique(until, return_inverse=True)
-        base = member.astype(np.int64) * len(ends)
-        latest = ends[np.maximum.accumulate(base + rank.reshape(-1)) - base]
-        new = np.ones(len(member), bool)
-        new[1:] = (member[1:] != member[:-1]) | (start[1:] > latest[:-1])
+        latest = highest_so_far(member, until)
+        new = changing(member)
+        new[1:] |= start[1:] > latest[:-1]
         last = np.append(np.flatnonzero(new)[1:], len(member)) - 1
         return Intervals.of(member[new], start[new], latest[last])
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reps_ledger.replay.columns.model import Codes, Instants, Truths
-from reps_ledger.replay.kernel.arrays import Integers, search
+from reps_ledger.replay.kernel.arrays import Integers, group_starts, search
 
 Bitsets = npt.NDArray[np.uint64]
 """Of shape (blocks of 64 dates, members or rows)."""
@@ -69,13 +69,6 @@ def take(table: Bitsets, cells: Integers) -> Bitsets:
     for block, words in enumerate(table):
         np.take(words, cells, out=found[block], mode="clip")  # no cell is beyond the table
     return found
-
-
-def group_starts(member: Codes | Integers) -> Integers:
-    """Return where the rows of each member begin, of rows sorted by member."""
-    if not len(member):
-        return np.zeros(0, np.int64)
-    return np.flatnonzero(np.concatenate([[True], member[1:] != member[:-1]]))
 
 
 def in_k_rows(bitsets: Bitsets, starts: Integers, k: int) -> tuple[Bitsets, Integers]:

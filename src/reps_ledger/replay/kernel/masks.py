@@ -37,14 +37,21 @@ from reps_ledger.policies.language.reviews import Noticed
 from reps_ledger.policies.language.shares import LargestShare, Members, Missed, Share
 from reps_ledger.policies.language.windows import Always, Between, Rolling, This, Window
 from reps_ledger.replay.columns.model import MISSING, Codes, Instants
-from reps_ledger.replay.kernel.arrays import BEGINNING, END, CutSearch, Integers, Points
+from reps_ledger.replay.kernel.arrays import (
+    BEGINNING,
+    END,
+    CutSearch,
+    Integers,
+    Points,
+    changing,
+    group_starts,
+)
 from reps_ledger.replay.kernel.bitsets import (
     Bitsets,
     all_dates,
     bits_between,
     bits_from,
     blocks,
-    group_starts,
     in_k_rows,
     or_by_member,
     pack,
@@ -427,8 +434,7 @@ def _once(bits: Bitsets, member: Codes | Integers, key: Integers) -> tuple[Bitse
         return bits, member
     place = np.lexsort((key, member))
     whose, what = member[place], key[place]
-    new = np.concatenate([[True], (whose[1:] != whose[:-1]) | (what[1:] != what[:-1])])
-    first = np.flatnonzero(new)
+    first = np.flatnonzero(changing(whose, what))
     return np.bitwise_or.reduceat(bits[:, place], first, axis=1), whose[first]
 
 

@@ -36,7 +36,7 @@ from reps_ledger.domain.spans import (
 from reps_ledger.domain.time import microseconds
 from reps_ledger.replay.columns import Columns, Table
 from reps_ledger.replay.columns.model import MISSING, Instants, Truths
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, next_event, to_datetime
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Rows, highest_so_far, next_event, to_datetime
 
 
 @frozen(eq=False)
@@ -71,12 +71,8 @@ class Spans:
         key = _numbers([self.table], ("member", *SPAN_KINDS[self.table.name].fields))[self.row]
         place = np.lexsort((self.start, key))
         group, start = key[place], self.start[place]
-        ends, rank = np.unique(self.end[place], return_inverse=True)
-        # The latest end so far in each group, as its rank, so that groups do not mix.
-        latest = np.maximum.accumulate(group * len(ends) + rank.reshape(-1)) - group * len(ends)
-        overlapping = (
-            (group[1:] == group[:-1]) & (start[1:] < ends[latest[:-1]]) if len(place) else np.zeros(0, bool)
-        )
+        latest = highest_so_far(group, self.end[place])
+        overlapping = (group[1:] == group[:-1]) & (start[1:] < latest[:-1])
         return key if overlapping.any() else None
 
 
@@ -292,8 +288,7 @@ def _mark_told_late(columns: Columns, name: str, people: Truths) -> None:
     if not len(retired) or not len(table):
         return
     rows = Rows.sorted(retired.persons["member"], retired.at, retired.order)
-    most = int(rows.order.max()) + 1
-    latest = np.maximum.accumulate(rows.member.astype(np.int64) * most + rows.order) % most
+    latest = highest_so_far(rows.member, rows.order)
     member = table.persons["member"].astype(np.int64)
     low, high = rows.between(member, np.iinfo(np.int64).min, table.at)
     there = np.flatnonzero(high > low)
@@ -307,11 +302,7 @@ def rows_of_people(table: Table, people: Truths, kind: SpanKind) -> Truths:
     They are the member's, and those of the other whom the kind's spans are of too. Who is named beside them
     (as covering for somebody on leave) makes no difference.
     """
-    found = np.zeros(len(table), bool)
-    for name, codes in table.persons.items():
-        if name in {"member", kind.pair}:
-            found |= np.append(people, False)[codes]  # the code of nobody is -1: the last
-    return found
+    return table.naming(people, [name for name in table.persons if name in {"member", kind.pair}])
 
 
 def with_identities(columns: Columns) -> Truths:

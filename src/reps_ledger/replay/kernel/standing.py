@@ -16,7 +16,15 @@ from reps_ledger.domain.spans import READS, RETIREMENT, SPAN_KINDS, SpanFold
 from reps_ledger.policies.language.widths import months
 from reps_ledger.projections.membership import ACTIVE_MONTHS
 from reps_ledger.replay.columns.model import Columns
-from reps_ledger.replay.kernel.arrays import END, FOREVER, Intervals, Rows, changing, next_after
+from reps_ledger.replay.kernel.arrays import (
+    END,
+    FOREVER,
+    Intervals,
+    Rows,
+    group_starts,
+    next_after,
+    until_next,
+)
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.spans import entries_of_rows, rows_of_people, with_identities
 from reps_ledger.replay.kernel.timelines import Timelines
@@ -42,7 +50,7 @@ def standing_by_default(histories: Histories) -> Timelines:
     member, start, until = active.rows.member, active.rows.at, active.end
     # The rest is absence: between two times of activity, after the last, and from joining to the first.
     joined = histories.joined
-    first = np.flatnonzero(changing(member))
+    first = group_starts(member)
     late = first[joined[member[first]] < start[first]]
     never = np.setdiff1d(np.flatnonzero(joined < FOREVER), member)
     over = until < FOREVER
@@ -53,10 +61,7 @@ def standing_by_default(histories: Histories) -> Timelines:
     outcome = np.repeat(np.array([0, 1], np.int64), [len(member), len(absent)])
     place = np.lexsort((at, whose))
     whose, at, outcome = whose[place], at[place], outcome[place]
-    following = np.full(len(at), FOREVER, np.int64)
-    same = whose[1:] == whose[:-1]
-    following[:-1][same] = at[1:][same]
-    return Timelines(whose, at, following, outcome, (ACTIVE, INACTIVE))
+    return Timelines(whose, at, until_next(whose, at, FOREVER), outcome, (ACTIVE, INACTIVE))
 
 
 def _retirements(columns: Columns) -> Rows:

@@ -19,7 +19,7 @@ from reps_ledger.policies.language.conditions import fold
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.columns.model import Columns, Instants
 from reps_ledger.replay.kernel.algebra import first_match, truth_algebra
-from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Points, changing, to_datetime
+from reps_ledger.replay.kernel.arrays import FOREVER, Integers, Points, changing, to_datetime, until_next
 from reps_ledger.replay.kernel.edges import changes
 from reps_ledger.replay.kernel.histories import Histories
 from reps_ledger.replay.kernel.points import Kernel
@@ -109,7 +109,4 @@ def _timelines(policy: Policy, kernel: Kernel, start: Points, until: int) -> Tim
     outcome = first_match(policy, len(points), partial(fold, algebra=algebra))
     kept = changing(points.member, outcome)
     member, at, outcome = points.member[kept], points.at[kept], outcome[kept]
-    ends = np.full(len(at), until, np.int64)
-    same = member[1:] == member[:-1]
-    ends[:-1][same] = at[1:][same]
-    return Timelines(member, at, ends, outcome, policy.outcomes)
+    return Timelines(member, at, until_next(member, at, until), outcome, policy.outcomes)
