@@ -12,8 +12,10 @@ import psycopg
 import pytest
 
 import reps_ledger as rl
+from live.test_application import env_of
 from reps_ledger.audit import make_key
 from reps_ledger.errors import Inconsistent, InvalidInput, ReadOnly, StorageError
+from reps_ledger.live import LedgerApplication
 from reps_ledger.log.postgres import guards_sql, roles_sql
 from reps_ledger.log.postgres.roles import EVENTS, TAGS
 
@@ -95,6 +97,15 @@ def test_the_writer_records(urls: dict[str, str]) -> None:
         kept = ledger.checkpoint(KEY)
         assert ledger.verify(kept, KEY.verifying).ok
         ledger.prove(receipt, at=kept).verify()
+
+
+def test_the_reader_runs_an_application(urls: dict[str, str]) -> None:
+    """Under the library's runners a role that owns nothing and may write nothing reads the ledger."""
+    for kind in ("writer", "reader"):
+        with LedgerApplication(env_of(urls[kind])) as application:
+            assert [event.position for event in application.recorder.read()] == [1, 2]
+    with rl.open(urls["writer"]) as ledger:
+        ledger.record(rl.MemberJoined(member="ben"), by="council", occurred_at=JOINED)
 
 
 def test_the_writer_does_nothing_else(urls: dict[str, str]) -> None:

@@ -17,9 +17,10 @@ from psycopg.sql import SQL
 import reps_ledger as rl
 from racers import in_threads
 from reps_ledger.domain.facts import BUILT_IN, Registry
-from reps_ledger.errors import CodecError, UnknownFact
+from reps_ledger.errors import CodecError, StorageError, UnknownFact
 from reps_ledger.live import EntryMapper, LedgerApplication
 from reps_ledger.log import Codec, SQLiteRecorder, Upcaster
+from reps_ledger.log.postgres.guarded import GuardedRecorder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,6 +210,23 @@ def test_a_view_on_postgres(postgres_dsn: str) -> None:
             running.wait(ledger.record(report("ana"), by="ana").position, timeout=10)
             assert running.view.counts() == {"ana": 2}
             running.view.datastore.close()
+
+
+def test_many_begin_at_once_on_postgres(postgres_dsn: str) -> None:
+    """Those who begin together wait for each other; the first makes the tables, with their guards."""
+
+    def begin(_: int) -> list[str]:
+        with LedgerApplication(env_of(postgres_dsn)) as application:
+            return GuardedRecorder.structure_check(application.recorder._inner)  # type: ignore[attr-defined]
+
+    for _ in range(3):
+        assert in_threads(8, begin) == [[]] * 8
+
+
+def test_an_address_without_a_server_says_so(postgres_dsn: str) -> None:
+    """An application that cannot reach its database says so at once, and leaves no connections behind."""
+    with pytest.raises(StorageError, match="PostgreSQL cannot be opened"):
+        LedgerApplication({**env_of(postgres_dsn), "POSTGRES_DBNAME": "nobody_s"})
 
 
 def test_a_projection_that_fails(env: dict[str, str], sqlite_path: Path) -> None:

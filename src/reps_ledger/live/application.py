@@ -29,7 +29,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import ConfigurationError
-from reps_ledger.log import Codec, EventLog, Reading, SQLiteRecorder, Upcaster, subscribed
+from reps_ledger.log import Codec, EventLog, Reading, Upcaster
 from reps_ledger.log.sqlite import SQLiteDCBFactory
 
 if TYPE_CHECKING:
@@ -64,8 +64,7 @@ class EntryMapper(DCBMapper[Any]):
 class _Lenient(DCBRecorder):
     """A recorder that takes an item of no type and no tag for what it means: everything.
 
-    The library's runners ask so, which its own recorder for PostgreSQL does not understand. That one's
-    subscriptions are replaced by those that miss nothing.
+    The library's runners ask so, which its own recorder for PostgreSQL does not understand.
     """
 
     def __init__(self, inner: DCBRecorder) -> None:
@@ -80,7 +79,18 @@ class _Lenient(DCBRecorder):
         return self._inner.append(events, condition)
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
-        return subscribed(self._inner, _plain(query), after)
+        return self._inner.subscribe(_plain(query), after=after)
+
+
+def _recorder(factory: DCBInfrastructureFactory[Any]) -> DCBRecorder:
+    if isinstance(factory, SQLiteDCBFactory):
+        return factory.dcb_recorder()
+    datastore = getattr(factory, "datastore", None)
+    if datastore is None:
+        return _Lenient(factory.dcb_recorder())
+    from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
+
+    return _Lenient(open_guarded(datastore))
 
 
 def _plain(query: DCBQuery | None) -> DCBQuery | None:
@@ -111,9 +121,15 @@ class LedgerApplication(DCBApplication):
         super().__init_subclass__(**kwargs)
 
     def __init__(self, env: EnvType | None = None) -> None:
-        super().__init__(env)
-        if not isinstance(self.recorder, SQLiteRecorder):
-            self.recorder = _Lenient(self.recorder)
+        # In place of the library's own beginning, which makes its tables in PostgreSQL each time: of two that
+        # begin together one would fail, as would whoever does not own them.
+        self.env = self.construct_env(self.name, env)
+        self.factory = DCBInfrastructureFactory[Any].construct(self.env)
+        try:
+            self.recorder = _recorder(self.factory)
+        except BaseException:
+            self.factory.close()
+            raise
         codec = Codec(Registry((*BUILT_IN, *self.facts)), self.upcasters)
         self.mapper = EntryMapper(codec)
         self._log = EventLog(self.recorder, codec)

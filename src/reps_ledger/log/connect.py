@@ -6,25 +6,22 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, cast, final
+from typing import TYPE_CHECKING, Any, Final, Self, final
 from urllib.parse import unquote
 
 from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
-from eventsourcing.persistence import PersistenceError
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
-    from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
     from psycopg import Connection
 
 
 _LOCK_TIMEOUT: Final = "10"
 _CONNECT_TIMEOUT: Final = "10"
-_MAKING: Final = 0x7265_7073  # any number of our own: who makes the tables holds a lock on it
 
 Target = str | os.PathLike[str] | DCBRecorder | None
 """What names a log."""
@@ -74,19 +71,9 @@ def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
     datastore = getattr(recorder, "datastore", None)
     if datastore is None:
         return None
-    import psycopg  # noqa: PLC0415 — an extra
+    from reps_ledger.log.postgres.guarded import connect  # noqa: PLC0415 — an extra
 
-    options = {**datastore.pool.kwargs, "row_factory": psycopg.rows.tuple_row}
-    return partial(psycopg.connect, **options)
-
-
-def subscribed(recorder: DCBRecorder, query: DCBQuery | None, after: int | None) -> DCBSubscription[Any]:
-    """Return a recorder's subscription; of the library's own for PostgreSQL, one that misses nothing."""
-    if not hasattr(recorder, "channel_name"):
-        return recorder.subscribe(query, after=after)
-    from reps_ledger.log.postgres.following import WatchfulSubscription  # noqa: PLC0415 — an extra
-
-    return WatchfulSubscription(cast("PostgresDCBRecorderTT", recorder), query, after)
+    return partial(connect, datastore)
 
 
 def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:
@@ -129,15 +116,10 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     limit = f"-c lock_timeout={_LOCK_TIMEOUT}s"
     connect["options"] = f"{options['options']} {limit}" if "options" in options else limit
     try:
-        # A direct connection says at once why there is none. While it lives, others who open
-        # the same database wait: PostgreSQL fails when two make the same function at once.
-        with psycopg.connect(**{**connect, "row_factory": psycopg.rows.tuple_row}) as connection:
-            connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT}s'")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
-            return open_guarded(factory.datastore, connection), factory.close
-    except (PersistenceError, psycopg.Error) as error:
+        return open_guarded(factory.datastore), factory.close
+    except StorageError:
         factory.close()
-        raise StorageError(f"PostgreSQL cannot be opened: {error}") from error
+        raise
 
 
 def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:

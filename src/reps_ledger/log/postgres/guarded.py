@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBQueryItem
 from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from eventsourcing.postgres import PostgresDatastore
     from psycopg import Connection
 
-
+_MAKING: Final = 0x7265_7073  # any number of our own: who makes the tables holds a lock on it
 _TABLES: Final = "reps_events"
 _PAGE: Final = 5_000
 _STATE: Final = f"""
@@ -175,9 +176,15 @@ def _translated() -> Iterator[None]:
         raise StorageError(f"the log could not be checked: {error}") from error
 
 
-def open_guarded(
-    datastore: PostgresDatastore, connection: Connection[tuple[bool, bool | None, int]]
-) -> GuardedRecorder:
+def connect(datastore: PostgresDatastore) -> Connection[Any]:
+    """Connect to the PostgreSQL of the library's connections, beside these."""
+    options: Any = datastore.pool.kwargs
+    ask = datastore.pool.get_password_func
+    password = {"password": ask()} if ask else {}
+    return psycopg.connect(**{**options, **password, "row_factory": psycopg.rows.tuple_row})
+
+
+def open_guarded(datastore: PostgresDatastore) -> GuardedRecorder:
     """Open the recorder: make and guard its tables, where this role may and it was not done.
 
     A role that does not own the tables makes nothing. Where the append function runs with its
@@ -186,13 +193,23 @@ def open_guarded(
 
     Args:
         datastore: the library's connections.
-        connection: one of its own, in a transaction, on which others who open wait.
+
+    Raises:
+        StorageError: there is no connection, or the tables cannot be made.
     """
-    recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
-    state = connection.execute(_STATE).fetchone()
-    owned, with_roles, guards = (True, False, 0) if state is None else state
-    if owned and not with_roles:
-        recorder.create_table()
-    if owned and guards != _GUARDED:
-        connection.execute(guards_sql())
+    try:
+        # A direct connection says at once why there is none. While it lives, others who open
+        # the same database wait: PostgreSQL fails when two make the same function at once.
+        with connect(datastore) as connection:
+            connection.execute(f"SET LOCAL lock_timeout = '{datastore.lock_timeout}s'")
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+            recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
+            state = connection.execute(_STATE).fetchone()
+            owned, with_roles, guards = (True, False, 0) if state is None else state
+            if owned and not with_roles:
+                recorder.create_table()
+            if owned and guards != _GUARDED:
+                connection.execute(guards_sql())
+    except (PersistenceError, psycopg.Error) as error:
+        raise StorageError(f"PostgreSQL cannot be opened: {error}") from error
     return recorder
