@@ -189,12 +189,14 @@ class Ledger:
             policies: whose outcomes are kept through time, beside those of charters; None for those that
                 the tables keep already. Others than these make them anew.
             path: a SQLite file to keep them in; None for ``<file>.state`` beside the ledger's, the schema
-                ``reps_state`` of its PostgreSQL, or memory where it is neither.
+                ``reps_state`` of its PostgreSQL, a file in the user's folder for caches where the log lies on
+                another server, or memory where the log is in memory or empty.
 
         Raises:
             InvalidInput: the file is another program's, or two policies have one name.
             InvalidPolicy: a policy asks for facts that this ledger does not know.
             NotFound: no charter in force has a policy of that name.
+            StorageError: they can be kept nowhere.
         """
         self._core.must_be_open()
         state = open_state(self._core, policies, path)
