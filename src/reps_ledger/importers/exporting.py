@@ -29,6 +29,7 @@ _ENVELOPE: Final = (
     "on_behalf_of",
     "command_id",
     "source",
+    "row_key",
 )
 
 
