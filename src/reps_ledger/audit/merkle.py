@@ -211,6 +211,21 @@ class Frontier:
         self.count = 0
         self._edge: list[bytes] = []
 
+    @classmethod
+    def of(cls, lookup: Lookup, count: int) -> Frontier:
+        """Return the edge of a tree whose first so many leaves or subtrees were pushed.
+
+        Args:
+            lookup: of the whole tree.
+            count: how many.
+        """
+        found = cls()
+        for level in reversed(range(count.bit_length())):
+            if count >> level & 1:
+                found._edge.append(lookup(level, (count >> level) - 1))
+        found.count = count
+        return found
+
     def push(self, found: bytes) -> None:
         """Add the next leaf or subtree."""
         number = self.count

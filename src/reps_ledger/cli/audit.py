@@ -107,11 +107,16 @@ def checkpoint(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write it; without it, it is printed.")
     ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(help="An earlier checkpoint of this key: sign nothing that is not that log grown."),
+    ] = None,
     state: State = None,
 ) -> None:
     """Sign how many entries there are and the root of their tree. Keep it elsewhere."""
     with opened(ledger) as open_ledger:
-        found = open_ledger.checkpoint(_signing(key), state=state)
+        held = None if since is None else _kept(since)
+        found = open_ledger.checkpoint(_signing(key), since=held, state=state)
         if out is not None:
             out.write_text(found.note, encoding="utf-8")
             complain(f"{out}: {found.size:,} entries signed")

@@ -277,23 +277,35 @@ class Ledger:
         self._core.own_zone.refresh(report.position)
         return report
 
-    def checkpoint(self, key: SigningKey | str, *, state: proofs.Place = None) -> SignedCheckpoint:
+    def checkpoint(
+        self,
+        key: SigningKey | str,
+        *,
+        since: SignedCheckpoint | str | None = None,
+        state: proofs.Place = None,
+    ) -> SignedCheckpoint:
         """Sign how many entries there are, and the root of their Merkle tree.
 
         Keep it elsewhere: whoever holds one can have the ledger verified against it. Nothing of
         the ledger can be read from it.
 
+        Only what was hashed from the log is signed, or what this key signed before: of what is kept beside
+        the log, nothing else is trusted.
+
         Args:
             key: a signing key, or its text; its name is the checkpoint's origin.
+            since: an earlier checkpoint of this key that was kept elsewhere, or its text: nothing is signed
+                unless the log begins with all that it signed.
             state: where inner hashes are kept, so that only what is new is read; None for
                 beside the ledger's file, or in memory where it is no file.
 
         Raises:
             Inconsistent: entries that were there before are not what they were.
             InvalidNote: the key is none.
+            InvalidSignature: ``since`` was not signed by this key.
             MissingExtra: the extra ``audit`` is not installed.
         """
-        return proofs.checkpoint(self._core.tree(state), key)
+        return proofs.checkpoint(self._core.tree(state), key, since)
 
     def prove(
         self, position: int | Receipt, *, at: proofs.Held | None = None, state: proofs.Place = None
