@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from reps_ledger.errors import MissingExtra
+from reps_ledger.files import STATE_SUFFIX
 from reps_ledger.ledger.core import Core
 from reps_ledger.log import Reading, postgres_of
 from reps_ledger.policies.policy import Policy
@@ -20,9 +21,6 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
-
-SUFFIX = ".state"
-"""What the name of a ledger's file ends in when it is that of its tables."""
 
 
 @frozen
@@ -89,7 +87,7 @@ def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
         return SqliteStore(Path(path))
     beside = core.log.path
     if beside is not None:
-        return SqliteStore(beside.with_name(beside.name + SUFFIX))
+        return SqliteStore(beside.with_name(beside.name + STATE_SUFFIX))
     connect = postgres_of(core.log.recorder)
     if connect is None:
         return SqliteStore(None)
