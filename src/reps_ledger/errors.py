@@ -10,6 +10,7 @@ The tree::
     │   ├── InvalidNote         a key, a signed note or a checkpoint that cannot be read
     │   ├── InvalidPolicy       a policy, a charter or a document of one that makes no sense
     │   ├── InvalidTime         a naive datetime, a date that does not exist, an unknown zone
+    │   ├── PathTaken           something is at a path that would be lost; nothing was written
     │   └── TooLarge            past a documented limit
     ├── ConfigurationError      how the ledger was opened cannot work
     │   ├── InvalidFactType     a class that cannot be stored as a fact
@@ -72,6 +73,7 @@ __all__ = [
     "NotFound",
     "NotProved",
     "OtherZone",
+    "PathTaken",
     "ReadOnly",
     "Refusal",
     "Refused",
@@ -146,6 +148,10 @@ class InvalidPolicy(InvalidInput):
 
 class InvalidTime(InvalidInput):
     """A naive datetime, an instant out of range, or an unknown time zone."""
+
+
+class PathTaken(InvalidInput):
+    """What is at a path is not ours to write over, or was not to be replaced; nothing was written."""
 
 
 class TooLarge(InvalidInput):

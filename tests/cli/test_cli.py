@@ -296,6 +296,9 @@ def test_refused_rows(here: Path, ledger: Path) -> None:
     assert [row["row"] for row in kept[:3]] == REFUSED
     assert all(row["reasons"] for row in kept)
     result = run(*arguments)
+    assert result.exit_code == 2
+    assert "q.jsonl is there already" in result.stderr
+    result = run(*arguments, "--replace")
     assert result.exit_code == 1
     assert "Refused, by kind" in result.stdout
     assert "[bold]zoe had not joined" in result.stdout

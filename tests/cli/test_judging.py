@@ -220,7 +220,7 @@ def test_notices_are_listed_until_something_is_heard() -> None:
         otherwise="inactive",
         notices=[notice("nudge", "nudge", answer_within=weeks(4))],
     )
-    save(told_policy, "activity.toml")
+    save(told_policy, "activity.toml", replace=True)
     base = ("-l", "reps.db", "--by", "council", "--at", "2018-10-01")
     out = run("review", "notify", "activity.toml", *base, "--channel", "mail", "--on", "2018-10-02")
     assert re.search(r"ana .*nudge .*2018-10-29", out)

@@ -393,10 +393,10 @@ def test_an_export_replaces_the_file_at_once(ledger: rl.Ledger, tmp_path: Path) 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger._core.log.codec.registry, "of", failing)
         with pytest.raises(rl.StorageError, match="No space left"):
-            ledger.export(path)
+            ledger.export(path, replace=True)
     assert path.read_text(encoding="utf-8") == "what was there"
     assert [one.name for one in tmp_path.iterdir()] == ["out.jsonl"]
-    assert ledger.export(path) == 10
+    assert ledger.export(path, replace=True) == 10
     assert len(path.read_text(encoding="utf-8").splitlines()) == 10
     assert [one.name for one in tmp_path.iterdir()] == ["out.jsonl"]
 

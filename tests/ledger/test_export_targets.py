@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal", ".tree"])
 def test_the_ledgers_own_files_are_refused(sqlite_path: Path, suffix: str) -> None:
-    """An export onto the ledger's own file is refused, and the ledger is as it was."""
+    """An export onto the ledger's own file, or one beside it, is refused, and the ledger is as it was."""
     with rl.open(sqlite_path) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
-        with pytest.raises(rl.StorageError, match="own file"):
-            ledger.export(f"{sqlite_path}{suffix}")
+        for replace in (False, True):
+            with pytest.raises(rl.PathTaken, match="name another file"):
+                ledger.export(f"{sqlite_path}{suffix}", replace=replace)
         ledger.record(rl.MemberJoined(member="ben"), by="council")
     with rl.open(sqlite_path) as again:
         assert [entry.name for entry in again.entries()] == ["ledger.declared", *["member.joined"] * 2]
@@ -32,8 +33,8 @@ def test_a_link_to_the_ledger_is_refused(sqlite_path: Path, tmp_path: Path) -> N
     with rl.open(sqlite_path) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         (tmp_path / "link.jsonl").symlink_to(sqlite_path)
-        with pytest.raises(rl.StorageError, match="own file"):
-            ledger.export(tmp_path / "link.jsonl")
+        with pytest.raises(rl.PathTaken, match="is a ledger"):
+            ledger.export(tmp_path / "link.jsonl", replace=True)
 
 
 def test_a_replaced_file_keeps_its_mode_and_links_are_followed(tmp_path: Path) -> None:
@@ -44,7 +45,7 @@ def test_a_replaced_file_keeps_its_mode_and_links_are_followed(tmp_path: Path) -
     link.symlink_to(target)
     with rl.open() as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
-        assert ledger.export(link) == 1
+        assert ledger.export(link, replace=True) == 1
     assert link.is_symlink()
     assert '"member":"ana"' in target.read_text()
     assert stat.S_IMODE(target.stat().st_mode) == 0o640

@@ -13,6 +13,7 @@ import pytest
 from programs import start
 from recorders import event
 from reps_ledger.errors import Busy, Damaged, NewerFormat, NotALedger, ReadOnly, StorageError
+from reps_ledger.files import LEDGER_MARK
 from reps_ledger.log.sqlite import SQLiteRecorder, file
 from servers import reachable_folder, unprivileged
 
@@ -187,7 +188,7 @@ def test_a_file_exchanged_under_an_open_recorder(sqlite_path: Path) -> None:
         with pytest.raises(NotALedger, match="exchanged"):
             recorder.head()
         with closing(sqlite3.connect(sqlite_path)) as connection:
-            connection.execute(f"PRAGMA application_id = {file.APPLICATION_ID}")
+            connection.execute(f"PRAGMA application_id = {LEDGER_MARK}")
             connection.execute("PRAGMA user_version = 3")
         with pytest.raises(NewerFormat):
             recorder.head()

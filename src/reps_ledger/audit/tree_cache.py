@@ -28,15 +28,13 @@ from attrs import frozen
 
 from reps_ledger.audit.merkle import HASH_BYTES, node_hash
 from reps_ledger.errors import Busy, InvalidInput, LedgerError
+from reps_ledger.files import TREE_MARK, claim_database, mark_of
 
 BLOCK: Final = 256
 """Entries in a block."""
 
 FINGERPRINT_BYTES: Final = 8
 """Bytes of a fingerprint: the first of an entry's leaf hash."""
-
-APPLICATION_ID: Final = 0x52657454
-"""``RetT``: marks the file as a tree's cache."""
 
 FORMAT: Final = 2
 """The version of the tables and of what is hashed; a cache of another one is made anew."""
@@ -47,7 +45,7 @@ _TABLES: Final = (
     hash BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (level, number)) WITHOUT ROWID""",
     "CREATE TABLE prints (block INTEGER PRIMARY KEY, data BLOB NOT NULL, checksum INTEGER)",
     "CREATE TABLE notes (key TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
-    f"PRAGMA application_id = {APPLICATION_ID}",
+    f"PRAGMA application_id = {TREE_MARK}",
     f"PRAGMA user_version = {FORMAT}",
 )
 _NODE: Final = struct.Struct(">QQQ32s")
@@ -160,14 +158,12 @@ class TreeCache:
 
     Args:
         path: the file; None to keep them in memory. They are also kept in memory where the file
-            cannot be made or written, which costs time when the ledger is opened again.
-        named: whether somebody named the file. Then one without our mark is refused, as it may be anything;
-            in the place of our own a damaged cache is made again.
+            cannot be made or written, which costs time when the ledger is opened again. One without our
+            mark is refused, as it may be anything; with it, a damaged cache is made again.
     """
 
-    def __init__(self, path: Path | None, *, named: bool = False) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._named = named
         self._guard = threading.RLock()
         self._memory: sqlite3.Connection | None = None
         self._notes: list[tuple[str, str]] = []  # for the next cache, of one that was discarded
@@ -241,8 +237,9 @@ class TreeCache:
                 self._memory = None
             if self.path is not None:
                 try:
-                    for suffix in ("-journal", ""):
-                        self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+                    if mark_of(self.path) == TREE_MARK:  # nobody put another file there meanwhile
+                        for suffix in ("-journal", ""):
+                            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
                 except OSError:
                     self.path = None
 
@@ -270,9 +267,8 @@ class TreeCache:
         return self._memory
 
     def _on_file(self, path: Path) -> sqlite3.Connection:
+        claim_database(path, TREE_MARK, field="state")
         existed = path.exists() and path.stat().st_size > 0
-        if existed and self._named and not _is_marked(path):
-            raise InvalidInput(f"{path} is no cache of a tree; name another file", field="state")
         connection = _raw(str(path))
         try:
             connection.execute("PRAGMA synchronous = OFF")  # it can be made again from the log
@@ -288,7 +284,7 @@ class TreeCache:
     def _check(self, connection: sqlite3.Connection, path: Path) -> None:
         (marked,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if marked != APPLICATION_ID:
+        if marked != TREE_MARK:
             raise InvalidInput(f"{path} is the database of another program; name another file")
         if version != FORMAT:
             raise Unusable(f"{path} has format {version}")
@@ -298,17 +294,10 @@ class TreeCache:
         with contextlib.suppress(sqlite3.Error, OSError, UnicodeDecodeError):
             if self._memory is not None:
                 return self._memory.execute("SELECT key, note FROM notes").fetchall()
-            if self.path is not None and self.path.exists():
+            if self.path is not None and mark_of(self.path) == TREE_MARK:
                 with contextlib.closing(_raw(str(self.path))) as connection:
                     return connection.execute("SELECT key, note FROM notes").fetchall()
         return []
-
-
-def _is_marked(path: Path) -> bool:
-    """Whether a file begins as one of ours: with the mark of SQLite, and our own in its place there."""
-    with path.open("rb") as file:
-        head = file.read(72)
-    return head.startswith(b"SQLite format 3\0") and head[68:] == APPLICATION_ID.to_bytes(4, "big")
 
 
 def _raw(name: str) -> sqlite3.Connection:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
@@ -17,11 +18,15 @@ from reps_ledger.cli.options import (
     STORAGE,
     AsJson,
     KnownAt,
+    Replace,
     Target,
     Zone,
+    failing,
     file_of,
     known_at,
+    named,
     opened,
+    output,
     valid_at,
 )
 from reps_ledger.cli.output import complain, reading, say, show_json, show_table
@@ -30,7 +35,7 @@ from reps_ledger.cli.queries import register_queries
 from reps_ledger.cli.reviews import register_reviews
 from reps_ledger.cli.state import register_state
 from reps_ledger.domain.time import zone_name
-from reps_ledger.errors import InvalidInput, StorageError
+from reps_ledger.files import output_file
 from reps_ledger.importers import ImportReport
 
 app = typer.Typer(
@@ -75,6 +80,7 @@ def import_(
     quarantine: Annotated[
         Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
     ] = None,
+    replace: Replace = False,
     zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
@@ -85,9 +91,12 @@ def import_(
         if not file.is_file():  # before a ledger is made for nothing
             complain(f"reps-ledger: {file} cannot be read: it is no file")
             raise typer.Exit(STORAGE)
+    with failing():  # before a ledger is made for nothing, too
+        own = file_of(ledger)
+        output(quarantine, *files, *named(own), replace=replace)
     with opened(ledger, zone, new=True) as opened_ledger:
-        kept = _opened(quarantine, files, ledger) if quarantine is not None else None
-        try:
+        kept = nullcontext() if quarantine is None else output_file(quarantine, replace=replace)
+        with kept as file_of_refused:
             for file in files:
                 with reading(file) as on_progress:
                     report = opened_ledger.import_history(
@@ -98,31 +107,15 @@ def import_(
                         on_progress=on_progress,
                     )
                 refused += len(report.refused)
-                if kept is not None:
-                    report.refused.write(kept)
+                if file_of_refused is not None:
+                    report.refused.write(file_of_refused)
                 reports[str(file)] = _report(report)
                 if not as_json:
                     _show_report(str(file), report)
-        finally:
-            if kept is not None:
-                kept.close()
     if as_json:
         show_json(reports)
     if refused:
         raise typer.Exit(REFUSED)
-
-
-def _opened(quarantine: Path, files: list[Path], ledger: str) -> IO[bytes]:
-    own = file_of(ledger)
-    taken = {file.resolve() for file in files}
-    if own is not None:
-        taken |= {Path(f"{own.resolve()}{suffix}") for suffix in ("", "-wal", "-shm")}
-    if quarantine.resolve() in taken:
-        raise InvalidInput(f"{quarantine} is in use; name another file for --quarantine")
-    try:
-        return quarantine.open("wb")
-    except OSError as error:
-        raise StorageError(f"{quarantine} cannot be written: {error.strerror}") from error
 
 
 def _report(report: ImportReport) -> dict[str, object]:
@@ -180,11 +173,12 @@ def export(
         str, typer.Argument(help="Where to: .jsonl or .csv, or .gz; - for JSON lines on stdout.")
     ],
     ledger: Target,
+    replace: Replace = False,
     known: KnownAt = None,
     zone: Zone = None,
 ) -> None:
     """Export every entry, in the exchange format."""
     with opened(ledger, zone) as opened_ledger:
         target = sys.stdout.buffer if file == "-" else file
-        count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
+        count = opened_ledger.export(target, known_at=known_at(known, opened_ledger), replace=replace)
     complain(f"{count:,} entries written")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from base64 import b64encode
 from pathlib import Path
 from typing import Annotated, Final
@@ -19,9 +18,10 @@ from reps_ledger.audit import (
     verify_bundle,
 )
 from reps_ledger.audit.verifier import consistency_values
-from reps_ledger.cli.options import REFUSED, AsJson, Target, Zone, failing, opened
+from reps_ledger.cli.options import REFUSED, AsJson, Replace, Target, Zone, failing, named, opened, output
 from reps_ledger.cli.output import complain, say, show_json
 from reps_ledger.errors import InvalidBundle, InvalidInput
+from reps_ledger.files import output_file
 from reps_ledger.log.postgres import apply_roles, roles_sql
 
 _MOST: Final = 1_000_000
@@ -95,9 +95,8 @@ def make_key_(
     """Make a key to sign checkpoints with; print the public key, to be given to everybody."""
     with failing():
         key = make_key(name)
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as opened_file:
-            opened_file.write(key.text + "\n")
+        with output_file(file, secret=True) as opened_file:
+            opened_file.write(f"{key.text}\n".encode())
     typer.echo(str(key.verifying))
 
 
@@ -111,14 +110,18 @@ def checkpoint(
         Path | None,
         typer.Option(help="An earlier checkpoint of this key: sign nothing that is not that log grown."),
     ] = None,
+    replace: Replace = False,
     state: State = None,
 ) -> None:
     """Sign how many entries there are and the root of their tree. Keep it elsewhere."""
     with opened(ledger) as open_ledger:
         held = None if since is None else _kept(since)
-        found = open_ledger.checkpoint(_signing(key), since=held, state=state)
+        signer = _signing(key)
+        output(out, key, *named(state), replace=replace, checkpoint=True)
+        found = open_ledger.checkpoint(signer, since=held, state=state)
         if out is not None:
-            out.write_text(found.note, encoding="utf-8")
+            with output_file(out, replace=replace, checkpoint=True) as file:
+                file.write(found.note.encode())
             complain(f"{out}: {found.size:,} entries signed")
     if out is None:
         typer.echo(found.note, nl=False)
@@ -230,11 +233,13 @@ def bundle(
     key: Annotated[
         Path | None, typer.Option("--key", metavar="FILE", help="Or a signing key, to sign a new checkpoint.")
     ] = None,
+    replace: Replace = False,
     state: State = None,
     zone: Zone = None,
 ) -> None:
     """Write the entries about a member or a decision, with proofs, as one file to verify."""
     with opened(ledger, zone) as open_ledger:
+        output(file, *named(at, key, state), replace=replace)
         data = open_ledger.audit_bundle(
             member=member,
             review=review,
@@ -242,7 +247,8 @@ def bundle(
             key=None if key is None else _signing(key),
             state=state,
         )
-        file.write_bytes(data)
+        with output_file(file, replace=replace) as opened_file:
+            opened_file.write(data)
     complain(f"{file}: {len(data):,} bytes written")
 
 

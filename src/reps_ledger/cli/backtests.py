@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reps_ledger.cli.options import AsJson, KnownAt, Target, Zone, known_at, opened
+from reps_ledger.cli.options import AsJson, KnownAt, Replace, Target, Zone, known_at, opened, output
 from reps_ledger.cli.output import say, show_json, show_table, working
 from reps_ledger.cli.policies import PolicyOption, policy_named
 from reps_ledger.domain.time import local_day
@@ -77,12 +77,14 @@ def backtest(
         str | None, typer.Option("--against", help="Another policy to compare with; or: decisions.")
     ] = None,
     out: Out = None,
+    replace: Replace = False,
     known: KnownAt = None,
     zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a policy would have come to, of everyone, at the ends of years, quarters, months."""
     with opened(ledger, zone) as open_ledger:
+        output(out, policy, against or policy, replace=replace)
         when = known_at(known, open_ledger)
         other = against if against in {None, "decisions"} else policy_named(str(against))
         with working("backtest") as on_progress:
@@ -94,7 +96,7 @@ def backtest(
                 on_progress=on_progress,
             )
         if out is not None:
-            found.write(out)
+            found.write(out, replace=replace)
         if as_json:  # with the ledger still open: it explains
             show_json(_values(found))
         else:
@@ -214,12 +216,14 @@ def sweep(
     ],
     every: Every = "year",
     out: Out = None,
+    replace: Replace = False,
     known: KnownAt = None,
     zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
     """Try a policy with many parameters, and say how its outcomes move with them."""
     with opened(ledger, zone) as open_ledger, working("sweep") as on_progress:
+        output(out, template, replace=replace)
         found = open_ledger.sweep(
             load_template(template),
             _parameters(values),
@@ -228,7 +232,7 @@ def sweep(
             on_progress=on_progress,
         )
         if out is not None:
-            found.write(out)
+            found.write(out, replace=replace)
     if as_json:
         show_json(found.rows)
         return

@@ -17,6 +17,7 @@ import typer
 from reps_ledger import errors
 from reps_ledger.cli.output import complain
 from reps_ledger.domain.facts import Fact
+from reps_ledger.files import may_be_written
 from reps_ledger.ledger import Ledger
 from reps_ledger.ledger import open as open_ledger
 
@@ -64,6 +65,9 @@ KnownAt = Annotated[
         help="As they were known then: a position, or a date or instant of recording.",
     ),
 ]
+Replace = Annotated[
+    bool, typer.Option("--replace", help="Replace the file, if there is one; never a ledger or a key.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
@@ -90,6 +94,40 @@ def opened(target: str, zone: str | None = None, *, new: bool = False) -> Iterat
         _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
     with failing(), open_ledger(target, zone=zone, facts=own_facts()) as ledger:
         yield ledger
+
+
+def output(path: Path | None, *inputs: str | Path, replace: bool, checkpoint: bool = False) -> None:
+    """Refuse a path to write to before any work is done: where something would be lost, or that is read.
+
+    Args:
+        path: where output is to go; None for nowhere.
+        inputs: what else was named: files that are read, and other outputs.
+        replace: whether a plain file that is there is to be replaced.
+        checkpoint: whether it is a checkpoint that will be written.
+
+    Raises:
+        PathTaken: it may not be written.
+    """
+    if path is None:
+        return
+    place = may_be_written(path, replace=replace, checkpoint=checkpoint)
+    if isinstance(place, int) or not (place.is_file() or not place.exists()):
+        return  # whatever is open already, pipes and devices
+    for each in inputs:
+        if place == Path(os.path.realpath(each)) or (place.exists() and _same(place, each)):
+            raise errors.PathTaken(f"{path} is in use by this command; name another file")
+
+
+def named(*paths: Path | None) -> list[Path]:
+    """Return those paths that were given."""
+    return [path for path in paths if path is not None]
+
+
+def _same(place: Path, other: str | Path) -> bool:
+    try:
+        return place.samefile(other)
+    except OSError:
+        return False
 
 
 def file_of(target: str) -> Path | None:

@@ -11,8 +11,7 @@ from typing import IO, Final
 
 import msgspec
 
-from reps_ledger.errors import StorageError
-from reps_ledger.files import atomic_write
+from reps_ledger.files import output_file, refuse_stream
 from reps_ledger.importers.rows import write_row
 from reps_ledger.interchange import safe_cell
 from reps_ledger.log import Reading
@@ -33,40 +32,28 @@ _ENVELOPE: Final = (
 )
 
 
-def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes]) -> int:
+def export_history(
+    reading: Reading, target: str | os.PathLike[str] | IO[bytes], *, replace: bool = False
+) -> int:
     """Write every entry as recorded, in order of position, and return their number.
 
-    A file at the path is replaced only once all is written. See ``Ledger.export``.
+    A file is there once all is written. See ``Ledger.export``.
 
     Raises:
+        PathTaken: something is there that would be lost.
         StorageError: the file cannot be written.
     """
     if not isinstance(target, str | os.PathLike):
+        refuse_stream(target, field="target")
         return _write_json(reading, target)
-    try:
-        path = Path(os.path.realpath(target))
-    except ValueError as error:  # the path has a NUL
-        raise StorageError(f"{target!r} cannot be written: {error}") from error
-    _refuse_own_file(reading, path)
-    names = path.name.lower().removesuffix(".gz")
-    write = _write_csv if names.endswith(".csv") else _write_json
-    try:
-        with atomic_write(path) as raw:
-            if not path.name.lower().endswith(".gz"):
-                return write(reading, raw)
-            with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                return write(reading, packed)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
-
-
-def _refuse_own_file(reading: Reading, path: Path) -> None:
-    own = reading.log.path
-    if own is None:
-        return
-    taken = {f"{own}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
-    if str(path) in taken:
-        raise StorageError(f"{path} is the ledger's own file; export to another one")
+    named = os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114 — also of a NUL
+    name = Path(named).name.lower()
+    write = _write_csv if name.removesuffix(".gz").endswith(".csv") else _write_json
+    with output_file(target, replace=replace, field="target") as raw:
+        if not name.endswith(".gz"):
+            return write(reading, raw)
+        with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+            return write(reading, packed)
 
 
 def _write_json(reading: Reading, file: _Binary) -> int:

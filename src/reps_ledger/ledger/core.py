@@ -18,6 +18,7 @@ from reps_ledger.domain.rules import Rulebook, Source
 from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.domain.validation import MAX_BATCH
 from reps_ledger.errors import Closed, InvalidInput, MissingExtra, NotFound, Refused, TooLarge
+from reps_ledger.files import TREE_SUFFIX
 from reps_ledger.ledger.everybody import KeptAnswers
 from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import EventLog, Reading, Receipt, Recording
@@ -69,12 +70,12 @@ class Trees:
         place = self._default() if state is None else Path(os.path.abspath(state))  # noqa: PTH100 — links stay
         with self._guard:
             if place not in self._made:
-                self._made[place] = Tree(self._log, TreeCache(place, named=state is not None))
+                self._made[place] = Tree(self._log, TreeCache(place))
             return self._made[place]
 
     def _default(self) -> Path | None:
         path = self._log.path
-        return None if path is None else path.with_name(path.name + ".tree")
+        return None if path is None else path.with_name(path.name + TREE_SUFFIX)
 
     def close(self) -> None:
         """Close the files of their inner hashes."""
@@ -339,17 +340,17 @@ class Core:
 
         Raises:
             MissingExtra: the extra ``replay`` is not installed.
-            InvalidInput: the folder that was named holds something else than columns.
+            PathTaken: the folder that was named holds something else than columns.
         """
         try:
-            from reps_ledger.replay.columns import build, folder_of, load_or_build, must_be_ours  # noqa: PLC0415 — an extra
+            from reps_ledger.replay.columns import build, claim_columns, folder_of, load_or_build  # noqa: PLC0415 — an extra
         except ImportError as error:
             raise MissingExtra("replay", "columns of a ledger") from error
         reading = self.reading(at)
         if people is not None:
             return build(reading, people)
         if folder is not None:
-            must_be_ours(folder)
+            claim_columns(folder)
         return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
 
     def entry(self, entry_id: str) -> Entry:

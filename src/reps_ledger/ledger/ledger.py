@@ -193,7 +193,8 @@ class Ledger:
                 another server, or memory where the log is in memory or empty.
 
         Raises:
-            InvalidInput: the file is another program's, or two policies have one name.
+            InvalidInput: two policies have one name.
+            PathTaken: the file is something else.
             InvalidPolicy: a policy asks for facts that this ledger does not know.
             NotFound: no charter in force has a policy of that name.
             StorageError: they can be kept nowhere.
@@ -230,15 +231,22 @@ class Ledger:
             after = after.position
         return Subscription(log, after)
 
-    def export(self, target: str | os.PathLike[str] | IO[bytes], *, known_at: Moment = None) -> int:
+    def export(
+        self, target: str | os.PathLike[str] | IO[bytes], *, known_at: Moment = None, replace: bool = False
+    ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
 
         Args:
-            target: a path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
-                which is replaced only once all is written; or a binary file for JSON lines.
+            target: a new path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
+                where the file is once all is written; or a binary file for JSON lines.
             known_at: as for `as_of`.
+            replace: whether a plain file that is there is to be replaced.
+
+        Raises:
+            PathTaken: something is there that would be lost.
+            StorageError: the file cannot be written.
         """
-        return export_history(self._core.reading(known_at), target)
+        return export_history(self._core.reading(known_at), target, replace=replace)
 
     def import_history(
         self,
@@ -589,6 +597,7 @@ class Ledger:
 
         Raises:
             MissingExtra: the extra ``replay`` is not installed.
+            PathTaken: the folder that was named holds something else.
         """
         return self._core.columns(at, folder)
 

@@ -13,6 +13,7 @@ from attrs import frozen
 from platformdirs import user_cache_path
 
 from reps_ledger.errors import MissingExtra, StorageError
+from reps_ledger.files import STATE_SUFFIX
 from reps_ledger.ledger.core import Core
 from reps_ledger.log import Reading, is_kept, postgres_of
 from reps_ledger.policies.policy import Policy
@@ -21,9 +22,6 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
-
-SUFFIX = ".state"
-"""What the name of a ledger's file ends in when it is that of its tables."""
 
 _CACHES = "reps-ledger"
 
@@ -92,7 +90,7 @@ def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
         return SqliteStore(Path(path))
     beside = core.log.path
     if beside is not None:
-        return SqliteStore(beside.with_name(beside.name + SUFFIX))
+        return SqliteStore(beside.with_name(beside.name + STATE_SUFFIX))
     connect = postgres_of(core.log.recorder)
     if connect is None:
         return SqliteStore(_of_user(core))
@@ -117,4 +115,4 @@ def _of_user(core: Core) -> Path | None:
         raise StorageError(
             f"no folder for tables of this ledger can be made: {error}; name a file with path="
         ) from error
-    return folder / f"{first}{SUFFIX}"
+    return folder / f"{first}{STATE_SUFFIX}"

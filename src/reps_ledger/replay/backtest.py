@@ -25,8 +25,8 @@ import pyarrow.parquet as pq
 from attrs import field, frozen
 
 from reps_ledger.domain.time import day_of, instant_of, last_of_day, local_day, microseconds
-from reps_ledger.errors import InvalidInput, StorageError, TooLarge
-from reps_ledger.files import atomic_write
+from reps_ledger.errors import InvalidInput, TooLarge
+from reps_ledger.files import output_file
 from reps_ledger.policies.policy import Policy
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.replay.columns.model import Codes, Columns
@@ -320,12 +320,18 @@ class Backtest:
         """Stream the table as Arrow."""
         return self.table.__arrow_c_stream__(requested_schema)
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write the table: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else Arrow.
 
-        A file is replaced only once all of it is written.
+        Args:
+            path: a new file, which is there once all of it is written.
+            replace: whether a plain file that is there is to be replaced.
+
+        Raises:
+            PathTaken: something is there that would be lost.
+            StorageError: the file cannot be written.
         """
-        write_table(self.batches(), self._schema, path)
+        write_table(self.batches(), self._schema, path, replace=replace)
 
     def counts(self) -> tuple[dict[str, int], ...]:
         """Return, for each date, how many members have each outcome."""
@@ -488,24 +494,24 @@ def backtest(  # noqa: PLR0917 — what is tried, on what, when
 _FORMULA: Final = r"^[=+\-@\t\r]"
 
 
-def write_table(batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str]) -> None:
-    """Write batches to a file, which is replaced only once all of it is written.
+def write_table(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, path: str | os.PathLike[str], *, replace: bool
+) -> None:
+    """Write batches to a file, which is there once all of it is written.
 
     Args:
         batches: what to write.
         schema: of each of them.
         path: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else an Arrow file.
+        replace: whether a plain file that is there is to be replaced.
 
     Raises:
+        PathTaken: something is there that would be lost.
         StorageError: the file cannot be written.
     """
-    target = Path(path)
-    write = _WRITERS.get(target.suffix.lower(), _write_arrow)
-    try:
-        with atomic_write(target) as file:
-            write(batches, schema, file)
-    except OSError as error:
-        raise StorageError(f"{target} cannot be written: {error.strerror or error}") from error
+    write = _WRITERS.get(Path(path).suffix.lower(), _write_arrow)
+    with output_file(path, replace=replace) as file:
+        write(batches, schema, file)
 
 
 def _write_parquet(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: IO[bytes]) -> None:

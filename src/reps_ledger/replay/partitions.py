@@ -10,6 +10,7 @@ there mean nothing and are dropped. A policy that looks at other people's facts 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from attrs import frozen
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import Damaged, InvalidInput, InvalidPolicy
-from reps_ledger.files import atomic_write
+from reps_ledger.files import DRAFT, atomic_write, claim_folder
 from reps_ledger.policies.documents import dumps, loads
 from reps_ledger.policies.language.reads import readers
 from reps_ledger.policies.policy import Policy
@@ -38,6 +39,7 @@ MAX_PARTS: Final = 100_000
 """Parts of one export."""
 
 _SEAL: Final = "parts.json"
+_PART: Final = re.compile(r"part=\d{5,}")
 
 
 class _Seal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,11 +97,13 @@ def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) 
 
     Raises:
         InvalidInput: the number is not from 1 to `MAX_PARTS`.
-        OSError: the folder cannot be written to.
+        PathTaken: the folder holds something else.
+        OSError: it cannot be written to.
     """
     if type(number) is not int or not 1 <= number <= MAX_PARTS:
         raise InvalidInput(f"from 1 to {MAX_PARTS:,} parts, not {number!r:.40}", field="number")
     place = Path(folder)
+    claim_folder(place, _is_ours, "an export of parts")
     place.mkdir(parents=True, exist_ok=True)
     (place / _SEAL).unlink(missing_ok=True)
     places = np.array([part_of(person, number) for person in columns.people], np.int64)
@@ -110,16 +114,28 @@ def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) 
     return PartsExport(str(place), number, columns.position)
 
 
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds an export of parts, or the beginning of one, and nothing else in its place."""
+    seal = folder / _SEAL
+    if seal.exists():
+        return _seal_in(folder) is not None
+    return all(DRAFT.fullmatch(each.name) or _PART.fullmatch(each.name) for each in folder.iterdir())
+
+
+def _seal_in(folder: Path) -> _Seal | None:
+    try:
+        return msgspec.json.decode((folder / _SEAL).read_bytes(), type=_Seal)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
 def open_parts(folder: str | os.PathLike[str]) -> PartsExport:
     """Return the export in a folder.
 
     Raises:
         Damaged: there is none, or not all of it.
     """
-    try:
-        seal = msgspec.json.decode((Path(folder) / _SEAL).read_bytes(), type=_Seal)
-    except (OSError, msgspec.MsgspecError):
-        seal = None
+    seal = _seal_in(Path(folder))
     if seal is None or seal.format != FORMAT:
         raise Damaged(f"{folder} holds no whole export of parts; export them anew")
     return PartsExport(str(folder), seal.number, seal.position)

@@ -75,12 +75,18 @@ class Sweep:
         """Stream the rows as Arrow."""
         return self.table.__arrow_c_stream__(requested_schema)
 
-    def write(self, path: str | os.PathLike[str]) -> None:
+    def write(self, path: str | os.PathLike[str], *, replace: bool = False) -> None:
         """Write the rows: ``.parquet`` for Parquet, ``.csv`` for CSV with safe cells, else Arrow.
 
-        A file is replaced only once all of it is written.
+        Args:
+            path: a new file, which is there once all of it is written.
+            replace: whether a plain file that is there is to be replaced.
+
+        Raises:
+            PathTaken: something is there that would be lost.
+            StorageError: the file cannot be written.
         """
-        write_table(self.table.to_batches(), self.table.schema, path)
+        write_table(self.table.to_batches(), self.table.schema, path, replace=replace)
 
 
 def _plain(values: list[object]) -> list[object]:

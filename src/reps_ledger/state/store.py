@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from reps_ledger.errors import Busy, Closed, Damaged, InvalidInput, ReadOnly, StorageError
+from reps_ledger.files import STATE_MARK, claim_database
 from reps_ledger.state.schema import (
     FORMAT,
     META,
@@ -29,9 +30,6 @@ from reps_ledger.state.schema import (
     create_table,
     create_views,
 )
-
-APPLICATION_ID: Final = 0x52657453
-"""``RetS``: marks the file as tables of state."""
 
 TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 """Says what tables are of."""
@@ -107,7 +105,7 @@ class SqliteStore:
         path: the file; None for memory.
 
     Raises:
-        InvalidInput: the file is another program's.
+        PathTaken: the file is something else.
         StorageError: it cannot be opened.
     """
 
@@ -217,6 +215,11 @@ class _SqliteWriter(_SqliteReader):
 
 
 def _connected(path: Path | None) -> sqlite3.Connection:
+    if path is not None:
+        try:
+            claim_database(path, STATE_MARK, field="path")
+        except OSError as error:
+            raise StorageError(f"{path} cannot be opened: {error.strerror or error}") from error
     with _translated(path):
         name = ":memory:" if path is None else str(path)
         connection = sqlite3.connect(name, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
@@ -230,11 +233,11 @@ def _connected(path: Path | None) -> sqlite3.Connection:
 
 def _prepare(connection: sqlite3.Connection, path: Path | None) -> None:
     (marked,) = connection.execute("PRAGMA application_id").fetchone()
-    if marked != APPLICATION_ID:
+    if marked != STATE_MARK:
         (there,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if marked or there:
             raise InvalidInput(f"{path} is the database of another program; name another file", field="path")
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {STATE_MARK}")
     if path is not None:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

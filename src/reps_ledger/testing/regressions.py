@@ -16,6 +16,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.time import day_start, instant_of, zone_of
 from reps_ledger.errors import InvalidInput, LedgerError
+from reps_ledger.files import output_file
 from reps_ledger.importers.rows import read_row
 from reps_ledger.policies import Policy, dumps, loads
 from reps_ledger.testing.history import History, Row, Told, entry_of
@@ -61,15 +62,18 @@ class SavedCase:
                 law(judge, self.situation, promises)
 
 
-def save_case(case: LawBroken | Situation, path: str | os.PathLike[str]) -> None:
+def save_case(case: LawBroken | Situation, path: str | os.PathLike[str], *, replace: bool = False) -> None:
     """Save a case as JSON, with its history in the exchange format.
 
     Args:
         case: a broken law, as caught; or a situation.
-        path: the file; what is there is replaced.
+        path: a new file.
+        replace: whether a plain file that is there is to be replaced.
 
     Raises:
         InvalidInput: the law was broken in no single situation.
+        PathTaken: something is there that would be lost.
+        StorageError: the file cannot be written.
     """
     broken = case if isinstance(case, LawBroken) else None
     situation = case.situation if isinstance(case, LawBroken) else case
@@ -89,7 +93,8 @@ def save_case(case: LawBroken | Situation, path: str | os.PathLike[str]) -> None
             written["policy"] = msgspec.json.decode(dumps(broken.judge, "json"))
     written["history"] = history.rows()
     text = msgspec.json.format(msgspec.json.encode(written), indent=2)
-    Path(path).write_bytes(text + b"\n")
+    with output_file(path, replace=replace) as file:
+        file.write(text + b"\n")
 
 
 def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ()) -> SavedCase:

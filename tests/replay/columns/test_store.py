@@ -24,6 +24,7 @@ from identities import histories as identified
 from replay.columns.tables import same
 from replay.columns.writer import start
 from reps_ledger.errors import InvalidInput
+from reps_ledger.files import COLUMNS_MANIFEST
 from reps_ledger.replay.columns import build, builder, load_or_build, store
 from scale import examples
 
@@ -133,7 +134,7 @@ def test_files_of_any_kind_of_fact_are_cleared(tmp_path: Path) -> None:
             ledger.record(TalkHeld(member="ana", talk=f"t{number}"), by="ana")
             ledger.columns()
         assert len([*place.glob("talk-2.held.*")]) == 2
-        (place / store.MANIFEST).unlink()
+        (place / COLUMNS_MANIFEST).unlink()
         assert ledger.columns(folder=place).position == ledger.position
 
 
@@ -396,7 +397,8 @@ def test_a_folder_that_cannot_be_written(
     assert content(folder) == before
     file = folder.parent / "file"
     file.write_text("not a folder")
-    assert ledger.columns(folder=file).people == ("ana", "ben", "cleo")
+    with pytest.raises(rl.PathTaken, match="no folder"):
+        ledger.columns(folder=file)
     assert ledger.columns(folder=file / "below").position == 6
 
 
@@ -419,15 +421,19 @@ def test_what_is_later_stays(ledger: rl.Ledger, folder: Path, monkeypatch: pytes
 
 
 def test_leftovers_are_cleared(ledger: rl.Ledger, folder: Path) -> None:
-    """Files left by an old crash are removed; recent ones may be another process's and stay."""
-    number = "0123456789abcdef"
+    """Files left by an old crash are removed; recent ones may be another process's and stay.
+
+    Files are known by their content's digest in their names; others with such names are not ours.
+    """
+    number, other = hashlib.sha256(b"?").hexdigest()[:16], "0123456789abcdef"
     old = [
         folder / f"member.joined.{number}.parquet",
-        folder / f".people.{number}.tmp",
+        folder / f".reps-{number}.tmp",
         folder / f"key.{number}",
     ]
-    new = folder / f".manifest.json.{number}.tmp"
-    others = [folder / name for name in ("thesis.docx", "people.parquet", "key.txt", ".bashrc")]
+    new = folder / f".reps-{other}.tmp"
+    names = ("thesis.docx", "people.parquet", "key.txt", ".bashrc", f".people.{number}.tmp")
+    others = [folder / name for name in (*names, f"sales.{other}.parquet", f"key.{other}")]
     for path in (*old, new, *others):
         path.write_bytes(b"?")
     long_ago = time.time() - 100_000
@@ -450,6 +456,10 @@ def test_a_folder_of_something_else_is_refused(ledger: rl.Ledger, tmp_path: Path
     with pytest.raises(InvalidInput, match="something else than columns"):
         store.write_columns(mine, ledger.columns())
     assert [path.name for path in mine.iterdir()] == ["thesis.docx"]
+    (mine / "thesis.docx").rename(mine / "manifest.json")  # as many programs call a file
+    with pytest.raises(InvalidInput, match="something else than columns"):
+        ledger.columns(folder=mine)
+    assert (mine / "manifest.json").read_text() == "precious"
     assert ledger.columns(folder=tmp_path / "new").position == ledger.position
     (tmp_path / "new" / "notes.txt").write_text("mine, added later")
     assert ledger.columns(folder=tmp_path / "new").position == ledger.position

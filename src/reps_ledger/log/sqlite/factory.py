@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventsourcing.dcb.persistence import DCBInfrastructureFactory
@@ -9,6 +10,7 @@ from eventsourcing.persistence import InfrastructureFactory
 from eventsourcing.sqlite import SQLiteFactory, SQLiteTrackingRecorder
 from eventsourcing.utils import Environment
 
+from reps_ledger.files import VIEWS_MARK, VIEWS_SUFFIX, claim_database
 from reps_ledger.log.sqlite.recorder import MEMORY, SQLiteRecorder
 
 if TYPE_CHECKING:
@@ -94,7 +96,10 @@ class SQLiteDCBFactory(
     def _views(self) -> _Views:
         """Opened when first asked for: most applications here have no views of this kind."""
         if self._made_views is None:
-            beside = MEMORY if self.path == MEMORY else f"{self.path}.views"
+            beside = MEMORY if self.path == MEMORY else f"{self.path}{VIEWS_SUFFIX}"
             env = Environment(self.env.name, {_Views.SQLITE_DBNAME: beside, **self.env})
+            place = str(env.get(_Views.SQLITE_DBNAME))
+            if not place.startswith((MEMORY, "file:")):
+                claim_database(Path(place), VIEWS_MARK, field=_Views.SQLITE_DBNAME)
             self._made_views = _Views(env)
         return self._made_views

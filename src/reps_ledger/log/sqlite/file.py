@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -24,18 +23,17 @@ from pathlib import Path
 from typing import Final
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
-from reps_ledger.files import sync_folder
+from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside, sync_folder
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
-APPLICATION_ID: Final = 0x52657073
-"""``Reps``: marks the file as a ledger, at a fixed place that ``file(1)`` can read too."""
-
 FORMAT_VERSION: Final = 2
-"""In a file of version 2 entries may have salt, which releases that knew only 1 cannot read."""
+"""The version of the tables; a file with a higher one is left to a later release.
+
+In a file of version 2 entries may have salt, which releases that knew only 1 cannot read.
+"""
 
 _OLDEST_VERSION: Final = 1
-"""The version of the tables; a file with a higher one is left to a later release."""
 
 HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
 INSERT_EVENT: Final = "INSERT INTO events (position, type, data, tags) VALUES (?, ?, ?, ?)"
@@ -131,10 +129,10 @@ def initialise(connection: sqlite3.Connection) -> None:
     """
     connection.execute("BEGIN IMMEDIATE")
     # Another process may have been first, between our look at the file and this lock.
-    if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+    if connection.execute("PRAGMA application_id").fetchone()[0] != LEDGER_MARK:
         for statement in OBJECTS.values():
             connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA application_id = {LEDGER_MARK}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
     connection.execute("COMMIT")
 
@@ -198,7 +196,6 @@ _CACHED_STATEMENTS: Final = 256
 _MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
 _NO_TABLES: Final = b"\x0d\0\0\0\0"  # after the header: a leaf of the schema with no cell in it
-_SIDE_FILES: Final = ("", "-journal", "-wal", "-shm")
 _RETRY_SECONDS: Final = 0.005
 
 # Assuring, not only asking: SQLite ignores a pragma that it does not know.
@@ -240,6 +237,8 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         return
     if not create:
         raise StorageError(f"{path}: there is no ledger here, and create is False")
+    if (beside := companion_of(path)) is not None:
+        raise NotALedger(f"{path} is kept for what lies beside {beside[0]}; give another path")
     if exists:
         _initialise_at(path, timeout)
     else:
@@ -267,7 +266,7 @@ def _is_blank(path: Path) -> bool:
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
         raise NotALedger(f"{path} is not a ledger, nor any SQLite database")
     user_version, application_id = (int.from_bytes(header[at : at + 4], "big") for at in (60, 68))
-    if application_id == APPLICATION_ID:
+    if application_id == LEDGER_MARK:
         _check_version(path, user_version)
         return False
     log = path.with_name(f"{path.name}-wal")
@@ -298,7 +297,7 @@ def _create(path: Path, timeout: float) -> None:
     So nobody ever sees half of it, and a failure has nothing at ``path`` to take back, where
     removing it could hit the file of a process that did succeed.
     """
-    draft = path.with_name(f".{secrets.token_hex(8)}.new")
+    draft = draft_beside(path)
     try:
         _initialise_at(draft, timeout)
         try:
@@ -309,7 +308,7 @@ def _create(path: Path, timeout: float) -> None:
             # A file system without hard links. Here others may meet an empty file, and wait.
             _initialise_at(path, timeout)
     finally:
-        for suffix in _SIDE_FILES:
+        for suffix in ("", *OF_SQLITE):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # the file is whole; a power cut may only lose its name
         sync_folder(path.parent)
@@ -366,7 +365,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     connection = _raw(f"{path.as_uri()}?mode=rw", timeout)
     try:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        if application_id != APPLICATION_ID:
+        if application_id != LEDGER_MARK:
             raise NotALedger(f"{path} is not a ledger any more; it was exchanged")
         _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
         _use_wal(connection, timeout)

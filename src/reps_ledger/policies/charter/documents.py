@@ -93,13 +93,19 @@ def load_charter(path: str | os.PathLike[str]) -> Charter:
     return read_charter(read_text(path))
 
 
-def save_charter(charter: Charter, path: str | os.PathLike[str]) -> None:
-    """Write a charter to a file: ``.json`` for JSON, else TOML.
+def save_charter(charter: Charter, path: str | os.PathLike[str], *, replace: bool = False) -> None:
+    """Write a charter to a new file: ``.json`` for JSON, else TOML.
+
+    Args:
+        charter: which.
+        path: of the file.
+        replace: whether a plain file that is there is to be replaced.
 
     Raises:
+        PathTaken: something is there that would be lost.
         StorageError: the file cannot be written.
     """
-    write_document(path, charter_table(charter))
+    write_document(path, charter_table(charter), replace=replace)
 
 
 def read_charter(text: str) -> Charter:

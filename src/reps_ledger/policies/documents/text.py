@@ -18,8 +18,8 @@ from typing import Final
 import tomli_w
 
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, text_within_depth, within_depth
-from reps_ledger.errors import InvalidPolicy, NotFound, StorageError, TooLarge
-from reps_ledger.files import atomic_write
+from reps_ledger.errors import InvalidPolicy, NotFound, TooLarge
+from reps_ledger.files import output_file
 from reps_ledger.interchange import read_json
 from reps_ledger.policies.documents.read import at_place, read_policy
 from reps_ledger.policies.documents.write import Table, policy_table
@@ -146,27 +146,33 @@ def load(path: str | os.PathLike[str]) -> Policy:
     return loads(read_text(path))
 
 
-def save(policy: Policy, path: str | os.PathLike[str]) -> None:
-    """Write a policy to a file: ``.json`` for JSON, else TOML.
+def save(policy: Policy, path: str | os.PathLike[str], *, replace: bool = False) -> None:
+    """Write a policy to a new file: ``.json`` for JSON, else TOML.
+
+    Args:
+        policy: which.
+        path: of the file.
+        replace: whether a plain file that is there is to be replaced.
 
     Raises:
+        PathTaken: something is there that would be lost.
         StorageError: the file cannot be written.
     """
-    write_document(path, _table(policy))
+    write_document(path, _table(policy), replace=replace)
 
 
-def write_document(path: str | os.PathLike[str], table: Mapping[str, object]) -> None:
-    """Write a table to a file, which takes the place of another only once it is complete.
+def write_document(
+    path: str | os.PathLike[str], table: Mapping[str, object], *, replace: bool = False
+) -> None:
+    """Write a table to a file, which is there once it is complete.
 
     Raises:
+        PathTaken: something is there that would be lost.
         StorageError: the file cannot be written.
     """
     text = text_of(table, "json" if Path(path).suffix.lower() == ".json" else "toml")
-    try:
-        with atomic_write(path) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise StorageError(f"{path} cannot be written: {error.strerror or error}") from error
+    with output_file(path, replace=replace) as file:
+        file.write(text.encode())
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from reps_ledger.replay.columns.builder import build
 from reps_ledger.replay.columns.model import MISSING, Coded, Columns, Table
-from reps_ledger.replay.columns.store import folder_of, load_or_build, must_be_ours
+from reps_ledger.replay.columns.store import claim_columns, folder_of, load_or_build
 
-__all__ = ["MISSING", "Coded", "Columns", "Table", "build", "folder_of", "load_or_build", "must_be_ours"]
+__all__ = ["MISSING", "Coded", "Columns", "Table", "build", "claim_columns", "folder_of", "load_or_build"]

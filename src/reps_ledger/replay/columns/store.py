@@ -33,8 +33,16 @@ from attrs import evolve, frozen
 from reps_ledger.domain.amendments import AMENDING, Amendments
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
-from reps_ledger.errors import Damaged, InvalidInput
-from reps_ledger.files import atomic_write, sync_folder
+from reps_ledger.errors import Damaged, LedgerError, StorageError
+from reps_ledger.files import (
+    COLUMNS_MANIFEST,
+    COLUMNS_SUFFIX,
+    DRAFT,
+    atomic_write,
+    claim_folder,
+    holds_columns,
+    sync_folder,
+)
 from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.amended import amended_by
 from reps_ledger.log.history import facts_in
@@ -57,8 +65,6 @@ from reps_ledger.replay.columns.subset import columns_without
 
 FORMAT: Final = 3
 """The version of the folder's format; a folder of another one is made anew."""
-
-MANIFEST: Final = "manifest.json"
 
 _PERSON: Final = "person:"
 _CODE: Final = "code:"
@@ -292,7 +298,7 @@ def _read_table(content: mmap.mmap, values: mmap.mmap, schema: TableSchema) -> T
 def folder_of(log: EventLog) -> Path | None:
     """Return where a log's columns are kept: beside its file; None where it is no file."""
     path = log.path
-    return None if path is None else path.with_name(path.name + ".columns")
+    return None if path is None else path.with_name(path.name + COLUMNS_SUFFIX)
 
 
 def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Columns:
@@ -312,6 +318,10 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
     if folder is None:
         return build(reading)
     place = Path(folder)
+    try:
+        claim_columns(place)
+    except LedgerError:  # of others, or not to be read: nothing of ours comes to it
+        return build(reading)
     manifest = _read_manifest(place)
     if manifest is not None and not _fits(manifest, reading):
         manifest = None
@@ -379,7 +389,7 @@ def _touched(
 
 def _read_manifest(folder: Path) -> _Manifest | None:
     try:
-        sealed = msgspec.json.decode((folder / MANIFEST).read_bytes(), type=_Sealed)
+        sealed = msgspec.json.decode((folder / COLUMNS_MANIFEST).read_bytes(), type=_Sealed)
         if hashlib.sha256(sealed.manifest).hexdigest() != sealed.sha256:
             return None
         return msgspec.json.decode(sealed.manifest, type=_Manifest)
@@ -441,10 +451,10 @@ def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
 
     Raises:
         OSError: the folder cannot be written to.
-        InvalidInput: it holds something else.
+        PathTaken: it holds something else.
     """
     place = Path(folder)
-    must_be_ours(place)
+    claim_columns(place)
     _seal(place, _write(place, columns, None, None, None), _read_manifest(place))
 
 
@@ -489,8 +499,7 @@ def _write_key(folder: Path, key: bytes) -> str:
     with suppress(OSError, ValueError):
         _read_key(folder, name)
         return name
-    with atomic_write(folder / name) as file:
-        Path(file.name).chmod(0o600)
+    with atomic_write(folder / name, secret=True) as file:
         file.write(key)
     return name
 
@@ -523,38 +532,58 @@ def _seal(folder: Path, manifest: _Manifest, before: _Manifest | None) -> None:
     body = msgspec.json.encode(manifest)
     sealed = _Sealed(hashlib.sha256(body).hexdigest(), msgspec.Raw(body))
     sync_folder(folder)  # a manifest on disk must not name files that are not
-    with atomic_write(folder / MANIFEST) as file:
+    with atomic_write(folder / COLUMNS_MANIFEST) as file:
         file.write(msgspec.json.encode(sealed))
     _clear(folder, manifest.files, set() if before is None else before.files)
 
 
-_OURS: Final = re.compile(
-    r"manifest\.json|key\.[0-9a-f]{16}|[a-z0-9._-]+\.[0-9a-f]{16}\.parquet|\..+\.[0-9a-f]{16}\.tmp"
-)
-"""The names of the files that are written here; of any other this removes nothing."""
+_NAMED: Final = re.compile(r"[a-z0-9._-]+\.([0-9a-f]{16})\.parquet|key\.([0-9a-f]{16})")
+"""The names of files that are written here, each with the beginning of the digest of what is in it."""
 
 
-def must_be_ours(folder: str | os.PathLike[str]) -> None:
+def claim_columns(folder: str | os.PathLike[str]) -> None:
     """Refuse a folder that was named for columns and holds something else.
 
     Raises:
-        InvalidInput: it holds other files, and no columns.
+        PathTaken: it holds other files, and no columns.
+        StorageError: it cannot be read.
     """
-    place = Path(folder)
-    if not place.is_dir() or (place / MANIFEST).is_file():
-        return
-    if any(_OURS.fullmatch(path.name) is None for path in place.iterdir()):
-        raise InvalidInput(f"{place} holds something else than columns; name a new folder", field="folder")
+    try:
+        claim_folder(folder, _is_ours, "columns")
+    except OSError as error:
+        raise StorageError(f"{folder} cannot be read: {error.strerror or error}") from error
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder holds columns, also where their manifest is damaged or was not written yet."""
+    if holds_columns(folder):
+        return True
+    there = [path for path in folder.iterdir() if DRAFT.fullmatch(path.name) is None]
+    others = [path for path in there if path.name != COLUMNS_MANIFEST]
+    return (not there or others != []) and all(_is_named_by_content(path) for path in others)
+
+
+def _is_named_by_content(path: Path) -> bool:
+    """Whether a file carries our mark: in its name, the beginning of the digest of what is in it."""
+    found = _NAMED.fullmatch(path.name)
+    if found is None or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return False
+    return digest.startswith(found[1] or found[2])
 
 
 def _clear(folder: Path, used: set[str], former: set[str]) -> None:
     """Remove files that the former manifest named, and what crashes left long ago; nothing of others."""
     now = time.time()
     for path in folder.iterdir():
-        if path.name in used or path.name == MANIFEST or not path.is_file():
-            continue
-        if _OURS.fullmatch(path.name) is None:
+        if path.name in used or path.name == COLUMNS_MANIFEST or not path.is_file():
             continue
         with suppress(OSError):  # in use, or removed by another process
-            if path.name in former or now - path.stat().st_mtime > _ABANDONED:
+            if path.name not in former and now - path.stat().st_mtime <= _ABANDONED:
+                continue
+            if DRAFT.fullmatch(path.name) is not None or _is_named_by_content(path):
                 path.unlink()
