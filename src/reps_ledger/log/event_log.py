@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
     DCBEvent,
@@ -166,6 +168,17 @@ class EventLog:
         """
         entry = next(self.read(after=position - 1, limit=1), None) if position else None
         return entry.id if entry is not None and entry.position == position else None
+
+    def mark_at(self, position: int) -> str | None:
+        """Return what tells a log that has this entry at a position from all others; None without an entry.
+
+        It is the hash of the entry as it is stored: its salt is in no other log but a copy.
+        """
+        row = next(self.stored(after=position - 1, limit=1), None) if position else None
+        if row is None or row[0] != position:
+            return None
+        _, name, data, tags = row
+        return hashlib.sha256(msgspec.json.encode((position, name, data, tags))).hexdigest()
 
     def derives_ids(self) -> bool:
         """Whether the log may have entries of imported rows whose ids are digests of the rows.

@@ -63,7 +63,7 @@ from reps_ledger.replay.columns.model import (
 )
 from reps_ledger.replay.columns.subset import columns_without
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of the folder's format; a folder of another one is made anew."""
 
 _PERSON: Final = "person:"
@@ -105,9 +105,10 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         format: the format's version.
-        registry: the digest of the kinds of fact.
+        reading: the digest of all on which it depends how entries are read: of the kinds of fact, and in
+            the folder of a log of its upcasters too.
         position: what is known.
-        last: the id of the entry at that position: another log has another.
+        last: what tells the log that has the entry at that position from others.
         key: the file of the key by which names of accounts are hashed; None where it is not told.
         people: the file of everyone's names.
         identities: the file of the identifiers that facts of merged people were told with.
@@ -115,7 +116,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     format: int
-    registry: str
+    reading: str
     position: int
     last: str | None
     key: str | None
@@ -398,12 +399,12 @@ def _read_manifest(folder: Path) -> _Manifest | None:
 
 
 def _fits(manifest: _Manifest, reading: Reading) -> bool:
-    """Whether a manifest is of this format, these kinds of fact, and this log."""
+    """Whether a manifest is of this format, these kinds of fact and upcasters, and this log."""
     return (
         manifest.format == FORMAT
         and manifest.key is not None  # as accounts that come later could not be told from these
-        and manifest.registry == reading.log.codec.registry.digest
-        and manifest.last == reading.log.id_at(manifest.position)
+        and manifest.reading == reading.log.codec.digest
+        and manifest.last == reading.log.mark_at(manifest.position)
     )
 
 
@@ -439,7 +440,8 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
 def _save(folder: Path, columns: Columns, reading: Reading, loaded: _Loaded | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
     key = _write_key(folder, columns.key)
-    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded, key)
+    log = reading.log
+    manifest = _write(folder, columns, (log.codec.digest, log.mark_at(columns.position)), loaded, key)
     before = _read_manifest(folder)
     if before is not None and _fits(before, reading) and before.position > manifest.position:
         return
@@ -455,7 +457,7 @@ def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
     """
     place = Path(folder)
     claim_columns(place)
-    _seal(place, _write(place, columns, None, None, None), _read_manifest(place))
+    _seal(place, _write(place, columns, (columns.registry.digest, None), None, None), _read_manifest(place))
 
 
 def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
@@ -467,7 +469,7 @@ def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
     place = Path(folder)
     manifest = _read_manifest(place)
     found = None
-    if manifest is not None and (manifest.format, manifest.registry) == (FORMAT, registry.digest):
+    if manifest is not None and (manifest.format, manifest.reading) == (FORMAT, registry.digest):
         found = _load(place, manifest, registry)
     if found is None:
         raise Damaged(f"{place} holds no columns that can be trusted; export them anew")
@@ -505,9 +507,18 @@ def _write_key(folder: Path, key: bytes) -> str:
 
 
 def _write(
-    folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None, key: str | None
+    folder: Path, columns: Columns, of: tuple[str, str | None], loaded: _Loaded | None, key: str | None
 ) -> _Manifest:
-    """Write the tables that are not as they were loaded."""
+    """Write the tables that are not as they were loaded.
+
+    Args:
+        folder: where.
+        columns: what.
+        of: how entries were read, and what tells the log from others.
+        loaded: what the folder held.
+        key: the file of the key of accounts.
+    """
+    reading, last = of
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
     for name, table in columns.tables.items():
@@ -517,7 +528,7 @@ def _write(
             tables[name] = _write_table(folder, table)
     return _Manifest(
         format=FORMAT,
-        registry=columns.registry.digest,
+        reading=reading,
         position=columns.position,
         last=last,
         key=key,
