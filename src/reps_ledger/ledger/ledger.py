@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
+    AuditFinding,
     Consistency,
     Inclusion,
     SignedCheckpoint,
@@ -22,6 +23,7 @@ from reps_ledger.domain.rules import Rule, Rulebook
 from reps_ledger.domain.time import Clock, day_of, system_clock, zone_of
 from reps_ledger.importers import ImportReport, export_history, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
+from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
@@ -349,6 +351,24 @@ class Ledger:
             Inconsistent: entries are not what they were.
         """
         return proofs.prove_consistency(self._core.tree(state), old, new)
+
+    def check(
+        self, *, on_progress: Callable[[int, int], None] | None = None, most: int = MOST
+    ) -> tuple[AuditFinding, ...]:
+        """Judge the whole log again: what is in it that would not be recorded, and which caches lie.
+
+        Every entry is judged by the rules and the charter of its time, by what was recorded before it; its
+        bytes, id and tags are looked at, and whether its values may be what they are. Columns, the tree's
+        cache and tables of state beside the log are compared with what follows from it. Nothing is changed.
+
+        `reps_ledger.ledger.CHECKS` says what each code of a finding means; those in `NOTES` are no fault.
+        A ledger of an older release may have entries that the rules of this one refuse.
+
+        Args:
+            on_progress: called with the position that was judged, and the last one.
+            most: ends after so many findings.
+        """
+        return check(self._core, on_progress=on_progress, most=most)
 
     def verify(
         self,

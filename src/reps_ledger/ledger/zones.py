@@ -84,6 +84,12 @@ class LedgerZone:
         """Whether the log was empty when it was last looked at, and should declare its zone."""
         return self._declares and self._head == 0
 
+    @property
+    def is_declared(self) -> bool:
+        """Whether the log declares a zone by all that is recorded."""
+        self.refresh(self._log.head())
+        return bool(self._declared)
+
     def known(self, position: int) -> tzinfo:
         """Return the zone in which days were read by what was known at a position."""
         self.refresh(position)

@@ -212,7 +212,17 @@ class _When(msgspec.Struct):
 
 
 _WHEN: Final = msgspec.json.Decoder(_When)
-_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+
+
+class _Named(msgspec.Struct):
+    """Of a stored entry, only its id."""
+
+    id: str
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+"""What is raised of bytes that are no stored entry."""
 
 
 class Codec:
@@ -283,6 +293,12 @@ class Codec:
         place(entry, "tags", tags)
         return entry
 
+    @staticmethod
+    def id_of(data: bytes) -> str:
+        """Return the id of an entry of stored bytes, or raise one of `UNREADABLE`."""
+        found: str = _NAMED.decode(plain(data)).id
+        return found
+
     def occurred_at(self, name: str, data: bytes, position: int) -> datetime:
         """Return when an entry of stored bytes occurred, without decoding the rest of it.
 
@@ -291,7 +307,7 @@ class Codec:
         """
         try:
             found: datetime = _WHEN.decode(plain(data)).occurred_at
-        except _UNREADABLE:
+        except UNREADABLE:
             return self.decode(name, data, position).occurred_at
         return found if found.tzinfo is UTC else self.decode(name, data, position).occurred_at
 
@@ -304,7 +320,7 @@ class Codec:
             raise Malformed("something follows the entry that it does not commit to", position=position)
         try:
             stored = _DECODER.decode(entry)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Malformed(f"not a stored entry: {error}", position=position) from error
         try:
             fact = self.structure(name, stored.schema, stored.fact)

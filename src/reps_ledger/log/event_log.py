@@ -6,7 +6,7 @@ import hashlib
 import heapq
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
@@ -27,7 +27,7 @@ from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
-from reps_ledger.log.codec import Codec
+from reps_ledger.log.codec import UNREADABLE, Codec
 from reps_ledger.log.storage import Indexed, Rows, SelfChecking, Stored, decoded_tags, storage_of
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import is_salted
@@ -155,6 +155,32 @@ class EventLog:
         """Return the entries of imported rows of these keys, by key; keys without an entry are left out."""
         found = self._tagged([row_tag(key) for key in frozenset(keys)])
         return {key: entry for entry in found for key in row_keys_in(entry.tags)}
+
+    def first_of_ids(self, ids: Iterable[str]) -> dict[str, int]:
+        """Return the first position at which an entry that can be read has each of these ids."""
+        wanted = frozenset(ids)
+        found: dict[str, int] = {}
+        for position, data, _ in self._raw([entry_tag(entry_id) for entry_id in wanted]):
+            with suppress(*UNREADABLE):
+                own = self.codec.id_of(data)
+                if own in wanted:
+                    found.setdefault(own, position)
+        return found
+
+    def first_of_rows(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return the first position at which an entry is of the imported row of each of these keys."""
+        found: dict[str, int] = {}
+        for position, _, tags in self._raw([row_tag(key) for key in frozenset(keys)]):
+            for key in row_keys_in(tags):
+                found.setdefault(key, position)
+        return found
+
+    def _raw(self, tags: Sequence[str]) -> Iterator[tuple[int, bytes, Sequence[str]]]:
+        """Yield position, stored bytes and tags of what has any of these tags, in order of position."""
+        if tags:
+            query = DCBQuery([DCBQueryItem(tags=[tag]) for tag in tags])
+            for position, _, data, own in self._read(query, None, None).parsed():
+                yield position, data, own
 
     def _tagged(self, tags: Iterable[str]) -> Iterator[Entry]:
         """Yield the entries that have any of these tags, in order of position."""

@@ -16,7 +16,7 @@ import mmap
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
@@ -335,6 +335,47 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
     with suppress(OSError):
         _save(place, columns, reading, loaded)
     return columns
+
+
+def check_columns(reading: Reading, folder: Path) -> list[str]:
+    """Return where the columns in a folder differ from those made anew of the same position, in words.
+
+    A folder that would not be used, as it is of another log, is not compared.
+    """
+    manifest = _read_manifest(folder)
+    if manifest is None or manifest.position > reading.known_at or not _fits(manifest, reading):
+        return []
+    loaded = _load(folder, manifest, reading.log.codec.registry)
+    if loaded is None:
+        return [f"{folder} is damaged; the columns are made anew when they are used"]
+    return [*_differences(loaded.columns, build(evolve(reading, known_at=manifest.position)))]
+
+
+def _differences(kept: Columns, made: Columns) -> Iterator[str]:
+    """Yield where columns differ from others of the same log, in words; their keys of accounts may."""
+    if kept.people != made.people or dict(kept.identities) != dict(made.identities):
+        yield "they name other people than the log"
+    for name in sorted(kept.tables.keys() | made.tables.keys()):
+        one, other = kept.table(name), made.table(name)
+        arrays = [(each.times, each.persons, each.instants) for each in (one, other)]
+        if len(one) != len(other):
+            yield f"{name} has {len(one):,} rows, and {len(other):,} in the log"
+            continue
+        found = [(field, old[field], new[field]) for old, new in zip(*arrays, strict=True) for field in new]
+        pairs = {field: (before, now) for field, before, now in found}
+        pairs |= {field: (one.fields[field].codes, coded.codes) for field, coded in other.fields.items()}
+        for field, coded in other.keyed.items():
+            pairs[field] = (_first_rows(one.keyed[field].codes), _first_rows(coded.codes))
+        for field, both in pairs.items():
+            same = field not in other.fields or one.fields[field].values == other.fields[field].values
+            if not (same and np.array_equal(*both)):
+                yield f"{name}: {field} differs"
+
+
+def _first_rows(codes: Codes) -> Instants:
+    """Return for each row the first that has the same code: what codes say, whatever they are."""
+    _, first, where = np.unique(codes, return_index=True, return_inverse=True)
+    return first[where.reshape(-1)].astype(np.int64)
 
 
 def _extended(earlier: Columns, reading: Reading) -> Columns:
