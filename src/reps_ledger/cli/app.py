@@ -19,12 +19,13 @@ from reps_ledger.cli.options import (
     KnownAt,
     Target,
     Zone,
+    failing,
     file_of,
     known_at,
     opened,
     valid_at,
 )
-from reps_ledger.cli.output import complain, reading, say, show_json, show_table
+from reps_ledger.cli.output import complain, reading, say, show_json, show_table, working
 from reps_ledger.cli.policies import register_judging
 from reps_ledger.cli.queries import register_queries
 from reps_ledger.cli.reviews import register_reviews
@@ -32,6 +33,7 @@ from reps_ledger.cli.state import register_state
 from reps_ledger.domain.time import zone_name
 from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.importers import ImportReport
+from reps_ledger.log import restore as restore_backup
 
 app = typer.Typer(
     name="reps-ledger",
@@ -188,3 +190,23 @@ def export(
         target = sys.stdout.buffer if file == "-" else file
         count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
     complain(f"{count:,} entries written")
+
+
+@app.command(epilog="Example: reps-ledger backup reps-2018-10-01.db -l reps.db")
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to: a file that is not there yet.")], ledger: Target
+) -> None:
+    """Copy a ledger into a new file, while others record: whole and checked, or not there."""
+    with opened(ledger) as opened_ledger, working(file.name) as on_progress:
+        position = opened_ledger.backup(file, on_progress=on_progress)
+    say(f"{file}: a whole copy, up to position {position:,}")
+
+
+@app.command(epilog="Example: reps-ledger restore reps-2018-10-01.db -l reps.db")
+def restore(
+    file: Annotated[Path, typer.Argument(help="The backup; it is only read.")], ledger: Target
+) -> None:
+    """Make a new ledger file of a backup: whole and checked, or not there."""
+    with failing(), working(file.name) as on_progress:
+        position = restore_backup(file, ledger, on_progress=on_progress)
+    say(f"{ledger}: restored up to position {position:,}")

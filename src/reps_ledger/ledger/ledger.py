@@ -238,6 +238,26 @@ class Ledger:
         """
         return export_history(self._core.reading(known_at), target)
 
+    def backup(
+        self, target: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Copy the ledger as it is now into a new file, and return the copy's last position.
+
+        Others may record meanwhile. All that was acknowledged before is in the copy, which is there whole
+        or not at all, whatever interrupts this, and is checked as `reps_ledger.restore` checks one. It has
+        the permissions of the ledger's own file, or only its owner may read it. It is a ledger by itself.
+
+        Args:
+            target: the path of a file that is not there yet.
+            on_progress: called now and then with how many pages were copied, and of how many.
+
+        Raises:
+            Damaged: the ledger is not whole; the error says what is wrong.
+            StorageError: there is something at the target, it cannot be written, or the ledger is kept by
+                a server, which has ways of its own.
+        """
+        return self._core.log.backup(target, on_progress)
+
     def import_history(
         self,
         source: str | os.PathLike[str] | Iterable[object],

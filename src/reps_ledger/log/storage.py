@@ -6,7 +6,8 @@ events nor how they are. Ours for SQLite does all of that itself; any other is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -106,6 +107,16 @@ class Indexed(Protocol):
 
     def rows_at(self, positions: Sequence[int]) -> list[Stored]:
         """Return the entries at these positions, in any order."""
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """Storage that can copy itself into a file, or say how it is copied."""
+
+    def backup(
+        self, target: str | os.PathLike[str], on_progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Copy it as it is now into a new file, and return the copy's last position."""
 
 
 class _Recorder:

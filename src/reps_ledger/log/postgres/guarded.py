@@ -107,6 +107,17 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         """Return an iterator that waits for events to come; it ends when it is stopped."""
         return WatchfulSubscription(self, query, after)
 
+    def backup(self, target: object, on_progress: object = None) -> int:  # noqa: ARG002 — as others have it
+        """Refuse: a file of this process's own is no place for a server's backup.
+
+        Raises:
+            StorageError: always; it says what to do.
+        """
+        raise StorageError(
+            f"{target} was not written: a ledger in PostgreSQL is backed up by pg_dump, which copies "
+            "one moment of it while others record; docs/backup.md says how"
+        )
+
     def structure_check(self) -> list[str]:
         """What is wrong with the tables but for the index of tags, in words.
 

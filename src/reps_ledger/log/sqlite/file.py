@@ -185,11 +185,13 @@ def index_problems(
         yield str(error)
 
 
+COMPANIONS: Final = ("-journal", "-wal", "-shm")
+"""What the names of the files have added that SQLite keeps beside a database."""
+
 _CACHED_STATEMENTS: Final = 256
 _MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
 _NO_TABLES: Final = b"\x0d\0\0\0\0"  # after the header: a leaf of the schema with no cell in it
-_SIDE_FILES: Final = ("", "-journal", "-wal", "-shm")
 _RETRY_SECONDS: Final = 0.005
 
 # Assuring, not only asking: SQLite ignores a pragma that it does not know.
@@ -227,7 +229,7 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
     if exists and not writable(path):
         # Before SQLite, which would leave files beside it that it could not remove again.
         raise ReadOnly(f"{path}: the file or its folder cannot be written")
-    if exists and not _is_blank(path):
+    if exists and not is_blank(path):
         return
     if not create:
         raise StorageError(f"{path}: there is no ledger here, and create is False")
@@ -246,7 +248,7 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _is_blank(path: Path) -> bool:
+def is_blank(path: Path) -> bool:
     """Whether the file may become a ledger; raises unless it is blank or one already.
 
     The header is read as bytes: opening another program's database would touch files beside it.
@@ -300,7 +302,7 @@ def _create(path: Path, timeout: float) -> None:
             # A file system without hard links. Here others may meet an empty file, and wait.
             _initialise_at(path, timeout)
     finally:
-        for suffix in _SIDE_FILES:
+        for suffix in ("", *COMPANIONS):
             draft.with_name(draft.name + suffix).unlink(missing_ok=True)
     with contextlib.suppress(OSError):  # the file is whole; a power cut may only lose its name
         sync_folder(path.parent)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from reps_ledger.errors import Busy, Closed
+from reps_ledger.errors import Busy, Closed, LedgerError
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
 from reps_ledger.log.sqlite.file import assert_writable, connect, connect_in_memory, prepare
 
@@ -34,11 +34,12 @@ _FORKED: Final = (
 class _Loan:
     """One connection, lent for one operation: a context manager that costs next to nothing."""
 
-    __slots__ = ("_connection", "_connections", "_in_turn", "_turn")
+    __slots__ = ("_connection", "_connections", "_in_turn", "_last", "_turn")
 
-    def __init__(self, connections: Connections, *, in_turn: bool) -> None:
+    def __init__(self, connections: Connections, *, in_turn: bool, last: bool = False) -> None:
         self._connections = connections
         self._in_turn = in_turn
+        self._last = last  # whether it may be the last that leads to what was recorded
         self._turn: threading.Lock | None = None
 
     def __enter__(self) -> sqlite3.Connection:
@@ -55,7 +56,8 @@ class _Loan:
         self, _: type[BaseException] | None, error: BaseException | None, *_traceback: object
     ) -> None:
         try:
-            self._connections.give_back(self._connection, sound=error is None)
+            sound = error is None or (self._last and isinstance(error, LedgerError))
+            self._connections.give_back(self._connection, sound=sound)
         finally:
             self._end_turn()
         if isinstance(error, KNOWN):
@@ -133,6 +135,14 @@ class Connections:
             Closed: there are no connections any more.
         """
         return _Loan(self, in_turn=self.path is None)
+
+    def saving(self) -> _Loan:
+        """Lend a connection for copying all that there is; one that failed at that can try again.
+
+        Raises:
+            Closed: there are no connections any more.
+        """
+        return _Loan(self, in_turn=self.path is None, last=True)
 
     def writing(self) -> _Loan:
         """Lend a connection to the one thread of this process whose turn it is to write.

@@ -19,6 +19,7 @@ from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
 from reps_ledger.errors import Closed, InvalidInput
+from reps_ledger.log.sqlite.backup import Progress, back_up
 from reps_ledger.log.sqlite.file import (
     CHECKPOINT_OFTEN,
     CHECKPOINT_RARELY,
@@ -228,6 +229,23 @@ class SQLiteRecorder(DCBRecorder):
         """The last position, 0 if there is none."""
         with self._connections.reading() as connection:
             return int(connection.execute(HEAD).fetchone()[0])
+
+    def backup(self, target: str | os.PathLike[str], on_progress: Progress | None = None) -> int:
+        """Copy the log as it is now into a new file, while others append; see `backup.back_up`.
+
+        Args:
+            target: the new file.
+            on_progress: called now and then with how many pages were copied, and of how many.
+
+        Returns:
+            The last position in the copy.
+
+        Raises:
+            Damaged: the log is not whole.
+            StorageError: there is something at the target, or it cannot be written.
+        """
+        with self._connections.saving() as connection:
+            return back_up(connection, self._path, target, on_progress)
 
     def integrity_check(self) -> list[str]:
         """Everything that is wrong with the file, in words; empty if it is whole.
