@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
@@ -152,12 +154,16 @@ def killed(folder: Path, rounds: int, chance: random.Random) -> dict[str, Any]:
     found: Counter[str] = Counter()
     lost: list[str] = []
     with writing(path, 2) as writers:
-        started = time.monotonic()
         with rl.open(path) as ledger:
             ledger.backup(folder / "first.db")
-        longest = 1.5 * (time.monotonic() - started)
         before = len(rows_of(folder / "first.db"))
         for number in range(rounds):
+            if number % 10 == 0:  # as the log grows, so does the time that a copy of it takes
+                started = time.monotonic()
+                with rl.open(path) as ledger:
+                    ledger.backup(folder / "measured.db")
+                longest = 1.5 * (time.monotonic() - started)
+                (folder / "measured.db").unlink()
             told = writers.hear()
             target = folder / f"target{number}.db"
             restoring = number % 2 == 1
@@ -208,10 +214,75 @@ def full(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
     return {"errors": errors, "left": left, "whole": copies}
 
 
+DEEDS: Final = ("delete", "move", "replace", "replace all", "remove the log")
+
+
+def taken_away(path: Path, deed: str, other: Path) -> None:
+    """Do to a ledger's file what somebody does who does not know that it is open."""
+    log = path.with_name(f"{path.name}-wal")
+    match deed:
+        case "delete":
+            path.unlink()
+        case "move":
+            path.rename(path.with_name("elsewhere.db"))
+        case "replace":
+            shutil.copy(other, path.with_name("new"))
+            path.with_name("new").replace(path)
+        case "replace all":
+            path.parent.rename(path.parent.with_name("away"))
+            path.parent.mkdir()
+            shutil.copy(other, path)
+        case _:
+            log.unlink()
+
+
+def recorded(ledger: rl.Ledger, told: dict[str, int], ended: list[str]) -> None:
+    """Record until that ends in an error; say what was acknowledged, and the error."""
+    for number in range(100_000):
+        command = f"c.{number}.3"
+        try:
+            told[command] = ledger.record_all(facts(number), by="x", command_id=command).position
+        except rl.StorageError as error:
+            ended.append(type(error).__name__)
+            return
+
+
+def replaced(folder: Path, rounds: int, chance: random.Random) -> dict[str, Any]:
+    """Take a file away at a random moment while it is recorded in; save what was acknowledged."""
+    other = begun(folder)
+    kept = rows_of(other)
+    errors: Counter[str] = Counter()
+    lost: list[str] = []
+    problems: list[str] = []
+    for number in range(rounds):
+        deed = DEEDS[number % len(DEEDS)]
+        place = folder / f"round{number}" / "reps"
+        place.mkdir(parents=True)
+        path = place / "reps.db"
+        with rl.open(path) as ledger:
+            told: dict[str, int] = {}
+            ended: list[str] = []
+            writer = threading.Thread(target=recorded, args=(ledger, told, ended))
+            writer.start()
+            while not told:
+                time.sleep(0.001)
+            time.sleep(chance.random() * 0.05)
+            taken_away(path, deed, other)
+            writer.join(PATIENCE)
+            errors.update([f"{deed}: {name}" for name in ended])
+            ledger.backup(folder / "saved.db")
+        lost += wrong(rows_of(folder / "saved.db"), told)
+        (folder / "saved.db").unlink()
+        if deed == "replace all" and rows_of(path) != kept:
+            problems.append("closing the old ledger changed the new one")
+    return {"errors": errors, "lost": lost, "problems": problems}
+
+
 SEARCHES: Final[dict[str, Callable[[Path, int, random.Random], dict[str, Any]]]] = {
     "during": during,
     "full": full,
     "killed": killed,
+    "replaced": replaced,
 }
 
 

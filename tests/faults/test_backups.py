@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from faults.backups import DEEDS
 from faults.harness import ran
 from scale import times
 
@@ -31,6 +32,15 @@ def test_killed_backups_and_restores(tmp_path: Path, tell: Tell) -> None:
     assert (found["lost"], found["lost by writers"]) == ([], [])
     assert sum(found["found"].values()) == kills
     assert any(name.endswith("nothing") for name in found["found"])
+
+
+def test_files_that_are_taken_away(tmp_path: Path, tell: Tell) -> None:
+    """The next append is a typed error, and what was acknowledged can be saved; others are left alone."""
+    rounds = times(10, 500)
+    found = ran("backups", "replaced", tmp_path, rounds, 4)
+    tell(f"ledger files deleted, moved and replaced {rounds} times while they were recorded in: {found}")
+    assert (found["lost"], found["problems"]) == ([], [])
+    assert found["errors"] == {f"{deed}: StorageError": rounds // len(DEEDS) for deed in DEEDS}
 
 
 def test_a_copy_on_a_full_disk(tmp_path: Path, tell: Tell) -> None:

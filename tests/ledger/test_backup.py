@@ -196,7 +196,7 @@ def test_what_is_left_of_another_ledger_is_not_taken_up(
     left = tmp_path / f"new.db{suffix}"
     left.write_bytes(b"left")
     for write in writers(ledger, tmp_path / "copy.db"):
-        with pytest.raises(rl.StorageError, match="left of another"):
+        with pytest.raises(rl.StorageError, match="left of a ledger"):
             write(tmp_path / "new.db")
     assert not (tmp_path / "new.db").exists()
     assert left.read_bytes() == b"left"

@@ -18,7 +18,7 @@ from typing import Final
 from reps_ledger.errors import Damaged, StorageError
 from reps_ledger.files import new_file
 from reps_ledger.log.sqlite.errors import KNOWN, is_damage, translated
-from reps_ledger.log.sqlite.file import COMPANIONS, HEAD, index_problems, is_blank, problems
+from reps_ledger.log.sqlite.file import COMPANIONS, HEAD, index_problems, is_blank, left_beside, problems
 
 Progress = Callable[[int, int], None]
 """Is called now and then with how many pages were copied, and of how many."""
@@ -114,14 +114,9 @@ def _must_be_free(path: Path, own: Path | None) -> None:
     """Refuse a path whose file would be taken for another's, or another's for its."""
     if own is not None and str(path) in {f"{own}{suffix}" for suffix in ("", *COMPANIONS)}:
         raise StorageError(f"{path} is the ledger's own file; name another one")
-    for suffix in COMPANIONS:
-        # SQLite would take such a file for the new one's, and play it back into it.
-        beside = path.with_name(path.name + suffix)
-        if os.path.lexists(beside):
-            raise StorageError(
-                f"{beside} is there: what is left of another ledger of that name; move it away, or name "
-                "another file"
-            )
+    left = left_beside(path)
+    if left is not None and not os.path.lexists(path):
+        raise StorageError(left)
 
 
 def _copy(source: sqlite3.Connection, draft: Path, target: Path, on_progress: Progress | None) -> None:

@@ -33,6 +33,7 @@ from reps_ledger.log.sqlite.file import (
     problems,
 )
 from reps_ledger.log.sqlite.pool import Connections
+from reps_ledger.log.sqlite.presence import FileConnection
 from reps_ledger.log.sqlite.read import (
     FEW,
     Row,
@@ -316,13 +317,14 @@ def _encoded(tags: list[str]) -> str:
 
 
 def _append(
-    connection: sqlite3.Connection,
+    connection: FileConnection,
     batch: _Batch,
     condition: DCBAppendCondition | None,
     insert: Callable[[sqlite3.Connection, int, _Batch], None],
 ) -> int | None:
     """Append in one transaction; return the position before, or None if the condition fails."""
     connection.execute("BEGIN IMMEDIATE")
+    Connections.must_be_there(connection)  # now that nobody else writes, for which it may have waited long
     head: int = connection.execute(HEAD).fetchone()[0]
     if condition is not None and _fails(connection, condition, head):
         connection.execute("ROLLBACK")
