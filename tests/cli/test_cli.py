@@ -438,6 +438,29 @@ def test_backup_and_restore(here: Path, ledger: Path) -> None:
     assert not (here / "new.db").exists()
 
 
+def test_what_was_recorded_goes_out_and_in(here: Path, ledger: Path) -> None:
+    """Byte for byte, into an empty ledger and no other, and with no option that judges."""
+    result = run("export", "kept.jsonl.gz", "-l", str(ledger), "--as-recorded")
+    assert (result.exit_code, result.stderr) == (0, "10 entries written\n")
+    result = run("import", "kept.jsonl.gz", "-l", "again.db", "--as-recorded")
+    assert (result.exit_code, result.stdout) == (0, "kept.jsonl.gz: 10 entries, as they were recorded\n")
+    run("export", "again.jsonl.gz", "-l", "again.db", "--as-recorded")
+    assert (here / "again.jsonl.gz").read_bytes() == (here / "kept.jsonl.gz").read_bytes()
+    assert answered("import", "kept.jsonl.gz", "-l", "third.db", "--as-recorded") == {
+        "kept.jsonl.gz": {"recorded": 10}
+    }
+    for target, options, code, words in (
+        ("again.db", (), 2, "only an empty ledger"),
+        ("new.db", ("--by", "me"), 2, "leave out --by"),
+        ("new.db", ("--quarantine", "q.jsonl"), 2, "leave out --by"),
+        ("new.db", ("history.jsonl",), 2, "one file"),
+    ):
+        result = run("import", "kept.jsonl.gz", *options, "-l", target, "--as-recorded")
+        assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
+    result = run("import", "history.jsonl", "-l", "new.db", "--as-recorded")
+    assert (result.exit_code, "line 1: this was not exported" in result.stderr) == (1, True)
+
+
 def test_what_cannot_be_read_or_written(here: Path, ledger: Path) -> None:
     """Files that are no ledger, or cannot be read or written, end with 3."""
     for arguments in (

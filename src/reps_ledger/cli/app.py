@@ -77,6 +77,13 @@ def import_(
     quarantine: Annotated[
         Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
     ] = None,
+    as_recorded: Annotated[
+        bool,
+        typer.Option(
+            "--as-recorded",
+            help="Take what export --as-recorded wrote into an empty ledger as it is, or nothing of it.",
+        ),
+    ] = False,
     zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,6 +94,10 @@ def import_(
         if not file.is_file():  # before a ledger is made for nothing
             complain(f"reps-ledger: {file} cannot be read: it is no file")
             raise typer.Exit(STORAGE)
+    if as_recorded:
+        judged = (by, on_refused, on_unknown_member, quarantine) != ("import", "quarantine", "refuse", None)
+        _import_as_recorded(files, ledger, zone, judged=judged, as_json=as_json)
+        return
     with opened(ledger, zone, new=True) as opened_ledger:
         kept = _opened(quarantine, files, ledger) if quarantine is not None else None
         try:
@@ -112,6 +123,26 @@ def import_(
         show_json(reports)
     if refused:
         raise typer.Exit(REFUSED)
+
+
+def _import_as_recorded(
+    files: list[Path], ledger: str, zone: str | None, *, judged: bool, as_json: bool
+) -> None:
+    with failing():
+        if len(files) != 1:
+            raise InvalidInput("what was recorded is one history: name one file with --as-recorded")
+        if judged:
+            raise InvalidInput(
+                "--as-recorded takes entries as they are; leave out --by, --on-refused, "
+                "--on-unknown-member and --quarantine"
+            )
+    (file,) = files
+    with opened(ledger, zone, new=True) as opened_ledger, reading(file) as on_progress:
+        count = opened_ledger.import_as_recorded(file, on_progress=on_progress)
+    if as_json:
+        show_json({str(file): {"recorded": count}})
+    else:
+        say(f"{file}: {count:,} entries, as they were recorded")
 
 
 def _opened(quarantine: Path, files: list[Path], ledger: str) -> IO[bytes]:
@@ -183,12 +214,16 @@ def export(
     ],
     ledger: Target,
     known: KnownAt = None,
+    as_recorded: Annotated[
+        bool,
+        typer.Option("--as-recorded", help="Write what is stored, byte for byte, for import --as-recorded."),
+    ] = False,
     zone: Zone = None,
 ) -> None:
     """Export every entry, in the exchange format."""
     with opened(ledger, zone) as opened_ledger:
         target = sys.stdout.buffer if file == "-" else file
-        count = opened_ledger.export(target, known_at=known_at(known, opened_ledger))
+        count = opened_ledger.export(target, known_at=known_at(known, opened_ledger), as_recorded=as_recorded)
     complain(f"{count:,} entries written")
 
 

@@ -11,8 +11,9 @@ from typing import IO, Final
 
 import msgspec
 
-from reps_ledger.errors import StorageError
+from reps_ledger.errors import InvalidInput, StorageError
 from reps_ledger.files import atomic_write
+from reps_ledger.importers.as_recorded import write_as_recorded
 from reps_ledger.importers.rows import write_row
 from reps_ledger.interchange import safe_cell
 from reps_ledger.log import Reading
@@ -32,16 +33,19 @@ _ENVELOPE: Final = (
 )
 
 
-def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes]) -> int:
+def export_history(
+    reading: Reading, target: str | os.PathLike[str] | IO[bytes], *, as_recorded: bool = False
+) -> int:
     """Write every entry as recorded, in order of position, and return their number.
 
     A file at the path is replaced only once all is written. See ``Ledger.export``.
 
     Raises:
         StorageError: the file cannot be written.
+        InvalidInput: what is stored should be written as CSV.
     """
     if not isinstance(target, str | os.PathLike):
-        return _write_json(reading, target)
+        return _write_stored(reading, target) if as_recorded else _write_json(reading, target)
     try:
         path = Path(os.path.realpath(target))
     except ValueError as error:  # the path has a NUL
@@ -49,6 +53,10 @@ def export_history(reading: Reading, target: str | os.PathLike[str] | IO[bytes])
     _refuse_own_file(reading, path)
     names = path.name.lower().removesuffix(".gz")
     write = _write_csv if names.endswith(".csv") else _write_json
+    if as_recorded:
+        if write is _write_csv:
+            raise InvalidInput(f"{path}: what is stored is written as JSON lines, not as CSV", field="target")
+        write = _write_stored
     try:
         with atomic_write(path) as raw:
             if not path.name.lower().endswith(".gz"):
@@ -66,6 +74,10 @@ def _refuse_own_file(reading: Reading, path: Path) -> None:
     taken = {f"{own}{suffix}" for suffix in ("", "-wal", "-shm", "-journal")}
     if str(path) in taken:
         raise StorageError(f"{path} is the ledger's own file; export to another one")
+
+
+def _write_stored(reading: Reading, file: _Binary) -> int:
+    return write_as_recorded(reading.log, reading.known_at, file)
 
 
 def _write_json(reading: Reading, file: _Binary) -> int:

@@ -20,7 +20,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
 from reps_ledger.domain.time import Clock, day_of, system_clock, zone_of
-from reps_ledger.importers import ImportReport, export_history, import_history
+from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
@@ -228,15 +228,23 @@ class Ledger:
             after = after.position
         return Subscription(log, after)
 
-    def export(self, target: str | os.PathLike[str] | IO[bytes], *, known_at: Moment = None) -> int:
+    def export(
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        known_at: Moment = None,
+        as_recorded: bool = False,
+    ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
 
         Args:
             target: a path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
                 which is replaced only once all is written; or a binary file for JSON lines.
             known_at: as for `as_of`.
+            as_recorded: write what is stored, byte for byte, with tags and positions, for
+                `import_as_recorded`; never as CSV.
         """
-        return export_history(self._core.reading(known_at), target)
+        return export_history(self._core.reading(known_at), target, as_recorded=as_recorded)
 
     def backup(
         self, target: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None
@@ -294,6 +302,34 @@ class Ledger:
         )
         self._core.own_zone.refresh(report.position)
         return report
+
+    def import_as_recorded(
+        self,
+        source: str | os.PathLike[str] | Iterable[str | bytes],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Import a history as it was recorded into this ledger, which is empty; return how many entries.
+
+        Stored bytes, tags, ids, positions and ``recorded_at`` are what they were, so that checkpoints and
+        proofs of the other ledger are good for this one. All or nothing, in one transaction. No rule judges
+        the entries, as they were judged when they were recorded: import only what you trust as you trust a
+        backup, and verify a checkpoint.
+
+        Args:
+            source: a path (plain or gzip) that `export` wrote ``as_recorded``, or its lines.
+            on_progress: called now and then with the entries and the bytes read so far.
+
+        Raises:
+            ImportStopped: a line is broken, changed, missing or not in its place; it says which.
+            InvalidInput: this ledger is not empty.
+            OtherZone: the ledger was opened for another time zone than the history declares.
+            StorageError: the file cannot be read, or the log takes no entries with their positions.
+        """
+        self._core.must_be_open()
+        count = import_as_recorded(self._core, source, on_progress)
+        self._core.own_zone.refresh(self._core.log.head())
+        return count
 
     def checkpoint(self, key: SigningKey | str, *, state: proofs.Place = None) -> SignedCheckpoint:
         """Sign how many entries there are, and the root of their Merkle tree.

@@ -27,7 +27,16 @@ from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import Codec
-from reps_ledger.log.storage import Copied, Indexed, Rows, SelfChecking, Stored, decoded_tags, storage_of
+from reps_ledger.log.storage import (
+    Copied,
+    Indexed,
+    Loading,
+    Rows,
+    SelfChecking,
+    Stored,
+    decoded_tags,
+    storage_of,
+)
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 PAGE: Final = 1_000
@@ -219,6 +228,19 @@ class EventLog:
                 return
             if left is not None:
                 left -= count
+
+    def load(self, rows: Iterable[Stored]) -> int:
+        """Take the entries of another log as they were recorded, all or none; return how many they are.
+
+        Raises:
+            InvalidInput: the log is not empty.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            StorageError: this log takes none.
+        """
+        loading = self.recorder
+        if not isinstance(loading, Loading):
+            raise StorageError("this log gives its own positions; import into SQLite or PostgreSQL instead")
+        return loading.load_rows(rows)
 
     def backup(
         self, target: str | os.PathLike[str], on_progress: Callable[[int, int], None] | None = None
