@@ -145,6 +145,16 @@ def test_the_writer_cannot_lead_the_functions_astray(urls: dict[str, str]) -> No
         assert connection.execute(none).fetchall() == []
 
 
+@pytest.mark.parametrize("role", ["writer", "reader"])
+def test_only_the_owner_takes_in_what_was_recorded(urls: dict[str, str], role: str) -> None:
+    """Positions and index rows are written by functions alone: who must use these imports no history so."""
+    with rl.open(urls[role]) as ledger:
+        before = ledger.position
+        with pytest.raises(ReadOnly, match="only the owner"):
+            ledger.import_as_recorded(['{"export":"as-recorded","format":1}'])
+        assert ledger.position == before
+
+
 def test_the_reader_reads(urls: dict[str, str]) -> None:
     """A ledger opened by the reader answers; recording is refused, and says why."""
     with rl.open(urls["reader"]) as ledger:

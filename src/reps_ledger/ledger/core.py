@@ -192,6 +192,14 @@ class Core:
         """
         self.own_zone.adopt(declared)
 
+    def must_fit(self, declared: LedgerDeclared) -> None:
+        """Raise an error if this ledger was opened for another time zone than a history declares.
+
+        Raises:
+            OtherZone: it was.
+        """
+        self.own_zone.must_fit(declared)
+
     def begin(self, by: str) -> Entry | None:
         """Record the declaration of a new ledger; None where others did meanwhile."""
         declared = self.own_zone.declaration()

@@ -143,9 +143,17 @@ class LedgerZone:
         Raises:
             OtherZone: the ledger was opened with another zone.
         """
+        self.must_fit(declared)
+        self._given = zone_of(declared.zone)
+
+    def must_fit(self, declared: LedgerDeclared) -> None:
+        """Raise an error if the log was opened for another zone than a history declares.
+
+        Raises:
+            OtherZone: it was.
+        """
         if self._given is not None:
             _must_be(declared.zone, self._given)
-        self._given = zone_of(declared.zone)
 
     def _of(self, declared: Sequence[Declared]) -> tzinfo:
         """Return the zone of declarations: the last that is so by now, or else the first of all."""

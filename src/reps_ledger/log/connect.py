@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, final
 from urllib.parse import unquote
 
@@ -13,7 +14,8 @@ from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
-from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite.backup import restore as restore_file
+from reps_ledger.log.sqlite.recorder import MEMORY, SQLiteRecorder
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
@@ -43,13 +45,13 @@ def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
     """
     if isinstance(target, DCBRecorder):
         return target, lambda: None
-    place = ":memory:" if target is None else os.fspath(target)
-    scheme, separator, rest = place.partition("://")
-    if not separator or not isinstance(target, str):
-        return _sqlite(place)
+    place = MEMORY if target is None else os.fspath(target)
+    file = _file_of(target)
+    if file is not None:
+        recorder = SQLiteRecorder(file)
+        return recorder, recorder.close
+    scheme, _, rest = place.partition("://")
     match scheme:
-        case "sqlite":
-            return _sqlite(unquote(rest.removeprefix("/")) or ":memory:")
         case "postgresql" | "postgres":
             return _postgres(place)
         case "umadb":
@@ -57,6 +59,50 @@ def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
     raise ConfigurationError(
         f"cannot open {scheme}://…; use a path, sqlite:///path, postgresql://… or umadb://…"
     )
+
+
+def _file_of(target: str | os.PathLike[str] | None) -> str | None:
+    """Return the path of the SQLite file that is named, or ``:memory:``; None where it is a server's."""
+    if target is None:
+        return MEMORY
+    place = os.fspath(target)
+    scheme, separator, rest = place.partition("://")
+    if not separator or not isinstance(target, str):
+        return place
+    return (unquote(rest.removeprefix("/")) or MEMORY) if scheme == "sqlite" else None
+
+
+def restore(
+    backup: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Make a new ledger file of a backup, or of any ledger file, and return its last position.
+
+    It is there whole or not at all, whatever interrupts this, and was checked before: SQLite's own
+    check of the file, the tables and their guards, positions without gaps, and the index of tags.
+    The backup is only read. What was changed in an entry by who may write the file is found by
+    `Ledger.verify`, with a checkpoint.
+
+    Args:
+        backup: the file that `Ledger.backup` wrote.
+        target: a path or ``sqlite:///path`` at which there is nothing yet.
+        on_progress: called now and then with how many pages were copied, and of how many.
+
+    Raises:
+        NotALedger: the backup is something else.
+        NewerFormat: it was written by a later version.
+        Damaged: it is not whole; the error says what is wrong.
+        StorageError: there is no backup, there is something at the target, or it cannot be written.
+    """
+    file = _file_of(target)
+    if file is None or file == MEMORY:
+        raise StorageError(
+            "a backup is restored into a new file, and this names none; a ledger in PostgreSQL is "
+            "restored by pg_restore, as docs/backup.md says"
+        )
+    return restore_file(Path(os.path.realpath(backup)), file, on_progress)
 
 
 def is_kept(recorder: DCBRecorder) -> bool:
@@ -74,11 +120,6 @@ def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
     from reps_ledger.log.postgres.guarded import connect  # noqa: PLC0415 — an extra
 
     return partial(connect, datastore)
-
-
-def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:
-    recorder = SQLiteRecorder(path)
-    return recorder, recorder.close
 
 
 def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
@@ -28,7 +29,16 @@ from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
-from reps_ledger.log.storage import Indexed, Rows, SelfChecking, Stored, decoded_tags, storage_of
+from reps_ledger.log.storage import (
+    Copied,
+    Indexed,
+    Loading,
+    Rows,
+    SelfChecking,
+    Stored,
+    decoded_tags,
+    storage_of,
+)
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import is_salted
 
@@ -272,6 +282,39 @@ class EventLog:
                 return
             if left is not None:
                 left -= count
+
+    def load(self, rows: Iterable[Stored]) -> int:
+        """Take the entries of another log as they were recorded, all or none; return how many they are.
+
+        Raises:
+            InvalidInput: the log is not empty.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            StorageError: this log takes none.
+        """
+        loading = self.recorder
+        if not isinstance(loading, Loading):
+            raise StorageError("this log gives its own positions; import into SQLite or PostgreSQL instead")
+        return loading.load_rows(rows)
+
+    def backup(
+        self, target: str | os.PathLike[str], on_progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Copy the log as it is now into a new file, and return the copy's last position.
+
+        Args:
+            target: the new file.
+            on_progress: called now and then with how much was copied, and of how much.
+
+        Raises:
+            StorageError: it cannot be copied, or not so.
+        """
+        copied = self.recorder
+        if not isinstance(copied, Copied):
+            raise StorageError(
+                "this log cannot be copied from here: use what its server has for backups, or export it "
+                "as it was recorded"
+            )
+        return copied.backup(target, on_progress)
 
     def structure_problems(self) -> list[str] | None:
         """Return what the database finds wrong with itself, in words; None if it has no check.

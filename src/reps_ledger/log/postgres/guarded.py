@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +12,10 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from reps_ledger.errors import StorageError
+from reps_ledger.errors import ReadOnly, StorageError
 from reps_ledger.log.postgres.following import WatchfulSubscription
 from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
+from reps_ledger.log.storage import Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ WHERE c.relname = '{EVENTS}' AND n.nspname = '{SCHEMA}'
 _GUARDED: Final = len(GUARDS) + 1
 
 _APPEND_AT_HEAD: Final = f"SELECT * FROM {SCHEMA}.{APPEND_AT_HEAD}(%s, %s)"  # noqa: S608 — see above
+_LAST: Final = f"SELECT coalesce(max(id), 0) FROM {SCHEMA}.{EVENTS}"  # noqa: S608 — see above
+_LOAD: Final = f"COPY {SCHEMA}.{EVENTS} (id, type, data, tags) FROM STDIN"
+_LOAD_TAGS: Final = f"""
+INSERT INTO {SCHEMA}.{TAGS} (tag, main_id) SELECT said.tag, e.id
+FROM {SCHEMA}.{EVENTS} e, unnest(e.tags) AS said (tag)
+"""  # noqa: S608 — see above
 _INDEX: Final = f"""
 SELECT %s::bigint, t.tag, e.type, t.main_id
 FROM {SCHEMA}.{TAGS} t LEFT JOIN {SCHEMA}.{EVENTS} e ON e.id = t.main_id WHERE t.main_id <= %s
@@ -107,6 +114,48 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         """Return an iterator that waits for events to come; it ends when it is stopped."""
         return WatchfulSubscription(self, query, after)
 
+    def load_rows(self, rows: Iterable[Stored]) -> int:
+        """Take all rows as they are in one transaction, into an empty log; return how many they are.
+
+        Only the owner of the tables may: nobody else writes positions.
+
+        Raises:
+            InvalidInput: the log is not empty. The rows were not looked at.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            ReadOnly: this role may not.
+            StorageError: the server cannot be reached, or cannot do it.
+        """
+        count = last = 0
+        try:
+            with connect(self.datastore) as connection, connection.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {SCHEMA}.{EVENTS} IN EXCLUSIVE MODE")
+                cursor.execute(_LAST)
+                (head,) = cursor.fetchone() or (0,)
+                must_be_empty(head)
+                with cursor.copy(_LOAD) as copy:
+                    for position, name, data, tags in rows:
+                        copy.write_row((position, name, data, _fitting(position, name, tags, last)))
+                        count, last = count + 1, position
+                cursor.execute(_LOAD_TAGS)
+                cursor.execute(f"ALTER SEQUENCE {SCHEMA}.{EVENTS}_id_seq RESTART WITH {last + 1}")
+                cursor.execute(f"NOTIFY {self.channel_name}")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ReadOnly(f"only the owner of the tables takes in what was recorded: {error}") from error
+        except psycopg.Error as error:
+            raise StorageError(f"the log could not be written: {error}") from error
+        return count
+
+    def backup(self, target: object, on_progress: object = None) -> int:  # noqa: ARG002 — as others have it
+        """Refuse: a file of this process's own is no place for a server's backup.
+
+        Raises:
+            StorageError: always; it says what to do.
+        """
+        raise StorageError(
+            f"{target} was not written: a ledger in PostgreSQL is backed up by pg_dump, which copies "
+            "one moment of it while others record; docs/backup.md says how"
+        )
+
     def structure_check(self) -> list[str]:
         """What is wrong with the tables but for the index of tags, in words.
 
@@ -155,6 +204,18 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         with _translated(), self.datastore.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
+
+
+def _fitting(position: int, name: str, tags: str, last: int) -> list[str]:
+    """Return the tags of a row that belongs after the last one."""
+    if position <= last:
+        raise Unfit(f"position {position} comes after {last}")
+    if "\0" in name:
+        raise Unfit("its stored name has a NUL character")
+    found = fitting_tags(tags)
+    if encoded_tags(found) != tags:
+        raise Unfit("its tags are not written as a ledger writes them, and PostgreSQL does not keep how")
+    return list(found)
 
 
 def _without_repeats(query: DCBQuery) -> list[DCBQueryItem]:

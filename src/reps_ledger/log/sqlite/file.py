@@ -25,6 +25,7 @@ from typing import Final
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside, sync_folder
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
+from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 FORMAT_VERSION: Final = 2
@@ -233,7 +234,7 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
     if exists and not writable(path):
         # Before SQLite, which would leave files beside it that it could not remove again.
         raise ReadOnly(f"{path}: the file or its folder cannot be written")
-    if exists and not _is_blank(path):
+    if exists and not is_blank(path):
         return
     if not create:
         raise StorageError(f"{path}: there is no ledger here, and create is False")
@@ -241,8 +242,23 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         raise NotALedger(f"{path} is kept for what lies beside {beside[0]}; give another path")
     if exists:
         _initialise_at(path, timeout)
-    else:
-        _create(path, timeout)
+        return
+    left = left_beside(path)
+    if left is not None and not _exists(path):  # unless another process made it meanwhile
+        raise StorageError(left)
+    _create(path, timeout)
+
+
+def left_beside(path: Path) -> str | None:
+    """What lies beside the path of a file that is to be new, in words; None where nothing does.
+
+    SQLite would take the log of a ledger that was at that path for the new one's, and play it back into it.
+    """
+    for suffix in OF_SQLITE:
+        beside = path.with_name(path.name + suffix)
+        if os.path.lexists(beside):
+            return f"{beside} is left of a ledger whose file is not there: put that back, or move this away"
+    return None
 
 
 def _exists(path: Path) -> bool:
@@ -254,7 +270,7 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _is_blank(path: Path) -> bool:
+def is_blank(path: Path) -> bool:
     """Whether the file may become a ledger; raises unless it is blank or one already.
 
     The header is read as bytes: opening another program's database would touch files beside it.
@@ -325,11 +341,12 @@ def _initialise_at(path: Path, timeout: float) -> None:
         connection.close()
 
 
-def _raw(uri: str, timeout: float) -> sqlite3.Connection:
+def _raw(uri: str, timeout: float) -> FileConnection:
     return sqlite3.connect(
         uri,
         uri=True,
         timeout=timeout,
+        factory=FileConnection,
         isolation_level=None,  # transactions begin and end where this code says so
         check_same_thread=False,  # a connection serves one thread after another, never two at once
         cached_statements=_CACHED_STATEMENTS,
@@ -352,7 +369,7 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
         raise StorageError(f"SQLite keeps the journal mode {mode!r}; the ledger needs WAL")
 
 
-def connect(path: Path, timeout: float) -> sqlite3.Connection:
+def connect(path: Path, timeout: float) -> FileConnection:
     """Open a connection to a ledger file and assert that it is as durable as promised.
 
     Args:
@@ -362,6 +379,7 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     Raises:
         LedgerError: the file was exchanged meanwhile, or SQLite does not do what it is told.
     """
+    before = identity(str(path))
     connection = _raw(f"{path.as_uri()}?mode=rw", timeout)
     try:
         (application_id,) = connection.execute("PRAGMA application_id").fetchone()
@@ -370,13 +388,16 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
         _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
         _use_wal(connection, timeout)
         _assure(connection, timeout)
+        connection.files = OpenFiles(path)  # now that both are open, and cannot be others by themselves
+        if connection.files.file != before:
+            raise StorageError(f"{path} was replaced while it was opened; open it again")
     except (LedgerError, sqlite3.Error, UnicodeError):
         connection.close()
         raise
     return connection
 
 
-def connect_in_memory(timeout: float) -> sqlite3.Connection:
+def connect_in_memory(timeout: float) -> FileConnection:
     """Open a new ledger that lives as long as its one connection."""
     connection = _raw("file::memory:", timeout)
     initialise(connection)

@@ -20,9 +20,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from reps_ledger.errors import Busy, Closed
+from reps_ledger.errors import Busy, Closed, LedgerError, StorageError
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
 from reps_ledger.log.sqlite.file import assert_writable, connect, connect_in_memory, prepare
+from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
 
 _IDLE_AT_MOST: Final = 8
 _FORKED: Final = (
@@ -34,14 +35,15 @@ _FORKED: Final = (
 class _Loan:
     """One connection, lent for one operation: a context manager that costs next to nothing."""
 
-    __slots__ = ("_connection", "_connections", "_in_turn", "_turn")
+    __slots__ = ("_connection", "_connections", "_finds", "_in_turn", "_turn")
 
-    def __init__(self, connections: Connections, *, in_turn: bool) -> None:
+    def __init__(self, connections: Connections, *, in_turn: bool, finds: bool) -> None:
         self._connections = connections
         self._in_turn = in_turn
+        self._finds = finds and connections.path is not None
         self._turn: threading.Lock | None = None
 
-    def __enter__(self) -> sqlite3.Connection:
+    def __enter__(self) -> FileConnection:
         if self._in_turn:
             self._turn = self._connections.await_turn()
         try:
@@ -49,13 +51,31 @@ class _Loan:
         except BaseException:
             self._end_turn()
             raise
+        if self._finds:
+            self._must_find_it()
         return self._connection
+
+    def _must_find_it(self) -> None:
+        """Give the connection back, and raise, where its file is not at its path any more."""
+        files = self._connection.files
+        try:
+            gone = None if files is None else files.gone()
+        except OSError as error:
+            gone = str(error)
+        if gone is not None:
+            self._connections.give_back(self._connection, sound=True)
+            self._end_turn()
+            raise StorageError(gone)
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, *_traceback: object
     ) -> None:
         try:
-            self._connections.give_back(self._connection, sound=error is None)
+            # An error of ours outside of a transaction says nothing against the connection, which may
+            # be the last that leads to a file without a name.
+            ours = isinstance(error, LedgerError) and not self._connection.in_transaction
+            sound = error is None or ours
+            self._connections.give_back(self._connection, sound=sound)
         finally:
             self._end_turn()
         if isinstance(error, KNOWN):
@@ -74,7 +94,7 @@ class _Idle:
     """
 
     def __init__(self, *, in_memory: bool) -> None:
-        self.connections: list[sqlite3.Connection] = []
+        self.connections: list[FileConnection] = []
         self.process = os.getpid()
         self.most = _IDLE_AT_MOST
         self._in_memory = in_memory
@@ -115,6 +135,7 @@ class Connections:
         self.path = path
         self.timeout = timeout
         self._why_closed: str | None = None
+        self._files: OpenFiles | None = None  # of the first connection
         self._idle = _Idle(in_memory=path is None)
         self._renew()
         weakref.finalize(self, self._idle.end)
@@ -131,8 +152,17 @@ class Connections:
 
         Raises:
             Closed: there are no connections any more.
+            StorageError: the file was moved, deleted or replaced.
         """
-        return _Loan(self, in_turn=self.path is None)
+        return _Loan(self, in_turn=self.path is None, finds=True)
+
+    def saving(self) -> _Loan:
+        """Lend a connection for copying all that there is, wherever the file's name leads by now.
+
+        Raises:
+            Closed: there are no connections any more.
+        """
+        return _Loan(self, in_turn=self.path is None, finds=False)
 
     def writing(self) -> _Loan:
         """Lend a connection to the one thread of this process whose turn it is to write.
@@ -141,7 +171,7 @@ class Connections:
             Busy: its turn did not come within the timeout.
             Closed: there are no connections any more.
         """
-        return _Loan(self, in_turn=True)
+        return _Loan(self, in_turn=True, finds=False)  # asked once it may write: see `must_be_there`
 
     def close(self) -> None:
         """Close every connection: those lent out as soon as they come back."""
@@ -158,7 +188,7 @@ class Connections:
             )
         return turn
 
-    def take(self) -> sqlite3.Connection:
+    def take(self) -> FileConnection:
         """Return a connection that nobody else has."""
         with self._guard:
             if self._idle.foreign:
@@ -172,14 +202,40 @@ class Connections:
                 raise Closed(f"{of_path(None)}: it ended with the process")
             self._lent += 1
         try:
-            return connect(self.path, self.timeout)
+            return self._opened(self.path)
         except BaseException as error:
             self._one_less()
             if isinstance(error, KNOWN):
                 raise translated(error, self.path) from error
             raise
 
-    def give_back(self, connection: sqlite3.Connection, *, sound: bool) -> None:
+    def _opened(self, path: Path) -> FileConnection:
+        """Open a connection to the file that the first one opened, and to no other."""
+        if self._files is not None and (gone := self._files.gone()) is not None:
+            # Not even opened: SQLite would take the log that lies there for that file's.
+            raise StorageError(gone)
+        connection = connect(path, self.timeout)
+        if self._files is None:
+            self._files = connection.files
+        elif connection.files is None or connection.files.file != self._files.file:
+            _dismiss(connection)
+            raise StorageError(self._files.gone() or f"{path} was replaced; open it again")
+        return connection
+
+    @staticmethod
+    def must_be_there(connection: FileConnection) -> None:
+        """Raise, in place of a commit that nobody would find, and end the transaction.
+
+        Raises:
+            StorageError: the file or its log was moved, deleted or replaced.
+        """
+        files = connection.files
+        gone = None if files is None else files.any_gone()
+        if gone is not None:
+            connection.execute("ROLLBACK")
+            raise StorageError(f"{gone}. Nothing was written")
+
+    def give_back(self, connection: FileConnection, *, sound: bool) -> None:
         """Keep a connection for the next one, unless something went wrong with it."""
         if not sound and self.path is None:
             with suppress(Exception):  # what is in memory lives and dies with this connection

@@ -9,8 +9,8 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -19,6 +19,7 @@ from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
 from reps_ledger.errors import Closed, InvalidInput
+from reps_ledger.log.sqlite.backup import Progress, back_up
 from reps_ledger.log.sqlite.file import (
     CHECKPOINT_OFTEN,
     CHECKPOINT_RARELY,
@@ -33,6 +34,7 @@ from reps_ledger.log.sqlite.file import (
     problems,
 )
 from reps_ledger.log.sqlite.pool import Connections
+from reps_ledger.log.sqlite.presence import FileConnection
 from reps_ledger.log.sqlite.read import (
     FEW,
     Row,
@@ -43,7 +45,7 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
-from reps_ledger.log.storage import decoded_tags
+from reps_ledger.log.storage import Unfit, decoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ MEMORY: Final = ":memory:"
 
 _KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDER BY position"
 _Batch = list[tuple[DCBEvent, str]]  # events, each with its tags as they are stored
+_LOADED: Final = 1_000  # rows that are inserted at a time
 _ESCAPED_NUL: Final = "\\u0000"
 _encode_tags = msgspec.json.Encoder().encode
 
@@ -234,6 +237,52 @@ class SQLiteRecorder(DCBRecorder):
         with self._connections.reading() as connection:
             return int(connection.execute(HEAD).fetchone()[0])
 
+    def backup(self, target: str | os.PathLike[str], on_progress: Progress | None = None) -> int:
+        """Copy the log as it is now into a new file, while others append; see `backup.back_up`.
+
+        Args:
+            target: the new file.
+            on_progress: called now and then with how many pages were copied, and of how many.
+
+        Returns:
+            The last position in the copy.
+
+        Raises:
+            Damaged: the log is not whole.
+            StorageError: there is something at the target, or it cannot be written.
+        """
+        with self._connections.saving() as connection:
+            return back_up(connection, self._path, target, on_progress)
+
+    def load_rows(self, rows: Iterable[Row]) -> int:
+        """Take all rows as they are in one transaction, into an empty log; return how many they are.
+
+        Raises:
+            InvalidInput: the log is not empty. The rows were not looked at.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            StorageError: no room, a read-only or damaged file, or closed.
+        """
+        with self._connections.writing() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                Connections.must_be_there(connection)
+                (head,) = connection.execute(HEAD).fetchone()
+                must_be_empty(head)
+                connection.execute(CHECKPOINT_RARELY)
+                fitting = _fitting(rows)
+                while batch := list(islice(fitting, _LOADED)):
+                    _insert_many(connection, head, batch)
+                    head += len(batch)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                connection.execute(CHECKPOINT_OFTEN)
+        self.wake()
+        return int(head)
+
     def integrity_check(self) -> list[str]:
         """Everything that is wrong with the file, in words; empty if it is whole.
 
@@ -291,6 +340,20 @@ class SQLiteRecorder(DCBRecorder):
         self.close()
 
 
+def _fitting(rows: Iterable[Row]) -> Iterator[tuple[DCBEvent, str]]:
+    """Yield rows to insert, each of which belongs at the next position."""
+    for expected, (position, name, data, tags) in enumerate(rows, start=1):
+        if position != expected:
+            raise Unfit(
+                f"position {position} follows {expected - 1}, and a ledger in SQLite has no gaps; import a "
+                "history that has some into PostgreSQL, or by the rules, which give new positions"
+                if position > expected
+                else f"position {position} comes after {expected - 1}"
+            )
+        fitting_tags(tags)
+        yield DCBEvent(name, data, []), tags
+
+
 def _encoded(tags: list[str]) -> str:
     try:
         text = _encode_tags(tags).decode()
@@ -303,13 +366,14 @@ def _encoded(tags: list[str]) -> str:
 
 
 def _append(
-    connection: sqlite3.Connection,
+    connection: FileConnection,
     batch: _Batch,
     condition: DCBAppendCondition | None,
     insert: Callable[[sqlite3.Connection, int, _Batch], None],
 ) -> int | None:
     """Append in one transaction; return the position before, or None if the condition fails."""
     connection.execute("BEGIN IMMEDIATE")
+    Connections.must_be_there(connection)  # now that nobody else writes, for which it may have waited long
     head: int = connection.execute(HEAD).fetchone()[0]
     if condition is not None and _fails(connection, condition, head):
         connection.execute("ROLLBACK")
