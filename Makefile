@@ -66,7 +66,7 @@ test-spark: $(VENV)/dev.stamp
 
 bench: $(VENV)/bench.stamp
 	@mkdir -p $(TMPDIR)
-	$(BIN)/python benchmarks/run.py $(BENCH_ARGS)
+	PYTHONPATH=tests $(BIN)/python benchmarks/run.py $(BENCH_ARGS)
 
 # The yardsticks that benchmarks run beside: numba, for a kernel written by hand.
 $(VENV)/bench.stamp: pyproject.toml $(VENV)/dev.stamp

@@ -19,6 +19,7 @@ import memory
 import one_of_many
 import reading
 import recording
+import state_postgres
 import timelines
 
 import replay
@@ -41,6 +42,7 @@ BENCHMARKS = {
     "views": views.run,
     "keeping": keeping.run,
     "state": state.run,
+    "state-postgres": state_postgres.run,
 }
 
 

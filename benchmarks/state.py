@@ -136,7 +136,7 @@ def run(folder: Path, facts: int = FACTS) -> list[str]:
     debian = measured(folder, _debian(folder), NOW["debian"])
     lines = [f"state of Debian's history, {debian['facts']:,.0f} facts, {debian['members']:,.0f} members:"]
     lines += _told(debian)
-    several = [measured(folder, _made(folder, size), NOW["made"]) for size in (facts // 4, facts // 2, facts)]
+    several = [measured(folder, made(folder, size), NOW["made"]) for size in (facts // 4, facts // 2, facts)]
     last = several[-1]
     lines += [f"state of {last['facts']:,.0f} facts, {last['members']:,.0f} members:", *_told(last)]
     lines.append("  in logs of n, 2n and 4n facts, over those in n:")
@@ -161,7 +161,8 @@ def _debian(folder: Path) -> Path:
     return target
 
 
-def _made(folder: Path, facts: int) -> Path:
+def made(folder: Path, facts: int) -> Path:
+    """Return a ledger of so many facts, made where there was none."""
     target = folder / f"made-{facts}.db"
     if not target.exists():
         file = folder / f"{facts}.jsonl"

@@ -35,6 +35,7 @@ __all__ = [
     "new_database",
     "postgres_cluster",
     "postgres_dsn",
+    "postgres_running",
     "postgres_server",
     "reachable_folder",
     "umadb_url",
@@ -199,10 +200,17 @@ def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[s
         yield start
 
 
+@contextmanager
+def postgres_running() -> Iterator[dict[str, Any]]:
+    """A PostgreSQL server of its own: its host, port and user."""
+    with postgres_cluster() as start, _started(start) as address:
+        yield address
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[dict[str, Any]]:
     """Host, port and user of a PostgreSQL server that lives as long as the session."""
-    with postgres_cluster() as start, _started(start) as address:
+    with postgres_running() as address:
         yield address
 
 

@@ -26,7 +26,7 @@ ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = Path(reps_ledger.__file__).parent
 
 LAYERS: Final = (
-    *("errors", "domain", "files", "interchange", "log", "projections", "policies", "replay"),
+    *("errors", "domain", "files", "interchange", "salted", "log", "projections", "policies", "replay"),
     *("audit", "importers", "views", "state", "ledger", "live", "testing", "cli"),
 )
 """The design's list: a layer imports itself and those before it."""
@@ -68,6 +68,7 @@ NEED_THEIR_EXTRA: Final = {
 """Layers that nothing imports but from within functions, with what each may import at once."""
 
 FILES_NEED_EXTRA: Final = {
+    "log/postgres/guarded.py": {"psycopg"},
     "state/bulk.py": NEED_THEIR_EXTRA["replay"],
     "state/answers.py": NEED_THEIR_EXTRA["replay"] | {"reps_ledger.state.bulk"},
 }

@@ -19,7 +19,7 @@ from hypothesis.errors import NoSuchExample
 from msgspec.structs import replace
 
 import reps_ledger as rl
-from identities import day, histories
+from identities import day, histories, joins, told
 from reps_ledger.domain.facts import RoleAsserted
 from reps_ledger.domain.rules import folds
 from reps_ledger.domain.rules.folds import MEMBER
@@ -44,7 +44,7 @@ from reps_ledger.policies import subject as policy_subject
 from reps_ledger.policies.language import conditions
 from reps_ledger.replay.kernel import spans as kernel_spans
 from reps_ledger.testing.history import History, Told, entry_of
-from scale import examples, seconds
+from scale import DEEP, examples, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -272,14 +272,14 @@ def check(history: History, asked: frozenset[str] = ASKING) -> None:
 
 
 @seconds(120)
-@examples(0.6)
+@examples(0.4)
 @given(histories())
 def test_all_say_the_same(history: History) -> None:
     """With merges, unmerges, corrections, retractions, retirements, ends by themselves and ties."""
     check(history)
 
 
-@examples(0.4)
+@examples(0.3)
 @given(histories(merges=False, amended=False))
 def test_all_say_the_same_of_plain_histories(history: History) -> None:
     """And where each is one person, and nothing is put right."""
@@ -343,6 +343,17 @@ SEEN_IN: Final = {
 """The facts that show a bug, where it takes several of a few kinds."""
 
 
+SHOWN_BY: Final = {
+    "columns in which a tie ends what begins": told(
+        *joins("ana"),
+        (rl.RoleAssigned(member="ana", role="lead"), 1),
+        (rl.RoleAssigned(member="ana", role="lead"), 3),
+        (rl.RoleEnded(member="ana", role="lead", how="resigned"), 3),
+    )
+}
+"""A history that shows a bug, where looking for one takes long: the deep run does."""
+
+
 @seconds(300)
 @pytest.mark.parametrize(("who", "bug"), sorted(PLANTED), ids=str)
 def test_a_bug_in_any_of_them_is_noticed(who: str, bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -356,6 +367,9 @@ def test_a_bug_in_any_of_them_is_noticed(who: str, bug: str, monkeypatch: pytest
             return True
         return False
 
+    if bug in SHOWN_BY and not DEEP:
+        assert differs(SHOWN_BY[bug])
+        return
     search = settings(max_examples=1_000, derandomize=True, database=None, phases=[Phase.generate])
     try:
         find(histories(kinds=SEEN_IN.get(bug)), differs, settings=search)

@@ -24,6 +24,7 @@ from reps_ledger.audit.tree_cache import BLOCK
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound
 from reps_ledger.log import Codec, EventLog, SQLiteRecorder
+from reps_ledger.salted import salt
 from scale import examples
 
 if TYPE_CHECKING:
@@ -78,6 +79,20 @@ def test_a_leaf_says_all_that_is_stored() -> None:
         b"reps-ledger entry v1\n\0\0\0\x08\0\0\0\0\0\0\0\x01\0\0\0\x01a\0\0\0\x01b\0\0\0\x02[]"
     )
     assert entry_hash(1, "a", b"b", "[]") == leaf_hash(entry_leaf(1, "a", b"b", "[]"))
+
+
+def test_a_leaf_of_the_second_format_ends_before_what_is_sealed() -> None:
+    """Salted bytes have a leaf of their own kind, which stays when what is sealed is destroyed."""
+    data = salt(b'{"by":"ana"}')
+    leaf = entry_leaf(1, "a", data, "[]")
+    assert leaf.startswith(b"reps-ledger entry v2\n")
+    assert data in leaf
+    for behind in (b"\n", b'\n{"reason":"x"}', b"\n\n"):
+        assert entry_leaf(1, "a", data + behind, "[]") == leaf
+        assert entry_hash(1, "a", data + behind, "[]") == entry_hash(1, "a", data, "[]") == leaf_hash(leaf)
+        assert entry_leaf(1, "a", data[:40] + behind + data[40:], "[]") != leaf
+    plain = b'{"by":"ana"}'
+    assert entry_leaf(1, "a", plain + b"\n", "[]") != entry_leaf(1, "a", plain, "[]")
 
 
 entries = st.tuples(

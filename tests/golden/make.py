@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER", "KEY", "VERSION", "answers", "fill", "opened"]
 
 FOLDER: Final = Path(__file__).parent
-VERSION: Final = "0.2.0.dev1"
+VERSION: Final = "0.2.0.dev2"
 
 KEY: Final = SigningKey("example.org/golden", bytes(range(32)))
 """Signs nothing but the golden checkpoints: everybody knows it."""
@@ -110,6 +110,12 @@ def fill(ledger: rl.Ledger) -> None:
     )  # fmt: skip
     record(decided, date(2018, 8, 2), "portal", on_behalf_of="council")
     record(rl.ReviewOpened(member="dev", review="r2", policy="activity"), date(2018, 9, 1))
+    filed = {"fact": "report.filed", "by": "council", "activity": "talk", "occurred_at": "2018-09-02"}
+    rows = [
+        {**filed, "member": "ana", "id": "0190a5a4-0000-7000-8000-000000000001", "row_key": "sheet:1"},
+        {**filed, "member": "ben", "id": "0190a5a4-0000-7000-8000-000000000002", "source": "sheet"},
+    ]
+    assert ledger.import_history(rows).recorded == len(rows)
     late = rl.ReportFiled(member="eve", activity="workshop", areas=("docs", "web"))
     record(late, date(2018, 6, 20), "eve")
     record(rl.EntryRetracted(target=fixed, reason="it was right at first"), date(2018, 5, 4))

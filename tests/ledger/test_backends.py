@@ -14,6 +14,7 @@ import pytest
 
 import reps_ledger as rl
 from recorders import LOGS
+from reps_ledger.domain.entries import row_keys_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +117,7 @@ def life(target: Any, folder: Path) -> dict[str, Any]:
             for e in ledger.entries()
         ]
         told["export"] = exported(ledger, folder)
-        told["history"] = [(e.id, e.fact) for e in ledger.history()]
+        told["history"] = [(next(iter(row_keys_in(e.tags)), e.id), e.fact) for e in ledger.history()]
     with pytest.raises(rl.Closed):
         ledger.record(rl.MemberJoined(member="zoe"), by="x")
     return told

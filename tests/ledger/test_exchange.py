@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, Offer, fill, histories, open_ledger
 from processes import Program
+from reps_ledger.domain.entries import row_keys_in
 from reps_ledger.importers.importing import _IN_MEMORY, Quarantine, RefusedRow
+from reps_ledger.importers.rows import row_digest
 from reps_ledger.interchange import cell_text, safe_cell
+from reps_ledger.salted import is_salted
 from scale import examples
 from strategies import texts
 
@@ -29,10 +32,15 @@ if TYPE_CHECKING:
 SUFFIXES: Final = (".jsonl", ".jsonl.gz", ".csv", ".csv.gz")
 
 
+def known_by(entry: rl.Entry) -> str:
+    """Return by what an entry is known in every ledger: an imported row by its key, others by their id."""
+    return next(iter(row_keys_in(entry.tags)), entry.id)
+
+
 def said(ledger: rl.Ledger) -> list[tuple[Any, ...]]:
     """Return all that a ledger's entries say, but when and where they were recorded."""
     return [
-        (e.id, e.occurred_at, e.day, e.by, e.on_behalf_of, e.command_id, e.source, e.schema, e.fact)
+        (known_by(e), e.occurred_at, e.day, e.by, e.on_behalf_of, e.command_id, e.source, e.schema, e.fact)
         for e in ledger.entries()
     ]
 
@@ -180,6 +188,67 @@ def test_a_killed_import_is_run_again(tmp_path: Path) -> None:
         with rl.open(None) as once:
             once.import_history(source)
             assert said(once) == said(ledger)[1:]
+
+
+def test_a_row_is_known_by_its_key_and_its_id_is_random(ledger: rl.Ledger, tmp_path: Path) -> None:
+    """Nothing of a row can be read from its entry's id, and it is known again, also in a copy."""
+    rows = everybody(3)
+    ledger.import_history(rows)
+    with open_ledger() as other:
+        other.import_history(rows)
+        assert said(other) == said(ledger)
+        assert not {e.id for e in other.entries()} & {e.id for e in ledger.entries()}
+    ledger.export(tmp_path / "out.csv")
+    with open_ledger() as copy:
+        copy.import_history(tmp_path / "out.csv")
+        assert [e.id for e in copy.entries()] == [e.id for e in ledger.entries()]
+        again = copy.import_history(rows)
+        assert (again.recorded, again.known, copy.position) == (0, 6, 6)
+
+
+def test_rows_of_a_ledger_of_the_first_format_are_known(
+    sqlite_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the id of an entry is a digest of its row; the rows are known by that."""
+    rows = everybody(3)
+    with monkeypatch.context() as before:
+        before.setattr("reps_ledger.log.codec.salt", lambda data: data)
+        with open_ledger(sqlite_path) as ledger:
+            ledger.import_history([{**each, "id": row_digest(each)} for each in rows])
+    with open_ledger(sqlite_path) as ledger:
+        position = ledger.position
+        report = ledger.import_history([*rows, row("zoe")])
+        assert (report.recorded, report.known, ledger.position) == (1, 6, position + 1)
+        assert [is_salted(data) for _, _, data, _ in ledger._core.log.stored()] == [False] * position + [True]
+
+
+def test_a_row_may_bring_its_own_key(ledger: rl.Ledger) -> None:
+    """A row with a key is known by that; one with the same key and other words is refused, and says so."""
+    own = "0190a5a4-0000-7000-8000-000000000001"
+    rows = [
+        row("ana", row_key="sheet:7"),
+        row("ana", row_key="sheet:7", by="portal"),
+        row("ben", id=own),
+        row("ben", id=own, row_key="sheet:8"),
+        row("cleo", id=own, row_key="sheet:9"),
+        row("cleo", row_key="sheet:7"),
+    ]
+    for _ in range(2):
+        report = ledger.import_history(rows)
+        assert codes(report) == [(5, ("id_taken",)), (6, ("id_taken",))]
+        words = [refused.reasons for refused in report.refused]
+        assert words[1] == ("the row sheet:7 exists, and says something else",)
+    assert (report.recorded, report.known, ledger.position) == (0, 4, 2)
+    assert [(*row_keys_in(e.tags), e.fact.member) for e in ledger.entries()] == [("sheet:7", "ana"), ("ben",)]
+
+
+@pytest.mark.parametrize("key", ["", " a", "a" * 201, "\0", 7])
+def test_a_key_that_is_no_name_is_refused(ledger: rl.Ledger, key: Any) -> None:
+    """The key of a row is a name like others."""
+    report = ledger.import_history([row("ana", row_key=key)])
+    assert codes(report) == [(1, ("invalid",))]
+    (refused,) = report.refused
+    assert "row_key" in refused.reasons[0]
 
 
 def test_the_report_counts_rows_and_says_why(ledger: rl.Ledger) -> None:

@@ -217,7 +217,8 @@ def test_many_begin_at_once_on_postgres(postgres_dsn: str) -> None:
 
     def begin(_: int) -> list[str]:
         with LedgerApplication(env_of(postgres_dsn)) as application:
-            return GuardedRecorder.structure_check(application.recorder._inner)  # type: ignore[attr-defined]
+            recorder: Any = application.recorder
+            return GuardedRecorder.structure_check(recorder._inner)
 
     for _ in range(3):
         assert in_threads(8, begin) == [[]] * 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from base64 import b64decode
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,10 +18,13 @@ from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, R
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Malformed, TooLarge, UnknownFact, UnknownVersion
 from reps_ledger.log import Codec, EventLog, Upcaster
+from reps_ledger.salted import SALT_BYTES, SALTED, plain
 from scale import examples
 from strategies import CUSTOM, PLAIN, custom_facts, days, facts, moments, names, replacing, retracting
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from reps_ledger.log import SQLiteRecorder
 
 NO_STEPS: Final = [Upcaster("mentoring.held", version, dict) for version in (1, 2)]
@@ -110,17 +114,18 @@ def test_rereading(fact: rl.Fact) -> None:
 
 @given(entries())
 def test_where_an_entry_lies_is_not_stored(entry: rl.Entry) -> None:
-    """The same entry at another position, under other tags, is the same bytes: one object."""
+    """The same entry at another position, under other tags, is the same bytes but for salt: one object."""
     elsewhere = msgspec.structs.replace(entry, position=99, origin=3, tags=("x:y",))
     data = CODEC.encode(elsewhere)
-    assert data == CODEC.encode(entry)
+    assert plain(data) == plain(CODEC.encode(entry))
     assert not {"position", "origin", "tags"} & json.loads(data).keys()
 
 
 def test_stored_bytes_are_plain() -> None:
     """What is stored are the names and values of the fact, without a class or a path."""
     data = CODEC.encode(entry_of(rl.MemberJoined(member="ana"), day=date(2018, 3, 1)))
-    assert json.loads(data) == {
+    assert json.loads(data).keys() - json.loads(plain(data)).keys() == {"salt"}
+    assert json.loads(plain(data)) == {
         "id": "e1",
         "recorded_at": "2018-03-01T12:00:00Z",
         "occurred_at": "2018-03-01T12:00:00Z",
@@ -128,6 +133,44 @@ def test_stored_bytes_are_plain() -> None:
         "by": "council",
         "fact": {"member": "ana", "kind": "volunteer", "account": None, "inferred": False},
     }
+
+
+@given(entries())
+def test_each_entry_has_salt_of_its_own(entry: rl.Entry) -> None:
+    """Stored twice, an entry has other bytes; of 16 random bytes nothing but the entry is read back."""
+    one, other = CODEC.encode(entry), CODEC.encode(entry)
+    assert one != other
+    assert plain(one) == plain(other)
+    assert len(one) == len(plain(one)) + SALTED
+    assert len(b64decode(json.loads(one)["salt"] + "==")) == SALT_BYTES
+    assert CODEC.decode(entry.name, one, 7) == CODEC.decode(entry.name, other, 7)
+
+
+@given(entries())
+def test_entries_of_the_first_format_are_read(entry: rl.Entry) -> None:
+    """Bytes without salt, as releases before wrote them, are the same entry."""
+    data = CODEC.encode(entry)
+    assert CODEC.decode(entry.name, plain(data), 7) == CODEC.decode(entry.name, data, 7)
+    assert CODEC.occurred_at(entry.name, plain(data), 7) == entry.occurred_at
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda data: data + b"\n", id="a new line"),
+        pytest.param(lambda data: data + b'\n{"by":"mallory"}', id="something behind"),
+        pytest.param(lambda data: data.replace(b'","', b'=","', 1), id="longer salt"),
+        pytest.param(lambda data: data[:12] + data[13:], id="shorter salt"),
+        pytest.param(lambda data: b"{" + data[34:-1] + b"," + data[1:33] + b"}", id="salt at the end"),
+        pytest.param(lambda data: data[:33] + data[:33].replace(b"{", b",", 1) + data[33:], id="twice"),
+    ],
+)
+def test_salt_stands_in_front_alone(change: Callable[[bytes], bytes]) -> None:
+    """Bytes that no release writes are refused: what is read is what the leaf was made of."""
+    fact = rl.MemberJoined(member="ana")
+    data = CODEC.encode(entry_of(fact))
+    with pytest.raises(Malformed):
+        CODEC.decode("member.joined", change(data), 7)
 
 
 def test_corrections_nest() -> None:

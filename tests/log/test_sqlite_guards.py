@@ -86,7 +86,7 @@ def test_a_tag_given_twice_is_indexed_once(plain: sqlite3.Connection) -> None:
 def test_the_file_says_what_it_is(plain: sqlite3.Connection, sqlite_path: Path) -> None:
     """Application id and format version are in the file's own header."""
     assert sqlite_path.read_bytes()[68:72] == b"Reps"
-    assert plain.execute("PRAGMA user_version").fetchall() == [(1,)]
+    assert plain.execute("PRAGMA user_version").fetchall() == [(2,)]
     assert plain.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
 
 

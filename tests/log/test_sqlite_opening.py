@@ -155,11 +155,27 @@ def test_a_newer_format_is_refused(sqlite_path: Path) -> None:
     """A file of a later release is left to that release."""
     SQLiteRecorder(sqlite_path).close()
     with closing(sqlite3.connect(sqlite_path)) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute("PRAGMA user_version = 3")
     refused(sqlite_path, NewerFormat, "later release")
     with closing(sqlite3.connect(sqlite_path)) as connection:
         connection.execute("PRAGMA user_version = 0")
     refused(sqlite_path, Damaged, "format 0")
+
+
+def test_a_file_of_the_first_format_is_marked_when_it_is_appended_to(sqlite_path: Path) -> None:
+    """Reading leaves an older file as it is; once this release appends, releases before refuse it."""
+
+    def version() -> object:
+        with closing(sqlite3.connect(sqlite_path)) as connection:
+            return connection.execute("PRAGMA user_version").fetchone()[0]
+
+    SQLiteRecorder(sqlite_path).close()
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    with SQLiteRecorder(sqlite_path) as recorder:
+        assert (recorder.head(), version()) == (0, 1)
+        recorder.append([event("t")])
+        assert (recorder.head(), version()) == (1, 2)
 
 
 def test_a_file_exchanged_under_an_open_recorder(sqlite_path: Path) -> None:
@@ -173,7 +189,7 @@ def test_a_file_exchanged_under_an_open_recorder(sqlite_path: Path) -> None:
             recorder.head()
         with closing(sqlite3.connect(sqlite_path)) as connection:
             connection.execute(f"PRAGMA application_id = {LEDGER_MARK}")
-            connection.execute("PRAGMA user_version = 2")
+            connection.execute("PRAGMA user_version = 3")
         with pytest.raises(NewerFormat):
             recorder.head()
         sqlite_path.unlink()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
+import stat
 import time
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
@@ -43,6 +44,40 @@ def filled(target: Any, members: int = 20, **options: Any) -> rl.Ledger:
 def names(rows: tuple[Any, ...]) -> list[str]:
     """Return whom rows are of."""
     return [row.member for row in rows]
+
+
+def test_tables_of_another_server_lie_in_the_folder_for_caches(
+    umadb_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A log on a server that has no place for tables has them in a file, named after its first entry."""
+    caches = tmp_path / "caches"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
+    url = umadb_url.replace("http", "umadb")
+    with filled(url, 3) as ledger:
+        first = ledger._core.log.id_at(1)
+        assert names(ledger.state().roster(role="lead")) == ["m01", "m02"]
+    (folder,) = caches.iterdir()
+    assert [file.name for file in folder.glob("*.state")] == [f"{first}.state"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    with rl.open(url) as ledger:
+        state = ledger.state()
+        assert (state.opened.entries, state.opened.people, state.opened.rebuilt) == (0, 0, False)
+        ledger.record(rl.RoleAssigned(member="m00", role="lead"), by="c")
+        assert state.refresh().people == 1
+        assert names(state.roster(role="lead")) == ["m00", "m01", "m02"]
+        assert state.check() == ()
+
+
+def test_tables_that_can_be_kept_nowhere_are_refused(
+    umadb_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where the folder for caches cannot be made, the error says what to do instead."""
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with filled(umadb_url.replace("http", "umadb"), 2) as ledger:
+        with pytest.raises(rl.StorageError, match="name a file with path="):
+            ledger.state()
+        assert names(ledger.state(path=tmp_path / "t.state").roster(role="lead")) == ["m01"]
 
 
 def test_tables_lie_beside_the_file_and_are_there_again(tmp_path: Path) -> None:

@@ -162,7 +162,7 @@ def check_rosters(history: History, cut: int, days: Iterable[int] = range(-1, 13
 
 
 @seconds(120)
-@examples(1)
+@examples(0.5)
 @given(history=identities.histories(), chartered=st.booleans(), cut=st.integers(0, 20))
 def test_a_roster_is_that_of_everybody(history: History, chartered: bool, cut: int) -> None:
     """Of people who may turn out to be one, with corrections, retractions, retirements and ties."""

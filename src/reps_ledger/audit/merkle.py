@@ -7,6 +7,8 @@ left).
 The leaf of an entry is a domain tag, and then the entry's position, stored name, stored bytes and
 stored tags, each with its length before it, so that no two different entries have the same leaf.
 Tags are part of it because entries are found by them: with other tags an entry would be hidden.
+Of stored bytes of format 2 (`reps_ledger.salted`) what is sealed is no part of the leaf, which has a
+domain tag of its own.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from typing import Final
 from attrs import frozen
 
 from reps_ledger.errors import InvalidProof
+from reps_ledger.salted import is_salted, open_part
 
 HASH_BYTES: Final = 32
 """Bytes of a SHA-256 hash."""
@@ -208,6 +211,21 @@ class Frontier:
         self.count = 0
         self._edge: list[bytes] = []
 
+    @classmethod
+    def of(cls, lookup: Lookup, count: int) -> Frontier:
+        """Return the edge of a tree whose first so many leaves or subtrees were pushed.
+
+        Args:
+            lookup: of the whole tree.
+            count: how many.
+        """
+        found = cls()
+        for level in reversed(range(count.bit_length())):
+            if count >> level & 1:
+                found._edge.append(lookup(level, (count >> level) - 1))
+        found.count = count
+        return found
+
     def push(self, found: bytes) -> None:
         """Add the next leaf or subtree."""
         number = self.count
@@ -236,9 +254,14 @@ class Frontier:
 
 
 DOMAIN: Final = b"reps-ledger entry v1\n"
-"""What every leaf begins with, so that nothing else that is hashed can be taken for a leaf."""
+"""What a leaf begins with, so that nothing else that is hashed can be taken for a leaf."""
 
-_LEAF: Final = b"\0" + DOMAIN + (8).to_bytes(4, "big")
+DOMAIN_2: Final = b"reps-ledger entry v2\n"
+"""The same where stored bytes are of format 2."""
+
+_POSITION: Final = 8
+_LEAF: Final = b"\0" + DOMAIN + _POSITION.to_bytes(4, "big")
+_LEAF_2: Final = b"\0" + DOMAIN_2 + _POSITION.to_bytes(4, "big")
 
 
 @lru_cache(maxsize=1024)
@@ -256,8 +279,11 @@ def entry_leaf(position: int, name: str, data: bytes, tags: str) -> bytes:
         data: its stored bytes.
         tags: its tags, as a JSON array without spaces.
     """
-    parts = (position.to_bytes(8, "big"), name.encode(), data, tags.encode())
-    return DOMAIN + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    domain = DOMAIN
+    if is_salted(data):
+        domain, data = DOMAIN_2, open_part(data)
+    parts = (position.to_bytes(_POSITION, "big"), name.encode(), data, tags.encode())
+    return domain + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 def entry_hash(position: int, name: str, data: bytes, tags: str) -> bytes:
@@ -270,9 +296,12 @@ def entry_hashes(rows: Iterable[tuple[int, str, bytes, str]]) -> list[bytes]:
     found = []
     for position, name, data, tags in rows:
         encoded = tags.encode()
+        domain = _LEAF
+        if is_salted(data):
+            domain, data = _LEAF_2, open_part(data)  # noqa: PLW2901 — of this entry alone
         leaf = (
-            _LEAF,
-            position.to_bytes(8, "big"),
+            domain,
+            position.to_bytes(_POSITION, "big"),
             _prefixed(name),
             len(data).to_bytes(4, "big"),
             data,

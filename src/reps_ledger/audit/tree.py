@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final, TypeVar
 
-from reps_ledger.audit.checkpoints import SignedCheckpoint
+from reps_ledger.audit.checkpoints import SignedCheckpoint, SigningKey, read_checkpoint, sign_checkpoint
 from reps_ledger.audit.merkle import (
     Consistency,
+    Frontier,
     Inclusion,
     consistency_path,
     entry_hashes,
@@ -26,7 +27,16 @@ from reps_ledger.audit.merkle import (
 )
 from reps_ledger.audit.tree_cache import BLOCK, FINGERPRINT_BYTES, CacheTransaction, TreeCache, Unusable
 from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, bundle_bytes
-from reps_ledger.errors import Damaged, Inconsistent, InvalidInput, InvalidProof, NotFound, TooLarge
+from reps_ledger.errors import (
+    Damaged,
+    Inconsistent,
+    InvalidInput,
+    InvalidNote,
+    InvalidProof,
+    InvalidSignature,
+    NotFound,
+    TooLarge,
+)
 from reps_ledger.log import EventLog
 from reps_ledger.log.storage import Stored
 
@@ -141,6 +151,7 @@ class TreeSnapshot:
         log: whose entries the leaves are.
         cache: with all full blocks.
         edge: the entries past the last full block.
+        hashed_from: the first block that was hashed from the log just now, and is no older.
 
     Attributes:
         log: whose entries the leaves are.
@@ -148,9 +159,10 @@ class TreeSnapshot:
         last: the position of the last one; 0 where there is none.
     """
 
-    def __init__(self, log: EventLog, cache: CacheTransaction, edge: Block) -> None:
+    def __init__(self, log: EventLog, cache: CacheTransaction, edge: Block, hashed_from: int) -> None:
         self.log = log
         self._cache = cache
+        self._hashed_from = hashed_from
         self._blocks: dict[int, Block] = {cache.blocks: edge}
         self.size = cache.blocks * BLOCK + len(edge.hashes)
         self.last = edge.positions[-1] if edge.positions else _last_before(cache, cache.blocks)
@@ -221,6 +233,61 @@ class TreeSnapshot:
         )
         return _checked(proof)
 
+    def sign(self, key: SigningKey, since: SignedCheckpoint | None) -> SignedCheckpoint:
+        """Sign the tree, of which nothing is taken from the cache but what this key signed before.
+
+        The complete subtrees of the last tree that the key signed are taken from there, if they lead to
+        the root that it signed; all that came after is hashed from the log.
+
+        Args:
+            key: what to sign with.
+            since: a checkpoint that this key signed, kept elsewhere; it counts as one in the cache does.
+
+        Raises:
+            InvalidSignature: the key did not sign that checkpoint.
+            Inconsistent: the log does not begin with what the key signed before.
+        """
+        if since is not None:
+            since.verify(key.verifying)
+        noted = self._noted(key)
+        signed = sorted(
+            {found for found in (since, noted) if found is not None}, key=lambda found: found.size
+        )
+        if signed and signed[-1].size > self.size:
+            raise _contradicts(signed[-1], f"the log has {self.size:,}")
+        blocks = self._cache.blocks
+        first = signed[0].size // BLOCK if signed else 0
+        frontier = Frontier.of(lambda level, number: self._cache.node(level, number).hash, first)
+        for number in range(first, blocks + 1):
+            while signed and signed[0].size // BLOCK == number:
+                found = signed.pop(0)
+                if frontier.root(self._block(number).hashes[: found.size % BLOCK]) != found.root:
+                    if self._hashed_from:
+                        raise Unusable("it does not lead to what was signed")
+                    raise _contradicts(found, "its first entries are others")
+            if number < blocks:
+                if number < self._hashed_from:
+                    self._block(number)  # as the log has it now
+                frontier.push(self._cache.node(0, number).hash)
+        root = frontier.root(self._block(blocks).hashes)
+        if root != self.root():
+            raise Unusable("its larger subtrees are not made of the smaller ones")
+        made = sign_checkpoint(self.size, root, key)
+        self._cache.set_note(str(key.verifying), str(made))
+        return made
+
+    def _noted(self, key: SigningKey) -> SignedCheckpoint | None:
+        """Return the last checkpoint that a key signed, if the cache has one that it did sign."""
+        note = self._cache.note(str(key.verifying))
+        if note is None:
+            return None
+        try:
+            found = read_checkpoint(note)
+            found.verify(key.verifying)
+        except (InvalidNote, InvalidSignature):
+            return None
+        return found
+
     def _size(self, size: int | None) -> int:
         size = self.size if size is None else size
         if not 0 <= size <= self.size:
@@ -284,6 +351,13 @@ def _inconsistent(changed: _LogChanged, cache: TreeCache) -> Inconsistent:
     )
 
 
+def _contradicts(signed: SignedCheckpoint, why: str) -> Inconsistent:
+    return Inconsistent(
+        f"{signed.origin} signed a log of {signed.size:,} entries, and this is not that log grown: {why}. "
+        "Nothing was signed. Verify a checkpoint that you kept; another log needs a key of its own"
+    )
+
+
 def _checked(proof: P) -> P:
     """Return a proof once it is checked: the nodes in the cache might have been forged."""
     try:
@@ -332,6 +406,7 @@ class Tree:
     @contextmanager
     def _current(self) -> Iterator[TreeSnapshot]:
         with self.cache.transaction() as cache:
+            before = cache.blocks
             # Of what is cached, the last full block and what came after it are read again: a log
             # that was set back, or replaced, differs there.
             if cache.blocks:
@@ -348,7 +423,7 @@ class Tree:
                 else:
                     edge = block
                     cache.set_fingerprints(block.hashes)
-            yield TreeSnapshot(self._log, cache, edge)
+            yield TreeSnapshot(self._log, cache, edge, before)
 
 
 def make_bundle(

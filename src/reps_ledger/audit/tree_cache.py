@@ -5,6 +5,9 @@ the larger complete subtrees that it completes, each with the position of its la
 entry, also of those past the last full block, it has a *fingerprint*: the first bytes of its leaf
 hash, by which a changed entry is found. Every row has a checksum.
 
+Beside them lies, for each key, the last checkpoint that it signed. Hashes in a file can be forged, a
+signature cannot: what is signed next is compared with it.
+
 The cache is a small SQLite database, so that a crash, or another process, leaves one state or the
 next. It is not synced to disk, as it can be made again from the log.
 """
@@ -33,7 +36,7 @@ BLOCK: Final = 256
 FINGERPRINT_BYTES: Final = 8
 """Bytes of a fingerprint: the first of an entry's leaf hash."""
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The version of the tables and of what is hashed; a cache of another one is made anew."""
 
 _TIMEOUT: Final = 60.0
@@ -41,6 +44,7 @@ _TABLES: Final = (
     """CREATE TABLE nodes (level INTEGER, number INTEGER, last INTEGER NOT NULL,
     hash BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (level, number)) WITHOUT ROWID""",
     "CREATE TABLE prints (block INTEGER PRIMARY KEY, data BLOB NOT NULL, checksum INTEGER)",
+    "CREATE TABLE notes (key TEXT PRIMARY KEY, note TEXT NOT NULL) WITHOUT ROWID",
     f"PRAGMA application_id = {TREE_MARK}",
     f"PRAGMA user_version = {FORMAT}",
 )
@@ -129,6 +133,19 @@ class CacheTransaction:
                 "INSERT OR REPLACE INTO prints VALUES (?, ?, ?)", (block, data, zlib.crc32(data, block))
             )
 
+    def note(self, key: str) -> str | None:
+        """Return the note of the last checkpoint that a key signed, as far as it is cached.
+
+        Args:
+            key: the verifying key, written out.
+        """
+        row = self._connection.execute("SELECT note FROM notes WHERE key = ?", (key,)).fetchone()
+        return row[0] if row is not None and isinstance(row[0], str) else None
+
+    def set_note(self, key: str, note: str) -> None:
+        """Set the note of the last checkpoint that a key signed."""
+        self._connection.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, note))
+
     def _put(self, level: int, number: int, last: int, found: bytes) -> None:
         checksum = zlib.crc32(_NODE.pack(level, number, last, found))
         self._connection.execute(
@@ -149,6 +166,7 @@ class TreeCache:
         self.path = path
         self._guard = threading.RLock()
         self._memory: sqlite3.Connection | None = None
+        self._notes: list[tuple[str, str]] = []  # for the next cache, of one that was discarded
 
     @property
     def exists(self) -> bool:
@@ -211,8 +229,9 @@ class TreeCache:
                     connection.close()
 
     def discard(self) -> None:
-        """Remove all that was cached."""
+        """Remove all that was cached but for signed checkpoints, where these can still be read."""
         with self._guard:
+            self._notes = self._saved() or self._notes
             if self._memory is not None:
                 self._memory.close()
                 self._memory = None
@@ -244,7 +263,7 @@ class TreeCache:
         if self._memory is None:
             self._memory = _raw(":memory:")
             weakref.finalize(self, self._memory.close)  # of who does not close this
-            _initialise(self._memory)
+            _initialise(self._memory, self._notes)
         return self._memory
 
     def _on_file(self, path: Path) -> sqlite3.Connection:
@@ -256,7 +275,7 @@ class TreeCache:
             if existed:
                 self._check(connection, path)
             else:
-                _initialise(connection)
+                _initialise(connection, self._notes)
         except BaseException:
             connection.close()
             raise
@@ -269,7 +288,16 @@ class TreeCache:
             raise InvalidInput(f"{path} is the database of another program; name another file")
         if version != FORMAT:
             raise Unusable(f"{path} has format {version}")
-        connection.execute("SELECT 1 FROM nodes, prints LIMIT 1")
+        connection.execute("SELECT 1 FROM nodes, prints, notes LIMIT 1")
+
+    def _saved(self) -> list[tuple[str, str]]:
+        with contextlib.suppress(sqlite3.Error, OSError, UnicodeDecodeError):
+            if self._memory is not None:
+                return self._memory.execute("SELECT key, note FROM notes").fetchall()
+            if self.path is not None and self.path.exists():
+                with contextlib.closing(_raw(str(self.path))) as connection:
+                    return connection.execute("SELECT key, note FROM notes").fetchall()
+        return []
 
 
 def _raw(name: str) -> sqlite3.Connection:
@@ -292,10 +320,11 @@ def _code(error: Exception) -> int:
     return code & 0xFF  # an extended code keeps its primary code in the low byte
 
 
-def _initialise(connection: sqlite3.Connection) -> None:
+def _initialise(connection: sqlite3.Connection, notes: list[tuple[str, str]]) -> None:
     connection.execute("BEGIN IMMEDIATE")
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:  # another process may have been first
         for statement in _TABLES:
             connection.execute(statement)
+        connection.executemany("INSERT INTO notes VALUES (?, ?)", notes)
     connection.execute("COMMIT")

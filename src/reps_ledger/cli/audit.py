@@ -106,14 +106,19 @@ def checkpoint(
     out: Annotated[
         Path | None, typer.Option("--out", help="Where to write it; without it, it is printed.")
     ] = None,
+    since: Annotated[
+        Path | None,
+        typer.Option(help="An earlier checkpoint of this key: sign nothing that is not that log grown."),
+    ] = None,
     replace: Replace = False,
     state: State = None,
 ) -> None:
     """Sign how many entries there are and the root of their tree. Keep it elsewhere."""
     with opened(ledger) as open_ledger:
         signer = _signing(key)
-        output(out, key, *named(state), replace=replace, checkpoint=True)
-        found = open_ledger.checkpoint(signer, state=state)
+        output(out, key, *named(since, state), replace=replace, checkpoint=True)
+        held = None if since is None else _kept(since)
+        found = open_ledger.checkpoint(signer, since=held, state=state)
         if out is not None:
             with output_file(out, replace=replace, checkpoint=True) as file:
                 file.write(found.note.encode())

@@ -132,6 +132,19 @@ def command_tag(command_id: str) -> str:
     return f"command:{command_id}"
 
 
+_ROW: Final = "row:"
+
+
+def row_tag(key: str) -> str:
+    """Return the tag of the entry of an imported row."""
+    return _ROW + key
+
+
+def row_keys_in(tags: Iterable[str]) -> list[str]:
+    """Return the keys of imported rows among tags: of an entry one, or none."""
+    return [tag.removeprefix(_ROW) for tag in tags if tag.startswith(_ROW)]
+
+
 def people_in(fact: Fact, registry: Registry) -> list[str]:
     """Return everyone whom a fact names."""
     found: list[str] = []

@@ -28,6 +28,7 @@ _ENVELOPE: Final = (
     "on_behalf_of",
     "command_id",
     "source",
+    "row_key",
 )
 
 

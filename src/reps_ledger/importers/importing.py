@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from itertools import islice
 from os import PathLike
 from pathlib import Path
@@ -25,7 +25,7 @@ from attrs import define, field, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
-from reps_ledger.domain.entries import Entry, entry_tag, people_in
+from reps_ledger.domain.entries import Entry, entry_tag, people_in, row_keys_in, row_tag, time_ordered_id
 from reps_ledger.domain.facts import LedgerDeclared, MemberJoined, Registry
 from reps_ledger.domain.rules import Judge, Source
 from reps_ledger.domain.rules.folds import DECLARATION, MEMBER
@@ -34,7 +34,7 @@ from reps_ledger.domain.time import zone_name, zone_of
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError, OtherZone
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
-from reps_ledger.importers.rows import Row, read_row, row_id, trimmed
+from reps_ledger.importers.rows import Row, read_row, trimmed
 from reps_ledger.interchange import JsonValue
 from reps_ledger.log.append import Draft, Recording, make_draft
 
@@ -151,6 +151,24 @@ class _Pending(msgspec.Struct, frozen=True, gc=False):
 
     line: Line
     draft: Draft
+    keys: tuple[str, ...]  # by each of these it is known again: its id, if it brought one, and its own key
+
+
+class _Fresh:
+    """Rows that were not recorded before, in their order, and by key."""
+
+    def __init__(self) -> None:
+        self.rows: list[_Pending] = []
+        self._by_key: dict[str, _Pending] = {}
+
+    def add(self, row: _Pending) -> None:
+        """Add a row."""
+        self.rows.append(row)
+        self._by_key.update(dict.fromkeys(row.keys, row))
+
+    def same_as(self, row: _Pending) -> _Pending | None:
+        """Return the row that has a key of a row."""
+        return next((self._by_key[key] for key in row.keys if key in self._by_key), None)
 
 
 class _Judged(NamedTuple):
@@ -172,10 +190,10 @@ class _Judged(NamedTuple):
 
 
 class _Append(NamedTuple):
-    """An append that another thread is making: the rows, also by entry id, and its positions."""
+    """An append that another thread is making: the rows, and its positions."""
 
     judged: _Judged
-    ids: dict[str, _Pending]
+    fresh: _Fresh
     positions: Future[list[int]]
 
 
@@ -237,17 +255,20 @@ class Session:
     _trimmed: int = 0
     _quarantine: Quarantine = field(factory=Quarantine)
     _new: bool = field(init=False)  # whether the ledger must declare itself before the first entry
+    _derived: bool = field(init=False)  # whether ids of earlier rows may be digests of them
+    _now: datetime = field(init=False)  # when rows that are being read were looked at
     _first: Line | None = None
     _about_zone: frozenset[str] = frozenset()
     _kept: Judge | None = None
     _head: int = 0  # the last position, not counting the append under way
     _empty: bool = False  # whether the log was empty when the judge was new; see `Recording.load`
-    _waiting: dict[str, _Pending] = field(factory=dict)  # with ``stop``: every row, by entry id
+    _waiting: _Fresh = field(factory=_Fresh)  # with ``stop``: every row
     _unread: list[RefusedRow] = field(factory=list)  # with ``stop``: rows that cannot be read
     _appending: _Append | None = None
 
     def __attrs_post_init__(self) -> None:
         self._new = self.home.is_new
+        self._derived = self.recording.log.derives_ids()
         _, self._about_zone = self.home.refreshed()
 
     def take(self, lines: list[Line]) -> None:
@@ -286,12 +307,14 @@ class Session:
         if not self.rows:
             self._first = lines[0]
         self.rows += len(lines)
+        self._now = self.recording.now()
         refused: list[RefusedRow] = []
         pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
         self._current_judge()  # before ids are looked up, as it reads the head
         fresh = self._unknown(pending, refused)
         if self.stop:
-            self._waiting.update(fresh)
+            for row in fresh.rows:
+                self._waiting.add(row)
             self._unread += refused
         else:
             self._advance(fresh, refused)
@@ -302,7 +325,7 @@ class Session:
         Raises:
             ImportStopped: with ``stop``, a rule refuses a row.
         """
-        if self.stop and (self._waiting or self._unread):
+        if self.stop and (self._waiting.rows or self._unread):
             self._advance(self._waiting, self._unread)
         self._finish_append()
         return ImportReport(
@@ -331,7 +354,8 @@ class Session:
             self._trimmed += tidy is not line.row
             if isinstance(row.fact, LedgerDeclared):
                 self._read_in_zone_of(row.fact, is_first=line is self._first)
-            return _Pending(line, self._draft(row))
+            keys = tuple(key for key in (row.id, row.row_key) if key is not None)
+            return _Pending(line, self._draft(row), keys)
         except OtherZone:
             raise
         except LedgerError as error:
@@ -346,39 +370,45 @@ class Session:
             row.fact,
             occurred_at=row.occurred_at,
             by=self.by if row.by is None else row.by,
-            entry_id=row.id,
+            entry_id=time_ordered_id(self._now) if row.id is None else row.id,
             codec=self.recording.log.codec,
             zone=self.zone,
             on_behalf_of=row.on_behalf_of,
             command_id=row.command_id,
             source=row.source,
+            row_key=row.row_key,
         )
 
-    def _unknown(self, pending: list[_Pending], refused: list[RefusedRow]) -> dict[str, _Pending]:
-        """Return the rows that were not recorded before, each once, by id."""
-        appending = {} if self._appending is None else self._appending.ids
-        there = self.recording.log.entries_of({row.draft.id for row in pending})
-        fresh: dict[str, _Pending] = {}
+    def _unknown(self, pending: list[_Pending], refused: list[RefusedRow]) -> _Fresh:
+        """Return the rows that were not recorded before, each once."""
+        there = self._there(pending)
+        fresh = _Fresh()
+        looked_at = [fresh, self._waiting, *([] if self._appending is None else [self._appending.fresh])]
         for row in pending:
-            entry_id = row.draft.id
-            earlier = fresh.get(entry_id) or appending.get(entry_id) or self._waiting.get(entry_id)
-            if earlier is not None:
-                same = earlier.draft.fact == row.draft.fact
-            elif entry_id in there:
-                same = there[entry_id].fact == row.draft.fact
-            else:
-                fresh[entry_id] = row
-                continue
-            if same:
+            earlier = next((same for rows in looked_at if (same := rows.same_as(row)) is not None), None)
+            known = there.get(row.draft.id) if earlier is None else earlier.draft
+            if known is None:
+                fresh.add(row)
+            elif known.fact == row.draft.fact:
                 self._known += 1
             else:
-                words = f"entry {entry_id} exists, and says something else"
+                key = row.draft.row_key
+                what = f"entry {row.draft.id}" if key is None else f"the row {key}"
+                words = f"{what} exists, and says something else"
                 refused.append(_refused(row.line, ["id_taken"], [words]))
         return fresh
 
-    def _advance(self, fresh: dict[str, _Pending], refused: list[RefusedRow]) -> None:
+    def _there(self, pending: Sequence[_Pending]) -> dict[str, Entry]:
+        """Return the entries of those rows that are recorded, by the ids of the rows' drafts."""
+        log = self.recording.log
+        keys = {row.draft.row_key for row in pending if row.draft.row_key is not None}
+        ids = {row.draft.id for row in pending if row.draft.id in row.keys}
+        found = log.entries_of(ids | keys if self._derived else ids) | log.entries_of_rows(keys)
+        return {row.draft.id: found[key] for row in pending for key in row.keys if key in found}
+
+    def _advance(self, fresh: _Fresh, refused: list[RefusedRow]) -> None:
         """Judge rows while those before them are being appended, then begin to append them."""
-        pending = list(fresh.values())
+        pending = fresh.rows
         judged = self._judged(pending, refused)
         if not self._finish_append():
             pending = self._not_recorded(pending)
@@ -428,7 +458,7 @@ class Session:
     def _not_recorded(self, pending: list[_Pending]) -> list[_Pending]:
         """Return the rows that others have not recorded meanwhile."""
         self._current_judge()
-        there = self.recording.log.entries_of({row.draft.id for row in pending})
+        there = self._there(pending)
         self._known += len(there)
         return [row for row in pending if row.draft.id not in there]
 
@@ -458,8 +488,10 @@ class Session:
             self.recording.wait(attempt)
             judge = self._current_judge()
             # The append may have succeeded although its reply was lost.
-            there = self.recording.log.entries_of({row.draft.id for row in pending})
-            self._recorded += len(there)
+            there = self._there(pending)
+            own = sum(there[draft_id].id == draft_id for draft_id in there)
+            self._recorded += own
+            self._known += len(there) - own
             pending = [row for row in pending if row.draft.id not in there]
             again = self._judged(pending, judged.unread)
             try:
@@ -467,6 +499,7 @@ class Session:
                 if again.entries:
                     sources = judge.sources(again.entries)
                     sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
+                    sources |= {Source(row_tag(key)) for e in again.entries for key in row_keys_in(e.tags)}
                     positions = self.recording.log.append(again.entries, sources, self._head)
                 self._account_for(again, positions)
             except Conflict:
@@ -559,7 +592,8 @@ class Session:
             draft = replace(
                 row.draft,
                 fact=MemberJoined(member=person, inferred=True),
-                id=row_id({"joined": person, "with": entry.id}),
+                id=time_ordered_id(entry.recorded_at),
+                row_key=None,
             )
             self._load(judge, [draft], judged)  # a rule about joining may name more parts
             place = entry.position + len(found)

@@ -17,9 +17,9 @@ from uuid import UUID
 import msgspec
 from attrs import evolve, fields
 
-from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.entries import Entry, row_keys_in
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
-from reps_ledger.domain.validation import is_name, is_name_or_none
+from reps_ledger.domain.validation import check_name, is_name, is_name_or_none
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
 from reps_ledger.interchange import JsonObject
 from reps_ledger.log import Codec
@@ -42,7 +42,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         on_behalf_of: the person for whom they acted.
         command_id: the command that it was part of.
         source: where it came from.
-        id: the entry's id: as the row gives it, or derived from the rest of the row.
+        id: the entry's id, if the row gives one.
+        row_key: by what the row is known again: as it says itself, or where it gives no id either, a
+            digest of the row.
     """
 
     fact: Fact
@@ -51,7 +53,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     on_behalf_of: str | None = None
     command_id: str | None = None
     source: str | None = None
-    id: str
+    id: str | None = None
+    row_key: str | None = None
 
 
 def trimmed(row: JsonObject, codec: Codec) -> JsonObject:
@@ -85,11 +88,14 @@ def read_row(row: Mapping[str, object], codec: Codec) -> Row:
         raise InvalidTime("occurred_at is missing", field="occurred_at")
     fact = fact_of(row, codec)
     texts = {name: _text(row, name) for name in _ENVELOPE_TEXTS if name in row}
-    given = _text(row, "id")
+    given, key = _text(row, "id"), _text(row, "row_key")
+    if key is not None:
+        check_name(key, "row_key")
     return Row(
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
-        id=row_id(row) if given is None else _uuid(given),
+        id=None if given is None else _uuid(given),
+        row_key=row_digest(row) if key is None and given is None else key,
         **texts,
     )
 
@@ -198,10 +204,11 @@ def _day(text: str) -> date:
     return msgspec.convert(text, date)
 
 
-def row_id(row: Mapping[str, object]) -> str:
-    """Derive an entry id from the content of a row: equal rows have equal ids.
+def row_digest(row: Mapping[str, object]) -> str:
+    """Return a digest of the content of a row: equal rows have equal ones.
 
-    A UUID of version 8 (RFC 9562, section 5.8) over BLAKE2b of the row as sorted JSON.
+    It is written as a UUID of version 8 (RFC 9562, section 5.8) over BLAKE2b of the row as sorted JSON:
+    entries of stored format 1 have it as their id.
     """
     if not _IGNORED.isdisjoint(row):
         row = {key: value for key, value in row.items() if key not in _IGNORED}
@@ -229,6 +236,8 @@ def write_row(entry: Entry, codec: Codec) -> JsonObject:
         value = getattr(entry, name)
         if value is not None:
             row[name] = value
+    for key in row_keys_in(entry.tags):
+        row["row_key"] = key
     row.update(_fields(entry.fact, codec))
     return row
 

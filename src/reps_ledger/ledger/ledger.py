@@ -189,13 +189,15 @@ class Ledger:
             policies: whose outcomes are kept through time, beside those of charters; None for those that
                 the tables keep already. Others than these make them anew.
             path: a SQLite file to keep them in; None for ``<file>.state`` beside the ledger's, the schema
-                ``reps_state`` of its PostgreSQL, or memory where it is neither.
+                ``reps_state`` of its PostgreSQL, a file in the user's folder for caches where the log lies on
+                another server, or memory where the log is in memory or empty.
 
         Raises:
             InvalidInput: two policies have one name.
             PathTaken: the file is something else.
             InvalidPolicy: a policy asks for facts that this ledger does not know.
             NotFound: no charter in force has a policy of that name.
+            StorageError: they can be kept nowhere.
         """
         self._core.must_be_open()
         state = open_state(self._core, policies, path)
@@ -283,23 +285,35 @@ class Ledger:
         self._core.own_zone.refresh(report.position)
         return report
 
-    def checkpoint(self, key: SigningKey | str, *, state: proofs.Place = None) -> SignedCheckpoint:
+    def checkpoint(
+        self,
+        key: SigningKey | str,
+        *,
+        since: SignedCheckpoint | str | None = None,
+        state: proofs.Place = None,
+    ) -> SignedCheckpoint:
         """Sign how many entries there are, and the root of their Merkle tree.
 
         Keep it elsewhere: whoever holds one can have the ledger verified against it. Nothing of
         the ledger can be read from it.
 
+        Only what was hashed from the log is signed, or what this key signed before: of what is kept beside
+        the log, nothing else is trusted.
+
         Args:
             key: a signing key, or its text; its name is the checkpoint's origin.
+            since: an earlier checkpoint of this key that was kept elsewhere, or its text: nothing is signed
+                unless the log begins with all that it signed.
             state: where inner hashes are kept, so that only what is new is read; None for
                 beside the ledger's file, or in memory where it is no file.
 
         Raises:
             Inconsistent: entries that were there before are not what they were.
             InvalidNote: the key is none.
+            InvalidSignature: ``since`` was not signed by this key.
             MissingExtra: the extra ``audit`` is not installed.
         """
-        return proofs.checkpoint(self._core.tree(state), key)
+        return proofs.checkpoint(self._core.tree(state), key, since)
 
     def prove(
         self, position: int | Receipt, *, at: proofs.Held | None = None, state: proofs.Place = None

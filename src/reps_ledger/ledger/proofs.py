@@ -13,7 +13,6 @@ from reps_ledger.audit import (
     Tree,
     make_bundle,
     read_checkpoint,
-    sign_checkpoint,
 )
 from reps_ledger.audit.tree import TreeSnapshot
 from reps_ledger.domain.entries import Entry, ledger_tag
@@ -29,11 +28,13 @@ Place = str | os.PathLike[str] | None
 """Where the tree's inner hashes are kept; None for beside the ledger's file."""
 
 
-def checkpoint(tree: Tree, key: SigningKey | str) -> SignedCheckpoint:
+def checkpoint(
+    tree: Tree, key: SigningKey | str, since: SignedCheckpoint | str | None = None
+) -> SignedCheckpoint:
     """Sign the present size and root of the tree."""
     signer = SigningKey.parse(key) if isinstance(key, str) else key
-    size, root = tree.ask(lambda leaves: (leaves.size, leaves.root()))
-    return sign_checkpoint(size, root, signer)
+    held = None if since is None else read_checkpoint(since)
+    return tree.ask(lambda leaves: leaves.sign(signer, held))
 
 
 def prove(tree: Tree, position: int, at: Held | None) -> Inclusion:

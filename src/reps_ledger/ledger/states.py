@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
+from platformdirs import user_cache_path
 
-from reps_ledger.errors import MissingExtra
+from reps_ledger.errors import MissingExtra, StorageError
 from reps_ledger.files import STATE_SUFFIX
 from reps_ledger.ledger.core import Core
-from reps_ledger.log import Reading, postgres_of
+from reps_ledger.log import Reading, is_kept, postgres_of
 from reps_ledger.policies.policy import Policy
 from reps_ledger.state import SqliteStore, State, Store, Tables, kept_policies
 from reps_ledger.views.evaluator import PolicyEvaluator
 
 if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
+
+_CACHES = "reps-ledger"
 
 
 @frozen
@@ -56,8 +59,8 @@ def open_state(
         policies: whose outcomes are kept; those named are the ones of the charter in force, which are kept
             anyway. None for those that the tables keep already, but for one whose name a charter's policy has
             by now: that is kept in its place.
-        path: where they are kept; None for beside the ledger's file, in a schema of its PostgreSQL,
-            or in memory where it is neither.
+        path: where they are kept; None for beside the ledger's file, in a schema of its PostgreSQL, in
+            the user's folder for caches where it lies on another server, or in memory with the ledger.
     """
     view = core.as_of()
     store = _store(core, path)
@@ -90,7 +93,26 @@ def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
         return SqliteStore(beside.with_name(beside.name + STATE_SUFFIX))
     connect = postgres_of(core.log.recorder)
     if connect is None:
-        return SqliteStore(None)
+        return SqliteStore(_of_user(core))
     from reps_ledger.state.postgres import PostgresStore  # noqa: PLC0415 — an extra
 
     return PostgresStore(connect)
+
+
+def _of_user(core: Core) -> Path | None:
+    """Return the file of tables of a log that lies on a server of another kind; None for one in memory.
+
+    It is named after the log's first entry, which tells logs apart whatever their servers are called.
+    It lies in the user's folder for caches, which nobody else reads.
+    """
+    first = core.log.id_at(1) if is_kept(core.log.recorder) else None
+    if first is None:
+        return None
+    folder = user_cache_path(_CACHES, appauthor=False)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"no folder for tables of this ledger can be made: {error}; name a file with path="
+        ) from error
+    return folder / f"{first}{STATE_SUFFIX}"

@@ -19,7 +19,7 @@ from attrs import evolve, field, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
-from reps_ledger.domain.entries import Entry, command_tag, entry_tag
+from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_tag
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType
 from reps_ledger.domain.rules import Judge, Memory, Rulebook, Source
 from reps_ledger.domain.time import Clock, day_end, day_start, instant_of, last_of_day
@@ -55,6 +55,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         command_id: the command that it is part of.
         source: where it came from, for an imported one.
         id: the id of its entry.
+        row_key: by what an imported row is known again.
     """
 
     fact: Fact
@@ -65,6 +66,7 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     command_id: str | None = None
     source: str | None = None
     id: str
+    row_key: str | None = None
 
 
 @frozen(kw_only=True)
@@ -106,6 +108,7 @@ def make_draft(
     on_behalf_of: str | None = None,
     command_id: str | None = None,
     source: str | None = None,
+    row_key: str | None = None,
 ) -> Draft:
     """Make a draft: resolve its dates, and check what can be checked without any history.
 
@@ -130,6 +133,7 @@ def make_draft(
         command_id=command_id,
         source=source,
         id=entry_id,
+        row_key=row_key,
     )
 
 
@@ -417,6 +421,8 @@ class Recording:
         tags = judge.tags(fact, draft.id)
         if draft.command_id is not None:
             tags = (*tags, command_tag(draft.command_id))
+        if draft.row_key is not None:
+            tags = (*tags, row_tag(draft.row_key))
         return Entry(
             id=draft.id,
             position=position,

@@ -1,8 +1,9 @@
 """The codec: from entries to stored bytes and back, strictly.
 
-An entry is stored as one JSON object: who recorded it and when, the schema version, and the
-fact's fields. The stored name is kept beside it, and a closed registry says which class that
-is: nothing in stored bytes can name code. What does not fit raises an error that says where.
+An entry is stored as one JSON object: random salt (`reps_ledger.salted` says why), who recorded it
+and when, the schema version, and the fact's fields. The stored name is kept beside it, and a closed
+registry says which class that is: nothing in stored bytes can name code. What does not fit raises an
+error that says where.
 
 A `Shape` decodes entries of one kind and of its present version in a single step, which is
 nearly all that a ledger reads. Whatever a shape does not decode takes the slower way through
@@ -36,6 +37,7 @@ from reps_ledger.errors import (
     UnknownVersion,
     UpcasterGap,
 )
+from reps_ledger.salted import plain, salt
 
 
 def shape_of(described: FactType) -> Shape:
@@ -74,7 +76,7 @@ class Shape:
     def decode(self, data: bytes) -> Entry | None:
         """Return the entry of stored bytes, or None where they must be decoded with care."""
         try:
-            entry: Entry = self._decode(data)
+            entry: Entry = self._decode(plain(data))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
         if (
@@ -209,13 +211,13 @@ class Codec:
         self._shapes[described.kind.name] = shape_of(described)
 
     def encode(self, entry: Entry) -> bytes:
-        """Return the bytes to store: the entry without its position and tags.
+        """Return the bytes to store: the entry without its position and tags, with new salt each time.
 
         Raises:
             TooLarge: they are more than ``MAX_ENTRY_BYTES``.
         """
         fact = self.unstructure(entry.fact)
-        data = _ENCODER.encode(replace(entry, fact=fact, position=0, tags=(), origin=0, told=None))
+        data = salt(_ENCODER.encode(replace(entry, fact=fact, position=0, tags=(), origin=0, told=None)))
         if len(data) > MAX_ENTRY_BYTES:
             raise TooLarge(f"the entry has {len(data):,} bytes; at most {MAX_ENTRY_BYTES:,}")
         return data
@@ -244,7 +246,7 @@ class Codec:
             CodecError: the bytes cannot be read; it says where and why.
         """
         try:
-            found: datetime = _WHEN.decode(data).occurred_at
+            found: datetime = _WHEN.decode(plain(data)).occurred_at
         except _UNREADABLE:
             return self.decode(name, data, position).occurred_at
         return found if found.tzinfo is UTC else self.decode(name, data, position).occurred_at
@@ -253,8 +255,11 @@ class Codec:
         """Decode an entry of an older version, a correction, or say what is wrong with it."""
         if len(data) > MAX_ENTRY_BYTES:
             raise Malformed(f"{len(data):,} bytes are too many for an entry", position=position)
+        entry = plain(data)
+        if not entry and data:
+            raise Malformed("something follows the entry that it does not commit to", position=position)
         try:
-            stored = _DECODER.decode(data)
+            stored = _DECODER.decode(entry)
         except _UNREADABLE as error:
             raise Malformed(f"not a stored entry: {error}", position=position) from error
         try:

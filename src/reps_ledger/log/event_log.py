@@ -21,13 +21,14 @@ from eventsourcing.dcb.api import (
 )
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from reps_ledger.domain.entries import Entry, entry_tag
+from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import Codec
 from reps_ledger.log.storage import Indexed, Rows, SelfChecking, Stored, decoded_tags, storage_of
 from reps_ledger.log.tag_fingerprint import TagFingerprint
+from reps_ledger.salted import is_salted
 
 PAGE: Final = 1_000
 """Entries read at a time."""
@@ -145,11 +146,18 @@ class EventLog:
     def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
         """Return the entries of these ids, by id; ids without an entry are left out."""
         wanted = frozenset(ids)
-        if not wanted:
-            return {}
-        items = [DCBQueryItem(tags=[entry_tag(entry_id)]) for entry_id in wanted]
-        found = self._entries(self._read(DCBQuery(items), None, None))
-        return {entry.id: entry for entry in found if entry.id in wanted}
+        tags = [entry_tag(entry_id) for entry_id in wanted]
+        return {entry.id: entry for entry in self._tagged(tags) if entry.id in wanted}
+
+    def entries_of_rows(self, keys: Iterable[str]) -> dict[str, Entry]:
+        """Return the entries of imported rows of these keys, by key; keys without an entry are left out."""
+        found = self._tagged([row_tag(key) for key in frozenset(keys)])
+        return {key: entry for entry in found for key in row_keys_in(entry.tags)}
+
+    def _tagged(self, tags: Iterable[str]) -> Iterator[Entry]:
+        """Yield the entries that have any of these tags, in order of position."""
+        items = [DCBQueryItem(tags=[tag]) for tag in tags]
+        return self._entries(self._read(DCBQuery(items), None, None)) if items else iter(())
 
     def id_at(self, position: int) -> str | None:
         """Return the id of the entry at a position, by which a copy of a log is told from another log.
@@ -158,6 +166,13 @@ class EventLog:
         """
         entry = next(self.read(after=position - 1, limit=1), None) if position else None
         return entry.id if entry is not None and entry.position == position else None
+
+    def derives_ids(self) -> bool:
+        """Whether the log may have entries of imported rows whose ids are digests of the rows.
+
+        Those of stored format 1 do, which only a log that began with it has.
+        """
+        return any(not is_salted(data) for _, _, data, _ in self.stored(limit=1))
 
     def append(self, entries: Sequence[Entry], depends_on: Iterable[Source], after: int) -> list[int]:
         """Append entries on condition that the sources hold nothing after a position.

@@ -107,6 +107,7 @@ def test_any_steps_come_to_the_same(
             assert same(load_or_build(known(ledger, stop), folder), whole)
 
 
+@examples(0.5)
 @given(history=identities.histories(), data=st.data())
 def test_amendments_step_by_step_come_to_the_same(
     history: History, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -36,6 +36,7 @@ RESERVED: Final = frozenset(
         "on_behalf_of",
         "position",
         "recorded_at",
+        "row_key",
         "schema",
         "source",
     }

@@ -27,7 +27,10 @@ from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""In a file of version 2 entries may have salt, which releases that knew only 1 cannot read."""
+
+_OLDEST_VERSION: Final = 1
 """The version of the tables; a file with a higher one is left to a later release."""
 
 HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
@@ -130,6 +133,12 @@ def initialise(connection: sqlite3.Connection) -> None:
         connection.execute(f"PRAGMA application_id = {LEDGER_MARK}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
     connection.execute("COMMIT")
+
+
+def make_current(connection: sqlite3.Connection) -> None:
+    """Mark a file of an older format as one of this release, which is about to append to it."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] < FORMAT_VERSION:
+        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
@@ -276,7 +285,7 @@ def _check_version(path: Path, version: int) -> None:
             f"{path} has format {version}, and this release knows {FORMAT_VERSION};"
             " use a later release of reps-ledger"
         )
-    if version < FORMAT_VERSION:
+    if version < _OLDEST_VERSION:
         raise Damaged(f"{path} has format {version}, which no release ever wrote")
 
 

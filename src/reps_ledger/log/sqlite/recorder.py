@@ -29,6 +29,7 @@ from reps_ledger.log.sqlite.file import (
     INSERT_TAG,
     MANY,
     index_problems,
+    make_current,
     problems,
 )
 from reps_ledger.log.sqlite.pool import Connections
@@ -140,6 +141,7 @@ class SQLiteRecorder(DCBRecorder):
         # Resolved once, so that neither chdir nor a link that is moved leads elsewhere later.
         self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))
         self._connections = Connections(self._path, timeout=timeout, create=create)
+        self._is_current = False
         self._followers: weakref.WeakSet[SQLiteSubscription] = weakref.WeakSet()
         self._followers_guard = threading.Lock()
 
@@ -168,6 +170,9 @@ class SQLiteRecorder(DCBRecorder):
         if not batch:
             raise ProgrammingError("there are no events to append; pass at least one")
         with self._connections.writing() as connection:
+            if not self._is_current:
+                make_current(connection)
+                self._is_current = True
             if len(batch) < MANY:
                 head = _append(connection, batch, condition, _insert_few)
             else:

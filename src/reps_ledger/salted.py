@@ -1,0 +1,56 @@
+"""Stored bytes of format 2: an entry's JSON object with random salt in front.
+
+Format 1 is the JSON object alone. In format 2 its first member is ``salt``: 16 random bytes as base64
+without padding, so that nobody can guess an entry and confirm it by the hash of its leaf, which stands
+in the proofs of its neighbours. After a newline, which our JSON never has, there may follow what is
+sealed; it is no part of the leaf, and counts only where the object commits to it. Both formats may
+stand in one log.
+"""
+
+from __future__ import annotations
+
+import os
+from binascii import b2a_base64
+from typing import Final
+
+SALT_BYTES: Final = 16
+"""Random bytes in each entry."""
+
+_FRONT: Final = b'{"salt":"'
+_BACK: Final = b'",'
+_TEXT: Final = 22
+_BEGIN: Final = len(_FRONT) + _TEXT
+_END: Final = _BEGIN + len(_BACK)
+
+SALTED: Final = _END - 1
+"""How many bytes longer an entry is with salt."""
+
+
+def salt(data: bytes) -> bytes:
+    """Return stored bytes of format 2.
+
+    Args:
+        data: the JSON object of an entry, which has members.
+    """
+    text = b2a_base64(os.urandom(SALT_BYTES), newline=False)[:_TEXT]
+    return b"".join((_FRONT, text, _BACK, data[1:]))
+
+
+def is_salted(data: bytes) -> bool:
+    """Whether stored bytes are of format 2."""
+    return data.startswith(_FRONT) and data[_BEGIN:_END] == _BACK
+
+
+def open_part(data: bytes) -> bytes:
+    """Return what the leaf of stored bytes of format 2 is made of: all up to what is sealed."""
+    return data.partition(b"\n")[0]
+
+
+def plain(data: bytes) -> bytes:
+    """Return the JSON object of stored bytes, without salt.
+
+    Empty where anything follows the object: no object commits to what is sealed yet.
+    """
+    if not is_salted(data):
+        return data
+    return b"" if b"\n" in data else b"{" + data[_END:]
