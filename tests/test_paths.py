@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import shutil
 import sqlite3
@@ -10,7 +10,7 @@ import stat
 import subprocess
 import sys
 import threading
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
@@ -92,11 +92,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def everything(folder: Path) -> dict[str, str]:
     """What lies in a folder: names, kinds and contents."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
-        for path in sorted(folder.rglob("*"))
-        if not path.is_fifo()
-    }
+    command = [sys.executable, "-I", "-c", _HASHING, str(folder)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+# In another process, as whoever closes a ledger's file loses the locks that they have on it.
+_HASHING: Final = """
+import hashlib, json, pathlib, sys
+folder = pathlib.Path(sys.argv[1])
+found = {
+    str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+    for path in sorted(folder.rglob("*"))
+}
+print(json.dumps(found))
+"""
 
 
 class Writer(Protocol):
@@ -294,6 +305,44 @@ def test_views_of_the_library_are_not_kept_in_a_ledger(here: Path) -> None:
     for _ in range(2):
         factory.aggregate_recorder()
     factory.close()
+
+
+TOUCHES: Final[dict[str, Callable[[rl.Ledger], object]]] = {
+    "opened again": lambda _: rl.open("reps.db").close(),
+    "exported onto": lambda ledger: ledger.export("reps.db", replace=True),
+    "exported onto by another name": lambda ledger: ledger.export("hard-ledger", replace=True),
+    "exported onto its memory": lambda ledger: ledger.export("reps.db-shm", replace=True),
+    "exported onto its memory by another name": lambda ledger: ledger.export("hard-shm", replace=True),
+    "imported": lambda ledger: ledger.import_history("reps.db"),
+    "signed": lambda ledger: ledger.checkpoint(KEY),
+    "signed with a cache there": lambda ledger: ledger.checkpoint(KEY, state="reps.db"),
+    "in tables": lambda ledger: ledger.state().close(),
+    "in tables there": lambda ledger: ledger.state(path="reps.db"),
+    "in columns": lambda ledger: ledger.columns(),
+}
+"""What a process may do with a ledger that it has open."""
+
+
+@pytest.mark.parametrize("touch", TOUCHES)
+@pytest.mark.usefixtures("here")
+def test_looking_at_a_ledger_gives_up_no_lock(touch: str) -> None:
+    """Another process that closes the ledger then leaves the log that this one commits to.
+
+    Where a process closes any file by which it read the ledger, it loses its locks (POSIX), and entries that
+    were acknowledged were lost.
+    """
+    with rl.open("reps.db") as ledger:
+        with suppress(LedgerError):
+            TOUCHES[touch](ledger)
+        other = "import reps_ledger as rl; rl.open('reps.db').close()"
+        subprocess.run([sys.executable, "-c", other], check=True, timeout=PATIENCE)
+        assert Path("reps.db-wal").exists()
+        receipt = ledger.record(rl.MemberJoined(member="ben"), by="council")
+        other = "import reps_ledger as rl; print(rl.open('reps.db').position)"
+        found = subprocess.run(
+            [sys.executable, "-c", other], capture_output=True, check=True, timeout=PATIENCE
+        )
+        assert int(found.stdout) == receipt.position
 
 
 # Pipes, devices, and files that are open already

@@ -13,10 +13,11 @@ import errno
 import os
 import re
 import secrets
+import sqlite3
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
 from typing import IO, Final
@@ -57,7 +58,10 @@ COMPANIONS: Final = (TREE_SUFFIX, STATE_SUFFIX, COLUMNS_SUFFIX, VIEWS_SUFFIX)
 COLUMNS_MANIFEST: Final = "manifest.json"
 """The file that says what a folder of columns holds."""
 
-_SQLITE: Final = b"SQLite format 3\0"
+_NO_DATABASE: Final = {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+_LEAST_BYTES: Final = 512  # the smallest page
+_SHM: Final = "-shm"
+_SHM_BYTES: Final = 32_768
 _WAL: Final = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")
 _JOURNAL: Final = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 _SHM_VERSION: Final = 3_007_000
@@ -88,21 +92,85 @@ class _Found:
 def mark_of(path: Path) -> int | None:
     """Return the application id of a SQLite database; None where there is none.
 
-    It is read as bytes: opening another program's database would touch files beside it.
+    Raises:
+        OSError: it cannot be read.
+    """
+    found = peek(path, "PRAGMA application_id")
+    return None if found is None else found & 0xFFFF_FFFF
+
+
+def peek(path: Path, statement: str) -> int | None:
+    """Return the number that a statement finds in a SQLite database, whoever uses it; None for none.
+
+    SQLite reads it, and as what nobody changes, so that no file beside another program's database is
+    touched. It must not be read as other files are: where this process has the database open, closing the
+    file would drop the locks of all its connections (POSIX), and another process that closes it would
+    remove the log in which ours go on to commit. See "How To Corrupt" at sqlite.org, section 2.2.
+
+    Args:
+        path: of what may be a database; of what the log beside it has nothing is seen.
+        statement: whose first row begins with a number.
 
     Raises:
         OSError: it cannot be read.
     """
-    head = _head(path)
-    return None if head is None or not head.startswith(_SQLITE) else int.from_bytes(head[68:72], "big")
+    status = _regular(path)
+    if status is None or status.st_size < _LEAST_BYTES or _is_shm(path, status):
+        return None
+    try:
+        with closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&immutable=1", uri=True)
+        ) as connection:
+            # Also of a file that is shorter than it says, as a crash leaves it, with the rest in the log.
+            connection.execute("PRAGMA writable_schema = ON")
+            found: int = connection.execute(statement).fetchone()[0]
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DATABASE:
+            return None
+        _must_be_readable(path)
+        raise OSError(errno.EIO, str(error), str(path)) from error
+    return found
+
+
+def _must_be_readable(path: Path) -> None:
+    """Raise what the system says where a file cannot be opened, without opening it: SQLite does not tell.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    os.close(os.open(os.devnull, os.O_RDONLY))  # there may be too many open files
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    """Return the status of a regular file; None where there is none."""
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return status if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_shm(path: Path, status: os.stat_result) -> bool:
+    """Whether a file is one that SQLite shares memory by, which must not be opened; see `mark_of`.
+
+    It is known by its name, or in the same folder by its other name.
+    """
+    if path.name.lower().endswith(_SHM):
+        return True
+    if status.st_nlink == 1 or status.st_size == 0 or status.st_size % _SHM_BYTES:
+        return False
+    others = (each for each in path.parent.iterdir() if each.name.lower().endswith(_SHM))
+    return any(each.exists() and each.samefile(path) for each in others)
 
 
 def _head(path: Path) -> bytes | None:
-    """Return how a regular file begins; None where there is none. No pipe or device is opened."""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return None
-    except (FileNotFoundError, NotADirectoryError):
+    """Return how a regular file begins that is no database; None where there is none.
+
+    No pipe or device is opened.
+    """
+    if _regular(path) is None:
         return None
     with path.open("rb") as file:
         return file.read(_HEAD_BYTES)
@@ -166,33 +234,38 @@ def _by_place(place: Path) -> _Found | None:
 
 def _by_content(place: Path) -> _Found | None:
     """Return what a file is by how it begins, or what lies beside it."""
-    head = _head(place)
-    if head is None:
+    status = _regular(place)
+    if status is None:
         return None
-    found = _of_content(head)
-    for suffix in OF_SQLITE if found.replaceable else ():
+    if _is_shm(place, status):
+        return _OF_SQLITE_FILE
+    mark = mark_of(place)
+    if mark in MARKED:
+        return _Found(MARKED[mark])
+    for suffix in ("-wal", "-journal"):
         with suppress(OSError):
             if _is_of_sqlite(_head(place.with_name(place.name + suffix)) or b""):
                 return _Found("a database that is in use")
-    return found
+    if mark is not None:
+        return _ANOTHERS
+    head = _head(place)
+    return None if head is None else _of_head(head)
 
 
-def _of_content(head: bytes) -> _Found:
-    """Return what a file is by how it begins."""
-    if head.startswith(_SQLITE):
-        mark = int.from_bytes(head[68:72], "big")
-        if mark in MARKED:
-            return _Found(MARKED[mark])
-        return _Found("the database of another program", replaceable=True)
+def _of_head(head: bytes) -> _Found:
+    """Return what a file that is no database is, by how it begins."""
     if _is_of_sqlite(head):
-        return _Found("a file that SQLite keeps beside a database")
+        return _OF_SQLITE_FILE
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_SIGNING_KEY):
         return _Found("a signing key")
     if _CHECKPOINT.match(head):
         return _CHECKPOINT_FILE
-    return _Found("there already", replaceable=True)
+    return _PLAIN
 
 
+_PLAIN: Final = _Found("there already", replaceable=True)
+_ANOTHERS: Final = _Found("the database of another program", replaceable=True)
+_OF_SQLITE_FILE: Final = _Found("a file that SQLite keeps beside a database")
 _CHECKPOINT_FILE: Final = _Found("a checkpoint, which only a newer one may replace")
 
 
@@ -359,14 +432,14 @@ def claim_database(path: Path, mark: int, *, field: str) -> None:
         raise PathTaken(f"{path} is in a folder of columns; name another file", field=field)
     if not place.exists():
         return
-    head = _head(place)
-    if head == b"" or (head is not None and mark_of(place) == mark):
-        return
+    status = _regular(place)
     wanted = MARKED.get(mark, "a file of views").removeprefix("a ")
-    if head is None:
+    if status is None:
         raise PathTaken(f"{path} must be a file: it is no {wanted}; name another file", field=field)
-    found = _of_content(head)
-    known = "" if found == _Found("there already", replaceable=True) else f" {found.what}, and"
+    if status.st_size == 0 or mark_of(place) == mark:
+        return
+    found = _by_content(place)
+    known = "" if found is None or found == _PLAIN else f" {found.what}, and"
     raise PathTaken(f"{path} is{known} no {wanted}; name another file", field=field)
 
 

@@ -16,6 +16,7 @@ import msgspec
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_ROW_BYTES, text_within_depth, within_depth
 from reps_ledger.errors import InvalidInput, StorageError
+from reps_ledger.files import mark_of
 from reps_ledger.interchange import JsonObject, JsonValue, RepeatedKey, cell_text, read_json
 
 _GZIP: Final = b"\x1f\x8b"
@@ -51,12 +52,16 @@ def open_file(path: str | os.PathLike[str]) -> tuple[BinaryFile, IO[bytes]]:
 
     Raises:
         StorageError: it cannot be opened.
+        InvalidInput: it is a database.
     """
     try:
-        raw = Path(path).open("rb")  # noqa: SIM115 — the caller closes it
+        # A database must not be opened so: see `mark_of`.
+        raw = None if mark_of(Path(path)) is not None else Path(path).open("rb")  # noqa: SIM115 — the caller closes it
     except (OSError, ValueError) as error:  # a ValueError where the path has a NUL
         reason = getattr(error, "strerror", None) or error
         raise StorageError(f"{path!s:.200} cannot be read: {reason}") from error
+    if raw is None:
+        raise InvalidInput(f"{path!s:.200} is a database, and has no rows to import; export it first")
     magic = raw.read(2)
     raw.seek(0)
     if magic == _GZIP:

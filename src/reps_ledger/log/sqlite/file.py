@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
-from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside, sync_folder
+from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside, mark_of, peek, sync_folder
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
@@ -194,9 +194,6 @@ def index_problems(
 
 
 _CACHED_STATEMENTS: Final = 256
-_MAGIC: Final = b"SQLite format 3\x00"
-_HEADER_BYTES: Final = 100
-_NO_TABLES: Final = b"\x0d\0\0\0\0"  # after the header: a leaf of the schema with no cell in it
 _RETRY_SECONDS: Final = 0.005
 
 # Assuring, not only asking: SQLite ignores a pragma that it does not know.
@@ -271,28 +268,18 @@ def _exists(path: Path) -> bool:
 
 
 def is_blank(path: Path) -> bool:
-    """Whether the file may become a ledger; raises unless it is blank or one already.
-
-    The header is read as bytes: opening another program's database would touch files beside it.
-    """
-    with path.open("rb") as file:
-        header = file.read(_HEADER_BYTES + len(_NO_TABLES))
-    if not header:
+    """Whether the file may become a ledger; raises unless it is blank or one already."""
+    if path.stat().st_size == 0:
         return True
-    if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
+    mark, version = mark_of(path), peek(path, "PRAGMA user_version")
+    if mark is None or version is None:
         raise NotALedger(f"{path} is not a ledger, nor any SQLite database")
-    user_version, application_id = (int.from_bytes(header[at : at + 4], "big") for at in (60, 68))
-    if application_id == LEDGER_MARK:
-        _check_version(path, user_version)
+    if mark == LEDGER_MARK:
+        _check_version(path, version)
         return False
     log = path.with_name(f"{path.name}-wal")
-    in_use = (
-        application_id
-        or user_version
-        or header[_HEADER_BYTES:] != _NO_TABLES
-        or (log.exists() and log.stat().st_size)
-    )
-    if in_use:
+    blank = not mark and not version and peek(path, "SELECT count(*) FROM sqlite_master") == 0
+    if not blank or (log.exists() and log.stat().st_size):
         raise NotALedger(f"{path} is the database of another program")
     return True
 
@@ -388,6 +375,7 @@ def connect(path: Path, timeout: float) -> FileConnection:
         _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
         _use_wal(connection, timeout)
         _assure(connection, timeout)
+        connection.execute("PRAGMA schema_version").fetchone()  # by which the log is opened, if not before
         connection.files = OpenFiles(path)  # now that both are open, and cannot be others by themselves
         if connection.files.file != before:
             raise StorageError(f"{path} was replaced while it was opened; open it again")

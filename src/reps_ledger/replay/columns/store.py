@@ -615,6 +615,11 @@ def _is_ours(folder: Path) -> bool:
     return (not there or others != []) and all(_is_named_by_content(path) for path in others)
 
 
+def _is_marked(path: Path) -> bool:
+    """Whether a file is ours, whatever folder it lies in."""
+    return DRAFT.fullmatch(path.name) is not None or _is_named_by_content(path)
+
+
 def _is_named_by_content(path: Path) -> bool:
     """Whether a file carries our mark: in its name, the beginning of the digest of what is in it."""
     found = _NAMED.fullmatch(path.name)
@@ -635,7 +640,5 @@ def _clear(folder: Path, used: set[str], former: set[str]) -> None:
         if path.name in used or path.name == COLUMNS_MANIFEST or not path.is_file():
             continue
         with suppress(OSError):  # in use, or removed by another process
-            if path.name not in former and now - path.stat().st_mtime <= _ABANDONED:
-                continue
-            if DRAFT.fullmatch(path.name) is not None or _is_named_by_content(path):
+            if path.name in former or (now - path.stat().st_mtime > _ABANDONED and _is_marked(path)):
                 path.unlink()
