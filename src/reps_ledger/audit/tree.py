@@ -245,8 +245,10 @@ class TreeSnapshot:
 
         Raises:
             InvalidSignature: the key did not sign that checkpoint.
+            Altered: the database that holds the log is not as this project makes it.
             Inconsistent: the log does not begin with what the key signed before.
         """
+        self.log.must_be_unaltered()
         if since is not None:
             since.verify(key.verifying)
         noted = self._noted(key)

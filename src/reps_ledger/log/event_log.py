@@ -27,9 +27,10 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
-from reps_ledger.errors import Conflict, ReadOnly, StorageError
+from reps_ledger.errors import Altered, Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
 from reps_ledger.log.storage import (
+    REPAIR,
     Copied,
     Indexed,
     Loading,
@@ -315,6 +316,18 @@ class EventLog:
                 "as it was recorded"
             )
         return copied.backup(target, on_progress)
+
+    def must_be_unaltered(self) -> None:
+        """Raise an error where the database does not hold the log as this project makes it.
+
+        Raises:
+            Altered: tables, indexes, triggers or functions are missing, changed or foreign.
+        """
+        checked = self.recorder
+        with _translated():
+            found = checked.schema_check() if isinstance(checked, SelfChecking) else []
+        if found:
+            raise Altered(f"the database is not as a ledger is made: {'; '.join(found)}. {REPAIR}")
 
     def structure_problems(self) -> list[str] | None:
         """Return what the database finds wrong with itself, in words; None if it has no check.

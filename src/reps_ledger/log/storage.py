@@ -106,9 +106,19 @@ class Rows(Protocol):
         """
 
 
+REPAIR: Final = (
+    "Find out who did that; then `reps-ledger repair` makes guards again and removes what is foreign. "
+    "`reps-ledger check` judges what is in the log"
+)
+"""What to do where the tables of a log are not as this project makes them."""
+
+
 @runtime_checkable
 class SelfChecking(Protocol):
     """Storage that can check itself for damage."""
+
+    def schema_check(self) -> list[str]:
+        """Return what is missing, changed or foreign among its tables and what acts on them, in words."""
 
     def structure_check(self) -> list[str]:
         """Return what is wrong with it but for the index of tags, in words."""

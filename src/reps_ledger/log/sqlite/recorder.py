@@ -18,7 +18,7 @@ import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
-from reps_ledger.errors import Closed, InvalidInput
+from reps_ledger.errors import Altered, Closed, InvalidInput
 from reps_ledger.log.sqlite.backup import Progress, back_up
 from reps_ledger.log.sqlite.file import (
     CHECKPOINT_OFTEN,
@@ -45,6 +45,7 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
+from reps_ledger.log.sqlite.schema import altered
 from reps_ledger.log.storage import Unfit, decoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -117,6 +118,7 @@ class SQLiteSubscription(DCBSubscription["SQLiteRecorder"]):
 
 MEMORY: Final = ":memory:"
 
+_AFTER: Final = "SELECT position, type, data, tags FROM events WHERE position > ? ORDER BY position"
 _KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDER BY position"
 _Batch = list[tuple[DCBEvent, str]]  # events, each with its tags as they are stored
 _LOADED: Final = 1_000  # rows that are inserted at a time
@@ -294,7 +296,11 @@ class SQLiteRecorder(DCBRecorder):
 
     def structure_check(self) -> list[str]:
         """What `integrity_check` says, but for the tag index."""
-        return self._check(problems)
+        return self.schema_check() + self._check(problems)
+
+    def schema_check(self) -> list[str]:
+        """What is missing, changed or foreign among the tables, indexes and triggers; it takes no time."""
+        return self._check(altered)
 
     def index_check(self, fingerprint: TagFingerprint | None = None) -> list[str]:
         """What `integrity_check` says of the tag index.
@@ -304,7 +310,7 @@ class SQLiteRecorder(DCBRecorder):
         """
         return self._check(lambda connection: index_problems(connection, fingerprint))
 
-    def _check(self, search: Callable[[sqlite3.Connection], Iterator[str]]) -> list[str]:
+    def _check(self, search: Callable[[sqlite3.Connection], Iterable[str]]) -> list[str]:
         with self._connections.reading() as connection:
             connection.execute("BEGIN")
             found = list(search(connection))
@@ -378,9 +384,26 @@ def _append(
     if condition is not None and _fails(connection, condition, head):
         connection.execute("ROLLBACK")
         return None
+    changes = connection.total_changes
     insert(connection, head, batch)
+    _read_back(connection, head, batch, connection.total_changes - changes)
     connection.execute("COMMIT")
     return head
+
+
+def _read_back(connection: FileConnection, head: int, batch: _Batch, changes: int) -> None:
+    """Compare what is there with what was inserted, which a trigger might have swallowed or changed.
+
+    Raises:
+        Altered: it is something else. The transaction is ended, and nothing of it kept.
+    """
+    there = connection.execute(_AFTER, (head,))
+    indexed = sum([len({*event.tags}) for event, _ in batch])
+    wanted = [(head + number, event.type, event.data, text) for number, (event, text) in enumerate(batch, 1)]
+    if changes != len(batch) + indexed or connection.execute(_AFTER, (head,)).fetchall() != wanted:
+        connection.execute("ROLLBACK")
+        found = "; ".join(altered(connection)) or "nothing that could do that is to be seen by now"
+        raise Altered(f"the database does not hold what was inserted: {found}. Nothing was written")
 
 
 def _insert_few(connection: sqlite3.Connection, head: int, batch: _Batch) -> None:
