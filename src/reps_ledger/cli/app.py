@@ -160,7 +160,7 @@ def declare(
     ] = None,
 ) -> None:
     """Declare in which time zone the days of a ledger are read from now on."""
-    with opened(ledger) as opened_ledger:
+    with opened(ledger, records=True) as opened_ledger:
         before = zone_name(opened_ledger.zone)
         receipt = opened_ledger.declare(zone=zone, by=by, occurred_at=valid_at(on))
         after = zone_name(opened_ledger.zone)

@@ -8,8 +8,10 @@ from reps_ledger.log.connect import Target, is_kept, open_recorder, postgres_of
 from reps_ledger.log.event_log import EventLog
 from reps_ledger.log.history import Reading
 from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.storage import OPENED_TO_READ
 
 __all__ = [
+    "OPENED_TO_READ",
     "Codec",
     "Draft",
     "EventLog",

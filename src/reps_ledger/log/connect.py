@@ -14,6 +14,7 @@ from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite.recorder import MEMORY
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
@@ -27,12 +28,14 @@ Target = str | os.PathLike[str] | DCBRecorder | None
 """What names a log."""
 
 
-def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
+def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecorder, Callable[[], None]]:
     """Open a log.
 
     Args:
         target: None for memory; a path or ``sqlite:///path``; ``postgresql://…``;
             ``umadb://host:port``; or any recorder, which stays its owner's to close.
+        read_only: whether nothing is made, nor anything but read. UmaDB, and a recorder that is given, are
+            not told: `EventLog` keeps from appending to them.
 
     Returns:
         The recorder, and how to close it.
@@ -43,15 +46,15 @@ def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
     """
     if isinstance(target, DCBRecorder):
         return target, lambda: None
-    place = ":memory:" if target is None else os.fspath(target)
+    place = MEMORY if target is None else os.fspath(target)
     scheme, separator, rest = place.partition("://")
     if not separator or not isinstance(target, str):
-        return _sqlite(place)
+        return _sqlite(place, read_only)
     match scheme:
         case "sqlite":
-            return _sqlite(unquote(rest.removeprefix("/")) or ":memory:")
+            return _sqlite(unquote(rest.removeprefix("/")) or MEMORY, read_only)
         case "postgresql" | "postgres":
-            return _postgres(place)
+            return _postgres(place, read_only)
         case "umadb":
             return _umadb(rest)
     raise ConfigurationError(
@@ -76,12 +79,14 @@ def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
     return partial(connect, datastore)
 
 
-def _sqlite(path: str) -> tuple[DCBRecorder, Callable[[], None]]:
-    recorder = SQLiteRecorder(path)
+def _sqlite(path: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
+    if read_only and path == MEMORY:
+        raise ConfigurationError("a ledger in memory is empty, and stays so where it is only read")
+    recorder = SQLiteRecorder(path, read_only=read_only)
     return recorder, recorder.close
 
 
-def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
+def _postgres(url: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
     try:
         import psycopg  # noqa: PLC0415 — an extra
         from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory  # noqa: PLC0415 — an extra
@@ -114,9 +119,11 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     # The library limits the wait for its own lock only; without this, whoever locks the tables
     # (to change or rewrite them) would have every reader wait for ever.
     limit = f"-c lock_timeout={_LOCK_TIMEOUT}s"
+    if read_only:
+        limit += " -c default_transaction_read_only=on"
     connect["options"] = f"{options['options']} {limit}" if "options" in options else limit
     try:
-        return open_guarded(factory.datastore), factory.close
+        return open_guarded(factory.datastore, read_only=read_only), factory.close
     except StorageError:
         factory.close()
         raise

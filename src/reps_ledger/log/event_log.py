@@ -26,7 +26,15 @@ from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import Codec
-from reps_ledger.log.storage import Indexed, Rows, SelfChecking, Stored, decoded_tags, storage_of
+from reps_ledger.log.storage import (
+    OPENED_TO_READ,
+    Indexed,
+    Rows,
+    SelfChecking,
+    Stored,
+    decoded_tags,
+    storage_of,
+)
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import is_salted
 
@@ -42,10 +50,12 @@ class EventLog:
     Args:
         recorder: where events are kept.
         codec: how entries become events.
+        read_only: whether nothing is appended, whatever the recorder would do.
     """
 
-    def __init__(self, recorder: DCBRecorder, codec: Codec) -> None:
+    def __init__(self, recorder: DCBRecorder, codec: Codec, *, read_only: bool = False) -> None:
         self.recorder = recorder
+        self.read_only = read_only
         self.storage = storage_of(recorder)
         self.codec = codec
 
@@ -197,6 +207,8 @@ class EventLog:
 
     def append_events(self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int) -> list[int]:
         """Append events as `append` appends entries; without sources, only at the log's end."""
+        if self.read_only:
+            raise ReadOnly(f"this ledger {OPENED_TO_READ}")
         condition = DCBAppendCondition(_query(sources), after)
         try:
             last = self.recorder.append(events, condition)

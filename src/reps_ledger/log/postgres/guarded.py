@@ -12,7 +12,7 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from reps_ledger.errors import StorageError
+from reps_ledger.errors import ReadOnly, StorageError
 from reps_ledger.log.postgres.following import WatchfulSubscription
 from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
 from reps_ledger.log.tag_fingerprint import TagFingerprint
@@ -184,7 +184,7 @@ def connect(datastore: PostgresDatastore) -> Connection[Any]:
     return psycopg.connect(**{**options, **password, "row_factory": psycopg.rows.tuple_row})
 
 
-def open_guarded(datastore: PostgresDatastore) -> GuardedRecorder:
+def open_guarded(datastore: PostgresDatastore, *, read_only: bool = False) -> GuardedRecorder:
     """Open the recorder: make and guard its tables, where this role may and it was not done.
 
     A role that does not own the tables makes nothing. Where the append function runs with its
@@ -193,8 +193,10 @@ def open_guarded(datastore: PostgresDatastore) -> GuardedRecorder:
 
     Args:
         datastore: the library's connections.
+        read_only: whether nothing is made.
 
     Raises:
+        ReadOnly: the server only reads, as a standby does, and tables or guards are missing.
         StorageError: there is no connection, or the tables cannot be made.
     """
     try:
@@ -202,14 +204,27 @@ def open_guarded(datastore: PostgresDatastore) -> GuardedRecorder:
         # the same database wait: PostgreSQL fails when two make the same function at once.
         with connect(datastore) as connection:
             connection.execute(f"SET LOCAL lock_timeout = '{datastore.lock_timeout}s'")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+            if not read_only:
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
             recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
             state = connection.execute(_STATE).fetchone()
+            if read_only:
+                if state is None:
+                    raise StorageError("there is no ledger in this database, and none is made to be read")
+                return recorder
             owned, with_roles, guards = (True, False, 0) if state is None else state
             if owned and not with_roles:
                 recorder.create_table()
             if owned and guards != _GUARDED:
                 connection.execute(guards_sql())
     except (PersistenceError, psycopg.Error) as error:
-        raise StorageError(f"PostgreSQL cannot be opened: {error}") from error
+        raise _unopened(error) from error
     return recorder
+
+
+def _unopened(error: Exception) -> StorageError:
+    """Return what to raise where a database cannot be opened."""
+    causes = (error, error.__cause__)
+    if any(isinstance(each, psycopg.errors.ReadOnlySqlTransaction) for each in causes):
+        return ReadOnly(f"PostgreSQL only reads here; open it with read_only=True to ask it: {error}")
+    return StorageError(f"PostgreSQL cannot be opened: {error}")

@@ -20,11 +20,20 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
-from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside, mark_of, peek, sync_folder
-from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
+from reps_ledger.files import (
+    LEDGER_MARK,
+    OF_SQLITE,
+    companion_of,
+    create_empty,
+    draft_beside,
+    mark_of,
+    peek,
+    sync_folder,
+)
+from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 FORMAT_VERSION: Final = 2
@@ -191,7 +200,8 @@ def index_problems(
 
 
 _CACHED_STATEMENTS: Final = 256
-_RETRY_SECONDS: Final = 0.005
+RETRY_SECONDS: Final = 0.005
+_C = TypeVar("_C", bound=sqlite3.Connection)
 
 # Assuring, not only asking: SQLite ignores a pragma that it does not know.
 _PRAGMAS: Final = {
@@ -227,8 +237,8 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         raise StorageError(f"{path}: its folder does not exist; make the folder first")
     if exists and not writable(path):
         # Before SQLite, which would leave files beside it that it could not remove again.
-        raise ReadOnly(f"{path}: the file or its folder cannot be written")
-    if exists and not _is_blank(path):
+        raise ReadOnly(f"{path}: {NOT_WRITABLE}")
+    if exists and not is_blank(path):
         return
     if not create:
         raise StorageError(f"{path}: there is no ledger here, and create is False")
@@ -249,8 +259,13 @@ def _exists(path: Path) -> bool:
     return True
 
 
-def _is_blank(path: Path) -> bool:
-    """Whether the file may become a ledger; raises unless it is blank or one already."""
+def is_blank(path: Path) -> bool:
+    """Whether the file may become a ledger.
+
+    Raises:
+        LedgerError: it is neither blank nor a ledger.
+        OSError: it cannot be read.
+    """
     if path.stat().st_size == 0:
         return True
     mark, version = mark_of(path), peek(path, "PRAGMA user_version")
@@ -284,6 +299,7 @@ def _create(path: Path, timeout: float) -> None:
     """
     draft = draft_beside(path)
     try:
+        create_empty(draft)
         _initialise_at(draft, timeout)
         try:
             os.link(draft, path)
@@ -291,6 +307,7 @@ def _create(path: Path, timeout: float) -> None:
             return
         except OSError:
             # A file system without hard links. Here others may meet an empty file, and wait.
+            create_empty(path)
             _initialise_at(path, timeout)
     finally:
         for suffix in ("", *OF_SQLITE):
@@ -311,6 +328,11 @@ def _initialise_at(path: Path, timeout: float) -> None:
 
 
 def _raw(uri: str, timeout: float) -> sqlite3.Connection:
+    return raw_connection(uri, timeout, sqlite3.Connection)
+
+
+def raw_connection(uri: str, timeout: float, kind: type[_C]) -> _C:
+    """Open a connection of a class, in autocommit mode, for one thread after another."""
     return sqlite3.connect(
         uri,
         uri=True,
@@ -318,6 +340,7 @@ def _raw(uri: str, timeout: float) -> sqlite3.Connection:
         isolation_level=None,  # transactions begin and end where this code says so
         check_same_thread=False,  # a connection serves one thread after another, never two at once
         cached_statements=_CACHED_STATEMENTS,
+        factory=kind,
     )
 
 
@@ -330,7 +353,7 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
         except sqlite3.OperationalError as error:
             if not is_busy(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(_RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS)
         else:
             break
     if mode != "wal":
@@ -349,27 +372,41 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     """
     connection = _raw(f"{path.as_uri()}?mode=rw", timeout)
     try:
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        if application_id != LEDGER_MARK:
-            raise NotALedger(f"{path} is not a ledger any more; it was exchanged")
-        _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        check_ledger(connection, path)
         _use_wal(connection, timeout)
-        _assure(connection, timeout)
+        assure(connection, timeout)
     except (LedgerError, sqlite3.Error, UnicodeError):
         connection.close()
         raise
     return connection
 
 
+def check_ledger(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that a connection is to a ledger of a known version.
+
+    Raises:
+        LedgerError: it is not.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != LEDGER_MARK:
+        raise NotALedger(f"{path} is not a ledger any more; it was exchanged")
+    _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def connect_in_memory(timeout: float) -> sqlite3.Connection:
     """Open a new ledger that lives as long as its one connection."""
     connection = _raw("file::memory:", timeout)
     initialise(connection)
-    _assure(connection, timeout)
+    assure(connection, timeout)
     return connection
 
 
-def _assure(connection: sqlite3.Connection, timeout: float) -> None:
+def assure(connection: sqlite3.Connection, timeout: float) -> None:
+    """Tell a connection what to do, and make sure that SQLite does it.
+
+    Raises:
+        StorageError: it does not.
+    """
     for name, value in {**_PRAGMAS, "busy_timeout": int(timeout * 1000)}.items():
         connection.execute(f"PRAGMA {name} = {value}")
         found = connection.execute(f"PRAGMA {name}").fetchone()

@@ -131,16 +131,20 @@ class SQLiteRecorder(DCBRecorder):
         path: the file, or ``":memory:"`` for a log that ends with this object.
         timeout: how many seconds an append waits for its turn before it raises ``Busy``.
         create: whether a missing or empty file becomes a new log.
+        read_only: whether the file is only read. Nothing is made or changed then, and nothing is left beside
+            it, so that it may lie on a medium that cannot be written; others may write to it meanwhile.
 
     Raises:
         StorageError: the file cannot be opened; one of its subclasses says why. Nothing was
             changed then.
     """
 
-    def __init__(self, path: str | Path, *, timeout: float = 5.0, create: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, *, timeout: float = 5.0, create: bool = True, read_only: bool = False
+    ) -> None:
         # Resolved once, so that neither chdir nor a link that is moved leads elsewhere later.
         self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))
-        self._connections = Connections(self._path, timeout=timeout, create=create)
+        self._connections = Connections(self._path, timeout=timeout, create=create, read_only=read_only)
         self._is_current = False
         self._followers: weakref.WeakSet[SQLiteSubscription] = weakref.WeakSet()
         self._followers_guard = threading.Lock()
@@ -163,6 +167,7 @@ class SQLiteRecorder(DCBRecorder):
         Raises:
             eventsourcing.persistence.IntegrityError: the condition failed.
             eventsourcing.persistence.ProgrammingError: there were no events.
+            ReadOnly: the log was opened to be read.
             Busy: others kept writing for longer than the timeout.
             StorageError: no room, a read-only or damaged file, or closed.
         """
@@ -209,13 +214,11 @@ class SQLiteRecorder(DCBRecorder):
 
     def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
         """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
-        with self._connections.reading() as connection:
-            return tags_from(connection, prefix, after, limit)
+        return self._connections.ask(lambda connection: tags_from(connection, prefix, after, limit))
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """Return the entries at these positions, in any order."""
-        with self._connections.reading() as connection:
-            return rows_at(connection, positions)
+        return self._connections.ask(lambda connection: rows_at(connection, positions))
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> SQLiteSubscription:
         """Return an iterator that never ends by itself: it waits for events to come.
@@ -231,8 +234,7 @@ class SQLiteRecorder(DCBRecorder):
 
     def head(self) -> int:
         """The last position, 0 if there is none."""
-        with self._connections.reading() as connection:
-            return int(connection.execute(HEAD).fetchone()[0])
+        return self._connections.ask(lambda connection: int(connection.execute(HEAD).fetchone()[0]))
 
     def integrity_check(self) -> list[str]:
         """Everything that is wrong with the file, in words; empty if it is whole.
@@ -256,11 +258,13 @@ class SQLiteRecorder(DCBRecorder):
         return self._check(lambda connection: index_problems(connection, fingerprint))
 
     def _check(self, search: Callable[[sqlite3.Connection], Iterator[str]]) -> list[str]:
-        with self._connections.reading() as connection:
+        def searched(connection: sqlite3.Connection) -> list[str]:
             connection.execute("BEGIN")
             found = list(search(connection))
             connection.execute("ROLLBACK")
-        return found
+            return found
+
+        return self._connections.ask(searched)
 
     def wake(self) -> None:
         """Have the subscriptions of this object look for events now."""
