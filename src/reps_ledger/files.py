@@ -127,12 +127,12 @@ def peek(path: Path, statement: str) -> int | None:
     except sqlite3.Error as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_DATABASE:
             return None
-        _must_be_readable(path)
+        must_be_readable(path)
         raise OSError(errno.EIO, str(error), str(path)) from error
     return found
 
 
-def _must_be_readable(path: Path) -> None:
+def must_be_readable(path: Path) -> None:
     """Raise what the system says where a file cannot be opened, without opening it: SQLite does not tell.
 
     Raises:
@@ -539,6 +539,16 @@ def atomic_write(
         raise
     if sync:
         sync_folder(target.parent)
+
+
+def create_empty(path: Path) -> None:
+    """Make an empty file for a database, unless there is a file.
+
+    Its mode follows the umask; SQLite by itself lets nobody but its owner write to it. Where none can
+    be made, SQLite is the one to say so.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
 
 
 OWNER_ONLY: Final = 0o600

@@ -37,7 +37,8 @@ ELSEWHERE: Final = [
 """Those that test_judging.py, test_auditing.py and test_state.py know."""
 
 COMMANDS: Final = [
-    *("backup", "census", "declare", "export", "history", "import", "reconcile", "restore", "roster", "show")
+    *("backup", "census", "declare", "export", "history", "import", "reconcile", "repair"),
+    *("restore", "roster", "show"),
 ]
 
 ROWS: Final[list[dict[str, Any]]] = [

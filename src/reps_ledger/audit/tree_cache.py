@@ -28,7 +28,7 @@ from attrs import frozen
 
 from reps_ledger.audit.merkle import HASH_BYTES, node_hash
 from reps_ledger.errors import Busy, InvalidInput, LedgerError
-from reps_ledger.files import TREE_MARK, claim_database, mark_of
+from reps_ledger.files import TREE_MARK, claim_database, create_empty, mark_of
 
 BLOCK: Final = 256
 """Entries in a block."""
@@ -160,10 +160,13 @@ class TreeCache:
         path: the file; None to keep them in memory. They are also kept in memory where the file
             cannot be made or written, which costs time when the ledger is opened again. One without our
             mark is refused, as it may be anything; with it, a damaged cache is made again.
+        read_only: whether the file is only read, for what was signed and for fingerprints; hashes are kept in
+            memory.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, read_only: bool = False) -> None:
         self.path = path
+        self._read_only = read_only
         self._guard = threading.RLock()
         self._memory: sqlite3.Connection | None = None
         self._notes: list[tuple[str, str]] = []  # for the next cache, of one that was discarded
@@ -185,7 +188,8 @@ class TreeCache:
             InvalidInput: the file is something else.
         """
         with self._guard:
-            connection = self._connection()
+            reads = self._read_only and self._memory is None
+            connection = self._to_read() if reads else self._connection()
         alone = connection is not self._memory
 
         def read(block: int) -> bytes | None:
@@ -235,7 +239,7 @@ class TreeCache:
             if self._memory is not None:
                 self._memory.close()
                 self._memory = None
-            if self.path is not None:
+            if self.path is not None and not self._read_only:
                 try:
                     if mark_of(self.path) == TREE_MARK:  # nobody put another file there meanwhile
                         for suffix in ("-journal", ""):
@@ -250,8 +254,29 @@ class TreeCache:
                 self._memory.close()
                 self._memory = None
 
+    def _to_read(self) -> sqlite3.Connection:
+        """Open the file to be read.
+
+        Raises:
+            Unusable: it cannot be.
+        """
+        assert self.path is not None, "there is nothing to read in memory"  # noqa: S101 — it exists
+        try:
+            claim_database(self.path, TREE_MARK, field="state")
+            connection = _raw_to_read(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise Unusable(str(error)) from error
+        try:
+            self._check(connection, self.path)
+        except BaseException as error:
+            connection.close()
+            if isinstance(error, sqlite3.Error | UnicodeDecodeError):
+                raise Unusable(str(error)) from error
+            raise
+        return connection
+
     def _connection(self) -> sqlite3.Connection:
-        if self.path is not None:
+        if self.path is not None and not self._read_only:
             try:
                 return self._on_file(self.path)
             except (sqlite3.OperationalError, OSError) as error:
@@ -261,14 +286,17 @@ class TreeCache:
             except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
                 raise Unusable(str(error)) from error
         if self._memory is None:
+            notes = self._saved() if self._read_only else self._notes
             self._memory = _raw(":memory:")
             weakref.finalize(self, self._memory.close)  # of who does not close this
-            _initialise(self._memory, self._notes)
+            _initialise(self._memory, notes or self._notes)
         return self._memory
 
     def _on_file(self, path: Path) -> sqlite3.Connection:
         claim_database(path, TREE_MARK, field="state")
         existed = path.exists() and path.stat().st_size > 0
+        if not existed:
+            create_empty(path)
         connection = _raw(str(path))
         try:
             connection.execute("PRAGMA synchronous = OFF")  # it can be made again from the log
@@ -295,13 +323,18 @@ class TreeCache:
             if self._memory is not None:
                 return self._memory.execute("SELECT key, note FROM notes").fetchall()
             if self.path is not None and mark_of(self.path) == TREE_MARK:
-                with contextlib.closing(_raw(str(self.path))) as connection:
+                with contextlib.closing(_raw_to_read(self.path)) as connection:
                     return connection.execute("SELECT key, note FROM notes").fetchall()
         return []
 
 
 def _raw(name: str) -> sqlite3.Connection:
     return sqlite3.connect(name, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
+
+
+def _raw_to_read(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
 
 
 def _fingerprints(connection: sqlite3.Connection, block: int) -> bytes | None:

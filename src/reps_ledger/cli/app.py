@@ -38,6 +38,7 @@ from reps_ledger.domain.time import zone_name
 from reps_ledger.errors import InvalidInput
 from reps_ledger.files import output_file
 from reps_ledger.importers import ImportReport
+from reps_ledger.log import repair as repair_ledger
 from reps_ledger.log import restore as restore_backup
 
 app = typer.Typer(
@@ -193,7 +194,7 @@ def declare(
     ] = None,
 ) -> None:
     """Declare in which time zone the days of a ledger are read from now on."""
-    with opened(ledger) as opened_ledger:
+    with opened(ledger, records=True) as opened_ledger:
         before = zone_name(opened_ledger.zone)
         receipt = opened_ledger.declare(zone=zone, by=by, occurred_at=valid_at(on))
         after = zone_name(opened_ledger.zone)
@@ -241,3 +242,13 @@ def restore(
     with failing(), working(file.name) as on_progress:
         position = restore_backup(file, ledger, on_progress=on_progress)
     say(f"{ledger}: restored up to position {position:,}")
+
+
+@app.command(epilog="Example: reps-ledger repair -l reps.db")
+def repair(ledger: Target) -> None:
+    """Make a ledger's guards what they should be, and remove foreign triggers, rules and indexes."""
+    with failing():
+        done = repair_ledger(ledger)
+    for each in done:
+        say(each)
+    say(f"{ledger}: {'put right; now let check judge what is in it' if done else 'nothing was wrong'}")

@@ -57,7 +57,7 @@ def adopt(
     zone: Zone = None,
 ) -> None:
     """Adopt a charter. It governs what happens from its effective date on, and never the past."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, records=True) as open_ledger:
         charter = load_charter(file)
         receipt = open_ledger.adopt(charter, by=by, occurred_at=valid_at(on), effective_from=valid_at(since))
     entry = receipt.entry

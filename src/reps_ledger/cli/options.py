@@ -87,13 +87,32 @@ def failing() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def opened(target: str, zone: str | None = None, *, new: bool = False) -> Iterator[Ledger]:
-    """Open a ledger, and turn the library's errors into words and exit codes."""
+def opened(
+    target: str, zone: str | None = None, *, new: bool = False, records: bool = False
+) -> Iterator[Ledger]:
+    """Open a ledger, and turn the library's errors into words and exit codes.
+
+    Args:
+        target: the ledger.
+        zone: in which its days are read; None for its own.
+        new: whether it is made where there is none.
+        records: whether something is recorded. Otherwise it may lie where nothing can be written.
+    """
     file = file_of(target)
     if not new and file is not None and not file.exists():
         _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
-    with failing(), open_ledger(target, zone=zone, facts=own_facts()) as ledger:
+    with failing(), _open(target, zone, records=records or new) as ledger:
         yield ledger
+
+
+def _open(target: str, zone: str | None, *, records: bool) -> Ledger:
+    facts = own_facts()
+    try:
+        return open_ledger(target, zone=zone, facts=facts)
+    except (errors.ReadOnly, errors.Altered):
+        if records:
+            raise
+        return open_ledger(target, zone=zone, facts=facts, read_only=True)
 
 
 def output(path: Path | None, *inputs: str | Path, replace: bool, checkpoint: bool = False) -> None:

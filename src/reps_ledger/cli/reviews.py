@@ -49,7 +49,7 @@ def open_(
     as_json: AsJson = False,
 ) -> None:
     """Open a review of each member whom a policy does not find at its best. Safe to run again."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, records=True) as open_ledger:
         docket = open_ledger.open_reviews(
             policy_named(policy),
             by=by,
@@ -137,7 +137,7 @@ def notify(
     as_json: AsJson = False,
 ) -> None:
     """Record the notices that a policy plans: appreciation for the active, nudges for the quiet."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, records=True) as open_ledger:
         sent = open_ledger.send_notices(
             policy_named(policy), by=by, at=valid_at(at), channel=channel, occurred_at=valid_at(on)
         )
@@ -165,7 +165,7 @@ def decide(
 
     The policy is evaluated at the date of the review, whenever it is decided.
     """
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, records=True) as open_ledger:
         receipt = open_ledger.decide(
             review, outcome, reason, by=by, occurred_at=valid_at(on), known_at=known_at(known, open_ledger)
         )

@@ -17,11 +17,11 @@ from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGr
 from reps_ledger.domain.rules import Rulebook, Source
 from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.domain.validation import MAX_BATCH
-from reps_ledger.errors import Closed, InvalidInput, MissingExtra, NotFound, Refused, TooLarge
+from reps_ledger.errors import Closed, InvalidInput, MissingExtra, NotFound, ReadOnly, Refused, TooLarge
 from reps_ledger.files import TREE_SUFFIX
 from reps_ledger.ledger.everybody import KeptAnswers
 from reps_ledger.ledger.zones import LedgerZone
-from reps_ledger.log import EventLog, Reading, Receipt, Recording
+from reps_ledger.log import OPENED_TO_READ, EventLog, Reading, Receipt, Recording
 from reps_ledger.log.append import Draft, KeptJudge, NotEmpty, make_draft
 from reps_ledger.policies.language.widths import TICK
 from reps_ledger.views import View, as_instant, known_position
@@ -64,13 +64,15 @@ class Trees:
         self._log = log
         self._guard = threading.Lock()
         self._made: dict[Path | None, Tree] = {}
+        self._read_only = log.read_only
 
     def at(self, state: str | os.PathLike[str] | None) -> Tree:
         """Return the tree that is kept at a place; None for the default."""
         place = self._default() if state is None else Path(os.path.abspath(state))  # noqa: PTH100 — links stay
         with self._guard:
             if place not in self._made:
-                self._made[place] = Tree(self._log, TreeCache(place))
+                own = self._read_only and state is None
+                self._made[place] = Tree(self._log, TreeCache(place, read_only=own))
             return self._made[place]
 
     def _default(self) -> Path | None:
@@ -165,6 +167,22 @@ class Core:
             raise Closed("this ledger was closed; open it again")
 
     @property
+    def read_only(self) -> bool:
+        """Whether nothing is written: neither in the log nor beside it."""
+        return self._recording.log.read_only
+
+    def must_be_writable(self) -> None:
+        """Raise an error if nothing can be recorded.
+
+        Raises:
+            Closed: the ledger was closed.
+            ReadOnly: it was opened to be read.
+        """
+        self.must_be_open()
+        if self.read_only:
+            raise ReadOnly(f"this ledger {OPENED_TO_READ}")
+
+    @property
     def zone(self) -> tzinfo:
         """The time zone in which dates, months and years are read now."""
         return self.own_zone.now
@@ -254,7 +272,7 @@ class Core:
             TooLarge: there are more than ``MAX_BATCH``.
             Conflict: others kept recording what these depend on.
         """
-        self.must_be_open()
+        self.must_be_writable()
         facts = list(pairs)
         if not facts:
             raise InvalidInput("there is no fact to record", field="facts")
@@ -364,7 +382,8 @@ class Core:
             return build(reading, people)
         if folder is not None:
             claim_columns(folder)
-        return load_or_build(reading, folder_of(reading.log) if folder is None else folder)
+            return load_or_build(reading, folder)
+        return load_or_build(reading, folder_of(reading.log), keep=not self.read_only)
 
     def column_differences(self) -> list[str]:
         """Return where the columns beside the ledger's file differ from what follows from the log, in words.

@@ -67,6 +67,11 @@ class Ledger:
         self._core.close()
 
     @property
+    def read_only(self) -> bool:
+        """Whether it was opened to be read: nothing is recorded then, and nothing is kept beside it."""
+        return self._core.read_only
+
+    @property
     def zone(self) -> tzinfo:
         """The time zone in which dates, days, months and years are read: what the ledger declares.
 
@@ -303,7 +308,7 @@ class Ledger:
             InvalidInput: an option is none of those, or the file cannot be read at all.
             Conflict: others kept recording what the rows depend on; import again to go on.
         """
-        self._core.must_be_open()
+        self._core.must_be_writable()
         report = import_history(
             self._core,
             source,
@@ -567,6 +572,7 @@ class Ledger:
             The docket of the policy when they were opened, with what the policy recommends of the
             date that each review is about.
         """
+        self._core.must_be_writable()
         return reviews.open_reviews(
             self._core, policy, by=by, at=at, due=due, outcomes=outcomes, occurred_at=occurred_at
         )
@@ -593,6 +599,7 @@ class Ledger:
             channel: by which channel.
             occurred_at: when they are sent; None for now. Deadlines count from then.
         """
+        self._core.must_be_writable()
         return reviews.send_notices(
             self._core, policy, by=by, at=at, channel=channel, occurred_at=occurred_at
         )
@@ -630,6 +637,7 @@ class Ledger:
                 given with an item.
             Refused: the review is not open.
         """
+        self._core.must_be_writable()
         return reviews.decide(
             self._core,
             review,
@@ -735,6 +743,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     zone: str | tzinfo | None = None,
     clock: Clock = system_clock,
     retries: int = 20,
+    read_only: bool = False,
 ) -> Ledger:
     """Open a ledger, and make it where there is none.
 
@@ -749,9 +758,14 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
             was written before ledgers did so has the zone that is given here.
         clock: says what time it is, as an aware datetime.
         retries: how often to try again when others record what a recording depends on.
+        read_only: open one that is there to ask and verify it, also on a medium that cannot be written.
+            Recording raises ``ReadOnly``; what is kept beside a ledger is read where it can be, and
+            otherwise made in memory; no file is made, changed or left. Others may record meanwhile.
 
     Raises:
-        StorageError: it cannot be opened; the subclass says why.
+        Altered: tables, indexes, triggers or functions of the log are missing, changed or foreign. Opened
+            ``read_only``, it can be asked and judged all the same; see `reps_ledger.repair`.
+        StorageError: it cannot be opened; the subclass says why. ``ReadOnly``: it cannot be written.
         ConfigurationError: the arguments do not fit together.
         OtherZone: the ledger declares another zone.
         InvalidTime: the zone is unknown, or has no name by which it could be declared.
@@ -765,11 +779,13 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         return Rulebook(registry, own, governance(registry, place), place)
 
     rules_now = rulebook(UTC if given is None else given)  # before anything is opened: they may be wrong
-    recorder, close = open_recorder(target)
+    recorder, close = open_recorder(target, read_only=read_only)
     try:
-        log = EventLog(recorder, codec)
+        log = EventLog(recorder, codec, read_only=read_only)
+        if not read_only:
+            log.must_be_unaltered()
         recording = Recording(log=log, rules=rules_now, clock=clock, retries=retries)
-        declared = LedgerZone(log, given, recording.now, declares=is_kept(recorder))
+        declared = LedgerZone(log, given, recording.now, declares=is_kept(recorder) and not read_only)
     except BaseException:
         close()
         raise

@@ -60,7 +60,8 @@ def open_state(
             anyway. None for those that the tables keep already, but for one whose name a charter's policy has
             by now: that is kept in its place.
         path: where they are kept; None for beside the ledger's file, in a schema of its PostgreSQL, in
-            the user's folder for caches where it lies on another server, or in memory with the ledger.
+            the user's folder for caches where it lies on another server, or in memory with the ledger, or
+            where that is only read.
     """
     view = core.as_of()
     store = _store(core, path)
@@ -88,6 +89,8 @@ def _names_of_charters(core: Core) -> frozenset[str]:
 def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
     if path is not None:
         return SqliteStore(Path(path))
+    if core.read_only:
+        return SqliteStore(None)
     beside = core.log.path
     if beside is not None:
         return SqliteStore(beside.with_name(beside.name + STATE_SUFFIX))

@@ -14,11 +14,14 @@ from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
+from reps_ledger.log.sqlite import SQLiteRecorder
 from reps_ledger.log.sqlite.backup import restore as restore_file
-from reps_ledger.log.sqlite.recorder import MEMORY, SQLiteRecorder
+from reps_ledger.log.sqlite.recorder import MEMORY
+from reps_ledger.log.sqlite.schema import repair_file
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
+    from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory
     from psycopg import Connection
 
 
@@ -29,12 +32,14 @@ Target = str | os.PathLike[str] | DCBRecorder | None
 """What names a log."""
 
 
-def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
+def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecorder, Callable[[], None]]:
     """Open a log.
 
     Args:
         target: None for memory; a path or ``sqlite:///path``; ``postgresql://…``;
             ``umadb://host:port``; or any recorder, which stays its owner's to close.
+        read_only: whether nothing is made, nor anything but read. UmaDB, and a recorder that is given, are
+            not told: `EventLog` keeps from appending to them.
 
     Returns:
         The recorder, and how to close it.
@@ -48,12 +53,11 @@ def open_recorder(target: Target) -> tuple[DCBRecorder, Callable[[], None]]:
     place = MEMORY if target is None else os.fspath(target)
     file = _file_of(target)
     if file is not None:
-        recorder = SQLiteRecorder(file)
-        return recorder, recorder.close
+        return _sqlite(file, read_only)
     scheme, _, rest = place.partition("://")
     match scheme:
         case "postgresql" | "postgres":
-            return _postgres(place)
+            return _postgres(place, read_only)
         case "umadb":
             return _umadb(rest)
     raise ConfigurationError(
@@ -105,6 +109,37 @@ def restore(
     return restore_file(Path(os.path.realpath(backup)), file, on_progress)
 
 
+def repair(target: str | os.PathLike[str]) -> list[str]:
+    """Make the guards of a ledger what they should be, and remove what is foreign; say what was done.
+
+    Opening a ledger refuses one whose tables, indexes, triggers or functions are missing, changed or
+    foreign, as nobody knows what else was done; so find out first. Entries are not looked at:
+    `Ledger.check` does that.
+
+    Args:
+        target: a path or ``sqlite:///path``, or ``postgresql://…`` as the owner of the tables.
+
+    Returns:
+        What was done, or for PostgreSQL what was wrong, in words; nothing where nothing was.
+
+    Raises:
+        Altered: this does not put it right.
+        StorageError: it cannot be opened.
+    """
+    file = _file_of(target)
+    if file is not None and file != MEMORY:
+        return repair_file(Path(os.path.realpath(file)))
+    if not str(target).startswith(("postgresql://", "postgres://")):
+        raise ConfigurationError("there is nothing to repair: name a file, or a postgresql://… address")
+    from reps_ledger.log.postgres.guarded import repair_guarded  # noqa: PLC0415 — an extra
+
+    factory = _library_of(str(target), read_only=False)
+    try:
+        return repair_guarded(factory.datastore)
+    finally:
+        factory.close()
+
+
 def is_kept(recorder: DCBRecorder) -> bool:
     """Whether a log outlives its recorder, as far as can be known: not where it is in memory."""
     if isinstance(recorder, SQLiteRecorder):
@@ -122,7 +157,26 @@ def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
     return partial(connect, datastore)
 
 
-def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
+def _sqlite(path: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
+    if read_only and path == MEMORY:
+        raise ConfigurationError("a ledger in memory is empty, and stays so where it is only read")
+    recorder = SQLiteRecorder(path, read_only=read_only)
+    return recorder, recorder.close
+
+
+def _postgres(url: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
+    factory = _library_of(url, read_only=read_only)
+    from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
+
+    try:
+        return open_guarded(factory.datastore, read_only=read_only), factory.close
+    except StorageError:
+        factory.close()
+        raise
+
+
+def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
+    """Return the library's connections to a database, which nothing was asked of yet."""
     try:
         import psycopg  # noqa: PLC0415 — an extra
         from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory  # noqa: PLC0415 — an extra
@@ -130,8 +184,6 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     except ImportError as error:
         raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
     from eventsourcing.utils import Environment  # noqa: PLC0415 — only needed here
-
-    from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
 
     try:
         options = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
@@ -155,12 +207,10 @@ def _postgres(url: str) -> tuple[DCBRecorder, Callable[[], None]]:
     # The library limits the wait for its own lock only; without this, whoever locks the tables
     # (to change or rewrite them) would have every reader wait for ever.
     limit = f"-c lock_timeout={_LOCK_TIMEOUT}s"
+    if read_only:
+        limit += " -c default_transaction_read_only=on"
     connect["options"] = f"{options['options']} {limit}" if "options" in options else limit
-    try:
-        return open_guarded(factory.datastore), factory.close
-    except StorageError:
-        factory.close()
-        raise
+    return factory
 
 
 def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:

@@ -30,6 +30,7 @@ from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Altered, Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
 from reps_ledger.log.storage import (
+    OPENED_TO_READ,
     REPAIR,
     Copied,
     Indexed,
@@ -55,10 +56,12 @@ class EventLog:
     Args:
         recorder: where events are kept.
         codec: how entries become events.
+        read_only: whether nothing is appended, whatever the recorder would do.
     """
 
-    def __init__(self, recorder: DCBRecorder, codec: Codec) -> None:
+    def __init__(self, recorder: DCBRecorder, codec: Codec, *, read_only: bool = False) -> None:
         self.recorder = recorder
+        self.read_only = read_only
         self.storage = storage_of(recorder)
         self.codec = codec
 
@@ -247,6 +250,8 @@ class EventLog:
 
     def append_events(self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int) -> list[int]:
         """Append events as `append` appends entries; without sources, only at the log's end."""
+        if self.read_only:
+            raise ReadOnly(f"this ledger {OPENED_TO_READ}")
         condition = DCBAppendCondition(_query(sources), after)
         try:
             last = self.recorder.append(events, condition)

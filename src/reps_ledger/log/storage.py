@@ -30,6 +30,9 @@ Parsed = tuple[int, str, bytes, "Sequence[str]"]
 _NO_ENTRY: Final = DCBQuery([DCBQueryItem(tags=["ledger:head"])])
 """A query that no entry matches: it costs nothing, and its response says the head."""
 
+OPENED_TO_READ: Final = "was opened to be read only; open it without read_only=True to record in it"
+"""What is said of a log to who appends to it all the same."""
+
 _encode_tags = msgspec.json.Encoder().encode
 
 

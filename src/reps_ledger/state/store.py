@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from reps_ledger.errors import Busy, Closed, Damaged, InvalidInput, ReadOnly, StorageError
-from reps_ledger.files import STATE_MARK, claim_database
+from reps_ledger.files import STATE_MARK, claim_database, create_empty
 from reps_ledger.state.schema import (
     FORMAT,
     META,
@@ -220,6 +220,7 @@ def _connected(path: Path | None) -> sqlite3.Connection:
             claim_database(path, STATE_MARK, field="path")
         except OSError as error:
             raise StorageError(f"{path} cannot be opened: {error.strerror or error}") from error
+        create_empty(path)
     with _translated(path):
         name = ":memory:" if path is None else str(path)
         connection = sqlite3.connect(name, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)

@@ -109,12 +109,16 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         last: int = row[APPEND_AT_HEAD]
         return self._read_back(events, last)
 
-    def _read_back(self, events: Sequence[DCBEvent], last: int) -> int:
+    def _read_back(self, events: Sequence[DCBEvent], last: int | None) -> int:
         """Compare what was committed with what was to be; a trigger might have swallowed or changed it.
 
         Raises:
             Altered: it is something else.
         """
+        if last is None:
+            raise Altered(
+                f"the database gives no position to what is appended: {'; '.join(self.schema_check())}"
+            )
         with self.datastore.cursor() as cursor:
             cursor.execute(_READ_BACK, (last - len(events), last))
             rows = cursor.fetchall()
@@ -255,18 +259,22 @@ def connect(datastore: PostgresDatastore) -> Connection[Any]:
     return psycopg.connect(**{**options, **password, "row_factory": psycopg.rows.tuple_row})
 
 
-def open_guarded(datastore: PostgresDatastore) -> GuardedRecorder:
+def open_guarded(datastore: PostgresDatastore, *, read_only: bool = False) -> GuardedRecorder:
     """Open the recorder: make and guard its tables where there are none.
 
     Args:
         datastore: the library's connections.
+        read_only: whether nothing is made.
 
     Raises:
+        ReadOnly: the server only reads, as a standby does, and tables or guards are missing.
         StorageError: there is no connection, or the tables cannot be made.
     """
-    with _alone(datastore) as connection:
+    with _alone(datastore, waits=not read_only) as connection:
         recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
         if connection.execute(_STATE).fetchone() is None:
+            if read_only:
+                raise StorageError("there is no ledger in this database, and none is made to be read")
             recorder.create_table()
             connection.execute(guards_sql())
     return recorder
@@ -311,7 +319,7 @@ def _asking(connection: Connection[Any]) -> Rows:
 
 
 @contextmanager
-def _alone(datastore: PostgresDatastore) -> Iterator[Connection[Any]]:
+def _alone(datastore: PostgresDatastore, *, waits: bool = True) -> Iterator[Connection[Any]]:
     """Connect, and have others wait who make the same tables.
 
     A direct connection says at once why there is none. PostgreSQL fails when two make the same function
@@ -320,7 +328,16 @@ def _alone(datastore: PostgresDatastore) -> Iterator[Connection[Any]]:
     try:
         with connect(datastore) as connection:
             connection.execute(f"SET LOCAL lock_timeout = '{datastore.lock_timeout}s'")
-            connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
+            if waits:
+                connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
             yield connection
     except (PersistenceError, psycopg.Error) as error:
-        raise StorageError(f"PostgreSQL cannot be opened: {error}") from error
+        raise _unopened(error) from error
+
+
+def _unopened(error: Exception) -> StorageError:
+    """Return what to raise where a database cannot be opened."""
+    causes = (error, error.__cause__)
+    if any(isinstance(each, psycopg.errors.ReadOnlySqlTransaction) for each in causes):
+        return ReadOnly(f"PostgreSQL only reads here; open it with read_only=True to ask it: {error}")
+    return StorageError(f"PostgreSQL cannot be opened: {error}")

@@ -24,7 +24,10 @@ KNOWN: Final = (sqlite3.Error, OSError, UnicodeError, OverflowError)
 
 _PRIMARY: Final = 0xFF  # an extended code keeps its primary code in the low byte
 
-_NOT_WRITABLE: Final = (ReadOnly, "the file or its folder cannot be written")
+NOT_WRITABLE: Final = "the file or its folder cannot be written; open it with read_only=True to ask it"
+"""What is said of a ledger that cannot be recorded in."""
+
+_NOT_WRITABLE: Final = (ReadOnly, NOT_WRITABLE)
 _DAMAGED: Final = (Damaged, "the file is damaged, restore it from a copy")
 _REFUSED: Final = (InvalidInput, "the tables refuse this")
 _MEANING: Final[dict[int, tuple[type[LedgerError], str]]] = {
@@ -100,7 +103,13 @@ def translated(error: Exception, path: Path | None) -> LedgerError:
 
 def _from_sqlite(error: Exception, path: Path | None) -> LedgerError:
     # The module's own complaints, such as a value of a type that SQLite does not have, carry none.
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY
+    extended = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)
+    if extended == sqlite3.SQLITE_READONLY_ROLLBACK:
+        return ReadOnly(
+            f"{of_path(path)}: a writer was interrupted, and what it began must be taken back first: open it "
+            "once where it can be written"
+        )
+    code = extended & _PRIMARY
     kind, words = _MEANING.get(code, (StorageError, "SQLite failed"))
     if code == sqlite3.SQLITE_CANTOPEN and path is not None and not writable(path):
         kind, words = _MEANING[sqlite3.SQLITE_READONLY]

@@ -6,7 +6,7 @@ added unless its entry really has that tag and that type. An index row can there
 
 What they cannot prevent: that another program inserts an entry without its index rows, so that it
 is not found by its tags (``index_problems`` finds this), and that somebody who may alter the schema
-drops the triggers (``problems`` finds that).
+drops the triggers, or plants others (`reps_ledger.log.sqlite.schema` finds that).
 
 Opening makes sure that the file is a ledger of a known version, that it can be written, and that
 every connection is as durable as promised.
@@ -20,11 +20,20 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
-from reps_ledger.files import LEDGER_MARK, OF_SQLITE, companion_of, draft_beside, mark_of, peek, sync_folder
-from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
+from reps_ledger.files import (
+    LEDGER_MARK,
+    OF_SQLITE,
+    companion_of,
+    create_empty,
+    draft_beside,
+    mark_of,
+    peek,
+    sync_folder,
+)
+from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -189,7 +198,8 @@ def index_problems(
 
 
 _CACHED_STATEMENTS: Final = 256
-_RETRY_SECONDS: Final = 0.005
+RETRY_SECONDS: Final = 0.005
+_C = TypeVar("_C", bound=sqlite3.Connection)
 
 # Assuring, not only asking: SQLite ignores a pragma that it does not know.
 _PRAGMAS: Final = {
@@ -225,7 +235,7 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         raise StorageError(f"{path}: its folder does not exist; make the folder first")
     if exists and not writable(path):
         # Before SQLite, which would leave files beside it that it could not remove again.
-        raise ReadOnly(f"{path}: the file or its folder cannot be written")
+        raise ReadOnly(f"{path}: {NOT_WRITABLE}")
     if exists and not is_blank(path):
         return
     if not create:
@@ -263,7 +273,12 @@ def _exists(path: Path) -> bool:
 
 
 def is_blank(path: Path) -> bool:
-    """Whether the file may become a ledger; raises unless it is blank or one already."""
+    """Whether the file may become a ledger.
+
+    Raises:
+        LedgerError: it is neither blank nor a ledger.
+        OSError: it cannot be read.
+    """
     if path.stat().st_size == 0:
         return True
     mark, version = mark_of(path), peek(path, "PRAGMA user_version")
@@ -297,6 +312,7 @@ def _create(path: Path, timeout: float) -> None:
     """
     draft = draft_beside(path)
     try:
+        create_empty(draft)
         _initialise_at(draft, timeout)
         try:
             os.link(draft, path)
@@ -304,6 +320,7 @@ def _create(path: Path, timeout: float) -> None:
             return
         except OSError:
             # A file system without hard links. Here others may meet an empty file, and wait.
+            create_empty(path)
             _initialise_at(path, timeout)
     finally:
         for suffix in ("", *OF_SQLITE):
@@ -324,14 +341,19 @@ def _initialise_at(path: Path, timeout: float) -> None:
 
 
 def _raw(uri: str, timeout: float) -> FileConnection:
+    return raw_connection(uri, timeout, FileConnection)
+
+
+def raw_connection(uri: str, timeout: float, kind: type[_C]) -> _C:
+    """Open a connection of a class, in autocommit mode, for one thread after another."""
     return sqlite3.connect(
         uri,
         uri=True,
         timeout=timeout,
-        factory=FileConnection,
         isolation_level=None,  # transactions begin and end where this code says so
         check_same_thread=False,  # a connection serves one thread after another, never two at once
         cached_statements=_CACHED_STATEMENTS,
+        factory=kind,
     )
 
 
@@ -344,7 +366,7 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
         except sqlite3.OperationalError as error:
             if not is_busy(error) or time.monotonic() > deadline:
                 raise
-            time.sleep(_RETRY_SECONDS)
+            time.sleep(RETRY_SECONDS)
         else:
             break
     if mode != "wal":
@@ -364,12 +386,9 @@ def connect(path: Path, timeout: float) -> FileConnection:
     before = identity(str(path))
     connection = _raw(f"{path.as_uri()}?mode=rw", timeout)
     try:
-        (application_id,) = connection.execute("PRAGMA application_id").fetchone()
-        if application_id != LEDGER_MARK:
-            raise NotALedger(f"{path} is not a ledger any more; it was exchanged")
-        _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+        check_ledger(connection, path)
         _use_wal(connection, timeout)
-        _assure(connection, timeout)
+        assure(connection, timeout)
         connection.execute("PRAGMA schema_version").fetchone()  # by which the log is opened, if not before
         connection.files = OpenFiles(path)  # now that both are open, and cannot be others by themselves
         if connection.files.file != before:
@@ -380,15 +399,32 @@ def connect(path: Path, timeout: float) -> FileConnection:
     return connection
 
 
+def check_ledger(connection: sqlite3.Connection, path: Path) -> None:
+    """Make sure that a connection is to a ledger of a known version.
+
+    Raises:
+        LedgerError: it is not.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    if application_id != LEDGER_MARK:
+        raise NotALedger(f"{path} is not a ledger any more; it was exchanged")
+    _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
+
+
 def connect_in_memory(timeout: float) -> FileConnection:
     """Open a new ledger that lives as long as its one connection."""
     connection = _raw("file::memory:", timeout)
     initialise(connection)
-    _assure(connection, timeout)
+    assure(connection, timeout)
     return connection
 
 
-def _assure(connection: sqlite3.Connection, timeout: float) -> None:
+def assure(connection: sqlite3.Connection, timeout: float) -> None:
+    """Tell a connection what to do, and make sure that SQLite does it.
+
+    Raises:
+        StorageError: it does not.
+    """
     for name, value in {**_PRAGMAS, "busy_timeout": int(timeout * 1000)}.items():
         connection.execute(f"PRAGMA {name} = {value}")
         found = connection.execute(f"PRAGMA {name}").fetchone()

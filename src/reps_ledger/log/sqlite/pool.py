@@ -16,16 +16,26 @@ import sqlite3
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
-from reps_ledger.errors import Busy, Closed, LedgerError, StorageError
+from reps_ledger.errors import Busy, Closed, LedgerError, ReadOnly, StorageError
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
-from reps_ledger.log.sqlite.file import assert_writable, connect, connect_in_memory, prepare
+from reps_ledger.log.sqlite.file import RETRY_SECONDS, assert_writable, connect, connect_in_memory, prepare
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
+from reps_ledger.log.sqlite.read_only import (
+    ALONE,
+    ReadingConnection,
+    connect_to_read,
+    is_passing,
+    prepare_to_read,
+)
+from reps_ledger.log.storage import OPENED_TO_READ
 
 _IDLE_AT_MOST: Final = 8
+T = TypeVar("T")
 _FORKED: Final = (
     "this process was forked in the middle of an operation on the ledger;"
     " fork while no thread uses it, or open the ledger in a process started afresh"
@@ -43,7 +53,7 @@ class _Loan:
         self._finds = finds and connections.path is not None
         self._turn: threading.Lock | None = None
 
-    def __enter__(self) -> FileConnection:
+    def __enter__(self) -> sqlite3.Connection:
         if self._in_turn:
             self._turn = self._connections.await_turn()
         try:
@@ -57,7 +67,8 @@ class _Loan:
 
     def _must_find_it(self) -> None:
         """Give the connection back, and raise, where its file is not at its path any more."""
-        files = self._connection.files
+        own = self._connection
+        files = own.files if isinstance(own, FileConnection) else None
         try:
             gone = None if files is None else files.gone()
         except OSError as error:
@@ -70,14 +81,19 @@ class _Loan:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, *_traceback: object
     ) -> None:
+        changed = self._connections.was_changed(self._connection, error)
         try:
             # An error of ours outside of a transaction says nothing against the connection, which may
             # be the last that leads to a file without a name.
             ours = isinstance(error, LedgerError) and not self._connection.in_transaction
-            sound = error is None or ours
+            sound = (error is None or ours) and not changed
             self._connections.give_back(self._connection, sound=sound)
         finally:
             self._end_turn()
+        if changed and (error is None or isinstance(error, KNOWN)):
+            raise Busy(
+                f"{of_path(self._connections.path)}: others opened or closed it while it was read; try again"
+            ) from error
         if isinstance(error, KNOWN):
             raise translated(error, self._connections.path) from error
 
@@ -94,7 +110,7 @@ class _Idle:
     """
 
     def __init__(self, *, in_memory: bool) -> None:
-        self.connections: list[FileConnection] = []
+        self.connections: list[sqlite3.Connection] = []
         self.process = os.getpid()
         self.most = _IDLE_AT_MOST
         self._in_memory = in_memory
@@ -129,10 +145,12 @@ class Connections:
         path: absolute, with symbolic links resolved; None for a ledger in memory.
         timeout: how many seconds an operation waits for its turn.
         create: whether a missing or empty file becomes a ledger.
+        read_only: whether it is only read, and nothing is left beside it.
     """
 
-    def __init__(self, path: Path | None, *, timeout: float, create: bool) -> None:
+    def __init__(self, path: Path | None, *, timeout: float, create: bool, read_only: bool = False) -> None:
         self.path = path
+        self.read_only = read_only
         self.timeout = timeout
         self._why_closed: str | None = None
         self._files: OpenFiles | None = None  # of the first connection
@@ -142,9 +160,13 @@ class Connections:
         if path is None:
             self._idle.connections.append(connect_in_memory(timeout))
         else:
-            prepare(path, timeout=timeout, create=create)
+            if read_only:
+                prepare_to_read(path)
+            else:
+                prepare(path, timeout=timeout, create=create)
             with self.reading() as connection:
-                assert_writable(connection, timeout)
+                if not read_only:
+                    assert_writable(connection, timeout)
         _all.add(self)
 
     def reading(self) -> _Loan:
@@ -164,14 +186,39 @@ class Connections:
         """
         return _Loan(self, in_turn=self.path is None, finds=False)
 
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return the answer to a question; asked again where others changed what was read without locks.
+
+        Raises:
+            Busy: they do so for longer than the timeout.
+            Closed: there are no connections any more.
+        """
+        deadline = time.monotonic() + self.timeout
+        while True:
+            try:
+                with self.reading() as connection:
+                    return question(connection)
+            except Busy:
+                if not self.read_only or time.monotonic() > deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+
     def writing(self) -> _Loan:
         """Lend a connection to the one thread of this process whose turn it is to write.
 
         Raises:
+            ReadOnly: the ledger was opened to be read.
             Busy: its turn did not come within the timeout.
             Closed: there are no connections any more.
         """
+        if self.read_only:
+            raise ReadOnly(f"{of_path(self.path)} {OPENED_TO_READ}")
         return _Loan(self, in_turn=True, finds=False)  # asked once it may write: see `must_be_there`
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it was not closed."""
+        return self._why_closed is None
 
     def close(self) -> None:
         """Close every connection: those lent out as soon as they come back."""
@@ -188,20 +235,25 @@ class Connections:
             )
         return turn
 
-    def take(self) -> FileConnection:
+    def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else has."""
         with self._guard:
             if self._idle.foreign:
                 self._disown()
             if self._why_closed is not None:
                 raise Closed(f"{of_path(self.path)}: {self._why_closed}")
-            if self._idle.connections:
-                self._lent += 1
-                return self._idle.connections.pop()
+            while self._idle.connections:
+                connection = self._idle.connections.pop()
+                if self.is_usable(connection):
+                    self._lent += 1
+                    return connection
+                dismiss(connection, self.path)
             if self.path is None:  # it is lent in turn: not idle, it was closed as Python ended
                 raise Closed(f"{of_path(None)}: it ended with the process")
             self._lent += 1
         try:
+            if self.read_only:
+                return connect_to_read(self.path, self.timeout, shared=is_written_here(self.path))
             return self._opened(self.path)
         except BaseException as error:
             self._one_less()
@@ -223,19 +275,33 @@ class Connections:
         return connection
 
     @staticmethod
-    def must_be_there(connection: FileConnection) -> None:
+    def must_be_there(connection: sqlite3.Connection) -> None:
         """Raise, in place of a commit that nobody would find, and end the transaction.
 
         Raises:
             StorageError: the file or its log was moved, deleted or replaced.
         """
-        files = connection.files
+        files = connection.files if isinstance(connection, FileConnection) else None
         gone = None if files is None else files.any_gone()
         if gone is not None:
             connection.execute("ROLLBACK")
             raise StorageError(f"{gone}. Nothing was written")
 
-    def give_back(self, connection: FileConnection, *, sound: bool) -> None:
+    def is_usable(self, connection: sqlite3.Connection) -> bool:
+        """Whether a connection reads what the file holds now: one that locks hold nobody off may not."""
+        if not isinstance(connection, ReadingConnection):
+            return True
+        assert self.path is not None, "what is in memory is not only read"
+        return connection.is_current(self.path) and connection.can_read()
+
+    def was_changed(self, connection: sqlite3.Connection, error: BaseException | None) -> bool:
+        """Whether others changed the file while it was read without locks: what was read may be wrong."""
+        if not isinstance(connection, ReadingConnection):
+            return False
+        assert self.path is not None, "what is in memory is not only read"
+        return not connection.read_right(self.path) or (error is not None and is_passing(error))
+
+    def give_back(self, connection: sqlite3.Connection, *, sound: bool) -> None:
         """Keep a connection for the next one, unless something went wrong with it."""
         if not sound and self.path is None:
             with suppress(Exception):  # what is in memory lives and dies with this connection
@@ -247,7 +313,7 @@ class Connections:
                 self._lent -= 1
                 self._guard.notify_all()
                 return
-        _dismiss(connection)  # which rolls back whatever was under way
+        dismiss(connection, self.path)  # which rolls back whatever was under way
         self._one_less()  # only now: a fork waits for it
 
     def _one_less(self) -> None:
@@ -292,6 +358,20 @@ class Connections:
         self._guard = threading.Condition(threading.Lock())
         self._turn = threading.Lock()
         self._held: list[threading.Lock | threading.Condition] = []  # during a fork
+
+
+def is_written_here(path: Path | None) -> bool:
+    """Whether this process has a ledger file open to write."""
+    return any(pool.path == path and not pool.read_only and pool.is_open for pool in list(_all))
+
+
+def dismiss(connection: sqlite3.Connection, path: Path | None) -> None:
+    """Close a connection, unless this process would lose its locks on the file by that (POSIX)."""
+    alone = isinstance(connection, ReadingConnection) and connection.way == ALONE
+    if alone and is_written_here(path):
+        _inherited.append(connection)
+    else:
+        _dismiss(connection)
 
 
 def _dismiss(connection: sqlite3.Connection) -> None:

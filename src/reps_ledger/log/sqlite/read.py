@@ -12,12 +12,13 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
-from itertools import groupby, islice
+from itertools import groupby, islice, takewhile
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
 
+from reps_ledger.errors import Busy
 from reps_ledger.log.sqlite.file import HEAD
 from reps_ledger.log.sqlite.pool import Connections
 from reps_ledger.log.storage import TAGS, damaged_tags, decoded_tags
@@ -328,7 +329,8 @@ class SQLiteReadResponse(DCBReadResponse):
         self._connection: sqlite3.Connection | None = None
         self._items = items
         self._limit = None if limit is None else max(0, limit)
-        with connections.reading() as connection:
+
+        def first_page(connection: sqlite3.Connection) -> list[Row]:
             self._connection = connection
             # No transaction: entries never change, and none is ever put below another, so that
             # whatever is read after the head, up to the head, is as it was at the head.
@@ -336,7 +338,9 @@ class SQLiteReadResponse(DCBReadResponse):
             # Clamped, as SQLite's integers have an end and Python's have none.
             self._span = Span(min(max(0, after or 0), head), head)
             self._pages = self._every_page()
-            first = next(self._pages, [])
+            return next(self._pages, [])
+
+        first = connections.ask(first_page)
         self._connection = None
         self._ends_at = self._known_end(first)
         self._rows_left = self._all_rows(first)
@@ -345,8 +349,7 @@ class SQLiteReadResponse(DCBReadResponse):
     def head(self) -> int | None:
         """The log's last position as of the read or, with a limit, that of the last entry here."""
         if self._ends_at is None:
-            with self._connections.reading() as connection:
-                self._ends_at = self._end(connection)
+            self._ends_at = self._connections.ask(self._end)
         return self._ends_at or None
 
     def __next__(self) -> DCBSequencedEvent:
@@ -372,9 +375,23 @@ class SQLiteReadResponse(DCBReadResponse):
             raise damaged_tags(position, error) from error
 
     def _all_rows(self, rows: list[Row]) -> Iterator[Row]:
+        done = 0
         while rows:
             yield from rows
-            rows = self._next_page()
+            last, done = rows[-1][0], done + len(rows)
+            try:
+                rows = self._next_page()
+            except Busy:
+                if not self._connections.read_only:
+                    raise
+                yield from self._rest(last, done)
+                return
+
+    def _rest(self, after: int, done: int) -> Iterator[Row]:
+        """Read on in another response, where others changed the file while a page was read."""
+        left = None if self._limit is None else self._limit - done
+        rest = SQLiteReadResponse(self._connections, self._items, after=after, limit=left)
+        return takewhile(lambda row: row[0] <= self._span.upto, rest.rows())
 
     def _next_page(self) -> list[Row]:
         with self._connections.reading() as connection:

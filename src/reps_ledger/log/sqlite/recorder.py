@@ -34,7 +34,6 @@ from reps_ledger.log.sqlite.file import (
     problems,
 )
 from reps_ledger.log.sqlite.pool import Connections
-from reps_ledger.log.sqlite.presence import FileConnection
 from reps_ledger.log.sqlite.read import (
     FEW,
     Row,
@@ -136,16 +135,20 @@ class SQLiteRecorder(DCBRecorder):
         path: the file, or ``":memory:"`` for a log that ends with this object.
         timeout: how many seconds an append waits for its turn before it raises ``Busy``.
         create: whether a missing or empty file becomes a new log.
+        read_only: whether the file is only read. Nothing is made or changed then, and nothing is left beside
+            it, so that it may lie on a medium that cannot be written; others may write to it meanwhile.
 
     Raises:
         StorageError: the file cannot be opened; one of its subclasses says why. Nothing was
             changed then.
     """
 
-    def __init__(self, path: str | Path, *, timeout: float = 5.0, create: bool = True) -> None:
+    def __init__(
+        self, path: str | Path, *, timeout: float = 5.0, create: bool = True, read_only: bool = False
+    ) -> None:
         # Resolved once, so that neither chdir nor a link that is moved leads elsewhere later.
         self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))
-        self._connections = Connections(self._path, timeout=timeout, create=create)
+        self._connections = Connections(self._path, timeout=timeout, create=create, read_only=read_only)
         self._is_current = False
         self._followers: weakref.WeakSet[SQLiteSubscription] = weakref.WeakSet()
         self._followers_guard = threading.Lock()
@@ -168,6 +171,7 @@ class SQLiteRecorder(DCBRecorder):
         Raises:
             eventsourcing.persistence.IntegrityError: the condition failed.
             eventsourcing.persistence.ProgrammingError: there were no events.
+            ReadOnly: the log was opened to be read.
             Busy: others kept writing for longer than the timeout.
             StorageError: no room, a read-only or damaged file, or closed.
         """
@@ -214,13 +218,11 @@ class SQLiteRecorder(DCBRecorder):
 
     def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
         """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
-        with self._connections.reading() as connection:
-            return tags_from(connection, prefix, after, limit)
+        return self._connections.ask(lambda connection: tags_from(connection, prefix, after, limit))
 
     def rows_at(self, positions: Sequence[int]) -> list[Row]:
         """Return the entries at these positions, in any order."""
-        with self._connections.reading() as connection:
-            return rows_at(connection, positions)
+        return self._connections.ask(lambda connection: rows_at(connection, positions))
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> SQLiteSubscription:
         """Return an iterator that never ends by itself: it waits for events to come.
@@ -236,8 +238,7 @@ class SQLiteRecorder(DCBRecorder):
 
     def head(self) -> int:
         """The last position, 0 if there is none."""
-        with self._connections.reading() as connection:
-            return int(connection.execute(HEAD).fetchone()[0])
+        return self._connections.ask(lambda connection: int(connection.execute(HEAD).fetchone()[0]))
 
     def backup(self, target: str | os.PathLike[str], on_progress: Progress | None = None) -> int:
         """Copy the log as it is now into a new file, while others append; see `backup.back_up`.
@@ -311,11 +312,13 @@ class SQLiteRecorder(DCBRecorder):
         return self._check(lambda connection: index_problems(connection, fingerprint))
 
     def _check(self, search: Callable[[sqlite3.Connection], Iterable[str]]) -> list[str]:
-        with self._connections.reading() as connection:
+        def searched(connection: sqlite3.Connection) -> list[str]:
             connection.execute("BEGIN")
             found = list(search(connection))
             connection.execute("ROLLBACK")
-        return found
+            return found
+
+        return self._connections.ask(searched)
 
     def wake(self) -> None:
         """Have the subscriptions of this object look for events now."""
@@ -372,7 +375,7 @@ def _encoded(tags: list[str]) -> str:
 
 
 def _append(
-    connection: FileConnection,
+    connection: sqlite3.Connection,
     batch: _Batch,
     condition: DCBAppendCondition | None,
     insert: Callable[[sqlite3.Connection, int, _Batch], None],
@@ -385,19 +388,23 @@ def _append(
         connection.execute("ROLLBACK")
         return None
     changes = connection.total_changes
-    insert(connection, head, batch)
+    try:
+        insert(connection, head, batch)
+    except sqlite3.IntegrityError as error:
+        if found := altered(connection):
+            raise Altered(f"the database refuses what is inserted: {'; '.join(found)}") from error
+        raise
     _read_back(connection, head, batch, connection.total_changes - changes)
     connection.execute("COMMIT")
     return head
 
 
-def _read_back(connection: FileConnection, head: int, batch: _Batch, changes: int) -> None:
+def _read_back(connection: sqlite3.Connection, head: int, batch: _Batch, changes: int) -> None:
     """Compare what is there with what was inserted, which a trigger might have swallowed or changed.
 
     Raises:
         Altered: it is something else. The transaction is ended, and nothing of it kept.
     """
-    there = connection.execute(_AFTER, (head,))
     indexed = sum([len({*event.tags}) for event, _ in batch])
     wanted = [(head + number, event.type, event.data, text) for number, (event, text) in enumerate(batch, 1)]
     if changes != len(batch) + indexed or connection.execute(_AFTER, (head,)).fetchall() != wanted:

@@ -8,10 +8,16 @@ be missing, changed or foreign. What other tables a file holds is nobody's busin
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from reps_ledger.errors import Altered
 from reps_ledger.log.sqlite.file import OBJECTS
+from reps_ledger.log.sqlite.pool import Connections
+
+TIMEOUT: Final = 60.0
+"""Seconds to wait for others who write."""
 
 _OURS: Final = (
     "SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ('events', 'tags')"
@@ -31,7 +37,21 @@ def altered(connection: sqlite3.Connection) -> list[str]:
     return found
 
 
-def repair(connection: sqlite3.Connection) -> list[str]:
+def repair_file(path: Path) -> list[str]:
+    """Make a ledger file's indexes and triggers what they should be; return what was done, in words.
+
+    Raises:
+        Altered: a table is missing or changed, which nothing can put right.
+        StorageError: there is no ledger, or it cannot be written.
+    """
+    with (
+        closing(Connections(path, timeout=TIMEOUT, create=False)) as connections,
+        connections.writing() as connection,
+    ):
+        return _repair(connection)
+
+
+def _repair(connection: sqlite3.Connection) -> list[str]:
     """Make indexes and triggers what they should be, in one transaction; return what was done, in words.
 
     Raises:

@@ -302,7 +302,7 @@ def folder_of(log: EventLog) -> Path | None:
     return None if path is None else path.with_name(path.name + COLUMNS_SUFFIX)
 
 
-def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Columns:
+def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None, *, keep: bool = True) -> Columns:
     """Return the columns of a reading, loaded from a folder as far as it has them.
 
     What was recorded since is read and added, and the folder brought up to date; of those whose entries
@@ -315,6 +315,7 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
     Args:
         reading: what is known.
         folder: where columns are kept; None to keep nothing.
+        keep: whether the folder is brought up to date, and not only read.
     """
     if folder is None:
         return build(reading)
@@ -332,8 +333,9 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None) -> Co
     if loaded is not None and loaded.columns.position == reading.known_at:
         return loaded.columns
     columns = build(reading) if loaded is None else _extended(loaded.columns, reading)
-    with suppress(OSError):
-        _save(place, columns, reading, loaded)
+    if keep:
+        with suppress(OSError):
+            _save(place, columns, reading, loaded)
     return columns
 
 
