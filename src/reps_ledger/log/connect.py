@@ -76,6 +76,7 @@ def restore(
     backup: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
+    incomplete: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Make a new ledger file of a backup, or of any ledger file, and return its last position.
@@ -88,6 +89,8 @@ def restore(
     Args:
         backup: the file that `Ledger.backup` wrote.
         target: a path or ``sqlite:///path`` at which there is nothing yet.
+        incomplete: whether to go on with a file that was copied without its write-ahead log, so that
+            what was recorded last may be missing.
         on_progress: called now and then with how many pages were copied, and of how many.
 
     Raises:
@@ -102,7 +105,7 @@ def restore(
             "a backup is restored into a new file, and this names none; a ledger in PostgreSQL is "
             "restored by pg_restore, as docs/backup.md says"
         )
-    return restore_file(Path(os.path.realpath(backup)), file, on_progress)
+    return restore_file(Path(os.path.realpath(backup)), file, on_progress, incomplete=incomplete)
 
 
 def is_kept(recorder: DCBRecorder) -> bool:

@@ -18,7 +18,16 @@ from typing import Final
 from reps_ledger.errors import Damaged, StorageError
 from reps_ledger.files import new_file
 from reps_ledger.log.sqlite.errors import KNOWN, is_damage, translated
-from reps_ledger.log.sqlite.file import COMPANIONS, HEAD, index_problems, is_blank, left_beside, problems
+from reps_ledger.log.sqlite.file import (
+    COMPANIONS,
+    HEAD,
+    index_problems,
+    is_blank,
+    left_beside,
+    must_have_its_log,
+    problems,
+)
+from reps_ledger.log.sqlite.mark import can_be_marked, clean
 
 Progress = Callable[[int, int], None]
 """Is called now and then with how many pages were copied, and of how many."""
@@ -65,13 +74,20 @@ def back_up(
     return int(head)
 
 
-def restore(source: Path, target: str | os.PathLike[str], on_progress: Progress | None = None) -> int:
+def restore(
+    source: Path,
+    target: str | os.PathLike[str],
+    on_progress: Progress | None = None,
+    *,
+    incomplete: bool = False,
+) -> int:
     """Make a new ledger of a backup; return its last position. The backup is only read.
 
     Args:
         source: the backup, or any ledger file; its write-ahead log, if it has one, is read with it.
         target: the new file.
         on_progress: called now and then.
+        incomplete: whether it may lack what was in a write-ahead log that is not there.
 
     Raises:
         NotALedger: the backup is something else.
@@ -83,6 +99,8 @@ def restore(source: Path, target: str | os.PathLike[str], on_progress: Progress 
             raise StorageError(f"{source} cannot be restored: it is no file")
         if is_blank(source):
             raise StorageError(f"{source} cannot be restored: it is empty, and no ledger yet")
+        if not incomplete:
+            must_have_its_log(source)
         with closing(_read_only(source)) as connection:
             return back_up(connection, source, target, on_progress)
     except KNOWN as error:
@@ -130,6 +148,8 @@ def _copy(source: sqlite3.Connection, draft: Path, target: Path, on_progress: Pr
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             source.backup(connection, pages=_PAGES, progress=progress)
+            clean(connection)
+            connection.execute(can_be_marked())
     except sqlite3.Error as error:
         if is_damage(error):
             raise  # of the source: whoever lent it says so

@@ -26,6 +26,7 @@ from typing import Final
 from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.files import sync_folder
 from reps_ledger.log.sqlite.errors import KNOWN, is_busy, translated, writable
+from reps_ledger.log.sqlite.mark import can_be_marked, format_of, without_its_log
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -134,6 +135,7 @@ def initialise(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute(can_be_marked())
     connection.execute("COMMIT")
 
 
@@ -231,6 +233,7 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         # Before SQLite, which would leave files beside it that it could not remove again.
         raise ReadOnly(f"{path}: the file or its folder cannot be written")
     if exists and not is_blank(path):
+        must_have_its_log(path)
         return
     if not create:
         raise StorageError(f"{path}: there is no ledger here, and create is False")
@@ -291,7 +294,24 @@ def is_blank(path: Path) -> bool:
     return True
 
 
+def must_have_its_log(path: Path) -> None:
+    """Refuse a ledger file that was copied or moved away from its write-ahead log.
+
+    Raises:
+        StorageError: it was, as far as can be known.
+    """
+    with path.open("rb") as file:
+        header = file.read(_HEADER_BYTES)
+    if without_its_log(path, header):
+        raise StorageError(
+            f"{path} was copied or moved while its ledger was open, without {path.name}-wal, which holds "
+            "what was recorded last: entries may be missing. Put that beside it, or make the copy by backup. "
+            "To go on with what it has, make a ledger of it by restore(…, incomplete=True), or --incomplete"
+        )
+
+
 def _check_version(path: Path, version: int) -> None:
+    version = format_of(version)
     if version > FORMAT_VERSION:
         raise NewerFormat(
             f"{path} has format {version}, and this release knows {FORMAT_VERSION};"

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from reps_ledger.errors import Busy, Closed, LedgerError, StorageError
+from reps_ledger.log.sqlite import mark
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
 from reps_ledger.log.sqlite.file import assert_writable, connect, connect_in_memory, prepare
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
@@ -93,11 +94,13 @@ class _Idle:
     Apart from the pool, since what closes them once the pool is gone must not keep it alive.
     """
 
-    def __init__(self, *, in_memory: bool) -> None:
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.files: OpenFiles | None = None  # of the first connection
+        self.marked = False  # whether any of them put a mark into the file, or found one there
         self.connections: list[FileConnection] = []
         self.process = os.getpid()
         self.most = _IDLE_AT_MOST
-        self._in_memory = in_memory
 
     @property
     def foreign(self) -> bool:
@@ -105,7 +108,7 @@ class _Idle:
 
         A ledger in memory is copied whole by a fork, and has no locks that others could see.
         """
-        return not self._in_memory and self.process != os.getpid()
+        return self.path is not None and self.process != os.getpid()
 
     def close(self) -> None:
         """Close them all; forget, without closing, those that another process opened."""
@@ -115,6 +118,8 @@ class _Idle:
             return
         for connection in connections:
             _dismiss(connection)
+        if self.marked and self.path is not None and self.files is not None:
+            mark.take_away(self.path, self.files.file)
 
     def end(self) -> None:
         """Close them all, and keep none that is given back afterwards, as the process ends."""
@@ -135,8 +140,7 @@ class Connections:
         self.path = path
         self.timeout = timeout
         self._why_closed: str | None = None
-        self._files: OpenFiles | None = None  # of the first connection
-        self._idle = _Idle(in_memory=path is None)
+        self._idle = _Idle(path)
         self._renew()
         weakref.finalize(self, self._idle.end)
         if path is None:
@@ -211,16 +215,24 @@ class Connections:
 
     def _opened(self, path: Path) -> FileConnection:
         """Open a connection to the file that the first one opened, and to no other."""
-        if self._files is not None and (gone := self._files.gone()) is not None:
+        files = self._idle.files
+        if files is not None and (gone := files.gone()) is not None:
             # Not even opened: SQLite would take the log that lies there for that file's.
             raise StorageError(gone)
         connection = connect(path, self.timeout)
-        if self._files is None:
-            self._files = connection.files
-        elif connection.files is None or connection.files.file != self._files.file:
+        if files is None:
+            self._idle.files = connection.files
+            self._idle.marked = mark.is_put(connection)
+        elif connection.files is None or connection.files.file != files.file:
             _dismiss(connection)
-            raise StorageError(self._files.gone() or f"{path} was replaced; open it again")
+            raise StorageError(files.gone() or f"{path} was replaced; open it again")
         return connection
+
+    def mark(self, connection: FileConnection) -> None:
+        """See that the file is marked, after an append; see `mark`."""
+        if self.path is not None and not connection.marked:
+            mark.put(connection, self.path)
+            self._idle.marked = True
 
     @staticmethod
     def must_be_there(connection: FileConnection) -> None:

@@ -179,6 +179,8 @@ class SQLiteRecorder(DCBRecorder):
                 connection.execute(CHECKPOINT_RARELY)
                 head = _append(connection, batch, condition, _insert_many)
                 connection.execute(CHECKPOINT_OFTEN)
+            if head is not None:
+                self._connections.mark(connection)
         if head is None:
             raise IntegrityError(condition)
         self.wake()
@@ -275,6 +277,7 @@ class SQLiteRecorder(DCBRecorder):
                 raise
             finally:
                 connection.execute(CHECKPOINT_OFTEN)
+            self._connections.mark(connection)
         self.wake()
         return int(head)
 
