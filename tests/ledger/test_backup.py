@@ -374,10 +374,16 @@ def test_a_ledger_that_nobody_closed_is_restored_with_its_log(sqlite_path: Path,
 
 
 def test_a_copy_of_the_file_alone_is_none(ledger: rl.Ledger, sqlite_path: Path, tmp_path: Path) -> None:
-    """What the page says does not work: the file without its log has nothing of what was recorded."""
+    """The file without its log lacks what was recorded, and says so; what it has can be had."""
     shutil.copy(sqlite_path, tmp_path / "copied.db")
-    with SQLiteRecorder(tmp_path / "copied.db") as copied:
-        assert copied.head() == 0 < ledger.position
+    with pytest.raises(rl.StorageError, match="entries may be missing"):
+        rl.open(tmp_path / "copied.db")
+    with pytest.raises(rl.StorageError, match="entries may be missing"):
+        rl.restore(tmp_path / "copied.db", tmp_path / "restored.db")
+    held = rl.restore(tmp_path / "copied.db", tmp_path / "restored.db", incomplete=True)
+    assert held < ledger.position
+    with rl.open(tmp_path / "restored.db") as restored:
+        assert stored(restored) == stored(ledger)[:held]
 
 
 SERVERS: Final = {"postgres": "pg_dump", "umadb": "its server", "library": "its server"}

@@ -15,6 +15,7 @@ from recorders import event
 from reps_ledger.errors import Busy, Damaged, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.files import LEDGER_MARK
 from reps_ledger.log.sqlite import SQLiteRecorder, file
+from reps_ledger.log.sqlite.mark import format_of
 from servers import reachable_folder, unprivileged
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def test_a_file_of_the_first_format_is_marked_when_it_is_appended_to(sqlite_path
 
     def version() -> object:
         with closing(sqlite3.connect(sqlite_path)) as connection:
-            return connection.execute("PRAGMA user_version").fetchone()[0]
+            return format_of(connection.execute("PRAGMA user_version").fetchone()[0])
 
     SQLiteRecorder(sqlite_path).close()
     with closing(sqlite3.connect(sqlite_path)) as connection:

@@ -24,6 +24,7 @@ from reps_ledger.cli.options import (
     failing,
     file_of,
     known_at,
+    must_exist,
     named,
     opened,
     output,
@@ -236,17 +237,22 @@ def backup(
 
 @app.command(epilog="Example: reps-ledger restore reps-2018-10-01.db -l reps.db")
 def restore(
-    file: Annotated[Path, typer.Argument(help="The backup; it is only read.")], ledger: Target
+    file: Annotated[Path, typer.Argument(help="The backup; it is only read.")],
+    ledger: Target,
+    incomplete: Annotated[
+        bool, typer.Option("--incomplete", help="Also of a file that was copied without its write-ahead log.")
+    ] = False,
 ) -> None:
     """Make a new ledger file of a backup: whole and checked, or not there."""
     with failing(), working(file.name) as on_progress:
-        position = restore_backup(file, ledger, on_progress=on_progress)
+        position = restore_backup(file, ledger, incomplete=incomplete, on_progress=on_progress)
     say(f"{ledger}: restored up to position {position:,}")
 
 
 @app.command(epilog="Example: reps-ledger repair -l reps.db")
 def repair(ledger: Target) -> None:
     """Make a ledger's guards what they should be, and remove foreign triggers, rules and indexes."""
+    must_exist(ledger)
     with failing():
         done = repair_ledger(ledger)
     for each in done:

@@ -98,11 +98,17 @@ def opened(
         new: whether it is made where there is none.
         records: whether something is recorded. Otherwise it may lie where nothing can be written.
     """
-    file = file_of(target)
-    if not new and file is not None and not file.exists():
-        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
+    if not new:
+        must_exist(target)
     with failing(), _open(target, zone, records=records or new) as ledger:
         yield ledger
+
+
+def must_exist(target: str) -> None:
+    """Say so, and exit, where a ledger that is named by its file is not there."""
+    file = file_of(target)
+    if file is not None and not file.exists():
+        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
 
 
 def _open(target: str, zone: str | None, *, records: bool) -> Ledger:

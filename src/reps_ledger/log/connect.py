@@ -16,8 +16,8 @@ from eventsourcing.dcb.popo import InMemoryDCBRecorder
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
 from reps_ledger.log.sqlite.backup import restore as restore_file
+from reps_ledger.log.sqlite.guards import repair_file
 from reps_ledger.log.sqlite.recorder import MEMORY
-from reps_ledger.log.sqlite.schema import repair_file
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
@@ -80,6 +80,7 @@ def restore(
     backup: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
+    incomplete: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Make a new ledger file of a backup, or of any ledger file, and return its last position.
@@ -92,6 +93,8 @@ def restore(
     Args:
         backup: the file that `Ledger.backup` wrote.
         target: a path or ``sqlite:///path`` at which there is nothing yet.
+        incomplete: whether to go on with a file that was copied without its write-ahead log, so that
+            what was recorded last may be missing.
         on_progress: called now and then with how many pages were copied, and of how many.
 
     Raises:
@@ -106,7 +109,7 @@ def restore(
             "a backup is restored into a new file, and this names none; a ledger in PostgreSQL is "
             "restored by pg_restore, as docs/backup.md says"
         )
-    return restore_file(Path(os.path.realpath(backup)), file, on_progress)
+    return restore_file(Path(os.path.realpath(backup)), file, on_progress, incomplete=incomplete)
 
 
 def repair(target: str | os.PathLike[str]) -> list[str]:

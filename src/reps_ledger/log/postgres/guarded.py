@@ -13,6 +13,7 @@ from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.errors import Altered, ReadOnly, StorageError
+from reps_ledger.log.postgres.altered import Rows, altered, removing
 from reps_ledger.log.postgres.following import WatchfulSubscription
 from reps_ledger.log.postgres.roles import (
     APPEND,
@@ -23,7 +24,6 @@ from reps_ledger.log.postgres.roles import (
     definers_sql,
     guards_sql,
 )
-from reps_ledger.log.postgres.schema import Rows, altered, removing
 from reps_ledger.log.storage import Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 

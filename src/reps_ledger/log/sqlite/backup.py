@@ -19,6 +19,9 @@ from reps_ledger.errors import Damaged, StorageError
 from reps_ledger.files import OF_SQLITE, new_file
 from reps_ledger.log.sqlite.errors import KNOWN, is_damage, translated
 from reps_ledger.log.sqlite.file import HEAD, index_problems, is_blank, left_beside, problems
+from reps_ledger.log.sqlite.guards import altered
+from reps_ledger.log.sqlite.mark import can_be_marked, clean
+from reps_ledger.log.sqlite.pool import must_have_its_log_unless_open
 
 Progress = Callable[[int, int], None]
 """Is called now and then with how many pages were copied, and of how many."""
@@ -65,13 +68,20 @@ def back_up(
     return int(head)
 
 
-def restore(source: Path, target: str | os.PathLike[str], on_progress: Progress | None = None) -> int:
+def restore(
+    source: Path,
+    target: str | os.PathLike[str],
+    on_progress: Progress | None = None,
+    *,
+    incomplete: bool = False,
+) -> int:
     """Make a new ledger of a backup; return its last position. The backup is only read.
 
     Args:
         source: the backup, or any ledger file; its write-ahead log, if it has one, is read with it.
         target: the new file.
         on_progress: called now and then.
+        incomplete: whether it may lack what was in a write-ahead log that is not there.
 
     Raises:
         NotALedger: the backup is something else.
@@ -83,6 +93,8 @@ def restore(source: Path, target: str | os.PathLike[str], on_progress: Progress 
             raise StorageError(f"{source} cannot be restored: it is no file")
         if is_blank(source):
             raise StorageError(f"{source} cannot be restored: it is empty, and no ledger yet")
+        if not incomplete:
+            must_have_its_log_unless_open(source)
         with closing(_read_only(source)) as connection:
             return back_up(connection, source, target, on_progress)
     except KNOWN as error:
@@ -130,6 +142,8 @@ def _copy(source: sqlite3.Connection, draft: Path, target: Path, on_progress: Pr
             connection.execute("PRAGMA journal_mode = OFF")
             connection.execute("PRAGMA synchronous = OFF")
             source.backup(connection, pages=_PAGES, progress=progress)
+            clean(connection)
+            connection.execute(can_be_marked())
     except sqlite3.Error as error:
         if is_damage(error):
             raise  # of the source: whoever lent it says so
@@ -138,7 +152,11 @@ def _copy(source: sqlite3.Connection, draft: Path, target: Path, on_progress: Pr
 
 def _must_be_whole(draft: Path, head: int) -> None:
     with closing(sqlite3.connect(f"{draft.as_uri()}?immutable=1", uri=True)) as connection:
-        found = [*islice(problems(connection), _SHOWN), *islice(index_problems(connection), _SHOWN)]
+        found = [
+            *altered(connection),
+            *islice(problems(connection), _SHOWN),
+            *islice(index_problems(connection), _SHOWN),
+        ]
         if not found and connection.execute(HEAD).fetchone() != (head,):
             found = [f"{head} is its last position, and the copy has another"]
     if found:

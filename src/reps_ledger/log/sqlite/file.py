@@ -6,7 +6,7 @@ added unless its entry really has that tag and that type. An index row can there
 
 What they cannot prevent: that another program inserts an entry without its index rows, so that it
 is not found by its tags (``index_problems`` finds this), and that somebody who may alter the schema
-drops the triggers, or plants others (`reps_ledger.log.sqlite.schema` finds that).
+drops the triggers, or plants others (`reps_ledger.log.sqlite.guards` finds that).
 
 Opening makes sure that the file is a ledger of a known version, that it can be written, and that
 every connection is as durable as promised.
@@ -34,6 +34,7 @@ from reps_ledger.files import (
     sync_folder,
 )
 from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
+from reps_ledger.log.sqlite.mark import can_be_marked, format_of, with_format, without_its_log
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -143,13 +144,15 @@ def initialise(connection: sqlite3.Connection) -> None:
             connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {LEDGER_MARK}")
         connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+        connection.execute(can_be_marked())
     connection.execute("COMMIT")
 
 
 def make_current(connection: sqlite3.Connection) -> None:
     """Mark a file of an older format as one of this release, which is about to append to it."""
-    if connection.execute("PRAGMA user_version").fetchone()[0] < FORMAT_VERSION:
-        connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if format_of(version) < FORMAT_VERSION:
+        connection.execute(f"PRAGMA user_version = {with_format(version, FORMAT_VERSION)}")
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
@@ -294,7 +297,22 @@ def is_blank(path: Path) -> bool:
     return True
 
 
+def must_have_its_log(path: Path) -> None:
+    """Refuse a ledger file that was copied or moved away from its write-ahead log.
+
+    Raises:
+        StorageError: it was, as far as can be known.
+    """
+    if without_its_log(path):
+        raise StorageError(
+            f"{path} was copied or moved while its ledger was open, without {path.name}-wal, which holds "
+            "what was recorded last: entries may be missing. Put that beside it, or make the copy by backup. "
+            "To go on with what it has, make a ledger of it by restore(…, incomplete=True), or --incomplete"
+        )
+
+
 def _check_version(path: Path, version: int) -> None:
+    version = format_of(version)
     if version > FORMAT_VERSION:
         raise NewerFormat(
             f"{path} has format {version}, and this release knows {FORMAT_VERSION};"

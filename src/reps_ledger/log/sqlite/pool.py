@@ -22,8 +22,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from reps_ledger.errors import Busy, Closed, LedgerError, ReadOnly, StorageError
+from reps_ledger.log.sqlite import mark
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
-from reps_ledger.log.sqlite.file import RETRY_SECONDS, assert_writable, connect, connect_in_memory, prepare
+from reps_ledger.log.sqlite.file import (
+    RETRY_SECONDS,
+    assert_writable,
+    connect,
+    connect_in_memory,
+    must_have_its_log,
+    prepare,
+)
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
 from reps_ledger.log.sqlite.read_only import (
     ALONE,
@@ -109,11 +117,13 @@ class _Idle:
     Apart from the pool, since what closes them once the pool is gone must not keep it alive.
     """
 
-    def __init__(self, *, in_memory: bool) -> None:
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.files: OpenFiles | None = None  # of the first connection
+        self.marked = False  # whether any of them put a mark into the file, or found one there
         self.connections: list[sqlite3.Connection] = []
         self.process = os.getpid()
         self.most = _IDLE_AT_MOST
-        self._in_memory = in_memory
 
     @property
     def foreign(self) -> bool:
@@ -121,7 +131,7 @@ class _Idle:
 
         A ledger in memory is copied whole by a fork, and has no locks that others could see.
         """
-        return not self._in_memory and self.process != os.getpid()
+        return self.path is not None and self.process != os.getpid()
 
     def close(self) -> None:
         """Close them all; forget, without closing, those that another process opened."""
@@ -131,6 +141,8 @@ class _Idle:
             return
         for connection in connections:
             _dismiss(connection)
+        if self.marked and self.path is not None and self.files is not None:
+            mark.take_away(self.path, self.files.file)
 
     def end(self) -> None:
         """Close them all, and keep none that is given back afterwards, as the process ends."""
@@ -153,8 +165,7 @@ class Connections:
         self.read_only = read_only
         self.timeout = timeout
         self._why_closed: str | None = None
-        self._files: OpenFiles | None = None  # of the first connection
-        self._idle = _Idle(in_memory=path is None)
+        self._idle = _Idle(path)
         self._renew()
         weakref.finalize(self, self._idle.end)
         if path is None:
@@ -164,6 +175,7 @@ class Connections:
                 prepare_to_read(path)
             else:
                 prepare(path, timeout=timeout, create=create)
+            must_have_its_log_unless_open(path)
             with self.reading() as connection:
                 if not read_only:
                     assert_writable(connection, timeout)
@@ -263,16 +275,24 @@ class Connections:
 
     def _opened(self, path: Path) -> FileConnection:
         """Open a connection to the file that the first one opened, and to no other."""
-        if self._files is not None and (gone := self._files.gone()) is not None:
+        files = self._idle.files
+        if files is not None and (gone := files.gone()) is not None:
             # Not even opened: SQLite would take the log that lies there for that file's.
             raise StorageError(gone)
         connection = connect(path, self.timeout)
-        if self._files is None:
-            self._files = connection.files
-        elif connection.files is None or connection.files.file != self._files.file:
+        if files is None:
+            self._idle.files = connection.files
+            self._idle.marked = mark.is_put(connection)
+        elif connection.files is None or connection.files.file != files.file:
             _dismiss(connection)
-            raise StorageError(self._files.gone() or f"{path} was replaced; open it again")
+            raise StorageError(files.gone() or f"{path} was replaced; open it again")
         return connection
+
+    def mark(self, connection: sqlite3.Connection) -> None:
+        """See that the file is marked, after an append; see `mark`."""
+        if self.path is not None and isinstance(connection, FileConnection) and not connection.marked:
+            mark.put(connection, self.path)
+            self._idle.marked = True
 
     @staticmethod
     def must_be_there(connection: sqlite3.Connection) -> None:
@@ -358,6 +378,20 @@ class Connections:
         self._guard = threading.Condition(threading.Lock())
         self._turn = threading.Lock()
         self._held: list[threading.Lock | threading.Condition] = []  # during a fork
+
+
+def must_have_its_log_unless_open(path: Path) -> None:
+    """Refuse a ledger file that was copied or moved away from its log; one that is open here has it.
+
+    Raises:
+        StorageError: it was, as far as can be known.
+    """
+    if any(pool.path == path and pool.is_open for pool in list(_all)):
+        return
+    try:
+        must_have_its_log(path)
+    except OSError as error:
+        raise translated(error, path) from error
 
 
 def is_written_here(path: Path | None) -> bool:

@@ -86,6 +86,7 @@ class FileConnection(sqlite3.Connection):
     """A connection that knows which files it has open; None in memory."""
 
     files: OpenFiles | None = None
+    marked = False  # whether the file is known to have its mark; see `mark`
 
 
 def identity(path: str) -> Identity | None:

@@ -33,6 +33,7 @@ from reps_ledger.log.sqlite.file import (
     make_current,
     problems,
 )
+from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
 from reps_ledger.log.sqlite.read import (
     FEW,
@@ -44,7 +45,6 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
-from reps_ledger.log.sqlite.schema import altered
 from reps_ledger.log.storage import Unfit, decoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -190,6 +190,8 @@ class SQLiteRecorder(DCBRecorder):
                 connection.execute(CHECKPOINT_RARELY)
                 head = _append(connection, batch, condition, _insert_many)
                 connection.execute(CHECKPOINT_OFTEN)
+            if head is not None:
+                self._connections.mark(connection)
         if head is None:
             raise IntegrityError(condition)
         self.wake()
@@ -283,6 +285,7 @@ class SQLiteRecorder(DCBRecorder):
                 raise
             finally:
                 connection.execute(CHECKPOINT_OFTEN)
+            self._connections.mark(connection)
         self.wake()
         return int(head)
 

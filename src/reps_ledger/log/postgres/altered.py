@@ -1,6 +1,6 @@
 """Whether a ledger's tables in PostgreSQL, and what acts on them, are those that this project makes.
 
-As in a file (`reps_ledger.log.sqlite.schema`), nothing may be missing, changed or foreign: triggers, rules,
+As in a file (`reps_ledger.log.sqlite.guards`), nothing may be missing, changed or foreign: triggers, rules,
 policies of rows, columns, indexes, and the functions that guard and append.
 """
 
