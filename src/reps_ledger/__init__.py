@@ -24,7 +24,7 @@ from reps_ledger.domain.rules import Rule, seats
 from reps_ledger.errors import *
 from reps_ledger.importers import ImportReport
 from reps_ledger.ledger import Ledger, Subscription, open  # noqa: A004 — reps_ledger.open
-from reps_ledger.log import Receipt, SQLiteRecorder, Upcaster
+from reps_ledger.log import Receipt, SQLiteRecorder, Upcaster, repair, restore
 from reps_ledger.projections import Checkpoint, Projection, project, resume
 from reps_ledger.views import History, MemberView, View
 
@@ -47,6 +47,8 @@ __all__ = [
     "fact",
     "open",
     "project",
+    "repair",
+    "restore",
     "resume",
     "seats",
 ]

@@ -34,6 +34,7 @@ The tree::
         ├── ReadOnly            the file or its folder cannot be written
         ├── Busy                another process holds the write lock for too long
         ├── Damaged             the database is corrupt
+        │   └── Altered         its tables or guards are not as this project makes them
         └── Closed              the ledger was closed
 
 Each carries what a program needs as attributes; ``str()`` is for people, and says what to do.
@@ -48,6 +49,7 @@ from collections.abc import Sequence
 from attrs import frozen
 
 __all__ = [
+    "Altered",
     "Busy",
     "Closed",
     "CodecError",
@@ -289,6 +291,10 @@ class Busy(StorageError):
 
 class Damaged(StorageError):
     """The database is corrupt."""
+
+
+class Altered(Damaged):
+    """Tables, indexes, triggers or functions of the log are not those that this project makes."""
 
 
 class Closed(StorageError):

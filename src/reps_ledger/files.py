@@ -16,7 +16,7 @@ import secrets
 import sqlite3
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from io import BufferedRandom
 from pathlib import Path
@@ -615,6 +615,44 @@ def _place(draft: Path, target: Path) -> None:
         draft.replace(target)
     else:
         draft.unlink()
+
+
+@contextmanager
+def new_file(path: str | os.PathLike[str], *, companions: Sequence[str] = ()) -> Iterator[Path]:
+    """Give a name that nobody has to a file, once it is complete and on disk.
+
+    The block writes a draft in the same folder, which only its owner may read until the block says
+    otherwise. When the block ends without an error, the draft is synced and gets its name, unless
+    something has that name by then; on an error it is removed.
+
+    Args:
+        path: of the new file. A link is followed.
+        companions: what the names of files that the block may leave beside the draft have added.
+
+    Yields:
+        The path of the draft.
+
+    Raises:
+        FileExistsError: there is something at the path; it stays as it is.
+        OSError: it cannot be written.
+    """
+    target = Path(os.path.realpath(path))
+    if os.path.lexists(target):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    draft = draft_beside(target)
+    try:
+        handle = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        try:
+            yield draft
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+        _place(draft, target)
+    finally:
+        with suppress(OSError):
+            for suffix in ("", *companions):
+                draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+    sync_folder(target.parent)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

@@ -16,6 +16,7 @@ import reps_ledger as rl
 from reps_ledger.audit import CODES
 from reps_ledger.cli.app import app
 from reps_ledger.errors import ReadOnly
+from reps_ledger.ledger import CHECKS
 from reps_ledger.log.postgres import roles_sql
 from reps_ledger.policies import Policy, reports, weeks, when
 
@@ -50,7 +51,7 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ledger.open_reviews(POLICY, by="council", at=day, occurred_at=day)
         ledger.decide("activity/2018-07-01/ana", "inactive", "r", by="council", occurred_at=day)
     commands = block("sh").splitlines()
-    assert len(commands) == 11
+    assert len(commands) == 12
     for line in commands:
         program, *arguments = shlex.split(line)
         assert program == "reps-ledger"
@@ -67,7 +68,7 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_it_lists_every_code() -> None:
     """Each code of a finding is on the page, with its meaning."""
     told = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", PAGE, re.MULTILINE))
-    assert told == CODES
+    assert told == CODES | CHECKS
 
 
 @pytest.fixture

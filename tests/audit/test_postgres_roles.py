@@ -14,7 +14,7 @@ import pytest
 import reps_ledger as rl
 from live.test_application import env_of
 from reps_ledger.audit import make_key
-from reps_ledger.errors import Inconsistent, InvalidInput, ReadOnly, StorageError
+from reps_ledger.errors import Altered, Inconsistent, InvalidInput, ReadOnly, StorageError
 from reps_ledger.live import LedgerApplication
 from reps_ledger.log.postgres import guards_sql, roles_sql
 from reps_ledger.log.postgres.roles import EVENTS, TAGS
@@ -145,6 +145,16 @@ def test_the_writer_cannot_lead_the_functions_astray(urls: dict[str, str]) -> No
         assert connection.execute(none).fetchall() == []
 
 
+@pytest.mark.parametrize("role", ["writer", "reader"])
+def test_only_the_owner_takes_in_what_was_recorded(urls: dict[str, str], role: str) -> None:
+    """Positions and index rows are written by functions alone: who must use these imports no history so."""
+    with rl.open(urls[role]) as ledger:
+        before = ledger.position
+        with pytest.raises(ReadOnly, match="only the owner"):
+            ledger.import_as_recorded(['{"export":"as-recorded","format":1}'])
+        assert ledger.position == before
+
+
 def test_the_reader_reads(urls: dict[str, str]) -> None:
     """A ledger opened by the reader answers; recording is refused, and says why."""
     with rl.open(urls["reader"]) as ledger:
@@ -198,7 +208,7 @@ def test_the_owner_opens_it_again(urls: dict[str, str]) -> None:
 
 
 def test_guards_come_with_the_tables(postgres_dsn: str) -> None:
-    """Every ledger on PostgreSQL is guarded from when it is first opened; also an older one."""
+    """Every ledger on PostgreSQL is guarded from when it is first opened; who drops a guard is found."""
     with rl.open(postgres_dsn) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
     with connected(postgres_dsn) as connection:
@@ -206,6 +216,12 @@ def test_guards_come_with_the_tables(postgres_dsn: str) -> None:
             connection.execute(f"DELETE FROM {TAGS}")
         connection.execute(f"DROP TRIGGER reps_tags_stay ON {TAGS}")
         connection.execute("DROP FUNCTION reps_append_at_head")
+        with pytest.raises(Altered, match="reps_tags_stay is missing"):
+            rl.open(postgres_dsn)
+        assert rl.repair(postgres_dsn) == [
+            "reps_tags_stay is missing",
+            "the function reps_append_at_head is missing",
+        ]
         with rl.open(postgres_dsn) as ledger:
             rows = [{"fact": "member.joined", "member": "ben", "occurred_at": "2018-01-01"}]
             assert ledger.import_history(rows).recorded == 1

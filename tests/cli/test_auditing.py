@@ -21,7 +21,7 @@ from reps_ledger.cli.app import app
 from reps_ledger.log.postgres import roles_sql
 
 COMMANDS: Final = (
-    *("make-key", "checkpoint", "verify", "prove", "consistency", "bundle", "verify-bundle"),
+    *("make-key", "check", "checkpoint", "verify", "prove", "consistency", "bundle", "verify-bundle"),
     *("postgres-roles", "verify-consistency"),
 )
 

@@ -31,12 +31,15 @@ from reps_ledger.cli.output import reading
 PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
 ELSEWHERE: Final = [
     *("doctor", "backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
-    *("bundle", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
+    *("bundle", "check", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
     *("audit", "postgres-roles", "state", "verify-consistency"),
 ]
 """Those that test_judging.py, test_auditing.py, test_state.py and test_doctor.py know."""
 
-COMMANDS: Final = ["census", "declare", "export", "history", "import", "reconcile", "roster", "show"]
+COMMANDS: Final = [
+    *("backup", "census", "declare", "export", "history", "import", "reconcile", "repair"),
+    *("restore", "roster", "show"),
+]
 
 ROWS: Final[list[dict[str, Any]]] = [
     {"fact": "community.founded", "community": "indonesia", "occurred_at": "2016-01-01"},
@@ -131,6 +134,8 @@ def test_help_and_its_example(command: str, ledger: Path) -> None:
     assert example is not None
     if command == "import":
         ledger.unlink()
+    if command == "restore":
+        ledger.rename("reps-2018-10-01.db")
     result = run(*shlex.split(example[1]))
     assert result.exit_code == (1 if command == "reconcile" else 0), result.output
     assert result.stdout or command == "export"
@@ -407,16 +412,57 @@ def test_wrong_usage(arguments: list[str], ledger: Path) -> None:
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("command", [*(c for c in COMMANDS if c not in {"declare", "import"})])
+@pytest.mark.parametrize("command", [*(c for c in COMMANDS if c not in {"declare", "import", "restore"})])
 @pytest.mark.parametrize("target", ["none.db", "sqlite:///none.db", "no/such/folder/none.db"])
 def test_a_ledger_that_does_not_exist(command: str, target: str, here: Path) -> None:
     """Asking a ledger that is not there says so, ends with 3, and does not make one."""
-    argument = {"show": ["ana"], "export": ["out.jsonl"]}.get(command, [])
+    argument = {"show": ["ana"], "export": ["out.jsonl"], "backup": ["out.jsonl"]}.get(command, [])
     result = run(command, *argument, "-l", target)
     assert (result.exit_code, result.stdout) == (3, "")
     assert f"there is no ledger {target}" in result.stderr
     assert not list(here.glob("**/none.db*"))
     assert not (here / "out.jsonl").exists()
+
+
+def test_backup_and_restore(here: Path, ledger: Path) -> None:
+    """A copy is made, and a ledger of it; neither over anything, and no ledger of what is none."""
+    result = run("backup", "kept.db", "-l", str(ledger))
+    assert result.exit_code == 0
+    assert result.stdout == "kept.db: a whole copy, up to position 10\n"
+    result = run("restore", "kept.db", "-l", "again.db")
+    assert (result.exit_code, result.stdout) == (0, "again.db: restored up to position 10\n")
+    shown = [run("show", "ana", "-l", each).stdout for each in (str(ledger), "again.db")]
+    assert shown[0] == shown[1]
+    for arguments in (("backup", "kept.db", "-l", str(ledger)), ("restore", "kept.db", "-l", "again.db")):
+        result = run(*arguments)
+        assert (result.exit_code, "is there already" in result.stderr) == (3, True)
+    (here / "no.db").write_text("no ledger")
+    result = run("restore", "no.db", "-l", "new.db")
+    assert (result.exit_code, "not a ledger" in result.stderr) == (3, True)
+    assert not (here / "new.db").exists()
+
+
+def test_what_was_recorded_goes_out_and_in(here: Path, ledger: Path) -> None:
+    """Byte for byte, into an empty ledger and no other, and with no option that judges."""
+    result = run("export", "kept.jsonl.gz", "-l", str(ledger), "--as-recorded")
+    assert (result.exit_code, result.stderr) == (0, "10 entries written\n")
+    result = run("import", "kept.jsonl.gz", "-l", "again.db", "--as-recorded")
+    assert (result.exit_code, result.stdout) == (0, "kept.jsonl.gz: 10 entries, as they were recorded\n")
+    run("export", "again.jsonl.gz", "-l", "again.db", "--as-recorded")
+    assert (here / "again.jsonl.gz").read_bytes() == (here / "kept.jsonl.gz").read_bytes()
+    assert answered("import", "kept.jsonl.gz", "-l", "third.db", "--as-recorded") == {
+        "kept.jsonl.gz": {"recorded": 10}
+    }
+    for target, options, code, words in (
+        ("again.db", (), 2, "only an empty ledger"),
+        ("new.db", ("--by", "me"), 2, "leave out --by"),
+        ("new.db", ("--quarantine", "q.jsonl"), 2, "leave out --by"),
+        ("new.db", ("history.jsonl",), 2, "one file"),
+    ):
+        result = run("import", "kept.jsonl.gz", *options, "-l", target, "--as-recorded")
+        assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
+    result = run("import", "history.jsonl", "-l", "new.db", "--as-recorded")
+    assert (result.exit_code, "line 1: this was not exported" in result.stderr) == (1, True)
 
 
 def test_what_cannot_be_read_or_written(here: Path, ledger: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_file_exchanged_under_an_open_recorder(sqlite_path: Path) -> None:
         with pytest.raises(NewerFormat):
             recorder.head()
         sqlite_path.unlink()
-        with pytest.raises(StorageError, match="cannot be opened"):
+        with pytest.raises(StorageError, match="moved or deleted"):
             recorder.head()
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import os
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import pytest
 
 import reps_ledger as rl
+from processes import Program
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import ConfigurationError, UnknownVersion, UpcasterGap
 from reps_ledger.log import Codec
@@ -15,7 +20,9 @@ from reps_ledger.log.codec import Upcasters
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+
+ROOT: Final = Path(__file__).parents[2]
 
 
 @rl.fact("talk.given")
@@ -156,6 +163,103 @@ def test_doubled_and_stray_steps(cls: type[rl.Fact], steps: list[rl.Upcaster], w
     with pytest.raises(ConfigurationError, match=words) as raised:
         rl.open(facts=[cls], upcasters=steps)
     assert not isinstance(raised.value, UpcasterGap)
+
+
+def times(factor: int) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A step that closes over a number."""
+    return lambda fields: {"minutes": int(fields.pop("hours") * factor), **fields}
+
+
+def scaled(factor: int, fields: dict[str, Any], *, places: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A step that is told a number."""
+    return {"minutes": int(fields.pop("hours") * factor) + len(places), **fields}
+
+
+def by_default(fields: dict[str, Any], factor: int = 60) -> dict[str, Any]:
+    """A step with a default."""
+    return {**fields, "minutes": factor}
+
+
+def by_another_default(fields: dict[str, Any], factor: int = 61) -> dict[str, Any]:
+    """The same with another."""
+    return {**fields, "minutes": factor}
+
+
+class Scale:
+    """A step with a method, which reads what no digest of its code sees."""
+
+    factor = 60
+
+    def step(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Multiply hours."""
+        return {"minutes": int(fields.pop("hours") * Scale.factor), **fields}
+
+
+STEPS: Final[dict[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
+    "a function": to_minutes,
+    "another": to_places,
+    "60 in a closure": times(60),
+    "61 in a closure": times(61),
+    "60 in a partial": partial(scaled, 60),
+    "61 in a partial": partial(scaled, 61),
+    "60 and a keyword": partial(scaled, 60, places=("a",)),
+    "a constant": lambda fields: {**fields, "minutes": 1},
+    "another constant": lambda fields: {**fields, "minutes": 2},
+    "a set": lambda fields: {**fields, "minutes": fields["hours"] in {"a", "b", "c"}},
+    "nested": lambda fields: {name: next(each for each in (1,) if name) for name in fields},
+    "nested otherwise": lambda fields: {name: next(each for each in (2,) if name) for name in fields},
+    "a default": by_default,
+    "another default": by_another_default,
+    "a method": Scale().step,
+    "a class": dict,
+}
+"""Steps of every kind of callable, no two of which do the same."""
+
+
+def revisions() -> dict[str, str]:
+    """The revision of each."""
+    return {name: rl.Upcaster("talk.given", 1, step).revision for name, step in STEPS.items()}
+
+
+def test_other_code_has_another_revision() -> None:
+    """A step is told from others by its code, its constants, and what it closes over or was given."""
+    assert len({*revisions().values()}) == len(STEPS)
+    assert rl.Upcaster("talk.given", 1, to_minutes, revision="7").revision == "7"
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "99"])
+def test_the_same_code_has_the_same_revision_in_every_process(seed: str) -> None:
+    """It does not depend on addresses, on the order of sets, or on where the file lies."""
+    code = f"import json; from {__name__} import revisions; print(json.dumps(revisions()))"
+    places = os.pathsep.join(str(place) for place in (ROOT, ROOT / "tests"))
+    environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": places}
+    with Program("-c", code, env=environment) as program:
+        assert json.loads(program.hear()) == revisions()
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["by its code", "by name"])
+def test_what_is_kept_is_made_anew_where_a_step_was_put_right(
+    sqlite_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """Columns and tables of state depend on how older entries are read, and follow when that changes."""
+
+    def minutes(factor: int) -> tuple[object, object, bool]:
+        monkeypatch.setattr(Scale, "factor", factor)
+        step = rl.Upcaster("talk.given", 1, times(factor))
+        if named:
+            step = rl.Upcaster("talk.given", 1, Scale().step, revision=f"times {factor}")
+        with rl.open(sqlite_path, facts=[Talk2], upcasters=[step]) as ledger, ledger.state() as state:
+            *_, entry = ledger.entries()
+            column = ledger.columns().tables["talk.given"].fields["minutes"]
+            return column.values, entry.fact.minutes, state.opened.rebuilt
+
+    with rl.open(sqlite_path, facts=[Talk1]) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        ledger.record(Talk1(member="ana", hours=2), by="ana")
+    assert minutes(60) == ((120,), 120, True)
+    assert minutes(60) == ((120,), 120, False)
+    assert minutes(30) == ((60,), 60, True)
+    assert minutes(30) == ((60,), 60, False)
 
 
 def _nothing(_fields: dict[str, Any]) -> dict[str, Any]:

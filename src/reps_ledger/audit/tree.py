@@ -245,8 +245,10 @@ class TreeSnapshot:
 
         Raises:
             InvalidSignature: the key did not sign that checkpoint.
+            Altered: the database that holds the log is not as this project makes it.
             Inconsistent: the log does not begin with what the key signed before.
         """
+        self.log.must_be_unaltered()
         if since is not None:
             since.verify(key.verifying)
         noted = self._noted(key)
@@ -403,6 +405,19 @@ class Tree:
                 raise _inconsistent(changed, self.cache) from changed
         raise Damaged("the tree cannot be made: what is kept of it is damaged each time")
 
+    def differences(self) -> list[str]:
+        """Return where the cache differs from the tree of the log as it is now, in words.
+
+        The whole log is hashed. Nothing is made where nothing is cached.
+        """
+        if not self.cache.exists:
+            return []
+        try:
+            with self.cache.transaction() as cache:
+                return [*_differences(self._log, cache)]
+        except Unusable as error:
+            return [f"it is damaged: {error}; it is made anew when it is used"]
+
     @contextmanager
     def _current(self) -> Iterator[TreeSnapshot]:
         with self.cache.transaction() as cache:
@@ -424,6 +439,28 @@ class Tree:
                     edge = block
                     cache.set_fingerprints(block.hashes)
             yield TreeSnapshot(self._log, cache, edge, before)
+
+
+def _differences(log: EventLog, cache: CacheTransaction) -> Iterator[str]:
+    roots: list[bytes] = []
+    before = 0
+    for number, block in zip(range(cache.blocks + 1), blocks_of(log)):  # noqa: B905 — the log may go on
+        cached = cache.fingerprints(number)
+        changed = None if cached is None else block.first_change(cached, before)
+        if changed is not None:
+            yield f"the entry at position {changed} is not what it was"
+        if block.full and number < cache.blocks:
+            roots.append(block.root)
+            before = block.positions[-1]
+    if len(roots) < cache.blocks:
+        yield f"it has {cache.blocks * BLOCK:,} entries, and the log fewer"
+    level, hashes = 0, roots
+    while hashes:
+        for number, found in enumerate(hashes):
+            if cache.node(level, number).hash != found:
+                width = BLOCK << level
+                yield f"the hash of entries {number * width + 1:,} to {(number + 1) * width:,} is another"
+        level, hashes = level + 1, parents_of(hashes[: len(hashes) & ~1])
 
 
 def make_bundle(

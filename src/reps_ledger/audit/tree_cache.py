@@ -322,7 +322,7 @@ class TreeCache:
         with contextlib.suppress(sqlite3.Error, OSError, UnicodeDecodeError):
             if self._memory is not None:
                 return self._memory.execute("SELECT key, note FROM notes").fetchall()
-            if self.path is not None and self.path.exists():
+            if self.path is not None and mark_of(self.path) == TREE_MARK:
                 with contextlib.closing(_raw_to_read(self.path)) as connection:
                     return connection.execute("SELECT key, note FROM notes").fetchall()
         return []

@@ -30,14 +30,17 @@ from reps_ledger.cli.options import (
     output,
     valid_at,
 )
-from reps_ledger.cli.output import complain, reading, say, show_json, show_table
+from reps_ledger.cli.output import complain, reading, say, show_json, show_table, working
 from reps_ledger.cli.policies import register_judging
 from reps_ledger.cli.queries import register_queries
 from reps_ledger.cli.reviews import register_reviews
 from reps_ledger.cli.state import register_state
 from reps_ledger.domain.time import zone_name
+from reps_ledger.errors import InvalidInput
 from reps_ledger.files import output_file
 from reps_ledger.importers import ImportReport
+from reps_ledger.log import repair as repair_ledger
+from reps_ledger.log import restore as restore_backup
 
 app = typer.Typer(
     name="reps-ledger",
@@ -83,6 +86,13 @@ def import_(
         Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
     ] = None,
     replace: Replace = False,
+    as_recorded: Annotated[
+        bool,
+        typer.Option(
+            "--as-recorded",
+            help="Take what export --as-recorded wrote into an empty ledger as it is, or nothing of it.",
+        ),
+    ] = False,
     zone: Zone = None,
     as_json: AsJson = False,
 ) -> None:
@@ -93,6 +103,10 @@ def import_(
         if not file.is_file():  # before a ledger is made for nothing
             complain(f"reps-ledger: {file} cannot be read: it is no file")
             raise typer.Exit(STORAGE)
+    if as_recorded:
+        judged = (by, on_refused, on_unknown_member, quarantine) != ("import", "quarantine", "refuse", None)
+        _import_as_recorded(files, ledger, zone, judged=judged, as_json=as_json)
+        return
     with failing():  # before a ledger is made for nothing, too
         own = file_of(ledger)
         output(quarantine, *files, *named(own), replace=replace)
@@ -118,6 +132,26 @@ def import_(
         show_json(reports)
     if refused:
         raise typer.Exit(REFUSED)
+
+
+def _import_as_recorded(
+    files: list[Path], ledger: str, zone: str | None, *, judged: bool, as_json: bool
+) -> None:
+    with failing():
+        if len(files) != 1:
+            raise InvalidInput("what was recorded is one history: name one file with --as-recorded")
+        if judged:
+            raise InvalidInput(
+                "--as-recorded takes entries as they are; leave out --by, --on-refused, "
+                "--on-unknown-member and --quarantine"
+            )
+    (file,) = files
+    with opened(ledger, zone, new=True) as opened_ledger, reading(file) as on_progress:
+        count = opened_ledger.import_as_recorded(file, on_progress=on_progress)
+    if as_json:
+        show_json({str(file): {"recorded": count}})
+    else:
+        say(f"{file}: {count:,} entries, as they were recorded")
 
 
 def _report(report: ImportReport) -> dict[str, object]:
@@ -177,10 +211,46 @@ def export(
     ledger: Target,
     replace: Replace = False,
     known: KnownAt = None,
+    as_recorded: Annotated[
+        bool,
+        typer.Option("--as-recorded", help="Write what is stored, byte for byte, for import --as-recorded."),
+    ] = False,
     zone: Zone = None,
 ) -> None:
     """Export every entry, in the exchange format."""
     with opened(ledger, zone) as opened_ledger:
         target = sys.stdout.buffer if file == "-" else file
-        count = opened_ledger.export(target, known_at=known_at(known, opened_ledger), replace=replace)
+        count = opened_ledger.export(
+            target, known_at=known_at(known, opened_ledger), as_recorded=as_recorded, replace=replace
+        )
     complain(f"{count:,} entries written")
+
+
+@app.command(epilog="Example: reps-ledger backup reps-2018-10-01.db -l reps.db")
+def backup(
+    file: Annotated[Path, typer.Argument(help="Where to: a file that is not there yet.")], ledger: Target
+) -> None:
+    """Copy a ledger into a new file, while others record: whole and checked, or not there."""
+    with opened(ledger) as opened_ledger, working(file.name) as on_progress:
+        position = opened_ledger.backup(file, on_progress=on_progress)
+    say(f"{file}: a whole copy, up to position {position:,}")
+
+
+@app.command(epilog="Example: reps-ledger restore reps-2018-10-01.db -l reps.db")
+def restore(
+    file: Annotated[Path, typer.Argument(help="The backup; it is only read.")], ledger: Target
+) -> None:
+    """Make a new ledger file of a backup: whole and checked, or not there."""
+    with failing(), working(file.name) as on_progress:
+        position = restore_backup(file, ledger, on_progress=on_progress)
+    say(f"{ledger}: restored up to position {position:,}")
+
+
+@app.command(epilog="Example: reps-ledger repair -l reps.db")
+def repair(ledger: Target) -> None:
+    """Make a ledger's guards what they should be, and remove foreign triggers, rules and indexes."""
+    with failing():
+        done = repair_ledger(ledger)
+    for each in done:
+        say(each)
+    say(f"{ledger}: {'put right; now let check judge what is in it' if done else 'nothing was wrong'}")

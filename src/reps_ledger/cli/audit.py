@@ -20,9 +20,10 @@ from reps_ledger.audit import (
 )
 from reps_ledger.audit.verifier import consistency_values
 from reps_ledger.cli.options import REFUSED, AsJson, Replace, Target, Zone, failing, named, opened, output
-from reps_ledger.cli.output import complain, say, show_json
+from reps_ledger.cli.output import complain, say, show_json, working
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.files import output_file
+from reps_ledger.ledger.check import MOST, NOTES
 from reps_ledger.log.postgres import apply_roles, roles_sql
 
 _MOST: Final = 1_000_000
@@ -41,6 +42,7 @@ def register_audit(app: typer.Typer) -> None:
     app.command(epilog="Example: reps-ledger checkpoint -l reps.db --key reps.key --out reps.checkpoint")(
         checkpoint
     )
+    app.command("check", epilog="Example: reps-ledger check -l reps.db")(check_)
     app.command(epilog="Example: reps-ledger verify reps.checkpoint -l reps.db --key reps.pub")(verify)
     app.command(epilog="Example: reps-ledger prove 12 -l reps.db --at reps.checkpoint")(prove)
     app.command(epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub")(
@@ -158,6 +160,28 @@ def verify(
         for each in found.findings:
             complain(f"{each.code}: {each.words}")
     if not found.ok:
+        raise typer.Exit(REFUSED)
+
+
+def check_(
+    ledger: Target,
+    zone: Zone = None,
+    most: Annotated[int, typer.Option(min=1, help="End after so many findings.")] = MOST,
+    as_json: AsJson = False,
+) -> None:
+    """Judge the whole ledger again: its entries by all rules, and the caches beside it."""
+    with opened(ledger, zone) as open_ledger, working("check") as on_progress:
+        found = open_ledger.check(on_progress=on_progress, most=most)
+        position = open_ledger.position
+    wrong = [each for each in found if each.code not in NOTES]
+    if as_json:
+        show_json({"ok": not wrong, "position": position, "findings": found})
+    else:
+        for each in found:
+            (complain if each in wrong else say)(f"{each.code}: {each.words}")
+        if not wrong:
+            say(f"{position:,} entries were judged again; nothing is wrong.")
+    if wrong:
         raise typer.Exit(REFUSED)
 
 

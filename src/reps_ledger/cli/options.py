@@ -109,7 +109,7 @@ def _open(target: str, zone: str | None, *, records: bool) -> Ledger:
     facts = own_facts()
     try:
         return open_ledger(target, zone=zone, facts=facts)
-    except errors.ReadOnly:
+    except (errors.ReadOnly, errors.Altered):
         if records:
             raise
         return open_ledger(target, zone=zone, facts=facts, read_only=True)

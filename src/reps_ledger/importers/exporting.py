@@ -11,7 +11,9 @@ from typing import IO, Final
 
 import msgspec
 
+from reps_ledger.errors import InvalidInput
 from reps_ledger.files import output_file, refuse_stream
+from reps_ledger.importers.as_recorded import write_as_recorded
 from reps_ledger.importers.rows import write_row
 from reps_ledger.interchange import safe_cell
 from reps_ledger.log import Reading
@@ -33,7 +35,11 @@ _ENVELOPE: Final = (
 
 
 def export_history(
-    reading: Reading, target: str | os.PathLike[str] | IO[bytes], *, replace: bool = False
+    reading: Reading,
+    target: str | os.PathLike[str] | IO[bytes],
+    *,
+    as_recorded: bool = False,
+    replace: bool = False,
 ) -> int:
     """Write every entry as recorded, in order of position, and return their number.
 
@@ -42,18 +48,29 @@ def export_history(
     Raises:
         PathTaken: something is there that would be lost.
         StorageError: the file cannot be written.
+        InvalidInput: what is stored should be written as CSV.
     """
     if not isinstance(target, str | os.PathLike):
         refuse_stream(target, field="target")
-        return _write_json(reading, target)
+        return _write_stored(reading, target) if as_recorded else _write_json(reading, target)
     named = os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114 — also of a NUL
     name = Path(named).name.lower()
     write = _write_csv if name.removesuffix(".gz").endswith(".csv") else _write_json
+    if as_recorded:
+        if write is _write_csv:
+            raise InvalidInput(
+                f"{target}: what is stored is written as JSON lines, not as CSV", field="target"
+            )
+        write = _write_stored
     with output_file(target, replace=replace, field="target") as raw:
         if not name.endswith(".gz"):
             return write(reading, raw)
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
             return write(reading, packed)
+
+
+def _write_stored(reading: Reading, file: _Binary) -> int:
+    return write_as_recorded(reading.log, reading.known_at, file)
 
 
 def _write_json(reading: Reading, file: _Binary) -> int:

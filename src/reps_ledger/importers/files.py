@@ -71,7 +71,7 @@ def open_file(path: str | os.PathLike[str]) -> tuple[BinaryFile, IO[bytes]]:
 
 def json_rows(file: BinaryFile) -> Iterator[Line]:
     """Yield the rows of a file of JSON lines; blank lines are skipped."""
-    for number, text, damage in _lines(file):
+    for number, text, damage in lines_of(file):
         if damage is not None:
             yield Line(number, text.decode("utf-8", "backslashreplace"), damage)
         elif stripped := text.strip():
@@ -137,12 +137,12 @@ def shown(value: object) -> str:
     return _SHOWN.repr(value).encode("ascii", "backslashreplace").decode()
 
 
-def _too_long() -> str:
-    return f"the row is longer than {MAX_ROW_BYTES:,} bytes"
+def _too_long(most: int = MAX_ROW_BYTES) -> str:
+    return f"the row is longer than {most:,} bytes"
 
 
-def _lines(file: BinaryFile) -> Iterator[tuple[int, bytes, str | None]]:
-    """Yield each line's number, bytes and problem, reading no more than ``MAX_ROW_BYTES`` at once.
+def lines_of(file: BinaryFile, most: int = MAX_ROW_BYTES) -> Iterator[tuple[int, bytes, str | None]]:
+    """Yield each line's number, bytes and problem, reading no more than ``most`` bytes at once.
 
     A line that is too long is cut short; where the file is damaged, lines end.
     """
@@ -150,11 +150,11 @@ def _lines(file: BinaryFile) -> Iterator[tuple[int, bytes, str | None]]:
     while True:
         number += 1
         try:
-            line = file.readline(MAX_ROW_BYTES + 1)
-            cut = len(line) > MAX_ROW_BYTES
+            line = file.readline(most + 1)
+            cut = len(line) > most
             rest = line
             while cut and rest and not rest.endswith(b"\n"):
-                rest = file.readline(MAX_ROW_BYTES)
+                rest = file.readline(most)
         except (OSError, EOFError, zlib.error) as error:
             yield number, b"", f"the file is damaged from here on: {error}"
             return
@@ -162,7 +162,7 @@ def _lines(file: BinaryFile) -> Iterator[tuple[int, bytes, str | None]]:
             return
         if number == 1:
             line = line.removeprefix(_BOM)
-        yield number, line[:200] if cut else line, _too_long() if cut else None
+        yield number, line[:200] if cut else line, _too_long(most) if cut else None
 
 
 def _object(text: bytes) -> tuple[JsonValue, str | None]:
@@ -191,7 +191,7 @@ def _repeated(text: bytes, row: JsonObject) -> str | None:
 
 
 def _texts(file: BinaryFile, problems: list[tuple[int, str]]) -> Iterator[str]:
-    for number, line, problem in _lines(file):
+    for number, line, problem in lines_of(file):
         if problem is not None:
             problems.append((number, problem))
             yield "\n"

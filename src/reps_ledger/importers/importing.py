@@ -33,6 +33,7 @@ from reps_ledger.domain.rules.parts import CORRECTIONS
 from reps_ledger.domain.time import zone_name, zone_of
 from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError, OtherZone
+from reps_ledger.importers.as_recorded import is_header
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
 from reps_ledger.importers.rows import Row, read_row, trimmed
 from reps_ledger.interchange import JsonValue
@@ -306,6 +307,12 @@ class Session:
     def _take(self, lines: list[Line]) -> None:
         if not self.rows:
             self._first = lines[0]
+            if is_header(lines[0].row):
+                raise InvalidInput(
+                    "this history was exported as it was recorded: import it into an empty ledger with "
+                    "import_as_recorded, or --as-recorded",
+                    field="source",
+                )
         self.rows += len(lines)
         self._now = self.recording.now()
         refused: list[RefusedRow] = []

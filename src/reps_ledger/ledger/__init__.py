@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reps_ledger.ledger.check import CHECKS, NOTES
 from reps_ledger.ledger.core import Subscription
 from reps_ledger.ledger.ledger import (
     Ledger,
@@ -9,4 +10,4 @@ from reps_ledger.ledger.ledger import (
 )
 from reps_ledger.ledger.reviews import DecisionAudit, Evidence, Replayed
 
-__all__ = ["DecisionAudit", "Evidence", "Ledger", "Replayed", "Subscription", "open"]
+__all__ = ["CHECKS", "NOTES", "DecisionAudit", "Evidence", "Ledger", "Replayed", "Subscription", "open"]

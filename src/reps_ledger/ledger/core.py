@@ -210,6 +210,14 @@ class Core:
         """
         self.own_zone.adopt(declared)
 
+    def must_fit(self, declared: LedgerDeclared) -> None:
+        """Raise an error if this ledger was opened for another time zone than a history declares.
+
+        Raises:
+            OtherZone: it was.
+        """
+        self.own_zone.must_fit(declared)
+
     def begin(self, by: str) -> Entry | None:
         """Record the declaration of a new ledger; None where others did meanwhile."""
         declared = self.own_zone.declaration()
@@ -231,9 +239,14 @@ class Core:
             return self._recording
         zone = self.zone
         if zone != self._recording_in:
-            self._recording = evolve(self._recording, rules=self._rules(zone), kept=KeptJudge())
+            self._recording = self.recording_in(zone)
             self._recording_in = zone
         return self._recording
+
+    def recording_in(self, zone: tzinfo) -> Recording:
+        """Return what judges by the rules as they are in a zone, and knows nothing yet."""
+        rules = self._recording.rules if self._rules is None else self._rules(zone)
+        return evolve(self._recording, rules=rules, kept=KeptJudge())
 
     @property
     def log(self) -> EventLog:
@@ -371,6 +384,19 @@ class Core:
             claim_columns(folder)
             return load_or_build(reading, folder)
         return load_or_build(reading, folder_of(reading.log), keep=not self.read_only)
+
+    def column_differences(self) -> list[str]:
+        """Return where the columns beside the ledger's file differ from what follows from the log, in words.
+
+        Raises:
+            MissingExtra: the extra ``replay`` is not installed.
+        """
+        try:
+            from reps_ledger.replay.columns import check_columns, folder_of  # noqa: PLC0415 — an extra
+        except ImportError as error:
+            raise MissingExtra("replay", "columns of a ledger") from error
+        folder = folder_of(self.log)
+        return [] if folder is None else check_columns(self.reading(), folder)
 
     def entry(self, entry_id: str) -> Entry:
         """Return an entry as it was recorded.

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, tzinfo
 from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
+    AuditFinding,
     Consistency,
     Inclusion,
     SignedCheckpoint,
@@ -20,8 +21,9 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
 from reps_ledger.domain.time import Clock, day_of, system_clock, zone_of
-from reps_ledger.importers import ImportReport, export_history, import_history
+from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
+from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
@@ -237,7 +239,12 @@ class Ledger:
         return Subscription(log, after)
 
     def export(
-        self, target: str | os.PathLike[str] | IO[bytes], *, known_at: Moment = None, replace: bool = False
+        self,
+        target: str | os.PathLike[str] | IO[bytes],
+        *,
+        known_at: Moment = None,
+        as_recorded: bool = False,
+        replace: bool = False,
     ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
 
@@ -245,13 +252,36 @@ class Ledger:
             target: a new path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
                 where the file is once all is written; or a binary file for JSON lines.
             known_at: as for `as_of`.
+            as_recorded: write what is stored, byte for byte, with tags and positions, for
+                `import_as_recorded`; never as CSV.
             replace: whether a plain file that is there is to be replaced.
 
         Raises:
             PathTaken: something is there that would be lost.
             StorageError: the file cannot be written.
         """
-        return export_history(self._core.reading(known_at), target, replace=replace)
+        reading = self._core.reading(known_at)
+        return export_history(reading, target, as_recorded=as_recorded, replace=replace)
+
+    def backup(
+        self, target: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Copy the ledger as it is now into a new file, and return the copy's last position.
+
+        Others may record meanwhile. All that was acknowledged before is in the copy, which is there whole
+        or not at all, whatever interrupts this, and is checked as `reps_ledger.restore` checks one. It has
+        the permissions of the ledger's own file, or only its owner may read it. It is a ledger by itself.
+
+        Args:
+            target: the path of a file that is not there yet.
+            on_progress: called now and then with how many pages were copied, and of how many.
+
+        Raises:
+            Damaged: the ledger is not whole; the error says what is wrong.
+            StorageError: there is something at the target, it cannot be written, or the ledger is kept by
+                a server, which has ways of its own.
+        """
+        return self._core.log.backup(target, on_progress)
 
     def import_history(
         self,
@@ -289,6 +319,34 @@ class Ledger:
         )
         self._core.own_zone.refresh(report.position)
         return report
+
+    def import_as_recorded(
+        self,
+        source: str | os.PathLike[str] | Iterable[str | bytes],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> int:
+        """Import a history as it was recorded into this ledger, which is empty; return how many entries.
+
+        Stored bytes, tags, ids, positions and ``recorded_at`` are what they were, so that checkpoints and
+        proofs of the other ledger are good for this one. All or nothing, in one transaction. No rule judges
+        the entries, as they were judged when they were recorded: import only what you trust as you trust a
+        backup, and verify a checkpoint.
+
+        Args:
+            source: a path (plain or gzip) that `export` wrote ``as_recorded``, or its lines.
+            on_progress: called now and then with the entries and the bytes read so far.
+
+        Raises:
+            ImportStopped: a line is broken, changed, missing or not in its place; it says which.
+            InvalidInput: this ledger is not empty.
+            OtherZone: the ledger was opened for another time zone than the history declares.
+            StorageError: the file cannot be read, or the log takes no entries with their positions.
+        """
+        self._core.must_be_open()
+        count = import_as_recorded(self._core, source, on_progress)
+        self._core.own_zone.refresh(self._core.log.head())
+        return count
 
     def checkpoint(
         self,
@@ -354,6 +412,24 @@ class Ledger:
             Inconsistent: entries are not what they were.
         """
         return proofs.prove_consistency(self._core.tree(state), old, new)
+
+    def check(
+        self, *, on_progress: Callable[[int, int], None] | None = None, most: int = MOST
+    ) -> tuple[AuditFinding, ...]:
+        """Judge the whole log again: what is in it that would not be recorded, and which caches lie.
+
+        Every entry is judged by the rules and the charter of its time, by what was recorded before it; its
+        bytes, id and tags are looked at, and whether its values may be what they are. Columns, the tree's
+        cache and tables of state beside the log are compared with what follows from it. Nothing is changed.
+
+        `reps_ledger.ledger.CHECKS` says what each code of a finding means; those in `NOTES` are no fault.
+        A ledger of an older release may have entries that the rules of this one refuse.
+
+        Args:
+            on_progress: called with the position that was judged, and the last one.
+            most: ends after so many findings.
+        """
+        return check(self._core, on_progress=on_progress, most=most)
 
     def verify(
         self,
@@ -687,6 +763,8 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
             otherwise made in memory; no file is made, changed or left. Others may record meanwhile.
 
     Raises:
+        Altered: tables, indexes, triggers or functions of the log are missing, changed or foreign. Opened
+            ``read_only``, it can be asked and judged all the same; see `reps_ledger.repair`.
         StorageError: it cannot be opened; the subclass says why. ``ReadOnly``: it cannot be written.
         ConfigurationError: the arguments do not fit together.
         OtherZone: the ledger declares another zone.
@@ -704,6 +782,8 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     recorder, close = open_recorder(target, read_only=read_only)
     try:
         log = EventLog(recorder, codec, read_only=read_only)
+        if not read_only:
+            log.must_be_unaltered()
         recording = Recording(log=log, rules=rules_now, clock=clock, retries=retries)
         declared = LedgerZone(log, given, recording.now, declares=is_kept(recorder) and not read_only)
     except BaseException:

@@ -102,6 +102,29 @@ def _store(core: Core, path: str | os.PathLike[str] | None) -> Store:
     return PostgresStore(connect)
 
 
+def kept_tables(core: Core) -> Tables | None:
+    """Return the tables that lie where they do by default, as they were left; None where there are none.
+
+    Close their store.
+    """
+    beside = core.log.path
+    path = _of_user(core) if beside is None else beside.with_name(beside.name + STATE_SUFFIX)
+    if path is not None and not path.exists():
+        return None
+    if path is None and postgres_of(core.log.recorder) is None:
+        return None
+    store = _store(core, None)
+    try:
+        with store.reading() as reader:
+            if not reader.meta():
+                store.close()
+                return None
+        return Tables(_Log(core), store, kept_policies(store))
+    except BaseException:
+        store.close()
+        raise
+
+
 def _of_user(core: Core) -> Path | None:
     """Return the file of tables of a log that lies on a server of another kind; None for one in memory.
 

@@ -84,6 +84,12 @@ class LedgerZone:
         """Whether the log was empty when it was last looked at, and should declare its zone."""
         return self._declares and self._head == 0
 
+    @property
+    def is_declared(self) -> bool:
+        """Whether the log declares a zone by all that is recorded."""
+        self.refresh(self._log.head())
+        return bool(self._declared)
+
     def known(self, position: int) -> tzinfo:
         """Return the zone in which days were read by what was known at a position."""
         self.refresh(position)
@@ -137,9 +143,17 @@ class LedgerZone:
         Raises:
             OtherZone: the ledger was opened with another zone.
         """
+        self.must_fit(declared)
+        self._given = zone_of(declared.zone)
+
+    def must_fit(self, declared: LedgerDeclared) -> None:
+        """Raise an error if the log was opened for another zone than a history declares.
+
+        Raises:
+            OtherZone: it was.
+        """
         if self._given is not None:
             _must_be(declared.zone, self._given)
-        self._given = zone_of(declared.zone)
 
     def _of(self, declared: Sequence[Declared]) -> tzinfo:
         """Return the zone of declarations: the last that is so by now, or else the first of all."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reps_ledger.log.append import Draft, Receipt, Recording
 from reps_ledger.log.codec import Codec, Upcaster
-from reps_ledger.log.connect import Target, is_kept, open_recorder, postgres_of
+from reps_ledger.log.connect import Target, is_kept, open_recorder, postgres_of, repair, restore
 from reps_ledger.log.event_log import EventLog
 from reps_ledger.log.history import Reading
 from reps_ledger.log.sqlite import SQLiteRecorder
@@ -24,4 +24,6 @@ __all__ = [
     "is_kept",
     "open_recorder",
     "postgres_of",
+    "repair",
+    "restore",
 ]

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_tag
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType
-from reps_ledger.domain.rules import Judge, Memory, Rulebook, Source
+from reps_ledger.domain.rules import Act, Judge, Memory, Rulebook, Source
 from reps_ledger.domain.time import Clock, day_end, day_start, instant_of, last_of_day
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, check_name
 from reps_ledger.errors import (
@@ -340,7 +340,7 @@ class Recording:
     def load(
         self,
         judge: Judge,
-        drafts: Iterable[Draft],
+        drafts: Iterable[Act],
         upto: int | None = None,
         *,
         empty: bool = False,
@@ -350,7 +350,7 @@ class Recording:
 
         Args:
             judge: takes what is read.
-            drafts: what it will judge.
+            drafts: what it will judge; entries that are judged again count as well.
             upto: the position up to which the judge knows its parts; None for a new judge.
             empty: whether the log was empty when the judge was new, and the judge was given all
                 entries since. A part that it does not know is then empty and need not be read.

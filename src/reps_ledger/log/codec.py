@@ -13,14 +13,16 @@ rewritten), corrections, which hold another fact, and whatever is broken.
 
 from __future__ import annotations
 
+import hashlib
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache, partial
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
 import msgspec
-from attrs import NOTHING, evolve, fields, frozen
+from attrs import NOTHING, evolve, field, fields, frozen
 from cattrs.preconf.msgspec import make_converter
 from msgspec.structs import astuple, replace
 from msgspec.structs import force_setattr as place
@@ -121,11 +123,45 @@ class Upcaster:
         name: the stored name of the fact.
         version: the version that it upgrades, to ``version + 1``.
         upgrade: takes the fields of that version, and returns those of the next. Pure.
+        revision: names what the step does: whatever was derived from older entries is derived anew where it
+            changes. By default a digest of the function's code, which does not see what the function calls
+            or reads from elsewhere: name a revision where that may change.
     """
 
     name: str
     version: int
     upgrade: Callable[[Fields], Fields]
+    revision: str = field(kw_only=True)
+
+    @revision.default
+    def _of_code(self) -> str:
+        return hashlib.sha256("\n".join(_said_by(self.upgrade)).encode()).hexdigest()[:16]
+
+
+def _said_by(value: object) -> Iterator[str]:
+    """Yield what tells a function from another: its code, its constants, what it closes over, defaults."""
+    if isinstance(value, partial):
+        yield from _said_by((value.func, value.args, sorted(value.keywords.items())))
+    elif isinstance(value, MethodType):
+        yield from _said_by((value.__func__, value.__self__))
+    elif isinstance(value, FunctionType):
+        cells = [cell.cell_contents for cell in value.__closure__ or ()]
+        yield from _said_by((value.__code__, value.__defaults__, value.__kwdefaults__, cells))
+    elif isinstance(value, CodeType):
+        yield value.co_code.hex()
+        yield from _said_by((value.co_consts, value.co_names, value.co_varnames))
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _said_by(each)
+    elif isinstance(value, set | frozenset):
+        yield from sorted(map(repr, value))
+    elif isinstance(value, dict):
+        yield from _said_by(sorted(value.items(), key=repr))
+    elif value is None or isinstance(value, str | bytes | int | float | complex):
+        yield repr(value)
+    else:  # by its name: what else it prints may hold an address
+        named = value if hasattr(value, "__qualname__") else type(value)
+        yield f"{named.__module__}.{named.__qualname__}"
 
 
 class Upcasters:
@@ -139,6 +175,7 @@ class Upcasters:
 
     def __init__(self, steps: Iterable[Upcaster], registry: Registry) -> None:
         self._steps: dict[tuple[str, int], Callable[[Fields], Fields]] = {}
+        self.revisions: dict[str, str] = {}
         for step in steps:
             described = registry.named(step.name)
             if described is None or not 1 <= step.version < described.kind.version:
@@ -149,6 +186,7 @@ class Upcasters:
             if (step.name, step.version) in self._steps:
                 raise ConfigurationError(f"two upcasters take {step.name} version {step.version}")
             self._steps[step.name, step.version] = step.upgrade
+            self.revisions[f"{step.name} {step.version}"] = step.revision
         for described in registry:
             name, version = described.kind.name, described.kind.version
             for older in range(1, version):
@@ -174,7 +212,17 @@ class _When(msgspec.Struct):
 
 
 _WHEN: Final = msgspec.json.Decoder(_When)
-_UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+
+
+class _Named(msgspec.Struct):
+    """Of a stored entry, only its id."""
+
+    id: str
+
+
+_NAMED: Final = msgspec.json.Decoder(_Named)
+UNREADABLE: Final = (msgspec.MsgspecError, RecursionError, UnicodeDecodeError)
+"""What is raised of bytes that are no stored entry."""
 
 
 class Codec:
@@ -195,6 +243,12 @@ class Codec:
         self._shapes: dict[str, Shape] = {}
         for described in registry:
             self._register(described)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of all on which it depends how stored entries are read."""
+        parts = (self.registry.digest, sorted(self._upcasters.revisions.items()))
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
     def _register(self, described: FactType) -> None:
         cls = described.cls
@@ -239,6 +293,12 @@ class Codec:
         place(entry, "tags", tags)
         return entry
 
+    @staticmethod
+    def id_of(data: bytes) -> str:
+        """Return the id of an entry of stored bytes, or raise one of `UNREADABLE`."""
+        found: str = _NAMED.decode(plain(data)).id
+        return found
+
     def occurred_at(self, name: str, data: bytes, position: int) -> datetime:
         """Return when an entry of stored bytes occurred, without decoding the rest of it.
 
@@ -247,7 +307,7 @@ class Codec:
         """
         try:
             found: datetime = _WHEN.decode(plain(data)).occurred_at
-        except _UNREADABLE:
+        except UNREADABLE:
             return self.decode(name, data, position).occurred_at
         return found if found.tzinfo is UTC else self.decode(name, data, position).occurred_at
 
@@ -260,7 +320,7 @@ class Codec:
             raise Malformed("something follows the entry that it does not commit to", position=position)
         try:
             stored = _DECODER.decode(entry)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise Malformed(f"not a stored entry: {error}", position=position) from error
         try:
             fact = self.structure(name, stored.schema, stored.fact)

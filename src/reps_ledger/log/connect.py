@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, final
 from urllib.parse import unquote
 
@@ -14,10 +15,13 @@ from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite.backup import restore as restore_file
 from reps_ledger.log.sqlite.recorder import MEMORY
+from reps_ledger.log.sqlite.schema import repair_file
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
+    from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory
     from psycopg import Connection
 
 
@@ -47,12 +51,11 @@ def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecord
     if isinstance(target, DCBRecorder):
         return target, lambda: None
     place = MEMORY if target is None else os.fspath(target)
-    scheme, separator, rest = place.partition("://")
-    if not separator or not isinstance(target, str):
-        return _sqlite(place, read_only)
+    file = _file_of(target)
+    if file is not None:
+        return _sqlite(file, read_only)
+    scheme, _, rest = place.partition("://")
     match scheme:
-        case "sqlite":
-            return _sqlite(unquote(rest.removeprefix("/")) or MEMORY, read_only)
         case "postgresql" | "postgres":
             return _postgres(place, read_only)
         case "umadb":
@@ -60,6 +63,81 @@ def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecord
     raise ConfigurationError(
         f"cannot open {scheme}://…; use a path, sqlite:///path, postgresql://… or umadb://…"
     )
+
+
+def _file_of(target: str | os.PathLike[str] | None) -> str | None:
+    """Return the path of the SQLite file that is named, or ``:memory:``; None where it is a server's."""
+    if target is None:
+        return MEMORY
+    place = os.fspath(target)
+    scheme, separator, rest = place.partition("://")
+    if not separator or not isinstance(target, str):
+        return place
+    return (unquote(rest.removeprefix("/")) or MEMORY) if scheme == "sqlite" else None
+
+
+def restore(
+    backup: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> int:
+    """Make a new ledger file of a backup, or of any ledger file, and return its last position.
+
+    It is there whole or not at all, whatever interrupts this, and was checked before: SQLite's own
+    check of the file, the tables and their guards, positions without gaps, and the index of tags.
+    The backup is only read. What was changed in an entry by who may write the file is found by
+    `Ledger.verify`, with a checkpoint.
+
+    Args:
+        backup: the file that `Ledger.backup` wrote.
+        target: a path or ``sqlite:///path`` at which there is nothing yet.
+        on_progress: called now and then with how many pages were copied, and of how many.
+
+    Raises:
+        NotALedger: the backup is something else.
+        NewerFormat: it was written by a later version.
+        Damaged: it is not whole; the error says what is wrong.
+        StorageError: there is no backup, there is something at the target, or it cannot be written.
+    """
+    file = _file_of(target)
+    if file is None or file == MEMORY:
+        raise StorageError(
+            "a backup is restored into a new file, and this names none; a ledger in PostgreSQL is "
+            "restored by pg_restore, as docs/backup.md says"
+        )
+    return restore_file(Path(os.path.realpath(backup)), file, on_progress)
+
+
+def repair(target: str | os.PathLike[str]) -> list[str]:
+    """Make the guards of a ledger what they should be, and remove what is foreign; say what was done.
+
+    Opening a ledger refuses one whose tables, indexes, triggers or functions are missing, changed or
+    foreign, as nobody knows what else was done; so find out first. Entries are not looked at:
+    `Ledger.check` does that.
+
+    Args:
+        target: a path or ``sqlite:///path``, or ``postgresql://…`` as the owner of the tables.
+
+    Returns:
+        What was done, or for PostgreSQL what was wrong, in words; nothing where nothing was.
+
+    Raises:
+        Altered: this does not put it right.
+        StorageError: it cannot be opened.
+    """
+    file = _file_of(target)
+    if file is not None and file != MEMORY:
+        return repair_file(Path(os.path.realpath(file)))
+    if not str(target).startswith(("postgresql://", "postgres://")):
+        raise ConfigurationError("there is nothing to repair: name a file, or a postgresql://… address")
+    from reps_ledger.log.postgres.guarded import repair_guarded  # noqa: PLC0415 — an extra
+
+    factory = _library_of(str(target), read_only=False)
+    try:
+        return repair_guarded(factory.datastore)
+    finally:
+        factory.close()
 
 
 def is_kept(recorder: DCBRecorder) -> bool:
@@ -87,6 +165,18 @@ def _sqlite(path: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]
 
 
 def _postgres(url: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
+    factory = _library_of(url, read_only=read_only)
+    from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
+
+    try:
+        return open_guarded(factory.datastore, read_only=read_only), factory.close
+    except StorageError:
+        factory.close()
+        raise
+
+
+def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
+    """Return the library's connections to a database, which nothing was asked of yet."""
     try:
         import psycopg  # noqa: PLC0415 — an extra
         from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory  # noqa: PLC0415 — an extra
@@ -94,8 +184,6 @@ def _postgres(url: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None
     except ImportError as error:
         raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
     from eventsourcing.utils import Environment  # noqa: PLC0415 — only needed here
-
-    from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
 
     try:
         options = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
@@ -122,11 +210,7 @@ def _postgres(url: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None
     if read_only:
         limit += " -c default_transaction_read_only=on"
     connect["options"] = f"{options['options']} {limit}" if "options" in options else limit
-    try:
-        return open_guarded(factory.datastore, read_only=read_only), factory.close
-    except StorageError:
-        factory.close()
-        raise
+    return factory
 
 
 def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import heapq
+import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+import msgspec
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
     DCBEvent,
@@ -24,11 +27,14 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
-from reps_ledger.errors import Conflict, ReadOnly, StorageError
-from reps_ledger.log.codec import Codec
+from reps_ledger.errors import Altered, Conflict, ReadOnly, StorageError
+from reps_ledger.log.codec import UNREADABLE, Codec
 from reps_ledger.log.storage import (
     OPENED_TO_READ,
+    REPAIR,
+    Copied,
     Indexed,
+    Loading,
     Rows,
     SelfChecking,
     Stored,
@@ -164,6 +170,32 @@ class EventLog:
         found = self._tagged([row_tag(key) for key in frozenset(keys)])
         return {key: entry for entry in found for key in row_keys_in(entry.tags)}
 
+    def first_of_ids(self, ids: Iterable[str]) -> dict[str, int]:
+        """Return the first position at which an entry that can be read has each of these ids."""
+        wanted = frozenset(ids)
+        found: dict[str, int] = {}
+        for position, data, _ in self._raw([entry_tag(entry_id) for entry_id in wanted]):
+            with suppress(*UNREADABLE):
+                own = self.codec.id_of(data)
+                if own in wanted:
+                    found.setdefault(own, position)
+        return found
+
+    def first_of_rows(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return the first position at which an entry is of the imported row of each of these keys."""
+        found: dict[str, int] = {}
+        for position, _, tags in self._raw([row_tag(key) for key in frozenset(keys)]):
+            for key in row_keys_in(tags):
+                found.setdefault(key, position)
+        return found
+
+    def _raw(self, tags: Sequence[str]) -> Iterator[tuple[int, bytes, Sequence[str]]]:
+        """Yield position, stored bytes and tags of what has any of these tags, in order of position."""
+        if tags:
+            query = DCBQuery([DCBQueryItem(tags=[tag]) for tag in tags])
+            for position, _, data, own in self._read(query, None, None).parsed():
+                yield position, data, own
+
     def _tagged(self, tags: Iterable[str]) -> Iterator[Entry]:
         """Yield the entries that have any of these tags, in order of position."""
         items = [DCBQueryItem(tags=[tag]) for tag in tags]
@@ -176,6 +208,17 @@ class EventLog:
         """
         entry = next(self.read(after=position - 1, limit=1), None) if position else None
         return entry.id if entry is not None and entry.position == position else None
+
+    def mark_at(self, position: int) -> str | None:
+        """Return what tells a log that has this entry at a position from all others; None without an entry.
+
+        It is the hash of the entry as it is stored: its salt is in no other log but a copy.
+        """
+        row = next(self.stored(after=position - 1, limit=1), None) if position else None
+        if row is None or row[0] != position:
+            return None
+        _, name, data, tags = row
+        return hashlib.sha256(msgspec.json.encode((position, name, data, tags))).hexdigest()
 
     def derives_ids(self) -> bool:
         """Whether the log may have entries of imported rows whose ids are digests of the rows.
@@ -245,6 +288,51 @@ class EventLog:
                 return
             if left is not None:
                 left -= count
+
+    def load(self, rows: Iterable[Stored]) -> int:
+        """Take the entries of another log as they were recorded, all or none; return how many they are.
+
+        Raises:
+            InvalidInput: the log is not empty.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            StorageError: this log takes none.
+        """
+        loading = self.recorder
+        if not isinstance(loading, Loading):
+            raise StorageError("this log gives its own positions; import into SQLite or PostgreSQL instead")
+        return loading.load_rows(rows)
+
+    def backup(
+        self, target: str | os.PathLike[str], on_progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Copy the log as it is now into a new file, and return the copy's last position.
+
+        Args:
+            target: the new file.
+            on_progress: called now and then with how much was copied, and of how much.
+
+        Raises:
+            StorageError: it cannot be copied, or not so.
+        """
+        copied = self.recorder
+        if not isinstance(copied, Copied):
+            raise StorageError(
+                "this log cannot be copied from here: use what its server has for backups, or export it "
+                "as it was recorded"
+            )
+        return copied.backup(target, on_progress)
+
+    def must_be_unaltered(self) -> None:
+        """Raise an error where the database does not hold the log as this project makes it.
+
+        Raises:
+            Altered: tables, indexes, triggers or functions are missing, changed or foreign.
+        """
+        checked = self.recorder
+        with _translated():
+            found = checked.schema_check() if isinstance(checked, SelfChecking) else []
+        if found:
+            raise Altered(f"the database is not as a ledger is made: {'; '.join(found)}. {REPAIR}")
 
     def structure_problems(self) -> list[str] | None:
         """Return what the database finds wrong with itself, in words; None if it has no check.

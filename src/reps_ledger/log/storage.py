@@ -6,14 +6,15 @@ events nor how they are. Ours for SQLite does all of that itself; any other is a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 import msgspec
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
-from reps_ledger.errors import Damaged
+from reps_ledger.errors import Damaged, InvalidInput
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -51,6 +52,40 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
         raise damaged_tags(position, error) from error
 
 
+def encoded_tags(tags: Sequence[str]) -> str:
+    """Return tags as they are stored: a JSON array without spaces."""
+    return _encode_tags(tags).decode()
+
+
+def fitting_tags(tags: str) -> tuple[str, ...]:
+    """Return the tags of a stored row, of which a database can make an index.
+
+    Raises:
+        Unfit: it cannot.
+    """
+    try:
+        found = TAGS.decode(tags)
+    except msgspec.DecodeError as error:
+        raise Unfit(f"its tags cannot be read: {error}") from error
+    if any("\0" in tag for tag in found):
+        raise Unfit("a tag has a NUL character")
+    return found
+
+
+def must_be_empty(head: int) -> None:
+    """Refuse to take a whole history in where there is one.
+
+    Raises:
+        InvalidInput: the last position is not 0.
+    """
+    if head:
+        raise InvalidInput(
+            "only an empty ledger takes in a history as it was recorded, and this one has entries up to "
+            f"position {head:,}; name a new one, or import the history by the rules",
+            field="source",
+        )
+
+
 def damaged_tags(position: int, error: Exception) -> Damaged:
     """Return the error that the tags of a stored row cannot be read."""
     return Damaged(f"position {position}: its tags cannot be read: {error}")
@@ -74,9 +109,19 @@ class Rows(Protocol):
         """
 
 
+REPAIR: Final = (
+    "Find out who did that; then `reps-ledger repair` makes guards again and removes what is foreign. "
+    "`reps-ledger check` judges what is in the log"
+)
+"""What to do where the tables of a log are not as this project makes them."""
+
+
 @runtime_checkable
 class SelfChecking(Protocol):
     """Storage that can check itself for damage."""
+
+    def schema_check(self) -> list[str]:
+        """Return what is missing, changed or foreign among its tables and what acts on them, in words."""
 
     def structure_check(self) -> list[str]:
         """Return what is wrong with it but for the index of tags, in words."""
@@ -111,6 +156,33 @@ class Indexed(Protocol):
         """Return the entries at these positions, in any order."""
 
 
+class Unfit(Exception):
+    """An entry that the log cannot hold as it was recorded; it says why."""
+
+
+@runtime_checkable
+class Loading(Protocol):
+    """Storage that takes the entries of another log as they were recorded."""
+
+    def load_rows(self, rows: Iterable[Stored]) -> int:
+        """Take all rows in one transaction, into an empty log; return how many they are.
+
+        Raises:
+            InvalidInput: the log is not empty. The rows were not looked at.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+        """
+
+
+@runtime_checkable
+class Copied(Protocol):
+    """Storage that can copy itself into a file, or say how it is copied."""
+
+    def backup(
+        self, target: str | os.PathLike[str], on_progress: Callable[[int, int], None] | None = None
+    ) -> int:
+        """Copy it as it is now into a new file, and return the copy's last position."""
+
+
 class _Recorder:
     """A recorder of the library, adapted to `Storage`."""
 
@@ -140,7 +212,7 @@ class _Events:
 
     def rows(self) -> Iterator[Stored]:
         for position, name, data, tags in self.parsed():
-            yield position, name, data, _encode_tags(tags).decode()
+            yield position, name, data, encoded_tags(tags)
 
     def parsed(self) -> Iterator[Parsed]:
         for event in self._response:

@@ -80,11 +80,11 @@ class _Key:
 
 @lru_cache(maxsize=64)
 def _key_of(facts: str, zone: str, policies: tuple[Policy, ...]) -> _Key:
-    """Return the key of tables of these kinds of fact, in this zone, of these policies."""
+    """Return the key of tables of these kinds of fact and upcasters, in this zone, of these policies."""
     about = json.dumps(
         {
             "format": FORMAT,
-            "kinds of fact": facts,
+            "kinds of fact or upcasters": facts,
             "zone": zone,
             "policies": sorted((policy.name, digest(policy)) for policy in policies),
         },
@@ -189,13 +189,13 @@ class Tables:
     def _key(self, reading: Reading) -> _Key:
         """Return all that rows depend on, but for the entries themselves."""
         zone = self.log.zone
-        return _key_of(reading.log.codec.registry.digest, zone_name(zone) or str(zone), self.policies)
+        return _key_of(reading.log.codec.digest, zone_name(zone) or str(zone), self.policies)
 
     def _meta(self, reading: Reading, now: datetime) -> dict[str, str]:
         key = self._key(reading)
         return {
             _POSITION: str(reading.known_at),
-            _LAST: reading.log.id_at(reading.known_at) or "",
+            _LAST: reading.log.mark_at(reading.known_at) or "",
             _KEY: key.sha256,
             _ABOUT: key.about,
             _READ_AT: str(microseconds(now)),
@@ -212,7 +212,7 @@ class Tables:
             changed = [name for name in own if before.get(name) != own[name]]
             return f"the {' and the '.join(changed)} changed"
         position = int(meta[_POSITION])
-        if position > reading.known_at or (reading.log.id_at(position) or "") != meta[_LAST]:
+        if position > reading.known_at or (reading.log.mark_at(position) or "") != meta[_LAST]:
             return "they are of another log, or of one that was restored from a backup"
         return ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,9 +12,19 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from reps_ledger.errors import ReadOnly, StorageError
+from reps_ledger.errors import Altered, ReadOnly, StorageError
 from reps_ledger.log.postgres.following import WatchfulSubscription
-from reps_ledger.log.postgres.roles import APPEND, APPEND_AT_HEAD, EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
+from reps_ledger.log.postgres.roles import (
+    APPEND,
+    APPEND_AT_HEAD,
+    EVENTS,
+    SCHEMA,
+    TAGS,
+    definers_sql,
+    guards_sql,
+)
+from reps_ledger.log.postgres.schema import Rows, altered, removing
+from reps_ledger.log.storage import Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -28,18 +38,23 @@ _PAGE: Final = 5_000
 _STATE: Final = f"""
 SELECT pg_has_role(c.relowner, 'USAGE'),
     (SELECT bool_or(p.prosecdef) FROM pg_proc p WHERE p.proname = '{APPEND}'
-        AND p.pronamespace = c.relnamespace),
-    (SELECT count(*) FROM pg_trigger t JOIN pg_class g ON g.oid = t.tgrelid
-        WHERE t.tgname IN ('reps_events_stay', 'reps_tags_stay')
-        AND g.relnamespace = c.relnamespace)
-    + (SELECT count(*) FROM pg_proc p WHERE p.proname = '{APPEND_AT_HEAD}'
         AND p.pronamespace = c.relnamespace)
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = '{EVENTS}' AND n.nspname = '{SCHEMA}'
 """  # noqa: S608 — no text from outside
-_GUARDED: Final = len(GUARDS) + 1
 
 _APPEND_AT_HEAD: Final = f"SELECT * FROM {SCHEMA}.{APPEND_AT_HEAD}(%s, %s)"  # noqa: S608 — see above
+_LAST: Final = f"SELECT coalesce(max(id), 0) FROM {SCHEMA}.{EVENTS}"  # noqa: S608 — see above
+_LOAD: Final = f"COPY {SCHEMA}.{EVENTS} (id, type, data, tags) FROM STDIN"
+_LOAD_TAGS: Final = f"""
+INSERT INTO {SCHEMA}.{TAGS} (tag, main_id) SELECT said.tag, e.id
+FROM {SCHEMA}.{EVENTS} e, unnest(e.tags) AS said (tag)
+"""  # noqa: S608 — see above
+_READ_BACK: Final = f"""
+SELECT e.type, e.data, e.tags, (SELECT count(DISTINCT t.tag) FROM {SCHEMA}.{TAGS} t
+    WHERE t.tag = ANY(e.tags) AND t.main_id = e.id) AS indexed
+FROM {SCHEMA}.{EVENTS} e WHERE e.id > %s AND e.id <= %s ORDER BY e.id
+"""  # noqa: S608 — no text from outside
 _INDEX: Final = f"""
 SELECT %s::bigint, t.tag, e.type, t.main_id
 FROM {SCHEMA}.{TAGS} t LEFT JOIN {SCHEMA}.{EVENTS} e ON e.id = t.main_id WHERE t.main_id <= %s
@@ -51,16 +66,6 @@ SELECT e.id, said.tag FROM {SCHEMA}.{EVENTS} e, unnest(e.tags) AS said (tag) WHE
 _UNTRUE: Final = f"""
 SELECT t.main_id, t.tag FROM {SCHEMA}.{TAGS} t WHERE NOT EXISTS
     (SELECT FROM {SCHEMA}.{EVENTS} e WHERE e.id = t.main_id AND t.tag = ANY(e.tags)) LIMIT 10
-"""  # noqa: S608 — no text from outside
-_WHOLE: Final = f"""
-SELECT t.tgname, c.relname, t.tgenabled FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
-JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = '{SCHEMA}'
-"""  # noqa: S608 — no text from outside
-_INVALID: Final = f"""
-SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-JOIN pg_class g ON g.oid = i.indrelid JOIN pg_namespace n ON n.oid = g.relnamespace
-WHERE n.nspname = '{SCHEMA}' AND g.relname IN ('{EVENTS}', '{TAGS}')
-AND NOT (i.indisvalid AND i.indisready)
 """  # noqa: S608 — no text from outside
 
 
@@ -91,21 +96,83 @@ class GuardedRecorder(PostgresDCBRecorderTT):
     def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append events, all or none, unless the condition fails."""
         if condition is None:
-            return super().append(events)
+            return self._read_back(events, super().append(events))
         items = _without_repeats(condition.fail_if_events_match)
         if items:
-            return super().append(events, DCBAppendCondition(DCBQuery(items), condition.after))
+            only = DCBAppendCondition(DCBQuery(items), condition.after)
+            return self._read_back(events, super().append(events, only))
         with self.datastore.cursor() as cursor:
             cursor.execute(_APPEND_AT_HEAD, (condition.after, self.construct_psycopg_dcb_events(events)))
             row = cursor.fetchone()
         if row is None:
             raise IntegrityError(condition)
         last: int = row[APPEND_AT_HEAD]
+        return self._read_back(events, last)
+
+    def _read_back(self, events: Sequence[DCBEvent], last: int | None) -> int:
+        """Compare what was committed with what was to be; a trigger might have swallowed or changed it.
+
+        Raises:
+            Altered: it is something else.
+        """
+        if last is None:
+            raise Altered(
+                f"the database gives no position to what is appended: {'; '.join(self.schema_check())}"
+            )
+        with self.datastore.cursor() as cursor:
+            cursor.execute(_READ_BACK, (last - len(events), last))
+            rows = cursor.fetchall()
+        there = [(row["type"], bytes(row["data"]), row["tags"], row["indexed"]) for row in rows]
+        if there != [(each.type, each.data, each.tags, len({*each.tags})) for each in events]:
+            found = "; ".join(self.schema_check()) or "nothing that could do that is to be seen by now"
+            raise Altered(f"the database does not hold what was appended up to position {last}: {found}")
         return last
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
         """Return an iterator that waits for events to come; it ends when it is stopped."""
         return WatchfulSubscription(self, query, after)
+
+    def load_rows(self, rows: Iterable[Stored]) -> int:
+        """Take all rows as they are in one transaction, into an empty log; return how many they are.
+
+        Only the owner of the tables may: nobody else writes positions.
+
+        Raises:
+            InvalidInput: the log is not empty. The rows were not looked at.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            ReadOnly: this role may not.
+            StorageError: the server cannot be reached, or cannot do it.
+        """
+        count = last = 0
+        try:
+            with connect(self.datastore) as connection, connection.cursor() as cursor:
+                cursor.execute(f"LOCK TABLE {SCHEMA}.{EVENTS} IN EXCLUSIVE MODE")
+                cursor.execute(_LAST)
+                (head,) = cursor.fetchone() or (0,)
+                must_be_empty(head)
+                with cursor.copy(_LOAD) as copy:
+                    for position, name, data, tags in rows:
+                        copy.write_row((position, name, data, _fitting(position, name, tags, last)))
+                        count, last = count + 1, position
+                cursor.execute(_LOAD_TAGS)
+                cursor.execute(f"ALTER SEQUENCE {SCHEMA}.{EVENTS}_id_seq RESTART WITH {last + 1}")
+                cursor.execute(f"NOTIFY {self.channel_name}")
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ReadOnly(f"only the owner of the tables takes in what was recorded: {error}") from error
+        except psycopg.Error as error:
+            raise StorageError(f"the log could not be written: {error}") from error
+        return count
+
+    def backup(self, target: object, on_progress: object = None) -> int:  # noqa: ARG002 — as others have it
+        """Refuse: a file of this process's own is no place for a server's backup.
+
+        Raises:
+            StorageError: always; it says what to do.
+        """
+        raise StorageError(
+            f"{target} was not written: a ledger in PostgreSQL is backed up by pg_dump, which copies "
+            "one moment of it while others record; docs/backup.md says how"
+        )
 
     def structure_check(self) -> list[str]:
         """What is wrong with the tables but for the index of tags, in words.
@@ -113,15 +180,11 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         PostgreSQL has no check of its own that any role may run; pages that are damaged raise
         when they are read, where the cluster has checksums.
         """
-        rows = self._rows(_WHOLE)
-        present = {(row["tgname"], row["relname"]): row["tgenabled"] for row in rows}
-        found = []
-        for name, table in GUARDS.items():
-            enabled = present.get((name, table))
-            if enabled not in {"O", "A"}:
-                found.append(f"{name} is {'missing' if enabled is None else 'disabled'}")
-        found += [f"the index {row['relname']} is not valid" for row in self._rows(_INVALID)]
-        return found
+        return self.schema_check()
+
+    def schema_check(self) -> list[str]:
+        """What is missing, changed or foreign among the tables and what acts on them, in words."""
+        return altered(lambda statement: [(*row.values(),) for row in self._rows(statement)], made_by(self))
 
     def index_check(self, fingerprint: TagFingerprint) -> list[str]:
         """What is wrong with the index of tags, in words.
@@ -157,6 +220,18 @@ class GuardedRecorder(PostgresDCBRecorderTT):
             return list(cursor.fetchall())
 
 
+def _fitting(position: int, name: str, tags: str, last: int) -> list[str]:
+    """Return the tags of a row that belongs after the last one."""
+    if position <= last:
+        raise Unfit(f"position {position} comes after {last}")
+    if "\0" in name:
+        raise Unfit("its stored name has a NUL character")
+    found = fitting_tags(tags)
+    if encoded_tags(found) != tags:
+        raise Unfit("its tags are not written as a ledger writes them, and PostgreSQL does not keep how")
+    return list(found)
+
+
 def _without_repeats(query: DCBQuery) -> list[DCBQueryItem]:
     """Return the items of a query, each once and each tag once.
 
@@ -185,11 +260,7 @@ def connect(datastore: PostgresDatastore) -> Connection[Any]:
 
 
 def open_guarded(datastore: PostgresDatastore, *, read_only: bool = False) -> GuardedRecorder:
-    """Open the recorder: make and guard its tables, where this role may and it was not done.
-
-    A role that does not own the tables makes nothing. Where the append function runs with its
-    owner's rights (see `roles_sql`), the tables are left as they are too: making them again would
-    take those rights from it, and the writer could append no more.
+    """Open the recorder: make and guard its tables where there are none.
 
     Args:
         datastore: the library's connections.
@@ -199,27 +270,69 @@ def open_guarded(datastore: PostgresDatastore, *, read_only: bool = False) -> Gu
         ReadOnly: the server only reads, as a standby does, and tables or guards are missing.
         StorageError: there is no connection, or the tables cannot be made.
     """
+    with _alone(datastore, waits=not read_only) as connection:
+        recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
+        if connection.execute(_STATE).fetchone() is None:
+            if read_only:
+                raise StorageError("there is no ledger in this database, and none is made to be read")
+            recorder.create_table()
+            connection.execute(guards_sql())
+    return recorder
+
+
+def repair_guarded(datastore: PostgresDatastore) -> list[str]:
+    """Make guards and functions what they should be, and remove what is foreign; say what was wrong.
+
+    Args:
+        datastore: the library's connections, of the owner of the tables.
+
+    Raises:
+        Altered: that does not put all right.
+        StorageError: there is no ledger, no connection, or this role may not.
+    """
+    with _alone(datastore) as connection:
+        recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
+        state = connection.execute(_STATE).fetchone()
+        if state is None:
+            raise StorageError("there is no ledger there; open it once, as its owner")
+        rows, made = _asking(connection), made_by(recorder)
+        found = altered(rows, made)
+        if not found:
+            return []
+        for statement in (*removing(rows, made), *(each for each in made if "CREATE TYPE" not in each)):
+            connection.execute(statement.encode())
+        connection.execute(guards_sql())
+        if state[1]:
+            connection.execute(definers_sql())
+        if left := altered(rows, made):
+            raise Altered(f"this cannot be put right by itself: {'; '.join(left)}")
+    return found
+
+
+def made_by(recorder: PostgresDCBRecorderTT) -> list[str]:
+    """Return the statements by which the library's recorder makes its tables."""
+    return [statement.as_string() for statement in recorder.sql_create_statements]
+
+
+def _asking(connection: Connection[Any]) -> Rows:
+    return lambda statement: connection.execute(statement.encode()).fetchall()
+
+
+@contextmanager
+def _alone(datastore: PostgresDatastore, *, waits: bool = True) -> Iterator[Connection[Any]]:
+    """Connect, and have others wait who make the same tables.
+
+    A direct connection says at once why there is none. PostgreSQL fails when two make the same function
+    at once.
+    """
     try:
-        # A direct connection says at once why there is none. While it lives, others who open
-        # the same database wait: PostgreSQL fails when two make the same function at once.
         with connect(datastore) as connection:
             connection.execute(f"SET LOCAL lock_timeout = '{datastore.lock_timeout}s'")
-            if not read_only:
+            if waits:
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", [_MAKING])
-            recorder = GuardedRecorder(datastore, events_table_name=_TABLES)
-            state = connection.execute(_STATE).fetchone()
-            if read_only:
-                if state is None:
-                    raise StorageError("there is no ledger in this database, and none is made to be read")
-                return recorder
-            owned, with_roles, guards = (True, False, 0) if state is None else state
-            if owned and not with_roles:
-                recorder.create_table()
-            if owned and guards != _GUARDED:
-                connection.execute(guards_sql())
+            yield connection
     except (PersistenceError, psycopg.Error) as error:
         raise _unopened(error) from error
-    return recorder
 
 
 def _unopened(error: Exception) -> StorageError:

@@ -87,13 +87,7 @@ REVOKE ALL ON FUNCTION
     {schema}.dcb_unconditional_append_tt({schema}.dcb_event_tt[]),
     {append_at_head}
     FROM PUBLIC, {writer}, {reader};
-ALTER FUNCTION
-    {append}
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-ALTER FUNCTION
-    {append_at_head}
-    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
-GRANT USAGE ON SCHEMA {schema} TO {writer}, {reader};
+{definers}GRANT USAGE ON SCHEMA {schema} TO {writer}, {reader};
 GRANT SELECT ON {schema}.{events}, {schema}.{tags} TO {writer}, {reader};
 GRANT EXECUTE ON FUNCTION
     {append},
@@ -102,10 +96,29 @@ GRANT EXECUTE ON FUNCTION
 """
 
 
+_DEFINERS: Final = """\
+ALTER FUNCTION
+    {append}
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+ALTER FUNCTION
+    {append_at_head}
+    SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
+"""
+_SIGNATURES: Final = {
+    "append": f"{SCHEMA}.{APPEND}(\n        {SCHEMA}.dcb_query_item_tt[], bigint, {_EVENTS})",
+    "append_at_head": f"{SCHEMA}.{APPEND_AT_HEAD}(bigint, {_EVENTS})",
+}
+
+
+def definers_sql() -> str:
+    """Return the SQL by which the functions that append run with the rights of their owner."""
+    return _DEFINERS.format(**_SIGNATURES)
+
+
 def guards_sql() -> str:
     """Return the SQL that guards the tables: run by their owner, as often as one likes.
 
-    Opening a ledger as the owner runs it where it was not run.
+    Making a ledger runs it; opening one finds what is not as it makes it.
     """
     return _GUARDS.format(schema=SCHEMA, events=EVENTS, tags=TAGS)
 
@@ -133,8 +146,8 @@ def roles_sql(writer: str = "reps_writer", reader: str = "reps_reader") -> str:
         reader=_identifier(reader, "reader"),
         writer_text=f"'{writer}'",
         reader_text=f"'{reader}'",
-        append=f"{SCHEMA}.{APPEND}(\n        {SCHEMA}.dcb_query_item_tt[], bigint, {_EVENTS})",
-        append_at_head=f"{SCHEMA}.{APPEND_AT_HEAD}(bigint, {_EVENTS})",
+        definers=definers_sql(),
+        **_SIGNATURES,
     )
 
 

@@ -69,6 +69,12 @@ def is_busy(error: sqlite3.Error) -> bool:
     return error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
 
 
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether what was read is damaged, or no database at all."""
+    damage = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & _PRIMARY in damage
+
+
 def translated(error: Exception, path: Path | None) -> LedgerError:
     """The error to raise in place of one from below.
 

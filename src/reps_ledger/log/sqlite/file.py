@@ -6,7 +6,7 @@ added unless its entry really has that tag and that type. An index row can there
 
 What they cannot prevent: that another program inserts an entry without its index rows, so that it
 is not found by its tags (``index_problems`` finds this), and that somebody who may alter the schema
-drops the triggers (``problems`` finds that).
+drops the triggers, or plants others (`reps_ledger.log.sqlite.schema` finds that).
 
 Opening makes sure that the file is a ledger of a known version, that it can be written, and that
 every connection is as durable as promised.
@@ -34,13 +34,16 @@ from reps_ledger.files import (
     sync_folder,
 )
 from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
+from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 FORMAT_VERSION: Final = 2
-"""In a file of version 2 entries may have salt, which releases that knew only 1 cannot read."""
+"""The version of the tables; a file with a higher one is left to a later release.
+
+In a file of version 2 entries may have salt, which releases that knew only 1 cannot read.
+"""
 
 _OLDEST_VERSION: Final = 1
-"""The version of the tables; a file with a higher one is left to a later release."""
 
 HEAD: Final = "SELECT coalesce(max(position), 0) FROM events"
 INSERT_EVENT: Final = "INSERT INTO events (position, type, data, tags) VALUES (?, ?, ?, ?)"
@@ -113,7 +116,6 @@ OBJECTS: Final = {
 }
 """Every table, index and trigger by name, as its SQL."""
 
-_SCHEMA: Final = "SELECT name, sql FROM sqlite_master"
 _GAPS: Final = "SELECT count(*), coalesce(max(position), 0) FROM events"
 _SAID: Final = "SELECT position, type, NULL, tags FROM events"
 _INDEXED: Final = "SELECT ?, tag, type, position FROM tags WHERE position <= ?"
@@ -151,7 +153,7 @@ def make_current(connection: sqlite3.Connection) -> None:
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
-    """What is wrong with the file but for its tag index, in words; nothing if it is whole.
+    """What is wrong with the file but for its schema and tag index, in words; nothing if it is whole.
 
     Args:
         connection: whose reads should be in one transaction.
@@ -163,10 +165,6 @@ def problems(connection: sqlite3.Connection) -> Iterator[str]:
         for (line,) in connection.execute("PRAGMA integrity_check"):
             if line != "ok":
                 yield line
-        present = dict(connection.execute(_SCHEMA).fetchall())
-        for name, statement in OBJECTS.items():
-            if present.get(name) != statement:
-                yield f"{name} is {'changed' if name in present else 'missing'}"
         count, head = connection.execute(_GAPS).fetchone()
         if count != head:
             yield f"{head} is the last position, but there are {count} entries"
@@ -246,8 +244,23 @@ def _prepare(path: Path, timeout: float, *, create: bool) -> None:
         raise NotALedger(f"{path} is kept for what lies beside {beside[0]}; give another path")
     if exists:
         _initialise_at(path, timeout)
-    else:
-        _create(path, timeout)
+        return
+    left = left_beside(path)
+    if left is not None and not _exists(path):  # unless another process made it meanwhile
+        raise StorageError(left)
+    _create(path, timeout)
+
+
+def left_beside(path: Path) -> str | None:
+    """What lies beside the path of a file that is to be new, in words; None where nothing does.
+
+    SQLite would take the log of a ledger that was at that path for the new one's, and play it back into it.
+    """
+    for suffix in OF_SQLITE:
+        beside = path.with_name(path.name + suffix)
+        if os.path.lexists(beside):
+            return f"{beside} is left of a ledger whose file is not there: put that back, or move this away"
+    return None
 
 
 def _exists(path: Path) -> bool:
@@ -327,8 +340,8 @@ def _initialise_at(path: Path, timeout: float) -> None:
         connection.close()
 
 
-def _raw(uri: str, timeout: float) -> sqlite3.Connection:
-    return raw_connection(uri, timeout, sqlite3.Connection)
+def _raw(uri: str, timeout: float) -> FileConnection:
+    return raw_connection(uri, timeout, FileConnection)
 
 
 def raw_connection(uri: str, timeout: float, kind: type[_C]) -> _C:
@@ -360,7 +373,7 @@ def _use_wal(connection: sqlite3.Connection, timeout: float) -> None:
         raise StorageError(f"SQLite keeps the journal mode {mode!r}; the ledger needs WAL")
 
 
-def connect(path: Path, timeout: float) -> sqlite3.Connection:
+def connect(path: Path, timeout: float) -> FileConnection:
     """Open a connection to a ledger file and assert that it is as durable as promised.
 
     Args:
@@ -370,11 +383,16 @@ def connect(path: Path, timeout: float) -> sqlite3.Connection:
     Raises:
         LedgerError: the file was exchanged meanwhile, or SQLite does not do what it is told.
     """
+    before = identity(str(path))
     connection = _raw(f"{path.as_uri()}?mode=rw", timeout)
     try:
         check_ledger(connection, path)
         _use_wal(connection, timeout)
         assure(connection, timeout)
+        connection.execute("PRAGMA schema_version").fetchone()  # by which the log is opened, if not before
+        connection.files = OpenFiles(path)  # now that both are open, and cannot be others by themselves
+        if connection.files.file != before:
+            raise StorageError(f"{path} was replaced while it was opened; open it again")
     except (LedgerError, sqlite3.Error, UnicodeError):
         connection.close()
         raise
@@ -393,7 +411,7 @@ def check_ledger(connection: sqlite3.Connection, path: Path) -> None:
     _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def connect_in_memory(timeout: float) -> sqlite3.Connection:
+def connect_in_memory(timeout: float) -> FileConnection:
     """Open a new ledger that lives as long as its one connection."""
     connection = _raw("file::memory:", timeout)
     initialise(connection)

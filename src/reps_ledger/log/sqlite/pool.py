@@ -21,9 +21,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
-from reps_ledger.errors import Busy, Closed, ReadOnly
+from reps_ledger.errors import Busy, Closed, LedgerError, ReadOnly, StorageError
 from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
 from reps_ledger.log.sqlite.file import RETRY_SECONDS, assert_writable, connect, connect_in_memory, prepare
+from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
 from reps_ledger.log.sqlite.read_only import (
     ALONE,
     ReadingConnection,
@@ -44,11 +45,12 @@ _FORKED: Final = (
 class _Loan:
     """One connection, lent for one operation: a context manager that costs next to nothing."""
 
-    __slots__ = ("_connection", "_connections", "_in_turn", "_turn")
+    __slots__ = ("_connection", "_connections", "_finds", "_in_turn", "_turn")
 
-    def __init__(self, connections: Connections, *, in_turn: bool) -> None:
+    def __init__(self, connections: Connections, *, in_turn: bool, finds: bool) -> None:
         self._connections = connections
         self._in_turn = in_turn
+        self._finds = finds and connections.path is not None
         self._turn: threading.Lock | None = None
 
     def __enter__(self) -> sqlite3.Connection:
@@ -59,14 +61,33 @@ class _Loan:
         except BaseException:
             self._end_turn()
             raise
+        if self._finds:
+            self._must_find_it()
         return self._connection
+
+    def _must_find_it(self) -> None:
+        """Give the connection back, and raise, where its file is not at its path any more."""
+        own = self._connection
+        files = own.files if isinstance(own, FileConnection) else None
+        try:
+            gone = None if files is None else files.gone()
+        except OSError as error:
+            gone = str(error)
+        if gone is not None:
+            self._connections.give_back(self._connection, sound=True)
+            self._end_turn()
+            raise StorageError(gone)
 
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, *_traceback: object
     ) -> None:
         changed = self._connections.was_changed(self._connection, error)
         try:
-            self._connections.give_back(self._connection, sound=error is None and not changed)
+            # An error of ours outside of a transaction says nothing against the connection, which may
+            # be the last that leads to a file without a name.
+            ours = isinstance(error, LedgerError) and not self._connection.in_transaction
+            sound = (error is None or ours) and not changed
+            self._connections.give_back(self._connection, sound=sound)
         finally:
             self._end_turn()
         if changed and (error is None or isinstance(error, KNOWN)):
@@ -132,6 +153,7 @@ class Connections:
         self.read_only = read_only
         self.timeout = timeout
         self._why_closed: str | None = None
+        self._files: OpenFiles | None = None  # of the first connection
         self._idle = _Idle(in_memory=path is None)
         self._renew()
         weakref.finalize(self, self._idle.end)
@@ -152,8 +174,17 @@ class Connections:
 
         Raises:
             Closed: there are no connections any more.
+            StorageError: the file was moved, deleted or replaced.
         """
-        return _Loan(self, in_turn=self.path is None)
+        return _Loan(self, in_turn=self.path is None, finds=True)
+
+    def saving(self) -> _Loan:
+        """Lend a connection for copying all that there is, wherever the file's name leads by now.
+
+        Raises:
+            Closed: there are no connections any more.
+        """
+        return _Loan(self, in_turn=self.path is None, finds=False)
 
     def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Return the answer to a question; asked again where others changed what was read without locks.
@@ -182,7 +213,7 @@ class Connections:
         """
         if self.read_only:
             raise ReadOnly(f"{of_path(self.path)} {OPENED_TO_READ}")
-        return _Loan(self, in_turn=True)
+        return _Loan(self, in_turn=True, finds=False)  # asked once it may write: see `must_be_there`
 
     @property
     def is_open(self) -> bool:
@@ -223,12 +254,38 @@ class Connections:
         try:
             if self.read_only:
                 return connect_to_read(self.path, self.timeout, shared=is_written_here(self.path))
-            return connect(self.path, self.timeout)
+            return self._opened(self.path)
         except BaseException as error:
             self._one_less()
             if isinstance(error, KNOWN):
                 raise translated(error, self.path) from error
             raise
+
+    def _opened(self, path: Path) -> FileConnection:
+        """Open a connection to the file that the first one opened, and to no other."""
+        if self._files is not None and (gone := self._files.gone()) is not None:
+            # Not even opened: SQLite would take the log that lies there for that file's.
+            raise StorageError(gone)
+        connection = connect(path, self.timeout)
+        if self._files is None:
+            self._files = connection.files
+        elif connection.files is None or connection.files.file != self._files.file:
+            _dismiss(connection)
+            raise StorageError(self._files.gone() or f"{path} was replaced; open it again")
+        return connection
+
+    @staticmethod
+    def must_be_there(connection: sqlite3.Connection) -> None:
+        """Raise, in place of a commit that nobody would find, and end the transaction.
+
+        Raises:
+            StorageError: the file or its log was moved, deleted or replaced.
+        """
+        files = connection.files if isinstance(connection, FileConnection) else None
+        gone = None if files is None else files.any_gone()
+        if gone is not None:
+            connection.execute("ROLLBACK")
+            raise StorageError(f"{gone}. Nothing was written")
 
     def is_usable(self, connection: sqlite3.Connection) -> bool:
         """Whether a connection reads what the file holds now: one that locks hold nobody off may not."""

@@ -9,8 +9,8 @@ import os
 import sqlite3
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -18,7 +18,8 @@ import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
-from reps_ledger.errors import Closed, InvalidInput
+from reps_ledger.errors import Altered, Closed, InvalidInput
+from reps_ledger.log.sqlite.backup import Progress, back_up
 from reps_ledger.log.sqlite.file import (
     CHECKPOINT_OFTEN,
     CHECKPOINT_RARELY,
@@ -43,7 +44,8 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
-from reps_ledger.log.storage import decoded_tags
+from reps_ledger.log.sqlite.schema import altered
+from reps_ledger.log.storage import Unfit, decoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -115,8 +117,10 @@ class SQLiteSubscription(DCBSubscription["SQLiteRecorder"]):
 
 MEMORY: Final = ":memory:"
 
+_AFTER: Final = "SELECT position, type, data, tags FROM events WHERE position > ? ORDER BY position"
 _KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDER BY position"
 _Batch = list[tuple[DCBEvent, str]]  # events, each with its tags as they are stored
+_LOADED: Final = 1_000  # rows that are inserted at a time
 _ESCAPED_NUL: Final = "\\u0000"
 _encode_tags = msgspec.json.Encoder().encode
 
@@ -236,6 +240,52 @@ class SQLiteRecorder(DCBRecorder):
         """The last position, 0 if there is none."""
         return self._connections.ask(lambda connection: int(connection.execute(HEAD).fetchone()[0]))
 
+    def backup(self, target: str | os.PathLike[str], on_progress: Progress | None = None) -> int:
+        """Copy the log as it is now into a new file, while others append; see `backup.back_up`.
+
+        Args:
+            target: the new file.
+            on_progress: called now and then with how many pages were copied, and of how many.
+
+        Returns:
+            The last position in the copy.
+
+        Raises:
+            Damaged: the log is not whole.
+            StorageError: there is something at the target, or it cannot be written.
+        """
+        with self._connections.saving() as connection:
+            return back_up(connection, self._path, target, on_progress)
+
+    def load_rows(self, rows: Iterable[Row]) -> int:
+        """Take all rows as they are in one transaction, into an empty log; return how many they are.
+
+        Raises:
+            InvalidInput: the log is not empty. The rows were not looked at.
+            Unfit: the last row that was taken cannot be held; nothing is kept.
+            StorageError: no room, a read-only or damaged file, or closed.
+        """
+        with self._connections.writing() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                Connections.must_be_there(connection)
+                (head,) = connection.execute(HEAD).fetchone()
+                must_be_empty(head)
+                connection.execute(CHECKPOINT_RARELY)
+                fitting = _fitting(rows)
+                while batch := list(islice(fitting, _LOADED)):
+                    _insert_many(connection, head, batch)
+                    head += len(batch)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                connection.execute(CHECKPOINT_OFTEN)
+        self.wake()
+        return int(head)
+
     def integrity_check(self) -> list[str]:
         """Everything that is wrong with the file, in words; empty if it is whole.
 
@@ -247,7 +297,11 @@ class SQLiteRecorder(DCBRecorder):
 
     def structure_check(self) -> list[str]:
         """What `integrity_check` says, but for the tag index."""
-        return self._check(problems)
+        return self.schema_check() + self._check(problems)
+
+    def schema_check(self) -> list[str]:
+        """What is missing, changed or foreign among the tables, indexes and triggers; it takes no time."""
+        return self._check(altered)
 
     def index_check(self, fingerprint: TagFingerprint | None = None) -> list[str]:
         """What `integrity_check` says of the tag index.
@@ -257,7 +311,7 @@ class SQLiteRecorder(DCBRecorder):
         """
         return self._check(lambda connection: index_problems(connection, fingerprint))
 
-    def _check(self, search: Callable[[sqlite3.Connection], Iterator[str]]) -> list[str]:
+    def _check(self, search: Callable[[sqlite3.Connection], Iterable[str]]) -> list[str]:
         def searched(connection: sqlite3.Connection) -> list[str]:
             connection.execute("BEGIN")
             found = list(search(connection))
@@ -295,6 +349,20 @@ class SQLiteRecorder(DCBRecorder):
         self.close()
 
 
+def _fitting(rows: Iterable[Row]) -> Iterator[tuple[DCBEvent, str]]:
+    """Yield rows to insert, each of which belongs at the next position."""
+    for expected, (position, name, data, tags) in enumerate(rows, start=1):
+        if position != expected:
+            raise Unfit(
+                f"position {position} follows {expected - 1}, and a ledger in SQLite has no gaps; import a "
+                "history that has some into PostgreSQL, or by the rules, which give new positions"
+                if position > expected
+                else f"position {position} comes after {expected - 1}"
+            )
+        fitting_tags(tags)
+        yield DCBEvent(name, data, []), tags
+
+
 def _encoded(tags: list[str]) -> str:
     try:
         text = _encode_tags(tags).decode()
@@ -314,13 +382,35 @@ def _append(
 ) -> int | None:
     """Append in one transaction; return the position before, or None if the condition fails."""
     connection.execute("BEGIN IMMEDIATE")
+    Connections.must_be_there(connection)  # now that nobody else writes, for which it may have waited long
     head: int = connection.execute(HEAD).fetchone()[0]
     if condition is not None and _fails(connection, condition, head):
         connection.execute("ROLLBACK")
         return None
-    insert(connection, head, batch)
+    changes = connection.total_changes
+    try:
+        insert(connection, head, batch)
+    except sqlite3.IntegrityError as error:
+        if found := altered(connection):
+            raise Altered(f"the database refuses what is inserted: {'; '.join(found)}") from error
+        raise
+    _read_back(connection, head, batch, connection.total_changes - changes)
     connection.execute("COMMIT")
     return head
+
+
+def _read_back(connection: sqlite3.Connection, head: int, batch: _Batch, changes: int) -> None:
+    """Compare what is there with what was inserted, which a trigger might have swallowed or changed.
+
+    Raises:
+        Altered: it is something else. The transaction is ended, and nothing of it kept.
+    """
+    indexed = sum([len({*event.tags}) for event, _ in batch])
+    wanted = [(head + number, event.type, event.data, text) for number, (event, text) in enumerate(batch, 1)]
+    if changes != len(batch) + indexed or connection.execute(_AFTER, (head,)).fetchall() != wanted:
+        connection.execute("ROLLBACK")
+        found = "; ".join(altered(connection)) or "nothing that could do that is to be seen by now"
+        raise Altered(f"the database does not hold what was inserted: {found}. Nothing was written")
 
 
 def _insert_few(connection: sqlite3.Connection, head: int, batch: _Batch) -> None:

@@ -16,7 +16,7 @@ import mmap
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from io import BufferedRandom
@@ -64,7 +64,7 @@ from reps_ledger.replay.columns.model import (
 )
 from reps_ledger.replay.columns.subset import columns_without
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of the folder's format; a folder of another one is made anew."""
 
 _PERSON: Final = "person:"
@@ -107,9 +107,10 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     Attributes:
         format: the format's version.
-        registry: the digest of the kinds of fact.
+        reading: the digest of all on which it depends how entries are read: of the kinds of fact, and in
+            the folder of a log of its upcasters too.
         position: what is known.
-        last: the id of the entry at that position: another log has another.
+        last: what tells the log that has the entry at that position from others.
         key: the file of the key by which names of accounts are hashed; None where it is not told.
         people: the file of everyone's names.
         identities: the file of the identifiers that facts of merged people were told with.
@@ -117,7 +118,7 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """
 
     format: int
-    registry: str
+    reading: str
     position: int
     last: str | None
     key: str | None
@@ -340,6 +341,47 @@ def load_or_build(reading: Reading, folder: str | os.PathLike[str] | None, *, ke
     return columns
 
 
+def check_columns(reading: Reading, folder: Path) -> list[str]:
+    """Return where the columns in a folder differ from those made anew of the same position, in words.
+
+    A folder that would not be used, as it is of another log, is not compared.
+    """
+    manifest = _read_manifest(folder)
+    if manifest is None or manifest.position > reading.known_at or not _fits(manifest, reading):
+        return []
+    loaded = _load(folder, manifest, reading.log.codec.registry)
+    if loaded is None:
+        return [f"{folder} is damaged; the columns are made anew when they are used"]
+    return [*_differences(loaded.columns, build(evolve(reading, known_at=manifest.position)))]
+
+
+def _differences(kept: Columns, made: Columns) -> Iterator[str]:
+    """Yield where columns differ from others of the same log, in words; their keys of accounts may."""
+    if kept.people != made.people or dict(kept.identities) != dict(made.identities):
+        yield "they name other people than the log"
+    for name in sorted(kept.tables.keys() | made.tables.keys()):
+        one, other = kept.table(name), made.table(name)
+        arrays = [(each.times, each.persons, each.instants) for each in (one, other)]
+        if len(one) != len(other):
+            yield f"{name} has {len(one):,} rows, and {len(other):,} in the log"
+            continue
+        found = [(field, old[field], new[field]) for old, new in zip(*arrays, strict=True) for field in new]
+        pairs = {field: (before, now) for field, before, now in found}
+        pairs |= {field: (one.fields[field].codes, coded.codes) for field, coded in other.fields.items()}
+        for field, coded in other.keyed.items():
+            pairs[field] = (_first_rows(one.keyed[field].codes), _first_rows(coded.codes))
+        for field, both in pairs.items():
+            same = field not in other.fields or one.fields[field].values == other.fields[field].values
+            if not (same and np.array_equal(*both)):
+                yield f"{name}: {field} differs"
+
+
+def _first_rows(codes: Codes) -> Instants:
+    """Return for each row the first that has the same code: what codes say, whatever they are."""
+    _, first, where = np.unique(codes, return_index=True, return_inverse=True)
+    return first[where.reshape(-1)].astype(np.int64)
+
+
 def _extended(earlier: Columns, reading: Reading) -> Columns:
     """Return columns with what was recorded since."""
     amendments, registry = reading.amendments(), reading.log.codec.registry
@@ -402,12 +444,12 @@ def _read_manifest(folder: Path) -> _Manifest | None:
 
 
 def _fits(manifest: _Manifest, reading: Reading) -> bool:
-    """Whether a manifest is of this format, these kinds of fact, and this log."""
+    """Whether a manifest is of this format, these kinds of fact and upcasters, and this log."""
     return (
         manifest.format == FORMAT
         and manifest.key is not None  # as accounts that come later could not be told from these
-        and manifest.registry == reading.log.codec.registry.digest
-        and manifest.last == reading.log.id_at(manifest.position)
+        and manifest.reading == reading.log.codec.digest
+        and manifest.last == reading.log.mark_at(manifest.position)
     )
 
 
@@ -443,7 +485,8 @@ def _load(folder: Path, manifest: _Manifest, registry: Registry) -> _Loaded | No
 def _save(folder: Path, columns: Columns, reading: Reading, loaded: _Loaded | None) -> None:
     """Put columns in the folder, unless it holds later ones by now."""
     key = _write_key(folder, columns.key)
-    manifest = _write(folder, columns, reading.log.id_at(columns.position), loaded, key)
+    log = reading.log
+    manifest = _write(folder, columns, (log.codec.digest, log.mark_at(columns.position)), loaded, key)
     before = _read_manifest(folder)
     if before is not None and _fits(before, reading) and before.position > manifest.position:
         return
@@ -459,7 +502,7 @@ def write_columns(folder: str | os.PathLike[str], columns: Columns) -> None:
     """
     place = Path(folder)
     claim_columns(place)
-    _seal(place, _write(place, columns, None, None, None), _read_manifest(place))
+    _seal(place, _write(place, columns, (columns.registry.digest, None), None, None), _read_manifest(place))
 
 
 def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
@@ -471,7 +514,7 @@ def read_columns(folder: str | os.PathLike[str], registry: Registry) -> Columns:
     place = Path(folder)
     manifest = _read_manifest(place)
     found = None
-    if manifest is not None and (manifest.format, manifest.registry) == (FORMAT, registry.digest):
+    if manifest is not None and (manifest.format, manifest.reading) == (FORMAT, registry.digest):
         found = _load(place, manifest, registry)
     if found is None:
         raise Damaged(f"{place} holds no columns that can be trusted; export them anew")
@@ -509,9 +552,18 @@ def _write_key(folder: Path, key: bytes) -> str:
 
 
 def _write(
-    folder: Path, columns: Columns, last: str | None, loaded: _Loaded | None, key: str | None
+    folder: Path, columns: Columns, of: tuple[str, str | None], loaded: _Loaded | None, key: str | None
 ) -> _Manifest:
-    """Write the tables that are not as they were loaded."""
+    """Write the tables that are not as they were loaded.
+
+    Args:
+        folder: where.
+        columns: what.
+        of: how entries were read, and what tells the log from others.
+        loaded: what the folder held.
+        key: the file of the key of accounts.
+    """
+    reading, last = of
     folder.mkdir(parents=True, exist_ok=True)
     tables = {}
     for name, table in columns.tables.items():
@@ -521,7 +573,7 @@ def _write(
             tables[name] = _write_table(folder, table)
     return _Manifest(
         format=FORMAT,
-        registry=columns.registry.digest,
+        reading=reading,
         position=columns.position,
         last=last,
         key=key,

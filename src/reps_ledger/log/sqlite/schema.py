@@ -1,0 +1,80 @@
+"""Whether the tables of a ledger file, their indexes and their triggers are those that this project makes.
+
+Somebody who could write the file once may have planted a trigger that swallows or changes what is
+inserted, or dropped one that guards. So all that belongs to our tables is compared, text and all: nothing may
+be missing, changed or foreign. What other tables a file holds is nobody's business here.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from reps_ledger.errors import Altered
+from reps_ledger.log.sqlite.file import OBJECTS
+from reps_ledger.log.sqlite.pool import Connections
+
+TIMEOUT: Final = 60.0
+"""Seconds to wait for others who write."""
+
+_OURS: Final = (
+    "SELECT type, name, sql FROM sqlite_master WHERE tbl_name IN ('events', 'tags')"
+    " AND sql IS NOT NULL ORDER BY name"
+)
+
+
+def altered(connection: sqlite3.Connection) -> list[str]:
+    """Return what is missing, changed or foreign, in words."""
+    present = {name: (kind, sql) for kind, name, sql in connection.execute(_OURS)}
+    found = [
+        f"{name} is {'changed' if name in present else 'missing'}"
+        for name, statement in OBJECTS.items()
+        if name not in present or present[name][1] != statement
+    ]
+    found += [f"the {kind} {name} is foreign" for name, (kind, _) in present.items() if name not in OBJECTS]
+    return found
+
+
+def repair_file(path: Path) -> list[str]:
+    """Make a ledger file's indexes and triggers what they should be; return what was done, in words.
+
+    Raises:
+        Altered: a table is missing or changed, which nothing can put right.
+        StorageError: there is no ledger, or it cannot be written.
+    """
+    with (
+        closing(Connections(path, timeout=TIMEOUT, create=False)) as connections,
+        connections.writing() as connection,
+    ):
+        return _repair(connection)
+
+
+def _repair(connection: sqlite3.Connection) -> list[str]:
+    """Make indexes and triggers what they should be, in one transaction; return what was done, in words.
+
+    Raises:
+        Altered: a table is missing or changed, which nothing can put right.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        present = {name: (kind, sql) for kind, name, sql in connection.execute(_OURS)}
+        for name in ("events", "tags"):
+            if present.get(name) != ("table", OBJECTS[name]):
+                raise Altered(f"the table {name} is not as a ledger's is; restore a backup")
+        done = []
+        for name, (kind, sql) in present.items():
+            if sql != OBJECTS.get(name):
+                connection.execute(f'DROP {kind.upper()} "{name.replace(chr(34), chr(34) * 2)}"')
+                what = f"the changed {name}" if name in OBJECTS else f"the {kind} {name}"
+                done.append(f"removed {what}")
+        for name, statement in OBJECTS.items():
+            if name not in present or present[name][1] != statement:
+                connection.execute(statement)
+                done.append(f"made {name}")
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+    return done
