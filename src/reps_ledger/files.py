@@ -24,7 +24,7 @@ from typing import IO, Final
 
 from attrs import frozen
 
-from reps_ledger.errors import PathTaken, StorageError
+from reps_ledger.errors import InvalidInput, PathTaken, StorageError
 
 LEDGER_MARK: Final = 0x52657073
 """``Reps``: the application id of a ledger in SQLite, at a fixed place that ``file(1)`` can read too."""
@@ -541,6 +541,41 @@ def atomic_write(
         sync_folder(target.parent)
 
 
+def read_secret(path: str | os.PathLike[str], most: int) -> bytes:
+    """Return what is in the file of a key, which nobody but its owner may read or write.
+
+    What is no file, such as a pipe from a program that keeps keys, is read whatever its mode.
+
+    Args:
+        path: of the file.
+        most: bytes to read at most.
+
+    Raises:
+        InvalidInput: others may read or write it.
+        StorageError: it cannot be read.
+    """
+    try:
+        if mark_of(Path(path)) is not None:
+            raise InvalidInput(f"{path} is a database, and no key", field="key")
+        with open(path, "rb") as file:  # noqa: PTH123 — the path may be a number's, as in /dev/fd
+            why = not_secret(os.fstat(file.fileno()))
+            if why is None:
+                return file.read(most)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be read: {error.strerror or error}") from error
+    raise InvalidInput(
+        f"{path} {why}: run chmod 600 {path}, and where others may have read it, make a new key", field="key"
+    )
+
+
+def not_secret(status: os.stat_result) -> str | None:
+    """Return why the file of a key is not its owner's alone, in words; None where it is."""
+    mode = stat.S_IMODE(status.st_mode)
+    if os.name != "posix" or not stat.S_ISREG(status.st_mode) or not mode & _OTHERS:
+        return None
+    return f"is a key, and others than its owner may use it (mode {mode:03o})"
+
+
 def create_empty(path: Path) -> None:
     """Make an empty file for a database, unless there is a file.
 
@@ -551,6 +586,7 @@ def create_empty(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
 
 
+_OTHERS: Final = 0o077
 OWNER_ONLY: Final = 0o600
 """The mode of a file that only its owner may read and write."""
 

@@ -30,11 +30,11 @@ from reps_ledger.cli.output import reading
 
 PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main()"]
 ELSEWHERE: Final = [
-    *("backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
+    *("doctor", "backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
     *("bundle", "check", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
     *("audit", "postgres-roles", "state", "verify-consistency"),
 ]
-"""Those that test_judging.py, test_auditing.py and test_state.py know."""
+"""Those that test_judging.py, test_auditing.py, test_state.py and test_doctor.py know."""
 
 COMMANDS: Final = [
     *("backup", "census", "declare", "export", "history", "import", "reconcile", "repair"),

@@ -180,6 +180,7 @@ def test_nothing_is_recorded(kind: str, targets: Callable[[str], str], tmp_path:
             lambda: ledger.record_all([joined], by="council"),
             lambda: ledger.record(joined, by="council", waiver="why"),
             lambda: ledger.import_history([]),
+            lambda: ledger.import_as_recorded("none.jsonl"),
             lambda: ledger.declare(zone="Europe/Paris", by="council"),
             lambda: ledger.open_reviews(POLICY, by="council"),
             lambda: ledger.send_notices(POLICY, by="council"),

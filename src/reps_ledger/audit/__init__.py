@@ -10,6 +10,7 @@ from reps_ledger.audit.checkpoints import (
     read_checkpoint,
     sign_checkpoint,
 )
+from reps_ledger.audit.keys import load_key, save_key
 from reps_ledger.audit.merkle import (
     Consistency,
     Inclusion,
@@ -38,9 +39,11 @@ __all__ = [
     "VerifyingKey",
     "entry_hash",
     "entry_leaf",
+    "load_key",
     "make_bundle",
     "make_key",
     "read_checkpoint",
+    "save_key",
     "sign_checkpoint",
     "verify_between",
     "verify_bundle",

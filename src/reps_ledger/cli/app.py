@@ -13,6 +13,7 @@ import typer
 from reps_ledger.cli.audit import register_audit
 from reps_ledger.cli.backtests import register_replay
 from reps_ledger.cli.charters import register_charters
+from reps_ledger.cli.doctor import register_doctor
 from reps_ledger.cli.options import (
     REFUSED,
     STORAGE,
@@ -58,6 +59,7 @@ register_reviews(app)
 register_charters(app)
 register_replay(app)
 register_audit(app)
+register_doctor(app)
 register_state(app)
 
 

@@ -10,10 +10,11 @@ import typer
 
 from reps_ledger.audit import (
     SignedCheckpoint,
-    SigningKey,
     VerifyingKey,
+    load_key,
     make_key,
     read_checkpoint,
+    save_key,
     verify_between,
     verify_bundle,
 )
@@ -73,10 +74,6 @@ def _text(path: Path) -> str:
         raise InvalidInput(f"{path}: is no text in UTF-8") from error
 
 
-def _signing(path: Path) -> SigningKey:
-    return SigningKey.parse(_text(path))
-
-
 def _verifying(key: str) -> VerifyingKey:
     path = Path(key)
     return VerifyingKey.parse(_text(path) if path.is_file() else key)
@@ -97,8 +94,7 @@ def make_key_(
     """Make a key to sign checkpoints with; print the public key, to be given to everybody."""
     with failing():
         key = make_key(name)
-        with output_file(file, secret=True) as opened_file:
-            opened_file.write(f"{key.text}\n".encode())
+        save_key(key, file)
     typer.echo(str(key.verifying))
 
 
@@ -117,9 +113,9 @@ def checkpoint(
 ) -> None:
     """Sign how many entries there are and the root of their tree. Keep it elsewhere."""
     with opened(ledger) as open_ledger:
+        signer = load_key(key)
+        output(out, key, *named(since, state), replace=replace, checkpoint=True)
         held = None if since is None else _kept(since)
-        signer = _signing(key)
-        output(out, key, *named(state), replace=replace, checkpoint=True)
         found = open_ledger.checkpoint(signer, since=held, state=state)
         if out is not None:
             with output_file(out, replace=replace, checkpoint=True) as file:
@@ -268,7 +264,7 @@ def bundle(
             member=member,
             review=review,
             checkpoint=None if at is None else _kept(at),
-            key=None if key is None else _signing(key),
+            key=None if key is None else load_key(key),
             state=state,
         )
         with output_file(file, replace=replace) as opened_file:

@@ -343,7 +343,7 @@ class Ledger:
             OtherZone: the ledger was opened for another time zone than the history declares.
             StorageError: the file cannot be read, or the log takes no entries with their positions.
         """
-        self._core.must_be_open()
+        self._core.must_be_writable()
         count = import_as_recorded(self._core, source, on_progress)
         self._core.own_zone.refresh(self._core.log.head())
         return count

@@ -41,6 +41,7 @@ from reps_ledger.files import (
     atomic_write,
     claim_folder,
     holds_columns,
+    read_secret,
     sync_folder,
 )
 from reps_ledger.log import EventLog, Reading
@@ -70,6 +71,7 @@ _PERSON: Final = "person:"
 _CODE: Final = "code:"
 _KEYED: Final = "keyed:"
 _INSTANT: Final = "instant:"
+_MOST_KEY: Final = 4096
 _PEOPLE: Final = "people"
 _IDENTITIES: Final = "identities"
 _STEP: Final = 1 << 23
@@ -85,7 +87,7 @@ _FEW: Final = 100
 _SHARE: Final = 4
 """All is made anew where amendments touch more people than both: a few, and such a part of all."""
 
-_UNUSABLE: Final = (OSError, ValueError, KeyError, msgspec.MsgspecError, pa.ArrowException)
+_UNUSABLE: Final = (OSError, StorageError, ValueError, KeyError, msgspec.MsgspecError, pa.ArrowException)
 
 
 class _StoredFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -528,10 +530,10 @@ def _read_key(folder: Path, name: str) -> bytes:
     """Return a key.
 
     Raises:
-        OSError: it cannot be read.
-        ValueError: it is not what was written.
+        ValueError: it is not what was written, or others than its owner may read it.
+        StorageError: it cannot be read.
     """
-    key = (folder / name).read_bytes()
+    key = read_secret(folder / name, _MOST_KEY)
     if _key_file(key) != name:
         raise ValueError(f"{name} is damaged")
     return key
@@ -541,7 +543,7 @@ def _write_key(folder: Path, key: bytes) -> str:
     """Write a key to a file that only its owner may read, unless it is there; return its name."""
     folder.mkdir(parents=True, exist_ok=True)
     name = _key_file(key)
-    with suppress(OSError, ValueError):
+    with suppress(StorageError, ValueError):
         _read_key(folder, name)
         return name
     with atomic_write(folder / name, secret=True) as file:
