@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 import reps_ledger.audit.verifier as module
 from processes import PATIENCE
-from reps_ledger.audit import make_key, verify_bundle
+from reps_ledger.audit import VerifyingKey, make_key, verify_bundle
 from reps_ledger.errors import (
     InvalidBundle,
     InvalidInput,
@@ -286,3 +286,62 @@ def test_it_is_verified_where_there_is_no_ledger(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "3 entries about the member ana" in done.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ana.json"]
+
+
+def named(document: Any, kind: str, name: str) -> bytes:
+    """A bundle that says that it is about somebody or something."""
+    return json.dumps({**document, "about": {kind: name}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("member", "cleo"), ("member", "nobody"), ("review", "activity/2018-07-01/ben")]
+)
+def test_whom_it_is_about_is_proved(kind: str, name: str) -> None:
+    """What a bundle says of itself is compared with the proved tags of its entries."""
+    with pytest.raises(InvalidBundle, match=f"no entry is about the {kind} {name}"):
+        verify_bundle(named(json.loads(DATA), kind, name), KEY.verifying)
+
+
+def test_an_entry_of_somebody_else_is_refused() -> None:
+    """A proved entry of another member does not come into a bundle about ana; nor ana's into that one."""
+    with programme() as ledger:
+        kept = ledger.checkpoint(KEY)
+        ana, cleo = (json.loads(ledger.audit_bundle(member=who, checkpoint=kept)) for who in ("ana", "cleo"))
+    mixed = sorted([*ana["entries"], *cleo["entries"]], key=lambda entry: entry["index"])
+    for about in (ana, cleo):
+        with pytest.raises(InvalidBundle, match="it is not about the member"):
+            verify_bundle(json.dumps({**about, "entries": mixed}).encode(), KEY.verifying)
+
+
+def test_who_is_one_person_is_in_one_bundle() -> None:
+    """Entries under either identifier belong, as a merge among them says; corrections of them too."""
+    with programme() as ledger:
+        merged = ledger.record(rl.MembersMerged(member="ben", duplicate="cleo"), by="council")
+        ledger.record(rl.EntryRetracted(target=merged.id, reason="two people"), by="council")
+        ledger.record(rl.MembersMerged(member="ben", duplicate="cleo"), by="council")
+        filed = next(entry for entry in ledger.entries() if entry.name == "report.filed")
+        ledger.record(rl.ReportVerified(member="ben", report=filed.id, verifier="ana"), by="ana")
+        for who in ("ben", "cleo"):
+            found = verify_bundle(ledger.audit_bundle(member=who, key=KEY), KEY.verifying)
+            assert found.about == ("member", who)
+            assert [entry.name for entry in found.entries].count("member.joined") == 2
+        review = "activity/2018-07-01/ben"
+        assert verify_bundle(ledger.audit_bundle(review=review, key=KEY), KEY.verifying).about[1] == review
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        *(0, 1, 2**255 - 20, 2**255 - 19, 2**255 - 18, 2**255 - 1),
+        2707385501144840649318225287225658788936804267575313519463743609750303402022,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+    ],
+)
+@pytest.mark.parametrize("sign", [0, 1])
+def test_weak_keys_are_refused(y: int, sign: int) -> None:
+    """A key for which anybody can make signatures is none, nor one that is written in a second way."""
+    weak = VerifyingKey("example.org/reps", (y | sign << 255).to_bytes(32, "little"))
+    with pytest.raises(InvalidNote, match="weak"):
+        verify_bundle(DATA, str(weak))
+    with pytest.raises(InvalidNote, match="weak"):
+        weak.verifies("text", bytes(64))

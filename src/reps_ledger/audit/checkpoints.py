@@ -88,6 +88,18 @@ def _parsed(text: str, what: str) -> tuple[str, str, bytes]:
     return name, named, data[1:]
 
 
+_PRIME: Final = 2**255 - 19
+_OF_ORDER_8: Final = 55188659117513257062467267217118295137698188065244968500265048394206261417927
+_SMALL_ORDER: Final = frozenset({0, 1, _PRIME - 1, _OF_ORDER_8, _PRIME - _OF_ORDER_8})
+"""The y coordinates of the points of small order on the curve of Ed25519 (RFC 8032, section 5.1)."""
+
+
+def _is_weak(public: bytes) -> bool:
+    """Whether a public key is a point of small order, or is not written in the one canonical way."""
+    y = int.from_bytes(public, "little") & ((1 << 255) - 1)
+    return y >= _PRIME or y in _SMALL_ORDER
+
+
 @frozen
 class VerifyingKey:
     """A public key, with which signatures are verified.
@@ -109,9 +121,14 @@ class VerifyingKey:
         """
         name, named, public = _parsed(text.strip(), "a verifying key")
         key = cls(name, public)
+        key._must_be_strong()
         if key.id.hex() != named:
             raise InvalidNote("the id of the verifying key is not that of its name and bytes")
         return key
+
+    def _must_be_strong(self) -> None:
+        if _is_weak(self.public):
+            raise InvalidNote("the verifying key is weak: anybody could make signatures by it")
 
     @property
     def id(self) -> bytes:
@@ -122,8 +139,10 @@ class VerifyingKey:
         """Whether a signature of a text was made with this key's private key.
 
         Raises:
+            InvalidNote: the key is weak: anybody could make signatures by it.
             MissingExtra: the extra ``audit`` is not installed.
         """
+        self._must_be_strong()
         ed25519 = _ed25519()
         from cryptography.exceptions import InvalidSignature as Wrong  # noqa: PLC0415 — an extra
 

@@ -163,7 +163,8 @@ class VerifiedBundle:
     """A bundle whose entries were all proved.
 
     Attributes:
-        about: whom or what the bundle says it is about: ``("member", "ana")``. This is not proved.
+        about: whom or what it is about: ``("member", "ana")``. Each entry says so itself, by its proved
+            tags, or belongs to one that does.
         checkpoint: what the proofs lead to.
         entries: the proved entries, in order of position.
     """
@@ -220,7 +221,7 @@ def verify_bundle(bundle: bytes | str | os.PathLike[str], key: VerifyingKey | st
         key: the public key that should have signed its checkpoint.
 
     Raises:
-        InvalidBundle: it is not written as a bundle is.
+        InvalidBundle: it is not written as a bundle is, or an entry is not about whom or what it says.
         InvalidNote: its checkpoint, or the key, is not written as such.
         InvalidSignature: the checkpoint is not signed by the key.
         InvalidProof: an entry is not what the checkpoint signed.
@@ -244,7 +245,68 @@ def verify_bundle(bundle: bytes | str | os.PathLike[str], key: VerifyingKey | st
         _prove(entry, checkpoint, where)
         entries.append(entry)
         before = entry
+    _must_be_about(about, entries)
     return VerifiedBundle(about=about, checkpoint=checkpoint, entries=tuple(entries))
+
+
+def _must_be_about(about: tuple[str, str], entries: Sequence[BundledEntry]) -> None:
+    """Refuse entries that have nothing to do with whom or what a bundle says it is about.
+
+    Their tags are part of their leaves, and so proved. Those about a member have the member's tag, or that
+    of an identifier which a merge among them says is the same person; those of a review have its tag,
+    are evidence that its decision names, or belong to the whole ledger. Amendments share a tag with what
+    they amend.
+
+    Raises:
+        InvalidBundle: one belongs to somebody or something else, or none is about it.
+    """
+    kind, name = about
+    tags = [_tags_of(entry, number) for number, entry in enumerate(entries)]
+    known = {f"{kind}:{name}"}
+    if not any(known & own for own in tags):
+        raise InvalidBundle(f"no entry is about the {kind} {name}", field="about")
+    belonging: set[int] = set()
+    while True:
+        before = len(belonging)
+        for number, (entry, own) in enumerate(zip(entries, tags, strict=True)):
+            if number in belonging or not (known & own or (kind == "review" and _of_ledger(own))):
+                continue
+            belonging.add(number)
+            known |= {tag for tag in own if tag.startswith("entry:")}
+            if kind == "member" and entry.name == "members.merged":
+                known |= {tag for tag in own if tag.startswith("member:")}
+            if kind == "review" and entry.name == "review.decided":
+                known |= {f"entry:{each}" for each in _evidence(entry)}
+        if len(belonging) == before:
+            break
+    for number, entry in enumerate(entries):
+        if number not in belonging:
+            where = f"entries[{number}]"
+            raise InvalidBundle(
+                f"{where}, position {entry.position}: it is not about the {kind} {name}", field=where
+            )
+
+
+def _of_ledger(tags: frozenset[str]) -> bool:
+    return any(tag.startswith("ledger:") for tag in tags)
+
+
+def _evidence(entry: BundledEntry) -> list[str]:
+    says = entry.says
+    fact = says.get("fact") if isinstance(says, dict) else None
+    found = fact.get("evidence") if isinstance(fact, dict) else None
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def _tags_of(entry: BundledEntry, number: int) -> frozenset[str]:
+    try:
+        found = read_json(entry.tags)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list) or not all(isinstance(tag, str) for tag in found):
+        where = f"entries[{number}].tags"
+        raise InvalidBundle(f"{where}: a JSON array of texts", field=where)
+    return frozenset(found)
 
 
 def _prove(entry: BundledEntry, checkpoint: SignedCheckpoint, where: str) -> None:
