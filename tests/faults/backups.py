@@ -17,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 
 BEFORE: Final = 4_000
 """Entries that a ledger has before it is backed up, so that this takes a while."""
+
+
+A_LEDGER: Final = 25
+"""Kills until another ledger is begun: each copy is read whole, and grows with the ledger."""
 
 
 class Writers:
@@ -117,9 +122,9 @@ def digest(rows: list[Stored]) -> str:
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
-def wrong(copy: list[Stored], told: dict[str, int]) -> list[str]:
+def wrong(rows: list[Stored], told: dict[str, int]) -> list[str]:
     """Return the commands of which a copy does not have all, and has not at their position."""
-    last = {row[0]: json.loads(row[2])["command_id"] for row in copy if b'"command_id"' in row[2]}
+    last = {row[0]: json.loads(row[2])["command_id"] for row in rows if b'"command_id"' in row[2]}
     return [command for command, position in told.items() if last.get(position) != command]
 
 
@@ -132,12 +137,12 @@ def during(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
         for number in range(rounds):
             writers.wait(4)
             told = writers.hear()
-            copy = folder / f"copy{number}.db"
-            ledger.backup(copy)
-            rows = rows_of(copy)
+            target = folder / f"copy{number}.db"
+            ledger.backup(target)
+            rows = rows_of(target)
             copies.append((len(rows), digest(rows)))
             lost += wrong(rows, told)
-            copy.unlink()
+            target.unlink()
     final = rows_of(path)
     return {
         "backups": len(copies),
@@ -150,42 +155,56 @@ def during(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
 
 def killed(folder: Path, rounds: int, chance: random.Random) -> dict[str, Any]:
     """Kill processes that back up, or restore, at random moments, while two others record."""
-    path = begun(folder)
     found: Counter[str] = Counter()
     lost: list[str] = []
-    with writing(path, 2) as writers:
+    by_writers: list[str] = []
+    for first in range(0, rounds, A_LEDGER):
+        place = folder / f"from{first}"
+        place.mkdir()
+        path = begun(place)
+        with writing(path, 2) as writers:
+            started = time.monotonic()
+            with rl.open(path) as ledger:
+                before = ledger.backup(place / "first.db")
+            longest = 3 * (time.monotonic() - started)
+            for number in range(first, min(first + A_LEDGER, rounds)):
+                told = writers.hear()
+                target = place / f"target{number}.db"
+                restoring = number % 2 == 1
+                kill(
+                    partial(copy, path, place / "first.db", target, restoring=restoring),
+                    longest * chance.random(),
+                )
+                whole = target.exists()
+                found[f"{'restored' if restoring else 'backed up'}: {'whole' if whole else 'nothing'}"] += 1
+                if whole:
+                    rows = rows_of(target)
+                    lost += wrong(rows, told) if not restoring or len(rows) != before else []
+                    target.unlink()
+        by_writers += wrong(rows_of(path), writers.hear())
+        shutil.rmtree(place)
+    return {"lost": lost, "found": found, "lost by writers": by_writers}
+
+
+def copy(path: Path, backup: Path, target: Path, *, restoring: bool) -> None:
+    """Back a ledger up, or restore a backup."""
+    if restoring:
+        rl.restore(backup, target)
+    else:
         with rl.open(path) as ledger:
-            ledger.backup(folder / "first.db")
-        before = len(rows_of(folder / "first.db"))
-        for number in range(rounds):
-            if number % 10 == 0:  # as the log grows, so does the time that a copy of it takes
-                started = time.monotonic()
-                with rl.open(path) as ledger:
-                    ledger.backup(folder / "measured.db")
-                longest = 1.5 * (time.monotonic() - started)
-                (folder / "measured.db").unlink()
-            told = writers.hear()
-            target = folder / f"target{number}.db"
-            restoring = number % 2 == 1
-            child = os.fork()
-            if child == 0:
-                with suppress(BaseException):
-                    if restoring:
-                        rl.restore(folder / "first.db", target)
-                    else:
-                        with rl.open(path) as ledger:
-                            ledger.backup(target)
-                os._exit(0)
-            time.sleep(chance.random() * longest)
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            whole = target.exists()
-            found[f"{'restored' if restoring else 'backed up'}: {'whole' if whole else 'nothing'}"] += 1
-            if whole:
-                copy = rows_of(target)
-                lost += wrong(copy, told) if not restoring or len(copy) != before else []
-                target.unlink()
-    return {"lost": lost, "found": found, "lost by writers": wrong(rows_of(path), writers.hear())}
+            ledger.backup(target)
+
+
+def kill(work: Callable[[], None], after: float) -> None:
+    """Have a process do some work, and kill it after so many seconds."""
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            work()
+        os._exit(0)
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
 
 
 def full(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
