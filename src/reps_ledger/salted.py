@@ -2,7 +2,7 @@
 
 Format 1 is the JSON object alone. In format 2 its first member is ``salt``: 16 random bytes as base64
 without padding, so that nobody can guess an entry and confirm it by the hash of its leaf, which stands
-in the proofs of its neighbours. After a newline, which our JSON never has, there may follow what is
+in the proofs of its neighbours. After a record separator, which no JSON has, there may follow what is
 sealed; it is no part of the leaf, and counts only where the object commits to it. Both formats may
 stand in one log.
 """
@@ -22,6 +22,9 @@ _TEXT: Final = 22
 _BEGIN: Final = len(_FRONT) + _TEXT
 _END: Final = _BEGIN + len(_BACK)
 
+SEPARATOR: Final = b"\x1e"
+"""What comes before what is sealed: JSON has no such byte, in a text or between its parts."""
+
 SALTED: Final = _END - 1
 """How many bytes longer an entry is with salt."""
 
@@ -38,19 +41,17 @@ def salt(data: bytes) -> bytes:
 
 def is_salted(data: bytes) -> bool:
     """Whether stored bytes are of format 2."""
-    return data.startswith(_FRONT) and data[_BEGIN:_END] == _BACK
+    return data[_BEGIN:_END] == _BACK and data.startswith(_FRONT)
 
 
 def open_part(data: bytes) -> bytes:
     """Return what the leaf of stored bytes of format 2 is made of: all up to what is sealed."""
-    return data.partition(b"\n")[0]
+    return data.partition(SEPARATOR)[0]
 
 
 def plain(data: bytes) -> bytes:
     """Return the JSON object of stored bytes, without salt.
 
-    Empty where anything follows the object: no object commits to what is sealed yet.
+    What is sealed stays behind it, so that it is no JSON: no object commits to that yet.
     """
-    if not is_salted(data):
-        return data
-    return b"" if b"\n" in data else b"{" + data[_END:]
+    return b"{" + data[_END:] if data[_BEGIN:_END] == _BACK and data.startswith(_FRONT) else data

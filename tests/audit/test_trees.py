@@ -87,12 +87,12 @@ def test_a_leaf_of_the_second_format_ends_before_what_is_sealed() -> None:
     leaf = entry_leaf(1, "a", data, "[]")
     assert leaf.startswith(b"reps-ledger entry v2\n")
     assert data in leaf
-    for behind in (b"\n", b'\n{"reason":"x"}', b"\n\n"):
+    for behind in (b"\x1e", b'\x1e{"reason":"x"}', b"\x1e\x1e"):
         assert entry_leaf(1, "a", data + behind, "[]") == leaf
         assert entry_hash(1, "a", data + behind, "[]") == entry_hash(1, "a", data, "[]") == leaf_hash(leaf)
         assert entry_leaf(1, "a", data[:40] + behind + data[40:], "[]") != leaf
     plain = b'{"by":"ana"}'
-    assert entry_leaf(1, "a", plain + b"\n", "[]") != entry_leaf(1, "a", plain, "[]")
+    assert entry_leaf(1, "a", plain + b"\x1e", "[]") != entry_leaf(1, "a", plain, "[]")
 
 
 entries = st.tuples(

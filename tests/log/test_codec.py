@@ -157,8 +157,10 @@ def test_entries_of_the_first_format_are_read(entry: rl.Entry) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        pytest.param(lambda data: data + b"\n", id="a new line"),
-        pytest.param(lambda data: data + b'\n{"by":"mallory"}', id="something behind"),
+        pytest.param(lambda data: data + b"\x1e", id="a separator"),
+        pytest.param(lambda data: data + b'\x1e{"by":"mallory"}', id="something behind"),
+        pytest.param(lambda data: data[:40] + b"\x1e" + data[40:], id="a separator in a text"),
+        pytest.param(lambda data: data.replace(b",", b",\x1e", 2), id="a separator between parts"),
         pytest.param(lambda data: data.replace(b'","', b'=","', 1), id="longer salt"),
         pytest.param(lambda data: data[:12] + data[13:], id="shorter salt"),
         pytest.param(lambda data: b"{" + data[34:-1] + b"," + data[1:33] + b"}", id="salt at the end"),

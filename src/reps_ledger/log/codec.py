@@ -315,11 +315,8 @@ class Codec:
         """Decode an entry of an older version, a correction, or say what is wrong with it."""
         if len(data) > MAX_ENTRY_BYTES:
             raise Malformed(f"{len(data):,} bytes are too many for an entry", position=position)
-        entry = plain(data)
-        if not entry and data:
-            raise Malformed("something follows the entry that it does not commit to", position=position)
         try:
-            stored = _DECODER.decode(entry)
+            stored = _DECODER.decode(plain(data))
         except UNREADABLE as error:
             raise Malformed(f"not a stored entry: {error}", position=position) from error
         try:
