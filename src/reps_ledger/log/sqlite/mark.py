@@ -95,18 +95,24 @@ def is_put(connection: sqlite3.Connection) -> bool:
     return bool(version >> 8)
 
 
-def take_away(path: Path, file: Identity | None) -> None:
+def take_away(path: Path, file: Identity | None) -> bool:
     """Take the mark away, once nobody has the file open any more; leave it where somebody has.
+
+    Returns whether there is nothing more to do.
 
     Args:
         path: of the file.
         file: which file that was.
     """
     with suppress(sqlite3.Error, OSError):  # at worst a copy of it says that something may be missing
-        if os.path.lexists(f"{path}-wal") or identity(str(path)) != file:
-            return
+        if identity(str(path)) != file:
+            return True
+        if os.path.lexists(f"{path}-wal"):
+            return False
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0)) as connection:
             clean(connection)
+        return True
+    return False
 
 
 def clean(connection: sqlite3.Connection) -> None:

@@ -142,7 +142,7 @@ class _Idle:
         for connection in connections:
             _dismiss(connection)
         if self.marked and self.path is not None and self.files is not None:
-            mark.take_away(self.path, self.files.file)
+            self.marked = not mark.take_away(self.path, self.files.file)
 
     def end(self) -> None:
         """Close them all, and keep none that is given back afterwards, as the process ends."""
