@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -273,3 +274,32 @@ def test_a_missing_extra_is_a_matter_of_configuration(
         rl.open(target)
     assert isinstance(raised.value, rl.MissingExtra)
     assert target.startswith(raised.value.extra)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:PASSW0RD@127.0.0.1:1/db",
+        "postgresql://u:PASSW0RD@nohost.invalid/d",
+        "postgresql://u:PASSW0RD@[/db",
+        "postgresql://u:PASSW0RD%zz@h/db",
+        "postgresql://u:PASSW0RD@h:notaport/db",
+        "postgres://u:PASSW0RD@h/db?foo=bar",
+        "postgresql://h/db?password=PASSW0RD&foo=bar",
+        "postgresql:/u:PASSW0RD@h/db",
+        "umadb://u:PASSW0RD@127.0.0.1:1",
+        "umadb:/u:PASSW0RD@127.0.0.1:1",
+        "mysql://u:PASSW0RD@h/db",
+        "Postgresql://u:PASSW0RD@h/db",
+    ],
+)
+def test_no_password_is_in_any_message(url: str) -> None:
+    """Whatever is wrong with an address, neither the error nor its traceback repeats its password."""
+    with pytest.raises((StorageError, ConfigurationError)) as raised:
+        rl.open(url)
+    told = "".join(traceback.format_exception_only(raised.value))
+    cause = raised.value.__cause__
+    while cause is not None:
+        told += str(cause)
+        cause = cause.__cause__
+    assert "PASSW0RD" not in told

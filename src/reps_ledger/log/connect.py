@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _LOCK_TIMEOUT: Final = "10"
 _CONNECT_TIMEOUT: Final = "10"
 
+_SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres", "umadb"})
+
 Target = str | os.PathLike[str] | DCBRecorder | None
 """What names a log."""
 
@@ -72,6 +74,9 @@ def _file_of(target: str | os.PathLike[str] | None) -> str | None:
     place = os.fspath(target)
     scheme, separator, rest = place.partition("://")
     if not separator or not isinstance(target, str):
+        scheme = place.partition(":")[0]
+        if isinstance(target, str) and place.startswith(f"{scheme}:/") and scheme.lower() in _SCHEMES:
+            raise ConfigurationError(f"an address begins with {scheme}://, with two strokes")
         return place
     return (unquote(rest.removeprefix("/")) or MEMORY) if scheme == "sqlite" else None
 
@@ -191,7 +196,9 @@ def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
     try:
         options = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
     except psycopg.ProgrammingError as error:
-        raise ConfigurationError(f"no address of a PostgreSQL database: {error}") from error
+        # What libpq says repeats parts of the address, and so of a password; as does its traceback.
+        said = "" if "@" in url or "password" in url else f": {error}"
+        raise ConfigurationError(f"no address of a PostgreSQL database{said}") from None
     env = {
         "POSTGRES_DBNAME": str(options.get("dbname") or options.get("user") or "postgres"),
         "POSTGRES_HOST": str(options.get("host") or "127.0.0.1"),
@@ -223,10 +230,14 @@ def _umadb(place: str) -> tuple[DCBRecorder, Callable[[], None]]:
     except ImportError as error:
         raise MissingExtra("umadb", "a ledger on UmaDB") from error
     host = place.partition("/")[0]
+    where = host.rpartition("@")[2]
     try:
         client = umadb.Client(url=f"http://{host}")
-    except Exception as error:
-        raise StorageError(f"UmaDB cannot be opened at {host}: {error}") from error
+    except Exception as error:  # noqa: BLE001 — whatever the client raises is told
+        said = str(error).replace(host, where)
+        raise StorageError(f"UmaDB cannot be opened at {where}: {said}") from (
+            None if where != host else error
+        )
     faults = (umadb.TransportError, umadb.AuthenticationError, umadb.CorruptionError)
     return _Translated(UmaDBDCBRecorder(client), faults), client.close
 
