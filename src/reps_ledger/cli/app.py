@@ -159,6 +159,7 @@ def _report(report: ImportReport) -> dict[str, object]:
         "joined": report.joined,
         "trimmed": report.trimmed,
         "position": report.position,
+        "refused_rows": len(report.refused),
         "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
 
@@ -171,6 +172,8 @@ def _show_report(name: str, report: ImportReport) -> None:
     )
     if report.trimmed:
         say(f"{report.trimmed:,} rows were read without the white space at the ends of their names")
+    if report.refused.kept < len(report.refused):
+        say(f"the first {report.refused.kept:,} refused rows are kept, and the others only counted")
     shown = 5
     rows: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()

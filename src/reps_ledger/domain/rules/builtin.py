@@ -49,6 +49,7 @@ from reps_ledger.domain.rules.folds import (
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
 
@@ -704,7 +705,7 @@ class Rulebook:
         zone: tzinfo = UTC,
     ) -> None:
         if not isinstance(governance, Governance | None):
-            raise ConfigurationError(f"governance must be a Governance, not {governance!r:.80}")
+            raise ConfigurationError(f"governance must be a Governance, not {shown(governance)}")
         self.governance = governance
         self.zone = zone
         self._rules: dict[str, tuple[Rule, ...]] = {r.name: (r,) for r in BUILT_IN_RULES}
@@ -713,7 +714,7 @@ class Rulebook:
             self._rules.setdefault(name, (custom(name),))
         for rule in extra:
             if not isinstance(rule, Rule):
-                raise ConfigurationError(f"rules must be Rule values, not {rule!r:.80}")
+                raise ConfigurationError(f"rules must be Rule values, not {shown(rule)}")
             if rule.name not in self._rules:
                 raise ConfigurationError(
                     f"a rule judges {rule.name}, which this ledger does not know; "

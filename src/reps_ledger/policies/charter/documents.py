@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 
 from attrs import AttrsInstance, fields
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.documents.read import (
@@ -39,7 +40,7 @@ def charter_table(charter: Charter) -> Table:
         InvalidPolicy: it is no charter.
     """
     if not isinstance(charter, Charter):
-        raise InvalidPolicy(f"this belongs to a charter (read_charter reads one): {charter!r:.60}")
+        raise InvalidPolicy(f"this belongs to a charter (read_charter reads one): {shown(charter, 60)}")
     rest = fields_table(charter)
     table: Table = {"format": FORMAT, "charter": charter.name}
     table |= {key: rest[key] for key in ("version", "source", "member") if key in rest}

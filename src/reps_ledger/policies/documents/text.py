@@ -17,6 +17,7 @@ from typing import Final
 
 import tomli_w
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, text_within_depth, within_depth
 from reps_ledger.errors import InvalidPolicy, NotFound, TooLarge
 from reps_ledger.files import output_file
@@ -123,7 +124,7 @@ def text_of(table: Mapping[str, object], form: str) -> str:
         if len(text) > MAX_DOCUMENT:
             raise TooLarge(f"{len(text):,} characters as TOML; at most {MAX_DOCUMENT:,}")
         return text
-    raise InvalidPolicy(f"a document is 'toml' or 'json', not {form!r:.40}")
+    raise InvalidPolicy(f"a document is 'toml' or 'json', not {shown(form, 40)}")
 
 
 def loads(text: str) -> Policy:

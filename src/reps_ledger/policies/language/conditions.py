@@ -14,6 +14,7 @@ from typing import ClassVar, Final, Generic, NoReturn, TypeVar
 
 from attrs import field, frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.reads import Reader
@@ -122,7 +123,7 @@ def _parts(condition: Condition, kind: type[AllOf | AnyOf]) -> tuple[Condition, 
 def _condition(value: object, operator: str) -> Condition:
     if not isinstance(value, Condition):
         raise InvalidPolicy(
-            f"{operator} joins conditions, not {value!r:.60}; compare a measure with a number "
+            f"{operator} joins conditions, not {shown(value, 60)}; compare a measure with a number "
             "to make one, and put each comparison in parentheses"
         )
     return value
@@ -186,7 +187,7 @@ class AtLeast(Condition):
         if type(self.number) is not int or not 1 <= self.number <= len(value):
             raise InvalidPolicy(
                 f"at least how many of {len(value)}? A whole number from 1 to {len(value)}, "
-                f"not {self.number!r:.40}"
+                f"not {shown(self.number, 40)}"
             )
 
     def words(self) -> str:
