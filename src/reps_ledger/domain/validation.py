@@ -36,6 +36,9 @@ MAX_ITEMS: Final = 1_000
 MAX_DEPTH: Final = 32
 """Levels of nesting in a document or a row."""
 
+MAX_NESTING: Final = 96
+"""Expressions inside one another in a condition that is built in Python: more than any document may have."""
+
 MAX_ENTRY_BYTES: Final = 1024 * 1024
 """Bytes of one entry as stored."""
 

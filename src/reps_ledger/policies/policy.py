@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
@@ -107,6 +108,7 @@ def notice(
     return Notice(outcome, stage, answer_within, unanswered)
 
 
+@checked_methods
 @frozen(cache_hash=True)
 class Policy:
     """Who may, who is, or what a review decides: ordered cases, of which the first decides.

@@ -6,6 +6,7 @@ from datetime import date, datetime, tzinfo
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.time import local_day
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.reads import people_deep, reads_of
@@ -155,6 +156,7 @@ class Verdict:
         return self.words()
 
 
+@checked
 def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
     """Return a policy's outcome by its findings alone: they explain the whole of it.
 
@@ -168,6 +170,7 @@ def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
     return policy.otherwise
 
 
+@checked
 def evaluate(policy: Policy, subject: Subject, known_at: int | None = None) -> Verdict:
     """Evaluate a policy: the first case whose condition holds decides.
 

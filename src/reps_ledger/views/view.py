@@ -15,6 +15,7 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.memo import Memo
@@ -119,6 +120,7 @@ class Answers(Protocol):
         """
 
 
+@checked_methods
 class View:
     """What was true at ``valid_at``, as known at position ``known_at``. It never changes.
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from reps_ledger.domain import facts as f
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, Registry
 from reps_ledger.domain.names import canonical_name
@@ -532,6 +533,7 @@ Every assignment is tagged for it, also where no rule counts seats: a rule may b
 """
 
 
+@checked
 def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     """Make a rule: at most ``limit`` people hold a role at once.
 

@@ -18,6 +18,7 @@ import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import Closed, InvalidInput
 from reps_ledger.log.sqlite.backup import Progress, back_up
 from reps_ledger.log.sqlite.file import (
@@ -140,6 +141,7 @@ class SQLiteRecorder(DCBRecorder):
             changed then.
     """
 
+    @checked
     def __init__(self, path: str | Path, *, timeout: float = 5.0, create: bool = True) -> None:
         # Resolved once, so that neither chdir nor a link that is moved leads elsewhere later.
         self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))

@@ -11,12 +11,13 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, FactType, Registry
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SHARED, SPAN_KINDS, Span, person_key
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.conditions import Condition, holds, leaves, may_become
+from reps_ledger.policies.language.conditions import Condition, holds, leaves, may_become, must_be_shallow
 from reps_ledger.policies.language.phrases import named, noun, quoted
 from reps_ledger.policies.language.reads import Reader, Reads
 from reps_ledger.policies.language.validators import (
@@ -123,6 +124,7 @@ class PersonFilter(Reader):
     def _is_condition(self, _: object, value: object) -> None:
         if not isinstance(value, Condition):
             raise InvalidPolicy(f"{self.name} needs a condition, not {shown(value, 60)}")
+        must_be_shallow(value)
 
     def reads(self) -> Reads:
         return Reads(people=frozenset({self.name}))
@@ -503,6 +505,7 @@ def _names(described: FactType, name: str) -> bool:
     return name == "member" or name in described.persons
 
 
+@checked
 def facts(
     *kinds: str,
     where: Mapping[str, object] | None = None,
