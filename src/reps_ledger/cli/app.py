@@ -152,16 +152,18 @@ def _import_as_recorded(
 
 
 def _report(report: ImportReport) -> dict[str, object]:
-    return {
+    found: dict[str, object] = {
         "rows": report.rows,
         "recorded": report.recorded,
         "known": report.known,
         "joined": report.joined,
         "trimmed": report.trimmed,
         "position": report.position,
-        "refused_rows": len(report.refused),
         "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
+    if report.refused.kept < len(report.refused):
+        found["refused_rows"] = len(report.refused)  # of which the first are listed
+    return found
 
 
 def _show_report(name: str, report: ImportReport) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reps_ledger.cli.options import AsJson, KnownAt, Replace, Target, Zone, known_at, opened, output
-from reps_ledger.cli.output import say, show_json, show_table, working
+from reps_ledger.cli.output import say, say_lines, show_json, show_table, working
 from reps_ledger.cli.policies import PolicyOption, policy_named
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import local_day
@@ -178,7 +178,7 @@ def _show(found: Backtest, zone: tzinfo) -> None:
         )
         for flip in flips[:EXPLAINED]:
             for verdict in found.explain(flip):
-                say(verdict.words())
+                say_lines(verdict.words())
     if found.agreement is not None:
         _show_agreement(found, found.agreement)
 

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from attrs import Attribute
 from typing_extensions import TypeIs
 
+from reps_ledger.domain.names import unseen
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidFact, InvalidTime, TooLarge
@@ -151,8 +152,8 @@ def _is_plain(value: object) -> TypeIs[str]:
 def check_name(value: object, what: str) -> str:
     """Return ``value`` if it may be an identifier.
 
-    An identifier is printable text in Unicode normal form C, without white space at its ends,
-    of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
+    An identifier is printable text in Unicode normal form C, without white space at its ends and
+    characters that show nothing, of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
 
     Raises:
         InvalidFact: it is something else; the message names ``what``.
@@ -168,6 +169,10 @@ def check_name(value: object, what: str) -> str:
         raise TooLarge(f"{what} has {len(value)} characters; at most {MAX_NAME}", field=what)
     if not value.translate(_JOINERS).isprintable():
         raise InvalidFact(f"{what} has a control or invisible character: {value!a}", field=what)
+    if not value.isascii() and (nothing := unseen(value)) is not None:
+        raise InvalidFact(
+            f"{what} has the character U+{ord(nothing):04X}, which shows nothing there: {value!a}", field=what
+        )
     if value[0] == " " or value[-1] == " ":
         raise InvalidFact(f"{what} starts or ends with a space: {value!r}", field=what)
     if not value.isascii() and not unicodedata.is_normalized("NFC", value):

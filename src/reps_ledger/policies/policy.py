@@ -6,6 +6,7 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.shown import printable
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
@@ -224,7 +225,8 @@ class Policy:
         lines = [f"{i}. {case.words()};" for i, case in enumerate(self.cases, 1)]
         notices = [item.words() for item in self.notices]
         why = f" ({self.because})" if self.because else ""
-        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *notices])
+        said = [f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *notices]
+        return "\n".join(map(printable, said))
 
     def __str__(self) -> str:
         return self.words()

@@ -7,6 +7,7 @@ from datetime import date, datetime, tzinfo
 from attrs import evolve, field, frozen
 
 from reps_ledger.domain.arguments import checked
+from reps_ledger.domain.shown import printable
 from reps_ledger.domain.time import local_day
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.reads import people_deep, reads_of
@@ -150,7 +151,7 @@ class Verdict:
             lines.append(f"  later entries are known; {later}")
         elif becomes is not None:
             lines.append(f"  if nothing more happens: {becomes}")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def __str__(self) -> str:
         return self.words()

@@ -19,7 +19,7 @@ from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
 from reps_ledger.domain.facts import Fact, acting
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.phrases import place
-from reps_ledger.domain.shown import shown
+from reps_ledger.domain.shown import printable, shown
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.history import Reading
@@ -228,7 +228,7 @@ class Explanation:
             lines += link.lines(self.zone)
         if self.omitted:
             lines.append(f"({self.omitted:,} older entries are left out)")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def __str__(self) -> str:
         return self.words()
