@@ -24,6 +24,7 @@ from typing import IO, Final
 
 from attrs import frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidInput, PathTaken, StorageError
 
 LEDGER_MARK: Final = 0x52657073
@@ -291,7 +292,7 @@ def _resolved(path: str | os.PathLike[str]) -> Path:
     try:
         return Path(os.path.realpath(path))
     except ValueError as error:  # it has a NUL
-        raise StorageError(f"{os.fspath(path)!r:.200} cannot be written: {error}") from error
+        raise StorageError(f"{shown(os.fspath(path), 200)} cannot be written: {error}") from error
 
 
 def _descriptor(path: str | os.PathLike[str]) -> int | None:

@@ -68,8 +68,8 @@ def _no_fraction(text: str) -> NoReturn:
     raise ValueError(f"numbers here are whole: {text:.20}")
 
 
-FORMULA_START: Final = "=+-@\t\r"
-"""Characters with which a cell's text begins that a spreadsheet runs as a formula."""
+FORMULA_START: Final = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+"""Characters with which a cell's text begins that a spreadsheet runs as a formula, full-width ones too."""
 
 _GUARDED: Final = frozenset({*FORMULA_START, "'"})
 _MARKS: Final = frozenset({"", "'"})

@@ -269,7 +269,7 @@ def test_the_verifier_stands_alone() -> None:
         own = {used_name for used_name in used if used_name.startswith("reps_ledger.audit.")}
         assert {part.rsplit(".", 1)[1] for part in own} <= {*alone}
         assert used - own <= {
-            *("reps_ledger.errors", "reps_ledger.domain.validation"),
+            *("reps_ledger.errors", "reps_ledger.domain.validation", "reps_ledger.domain.arguments"),
             "reps_ledger.interchange",  # the one strict reader of JSON; it imports validation only
             "reps_ledger.salted",  # what of stored bytes is a leaf; it imports nothing of ours
         }

@@ -164,11 +164,11 @@ def test_show(ledger: Path) -> None:
 
 
 def test_show_nobody(ledger: Path) -> None:
-    """Of somebody unknown nothing is shown, on standard error, and that is not success."""
+    """Of somebody unknown nothing is shown, said on standard error, and that is not success."""
     for flags in ([], ["--json"]):
         result = run("show", "nobody", "-l", str(ledger), *flags)
         assert result.exit_code == 1
-        assert result.stdout == ""
+        assert result.stdout == ("null\n" if flags else "")
         assert "nobody: nothing is known of them then" in result.stderr
     assert run("show", "ana", "-l", str(ledger), "--at", "2015-01-01").exit_code == 1
     assert run("show", "ana", "-l", str(ledger), "--known-at", "0").exit_code == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 import tomllib
 from datetime import date
@@ -13,7 +14,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, MAX_NESTING
 from reps_ledger.errors import InvalidInput, InvalidPolicy, NotFound, StorageError, TooLarge
 from reps_ledger.policies import *
 from reps_ledger.policies.charter import read_charter
@@ -26,6 +27,7 @@ from scale import examples
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.no_cover  # many examples run the same lines: see CONTRIBUTING.md
@@ -315,17 +317,40 @@ def nested(levels: int) -> Condition:
     return condition
 
 
-@pytest.mark.parametrize("levels", [MAX_DEPTH, 150, 20_000])
+@pytest.mark.parametrize("levels", [MAX_DEPTH, MAX_NESTING - 1, MAX_NESTING, 20_000])
 def test_what_is_too_deep_is_refused_in_both_directions(levels: int) -> None:
-    """Too deep to write is too deep to read; and no depth crashes."""
-    policy = Policy("p", cases=(when(nested(levels)).then("good"),), otherwise="bad")
-    for write in (dumps, digest):
-        with pytest.raises(TooLarge, match="deep"):
-            write(policy)
+    """Too deep to write is too deep to read; what is deeper still is not made, and no depth crashes."""
+    if levels < MAX_NESTING:
+        policy = Policy("p", cases=(when(nested(levels)).then("good"),), otherwise="bad")
+        assert str(policy)
+        assert repr(policy)
+        for write in (dumps, digest):
+            with pytest.raises(TooLarge, match="deep"):
+                write(policy)
+    else:
+        with pytest.raises(TooLarge, match=f"more than {MAX_NESTING} deep"):
+            nested(levels)
     start, end = '{"not":' * levels, "}" * levels
     text = '{"policy":"p","cases":[{"outcome":"good","when":' + start + "{}" + end + "}]}"
     with pytest.raises(InvalidInput):
         loads(text)
+
+
+def test_any_way_of_nesting_has_the_limit() -> None:
+    """Joined, alternately, and through the people of people."""
+    ways: list[Callable[[Condition], Condition]] = [
+        lambda inner: (inner & retired()) | retired(),
+        lambda inner: at_least(1, inner, retired()),
+        lambda inner: count(facts("mentor.assigned", where={"mentor": inner})) >= 1,
+    ]
+    for way in ways:
+        condition: Condition = on_leave()
+        with pytest.raises(TooLarge, match="deep"):  # noqa: PT012 — at some depth
+            for _ in range(MAX_NESTING):
+                condition = way(condition)
+        assert str(condition)
+        assert repr(condition)
+        assert condition == pickle.loads(pickle.dumps(condition))  # noqa: S301 — our own
 
 
 def test_what_is_too_long_is_refused_in_both_directions(tmp_path: Path) -> None:

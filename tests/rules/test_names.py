@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from golden import make
 from racers import in_threads
+from reps_ledger.domain import validation
 from reps_ledger.testing.strategies import names
 from scale import examples
 from scenarios import fixed_clock
@@ -61,9 +62,79 @@ def test_the_form_is_its_own_form(name: str) -> None:
     assert rl.canonical_name(name.casefold()) == form
 
 
+UNSEEN: Final = [
+    "\u034f",  # a joiner of graphemes
+    "\u115f",
+    "\u1160",
+    "\u3164",
+    "\uffa0",  # fillers
+    "\u17b4",
+    "\u180b",
+    "\u2800",  # the blank of Braille
+    "\ufe0f",
+    "\U000e0100",  # variation selectors
+    "\u200b",
+    "\u200c",
+    "\u200d",
+    "\u2060",
+    "\u00ad",
+]
+
+
+@pytest.mark.parametrize("nothing", UNSEEN, ids=ascii)
+def test_a_new_name_has_no_character_that_shows_nothing(nothing: str) -> None:
+    """Wherever it stands, in the name of a member, a community, an actor; texts may have any."""
+    for name in (f"an{nothing}a", f"{nothing}ana", f"ana{nothing}", nothing):
+        with pytest.raises(rl.InvalidFact, match="member"):
+            rl.MemberJoined(member=name)
+        with pytest.raises(rl.InvalidFact, match="community"):
+            rl.CommunityFounded(community=name)
+        with rl.open() as ledger, pytest.raises(rl.InvalidFact, match="by"):
+            ledger.record(rl.MemberJoined(member="ana"), by=name)
+    rl.Vouched(member="ana", voucher="ben", reason=f"so{nothing}so")
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647", True),  # Persian, between letters
+        ("\u0915\u094d\u200d\u0937", True),  # Devanagari, after a virama
+        ("\u0915\u094d\u200c\u0937", True),
+        ("\u0dc1\u0dca\u200d\u0dbb\u0dd3", True),  # Sinhala
+        ("\u0645\u200d\u062e", False),  # a joiner where letters join anyway
+        ("\u0645\u06cc\u200c", False),  # at the end
+        ("\u0915\u200d\u0937", False),  # without a virama
+        ("\u0645\u200c\u200c\u062e", False),  # two of them
+        ("a\u200c\u062e", False),
+        ("\u0645\u200c7", False),
+    ],
+)
+def test_scripts_that_need_joiners_have_them(name: str, allowed: bool) -> None:
+    """Where they change how a name is written, and nowhere else."""
+    if allowed:
+        assert rl.MemberJoined(member=name).member == name
+    else:
+        with pytest.raises(rl.InvalidFact, match="U\\+200"):
+            rl.MemberJoined(member=name)
+
+
+def test_what_was_recorded_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry with a name that is refused today is read, and its person found."""
+    path = tmp_path / "old.db"
+    with monkeypatch.context() as before:
+        before.setattr(validation, "unseen", lambda name: None)  # noqa: ARG005 — as it is called
+        with rl.open(path) as ledger:
+            ledger.record(rl.MemberJoined(member="an\u3164a"), by="x", occurred_at=DAY)
+    with rl.open(path) as ledger:
+        assert ledger.as_of().member("an\u3164a").membership.joined_at is not None
+        assert [entry.name for entry in ledger.history("an\u3164a")] == ["member.joined"]
+        with pytest.raises(rl.Refused, match="reads like"):
+            ledger.record(rl.MemberJoined(member="ana"), by="x")
+
+
 def variants(name: str) -> st.SearchStrategy[str]:
     """Make other spellings of a name, and some other names."""
-    other = [name.upper(), name.lower(), name.title(), f"{name}\ufe0f", name.replace("a", "\uff41")]
+    other = [name.upper(), name.lower(), name.title(), name.replace(" ", "  "), name.replace("a", "\uff41")]
     return st.sampled_from(other) | names()
 
 

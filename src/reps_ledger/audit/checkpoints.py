@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import field, frozen
 
 from reps_ledger.audit.merkle import EMPTY, HASH_BYTES
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import InvalidNote, InvalidSignature, MissingExtra
 
 if TYPE_CHECKING:
@@ -207,6 +208,7 @@ class SigningKey:
         return self._private.sign(text.encode())
 
 
+@checked
 def make_key(name: str) -> SigningKey:
     """Make a new key.
 
@@ -347,12 +349,14 @@ class SignedCheckpoint:
         return self.note
 
 
+@checked
 def sign_checkpoint(size: int, root: bytes, key: SigningKey) -> SignedCheckpoint:
     """Sign the root of a tree; its origin is the key's name."""
     text = f"{key.name}\n{size}\n{b64encode(root).decode()}\n"
     return read_checkpoint(sign(text, [key]))
 
 
+@checked
 def read_checkpoint(note: str | SignedCheckpoint) -> SignedCheckpoint:
     """Read a checkpoint. Nothing in it can be trusted before it is verified.
 

@@ -20,6 +20,7 @@ from typing import Final
 
 from attrs import frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import InvalidProof
 from reps_ledger.salted import is_salted, open_part
 
@@ -113,6 +114,7 @@ def consistency_path(lookup: Lookup, old: int, new: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+@checked
 def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], root: bytes) -> None:
     """Check that the tree of a size and a root has a leaf at an index (2.1.3.2).
 
@@ -129,6 +131,7 @@ def verify_inclusion(index: int, size: int, leaf: bytes, path: Sequence[bytes], 
         raise InvalidProof(f"the proof of leaf {index:,} does not lead to the root")
 
 
+@checked
 def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, path: Sequence[bytes]) -> None:
     """Check that a tree begins with all leaves of an older one (2.1.4.2).
 
@@ -270,6 +273,7 @@ def _prefixed(name: str) -> bytes:
     return len(encoded).to_bytes(4, "big") + encoded
 
 
+@checked
 def entry_leaf(position: int, name: str, data: bytes, tags: str) -> bytes:
     """Return the leaf of an entry.
 
@@ -286,6 +290,7 @@ def entry_leaf(position: int, name: str, data: bytes, tags: str) -> bytes:
     return domain + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
+@checked
 def entry_hash(position: int, name: str, data: bytes, tags: str) -> bytes:
     """Return the hash of an entry's leaf; see `entry_leaf`."""
     return entry_hashes([(position, name, data, tags)])[0]

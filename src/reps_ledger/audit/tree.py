@@ -27,6 +27,7 @@ from reps_ledger.audit.merkle import (
 )
 from reps_ledger.audit.tree_cache import BLOCK, FINGERPRINT_BYTES, CacheTransaction, TreeCache, Unusable
 from reps_ledger.audit.verifier import MAX_ENTRIES, BundledEntry, bundle_bytes
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import (
     Damaged,
     Inconsistent,
@@ -463,6 +464,7 @@ def _differences(log: EventLog, cache: CacheTransaction) -> Iterator[str]:
         level, hashes = level + 1, parents_of(hashes[: len(hashes) & ~1])
 
 
+@checked
 def make_bundle(
     tree: TreeSnapshot, about: tuple[str, str], checkpoint: SignedCheckpoint, positions: Iterable[int]
 ) -> bytes:

@@ -30,6 +30,7 @@ from reps_ledger.audit.merkle import (
     verify_consistency,
     verify_inclusion,
 )
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
 from reps_ledger.interchange import JsonValue, read_json
@@ -213,6 +214,7 @@ def bundle_bytes(
     ).encode()
 
 
+@checked
 def verify_bundle(bundle: bytes | str | os.PathLike[str], key: VerifyingKey | str) -> VerifiedBundle:
     """Check a bundle: its signature, and the proof of every entry.
 
@@ -377,6 +379,7 @@ def consistency_values(proof: Consistency) -> dict[str, int | str | list[str]]:
     }
 
 
+@checked
 def verify_between(
     old: SignedCheckpoint | str, new: SignedCheckpoint | str, proof: bytes, key: VerifyingKey | str
 ) -> None:

@@ -17,6 +17,7 @@ from reps_ledger.audit.checkpoints import SignedCheckpoint, VerifyingKey, read_c
 from reps_ledger.audit.merkle import Frontier
 from reps_ledger.audit.tree import Block, blocks_of
 from reps_ledger.audit.tree_cache import BLOCK, TreeCache, Unusable
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
 from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.tag_fingerprint import TagFingerprint
@@ -102,6 +103,7 @@ class Verification:
         return self.words()
 
 
+@checked
 def verify_log(
     log: EventLog,
     checkpoint: SignedCheckpoint | str,

@@ -156,7 +156,7 @@ def _import_as_recorded(
 
 
 def _report(report: ImportReport) -> dict[str, object]:
-    return {
+    found: dict[str, object] = {
         "rows": report.rows,
         "recorded": report.recorded,
         "known": report.known,
@@ -165,6 +165,9 @@ def _report(report: ImportReport) -> dict[str, object]:
         "position": report.position,
         "refused": [{"line": row.line, "codes": row.codes, "reasons": row.reasons} for row in report.refused],
     }
+    if report.refused.kept < len(report.refused):
+        found["refused_rows"] = len(report.refused)  # of which the first are listed
+    return found
 
 
 def _show_report(name: str, report: ImportReport) -> None:
@@ -175,6 +178,8 @@ def _show_report(name: str, report: ImportReport) -> None:
     )
     if report.trimmed:
         say(f"{report.trimmed:,} rows were read without the white space at the ends of their names")
+    if report.refused.kept < len(report.refused):
+        say(f"the first {report.refused.kept:,} refused rows are kept, and the others only counted")
     shown = 5
     rows: list[tuple[object, ...]] = []
     counts: Counter[str] = Counter()

@@ -20,7 +20,7 @@ from reps_ledger.audit import (
 )
 from reps_ledger.audit.verifier import consistency_values
 from reps_ledger.cli.options import REFUSED, AsJson, Replace, Target, Zone, failing, named, opened, output
-from reps_ledger.cli.output import complain, say, show_json, working
+from reps_ledger.cli.output import complain, say, say_lines, show_json, working
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.files import output_file
 from reps_ledger.ledger.check import MOST, NOTES
@@ -152,8 +152,7 @@ def verify(
             }
         )
     elif found.ok:
-        for line in found.words().splitlines():
-            say(line)
+        say_lines(found.words())
         if found.zone is None:
             say("It declares no time zone: its days are read in the zone with which it is opened.")
     else:
@@ -299,7 +298,7 @@ def verify_bundle_(
         return
     for entry in found.entries:
         say(f"{entry.position}  {entry.name}  {entry.data.decode(errors='replace')}")
-    say(found.words())
+    say_lines(found.words())
 
 
 def postgres_roles(

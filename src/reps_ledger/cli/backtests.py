@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from reps_ledger.cli.options import AsJson, KnownAt, Replace, Target, Zone, known_at, opened, output
-from reps_ledger.cli.output import say, show_json, show_table, working
+from reps_ledger.cli.output import say, say_lines, show_json, show_table, working
 from reps_ledger.cli.policies import PolicyOption, policy_named
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput, InvalidTime, MissingExtra
 from reps_ledger.policies import Policy
@@ -63,7 +64,7 @@ def _day(text: str, of_year: str, option: str) -> date:
     try:
         return datetime.strptime(f"{text}-{of_year}" if year else text, "%Y-%m-%d").date()  # noqa: DTZ007 — a day has no zone
     except ValueError:
-        words = f"--{option} {text!r:.40} is no year or date; write 2018 or 2018-10-01"
+        words = f"--{option} {shown(text, 40)} is no year or date; write 2018 or 2018-10-01"
         raise InvalidTime(words, field=option) from None
 
 
@@ -177,7 +178,7 @@ def _show(found: Backtest, zone: tzinfo) -> None:
         )
         for flip in flips[:EXPLAINED]:
             for verdict in found.explain(flip):
-                say(verdict.words())
+                say_lines(verdict.words())
     if found.agreement is not None:
         _show_agreement(found, found.agreement)
 
@@ -256,6 +257,6 @@ def _parameters(values: list[str]) -> dict[str, list[int | str]]:
     for text in values:
         name, equals, listed = text.partition("=")
         if not equals or not name or not listed:
-            raise InvalidInput(f"{text!r:.60} sets nothing; write --set weeks=4,8,12", field="set")
+            raise InvalidInput(f"{shown(text, 60)} sets nothing; write --set weeks=4,8,12", field="set")
         found[name] = [int(each) if each.isdecimal() else each for each in listed.split(",")]
     return found

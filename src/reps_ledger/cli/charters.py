@@ -19,7 +19,7 @@ from reps_ledger.cli.options import (
     opened,
     valid_at,
 )
-from reps_ledger.cli.output import complain, day, say, show_json
+from reps_ledger.cli.output import complain, day, say, say_lines, show_json
 from reps_ledger.errors import InvalidTime, NotFound
 from reps_ledger.ledger import Ledger
 from reps_ledger.policies import warnings
@@ -84,7 +84,7 @@ def show(
             }
         )
     else:
-        say(charter_words(charter))
+        say_lines(charter_words(charter))
 
 
 def _in_force(ledger: Ledger, at: str | None, known: str | None) -> Charter:
@@ -109,7 +109,7 @@ def diff(
     if as_json:
         show_json(found)
     else:
-        say("\n".join(found) if found else "nothing changes")
+        say_lines("\n".join(found) if found else "nothing changes")
     if found:
         raise typer.Exit(REFUSED)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, tzinfo
@@ -11,43 +14,61 @@ from typing import Final, Literal
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.shown import OBEYED, printable
 from reps_ledger.domain.time import local_day
 
 stderr = Console(stderr=True)
 
 _WIDE: Final = 10_000
 
+_IN_JSON: Final = re.compile(f"(?!\\n){OBEYED.pattern}")
+_BEYOND_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+
 
 def say(words: str) -> None:
-    """Print a line as it is: without reading markup in it, and without wrapping it."""
-    Console().print(Text(words), soft_wrap=True)
+    """Print one line: without reading markup in it, and without wrapping it."""
+    Console().print(Text(printable(words)), soft_wrap=True)
+
+
+def say_lines(words: str) -> None:
+    """Print the lines of a text that we put together."""
+    for line in words.split("\n"):
+        say(line)
 
 
 def complain(words: str) -> None:
-    """Print a line on standard error, as it is."""
-    stderr.print(Text(words), soft_wrap=True)
+    """Print a line on standard error."""
+    stderr.print(Text(printable(words)), soft_wrap=True)
 
 
-def show_json(value: object) -> None:
-    """Print a value as one JSON document."""
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    sys.stdout.write(text.decode() + "\n")
+def show_json(value: object, *, on_one_line: bool = False) -> None:
+    """Print a value as one JSON document, in which what a terminal would obey is escaped."""
+    encoded = msgspec.json.encode(value)
+    text = (encoded if on_one_line else msgspec.json.format(encoded, indent=2)).decode()
+    utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
+    sys.stdout.write((_IN_JSON if utf8 else _BEYOND_ASCII).sub(_escaped, text) + "\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a character as JSON escapes it: as two, where it is wide."""
+    return json.dumps(found[0])[1:-1]
 
 
 def show_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], zone: tzinfo = UTC
 ) -> None:
     """Print a table; numbers to the right, days in a zone, names and cells as they are."""
-    table = Table(title=Text(title), title_justify="left")
+    table = Table(title=Text(printable(title)), title_justify="left")
     for column in columns:
-        table.add_column(Text(column), overflow="fold")  # never cut short
+        table.add_column(Text(printable(column)), overflow="fold")  # never cut short
     for row in rows:
-        table.add_row(*(Text(_cell(cell, zone), justify=_side(cell)) for cell in row))
+        table.add_row(*(Text(printable(_cell(cell, zone)), justify=_side(cell)) for cell in row))
     console = Console()
     if not console.is_terminal:
         console.width = _WIDE  # for programs: a row is a line
@@ -110,7 +131,7 @@ def reading(file: Path) -> Iterator[Callable[[int, int], None] | None]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=stderr, transient=True) as progress:
-        task = progress.add_task(file.name, total=file.stat().st_size, rows=0)
+        task = progress.add_task(escape(printable(file.name)), total=file.stat().st_size, rows=0)
         yield lambda rows, read: progress.update(task, completed=read, rows=rows)
 
 
@@ -126,5 +147,5 @@ def working(what: str) -> Iterator[Callable[[int, int], None] | None]:
         return
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=stderr, transient=True) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(escape(printable(what)), total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)

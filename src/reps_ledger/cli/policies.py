@@ -22,7 +22,7 @@ from reps_ledger.cli.options import (
     own_facts,
     valid_at,
 )
-from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
+from reps_ledger.cli.output import complain, day, entry_row, say, say_lines, show_json, show_table
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.phrases import place
@@ -33,7 +33,7 @@ from reps_ledger.views.explain import Admission, Explanation, Link
 
 def _show_explanation(found: Explanation, *, as_json: bool) -> None:
     if not as_json:
-        _say(found.words())
+        say_lines(found.words())
         return
     show_json(
         {
@@ -50,11 +50,6 @@ def _show_explanation(found: Explanation, *, as_json: bool) -> None:
             "chain": [_link(link) for link in found.links],
         }
     )
-
-
-def _say(words: str) -> None:
-    for line in words.splitlines():
-        say(line)
 
 
 def _entry(entry: Entry) -> dict[str, object]:
@@ -98,7 +93,7 @@ def audit(
     with opened(ledger, zone) as open_ledger:
         found = open_ledger.audit_decision(review)
     if not as_json:
-        _say(found.words())
+        say_lines(found.words())
         return
     replayed = found.replayed
     show_json(
@@ -174,7 +169,7 @@ def check(
             }
         )
     else:
-        say(policy.words())
+        say_lines(policy.words())
         say(f"digest {digest(policy)}")
         for each in (*found, *unknown):
             complain(f"warning: {each}")
@@ -228,7 +223,7 @@ def _show_verdict(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
         show_json(verdict_values(verdict))
         return
-    say(verdict.words())
+    say_lines(verdict.words())
     for outcome in _better(verdict):
         for way in verdict.shortfalls(outcome):
             say(f"  for {outcome}: {way}")
@@ -334,6 +329,8 @@ def explain(
         person = view.member(member)
         if not person.history:
             complain(f"{member}: nothing is known of them then")
+            if as_json:
+                show_json(None)
             raise typer.Exit(REFUSED)
         stands, charter = person.membership, view.charter
         version = None if charter is None else f"{charter.name}, version {charter.version}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Annotated
 
-import msgspec
 import typer
 
 from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
@@ -40,6 +39,8 @@ def show(
         person = view.member(member)
         if not person.history:
             complain(f"{member}: nothing is known of them then")
+            if as_json:
+                show_json(None)
             raise typer.Exit(REFUSED)
         if as_json:
             show_json(_member(person))
@@ -168,7 +169,7 @@ def history(
         found = view.history(member)
         if as_json:
             for entry in found:
-                typer.echo(msgspec.json.encode(entry_row(entry)).decode())
+                show_json(entry_row(entry), on_one_line=True)
             return
         for entry in found:
             who = member or str(getattr(entry.fact, "member", ""))

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
-from reps_ledger.cli.output import say, show_json, show_table
+from reps_ledger.cli.output import say, say_lines, show_json, show_table
 from reps_ledger.cli.policies import PolicyOption, policy_named, verdict_values
 from reps_ledger.views import DocketView
 
@@ -180,7 +180,7 @@ def replay(
     """Make a decision's recommendation again, of what was known then, and compare."""
     with opened(ledger, zone) as open_ledger:
         found = open_ledger.replay_decision(review)
-    say(found.words())
-    say(found.verdict.words())
+    say_lines(found.words())
+    say_lines(found.verdict.words())
     if not found.reproduced:
         raise typer.Exit(REFUSED)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from attrs import frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidTime
 
 Clock = Callable[[], datetime]
@@ -152,7 +153,7 @@ def day_of(instant: object, zone: tzinfo) -> date:
         InvalidTime: it is no aware datetime.
     """
     if not isinstance(instant, datetime):
-        raise InvalidTime(f"an instant is an aware datetime, not {instant!r:.60}", field="instant")
+        raise InvalidTime(f"an instant is an aware datetime, not {shown(instant, 60)}", field="instant")
     return local_day(instant_of(instant, "instant"), zone)
 
 

@@ -17,6 +17,8 @@ from typing import Any, Final, TypeAlias
 from attrs import Attribute
 from typing_extensions import TypeIs
 
+from reps_ledger.domain.names import unseen
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import InvalidFact, InvalidTime, TooLarge
 
@@ -35,11 +37,33 @@ MAX_ITEMS: Final = 1_000
 MAX_DEPTH: Final = 32
 """Levels of nesting in a document or a row."""
 
+MAX_NESTING: Final = 96
+"""Expressions inside one another in a condition that is built in Python: more than any document may have."""
+
 MAX_ENTRY_BYTES: Final = 1024 * 1024
 """Bytes of one entry as stored."""
 
 MAX_ROW_BYTES: Final = 2 * 1024 * 1024
-"""Bytes of one line of an imported file: enough for any entry, however it is escaped."""
+"""Bytes of one row of a file, over however many lines: enough for any entry, however it is escaped."""
+
+MAX_ROW_NAMES: Final = 1_000
+"""Names in a row, or columns of a file."""
+
+MAX_UNPACKED_BYTES: Final = 16 * 1024**3
+"""Bytes that a packed file unpacks to."""
+
+MAX_UNPACKED_TIMES: Final = 200
+"""How many times its size a packed file unpacks to, past ``UNPACKED_ANYHOW``. What is hardly ever reached by
+data is exceeded five times by what was made to fill a disk."""
+
+UNPACKED_ANYHOW: Final = 16 * 1024 * 1024
+"""Bytes that a packed file may unpack to, however small it is."""
+
+MAX_REFUSED_ROWS: Final = 100_000
+"""Refused rows of one import that its report keeps; more are only counted."""
+
+MAX_REFUSED_BYTES: Final = 256 * 1024 * 1024
+"""Bytes of refused rows of one import that its report keeps; more are only counted."""
 
 MAX_BATCH: Final = 10_000
 """Facts in one call of ``record_all``."""
@@ -70,6 +94,7 @@ DAY_END: Final[Metadata] = MappingProxyType({"day": "end"})
 
 DAY_LAST: Final[Metadata] = MappingProxyType({"day": "last"})
 """A plain date in this field is an as-of: the last instant of that day, as `last_of_day` says."""
+
 
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset)
 _BRACKET_OR_STRING: Final = re.compile(r'[\[\]{}]|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
@@ -127,8 +152,8 @@ def _is_plain(value: object) -> TypeIs[str]:
 def check_name(value: object, what: str) -> str:
     """Return ``value`` if it may be an identifier.
 
-    An identifier is printable text in Unicode normal form C, without white space at its ends,
-    of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
+    An identifier is printable text in Unicode normal form C, without white space at its ends and
+    characters that show nothing, of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
 
     Raises:
         InvalidFact: it is something else; the message names ``what``.
@@ -144,6 +169,10 @@ def check_name(value: object, what: str) -> str:
         raise TooLarge(f"{what} has {len(value)} characters; at most {MAX_NAME}", field=what)
     if not value.translate(_JOINERS).isprintable():
         raise InvalidFact(f"{what} has a control or invisible character: {value!a}", field=what)
+    if not value.isascii() and (nothing := unseen(value)) is not None:
+        raise InvalidFact(
+            f"{what} has the character U+{ord(nothing):04X}, which shows nothing there: {value!a}", field=what
+        )
     if value[0] == " " or value[-1] == " ":
         raise InvalidFact(f"{what} starts or ends with a space: {value!r}", field=what)
     if not value.isascii() and not unicodedata.is_normalized("NFC", value):
@@ -211,7 +240,7 @@ def one_of(*options: str) -> Callable[[object, Field, object], None]:
     def is_one_of(instance: object, attribute: Field, value: object) -> None:
         if not isinstance(value, str) or value not in options:
             what = _what(instance, attribute)
-            raise InvalidFact(f"{what} must be one of {', '.join(options)}; not {value!r:.80}", field=what)
+            raise InvalidFact(f"{what} must be one of {', '.join(options)}; not {shown(value)}", field=what)
 
     return is_one_of
 
@@ -256,7 +285,7 @@ def is_flag(instance: object, attribute: Field, value: object) -> None:
     """Validate a boolean."""
     if value is not True and value is not False:
         what = _what(instance, attribute)
-        raise InvalidFact(f"{what} must be true or false, not {value!r:.80}", field=what)
+        raise InvalidFact(f"{what} must be true or false, not {shown(value)}", field=what)
 
 
 def is_count(instance: object, attribute: Field, value: object) -> None:
@@ -264,7 +293,7 @@ def is_count(instance: object, attribute: Field, value: object) -> None:
     if value is None or (type(value) is int and 0 <= value <= 2**53):
         return
     what = _what(instance, attribute)
-    raise InvalidFact(f"{what} must be a whole number from 0, not {value!r:.80}", field=what)
+    raise InvalidFact(f"{what} must be a whole number from 0, not {shown(value)}", field=what)
 
 
 def is_amount(instance: object, attribute: Field, value: object) -> None:
@@ -272,7 +301,7 @@ def is_amount(instance: object, attribute: Field, value: object) -> None:
     if value is None or (isinstance(value, float) and math.isfinite(value)):
         return
     what = _what(instance, attribute)
-    raise InvalidFact(f"{what} must be a finite number, not {value!r:.80}", field=what)
+    raise InvalidFact(f"{what} must be a finite number, not {shown(value)}", field=what)
 
 
 def moment(value: date | None) -> datetime | None:

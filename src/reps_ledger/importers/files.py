@@ -4,25 +4,36 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import os
-import reprlib
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, Self
 
 import msgspec
+from typing_extensions import Buffer
 
 from reps_ledger.domain.facts import Registry
-from reps_ledger.domain.validation import MAX_DEPTH, MAX_ROW_BYTES, text_within_depth, within_depth
-from reps_ledger.errors import InvalidInput, StorageError
+from reps_ledger.domain.shown import shown, shown_names
+from reps_ledger.domain.validation import (
+    MAX_DEPTH,
+    MAX_ROW_BYTES,
+    MAX_ROW_NAMES,
+    MAX_UNPACKED_BYTES,
+    MAX_UNPACKED_TIMES,
+    UNPACKED_ANYHOW,
+    text_within_depth,
+    within_depth,
+)
+from reps_ledger.errors import InvalidInput, StorageError, TooLarge
 from reps_ledger.files import mark_of
 from reps_ledger.interchange import JsonObject, JsonValue, RepeatedKey, cell_text, read_json
 
+_CHUNK: Final = 1 << 16
 _GZIP: Final = b"\x1f\x8b"
 _BOM: Final = b"\xef\xbb\xbf"
-_SHOWN: Final = reprlib.Repr()
-_SHOWN.maxlevel, _SHOWN.maxdict, _SHOWN.maxlist, _SHOWN.maxstring = 4, 40, 40, 500
 _DECODER: Final = msgspec.json.Decoder()
 _TOO_DEEP: Final = f"the row is nested more than {MAX_DEPTH} deep"
 
@@ -41,10 +52,10 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     problem: str | None
 
 
-BinaryFile = IO[bytes] | gzip.GzipFile
+BinaryFile = IO[bytes] | gzip.GzipFile | io.BufferedReader
 
 
-def open_file(path: str | os.PathLike[str]) -> tuple[BinaryFile, IO[bytes]]:
+def open_file(path: str | os.PathLike[str]) -> tuple[BinaryFile, io.RawIOBase]:
     """Open a file for reading.
 
     Returns:
@@ -62,11 +73,69 @@ def open_file(path: str | os.PathLike[str]) -> tuple[BinaryFile, IO[bytes]]:
         raise StorageError(f"{path!s:.200} cannot be read: {reason}") from error
     if raw is None:
         raise InvalidInput(f"{path!s:.200} is a database, and has no rows to import; export it first")
-    magic = raw.read(2)
-    raw.seek(0)
-    if magic == _GZIP:
-        return gzip.GzipFile(fileobj=raw), raw
-    return raw, raw
+    return open_stream(raw)
+
+
+def open_stream(stream: IO[bytes]) -> tuple[BinaryFile, io.RawIOBase]:
+    """Return the file to read of what is open already, plain or gzip, and the file as it is stored."""
+    raw = _Source(stream)
+    plain = io.BufferedReader(raw, _CHUNK)
+    if plain.peek(2)[:2] != _GZIP:
+        return plain, raw
+    return io.BufferedReader(_Unpacked(gzip.GzipFile(fileobj=plain), raw), _CHUNK), raw
+
+
+class _Source(io.RawIOBase):
+    """A file that counts what is read of it; a pipe does not say."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        found = self._stream.read(len(view))
+        view[: len(found)] = found
+        self._count += len(found)
+        return len(found)
+
+    def tell(self) -> int:
+        return self._count
+
+    def close(self) -> None:
+        super().close()
+        self._stream.close()
+
+
+class _Unpacked(io.RawIOBase):
+    """What a packed file holds, up to the limits on it."""
+
+    def __init__(self, packed: gzip.GzipFile, source: _Source) -> None:
+        self._packed = packed
+        self._source = source
+        self._count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Read the next bytes.
+
+        Raises:
+            TooLarge: there are more than a file may hold.
+        """
+        view = memoryview(buffer)
+        found = self._packed.read1(len(view))  # what comes before damage is given
+        self._count += len(found)
+        if self._count > UNPACKED_ANYHOW and self._count > MAX_UNPACKED_TIMES * self._source.tell():
+            raise TooLarge(f"it unpacks to more than {MAX_UNPACKED_TIMES} times its size; unpack it first")
+        if self._count > MAX_UNPACKED_BYTES:
+            raise TooLarge(f"it unpacks to more than {MAX_UNPACKED_BYTES:,} bytes; split it")
+        view[: len(found)] = found
+        return len(found)
 
 
 def json_rows(file: BinaryFile) -> Iterator[Line]:
@@ -85,42 +154,48 @@ def csv_rows(file: BinaryFile, registry: Registry) -> Iterator[Line]:
     Raises:
         InvalidInput: the first row does not name them, or names one twice.
     """
-    problems: list[tuple[int, str]] = []
     # One cell may hold a whole row. The csv module's own limit, which is global, is lower.
     csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
-    reader = csv.reader(_texts(file, problems), strict=True)
+    texts = _Texts(file)
+    reader = csv.reader(texts, strict=True)
     header: list[str] | None = None
     while True:
+        texts.begin()
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            yield Line(reader.line_num, "", f"not CSV: {error}")
-            continue
-        for number, problem in problems:
+            texts.problems.append((texts.number, f"not CSV: {error}"))
+            cells = []
+        except _LongRecord:
+            texts.problems.append((texts.first, _too_long(MAX_ROW_BYTES)))
+            texts.skip()
+            cells = []
+        for number, problem in texts.problems:
             yield Line(number, "", problem)
-        problems.clear()
         if cells is None:
             return
-        if not any(cells):
+        if not any(cells) or texts.problems:  # what was read of a damaged row is not what it said
             continue
         if header is None:
             header = _header(cells)
         elif len(cells) > len(header):
             problem = f"{len(cells)} cells under {len(header)} columns"
-            yield Line(reader.line_num, ",".join(cells), problem)
+            yield Line(texts.number, ",".join(cells), problem)
         else:
             row, trouble = _from_cells(dict(zip(header, cells, strict=False)), registry)
-            yield Line(reader.line_num, row, trouble)
+            yield Line(texts.number, row, trouble)
 
 
 def value_rows(rows: Iterable[object]) -> Iterator[Line]:
     """Yield rows given as values: dicts as they are, text as lines of JSON."""
     for number, row in enumerate(rows, 1):
         if isinstance(row, dict) and all(isinstance(name, str) for name in row):
-            if within_depth(row):
+            if len(row) > MAX_ROW_NAMES:
+                yield Line(number, shown(row, _CUT), _too_many(len(row)))
+            elif within_depth(row):
                 yield Line(number, row, None)
             else:
-                yield Line(number, shown(row), _TOO_DEEP)
+                yield Line(number, shown(row, _CUT), _TOO_DEEP)
         elif isinstance(row, str | bytes):
             text = row if isinstance(row, bytes) else row.encode("utf-8", "surrogatepass")
             if len(text) > MAX_ROW_BYTES:
@@ -129,22 +204,32 @@ def value_rows(rows: Iterable[object]) -> Iterator[Line]:
                 found, problem = _object(text.strip())
                 yield Line(number, found, problem)
         else:
-            yield Line(number, shown(row), f"a row must be a dict, not {type(row).__name__}")
+            yield Line(number, shown(row, _CUT), f"a row must be a dict, not {type(row).__name__}")
 
 
-def shown(value: object) -> str:
-    """Return a short text of a value, however large or nested it is or strange its repr."""
-    return _SHOWN.repr(value).encode("ascii", "backslashreplace").decode()
+_CUT: Final = 2_000
+"""Characters that are kept of what is no row."""
 
 
 def _too_long(most: int = MAX_ROW_BYTES) -> str:
     return f"the row is longer than {most:,} bytes"
 
 
-def lines_of(file: BinaryFile, most: int = MAX_ROW_BYTES) -> Iterator[tuple[int, bytes, str | None]]:
+def _too_many(names: int) -> str:
+    return f"the row has {names:,} names; at most {MAX_ROW_NAMES:,}"
+
+
+def lines_of(
+    file: BinaryFile, most: int = MAX_ROW_BYTES, on_cut: Callable[[bytes], object] = len
+) -> Iterator[tuple[int, bytes, str | None]]:
     """Yield each line's number, bytes and problem, reading no more than ``most`` bytes at once.
 
-    A line that is too long is cut short; where the file is damaged, lines end.
+    A line that is too long is cut short; where the file is damaged or unpacks to too much, lines end.
+
+    Args:
+        file: of lines.
+        most: bytes of a line.
+        on_cut: called with each part of a line that is too long.
     """
     number = 0
     while True:
@@ -153,10 +238,16 @@ def lines_of(file: BinaryFile, most: int = MAX_ROW_BYTES) -> Iterator[tuple[int,
             line = file.readline(most + 1)
             cut = len(line) > most
             rest = line
+            if cut:
+                on_cut(line)
             while cut and rest and not rest.endswith(b"\n"):
                 rest = file.readline(most)
+                on_cut(rest)
         except (OSError, EOFError, zlib.error) as error:
             yield number, b"", f"the file is damaged from here on: {error}"
+            return
+        except TooLarge as error:
+            yield number, b"", f"nothing was read from here on: {error}"
             return
         if not line:
             return
@@ -174,6 +265,8 @@ def _object(text: bytes) -> tuple[JsonValue, str | None]:
         return text.decode("utf-8", "backslashreplace"), f"not JSON: {error}"
     if not isinstance(row, dict):
         return text.decode("utf-8", "backslashreplace"), "not a JSON object"
+    if len(row) > MAX_ROW_NAMES:
+        return text.decode("utf-8", "backslashreplace"), _too_many(len(row))
     return row, _repeated(text, row)
 
 
@@ -190,24 +283,93 @@ def _repeated(text: bytes, row: JsonObject) -> str | None:
     return None
 
 
-def _texts(file: BinaryFile, problems: list[tuple[int, str]]) -> Iterator[str]:
-    for number, line, problem in lines_of(file):
-        if problem is not None:
-            problems.append((number, problem))
-            yield "\n"
-            continue
-        try:
-            yield line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            problems.append((number, f"not UTF-8: {error.reason} at byte {error.start}"))
-            yield "\n"
+class _LongRecord(Exception):
+    """A record of CSV has more bytes than a row may have."""
+
+
+class _Texts:
+    """The lines of a CSV file as text. A record may have many, where a cell has line ends.
+
+    Attributes:
+        number: of the line that was read last, from 1.
+        first: of the first line of the record.
+        problems: the first of the record's, and what ends the file, with their lines.
+    """
+
+    def __init__(self, file: BinaryFile) -> None:
+        self.number = 0
+        self.first = 1
+        self.problems: list[tuple[int, str]] = []
+        self._lines = lines_of(file, MAX_ROW_BYTES, self._on_cut)
+        self._bytes = 0
+        self._in_quotes = False  # of a record that is skipped: whether it goes on after the line
+        self._cut = False
+
+    def begin(self) -> None:
+        """Begin a record."""
+        self.first = self.number + 1
+        self.problems = []
+        self._bytes = 0
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> str:
+        """Return the next line of the record.
+
+        Raises:
+            _LongRecord: the record is longer than a row may be.
+        """
+        self._in_quotes, self._cut = self._bytes > 0, False
+        self.number, line, problem = next(self._lines)
+        self._bytes += len(line)
+        if self._cut:
+            raise _LongRecord
+        if self._bytes > MAX_ROW_BYTES:
+            self._count_quotes(line)
+            raise _LongRecord
+        if problem is None:
+            try:
+                return line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                problem = f"not UTF-8: {error.reason} at byte {error.start}"
+        if not (self.problems and line):  # the first of a record, and where the file ends too early
+            self.problems.append((self.number, problem))
+        return "\n"
+
+    def skip(self) -> None:
+        """Skip the rest of a record that is too long: up to the line with its last quote."""
+        while self._in_quotes:
+            self._cut = False
+            found = next(self._lines, None)
+            if found is None:
+                return
+            self.number, line, problem = found
+            if self._cut:
+                continue
+            if problem is None:
+                self._count_quotes(line)
+            else:
+                self.problems.append((self.number, problem))
+
+    def _on_cut(self, part: bytes) -> None:
+        self._cut = True
+        self._count_quotes(part)
+
+    def _count_quotes(self, line: bytes) -> None:
+        # A quote within a cell is written twice.
+        self._in_quotes ^= line.count(b'"') % 2 == 1
 
 
 def _header(cells: list[str]) -> list[str]:
+    if len(cells) > MAX_ROW_NAMES:
+        raise TooLarge(
+            f"the first row names {len(cells):,} columns; at most {MAX_ROW_NAMES:,}", field="header"
+        )
     names = [cell.strip() for cell in cells]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise InvalidInput(f"columns named twice: {', '.join(twice)}", field="header")
+        raise InvalidInput(f"columns named twice: {shown_names(twice)}", field="header")
     if "fact" not in names:
         raise InvalidInput("the first row must name the columns, one of them 'fact'", field="header")
     return names
@@ -225,7 +387,7 @@ def _from_cells(cells: dict[str, str], registry: Registry) -> tuple[JsonValue, s
         try:
             row[name] = _VALUES[kind](text) if kind in _VALUES else text
         except ValueError:
-            return given, f"{name} cannot be read: {text!r:.80}"
+            return given, f"{name} cannot be read: {shown(text)}"
     return row, None
 
 

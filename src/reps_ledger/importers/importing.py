@@ -10,6 +10,7 @@ judge reads the log and the rows are judged again.
 
 from __future__ import annotations
 
+import io
 import tempfile
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,11 +31,12 @@ from reps_ledger.domain.facts import LedgerDeclared, MemberJoined, Registry
 from reps_ledger.domain.rules import Judge, Source
 from reps_ledger.domain.rules.folds import DECLARATION, MEMBER
 from reps_ledger.domain.rules.parts import CORRECTIONS
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_name, zone_of
-from reps_ledger.domain.validation import MAX_DEPTH, text_within_depth
+from reps_ledger.domain.validation import MAX_DEPTH, MAX_REFUSED_BYTES, MAX_REFUSED_ROWS, text_within_depth
 from reps_ledger.errors import CodecError, Conflict, ImportStopped, InvalidInput, LedgerError, OtherZone
 from reps_ledger.importers.as_recorded import is_header
-from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, shown, value_rows
+from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, value_rows
 from reps_ledger.importers.rows import Row, read_row, trimmed
 from reps_ledger.interchange import JsonValue
 from reps_ledger.log.append import Draft, Recording, make_draft
@@ -62,9 +64,18 @@ class RefusedRow:
 
 
 class Quarantine:
-    """The refused rows of one import, however many: kept in a temporary file past a megabyte."""
+    """The refused rows of one import: kept in a temporary file past a megabyte.
+
+    Its length says how many were refused. Those past ``MAX_REFUSED_ROWS`` or ``MAX_REFUSED_BYTES`` of
+    ``reps_ledger.domain.validation`` are counted, and not kept.
+
+    Attributes:
+        kept: how many are kept, and can be iterated over: the first ones.
+    """
 
     def __init__(self) -> None:
+        self.kept = 0
+        self._bytes = 0
         self._file: IO[bytes] = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 — see below
         self._count = 0
         # Closed when this is collected: Python warns about files that nobody closes.
@@ -74,7 +85,8 @@ class Quarantine:
         return self._count
 
     def __repr__(self) -> str:
-        return f"<Quarantine of {self._count} rows; iterate over it>"
+        dropped = f", {self._count - self.kept} of them only counted" if self._count > self.kept else ""
+        return f"<Quarantine of {self._count} rows{dropped}; iterate over it>"
 
     def __iter__(self) -> Iterator[RefusedRow]:
         place = 0
@@ -91,13 +103,17 @@ class Quarantine:
 
     def add(self, refused: RefusedRow) -> None:
         """Add a row."""
+        self._count += 1
+        if self.kept >= MAX_REFUSED_ROWS or self._bytes >= MAX_REFUSED_BYTES:
+            self._bytes = MAX_REFUSED_BYTES  # the first ones are kept, and no smaller one after them
+            return
         row = refused.row
         if isinstance(row, str):
             row = row[:_SHOWN].encode("utf-8", "backslashreplace").decode()
         kept = {
             "line": refused.line,
             "codes": refused.codes,
-            "reasons": [r.encode("utf-8", "backslashreplace").decode() for r in refused.reasons],
+            "reasons": [r[:_SHOWN].encode("utf-8", "backslashreplace").decode() for r in refused.reasons],
             "row": row,
         }
         try:
@@ -105,10 +121,11 @@ class Quarantine:
         except (TypeError, ValueError, RecursionError):  # a value that no file could hold
             line = b""
         if not line or not text_within_depth(line, MAX_DEPTH + 1):  # or that could not be read back
-            line = msgspec.json.encode({**kept, "row": shown(refused.row)[:_SHOWN]})
+            line = msgspec.json.encode({**kept, "row": shown(refused.row, _SHOWN)})
         self._file.seek(0, 2)
         self._file.write(line + b"\n")
-        self._count += 1
+        self._bytes += len(line)
+        self.kept += 1
 
     def write(self, file: IO[bytes]) -> None:
         """Write every refused row, with its line and reasons, as a JSON object a line."""
@@ -662,7 +679,7 @@ class _Rows:
     """The source of rows: values, or a file, which is closed in the end."""
 
     def __init__(self, source: str | PathLike[str] | Iterable[object], registry: Registry) -> None:
-        self._raw: IO[bytes] | None = None
+        self._raw: io.RawIOBase | None = None
         if isinstance(source, bytes):
             raise InvalidInput("give a path, or rows as dicts", field="source")
         if not isinstance(source, str | PathLike):

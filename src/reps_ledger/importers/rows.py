@@ -19,8 +19,9 @@ from attrs import evolve, fields
 
 from reps_ledger.domain.entries import Entry, row_keys_in
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
-from reps_ledger.domain.validation import check_name, is_name, is_name_or_none
-from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime
+from reps_ledger.domain.shown import shown, shown_names
+from reps_ledger.domain.validation import MAX_ROW_NAMES, check_name, is_name, is_name_or_none
+from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime, TooLarge
 from reps_ledger.interchange import JsonObject
 from reps_ledger.log import Codec
 
@@ -118,7 +119,7 @@ def fact_of(row: Mapping[str, object], codec: Codec) -> Fact:
     if described is None or (version is not None and version != described.kind.version):
         return _older(codec, name, version, values)
     if not values.keys() <= described.names:
-        unknown = ", ".join(sorted(values.keys() - described.names))
+        unknown = shown_names(sorted(values.keys() - described.names))
         raise InvalidFact(f"{name} has no field {unknown}", field=unknown)
     if not described.required <= values.keys():
         missing = ", ".join(sorted(described.required - values.keys()))
@@ -148,7 +149,7 @@ def _stored(values: JsonObject) -> JsonObject:
 def _older(codec: Codec, name: str, version: object, values: JsonObject) -> Fact:
     """Return the fact of fields of an older version, upgraded; raise where there is no way."""
     if version is not None and type(version) is not int:
-        raise InvalidFact(f"schema must be a whole number, not {version!r:.80}", field="schema")
+        raise InvalidFact(f"schema must be a whole number, not {shown(version)}", field="schema")
     described = codec.registry.named(name)
     present = 1 if described is None else described.kind.version
     fact = codec.structure(name, present if version is None else version, values)
@@ -158,6 +159,10 @@ def _older(codec: Codec, name: str, version: object, values: JsonObject) -> Fact
 def _nested(value: object, codec: Codec) -> Fact:
     if not isinstance(value, dict):
         raise InvalidFact("replacement must be a fact", field="replacement")
+    if len(value) > MAX_ROW_NAMES:
+        raise TooLarge(
+            f"replacement has {len(value):,} names; at most {MAX_ROW_NAMES:,}", field="replacement"
+        )
     extra = sorted((value.keys() & RESERVED) - {"fact", "schema"})
     if extra:
         raise InvalidFact(f"replacement cannot have {', '.join(extra)}", field="replacement")
@@ -168,14 +173,14 @@ def _text(row: Mapping[str, object], name: str) -> str | None:
     value = row.get(name)
     if value is None or isinstance(value, str):
         return value
-    raise InvalidInput(f"{name} must be text, not {value!r:.80}", field=name)
+    raise InvalidInput(f"{name} must be text, not {shown(value)}", field=name)
 
 
 def _uuid(value: str) -> str:
     try:
         return str(UUID(value))
     except ValueError:
-        raise InvalidInput(f"id must be a UUID, not {value!r:.80}", field="id") from None
+        raise InvalidInput(f"id must be a UUID, not {shown(value)}", field="id") from None
 
 
 def _moment(value: object, what: str) -> date:
@@ -183,14 +188,14 @@ def _moment(value: object, what: str) -> date:
     if isinstance(value, date):
         return value
     if not isinstance(value, str):
-        raise InvalidTime(f"{what} must be text, not {value!r:.80}", field=what)
+        raise InvalidTime(f"{what} must be text, not {shown(value)}", field=what)
     try:
         if len(value) == _DAY:
             return _day(value)
         instant = msgspec.convert(value, datetime)
     except msgspec.MsgspecError:
         raise InvalidTime(
-            f"{what} is no date or instant: {value!r:.80}; write 2018-03-15, or 2018-03-15T09:30:00Z",
+            f"{what} is no date or instant: {shown(value)}; write 2018-03-15, or 2018-03-15T09:30:00Z",
             field=what,
         ) from None
     if instant.tzinfo is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 from attrs import evolve, frozen
 
 from reps_ledger.audit import Tree, TreeCache
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGranted, Fact, LedgerDeclared
 from reps_ledger.domain.rules import Rulebook, Source
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 class Subscription(Iterator[Entry]):
     """Entries as they are recorded; waits for the next. Use it as a context manager."""
 
+    @checked
     def __init__(self, log: EventLog, after: int) -> None:
         self._log = log
         self._inner = log.follow(after=after)

@@ -17,6 +17,7 @@ from reps_ledger.audit import (
     VerifyingKey,
     verify_log,
 )
+from reps_ledger.domain.arguments import checked, checked_methods
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from reps_ledger.replay.columns import Columns
 
 
+@checked_methods
 class Ledger:
     """A community's history, to record in and to ask. Made by `reps_ledger.open`.
 
@@ -734,6 +736,7 @@ class Ledger:
         return backtests.agree(self._core, policy, known_at)
 
 
+@checked
 def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     target: Target = None,
     *,

@@ -19,6 +19,7 @@ from reps_ledger.domain.facts import (
     ReviewOpened,
 )
 from reps_ledger.domain.rules import Source
+from reps_ledger.domain.shown import printable
 from reps_ledger.domain.time import local_day, zone_name, zone_of
 from reps_ledger.domain.validation import MAX_ITEMS, MAX_NAME
 from reps_ledger.errors import InvalidInput, NotFound, Refused
@@ -450,7 +451,7 @@ class DecisionAudit:
         if self.now is not None:
             would = "otherwise" if self.would_differ else "the same"
             lines.append(f"By what is known now it would be {would}: {self.now.outcome}")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def __str__(self) -> str:
         return self.words()

@@ -29,6 +29,7 @@ from msgspec.structs import force_setattr as place
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, Registry
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import (
     CodecError,
@@ -135,6 +136,8 @@ class Upcaster:
 
     @revision.default
     def _of_code(self) -> str:
+        if not callable(self.upgrade):
+            raise ConfigurationError(f"upgrade is a function, not {shown(self.upgrade)}")
         return hashlib.sha256("\n".join(_said_by(self.upgrade)).encode()).hexdigest()[:16]
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder, DCBSubscription
 from eventsourcing.dcb.popo import InMemoryDCBRecorder
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
 from reps_ledger.log.sqlite.backup import restore as restore_file
@@ -81,6 +82,7 @@ def _file_of(target: str | os.PathLike[str] | None) -> str | None:
     return (unquote(rest.removeprefix("/")) or MEMORY) if scheme == "sqlite" else None
 
 
+@checked
 def restore(
     backup: str | os.PathLike[str],
     target: str | os.PathLike[str],

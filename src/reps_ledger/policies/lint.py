@@ -14,6 +14,7 @@ from math import floor
 
 from attrs import frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import TooLarge
 from reps_ledger.policies.language.conditions import Condition, Leaf
 from reps_ledger.policies.language.measures import Compare, Measure, Threshold, compare
@@ -40,6 +41,7 @@ class Warned:
         return self.words
 
 
+@checked
 def warnings(policy: Policy) -> tuple[Warned, ...]:
     """Return what in a policy can have no effect; nothing where that takes too long to tell."""
     cases = policy.cases

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.facts import Registry
+from reps_ledger.domain.shown import printable
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Condition, Leaf, leaves
@@ -107,6 +109,7 @@ def notice(
     return Notice(outcome, stage, answer_within, unanswered)
 
 
+@checked_methods
 @frozen(cache_hash=True)
 class Policy:
     """Who may, who is, or what a review decides: ordered cases, of which the first decides.
@@ -222,7 +225,8 @@ class Policy:
         lines = [f"{i}. {case.words()};" for i, case in enumerate(self.cases, 1)]
         notices = [item.words() for item in self.notices]
         why = f" ({self.because})" if self.because else ""
-        return "\n".join([f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *notices])
+        said = [f"{first}:", *lines, f'otherwise "{self.otherwise}"{why}.', *notices]
+        return "\n".join(map(printable, said))
 
     def __str__(self) -> str:
         return self.words()

@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import MemberJoined
 from reps_ledger.domain.memo import Memo
@@ -42,6 +43,7 @@ class Dossier(Memo):
         readings: the id of a corrected entry to that of the correction in its place.
     """
 
+    @checked
     def __init__(
         self,
         name: str,

@@ -6,6 +6,8 @@ from datetime import date, datetime, tzinfo
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked
+from reps_ledger.domain.shown import printable
 from reps_ledger.domain.time import local_day
 from reps_ledger.policies.language.conditions import Leaf, truth
 from reps_ledger.policies.language.reads import people_deep, reads_of
@@ -149,12 +151,13 @@ class Verdict:
             lines.append(f"  later entries are known; {later}")
         elif becomes is not None:
             lines.append(f"  if nothing more happens: {becomes}")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def __str__(self) -> str:
         return self.words()
 
 
+@checked
 def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
     """Return a policy's outcome by its findings alone: they explain the whole of it.
 
@@ -168,6 +171,7 @@ def decide(policy: Policy, findings: tuple[Finding, ...]) -> str:
     return policy.otherwise
 
 
+@checked
 def evaluate(policy: Policy, subject: Subject, known_at: int | None = None) -> Verdict:
     """Evaluate a policy: the first case whose condition holds decides.
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from attrs import frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import Registry
 from reps_ledger.errors import InvalidInput
@@ -74,11 +75,13 @@ class Checkpoint(Generic[S]):
     state: S
 
 
+@checked
 def project(projection: Projection[S], entries: Iterable[Entry]) -> S:
     """Fold entries, given in effective order, in one pass."""
     return projection.after(projection.initial, entries)
 
 
+@checked
 def resume(projection: Projection[S], checkpoint: Checkpoint[S], entries: Iterable[Entry]) -> Checkpoint[S]:
     """Resume from a checkpoint with the entries that come after it in effective order.
 

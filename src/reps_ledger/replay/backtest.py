@@ -24,6 +24,7 @@ import pyarrow.csv as pcsv
 import pyarrow.parquet as pq
 from attrs import field, frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import day_of, instant_of, last_of_day, local_day, microseconds
 from reps_ledger.errors import InvalidInput, TooLarge
 from reps_ledger.files import output_file
@@ -58,7 +59,7 @@ def daily(first: date, last: date) -> list[date]:
 def _ends(first: int, last: int, months: Iterable[int]) -> list[date]:
     for year, name in ((first, "first"), (last, "last")):
         if not isinstance(year, int) or not MINYEAR <= year <= MAXYEAR:
-            raise InvalidInput(f"{year!r:.60} is no year; write 2018", field=name)
+            raise InvalidInput(f"{shown(year, 60)} is no year; write 2018", field=name)
     if last < first:
         raise InvalidInput(f"{last} comes before {first}", field="last")
     return [
@@ -75,7 +76,7 @@ def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
         TooLarge: there are more than ``MAX_DATES``.
     """
     if not isinstance(dates, Iterable):
-        raise InvalidInput(f"review dates are a list: [{dates!r:.60}]", field="at")
+        raise InvalidInput(f"review dates are a list: [{shown(dates, 60)}]", field="at")
     found = set()
     for value in dates:
         if isinstance(value, datetime):
@@ -83,7 +84,7 @@ def resolved(dates: Iterable[date], zone: tzinfo) -> list[datetime]:
         elif isinstance(value, date):
             found.add(last_of_day(value, zone))
         else:
-            raise InvalidInput(f"a review date is a date or a datetime, not {value!r:.60}", field="at")
+            raise InvalidInput(f"a review date is a date or a datetime, not {shown(value, 60)}", field="at")
         if len(found) > MAX_DATES:
             raise TooLarge(f"more than {MAX_DATES:,} dates", field="at")
     if not found:

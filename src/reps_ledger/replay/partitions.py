@@ -23,6 +23,7 @@ import pyarrow as pa
 from attrs import frozen
 
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_of
 from reps_ledger.errors import Damaged, InvalidInput, InvalidPolicy
 from reps_ledger.files import DRAFT, atomic_write, claim_folder
@@ -101,7 +102,7 @@ def export_parts(columns: Columns, folder: str | os.PathLike[str], number: int) 
         OSError: it cannot be written to.
     """
     if type(number) is not int or not 1 <= number <= MAX_PARTS:
-        raise InvalidInput(f"from 1 to {MAX_PARTS:,} parts, not {number!r:.40}", field="number")
+        raise InvalidInput(f"from 1 to {MAX_PARTS:,} parts, not {shown(number, 40)}", field="number")
     place = Path(folder)
     claim_folder(place, _is_ours, "an export of parts")
     place.mkdir(parents=True, exist_ok=True)

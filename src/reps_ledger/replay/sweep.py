@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from attrs import field, frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidInput, TooLarge
 from reps_ledger.policies.policy import Policy
 from reps_ledger.replay.backtest import write_table
@@ -129,7 +130,7 @@ def sweep(  # noqa: PLR0917 — what is tried, on what, when
     for number, values in enumerate(combinations, 1):
         policy = make(**dict(zip(names, values, strict=True)))
         if not isinstance(policy, Policy):
-            raise InvalidInput(f"a sweep needs what makes a policy, not {policy!r:.60}")
+            raise InvalidInput(f"a sweep needs what makes a policy, not {shown(policy, 60)}")
         if check is not None:
             check(policy)
         total = np.zeros((len(policy.outcomes), len(dates)), np.int64)
@@ -152,12 +153,12 @@ def _combinations(
     if not callable(make):
         raise InvalidInput(
             "a sweep needs what makes a policy of the parameters: a function, or a template of "
-            f"load_template; not {make!r:.60}",
+            f"load_template; not {shown(make, 60)}",
             field="make",
         )
     for name, values in parameters.items():
         if isinstance(values, str) or not isinstance(values, Iterable):
-            raise InvalidInput(f"the values of {name} are a list, not {values!r:.60}", field=name)
+            raise InvalidInput(f"the values of {name} are a list, not {shown(values, 60)}", field=name)
     lists = [tuple(values) for values in parameters.values()]
     if not lists or not all(lists):
         raise InvalidInput("name a parameter, with the values to try", field="parameters")

@@ -10,6 +10,7 @@ from typing import Self
 
 from attrs import evolve, frozen
 
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.time import LAST, day_start, instant_of, microseconds
 from reps_ledger.errors import Busy, InvalidInput, LedgerError, StorageError
 from reps_ledger.policies.language.widths import Width
@@ -115,6 +116,7 @@ class Following:
             raise StorageError("nothing keeps the tables up to date any longer; follow again")
 
 
+@checked_methods
 class State:
     """What is so of everybody: read from tables, which `refresh` brings up to date.
 

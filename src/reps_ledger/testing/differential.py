@@ -10,6 +10,7 @@ from hypothesis import settings as Settings  # noqa: N812 — a class, whatever 
 from hypothesis.errors import NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.facts import Fact
 from reps_ledger.policies import Policy
 from reps_ledger.testing.history import History, regression_test
@@ -70,6 +71,7 @@ class Disagreed(AssertionError):
         )
 
 
+@checked
 def find_disagreement(
     one: PolicyLike,
     other: PolicyLike,
@@ -110,6 +112,7 @@ def find_disagreement(
     return Disagreement(one=one, other=other, situation=found, outcomes=(first, second))
 
 
+@checked
 def assert_agree(
     one: PolicyLike,
     other: PolicyLike,

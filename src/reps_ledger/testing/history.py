@@ -16,6 +16,7 @@ from attrs import evolve, field, fields, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import Amendments, resolve
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry, entry_tag, people_in, unique
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, Registry, kind_of
 from reps_ledger.domain.memo import Memo
@@ -257,6 +258,7 @@ def _zone(zone: tzinfo) -> str:
     return f'ZoneInfo("{zone}")'
 
 
+@checked
 def moment(text: str, zone: tzinfo = UTC) -> datetime:
     """Read an instant in a zone: "2018-10-01" for the start of that day, "2018-10-01 12:00"."""
     return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
@@ -280,6 +282,7 @@ class Told:
     source: str | None = None
 
 
+@checked
 def tell(
     fact: Fact,
     at: str | date,
@@ -303,6 +306,7 @@ def tell(
     return Told(fact, instant, by, on_behalf_of, source)
 
 
+@checked
 def tell_all(
     *told: Told | tuple[Fact, str | date], facts: Iterable[type[Fact]] = (), zone: tzinfo = UTC
 ) -> History:

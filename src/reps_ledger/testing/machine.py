@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from reps_ledger.domain.amendments import resolve
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, ReportVerified, kind_of
 from reps_ledger.domain.rules import Rule
@@ -157,6 +158,7 @@ def told_of(ledger: Ledger, *, after: int = 0) -> list[Entry]:
     return [entry for entry in ledger.entries(after=after) if entry.name != _DECLARED]
 
 
+@checked
 def ledger_machine(  # noqa: C901 — a class of its own for each ledger
     make_ledger: Callable[[], Opener],
     *,

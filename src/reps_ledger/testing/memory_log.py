@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
 from reps_ledger.domain.rules import Judge, Rule, Rulebook, Source
@@ -25,6 +26,7 @@ NOW: Final = datetime(2041, 1, 1, tzinfo=UTC)
 """When the histories of tests are recorded: long after all that happens in them."""
 
 
+@checked
 def entry_id(position: int) -> str:
     """Return the id of a story's entry at a position, from 1: the same in every run."""
     return f"00000000-0000-8000-8000-{position:012d}"

@@ -12,6 +12,7 @@ import msgspec
 from attrs import frozen
 from msgspec.structs import replace
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.time import day_start, instant_of, zone_of
@@ -62,6 +63,7 @@ class SavedCase:
                 law(judge, self.situation, promises)
 
 
+@checked
 def save_case(case: LawBroken | Situation, path: str | os.PathLike[str], *, replace: bool = False) -> None:
     """Save a case as JSON, with its history in the exchange format.
 
@@ -97,6 +99,7 @@ def save_case(case: LawBroken | Situation, path: str | os.PathLike[str], *, repl
         file.write(text + b"\n")
 
 
+@checked
 def load_case(path: str | os.PathLike[str], *, facts: Iterable[type[Fact]] = ()) -> SavedCase:
     """Read a case that was saved.
 

@@ -16,6 +16,7 @@ from attrs import evolve, field, fields, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact
 from reps_ledger.domain.time import day_start
@@ -103,6 +104,7 @@ class Situation:
         printer.text(f"{self!r}\n")
 
 
+@checked
 def situated(
     *told: Told | tuple[Fact, str | date],
     who: str = "ana",
@@ -127,6 +129,7 @@ def situated(
     return Situation(history=history, who=who, at=instant, known_at=seen)
 
 
+@checked
 def judged(judge: PolicyLike, subject: Subject) -> str:
     """Return the outcome of a policy, or of a function."""
     return outcome_of(judge, subject) if isinstance(judge, Policy) else judge(subject)
@@ -143,6 +146,7 @@ def words_of(judge: PolicyLike, subject: Subject) -> str:
     return "\n".join([*lines, *(f"  {each.words(subject.zone)}" for each in verdict.findings)])
 
 
+@checked
 def situations(
     judge: PolicyLike | None = None,
     *,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.language.conditions import Condition, holds
@@ -63,7 +64,7 @@ class CensusInputs:
         if isinstance(definition, str):
             if definition != "charter":
                 raise InvalidInput(
-                    f"members are defined by a condition or by 'charter', not {definition!r:.60}",
+                    f"members are defined by a condition or by 'charter', not {shown(definition, 60)}",
                     field="definition",
                 )
             charter = evaluator.charter(when)

@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.memo import Memo
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import day_of
 from reps_ledger.errors import InvalidInput, Malformed, NotFound
 from reps_ledger.log.history import Reading
@@ -194,7 +195,7 @@ class PolicyEvaluator:
                 raise NotFound(f"no charter in force on {day_of(at, self.zone)} has a policy {named!r}")
             named = found
         elif not isinstance(named, Policy):
-            raise InvalidInput(f"a policy, or the name of one, not {named!r:.60}", field="policy")
+            raise InvalidInput(f"a policy, or the name of one, not {shown(named, 60)}", field="policy")
         if named not in self._checked:
             named.check(self.reading.log.codec.registry)
             self._checked.add(named)

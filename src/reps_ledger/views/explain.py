@@ -19,6 +19,7 @@ from reps_ledger.domain.entries import Entry, entry_tag, ledger_tag
 from reps_ledger.domain.facts import Fact, acting
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.phrases import place
+from reps_ledger.domain.shown import printable, shown
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.history import Reading
@@ -227,7 +228,7 @@ class Explanation:
             lines += link.lines(self.zone)
         if self.omitted:
             lines.append(f"({self.omitted:,} older entries are left out)")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def __str__(self) -> str:
         return self.words()
@@ -460,7 +461,7 @@ def _about(about: str | None, role: str | None) -> str:
     if about is None:
         about = "standing" if role is None else "role"
     if about not in ABOUT:
-        raise InvalidInput(f"explain {', '.join(ABOUT)}, not {about!r:.60}", field="about")
+        raise InvalidInput(f"explain {', '.join(ABOUT)}, not {shown(about, 60)}", field="about")
     if (about == "role") != (role is not None):
         raise InvalidInput("say which role, where a role is to be explained", field="role")
     return about

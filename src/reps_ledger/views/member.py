@@ -8,6 +8,7 @@ from functools import cached_property
 
 from attrs import field, frozen
 
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.policies.subject import Subject
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
@@ -92,6 +93,7 @@ class MembershipView:
         return self.state.kind
 
 
+@checked_methods
 class MemberView:
     """One member at an as-of.
 

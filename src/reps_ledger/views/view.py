@@ -15,10 +15,12 @@ from typing import Protocol
 
 from attrs import field, frozen
 
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import ReviewOpened
 from reps_ledger.domain.memo import Memo
 from reps_ledger.domain.rules import Rulebook
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import READS, RETIREMENT, folded
 from reps_ledger.domain.time import day_of, instant_of, last_of_day, zone_of
 from reps_ledger.errors import InvalidInput, InvalidPolicy
@@ -56,7 +58,7 @@ def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
         return instant_of(value, what)
     if isinstance(value, date):
         return last_of_day(value, zone)
-    raise InvalidInput(f"{what} must be a date or a datetime, not {value!r:.80}", field=what)
+    raise InvalidInput(f"{what} must be a date or a datetime, not {shown(value)}", field=what)
 
 
 @frozen(eq=False)
@@ -93,7 +95,7 @@ def known_position(known_at: int | Receipt | datetime | None, reading: Reading) 
         return reading.position_of(instant_of(known_at, "known_at"))
     if type(known_at) is not int or known_at < 0:
         raise InvalidInput(
-            f"known_at must be a position from 0, a receipt or a datetime, not {known_at!r:.80}",
+            f"known_at must be a position from 0, a receipt or a datetime, not {shown(known_at)}",
             field="known_at",
         )
     return min(known_at, reading.known_at)
@@ -118,6 +120,7 @@ class Answers(Protocol):
         """
 
 
+@checked_methods
 class View:
     """What was true at ``valid_at``, as known at position ``known_at``. It never changes.
 

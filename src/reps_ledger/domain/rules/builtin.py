@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from reps_ledger.domain import facts as f
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, Registry
 from reps_ledger.domain.names import canonical_name
@@ -49,6 +50,7 @@ from reps_ledger.domain.rules.folds import (
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
 
@@ -531,6 +533,7 @@ Every assignment is tagged for it, also where no rule counts seats: a rule may b
 """
 
 
+@checked
 def seats(role: str, community: str | None = None, *, limit: int) -> Rule:
     """Make a rule: at most ``limit`` people hold a role at once.
 
@@ -704,7 +707,7 @@ class Rulebook:
         zone: tzinfo = UTC,
     ) -> None:
         if not isinstance(governance, Governance | None):
-            raise ConfigurationError(f"governance must be a Governance, not {governance!r:.80}")
+            raise ConfigurationError(f"governance must be a Governance, not {shown(governance)}")
         self.governance = governance
         self.zone = zone
         self._rules: dict[str, tuple[Rule, ...]] = {r.name: (r,) for r in BUILT_IN_RULES}
@@ -713,7 +716,7 @@ class Rulebook:
             self._rules.setdefault(name, (custom(name),))
         for rule in extra:
             if not isinstance(rule, Rule):
-                raise ConfigurationError(f"rules must be Rule values, not {rule!r:.80}")
+                raise ConfigurationError(f"rules must be Rule values, not {shown(rule)}")
             if rule.name not in self._rules:
                 raise ConfigurationError(
                     f"a rule judges {rule.name}, which this ledger does not know; "

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import ConfigurationError, InvalidInput, MissingExtra, ReadOnly, StorageError
 
 SCHEMA: Final = "public"
@@ -154,7 +155,7 @@ def roles_sql(writer: str = "reps_writer", reader: str = "reps_reader") -> str:
 def _identifier(name: str, field: str) -> str:
     if not _NAME.fullmatch(name) or name in {"public", "none"}:
         raise InvalidInput(
-            f"{name!r:.80} is no name of a role: small letters, digits and _, at most {_MOST}", field=field
+            f"{shown(name)} is no name of a role: small letters, digits and _, at most {_MOST}", field=field
         )
     return f'"{name}"'  # also a word that means something
 

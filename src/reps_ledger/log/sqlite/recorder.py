@@ -18,6 +18,7 @@ import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import Altered, Closed, InvalidInput
 from reps_ledger.log.sqlite.backup import Progress, back_up
 from reps_ledger.log.sqlite.file import (
@@ -143,6 +144,7 @@ class SQLiteRecorder(DCBRecorder):
             changed then.
     """
 
+    @checked
     def __init__(
         self, path: str | Path, *, timeout: float = 5.0, create: bool = True, read_only: bool = False
     ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import NotFound
 from reps_ledger.policies.catalogue import foundations, kubernetes, languages, mozilla, others, reps
 from reps_ledger.policies.catalogue.kubernetes import approver_of, reviewer_of
@@ -40,5 +41,5 @@ def listed(name: str) -> Listed:
     found = next((rule for rule in CATALOGUE if rule.name == name), None)
     if found is None:
         names = ", ".join(rule.name for rule in CATALOGUE)
-        raise NotFound(f"the catalogue has no rule {name!r:.60}; it has {names}")
+        raise NotFound(f"the catalogue has no rule {shown(name, 60)}; it has {names}")
     return found

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from reps_ledger.domain.facts import Registry
 from reps_ledger.domain.facts.roles import ENDINGS
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.footprint import must_be_enforceable
 from reps_ledger.policies.language.conditions import AllOf, AnyOf, Condition
@@ -51,7 +52,7 @@ def _enforced(instance: object, attribute: Field, value: object) -> None:
 
 def _is_count(_: object, attribute: Field, value: object) -> None:
     if value is not None and (type(value) is not int or not 1 <= value <= 10**6):
-        raise InvalidPolicy(f"{attribute.name} is a whole number from 1, not {value!r:.40}")
+        raise InvalidPolicy(f"{attribute.name} is a whole number from 1, not {shown(value, 40)}")
 
 
 @frozen(kw_only=True)

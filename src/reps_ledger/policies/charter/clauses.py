@@ -11,6 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import RoleAssigned, RoleEnded, Vouched
 from reps_ledger.domain.rules.phrases import place
@@ -141,6 +142,7 @@ def _refuse(code: str, words: str, clause: str | None) -> Refusal:
     return Refusal(code=code, words=words, clause=clause)
 
 
+@checked
 def statements(charter: Charter) -> dict[str, str]:
     """Return what a charter says: its statements, by what each is about."""
     found: dict[str, str] = {}
@@ -213,12 +215,14 @@ def _authority(authority: Authority) -> str:
     return f"{words}."
 
 
+@checked
 def charter_words(charter: Charter) -> str:
     """Say a whole charter, a paragraph for each statement."""
     title = f"The charter of {charter.name}, version {charter.version}."
     return "\n\n".join([title, *statements(charter).values()])
 
 
+@checked
 def changes(before: Charter, after: Charter) -> tuple[str, ...]:
     """Say which statements are added, dropped or changed from one charter to another."""
     old, new = statements(before), statements(after)

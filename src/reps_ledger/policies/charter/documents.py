@@ -10,6 +10,8 @@ from typing import Final, TypeVar
 
 from attrs import AttrsInstance, fields
 
+from reps_ledger.domain.arguments import checked
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.charter.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 from reps_ledger.policies.documents.read import (
@@ -39,7 +41,7 @@ def charter_table(charter: Charter) -> Table:
         InvalidPolicy: it is no charter.
     """
     if not isinstance(charter, Charter):
-        raise InvalidPolicy(f"this belongs to a charter (read_charter reads one): {charter!r:.60}")
+        raise InvalidPolicy(f"this belongs to a charter (read_charter reads one): {shown(charter, 60)}")
     rest = fields_table(charter)
     table: Table = {"format": FORMAT, "charter": charter.name}
     table |= {key: rest[key] for key in ("version", "source", "member") if key in rest}
@@ -69,6 +71,7 @@ def _without(value: AttrsInstance, name: str) -> Table:
     return table
 
 
+@checked
 def dump_charter(charter: Charter, form: str = "toml") -> str:
     """Return a charter as a document: "toml", or "json" for canonical JSON.
 
@@ -78,11 +81,13 @@ def dump_charter(charter: Charter, form: str = "toml") -> str:
     return text_of(charter_table(charter), form)
 
 
+@checked
 def charter_digest(charter: Charter) -> str:
     """Return the SHA-256 of a charter's canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical(charter_table(charter)).encode()).hexdigest()
 
 
+@checked
 def load_charter(path: str | os.PathLike[str]) -> Charter:
     """Read a charter from a TOML or JSON file.
 
@@ -93,6 +98,7 @@ def load_charter(path: str | os.PathLike[str]) -> Charter:
     return read_charter(read_text(path))
 
 
+@checked
 def save_charter(charter: Charter, path: str | os.PathLike[str], *, replace: bool = False) -> None:
     """Write a charter to a new file: ``.json`` for JSON, else TOML.
 
@@ -108,6 +114,7 @@ def save_charter(charter: Charter, path: str | os.PathLike[str], *, replace: boo
     write_document(path, charter_table(charter), replace=replace)
 
 
+@checked
 def read_charter(text: str) -> Charter:
     """Read a charter from TOML or JSON text.
 

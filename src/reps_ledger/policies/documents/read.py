@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from attrs import NOTHING, AttrsInstance, fields
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.validation import MAX_ITEMS
 from reps_ledger.errors import InvalidInput, InvalidPolicy
 from reps_ledger.policies.documents.write import FORMAT, Table
@@ -193,7 +194,7 @@ def _date(value: object, place: str) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    raise InvalidPolicy(f"{value!r:.60} is no date; write 2018-10-01", place=place)
+    raise InvalidPolicy(f"{shown(value, 60)} is no date; write 2018-10-01", place=place)
 
 
 def _measure(value: object, place: str) -> Measure:
@@ -258,7 +259,7 @@ def as_table(value: object, place: str) -> Table:
         InvalidPolicy: it is none.
     """
     if not isinstance(value, dict):
-        raise InvalidPolicy(f"here belongs a table, not {value!r:.60}", place=place)
+        raise InvalidPolicy(f"here belongs a table, not {shown(value, 60)}", place=place)
     return value
 
 
@@ -269,7 +270,7 @@ def as_list(value: object, place: str) -> list[object]:
         InvalidPolicy: it is none.
     """
     if not isinstance(value, list):
-        raise InvalidPolicy(f"here belongs a list, not {value!r:.60}", place=place)
+        raise InvalidPolicy(f"here belongs a list, not {shown(value, 60)}", place=place)
     if len(value) > MAX_ITEMS:
         raise InvalidPolicy(f"{len(value):,} items; at most {MAX_ITEMS:,}", place=place)
     return value

@@ -17,6 +17,8 @@ from typing import Final
 
 import tomli_w
 
+from reps_ledger.domain.arguments import checked
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.validation import MAX_DEPTH, MAX_DOCUMENT, text_within_depth, within_depth
 from reps_ledger.errors import InvalidPolicy, NotFound, TooLarge
 from reps_ledger.files import output_file
@@ -87,6 +89,7 @@ def canonical(table: Mapping[str, object]) -> str:
     return text
 
 
+@checked
 def digest(policy: Policy) -> str:
     """Return the SHA-256 of a policy's canonical JSON, in hexadecimal."""
     return hashlib.sha256(canonical(_table(policy)).encode()).hexdigest()
@@ -99,6 +102,7 @@ def _table(policy: Policy) -> Table:
         raise TooLarge(f"{_DEEP}: at most {MAX_DEPTH} levels") from error
 
 
+@checked
 def dumps(policy: Policy, form: str = "toml") -> str:
     """Return a policy as a document.
 
@@ -123,9 +127,10 @@ def text_of(table: Mapping[str, object], form: str) -> str:
         if len(text) > MAX_DOCUMENT:
             raise TooLarge(f"{len(text):,} characters as TOML; at most {MAX_DOCUMENT:,}")
         return text
-    raise InvalidPolicy(f"a document is 'toml' or 'json', not {form!r:.40}")
+    raise InvalidPolicy(f"a document is 'toml' or 'json', not {shown(form, 40)}")
 
 
+@checked
 def loads(text: str) -> Policy:
     """Read a policy from TOML or JSON text.
 
@@ -136,6 +141,7 @@ def loads(text: str) -> Policy:
     return read_policy(read_table(text))
 
 
+@checked
 def load(path: str | os.PathLike[str]) -> Policy:
     """Read a policy from a TOML or JSON file.
 
@@ -146,6 +152,7 @@ def load(path: str | os.PathLike[str]) -> Policy:
     return loads(read_text(path))
 
 
+@checked
 def save(policy: Policy, path: str | os.PathLike[str], *, replace: bool = False) -> None:
     """Write a policy to a new file: ``.json`` for JSON, else TOML.
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from attrs import AttrsInstance, fields
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Algebra, Condition, Leaf, fold
 from reps_ledger.policies.language.facts import Facts
@@ -29,7 +30,7 @@ def policy_table(policy: Policy) -> Table:
         InvalidPolicy: it is no policy.
     """
     if not isinstance(policy, Policy):
-        raise InvalidPolicy(f"a policy is kept as a document, not {policy!r:.60}")
+        raise InvalidPolicy(f"a policy is kept as a document, not {shown(policy, 60)}")
     table: Table = {"format": FORMAT, "policy": policy.name}
     rest = fields_table(policy)
     del rest["name"]

@@ -12,10 +12,12 @@ from datetime import UTC, datetime, tzinfo
 from fractions import Fraction
 from typing import ClassVar, Final, Generic, NoReturn, TypeVar
 
-from attrs import field, frozen
+from attrs import field, fields, frozen, has
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import local_day
-from reps_ledger.errors import InvalidPolicy
+from reps_ledger.domain.validation import MAX_NESTING
+from reps_ledger.errors import InvalidPolicy, TooLarge
 from reps_ledger.policies.language.reads import Reader
 from reps_ledger.policies.language.validators import Field
 from reps_ledger.policies.subject import Found, Subject
@@ -24,7 +26,9 @@ from reps_ledger.policies.subject import Found, Subject
 class Condition:
     """A truth about a member, or a community, at an instant. Combine with ``&``, ``|``, ``~``."""
 
-    __slots__ = ()
+    __slots__ = ("_levels",)
+
+    _levels: int
 
     def __and__(self, other: object) -> Condition:
         return AllOf((*_parts(self, AllOf), *_parts(_condition(other, "&"), AllOf)))
@@ -119,10 +123,34 @@ def _parts(condition: Condition, kind: type[AllOf | AnyOf]) -> tuple[Condition, 
     return condition.conditions if isinstance(condition, kind) else (condition,)
 
 
+def levels_of(value: object) -> int:
+    """Return how many expressions lie inside one another in a value, itself included."""
+    if isinstance(value, tuple):
+        return max(map(levels_of, value), default=0)
+    if not has(kind := type(value)):
+        return 0
+    known: int | None = getattr(value, "_levels", None)
+    if known is None:
+        known = 1 + max((levels_of(getattr(value, each.name)) for each in fields(kind)), default=0)
+        if isinstance(value, Condition):  # asked again by each that it becomes a part of
+            object.__setattr__(value, "_levels", known)
+    return known
+
+
+def must_be_shallow(value: object) -> None:
+    """Raise an error where an expression can no longer be said, written or compared.
+
+    Raises:
+        TooLarge: it is nested more than ``MAX_NESTING`` deep.
+    """
+    if levels_of(value) >= MAX_NESTING:
+        raise TooLarge(f"a condition is nested more than {MAX_NESTING} deep; join fewer levels")
+
+
 def _condition(value: object, operator: str) -> Condition:
     if not isinstance(value, Condition):
         raise InvalidPolicy(
-            f"{operator} joins conditions, not {value!r:.60}; compare a measure with a number "
+            f"{operator} joins conditions, not {shown(value, 60)}; compare a measure with a number "
             "to make one, and put each comparison in parentheses"
         )
     return value
@@ -133,10 +161,12 @@ def _several(_: object, __: Field, value: object) -> None:
         raise InvalidPolicy("needs two conditions or more")
     for item in value:
         _condition(item, "a list")
+        must_be_shallow(item)
 
 
 def _single(_: object, __: Field, value: object) -> None:
     _condition(value, "~")
+    must_be_shallow(value)
 
 
 @frozen(cache_hash=True)
@@ -186,7 +216,7 @@ class AtLeast(Condition):
         if type(self.number) is not int or not 1 <= self.number <= len(value):
             raise InvalidPolicy(
                 f"at least how many of {len(value)}? A whole number from 1 to {len(value)}, "
-                f"not {self.number!r:.40}"
+                f"not {shown(self.number, 40)}"
             )
 
     def words(self) -> str:

@@ -11,11 +11,13 @@ from typing import Final
 
 from attrs import evolve, field, frozen
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, FactType, Registry
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SHARED, SPAN_KINDS, Span, person_key
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.language.conditions import Condition, holds, leaves, may_become
+from reps_ledger.policies.language.conditions import Condition, holds, leaves, may_become, must_be_shallow
 from reps_ledger.policies.language.phrases import named, noun, quoted
 from reps_ledger.policies.language.reads import Reader, Reads
 from reps_ledger.policies.language.validators import (
@@ -41,11 +43,11 @@ def _is_scalars(_: object, __: Field, value: object) -> None:
         raise InvalidPolicy("a filter needs a value, or several to choose from")
     for item in value:
         if type(item) not in {str, int, float, bool}:
-            raise InvalidPolicy(f"a filter compares with text, numbers or truth, not {item!r:.60}")
+            raise InvalidPolicy(f"a filter compares with text, numbers or truth, not {shown(item, 60)}")
         if isinstance(item, str):
             is_prose(_, __, item)
         elif not abs(item) <= _MOST:  # not >: "not a number" compares as neither
-            raise InvalidPolicy(f"a filter compares with numbers up to 2**53, not {item!r:.60}")
+            raise InvalidPolicy(f"a filter compares with numbers up to 2**53, not {shown(item, 60)}")
 
 
 def _plain(value: object) -> object:
@@ -121,7 +123,8 @@ class PersonFilter(Reader):
     @condition.validator
     def _is_condition(self, _: object, value: object) -> None:
         if not isinstance(value, Condition):
-            raise InvalidPolicy(f"{self.name} needs a condition, not {value!r:.60}")
+            raise InvalidPolicy(f"{self.name} needs a condition, not {shown(value, 60)}")
+        must_be_shallow(value)
 
     def reads(self) -> Reads:
         return Reads(people=frozenset({self.name}))
@@ -331,7 +334,7 @@ class Facts(Reader):
             raise InvalidPolicy(f"{name!r} of {kinds} is no number")
         for value in values:
             if known and not any(type(value) in _TYPES_OF_SHAPE.get(shape, ()) for shape in found):
-                raise InvalidPolicy(f"{name!r} of {kinds} is never {value!r:.60}")
+                raise InvalidPolicy(f"{name!r} of {kinds} is never {shown(value, 60)}")
 
     def check_person(self, name: str, registry: Registry, *, strict: bool) -> None:
         """Refuse a field that names no person in any of the facts; arguments as for `check_field`.
@@ -502,6 +505,7 @@ def _names(described: FactType, name: str) -> bool:
     return name == "member" or name in described.persons
 
 
+@checked
 def facts(
     *kinds: str,
     where: Mapping[str, object] | None = None,
@@ -538,7 +542,7 @@ def facts(
     """
     wanted = {**filters, **(where or {})}
     if not isinstance(now, Mapping | None):
-        raise InvalidPolicy(f"now= needs conditions by the names of fields, not {now!r:.60}")
+        raise InvalidPolicy(f"now= needs conditions by the names of fields, not {shown(now, 60)}")
     return Facts(
         kinds=kinds,
         where=tuple(

@@ -16,6 +16,7 @@ from typing import ClassVar, Final, NoReturn
 from attrs import field, fields, frozen
 
 from reps_ledger.domain.facts import RoleAssigned
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import joined_spans
 from reps_ledger.errors import InvalidPolicy
 from reps_ledger.policies.language.conditions import Leaf, shown_day
@@ -307,12 +308,12 @@ class ClockMeasure(Measure):
 
 def _is_measure(_: object, __: Field, value: object) -> None:
     if not isinstance(value, Measure):
-        raise InvalidPolicy(f"only measures are compared, not {value!r:.60}")
+        raise InvalidPolicy(f"only measures are compared, not {shown(value, 60)}")
 
 
 def _is_operator(_: object, __: Field, value: object) -> None:
     if value not in OPERATORS:
-        raise InvalidPolicy(f"{value!r:.40} is no comparison; use one of {', '.join(OPERATORS)}")
+        raise InvalidPolicy(f"{shown(value, 40)} is no comparison; use one of {', '.join(OPERATORS)}")
 
 
 def _plain(threshold: object) -> object:

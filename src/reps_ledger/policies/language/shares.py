@@ -14,6 +14,7 @@ from typing import Final
 from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import joined_spans
 from reps_ledger.domain.time import FIRST, LAST
 from reps_ledger.errors import InvalidPolicy
@@ -191,7 +192,7 @@ class Share(NumberMeasure):
     @at_most.validator
     def _is_cap(self, _: object, value: object) -> None:
         if value is not None and (type(value) is not int or value < 1):
-            raise InvalidPolicy(f"at_most is a whole number from 1, not {value!r:.40}")
+            raise InvalidPolicy(f"at_most is a whole number from 1, not {shown(value, 40)}")
 
     def words(self) -> str:
         return self.counted(2)

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from attrs import Attribute
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.validation import check_name, check_text
 from reps_ledger.errors import InvalidInput, InvalidPolicy
 
@@ -34,7 +35,7 @@ def is_name_or_none(instance: object, attribute: Field, value: object) -> None:
 def is_names(instance: object, attribute: Field, value: object) -> None:
     """Validate a tuple of identifiers, each once."""
     if not isinstance(value, tuple):
-        raise InvalidPolicy(f"{attribute.name} is a list of names, not {value!r:.60}")
+        raise InvalidPolicy(f"{attribute.name} is a list of names, not {shown(value, 60)}")
     for item in value:
         is_name(instance, attribute, item)
     if len(set(value)) < len(value):
@@ -58,7 +59,7 @@ def is_place(instance: object, attribute: Field, value: object) -> None:
 def is_bool(_: object, attribute: Field, value: object) -> None:
     """Validate a truth value."""
     if not isinstance(value, bool):
-        raise InvalidPolicy(f"{attribute.name} is true or false, not {value!r:.60}")
+        raise InvalidPolicy(f"{attribute.name} is true or false, not {shown(value, 60)}")
 
 
 def is_date_or_none(_: object, attribute: Field, value: object) -> None:
@@ -66,7 +67,7 @@ def is_date_or_none(_: object, attribute: Field, value: object) -> None:
     if value is None:
         return
     if not isinstance(value, date) or isinstance(value, datetime):
-        raise InvalidPolicy(f"{attribute.name} is a date such as 2018-10-01, not {value!r:.60}")
+        raise InvalidPolicy(f"{attribute.name} is a date such as 2018-10-01, not {shown(value, 60)}")
     if not date.min.year < value.year < date.max.year:  # in some zone it may not be an instant
         raise InvalidPolicy(f"{attribute.name} is too near the end of the calendar: {value}")
 
@@ -77,7 +78,7 @@ def one_of(*options: object) -> Validator:
     def is_one_of(_: object, attribute: Field, value: object) -> None:
         if not any(type(value) is type(option) and value == option for option in options):
             listed = ", ".join(str(option) for option in options if option is not None)
-            raise InvalidPolicy(f"{attribute.name} is one of {listed}; not {value!r:.60}")
+            raise InvalidPolicy(f"{attribute.name} is one of {listed}; not {shown(value, 60)}")
 
     return is_one_of
 
@@ -89,7 +90,7 @@ def of_type(kind: type | tuple[type, ...], what: str) -> Validator:
         if value is None and attribute.default is None:
             return
         if not isinstance(value, kind):
-            raise InvalidPolicy(f"{attribute.name} must be {what}, not {value!r:.60}")
+            raise InvalidPolicy(f"{attribute.name} must be {what}, not {shown(value, 60)}")
 
     return is_of_type
 
@@ -107,9 +108,9 @@ def is_list_of(kind: type, items: str = "", most: int | None = None) -> Validato
 
     def is_list(_: object, attribute: Field, value: object) -> None:
         if not isinstance(value, tuple):
-            raise InvalidPolicy(f"{attribute.name} {of}, not {value!r:.60}")
+            raise InvalidPolicy(f"{attribute.name} {of}, not {shown(value, 60)}")
         if not all(isinstance(item, kind) for item in value):
-            raise InvalidPolicy(f"{attribute.name} {holds}, not {value!r:.60}")
+            raise InvalidPolicy(f"{attribute.name} {holds}, not {shown(value, 60)}")
         if most is not None and len(value) > most:
             raise InvalidPolicy(f"{attribute.name} is a list of at most {most:,}")
 

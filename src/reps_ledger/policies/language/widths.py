@@ -19,6 +19,7 @@ from typing import Final
 
 from attrs import field, frozen
 
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import (
     FIRST,
     LAST,
@@ -67,7 +68,7 @@ _MOST: Final = 100_000
 
 def _in_range(_: object, __: Field, value: object) -> None:
     if type(value) is not int or not 1 <= value <= _MOST:
-        raise InvalidPolicy(f"a width is a whole number from 1 to {_MOST:,}, not {value!r:.40}")
+        raise InvalidPolicy(f"a width is a whole number from 1 to {_MOST:,}, not {shown(value, 40)}")
 
 
 @frozen(order=False, cache_hash=True)
@@ -85,7 +86,7 @@ class Width:
     @unit.validator
     def _known(self, _: object, value: object) -> None:
         if value not in UNITS:
-            raise InvalidPolicy(f"a width is in {', '.join(UNITS)}, not {value!r:.40}")
+            raise InvalidPolicy(f"a width is in {', '.join(UNITS)}, not {shown(value, 40)}")
 
     def __str__(self) -> str:
         return f"{self.number} {self.unit[:-1] if self.number == 1 else self.unit}"
@@ -104,7 +105,7 @@ class Width:
         """
         found = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
         if found is None:
-            raise InvalidPolicy(f"{text!r:.60} is no width; write '4 weeks', '6 months', …")
+            raise InvalidPolicy(f"{shown(text, 60)} is no width; write '4 weeks', '6 months', …")
         return cls(int(found[1]), f"{found[2]}s")
 
     @property

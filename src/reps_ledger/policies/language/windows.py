@@ -12,6 +12,7 @@ from typing import ClassVar, Final
 from attrs import field, frozen
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import FIRST, LAST, day_start, local_day
 from reps_ledger.errors import InvalidPolicy, InvalidTime
 from reps_ledger.policies.language.facts import Facts
@@ -222,7 +223,7 @@ def as_window(within: object, *, ahead: Width | None = None, pausing: bool = Fal
         return within
     raise InvalidPolicy(
         f"within is a width such as weeks(4), or since(…), this(…), since_last(…), "
-        f"following(…) or preceding(…); not {within!r:.60}"
+        f"following(…) or preceding(…); not {shown(within, 60)}"
     )
 
 

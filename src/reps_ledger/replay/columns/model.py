@@ -25,6 +25,7 @@ import pyarrow as pa
 from attrs import field, frozen
 
 from reps_ledger.domain.facts import FactType, Registry
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidInput, InvalidPolicy
 
 ENVELOPE: Final = ("by", "source")
@@ -340,7 +341,7 @@ class Columns:
     def _schema(self, name: str) -> TableSchema:
         described = self.registry.named(name)
         if described is None:
-            raise InvalidInput(f"this ledger knows no fact {name!r:.60}", field="name")
+            raise InvalidInput(f"this ledger knows no fact {shown(name, 60)}", field="name")
         return schema_of(described)
 
 

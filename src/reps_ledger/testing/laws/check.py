@@ -13,6 +13,7 @@ from hypothesis import settings as Settings  # noqa: N812 — a class, whatever 
 from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.facts import Fact
 from reps_ledger.errors import InvalidInput
 from reps_ledger.policies import Policy
@@ -103,6 +104,7 @@ class Checked:
         return "\n".join([held, *spared])
 
 
+@checked
 def check_policy(
     policy: PolicyLike,
     *,
@@ -165,6 +167,7 @@ def check_policy(
     )
 
 
+@checked
 def find_broken(
     broken: Law,
     policy: PolicyLike,

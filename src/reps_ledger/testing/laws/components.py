@@ -11,6 +11,7 @@ from hypothesis import settings as Settings  # noqa: N812 — a class, whatever 
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
+from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
 from reps_ledger.errors import LedgerError, Malformed
@@ -28,6 +29,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
+@checked
 def check_projection(
     projection: Projection[S],
     *,
@@ -88,6 +90,7 @@ def _wrong(
     raise AssertionError(f"{projection.name}: {words}\n\n{history!r}") from because
 
 
+@checked
 def check_codec(
     *kinds: type[Fact], upcasters: Iterable[Upcaster] = (), settings: Settings | None = None
 ) -> None:
@@ -124,6 +127,7 @@ def check_codec(
     _run(once, any_facts(*kinds), settings)
 
 
+@checked
 def check_charter(
     charter: Charter, *, facts: Iterable[type[Fact]] = (), settings: Settings | None = None
 ) -> None:
