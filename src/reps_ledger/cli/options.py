@@ -68,6 +68,7 @@ KnownAt = Annotated[
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace the file, if there is one; never a ledger or a key.")
 ]
+New = Annotated[bool, typer.Option("--new", help="Make the ledger, if there is none yet.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
@@ -76,9 +77,13 @@ def failing() -> Iterator[None]:
     """Turn the library's errors into words and exit codes."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # nobody reads the output any more: see `main`
     except OSError as error:
         _fail(error, STORAGE)
     except (errors.StorageError, errors.CodecError) as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            raise error.__cause__ from None
         _fail(error, STORAGE)
     except (errors.InvalidInput, errors.ConfigurationError) as error:
         _fail(error, USAGE)
@@ -91,7 +96,7 @@ def opened(target: str, zone: str | None = None, *, new: bool = False) -> Iterat
     """Open a ledger, and turn the library's errors into words and exit codes."""
     file = file_of(target)
     if not new and file is not None and not file.exists():
-        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
+        _fail(errors.StorageError(f"there is no ledger {target}; import --new makes one"), STORAGE)
     with failing(), open_ledger(target, zone=zone, facts=own_facts()) as ledger:
         yield ledger
 
@@ -116,6 +121,15 @@ def output(path: Path | None, *inputs: str | Path, replace: bool, checkpoint: bo
     for each in inputs:
         if place == Path(os.path.realpath(each)) or (place.exists() and _same(place, each)):
             raise errors.PathTaken(f"{path} is in use by this command; name another file")
+
+
+STDIN: Final = Path("/dev/stdin")
+STDOUT: Final = Path("/dev/stdout")
+
+
+def to_stdout(path: Path | None) -> Path | None:
+    """Read ``-`` as standard output, where a file to write is named."""
+    return STDOUT if path == Path("-") else path
 
 
 def named(*paths: Path | None) -> list[Path]:
