@@ -182,7 +182,7 @@ def valid_at(text: str | None) -> date | None:
         if len(text) == len("2018-10-01"):
             return msgspec.convert(text, date)
         return msgspec.convert(text, datetime)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeEncodeError):
         raise errors.InvalidTime(
             f"{text!r} is no date or instant; write 2018-10-01 or 2018-10-01T12:00:00Z"
         ) from None
