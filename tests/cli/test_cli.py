@@ -266,7 +266,7 @@ def test_reconcile(ledger: Path) -> None:
 
 def test_import(here: Path) -> None:
     """Imported once, all is recorded; imported again, all is known."""
-    first = answered("import", "-l", "new.db", "history.jsonl", "--by", "council")
+    first = answered("import", "--new", "-l", "new.db", "history.jsonl", "--by", "council")
     assert first == {
         "history.jsonl": {
             "rows": 9,
@@ -278,8 +278,8 @@ def test_import(here: Path) -> None:
             "refused": [],
         }
     }  # fmt: skip
-    assert answered("import", "-l", "new.db", "history.jsonl.gz")["history.jsonl.gz"]["known"] == 9
-    assert "9 known already, 0 refused" in run("import", "-l", "new.db", "history.jsonl").stdout
+    assert answered("import", "--new", "-l", "new.db", "history.jsonl.gz")["history.jsonl.gz"]["known"] == 9
+    assert "9 known already, 0 refused" in run("import", "--new", "-l", "new.db", "history.jsonl").stdout
     with rl.open(here / "new.db") as opened:
         assert {entry.by for entry in opened.entries()} == {"council"}
 
@@ -349,7 +349,7 @@ def test_export(name: str, here: Path, ledger: Path) -> None:
     if name.endswith("csv"):
         with (here / name).open(newline="", encoding="utf-8") as file:
             assert len(list(csv.DictReader(file))) == len(ROWS) + 1
-    assert answered("import", "-l", "copy.db", name)[name]["recorded"] == len(ROWS) + 1
+    assert answered("import", "--new", "-l", "copy.db", name)[name]["recorded"] == len(ROWS) + 1
     assert _told(here / "copy.db") == _told(ledger)
 
 
@@ -412,11 +412,16 @@ def test_wrong_usage(arguments: list[str], ledger: Path) -> None:
     assert "Traceback" not in result.output
 
 
-@pytest.mark.parametrize("command", [*(c for c in COMMANDS if c not in {"declare", "import", "restore"})])
+@pytest.mark.parametrize("command", [*(c for c in COMMANDS if c not in {"declare", "restore"})])
 @pytest.mark.parametrize("target", ["none.db", "sqlite:///none.db", "no/such/folder/none.db"])
 def test_a_ledger_that_does_not_exist(command: str, target: str, here: Path) -> None:
     """Asking a ledger that is not there says so, ends with 3, and does not make one."""
-    argument = {"show": ["ana"], "export": ["out.jsonl"], "backup": ["out.jsonl"]}.get(command, [])
+    argument = {
+        "show": ["ana"],
+        "export": ["out.jsonl"],
+        "backup": ["out.jsonl"],
+        "import": ["history.jsonl"],
+    }.get(command, [])
     result = run(command, *argument, "-l", target)
     assert (result.exit_code, result.stdout) == (3, "")
     assert f"there is no ledger {target}" in result.stderr
@@ -446,11 +451,11 @@ def test_what_was_recorded_goes_out_and_in(here: Path, ledger: Path) -> None:
     """Byte for byte, into an empty ledger and no other, and with no option that judges."""
     result = run("export", "kept.jsonl.gz", "-l", str(ledger), "--as-recorded")
     assert (result.exit_code, result.stderr) == (0, "10 entries written\n")
-    result = run("import", "kept.jsonl.gz", "-l", "again.db", "--as-recorded")
+    result = run("import", "kept.jsonl.gz", "-l", "again.db", "--as-recorded", "--new")
     assert (result.exit_code, result.stdout) == (0, "kept.jsonl.gz: 10 entries, as they were recorded\n")
     run("export", "again.jsonl.gz", "-l", "again.db", "--as-recorded")
     assert (here / "again.jsonl.gz").read_bytes() == (here / "kept.jsonl.gz").read_bytes()
-    assert answered("import", "kept.jsonl.gz", "-l", "third.db", "--as-recorded") == {
+    assert answered("import", "kept.jsonl.gz", "-l", "third.db", "--as-recorded", "--new") == {
         "kept.jsonl.gz": {"recorded": 10}
     }
     for target, options, code, words in (
@@ -461,7 +466,7 @@ def test_what_was_recorded_goes_out_and_in(here: Path, ledger: Path) -> None:
     ):
         result = run("import", "kept.jsonl.gz", *options, "-l", target, "--as-recorded")
         assert (result.exit_code, words in result.stderr) == (code, True), result.stderr
-    result = run("import", "history.jsonl", "-l", "new.db", "--as-recorded")
+    result = run("import", "history.jsonl", "-l", "new.db", "--as-recorded", "--new")
     assert (result.exit_code, "line 1: this was not exported" in result.stderr) == (1, True)
 
 
@@ -471,7 +476,7 @@ def test_what_cannot_be_read_or_written(here: Path, ledger: Path) -> None:
         ["roster", "-l", "history.jsonl"],
         ["roster", "-l", str(here)],
         ["import", "-l", str(ledger), "missing.jsonl"],
-        ["import", "-l", "no/such/new.db", "history.jsonl"],
+        ["import", "--new", "-l", "no/such/new.db", "history.jsonl"],
         ["export", "no/such/out.jsonl", "-l", str(ledger)],
     ):
         result = run(*arguments)
@@ -504,7 +509,7 @@ def test_a_ledger_named_in_the_environment(ledger: Path, monkeypatch: pytest.Mon
 
 def test_days_are_read_in_a_zone(here: Path) -> None:
     """A day without an hour is that day in the given zone."""
-    run("import", "-l", "zone.db", "history.jsonl", "--zone", "Asia/Jakarta")
+    run("import", "--new", "-l", "zone.db", "history.jsonl", "--zone", "Asia/Jakarta")
     with rl.open(here / "zone.db") as opened:
         assert next(opened.entries(after=1)).occurred_at.hour == 17
     shown = answered("show", "ana", "-l", "zone.db", "--at", "2016-02-01", "--zone", "Asia/Jakarta")
@@ -572,7 +577,7 @@ def on_terminal(arguments: list[str]) -> tuple[str, bytes]:
 
 def test_progress_is_for_terminals(here: Path) -> None:
     """A bar is drawn on a terminal, on standard error, and nowhere else."""
-    arguments = ["import", "-l", "new.db", "history.jsonl"]
+    arguments = ["import", "--new", "-l", "new.db", "history.jsonl"]
     written, seen = on_terminal(arguments)
     assert "9 rows; 9 recorded" in written
     assert "\x1b[" not in written

@@ -78,7 +78,7 @@ def test_nothing_is_made_for_nothing(tmp_path: Path) -> None:
     assert not path.exists()
     rows = tmp_path / "rows.jsonl"
     rows.write_text('{"fact": "member.joined", "occurred_at": "2018-01-01", "member": "ana"}\n')
-    assert RUNNER.invoke(app, ["import", str(rows), "-l", str(path)]).exit_code == 0
+    assert RUNNER.invoke(app, ["import", "--new", str(rows), "-l", str(path)]).exit_code == 0
     for name in (path, rows, f"{path}-wal"):
         told = RUNNER.invoke(app, ["import", str(rows), "-l", str(path), "--quarantine", str(name)])
         assert told.exit_code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import tracemalloc
 from datetime import date
@@ -79,8 +80,8 @@ def test_a_record_of_csv_that_does_not_end(
     ledger: rl.Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filler: bytes, closed: bool
 ) -> None:
     """It is refused at its first line, in little memory; the rows after it are read once it ends."""
-    monkeypatch.setattr(files, "MAX_ROW_BYTES", 1 << 16)
-    body = filler * (2 * ((1 << 20) // len(filler)))  # an even number of quotes
+    monkeypatch.setattr(files, "MAX_ROW_BYTES", 1 << 14)
+    body = filler * (2 * ((1 << 18) // len(filler)))  # an even number of quotes
     path = tmp_path / "long.csv"
     record = b'report.filed,2018-02-01,ana,long,"' + body + (b'"\n' if closed else b"\n")
     path.write_bytes(HEADER + FIRST + record + LAST)
@@ -90,7 +91,7 @@ def test_a_record_of_csv_that_does_not_end(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 1 << 22
+    assert peak < 1 << 21
     assert activities(ledger) == (["first", "last"] if closed else ["first"])
     words = {reason for refused in report.refused for reason in refused.reasons}
     assert any("longer than" in reason for reason in words)
@@ -172,6 +173,36 @@ def test_more_refusals_than_are_kept(ledger: rl.Ledger, monkeypatch: pytest.Monk
     assert len(report.refused) == 50
     assert 1 < report.refused.kept < 10
     assert len(list(report.refused)) == report.refused.kept
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["amount", "areas", "by", "command_id", "id", "link", "member", "occurred_at", "row_key", "schema", "x"],
+)
+@pytest.mark.parametrize(
+    "value",
+    [10**5_000, "\ud800", float("nan"), b"x", [10**5_000], ["\ud800"]],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_no_file_could_hold_is_a_refused_row(ledger: rl.Ledger, name: str, value: object) -> None:
+    """Wherever it stands in a row; the import goes on, and what is refused can be written."""
+    report = ledger.import_history([{**GOOD, name: value}, {**GOOD, "activity": "last"}])
+    assert [refused.line for refused in report.refused] == [1]
+    assert activities(ledger) == ["last"]
+    report.refused.write(io.BytesIO())
+
+
+@pytest.mark.parametrize("name", ["amount", "schema", "x"])
+def test_a_number_of_five_thousand_digits(ledger: rl.Ledger, tmp_path: Path, name: str) -> None:
+    """In a file of either kind, it is a refused row."""
+    digits = "9" * 5_000
+    (refused,) = ledger.import_history([f'{json.dumps(GOOD)[:-1]}, "{name}": {digits}}}']).refused
+    assert refused.codes == ("invalid",)
+    path = tmp_path / "a.csv"
+    path.write_text(f"fact,occurred_at,member,activity,{name}\nreport.filed,2018-02-01,ana,x,{digits}\n")
+    (refused,) = ledger.import_history(path).refused
+    assert refused.line == 2
+    assert activities(ledger) == []
 
 
 class Strange:

@@ -16,9 +16,12 @@ from reps_ledger.cli.charters import register_charters
 from reps_ledger.cli.doctor import register_doctor
 from reps_ledger.cli.options import (
     REFUSED,
+    STDIN,
+    STDOUT,
     STORAGE,
     AsJson,
     KnownAt,
+    New,
     Replace,
     Target,
     Zone,
@@ -29,6 +32,7 @@ from reps_ledger.cli.options import (
     named,
     opened,
     output,
+    to_stdout,
     valid_at,
 )
 from reps_ledger.cli.output import complain, reading, say, show_json, show_table, working
@@ -64,11 +68,15 @@ register_state(app)
 
 
 @app.command(
-    "import", epilog="Example: reps-ledger import -l reps.db history.jsonl.gz --quarantine refused.jsonl"
+    "import",
+    epilog="Example: reps-ledger import --new -l reps.db history.jsonl.gz --quarantine refused.jsonl",
 )
 def import_(
     files: Annotated[
-        list[Path], typer.Argument(help="Files of the exchange format: .jsonl or .csv, or .gz.")
+        list[Path],
+        typer.Argument(
+            help="Files of the exchange format: .jsonl or .csv, or .gz; - for JSON lines on standard input."
+        ),
     ],
     ledger: Target,
     by: Annotated[str, typer.Option("--by", help="Who recorded the rows that do not say it.")] = "import",
@@ -84,9 +92,15 @@ def import_(
         ),
     ] = "refuse",
     quarantine: Annotated[
-        Path | None, typer.Option("--quarantine", help="Write the refused rows there, with their reasons.")
+        Path | None,
+        typer.Option(
+            "--quarantine",
+            callback=to_stdout,
+            help="Write the refused rows there, with their reasons; - for standard output.",
+        ),
     ] = None,
     replace: Replace = False,
+    new: New = False,
     as_recorded: Annotated[
         bool,
         typer.Option(
@@ -99,19 +113,16 @@ def import_(
 ) -> None:
     """Import histories. Safe to run again: nothing is recorded twice."""
     refused = 0
-    reports: dict[str, object] = {}
-    for file in files:
-        if not file.is_file():  # before a ledger is made for nothing
-            complain(f"reps-ledger: {file} cannot be read: it is no file")
-            raise typer.Exit(STORAGE)
+    reports: dict[str, ImportReport] = {}
+    files = _sources(files)
     if as_recorded:
         judged = (by, on_refused, on_unknown_member, quarantine) != ("import", "quarantine", "refuse", None)
-        _import_as_recorded(files, ledger, zone, judged=judged, as_json=as_json)
+        _import_as_recorded(files, ledger, zone, new=new, judged=judged, as_json=as_json)
         return
     with failing():  # before a ledger is made for nothing, too
         own = file_of(ledger)
-        output(quarantine, *files, *named(own), replace=replace)
-    with opened(ledger, zone, new=True) as opened_ledger:
+        output(quarantine, *(file for file in files if file != STDIN), *named(own), replace=replace)
+    with opened(ledger, zone, new=new, records=True) as opened_ledger:
         kept = nullcontext() if quarantine is None else output_file(quarantine, replace=replace)
         with kept as file_of_refused:
             for file in files:
@@ -126,17 +137,35 @@ def import_(
                 refused += len(report.refused)
                 if file_of_refused is not None:
                     report.refused.write(file_of_refused)
-                reports[str(file)] = _report(report)
-                if not as_json:
-                    _show_report(str(file), report)
-    if as_json:
-        show_json(reports)
+                reports["-" if file == STDIN else str(file)] = report
+                if not as_json and quarantine != STDOUT:
+                    _show_report("standard input" if file == STDIN else str(file), report)
+    _tell(reports, quarantine, as_json=as_json)
     if refused:
         raise typer.Exit(REFUSED)
 
 
+def _sources(files: list[Path]) -> list[Path]:
+    """Return the files to read, before a ledger is made for nothing."""
+    found = [STDIN if file == Path("-") else file for file in files]
+    for file in found:
+        if file != STDIN and not file.is_file():
+            complain(f"reps-ledger: {file} cannot be read: it is no file")
+            raise typer.Exit(STORAGE)
+    return found
+
+
+def _tell(reports: dict[str, ImportReport], quarantine: Path | None, *, as_json: bool) -> None:
+    """Say at the end what was not said yet: standard output may be taken by the refused rows."""
+    if quarantine == STDOUT:
+        for name, report in reports.items():
+            complain(f"{name}: {len(report.refused):,} of {report.rows:,} rows refused")
+    elif as_json:
+        show_json({name: _report(report) for name, report in reports.items()})
+
+
 def _import_as_recorded(
-    files: list[Path], ledger: str, zone: str | None, *, judged: bool, as_json: bool
+    files: list[Path], ledger: str, zone: str | None, *, new: bool, judged: bool, as_json: bool
 ) -> None:
     with failing():
         if len(files) != 1:
@@ -147,7 +176,7 @@ def _import_as_recorded(
                 "--on-unknown-member and --quarantine"
             )
     (file,) = files
-    with opened(ledger, zone, new=True) as opened_ledger, reading(file) as on_progress:
+    with opened(ledger, zone, new=new, records=True) as opened_ledger, reading(file) as on_progress:
         count = opened_ledger.import_as_recorded(file, on_progress=on_progress)
     if as_json:
         show_json({str(file): {"recorded": count}})

@@ -19,7 +19,19 @@ from reps_ledger.audit import (
     verify_bundle,
 )
 from reps_ledger.audit.verifier import consistency_values
-from reps_ledger.cli.options import REFUSED, AsJson, Replace, Target, Zone, failing, named, opened, output
+from reps_ledger.cli.options import (
+    REFUSED,
+    STDIN,
+    AsJson,
+    Replace,
+    Target,
+    Zone,
+    failing,
+    named,
+    opened,
+    output,
+    to_stdout,
+)
 from reps_ledger.cli.output import complain, say, say_lines, show_json, working
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.files import output_file
@@ -63,8 +75,8 @@ def register_audit(app: typer.Typer) -> None:
 
 
 def _text(path: Path) -> str:
-    """Read a small file of text."""
-    with path.open("rb") as file:
+    """Read a small file of text; - is standard input."""
+    with (STDIN if path == Path("-") else path).open("rb") as file:
         data = file.read(_MOST + 1)
     if len(data) > _MOST:
         raise InvalidInput(f"{path}: has more than {_MOST:,} bytes")
@@ -102,7 +114,10 @@ def checkpoint(
     ledger: Target,
     key: Signing,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Where to write it; without it, it is printed.")
+        Path | None,
+        typer.Option(
+            "--out", callback=to_stdout, help="Where to write it; without it, or with -, it is printed."
+        ),
     ] = None,
     since: Annotated[
         Path | None,
@@ -242,7 +257,9 @@ def verify_consistency(
 
 
 def bundle(
-    file: Annotated[Path, typer.Argument(help="Where to write it.")],
+    file: Annotated[
+        Path, typer.Argument(callback=to_stdout, help="Where to write it; - for standard output.")
+    ],
     ledger: Target,
     member: Annotated[str | None, typer.Option("--member", help="All about this member.")] = None,
     review: Annotated[str | None, typer.Option("--review", help="All about this decision.")] = None,

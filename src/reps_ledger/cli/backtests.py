@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from reps_ledger.cli.options import AsJson, KnownAt, Replace, Target, Zone, known_at, opened, output
+from reps_ledger.cli.options import (
+    STDOUT,
+    AsJson,
+    KnownAt,
+    Replace,
+    Target,
+    Zone,
+    known_at,
+    opened,
+    output,
+    to_stdout,
+)
 from reps_ledger.cli.output import say, say_lines, show_json, show_table, working
 from reps_ledger.cli.policies import PolicyOption, policy_named
 from reps_ledger.domain.shown import shown
@@ -24,7 +35,14 @@ if TYPE_CHECKING:
 First = Annotated[str, typer.Option("--from", metavar="YEAR|DATE", help="The first year, or the first day.")]
 Last = Annotated[str, typer.Option("--to", metavar="YEAR|DATE", help="The last year, or the last day.")]
 Every = Annotated[str, typer.Option("--every", help="year, quarter, month or day: at its end.")]
-Out = Annotated[Path | None, typer.Option("--out", help="Write the table there: .parquet, .csv or .arrow.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        callback=to_stdout,
+        help="Write the table there: .parquet, .csv or .arrow; - for Arrow alone on standard output.",
+    ),
+]
 
 
 EXPLAINED: Final = 3
@@ -98,6 +116,8 @@ def backtest(
             )
         if out is not None:
             found.write(out, replace=replace)
+        if out == STDOUT:
+            return
         if as_json:  # with the ledger still open: it explains
             show_json(_values(found))
         else:
@@ -234,6 +254,8 @@ def sweep(
         )
         if out is not None:
             found.write(out, replace=replace)
+    if out == STDOUT:
+        return
     if as_json:
         show_json(found.rows)
         return

@@ -68,6 +68,7 @@ KnownAt = Annotated[
 Replace = Annotated[
     bool, typer.Option("--replace", help="Replace the file, if there is one; never a ledger or a key.")
 ]
+New = Annotated[bool, typer.Option("--new", help="Make the ledger, if there is none yet.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
 
 
@@ -76,9 +77,13 @@ def failing() -> Iterator[None]:
     """Turn the library's errors into words and exit codes."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # nobody reads the output any more: see `main`
     except OSError as error:
         _fail(error, STORAGE)
     except (errors.StorageError, errors.CodecError) as error:
+        if isinstance(error.__cause__, BrokenPipeError):
+            raise error.__cause__ from None
         _fail(error, STORAGE)
     except (errors.InvalidInput, errors.ConfigurationError) as error:
         _fail(error, USAGE)
@@ -108,7 +113,7 @@ def must_exist(target: str) -> None:
     """Say so, and exit, where a ledger that is named by its file is not there."""
     file = file_of(target)
     if file is not None and not file.exists():
-        _fail(errors.StorageError(f"there is no ledger {target}; import makes one"), STORAGE)
+        _fail(errors.StorageError(f"there is no ledger {target}; import --new makes one"), STORAGE)
 
 
 def _open(target: str, zone: str | None, *, records: bool) -> Ledger:
@@ -141,6 +146,15 @@ def output(path: Path | None, *inputs: str | Path, replace: bool, checkpoint: bo
     for each in inputs:
         if place == Path(os.path.realpath(each)) or (place.exists() and _same(place, each)):
             raise errors.PathTaken(f"{path} is in use by this command; name another file")
+
+
+STDIN: Final = Path("/dev/stdin")
+STDOUT: Final = Path("/dev/stdout")
+
+
+def to_stdout(path: Path | None) -> Path | None:
+    """Read ``-`` as standard output, where a file to write is named."""
+    return STDOUT if path == Path("-") else path
 
 
 def named(*paths: Path | None) -> list[Path]:
@@ -193,7 +207,7 @@ def valid_at(text: str | None) -> date | None:
         if len(text) == len("2018-10-01"):
             return msgspec.convert(text, date)
         return msgspec.convert(text, datetime)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeEncodeError):
         raise errors.InvalidTime(
             f"{text!r} is no date or instant; write 2018-10-01 or 2018-10-01T12:00:00Z"
         ) from None

@@ -120,7 +120,7 @@ def reading(file: Path) -> Iterator[Callable[[int, int], None] | None]:
         What the import is to call with its rows and the bytes read; None where there is no
         terminal.
     """
-    if not stderr.is_terminal or not file.exists():
+    if not stderr.is_terminal or not file.is_file():
         yield None
         return
     columns = (

@@ -29,6 +29,7 @@ _BUILT_IN: Final = frozenset(BUILT_IN)
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
 _ENVELOPE_TEXTS: Final = ("by", "command_id", "on_behalf_of", "source")
 _NAMES: Final = ("by", "on_behalf_of", "source")
+_MOST_VERSIONS: Final = 1 << 31
 _DAY: Final = 10  # characters of YYYY-MM-DD
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
 
@@ -148,7 +149,7 @@ def _stored(values: JsonObject) -> JsonObject:
 
 def _older(codec: Codec, name: str, version: object, values: JsonObject) -> Fact:
     """Return the fact of fields of an older version, upgraded; raise where there is no way."""
-    if version is not None and type(version) is not int:
+    if version is not None and (type(version) is not int or abs(version) > _MOST_VERSIONS):
         raise InvalidFact(f"schema must be a whole number, not {shown(version)}", field="schema")
     described = codec.registry.named(name)
     present = 1 if described is None else described.kind.version
@@ -193,7 +194,7 @@ def _moment(value: object, what: str) -> date:
         if len(value) == _DAY:
             return _day(value)
         instant = msgspec.convert(value, datetime)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeEncodeError):
         raise InvalidTime(
             f"{what} is no date or instant: {shown(value)}; write 2018-03-15, or 2018-03-15T09:30:00Z",
             field=what,

@@ -22,6 +22,7 @@ from reps_ledger.domain import validation as checks
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, kind_of
 from reps_ledger.domain.facts.people import RETIREMENTS
 from reps_ledger.domain.facts.roles import ENDINGS
+from reps_ledger.domain.names import unseen
 from reps_ledger.domain.validation import MAX_NAME
 from reps_ledger.errors import InvalidFactType, InvalidInput
 
@@ -92,7 +93,7 @@ def _composed(text: str) -> str:
 
 
 def _may_be_a_name(text: str) -> bool:
-    return 0 < len(text) <= MAX_NAME and text.isprintable()
+    return 0 < len(text) <= MAX_NAME and text.isprintable() and unseen(text) is None
 
 
 def _midnight(day: date) -> datetime:
