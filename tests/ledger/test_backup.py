@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import reps_ledger as rl
-from processes import Program
+from processes import PATIENCE, Program
 from reps_ledger.audit import make_key
 from reps_ledger.files import OF_SQLITE
 from reps_ledger.log.sqlite import SQLiteRecorder
@@ -366,7 +366,7 @@ def test_a_ledger_that_nobody_closed_is_restored_with_its_log(sqlite_path: Path,
         "os._exit(0)"
     )
     with Program("-c", code, sqlite_path) as program:
-        assert program.wait() == 0
+        assert program.wait(PATIENCE) == 0
     assert sqlite_path.with_name(f"{sqlite_path.name}-wal").stat().st_size
     assert rl.restore(sqlite_path, tmp_path / "restored.db") == 31
     with rl.open(tmp_path / "restored.db") as restored:

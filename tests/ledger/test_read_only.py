@@ -21,7 +21,7 @@ import pytest
 from typer.testing import CliRunner
 
 import reps_ledger as rl
-from processes import PATIENCE
+from processes import PATIENCE, Program
 from reps_ledger.audit import make_key
 from reps_ledger.cli.app import app
 from reps_ledger.log import SQLiteRecorder
@@ -97,7 +97,10 @@ def mount(*arguments: str) -> bool:
     command = shutil.which("mount")
     if command is None:
         return False
-    return subprocess.run([command, *arguments], check=False, capture_output=True).returncode == 0
+    return (
+        subprocess.run([command, *arguments], check=False, capture_output=True, timeout=PATIENCE).returncode
+        == 0
+    )
 
 
 @contextmanager
@@ -114,7 +117,7 @@ def unwritable(folder: Path) -> Iterator[None]:
         assert mount("-o", "remount,ro", str(folder))
         yield
     finally:
-        subprocess.run([shutil.which("umount") or "umount", "-l", str(folder)], check=True)
+        subprocess.run([shutil.which("umount") or "umount", "-l", str(folder)], check=True, timeout=PATIENCE)
 
 
 @contextmanager
@@ -312,12 +315,11 @@ def test_a_writer_that_comes_and_goes(tmp_path: Path) -> None:
     """Another process opens the ledger, records and closes it, over and over."""
     path = tmp_path / "reps.db"
     filled(path)
-    writer = subprocess.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)])
-    try:
-        reads(str(path), 30)
-    finally:
-        writer.kill()
-        writer.wait(PATIENCE)
+    with Program("-c", COMING_AND_GOING, path) as writer:
+        try:
+            reads(str(path), 30)
+        finally:
+            writer.kill()
 
 
 OF_ANOTHER: Final = """
@@ -348,13 +350,12 @@ def test_another_user_who_may_only_read() -> None:
     try:
         path = folder / "reps.db"
         filled(path)
-        writer = subprocess.Popen([sys.executable, "-c", COMING_AND_GOING, str(path)])
-        try:
-            arguments = [str(path), "30", os.pathsep.join(sys.path)]
-            subprocess.run([sys.executable, "-c", OF_ANOTHER, *arguments], check=True, timeout=PATIENCE)
-        finally:
-            writer.kill()
-            writer.wait(PATIENCE)
+        with Program("-c", COMING_AND_GOING, path) as writer:
+            try:
+                arguments = [str(path), "30", os.pathsep.join(sys.path)]
+                subprocess.run([sys.executable, "-c", OF_ANOTHER, *arguments], check=True, timeout=PATIENCE)
+            finally:
+                writer.kill()
         assert {each.stat().st_uid for each in folder.iterdir()} == {0}
     finally:
         shutil.rmtree(folder)

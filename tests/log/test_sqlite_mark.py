@@ -7,13 +7,13 @@ import os
 import shutil
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 import reps_ledger as rl
 from golden import make
-from programs import start
+from processes import Program
 from recorders import event
 from reps_ledger.errors import StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
@@ -51,11 +51,21 @@ def refused(path: Path) -> None:
     assert not log_of(path).exists()
 
 
+WRITES: Final = """
+import sys
+from programs import batch, heard, say
+from reps_ledger.log import SQLiteRecorder
+with SQLiteRecorder(sys.argv[1]) as recorder:
+    for number in range(3):
+        say(recorder.append(batch("w", number)))
+    heard()
+"""
+"""Records, and then waits to be killed: at its end it would close the ledger."""
+
+
 def killed(path: Path) -> None:
     """Leave a ledger as a process does that is killed: with its log."""
-    with start("append", path, "w", 3) as program:
-        assert program.hear() == "open"
-        program.tell("go")
+    with Program("-c", WRITES, path) as program:
         assert [program.hear() for _ in range(3)] == ["3", "6", "9"]
         program.kill()
 

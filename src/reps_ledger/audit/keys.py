@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 
 from reps_ledger.audit.checkpoints import MAX_KEY, SigningKey
+from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import InvalidNote
 from reps_ledger.files import output_file, read_secret
 
 
+@checked
 def save_key(key: SigningKey, path: str | os.PathLike[str]) -> None:
     """Write a signing key to a new file that only its owner may read, from its first byte on.
 
@@ -20,6 +22,7 @@ def save_key(key: SigningKey, path: str | os.PathLike[str]) -> None:
         file.write(f"{key.text}\n".encode())
 
 
+@checked
 def load_key(path: str | os.PathLike[str]) -> SigningKey:
     """Read a signing key from its file.
 

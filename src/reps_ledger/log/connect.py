@@ -119,6 +119,7 @@ def restore(
     return restore_file(Path(os.path.realpath(backup)), file, on_progress, incomplete=incomplete)
 
 
+@checked
 def repair(target: str | os.PathLike[str]) -> list[str]:
     """Make the guards of a ledger what they should be, and remove what is foreign; say what was done.
 
