@@ -19,7 +19,7 @@ from hypothesis.errors import NoSuchExample
 from msgspec.structs import replace
 
 import reps_ledger as rl
-from identities import day, histories, joins, told
+from identities import day, histories, joins, merge, told
 from reps_ledger.domain.facts import RoleAsserted
 from reps_ledger.domain.rules import folds
 from reps_ledger.domain.rules.folds import MEMBER
@@ -343,13 +343,30 @@ SEEN_IN: Final = {
 """The facts that show a bug, where it takes several of a few kinds."""
 
 
+TWO: Final = told(
+    *joins("ana", "ben"),
+    (rl.RoleAssigned(member="ana", role="lead"), 1),
+    (rl.RoleAssigned(member="ben", role="lead"), 1),
+    (rl.RoleEnded(member="ben", role="lead", how="resigned"), 3),
+    merge("ana", "ben"),
+)
+"""An ending that was told of one identity, of two that are one person by now."""
+
 SHOWN_BY: Final = {
+    "a view that forgets identities": TWO,
+    "columns that forget identities": TWO,
+    "a reconciliation that forgets identities": TWO,
+    "columns in which what was planned begins": told(
+        *joins("ana"),
+        (rl.RoleAssigned(member="ana", role="lead"), 5),
+        (rl.MemberRetired(member="ana", how="resigned"), 3),
+    ),
     "columns in which a tie ends what begins": told(
         *joins("ana"),
         (rl.RoleAssigned(member="ana", role="lead"), 1),
         (rl.RoleAssigned(member="ana", role="lead"), 3),
         (rl.RoleEnded(member="ana", role="lead", how="resigned"), 3),
-    )
+    ),
 }
 """A history that shows a bug, where looking for one takes long: the deep run does."""
 

@@ -80,8 +80,8 @@ def test_a_record_of_csv_that_does_not_end(
     ledger: rl.Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filler: bytes, closed: bool
 ) -> None:
     """It is refused at its first line, in little memory; the rows after it are read once it ends."""
-    monkeypatch.setattr(files, "MAX_ROW_BYTES", 1 << 14)
-    body = filler * (2 * ((1 << 18) // len(filler)))  # an even number of quotes
+    monkeypatch.setattr(files, "MAX_ROW_BYTES", 1 << 13)
+    body = filler * (2 * ((1 << 16) // len(filler)))  # an even number of quotes
     path = tmp_path / "long.csv"
     record = b'report.filed,2018-02-01,ana,long,"' + body + (b'"\n' if closed else b"\n")
     path.write_bytes(HEADER + FIRST + record + LAST)
@@ -124,7 +124,7 @@ def test_a_row_with_a_damaged_line_is_not_recorded(ledger: rl.Ledger, tmp_path: 
     assert activities(ledger) == ["last"]
 
 
-BOMB: Final = json.dumps(GOOD).encode() + b"\n" * (1 << 22)
+BOMB: Final = json.dumps(GOOD).encode() + b"\n" * (1 << 19)
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.csv.gz"])
@@ -132,21 +132,21 @@ def test_a_file_that_unpacks_to_far_more_than_it_is(
     ledger: rl.Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Its rows are read up to the limit, and a line of the report says that no more was."""
-    content = HEADER + FIRST + b"\n" * (1 << 22) if name == "a.csv.gz" else BOMB
+    content = HEADER + FIRST + b"\n" * (1 << 19) if name == "a.csv.gz" else BOMB
     path = tmp_path / name
     path.write_bytes(gzip.compress(content))
-    assert ledger.import_history(path).rows == 1  # four megabytes hurt nobody
-    monkeypatch.setattr(files, "UNPACKED_ANYHOW", 1 << 20)
+    assert ledger.import_history(path).rows == 1  # half a megabyte hurts nobody
+    monkeypatch.setattr(files, "UNPACKED_ANYHOW", 1 << 17)
     report = ledger.import_history(path)
     assert (report.rows, report.known) == (2, 1)
     (refused,) = report.refused
     assert refused.reasons == (
         "nothing was read from here on: it unpacks to more than 200 times its size; unpack it first",
     )
-    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 1 << 21)
+    monkeypatch.setattr(files, "MAX_UNPACKED_BYTES", 1 << 18)
     monkeypatch.setattr(files, "MAX_UNPACKED_TIMES", 10_000)
     (refused,) = ledger.import_history(path).refused
-    assert "more than 2,097,152 bytes; split it" in refused.reasons[0]
+    assert "more than 262,144 bytes; split it" in refused.reasons[0]
     with pytest.raises(rl.ImportStopped, match="split it"):
         ledger.import_history(path, on_refused="stop")
 
