@@ -15,7 +15,9 @@ from recorders import event
 from reps_ledger.errors import Busy, Damaged, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.files import LEDGER_MARK
 from reps_ledger.log.sqlite import SQLiteRecorder, file
+from reps_ledger.log.sqlite import read_only as reading
 from reps_ledger.log.sqlite.mark import format_of
+from reps_ledger.log.sqlite.recorder import MEMORY
 from servers import reachable_folder, unprivileged
 
 if TYPE_CHECKING:
@@ -161,6 +163,30 @@ def test_a_newer_format_is_refused(sqlite_path: Path) -> None:
     with closing(sqlite3.connect(sqlite_path)) as connection:
         connection.execute("PRAGMA user_version = 0")
     refused(sqlite_path, Damaged, "format 0")
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize("target", [MEMORY, "l.db"])
+def test_what_fails_while_it_is_opened_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str, *, read_only: bool
+) -> None:
+    """Whatever is raised, no connection is left behind: Python warns about those, from 3.13 on."""
+    path = target if target == MEMORY else str(tmp_path / target)
+    if target == MEMORY and read_only:
+        pytest.skip("nothing is read there")
+    SQLiteRecorder(path).close()
+    opened: list[sqlite3.Connection] = []
+
+    def fails(connection: sqlite3.Connection, _: float) -> None:
+        opened.append(connection)
+        raise RuntimeError
+
+    monkeypatch.setattr(reading if read_only else file, "assure", fails)
+    with pytest.raises(RuntimeError):
+        SQLiteRecorder(path, read_only=read_only)
+    (connection,) = opened
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_a_file_of_the_first_format_is_marked_when_it_is_appended_to(sqlite_path: Path) -> None:

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, TypeVar
 
-from reps_ledger.errors import Damaged, LedgerError, NewerFormat, NotALedger, ReadOnly, StorageError
+from reps_ledger.errors import Damaged, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.files import (
     LEDGER_MARK,
     OF_SQLITE,
@@ -35,7 +35,7 @@ from reps_ledger.files import (
 )
 from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
 from reps_ledger.log.sqlite.mark import can_be_marked, format_of, with_format, without_its_log
-from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles, identity
+from reps_ledger.log.sqlite.presence import FileConnection, Identity, OpenFiles, identity
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 FORMAT_VERSION: Final = 2
@@ -409,9 +409,8 @@ def connect(path: Path, timeout: float) -> FileConnection:
         assure(connection, timeout)
         connection.execute("PRAGMA schema_version").fetchone()  # by which the log is opened, if not before
         connection.files = OpenFiles(path)  # now that both are open, and cannot be others by themselves
-        if connection.files.file != before:
-            raise StorageError(f"{path} was replaced while it was opened; open it again")
-    except (LedgerError, sqlite3.Error, UnicodeError):
+        _must_be(before, connection.files.file, path)
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -429,11 +428,20 @@ def check_ledger(connection: sqlite3.Connection, path: Path) -> None:
     _check_version(path, connection.execute("PRAGMA user_version").fetchone()[0])
 
 
+def _must_be(before: Identity | None, now: Identity | None, path: Path) -> None:
+    if now != before:
+        raise StorageError(f"{path} was replaced while it was opened; open it again")
+
+
 def connect_in_memory(timeout: float) -> FileConnection:
     """Open a new ledger that lives as long as its one connection."""
     connection = _raw("file::memory:", timeout)
-    initialise(connection)
-    assure(connection, timeout)
+    try:
+        initialise(connection)
+        assure(connection, timeout)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

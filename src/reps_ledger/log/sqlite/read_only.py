@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from reps_ledger.errors import Busy, LedgerError, StorageError
+from reps_ledger.errors import Busy, StorageError
 from reps_ledger.files import must_be_readable
 from reps_ledger.log.sqlite.file import RETRY_SECONDS, assure, check_ledger, is_blank, raw_connection
 
@@ -158,7 +158,7 @@ def _connected(path: Path, way: str, timeout: float) -> ReadingConnection:
         check_ledger(connection, path)
         assure(connection, timeout)
         connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except (LedgerError, sqlite3.Error, UnicodeError):
+    except BaseException:
         connection.close()
         raise
     return connection
