@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -548,6 +548,7 @@ def test_marks_are_those_that_are_written(tmp_path: Path) -> None:
 
 
 @examples(0.5)
+@example(content=b"PRIVATE+KEY+", replace=True, prefix=b"")
 @given(
     content=st.binary(max_size=200),
     replace=st.booleans(),
@@ -559,7 +560,8 @@ def test_no_plain_file_is_lost_unasked(
     """Whatever is in it: it stays, or whoever said that it is to be replaced has the new one."""
     path = tmp_path_factory.mktemp("plain") / "file"
     path.write_bytes(prefix + content)
-    taken = not replace or files._is_of_sqlite(prefix + content)
+    is_key = (prefix + content).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"PRIVATE+KEY+")
+    taken = not replace or is_key or files._is_of_sqlite(prefix + content)
     with pytest.raises(PathTaken) if taken else nullcontext(), output_file(path, replace=replace) as file:
         file.write(b"ours")
     assert path.read_bytes() == (prefix + content if taken else b"ours")
