@@ -7,14 +7,14 @@ import sqlite3
 import struct
 import zlib
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from audit.test_trees import asked, filled, grow
+from audit.test_trees import asked, filled, grow, reads_counted
 from reps_ledger.audit import Tree, TreeCache, make_key, sign_checkpoint
 from reps_ledger.audit.tree_cache import BLOCK
 from reps_ledger.domain.facts import BUILT_IN, Registry
@@ -174,15 +174,7 @@ def test_only_what_came_after_the_last_signature_is_read(
     """Signing often costs what is new: earlier blocks are taken from what the key signed."""
     path = file.with_suffix(".tree")
     signed(log, TreeCache(path))
-    read: list[int] = []
-    stored = EventLog.stored
-
-    def counted(self: EventLog, **options: Any) -> Iterator[Any]:
-        for row in stored(self, **options):
-            read.append(row[0])
-            yield row
-
-    monkeypatch.setattr(EventLog, "stored", counted)
+    read = reads_counted(monkeypatch)
     grow(log, 5)
     signed(log, TreeCache(path))
     assert min(read) == 3 * BLOCK + 1

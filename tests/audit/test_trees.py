@@ -167,21 +167,27 @@ def test_sizes_beyond_the_log_are_refused() -> None:
         tree.ask(lambda leaves: leaves.inclusion(4, 3))
 
 
+def reads_counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Return a list to which the position of every stored row that is read is added."""
+    read: list[int] = []
+    stored = EventLog.stored
+
+    def counted(self: EventLog, **options: Any) -> Iterator[Any]:
+        for row in stored(self, **options):
+            read.append(row[0])
+            yield row
+
+    monkeypatch.setattr(EventLog, "stored", counted)
+    return read
+
+
 def test_only_what_is_new_is_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked again, the tree reads the last full block and what came after it, and no more."""
     with SQLiteRecorder(file) as recorder:
         log = EventLog(recorder, Codec(Registry(BUILT_IN)))
         cache = TreeCache(file.with_suffix(".tree"))
         first = asked(log, cache)
-        read: list[int] = []
-        stored = EventLog.stored
-
-        def counted(self: EventLog, **options: Any) -> Iterator[Any]:
-            for row in stored(self, **options):
-                read.append(row[0])
-                yield row
-
-        monkeypatch.setattr(EventLog, "stored", counted)
+        read = reads_counted(monkeypatch)
         assert asked(log, TreeCache(file.with_suffix(".tree"))) == first
         assert len(read) <= BLOCK + 10
         assert min(read) == BLOCK + 1

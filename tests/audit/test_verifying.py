@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import shutil
-import sqlite3
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
+from intruders import unguarded
 from reps_ledger.audit import CODES, make_key, read_checkpoint, sign_checkpoint
 from reps_ledger.errors import Damaged, InvalidNote, LedgerError
 from scale import examples
@@ -68,16 +68,9 @@ def verified(path: Path, kept: str, **options: Any) -> Verification:
 
 def tamper(path: Path, *statements: str) -> None:
     """Drop the triggers, do something, and put them back, as a careful intruder would."""
-    connection = sqlite3.connect(path)
-    guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-    with connection:
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
+    with unguarded(path) as connection:
         for statement in statements:
             connection.execute(statement)
-        for _, sql in guards:
-            connection.execute(sql)
-    connection.close()
 
 
 def test_an_untouched_ledger_is_verified(path: Path, kept: str) -> None:

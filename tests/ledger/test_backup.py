@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 import reps_ledger as rl
+from intruders import unguarded
 from processes import PATIENCE, Program
 from reps_ledger.audit import make_key
 from reps_ledger.files import OF_SQLITE
@@ -279,21 +280,16 @@ def cut_short(path: Path) -> None:
 
 
 def edited(path: Path, *statements: str) -> None:
-    """Change a ledger file behind its guards, which are put back unless they are dropped for good."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in guards:
-            connection.execute(f"DROP TRIGGER {name}")
+    """Change a ledger file behind its guards."""
+    with unguarded(path) as connection:
         for statement in statements:
             connection.execute(statement)
-        for name, sql in guards:
-            if f"-- keep {name} away" not in statements:
-                connection.execute(sql)
 
 
 def without_a_guard(path: Path) -> None:
     """A guard that was dropped."""
-    edited(path, "-- keep events_stay away")
+    with unguarded(path, dropped=["events_stay"]):
+        pass
 
 
 def with_a_gap(path: Path) -> None:

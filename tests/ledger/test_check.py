@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 import reps_ledger as rl
 from golden import make
 from histories import Offer, fill, histories, open_ledger
+from intruders import unguarded
 from reps_ledger.audit import make_key
 from reps_ledger.cli.app import app
 from reps_ledger.domain.entries import row_tag
@@ -99,7 +100,7 @@ def test_whatever_the_rules_allow_is_allowed_again(small: bool, told: list[Offer
     with pytest.MonkeyPatch.context() as patched, open_ledger() as ledger:
         if small:
             patched.setattr(checking, "_BATCH", 3)
-            patched.setattr(checking, "_LARGEST_MEMORY", 0)
+            patched.setattr(checking, "LARGEST_MEMORY", 0)
         fill(ledger, told)
         assert [found for found in ledger.check() if found.code not in NOTES] == []
 
@@ -183,7 +184,7 @@ def test_what_depends_on_what_cannot_be_read_is_not_judged(
     ledger: rl.Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the log has to be asked again for what cannot be read, that is said of each entry."""
-    monkeypatch.setattr(checking, "_LARGEST_MEMORY", 0)
+    monkeypatch.setattr(checking, "LARGEST_MEMORY", 0)
     monkeypatch.setattr(checking, "_BATCH", 1)
     append(ledger, entry(JOINED), change=lambda _: b"[]")
     append(ledger, entry(rl.ReportFiled(member="cleo", activity="a"), "0190a5a4-0000-7000-8000-000000000003"))
@@ -209,18 +210,6 @@ def test_the_charter_of_its_time_is_applied(ledger: rl.Ledger) -> None:
     append(ledger, again)
     after = [found for found in codes(ledger) if found[0] == "refused"]
     assert (before, after) == ([], [("refused", ledger.position)])
-
-
-@contextmanager
-def unguarded(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection without the guards, which are there again afterwards."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        made = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
-        for name, _ in made:
-            connection.execute(f"DROP TRIGGER {name}")
-        yield connection
-        for _, statement in made:
-            connection.execute(statement)
 
 
 def test_an_edit_of_the_log_shows_in_its_caches(ledger: rl.Ledger, sqlite_path: Path) -> None:

@@ -25,6 +25,7 @@ from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Damaged, ImportStopped, TooLarge
 from reps_ledger.importers.files import BinaryFile, lines_of, open_file
 from reps_ledger.log import EventLog
+from reps_ledger.log.codec import UNREADABLE
 from reps_ledger.log.storage import Stored, Unfit, decoded_tags, encoded_tags
 
 HEADER: Final = {"export": "as-recorded", "format": 1}
@@ -76,7 +77,6 @@ class _End(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 _read_line: Final = msgspec.json.Decoder(_Line).decode
 _read_end: Final = msgspec.json.Decoder(_End).decode
-_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def write_as_recorded(log: EventLog, upto: int, file: BinaryFile) -> int:
@@ -222,7 +222,7 @@ class _Reader:
         text = self._next("the file is empty")
         try:
             header = msgspec.json.decode(text)
-        except _UNREADABLE:
+        except UNREADABLE:
             header = None
         if not is_header(header):
             self._stop("this was not exported as it was recorded; import it by the rules instead")
@@ -236,7 +236,7 @@ class _Reader:
             line = _read_line(text)
             tags = line.tags if isinstance(line.tags, str) else encoded_tags(line.tags)
             row: Stored = (line.position, line.fact, line.stored, tags)
-        except (*_UNREADABLE, NotBase64, ValueError) as error:
+        except (*UNREADABLE, NotBase64, ValueError) as error:
             raise ImportStopped(self.number, [f"this is no entry: {error}"]) from error
         leaf = entry_hash(*row)
         if b64encode(leaf).decode() != line.leaf:
@@ -259,7 +259,7 @@ class _Reader:
     def _end(self, text: bytes) -> None:
         try:
             end = _read_end(text)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ImportStopped(self.number, [f"this is no last line: {error}"]) from error
         if end.entries != self._tree.count:
             self._stop(f"{end.entries:,} entries were exported, and the file has {self._tree.count:,}")

@@ -39,7 +39,7 @@ from reps_ledger.importers.as_recorded import is_header
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, value_rows
 from reps_ledger.importers.rows import Row, read_row, trimmed
 from reps_ledger.interchange import JsonValue
-from reps_ledger.log.append import Draft, Recording, make_draft
+from reps_ledger.log.append import LARGEST_MEMORY, Draft, Recording, make_draft
 
 _IN_MEMORY = 1 << 20
 _SHOWN = 2_000
@@ -156,9 +156,6 @@ class ImportReport:
     refused: Quarantine = field(repr=lambda rows: f"{len(rows)} rows")
     position: int
 
-
-LARGEST_MEMORY: Final = 60_000
-"""The `Memory.size` past which an import begins a new judge."""
 
 _PART: Final = 1_000
 """Rows whose parts are read in one query."""

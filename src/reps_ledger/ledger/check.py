@@ -20,14 +20,15 @@ from attrs import define, evolve, field
 from reps_ledger.audit import CODES, AuditFinding
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_keys_in, row_tag, subject_tags
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, LedgerDeclared
+from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.rules import Judge
 from reps_ledger.domain.validation import check_name
 from reps_ledger.errors import Busy, Closed, CodecError, InvalidInput, LedgerError, MissingExtra
 from reps_ledger.interchange import read_json
-from reps_ledger.ledger.core import Core
+from reps_ledger.ledger.core import ABOUT_ZONES, Core
 from reps_ledger.ledger.states import kept_tables
 from reps_ledger.log import Recording
+from reps_ledger.log.append import LARGEST_MEMORY
 from reps_ledger.log.storage import Stored, decoded_tags
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import is_salted, plain
@@ -55,8 +56,6 @@ MOST: Final = 10_000
 """Findings after which a check ends."""
 
 _BATCH: Final = 1_000
-_LARGEST_MEMORY: Final = 60_000
-_ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
 
 
 def check(
@@ -147,7 +146,7 @@ class _LogAgain:
         yield from self._judged(entries)
         if rows:
             self._known = max(self._known, rows[-1][0])
-        if self._judge.memory.size > _LARGEST_MEMORY:
+        if self._judge.memory.size > LARGEST_MEMORY:
             self._begin(self._known)
 
     def _repeated(self, entries: Sequence[Entry]) -> Iterator[AuditFinding]:
@@ -181,7 +180,7 @@ class _LogAgain:
             self._judge.add(entry)
             before.append(entry)
             one_by_one = one_by_one or entry.name in AMENDING
-            if isinstance(entry.fact, _ABOUT_ZONES) and self._zone_changed(entry.position):
+            if isinstance(entry.fact, ABOUT_ZONES) and self._zone_changed(entry.position):
                 self._begin(entry.position)
                 before, one_by_one = [], True
 
@@ -229,8 +228,8 @@ class _LogAgain:
 def _of_bytes(entry: Entry, data: bytes) -> Iterator[AuditFinding]:
     """Yield whether stored bytes are not what this project writes."""
     try:
-        found = read_json(plain(data))
-        if msgspec.json.encode(found) == plain(data):
+        text = plain(data)
+        if msgspec.json.encode(read_json(text)) == text:
             return
         words = "its bytes are not written as they would be"
     except (ValueError, RecursionError) as error:

@@ -89,7 +89,7 @@ class Trees:
             self._made.clear()
 
 
-_ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
+ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
 """Facts after which days may be read in another zone."""
 
 Moment = int | Receipt | datetime | None
@@ -283,7 +283,7 @@ class Core:
         receipt: Receipt | None = None
         while receipt is None:
             receipt = self._record(facts, attribution)
-        if any(isinstance(fact, _ABOUT_ZONES) for fact, _ in facts):
+        if any(isinstance(fact, ABOUT_ZONES) for fact, _ in facts):
             self.own_zone.refresh(self.log.head())
         return receipt
 

@@ -210,6 +210,9 @@ RETRIES: Final = 20
 KEPT: Final = 5_000
 """The largest `Memory.size` of a judge that is kept from one recording to the next."""
 
+LARGEST_MEMORY: Final = 60_000
+"""The `Memory.size` past which who goes through much of a log begins a new judge."""
+
 _FIRST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.1
 

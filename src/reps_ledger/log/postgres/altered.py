@@ -68,7 +68,7 @@ def altered(rows: Rows, library: Iterable[str]) -> list[str]:
     library = list(library)
     found = _columns(rows) + _triggers(rows)
     found += [f"the {kind} {name} on {table} is foreign" for name, table, kind in rows(_RULES)]
-    wanted = {name for statement in library for name in _INDEX.findall(statement)}
+    wanted = _index_names(library)
     present = {str(name): valid for name, valid in rows(_INDEXES)}
     found += [f"the index {name} is missing" for name in sorted(wanted - present.keys())]
     for name, valid in sorted(present.items()):
@@ -81,7 +81,7 @@ def altered(rows: Rows, library: Iterable[str]) -> list[str]:
 
 def removing(rows: Rows, library: Iterable[str]) -> list[str]:
     """Return the statements that remove what is foreign, and enable guards."""
-    wanted = {name for statement in library for name in _INDEX.findall(statement)}
+    wanted = _index_names(library)
     statements = []
     for name, table, *_ in rows(_TRIGGERS):
         ours = GUARDS.get(str(name)) == table
@@ -100,6 +100,10 @@ def removing(rows: Rows, library: Iterable[str]) -> list[str]:
         )
     statements += [f"DROP INDEX {SCHEMA}.{_quoted(name)}" for name, _ in rows(_INDEXES) if name not in wanted]
     return statements
+
+
+def _index_names(statements: Iterable[str]) -> set[str]:
+    return {name for statement in statements for name in _INDEX.findall(statement)}
 
 
 def _quoted(name: object) -> str:

@@ -16,7 +16,7 @@ from reps_ledger.errors import Altered
 from reps_ledger.log.sqlite.file import OBJECTS
 from reps_ledger.log.sqlite.pool import Connections
 
-TIMEOUT: Final = 60.0
+_TIMEOUT: Final = 60.0
 """Seconds to wait for others who write."""
 
 _OURS: Final = (
@@ -27,7 +27,7 @@ _OURS: Final = (
 
 def altered(connection: sqlite3.Connection) -> list[str]:
     """Return what is missing, changed or foreign, in words."""
-    present = {name: (kind, sql) for kind, name, sql in connection.execute(_OURS)}
+    present = _present(connection)
     found = [
         f"{name} is {'changed' if name in present else 'missing'}"
         for name, statement in OBJECTS.items()
@@ -35,6 +35,11 @@ def altered(connection: sqlite3.Connection) -> list[str]:
     ]
     found += [f"the {kind} {name} is foreign" for name, (kind, _) in present.items() if name not in OBJECTS]
     return found
+
+
+def _present(connection: sqlite3.Connection) -> dict[str, tuple[str, str]]:
+    """Return the kind and the text of all that belongs to our tables, by name."""
+    return {name: (kind, sql) for kind, name, sql in connection.execute(_OURS)}
 
 
 def repair_file(path: Path) -> list[str]:
@@ -45,7 +50,7 @@ def repair_file(path: Path) -> list[str]:
         StorageError: there is no ledger, or it cannot be written.
     """
     with (
-        closing(Connections(path, timeout=TIMEOUT, create=False)) as connections,
+        closing(Connections(path, timeout=_TIMEOUT, create=False)) as connections,
         connections.writing() as connection,
     ):
         return _repair(connection)
@@ -59,7 +64,7 @@ def _repair(connection: sqlite3.Connection) -> list[str]:
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
-        present = {name: (kind, sql) for kind, name, sql in connection.execute(_OURS)}
+        present = _present(connection)
         for name in ("events", "tags"):
             if present.get(name) != ("table", OBJECTS[name]):
                 raise Altered(f"the table {name} is not as a ledger's is; restore a backup")

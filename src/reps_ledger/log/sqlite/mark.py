@@ -117,8 +117,8 @@ def take_away(path: Path, file: Identity | None) -> bool:
 
 def clean(connection: sqlite3.Connection) -> None:
     """Take the mark away from the file of a connection, in no transaction."""
-    if is_put(connection):
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version != format_of(version):
         connection.execute(f"PRAGMA user_version = {format_of(version)}")
 
 

@@ -14,7 +14,6 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
@@ -46,7 +45,7 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
-from reps_ledger.log.storage import Unfit, decoded_tags, fitting_tags, must_be_empty
+from reps_ledger.log.storage import Unfit, decoded_tags, encoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -123,7 +122,6 @@ _KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDE
 _Batch = list[tuple[DCBEvent, str]]  # events, each with its tags as they are stored
 _LOADED: Final = 1_000  # rows that are inserted at a time
 _ESCAPED_NUL: Final = "\\u0000"
-_encode_tags = msgspec.json.Encoder().encode
 
 
 class SQLiteRecorder(DCBRecorder):
@@ -370,7 +368,7 @@ def _fitting(rows: Iterable[Row]) -> Iterator[tuple[DCBEvent, str]]:
 
 def _encoded(tags: list[str]) -> str:
     try:
-        text = _encode_tags(tags).decode()
+        text = encoded_tags(tags)
     except UnicodeEncodeError as error:
         raise InvalidInput(f"a tag is not valid Unicode: {error}", field="tags") from error
     # SQLite's JSON functions end a text at a NUL; PostgreSQL does not take one at all.
