@@ -57,6 +57,19 @@ while True:
 """Opens a ledger, records and closes it, over and over."""
 
 
+HOLDING: Final = """
+import sys
+import reps_ledger as rl
+with rl.open(sys.argv[1]) as ledger:
+    ledger.record(rl.MemberJoined(member="eve"), by="council")
+    print("open", flush=True)
+    input()
+    print("recorded", ledger.record(rl.MemberJoined(member="fay"), by="council").position, flush=True)
+    input()
+"""
+"""Opens a ledger and records; told to go on, records once more."""
+
+
 def filled(path: Path) -> str:
     """Make a ledger; return a checkpoint of it."""
     with rl.open(path) as ledger:
@@ -309,6 +322,36 @@ def reads(path: str, times: int) -> None:
                 assert len(found) >= position >= last
                 last = position
                 seen.add(position)
+
+
+@pytest.mark.parametrize("log", [b"x" * 64, b"\0" * 4096], ids=["no log", "zeros"])
+def test_a_log_without_transactions_is_left(tmp_path: Path, log: bytes) -> None:
+    """SQLite removes one as it closes the file; who only reads does not."""
+    path = tmp_path / "reps.db"
+    filled(path)
+    beside = path.with_name("reps.db-wal")
+    beside.write_bytes(log)
+    there = {*tmp_path.iterdir()}
+    with rl.open(path, read_only=True) as ledger:
+        assert sum(1 for _ in ledger.entries()) == 4
+    assert beside.read_bytes() == log
+    assert {*tmp_path.iterdir()} == there
+
+
+def test_who_reads_never_removes_the_log_of_a_writer(tmp_path: Path) -> None:
+    """A log without transactions was there; before the reader is closed, a writer makes one of that name."""
+    path = tmp_path / "reps.db"
+    filled(path)
+    path.with_name("reps.db-wal").write_bytes(b"x" * 64)
+    reader = rl.open(path, read_only=True)
+    with Program("-c", HOLDING, path) as writer:
+        assert writer.hear() == "open"
+        reader.close()
+        writer.tell("on")
+        assert writer.hear() == "recorded 6"
+        with rl.open(path, read_only=True) as again:
+            assert sum(1 for _ in again.entries()) == 6
+        writer.tell("end")
 
 
 def test_a_writer_that_comes_and_goes(tmp_path: Path) -> None:

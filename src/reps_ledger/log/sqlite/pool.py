@@ -33,13 +33,7 @@ from reps_ledger.log.sqlite.file import (
     prepare,
 )
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
-from reps_ledger.log.sqlite.read_only import (
-    ALONE,
-    ReadingConnection,
-    connect_to_read,
-    is_passing,
-    prepare_to_read,
-)
+from reps_ledger.log.sqlite.read_only import ReadingConnection, connect_to_read, is_passing, prepare_to_read
 from reps_ledger.log.storage import OPENED_TO_READ
 
 _IDLE_AT_MOST: Final = 8
@@ -259,7 +253,7 @@ class Connections:
                 if self.is_usable(connection):
                     self._lent += 1
                     return connection
-                dismiss(connection, self.path)
+                _dismiss(connection)
             if self.path is None:  # it is lent in turn: not idle, it was closed as Python ended
                 raise Closed(f"{of_path(None)}: it ended with the process")
             self._lent += 1
@@ -333,7 +327,7 @@ class Connections:
                 self._lent -= 1
                 self._guard.notify_all()
                 return
-        dismiss(connection, self.path)  # which rolls back whatever was under way
+        _dismiss(connection)  # which rolls back whatever was under way
         self._one_less()  # only now: a fork waits for it
 
     def _one_less(self) -> None:
@@ -397,15 +391,6 @@ def must_have_its_log_unless_open(path: Path) -> None:
 def is_written_here(path: Path | None) -> bool:
     """Whether this process has a ledger file open to write."""
     return any(pool.path == path and not pool.read_only and pool.is_open for pool in list(_all))
-
-
-def dismiss(connection: sqlite3.Connection, path: Path | None) -> None:
-    """Close a connection, unless this process would lose its locks on the file by that (POSIX)."""
-    alone = isinstance(connection, ReadingConnection) and connection.way == ALONE
-    if alone and is_written_here(path):
-        _inherited.append(connection)
-    else:
-        _dismiss(connection)
 
 
 def _dismiss(connection: sqlite3.Connection) -> None:

@@ -4,21 +4,25 @@ A file in WAL mode is more than one file, and SQLite reads it in one of three wa
 
 - shared: while somebody has it open, by the locks that everybody keeps in the ``-shm`` file. That is opened
   to be read. Who only reads never makes one: a writer of another user could not write to it then.
-- alone: where a process that was killed, or a copy, left a ``-wal`` file and no ``-shm``. SQLite reads it
-  without locks, and keeps its index in memory.
+- copied: where a killed process, or a copy, left a ``-wal`` file and no ``-shm``. Both files are copied to a
+  private place, and that copy is read. SQLite opens a log to write wherever it may, and as it closes one
+  without whole transactions it removes what has its name: by then maybe the log of a writer.
 - still: where the file was closed properly. SQLite takes it for one that nobody changes.
 
-The last two have no locks by which a writer would wait. So it is looked at before and after each operation
-whether the files are what they were: if not, what was read is not trusted.
+The last two have no locks by which a writer would wait. So it is looked at, after the copy or
+before and after each operation, whether the files are what they were: if not, that is not trusted.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from reps_ledger.errors import Busy, StorageError
@@ -26,7 +30,7 @@ from reps_ledger.files import must_be_readable
 from reps_ledger.log.sqlite.file import RETRY_SECONDS, assure, check_ledger, is_blank, raw_connection
 
 SHARED: Final = "mode=ro&readonly_shm=1"
-ALONE: Final = "mode=ro&vfs=unix-none"
+COPIED: Final = "mode=ro&vfs=unix-none"
 STILL: Final = "mode=ro&immutable=1"
 
 _PASSING: Final = {
@@ -61,10 +65,9 @@ class ReadingConnection(sqlite3.Connection):
 
         A writer first adds to the log, which a connection that is still does not read.
         """
-        if self.stamp is None:
+        if self.stamp is None or self.way == COPIED:
             return True
-        files = 1 if self.way == STILL else 2
-        return self.stamp[:files] == _stamp_of(path)[:files]
+        return self.stamp[0] == _stamp_of(path)[0]
 
     def can_read(self) -> bool:
         """Whether it still reads: who opens or closes the file may exchange what lies beside it."""
@@ -125,9 +128,10 @@ def connect_to_read(path: Path, timeout: float, *, shared: bool) -> ReadingConne
                     raise
                 failed = error
             else:
-                if connection.is_current(path):
-                    return connection
-                connection.close()
+                if connection is not None:
+                    if connection.is_current(path):
+                        return connection
+                    connection.close()
         must_be_readable(path)
         if time.monotonic() > deadline:
             raise failed
@@ -143,17 +147,31 @@ def _ways(path: Path, *, shared: bool) -> Iterator[str]:
         return
     if log is not None and log[1]:
         if os.name == "posix":
-            yield ALONE
+            yield COPIED
     elif memory is None or log is None:
         yield STILL
 
 
-def _connected(path: Path, way: str, timeout: float) -> ReadingConnection:
+def _connected(path: Path, way: str, timeout: float) -> ReadingConnection | None:
+    """Return a connection; None where the files changed while they were copied."""
     stamp = None if way == SHARED else _stamp_of(path)
-    connection = raw_connection(f"{path.as_uri()}?{way}", timeout, ReadingConnection)
+    if way != COPIED:
+        return _opened(path, path, way, stamp, timeout)
+    with TemporaryDirectory(prefix="reps-ledger-") as folder:  # once it is open, the names are not needed
+        copy = Path(folder, "reps.db")
+        with suppress(FileNotFoundError):
+            for suffix in ("", "-wal"):
+                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+            if stamp == _stamp_of(path):
+                return _opened(copy, path, way, stamp, timeout)
+    return None
+
+
+def _opened(file: Path, path: Path, way: str, stamp: _Stamp | None, timeout: float) -> ReadingConnection:
+    connection = raw_connection(f"{file.as_uri()}?{way}", timeout, ReadingConnection)
     try:
         connection.way, connection.stamp = way, stamp
-        if way == ALONE:
+        if way == COPIED:
             connection.execute("PRAGMA locking_mode = EXCLUSIVE")  # its index in memory, not in a file
         check_ledger(connection, path)
         assure(connection, timeout)
