@@ -53,7 +53,8 @@ TREE_SUFFIX: Final = ".tree"
 STATE_SUFFIX: Final = ".state"
 COLUMNS_SUFFIX: Final = ".columns"
 VIEWS_SUFFIX: Final = ".views"
-COMPANIONS: Final = (TREE_SUFFIX, STATE_SUFFIX, COLUMNS_SUFFIX, VIEWS_SUFFIX)
+TURN_SUFFIX: Final = "-turn"
+COMPANIONS: Final = (TREE_SUFFIX, STATE_SUFFIX, COLUMNS_SUFFIX, VIEWS_SUFFIX, TURN_SUFFIX)
 """What is added to the name of a ledger's file for what is kept beside it."""
 
 COLUMNS_MANIFEST: Final = "manifest.json"

@@ -23,7 +23,7 @@ from reps_ledger.domain.entries import entry_tag
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules import Source
 from reps_ledger.log import Codec, EventLog, open_recorder
-from reps_ledger.log.sqlite import SQLiteRecorder, read, recorder
+from reps_ledger.log.sqlite import SQLiteRecorder, read, transaction
 from reps_ledger.policies import Policy, reports, when
 from reps_ledger.testing.memory_log import InMemoryLedger, entry_id
 from scale import examples
@@ -228,7 +228,7 @@ def test_sources_are_complete_in_every_log(batch: int) -> None:
             patch.setattr(read, "QUICK", batch)
             patch.setattr(read, "PAGE", batch)
             patch.setattr(read, "FEW", 0)
-            patch.setattr(recorder, "FEW", 0)
+            patch.setattr(transaction, "FEW", 0)
             patch.setattr(read, "_CHUNK", batch)
             patch.setattr(read, "_CHUNK_AT_LEAST", 1)
             codec = Codec(Registry(BUILT_IN))

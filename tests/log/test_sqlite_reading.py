@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from recorders import condition, event, item, positions, query
 from reps_ledger.errors import Damaged, InvalidInput, TooLarge
-from reps_ledger.log.sqlite import SQLiteRecorder, read, recorder
+from reps_ledger.log.sqlite import SQLiteRecorder, read, transaction
 from scale import examples
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_reads_and_conditions_agree_with_the_library(page: int, few: int, quick:
             patch.setattr(read, "QUICK", quick)
             patch.setattr(read, "MANY", quick)
             patch.setattr(read, "SORTED", most)
-            patch.setattr(recorder, "FEW", few)
+            patch.setattr(transaction, "FEW", few)
             patch.setattr(read, "_CHUNK", page)
             patch.setattr(read, "_CHUNK_AT_LEAST", 1)
             patch.setattr(read, "_PROBE", 1)

@@ -39,7 +39,7 @@ from reps_ledger.importers.as_recorded import is_header
 from reps_ledger.importers.files import Line, csv_rows, json_rows, open_file, value_rows
 from reps_ledger.importers.rows import Row, read_row, trimmed
 from reps_ledger.interchange import JsonValue
-from reps_ledger.log.append import LARGEST_MEMORY, Draft, Recording, make_draft
+from reps_ledger.log.append import LARGEST_MEMORY, NEVER, Draft, Recording, make_draft
 
 _IN_MEMORY = 1 << 20
 _SHOWN = 2_000
@@ -212,6 +212,22 @@ class _Append(NamedTuple):
     positions: Future[list[int]]
 
 
+class _Again(NamedTuple):
+    """Rows that were judged and appended once more, after others recorded.
+
+    Attributes:
+        judged: the rows.
+        own: how many had been appended although that was not told.
+        known: how many others had recorded.
+        positions: of what was appended.
+    """
+
+    judged: _Judged
+    own: int
+    known: int
+    positions: list[int]
+
+
 class Home(Protocol):
     """The ledger that rows are imported into."""
 
@@ -272,6 +288,7 @@ class Session:
     _new: bool = field(init=False)  # whether the ledger must declare itself before the first entry
     _derived: bool = field(init=False)  # whether ids of earlier rows may be digests of them
     _now: datetime = field(init=False)  # when rows that are being read were looked at
+    _recorded_at: datetime = NEVER  # of what was judged last
     _first: Line | None = None
     _about_zone: frozenset[str] = frozenset()
     _kept: Judge | None = None
@@ -503,30 +520,46 @@ class Session:
 
     def _append_again(self, judged: _Judged) -> None:
         """Judge rows again by what others recorded meanwhile, and append them."""
-        pending = judged.pending
+        inside = self.recording.inside
+        if inside is not None:
+            weight = len(judged.pending)
+            again = self.recording.alone(lambda: self._tried_again(judged, inside), weight=weight)
+            self._account_for_again(again)
+            return
         for attempt in range(self.recording.retries):
-            self._kept = None
             self.recording.wait(attempt)
-            judge = self._current_judge()
-            # The append may have succeeded although its reply was lost.
-            there = self._there(pending)
-            own = sum(there[draft_id].id == draft_id for draft_id in there)
-            self._recorded += own
-            self._known += len(there) - own
-            pending = [row for row in pending if row.draft.id not in there]
-            again = self._judged(pending, judged.unread)
             try:
-                positions: list[int] = []
-                if again.entries:
-                    sources = judge.sources(again.entries)
-                    sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
-                    sources |= {Source(row_tag(key)) for e in again.entries for key in row_keys_in(e.tags)}
-                    positions = self.recording.log.append(again.entries, sources, self._head)
-                self._account_for(again, positions)
+                again = self._tried_again(judged, self.recording)
             except Conflict:
                 continue
+            self._account_for_again(again)
             return
         raise Conflict("others kept recording what these rows depend on; import again to go on")
+
+    def _tried_again(self, judged: _Judged, recording: Recording) -> _Again:
+        """Judge rows anew, and append them; nothing is counted yet, as that may be taken back."""
+        outside, self.recording, self._kept = self.recording, recording, None
+        try:
+            judge = self._current_judge()
+            # The append may have succeeded although its reply was lost.
+            there = self._there(judged.pending)
+            own = sum(there[draft_id].id == draft_id for draft_id in there)
+            pending = [row for row in judged.pending if row.draft.id not in there]
+            again = self._judged(pending, judged.unread)
+            positions: list[int] = []
+            if again.entries:
+                sources = judge.sources(again.entries)
+                sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
+                sources |= {Source(row_tag(key)) for e in again.entries for key in row_keys_in(e.tags)}
+                positions = recording.log.append(again.entries, sources, self._head)
+        finally:
+            self.recording = outside
+        return _Again(again, own, len(there) - own, positions)
+
+    def _account_for_again(self, again: _Again) -> None:
+        self._recorded += again.own
+        self._known += again.known
+        self._account_for(again.judged, again.positions)
 
     def _account_for(self, judged: _Judged, positions: list[int]) -> bool:
         """Count what was appended, and return whether nobody else appended before it."""
@@ -556,6 +589,7 @@ class Session:
         place = self._head + len(self._entries_to_come()) + 1 + self._new
         found = _Judged(pending, [], 0, before, [])
         now = self.recording.now()
+        self._recorded_at = max(self._recorded_at, self.recording.recorded_at(now, self._head))
         for start in range(0, len(pending), _PART):
             part = pending[start : start + _PART]
             self._load(judge, [row.draft for row in part], found)
@@ -564,7 +598,8 @@ class Session:
                 # After an amendment, more parts may count; asking for one row at a time keeps this linear.
                 if amended or judge.lacks(row.draft):
                     self._load(judge, [row.draft], found)
-                entry = self.recording.entry(judge, row.draft, place + len(found.entries), now)
+                place_of = place + len(found.entries)
+                entry = self.recording.entry(judge, row.draft, place_of, now, self._recorded_at)
                 found = self._judge(judge, row, entry, found)
                 amended = amended or entry.name in AMENDING
         if self.stop:
@@ -618,7 +653,7 @@ class Session:
             )
             self._load(judge, [draft], judged)  # a rule about joining may name more parts
             place = entry.position + len(found)
-            joining = self.recording.entry(judge, draft, place, entry.recorded_at)
+            joining = self.recording.entry(judge, draft, place, entry.occurred_at, entry.recorded_at)
             if judge.refusals(joining):
                 return []
             found.append(joining)

@@ -11,8 +11,8 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from datetime import date, datetime, tzinfo
-from typing import Final
+from datetime import UTC, date, datetime, tzinfo
+from typing import Final, TypeVar
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -213,8 +213,12 @@ KEPT: Final = 5_000
 LARGEST_MEMORY: Final = 60_000
 """The `Memory.size` past which who goes through much of a log begins a new judge."""
 
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _FIRST_PAUSE: Final = 0.001
 _LONGEST_PAUSE: Final = 0.1
+
+
+T = TypeVar("T")
 
 
 class NotEmpty(Exception):
@@ -232,12 +236,28 @@ class KeptJudge:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._kept: tuple[Judge, int] | None = None
+        self._last = 0, NEVER
 
     def take(self) -> tuple[Judge, int] | None:
         """Take it, so that no other thread can; None where there is none."""
         with self._lock:
             kept, self._kept = self._kept, None
             return kept
+
+    def forget(self) -> None:
+        """Keep none, as what it knows was taken back."""
+        with self._lock:
+            self._kept = None
+            self._last = 0, NEVER
+
+    def appended(self, last: Entry) -> None:
+        """Keep when the last entry was recorded."""
+        self._last = last.position, last.recorded_at
+
+    def recorded_at(self, position: int) -> datetime | None:
+        """Return when the entry at a position was recorded, where that is known here."""
+        last, recorded_at = self._last
+        return recorded_at if last == position else None
 
     def give(self, judge: Judge, head: int) -> None:
         """Keep a judge that is complete up to a position, unless it grew large."""
@@ -257,6 +277,7 @@ class Recording:
         retries: how often to try again after a conflict.
         pause: waits for some seconds; an argument, as the clock is.
         kept: the judge of the last recording.
+        inside: the same in the log inside of a transaction; None where that has none. See `alone`.
     """
 
     log: EventLog
@@ -265,14 +286,72 @@ class Recording:
     retries: int = RETRIES
     pause: Callable[[float], None] = time.sleep
     kept: KeptJudge = field(factory=KeptJudge, eq=False, repr=False)
+    inside: Recording | None = field(init=False, eq=False, repr=False)
+
+    @inside.default
+    def _of_inside(self) -> Recording | None:
+        return None if self.log.inside is None else evolve(self, log=self.log.inside)
 
     def record(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt:
         """Record all drafts in one append, or none.
 
         Raises:
             Refused: a rule refuses any of them.
-            Conflict: others recorded in the same parts at every try.
+            Conflict: others recorded in the same parts at every try; never where the log has transactions.
+            Busy: others kept writing.
         """
+        inside = self.inside
+        if inside is None:
+            return self._record_optimistically(drafts, command_id)
+        return self.alone(lambda: inside._record_alone(drafts, command_id), weight=len(drafts))  # noqa: SLF001 — of this class
+
+    def alone(self, work: Callable[[], T], *, weight: int) -> T:
+        """Do something with the recording `inside` while nobody else records; see `EventLog.together`.
+
+        Args:
+            work: may be called again, in another thread.
+            weight: how many entries may be appended.
+        """
+        return self.log.together(work, undone=self.kept.forget, weight=weight)
+
+    def _record_alone(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt:
+        """Record drafts where nobody else does meanwhile: by the judge that is kept, or a new one."""
+        if command_id is not None:
+            before, _ = self._recorded_before(drafts, command_id)
+            if before is not None:
+                return before
+        kept = self.kept.take()
+        if kept is not None:
+            judge, known = kept
+            try:
+                return self._judged_and_appended(judge, drafts, command_id, known)
+            except (Refused, Conflict):
+                if self.log.head() == known:
+                    self._keep(judge, known, drafts)
+                    raise
+        judge = self.judge()
+        try:
+            return self._judged_and_appended(judge, drafts, command_id, None)
+        except Refused:
+            self._keep(judge, self.log.head(), drafts)
+            raise
+
+    def _keep(self, judge: Judge, head: int, drafts: Sequence[Draft]) -> None:
+        """Keep a judge that refused drafts, unless it may have judged one of them after another."""
+        if len(drafts) == 1:
+            self.kept.give(judge, head)
+
+    def _judged_and_appended(
+        self, judge: Judge, drafts: Sequence[Draft], command_id: str | None, known: int | None
+    ) -> Receipt:
+        head = self.load(judge, drafts, known)
+        receipt = self.append(judge, self.judged(judge, drafts, head), head, command_id)
+        if receipt.entry.position == head + 1:
+            self.kept.give(judge, receipt.position)
+        return receipt
+
+    def _record_optimistically(self, drafts: Sequence[Draft], command_id: str | None) -> Receipt:
+        """Record drafts on condition that nothing came meanwhile, and try again where something did."""
         for attempt in range(self.retries + 1):
             # Taken before the command is looked for: otherwise another thread could record the
             # command, and keep a judge that knows of it, in between.
@@ -285,10 +364,8 @@ class Recording:
             judge, head = kept or (self.judge(), seen)
             # Read up to the head at which the command was not there, so that the append fails if
             # it was recorded after that.
-            head = self.load(judge, drafts, head)
             try:
-                entries = self.judged(judge, drafts, head)
-                receipt = self.append(judge, entries, head, command_id)
+                return self._judged_and_appended(judge, drafts, command_id, head)
             except Refused:
                 if kept is None or self.log.head() == head:
                     raise
@@ -297,9 +374,6 @@ class Recording:
                 if kept is None:
                     self.wait(attempt)
                 continue
-            if receipt.entry.position == head + 1:
-                self.kept.give(judge, receipt.position)
-            return receipt
         raise Conflict(
             f"others kept recording what this depends on; gave up after {self.retries} retries. "
             "Nothing was written; try again"
@@ -388,6 +462,7 @@ class Recording:
             Refused: with the refusals of every draft.
         """
         now = self.now()
+        recorded_at = self.recorded_at(now, head)
         entries: list[Entry] = []
         refusals: list[Refusal] = []
         judge.depended_on.clear()
@@ -396,7 +471,7 @@ class Recording:
             # After an amendment, more parts may count; asking for one draft at a time keeps this linear.
             if amended or (index and judge.lacks(draft)):
                 self.load(judge, [draft], head, coming=entries)
-            entry = self.entry(judge, draft, head + 1 + index, now)
+            entry = self.entry(judge, draft, head + 1 + index, now, recorded_at)
             found = judge.refusals(entry)
             refusals += [evolve(refusal, index=index) for refusal in found]
             if found:
@@ -412,8 +487,26 @@ class Recording:
         """Return the current time, in UTC."""
         return instant_of(self.clock(), "clock")
 
-    def entry(self, judge: Judge, draft: Draft, position: int, now: datetime) -> Entry:
-        """Return the entry of a draft, with the position that it gets if nobody else appends."""
+    def recorded_at(self, now: datetime, head: int) -> datetime:
+        """Return the time of recording of what is appended now: not before that of what is there.
+
+        Inside of a transaction that is certain. Elsewhere others may append after ``head`` meanwhile.
+        """
+        if self.log.is_inside:
+            head = self.log.storage.head()
+        last = self.kept.recorded_at(head) or self.log.recorded_at(head)
+        return now if last is None else max(now, last)
+
+    def entry(self, judge: Judge, draft: Draft, position: int, now: datetime, recorded_at: datetime) -> Entry:
+        """Return the entry of a draft.
+
+        Args:
+            judge: has read what judging it takes.
+            draft: what to record.
+            position: which it gets if nobody else appends.
+            now: when it happened, where the draft does not say so.
+            recorded_at: its time of recording.
+        """
         at, day = draft.occurred_at, draft.day
         fact = draft.fact
         if isinstance(fact, EntryRetracted | EntryCorrected) and (at is None or day is not None):
@@ -429,7 +522,7 @@ class Recording:
         return Entry(
             id=draft.id,
             position=position,
-            recorded_at=now,
+            recorded_at=recorded_at,
             occurred_at=now if at is None else at,
             day=day,
             by=draft.by,
@@ -450,10 +543,16 @@ class Recording:
         Raises:
             Conflict: they do.
         """
-        sources = judge.sources(entries)
-        if command_id is not None:
-            sources.add(Source(command_tag(command_id)))
-        return Receipt(entries=_placed(entries, self.log.append(entries, sources, head)))
+        if self.log.is_inside and self.log.storage.head() == head:
+            positions = self.log.append_events(self.log.events(entries), (), head)  # nothing can have come
+        else:
+            sources = judge.sources(entries)
+            if command_id is not None:
+                sources.add(Source(command_tag(command_id)))
+            positions = self.log.append(entries, sources, head)
+        receipt = Receipt(entries=_placed(entries, positions))
+        self.kept.appended(receipt.entries[-1])
+        return receipt
 
     def _recorded_before(self, drafts: Sequence[Draft], command_id: str | None) -> tuple[Receipt | None, int]:
         """Return the receipt of this command if it was recorded before, and the log's head.

@@ -209,9 +209,10 @@ _NESTED: Final = frozenset({"fact", "schema", "fields"})
 
 
 class _When(msgspec.Struct):
-    """Of a stored entry, only when it occurred."""
+    """Of a stored entry, only when it occurred and was recorded."""
 
     occurred_at: datetime
+    recorded_at: datetime
 
 
 _WHEN: Final = msgspec.json.Decoder(_When)
@@ -308,11 +309,19 @@ class Codec:
         Raises:
             CodecError: the bytes cannot be read; it says where and why.
         """
+        return self._when(name, data, position).occurred_at
+
+    def recorded_at(self, name: str, data: bytes, position: int) -> datetime:
+        """Return when an entry of stored bytes was recorded; see `occurred_at`."""
+        return self._when(name, data, position).recorded_at
+
+    def _when(self, name: str, data: bytes, position: int) -> _When | Entry:
         try:
-            found: datetime = _WHEN.decode(plain(data)).occurred_at
+            found: _When = _WHEN.decode(plain(data))
         except UNREADABLE:
-            return self.decode(name, data, position).occurred_at
-        return found if found.tzinfo is UTC else self.decode(name, data, position).occurred_at
+            return self.decode(name, data, position)
+        both_in_utc = found.occurred_at.tzinfo is UTC and found.recorded_at.tzinfo is UTC
+        return found if both_in_utc else self.decode(name, data, position)
 
     def _decode_with_care(self, name: str, data: bytes, position: int) -> Entry:
         """Decode an entry of an older version, a correction, or say what is wrong with it."""

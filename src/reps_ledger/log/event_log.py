@@ -8,9 +8,10 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from eventsourcing.dcb.api import (
@@ -27,7 +28,7 @@ from eventsourcing.persistence import IntegrityError, PersistenceError
 from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import microseconds
-from reps_ledger.errors import Altered, Conflict, ReadOnly, StorageError
+from reps_ledger.errors import Altered, CodecError, Conflict, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
 from reps_ledger.log.storage import (
     OPENED_TO_READ,
@@ -38,12 +39,14 @@ from reps_ledger.log.storage import (
     Rows,
     SelfChecking,
     Stored,
+    Transactional,
     decoded_tags,
     storage_of,
 )
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import is_salted
 
+T = TypeVar("T")
 PAGE: Final = 1_000
 """Entries read at a time."""
 
@@ -57,13 +60,22 @@ class EventLog:
         recorder: where events are kept.
         codec: how entries become events.
         read_only: whether nothing is appended, whatever the recorder would do.
+        is_inside: whether this is a log inside of a transaction in which nobody else appends.
     """
 
-    def __init__(self, recorder: DCBRecorder, codec: Codec, *, read_only: bool = False) -> None:
+    def __init__(
+        self, recorder: DCBRecorder, codec: Codec, *, read_only: bool = False, is_inside: bool = False
+    ) -> None:
         self.recorder = recorder
         self.read_only = read_only
         self.storage = storage_of(recorder)
         self.codec = codec
+        self.is_inside = is_inside
+        self.inside: EventLog | None = None
+        """The same log inside of a transaction in which nobody else appends; None where there are none."""
+        if isinstance(recorder, Transactional):
+            self._together = recorder.together
+            self.inside = EventLog(recorder.inside, codec, is_inside=True)
 
     def head(self) -> int:
         """Return the last position, or 0."""
@@ -220,6 +232,15 @@ class EventLog:
         _, name, data, tags = row
         return hashlib.sha256(msgspec.json.encode((position, name, data, tags))).hexdigest()
 
+    def recorded_at(self, position: int) -> datetime | None:
+        """Return when the entry at a position was recorded; None without one that can be read."""
+        row = next(self.stored(after=position - 1, limit=1), None) if position else None
+        if row is None or row[0] != position:
+            return None
+        with suppress(CodecError):
+            return self.codec.recorded_at(row[1], row[2], position)
+        return None
+
     def derives_ids(self) -> bool:
         """Whether the log may have entries of imported rows whose ids are digests of the rows.
 
@@ -243,6 +264,23 @@ class EventLog:
         sources = {Source(entry_tag(entries[0].id)), *depends_on}
         return self.append_events(self.events(entries), sources, after)
 
+    def together(self, work: Callable[[], T], *, undone: Callable[[], None], weight: int) -> T:
+        """Do something with the log `inside` of a transaction in which nobody else appends, and commit.
+
+        Args:
+            work: may be called again, and in another thread that commits for several; see `GroupCommit.run`.
+            undone: is called where ``work`` was called, and what it appended was taken back.
+            weight: how many entries may be appended.
+
+        Raises:
+            ReadOnly: the log was opened to be read.
+            Busy: others kept writing for longer than the timeout.
+            StorageError: it cannot be written.
+        """
+        assert self.inside is not None, "it has transactions"
+        self._must_be_writable()
+        return self._together(work, undone=undone, weight=weight)
+
     def events(self, entries: Iterable[Entry]) -> list[DCBEvent]:
         """Return entries as the events that a recorder takes."""
         encode = self.codec.encode
@@ -250,8 +288,7 @@ class EventLog:
 
     def append_events(self, events: Sequence[DCBEvent], sources: Iterable[Source], after: int) -> list[int]:
         """Append events as `append` appends entries; without sources, only at the log's end."""
-        if self.read_only:
-            raise ReadOnly(f"this ledger {OPENED_TO_READ}")
+        self._must_be_writable()
         condition = DCBAppendCondition(_query(sources), after)
         try:
             last = self.recorder.append(events, condition)
@@ -262,6 +299,10 @@ class EventLog:
                 raise ReadOnly(f"this role may not append to the log: {error}") from error
             raise StorageError(f"the log could not be written: {error}") from error
         return list(range(last - len(events) + 1, last + 1))
+
+    def _must_be_writable(self) -> None:
+        if self.read_only:
+            raise ReadOnly(f"this ledger {OPENED_TO_READ}")
 
     def stored(self, *, after: int = 0, limit: int | None = None) -> Iterator[Stored]:
         """Yield entries as they are stored, in order of position, a page at a time.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBReadResponse, DCBRecorder
 
 
+T = TypeVar("T")
 Stored = tuple[int, str, bytes, str]
 """An entry as it is stored: position, stored name, bytes, and tags as a JSON array."""
 
@@ -171,6 +172,18 @@ class Loading(Protocol):
             InvalidInput: the log is not empty. The rows were not looked at.
             Unfit: the last row that was taken cannot be held; nothing is kept.
         """
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """Storage in which one can read, judge and append while nobody else appends."""
+
+    @property
+    def inside(self) -> DCBRecorder:
+        """The log inside of the transaction that `together` makes."""
+
+    def together(self, work: Callable[[], T], *, undone: Callable[[], None], weight: int) -> T:
+        """Do something `inside` of a transaction that other threads may share; see `GroupCommit.run`."""
 
 
 @runtime_checkable

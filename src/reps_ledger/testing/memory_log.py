@@ -66,6 +66,9 @@ def tags_of(fact: Fact, position: int, facts: tuple[type[Fact], ...] = ()) -> tu
 class _Log:
     """As much of an `EventLog` as recording needs."""
 
+    inside = None
+    is_inside = False
+
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
         self.entries: list[Entry] = []
@@ -73,6 +76,9 @@ class _Log:
 
     def head(self) -> int:
         return len(self.entries)
+
+    def recorded_at(self, position: int) -> datetime | None:
+        return self.entries[position - 1].recorded_at if position else None
 
     def read_sources(
         self, sources: Iterable[Source], *, upto: int | None = None

@@ -12,6 +12,7 @@ process; only in the process that opened them.
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -22,8 +23,9 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from reps_ledger.errors import Busy, Closed, LedgerError, ReadOnly, StorageError
+from reps_ledger.files import TURN_SUFFIX
 from reps_ledger.log.sqlite import mark
-from reps_ledger.log.sqlite.errors import KNOWN, of_path, translated
+from reps_ledger.log.sqlite.errors import KNOWN, is_busy, of_path, translated
 from reps_ledger.log.sqlite.file import (
     RETRY_SECONDS,
     assert_writable,
@@ -34,10 +36,18 @@ from reps_ledger.log.sqlite.file import (
 )
 from reps_ledger.log.sqlite.presence import FileConnection, OpenFiles
 from reps_ledger.log.sqlite.read_only import ReadingConnection, connect_to_read, is_passing, prepare_to_read
+from reps_ledger.log.sqlite.turn import Turn
 from reps_ledger.log.storage import OPENED_TO_READ
 
 _IDLE_AT_MOST: Final = 8
+_LOOK_SECONDS: Final = 0.5
+"""How long a writer waits in the queue before it asks SQLite all the same: others may have been stopped."""
+
+_PAUSE_SECONDS: Final = 0.000_6
+"""The longest pause of a writer that looks again and again, where there is no queue."""
+
 T = TypeVar("T")
+_BEGIN: Final = "BEGIN IMMEDIATE"
 _FORKED: Final = (
     "this process was forked in the middle of an operation on the ledger;"
     " fork while no thread uses it, or open the ledger in a process started afresh"
@@ -47,17 +57,20 @@ _FORKED: Final = (
 class _Loan:
     """One connection, lent for one operation: a context manager that costs next to nothing."""
 
-    __slots__ = ("_connection", "_connections", "_finds", "_in_turn", "_turn")
+    __slots__ = ("_connection", "_connections", "_finds", "_in_turn", "_timeout", "_turn")
 
-    def __init__(self, connections: Connections, *, in_turn: bool, finds: bool) -> None:
+    def __init__(
+        self, connections: Connections, *, in_turn: bool, finds: bool, timeout: float | None = None
+    ) -> None:
         self._connections = connections
         self._in_turn = in_turn
+        self._timeout = connections.timeout if timeout is None else timeout
         self._finds = finds and connections.path is not None
         self._turn: threading.Lock | None = None
 
     def __enter__(self) -> sqlite3.Connection:
         if self._in_turn:
-            self._turn = self._connections.await_turn()
+            self._turn = self._connections.await_turn(self._timeout)
         try:
             self._connection = self._connections.take()
         except BaseException:
@@ -101,8 +114,11 @@ class _Loan:
 
     def _end_turn(self) -> None:
         if self._turn is not None:
-            self._turn.release()
-            self._turn = None
+            try:
+                self._connections.leave()
+            finally:
+                self._turn.release()
+                self._turn = None
 
 
 class _Idle:
@@ -115,6 +131,7 @@ class _Idle:
         self.path = path
         self.files: OpenFiles | None = None  # of the first connection
         self.marked = False  # whether any of them put a mark into the file, or found one there
+        self.turn = None if path is None else Turn(path, path.with_name(path.name + TURN_SUFFIX))
         self.connections: list[sqlite3.Connection] = []
         self.process = os.getpid()
         self.most = _IDLE_AT_MOST
@@ -135,6 +152,8 @@ class _Idle:
             return
         for connection in connections:
             _dismiss(connection)
+        if self.turn is not None:
+            self.turn.close()
         if self.marked and self.path is not None and self.files is not None:
             self.marked = not mark.take_away(self.path, self.files.file)
 
@@ -209,8 +228,11 @@ class Connections:
                     raise
                 time.sleep(RETRY_SECONDS)
 
-    def writing(self) -> _Loan:
-        """Lend a connection to the one thread of this process whose turn it is to write.
+    def writing(self, timeout: float | None = None) -> _Loan:
+        """Lend a connection to the one thread of this process whose turn it is to write; see `begin`.
+
+        Args:
+            timeout: how many seconds to wait for that; None for the pool's own.
 
         Raises:
             ReadOnly: the ledger was opened to be read.
@@ -219,7 +241,61 @@ class Connections:
         """
         if self.read_only:
             raise ReadOnly(f"{of_path(self.path)} {OPENED_TO_READ}")
-        return _Loan(self, in_turn=True, finds=False)  # asked once it may write: see `must_be_there`
+        # Whether the file is there is asked once it may write: see `begin`.
+        return _Loan(self, in_turn=True, finds=False, timeout=timeout)
+
+    def begin(self, connection: sqlite3.Connection, timeout: float | None = None) -> None:
+        """Begin to write by a lent connection: a transaction beside which there is no other one.
+
+        Args:
+            connection: from `writing`.
+            timeout: how many seconds to wait for the turn of this process; None for the pool's own.
+
+        Raises:
+            Busy: it did not come.
+            StorageError: the file or its log was moved, deleted or replaced.
+        """
+        turn = self._idle.turn
+        if turn is None:
+            connection.execute(_BEGIN)
+            return
+        if turn.take(0.0):
+            connection.execute(_BEGIN)
+        else:
+            self._wait_to_begin(connection, turn, self.timeout if timeout is None else timeout)
+        self._must_be_there(connection)
+
+    def _wait_to_begin(self, connection: sqlite3.Connection, turn: Turn, timeout: float) -> None:
+        deadline = time.monotonic() + timeout
+        left = timeout
+        while not (came := turn.take(max(0.0, min(left, _LOOK_SECONDS)))):
+            if self._begun(connection):
+                turn.leave()
+                return
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Busy(f"{of_path(self.path)}: others keep writing to it; nothing was written, try again")
+            if came is None:
+                time.sleep(random.uniform(0, _PAUSE_SECONDS))  # noqa: S311 — not a secret
+        connection.execute(_BEGIN)
+
+    def _begun(self, connection: sqlite3.Connection) -> bool:
+        """Begin to write if that is possible at once."""
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            connection.execute(_BEGIN)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            return False
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+        return True
+
+    def leave(self) -> None:
+        """Let other processes write, once a transaction that `begin` began was ended."""
+        if self._idle.turn is not None:
+            self._idle.turn.leave()
 
     @property
     def is_open(self) -> bool:
@@ -232,10 +308,10 @@ class Connections:
             self._why_closed = self._why_closed or "the ledger was closed"
             self._idle.close()
 
-    def await_turn(self) -> threading.Lock:
-        """Wait for this process's one turn to write; return what to release after it."""
+    def await_turn(self, timeout: float) -> threading.Lock:
+        """Wait until no other thread of this process writes; return what to release after that."""
         turn = self._turn  # a child process gets another one
-        if not turn.acquire(timeout=min(self.timeout, threading.TIMEOUT_MAX)):
+        if not turn.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
             raise Busy(
                 f"{of_path(self.path)}: other threads keep writing to it; nothing was written, try again"
             )
@@ -289,7 +365,7 @@ class Connections:
             self._idle.marked = True
 
     @staticmethod
-    def must_be_there(connection: sqlite3.Connection) -> None:
+    def _must_be_there(connection: sqlite3.Connection) -> None:
         """Raise, in place of a commit that nobody would find, and end the transaction.
 
         Raises:
@@ -364,6 +440,9 @@ class Connections:
         """Begin anew; only the forking thread lives on here."""
         if self._lent:
             self._why_closed = _FORKED
+        if self.path is not None and self._idle.turn is not None:
+            self._idle.turn.disown()
+            self._idle.turn = self._idle.turn.anew()
         self._renew()
 
     def _renew(self) -> None:

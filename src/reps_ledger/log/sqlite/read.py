@@ -11,16 +11,16 @@ import heapq
 import sqlite3
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import groupby, islice, takewhile
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 import msgspec
 from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
 
 from reps_ledger.errors import Busy
 from reps_ledger.log.sqlite.file import HEAD
-from reps_ledger.log.sqlite.pool import Connections
 from reps_ledger.log.storage import TAGS, damaged_tags, decoded_tags
 
 if TYPE_CHECKING:
@@ -291,6 +291,21 @@ _FETCH: Final = (
 )
 
 Row = tuple[int, str, bytes, str]
+T = TypeVar("T")
+
+
+class Lender(Protocol):
+    """What lends a connection to read by; see `Connections`."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether others may change what is read without locks, so that it must be read again."""
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Return the answer to a question."""
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Lend a connection for reading."""
 
 
 def tags_from(connection: sqlite3.Connection, prefix: str, after: str, limit: int) -> list[str]:
@@ -323,7 +338,7 @@ class SQLiteReadResponse(DCBReadResponse):
     """
 
     def __init__(
-        self, connections: Connections, items: Sequence[DCBQueryItem], *, after: int | None, limit: int | None
+        self, connections: Lender, items: Sequence[DCBQueryItem], *, after: int | None, limit: int | None
     ) -> None:
         self._connections = connections
         self._connection: sqlite3.Connection | None = None

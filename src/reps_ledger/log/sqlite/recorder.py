@@ -10,48 +10,30 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder, DCBSubscription
-from eventsourcing.persistence import IntegrityError, ProgrammingError
+from eventsourcing.persistence import IntegrityError
 
 from reps_ledger.domain.arguments import checked
-from reps_ledger.errors import Altered, Closed, InvalidInput
+from reps_ledger.errors import Closed
+from reps_ledger.log.group_commit import GroupCommit
 from reps_ledger.log.sqlite.backup import Progress, back_up
-from reps_ledger.log.sqlite.file import (
-    CHECKPOINT_OFTEN,
-    CHECKPOINT_RARELY,
-    HEAD,
-    INDEX_TAGS,
-    INSERT_EVENT,
-    INSERT_ROWS,
-    INSERT_TAG,
-    MANY,
-    index_problems,
-    make_current,
-    problems,
-)
+from reps_ledger.log.sqlite.file import CHECKPOINT_OFTEN, CHECKPOINT_RARELY, HEAD, index_problems, problems
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
-from reps_ledger.log.sqlite.read import (
-    FEW,
-    Row,
-    Span,
-    SQLiteReadResponse,
-    first_match,
-    matcher,
-    rows_at,
-    tags_from,
-)
-from reps_ledger.log.storage import Unfit, decoded_tags, encoded_tags, fitting_tags, must_be_empty
+from reps_ledger.log.sqlite.read import Row, SQLiteReadResponse, rows_at, tags_from
+from reps_ledger.log.sqlite.transaction import SQLiteTransaction, Transactions, batch_of, insert_many
+from reps_ledger.log.storage import Unfit, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery, DCBReadResponse, DCBSequencedEvent
 
 
+T = TypeVar("T")
 _POLL_SECONDS: Final = 0.05
 
 
@@ -117,11 +99,7 @@ class SQLiteSubscription(DCBSubscription["SQLiteRecorder"]):
 
 MEMORY: Final = ":memory:"
 
-_AFTER: Final = "SELECT position, type, data, tags FROM events WHERE position > ? ORDER BY position"
-_KINDS: Final = "SELECT position, type, tags FROM events WHERE position > ? ORDER BY position"
-_Batch = list[tuple[DCBEvent, str]]  # events, each with its tags as they are stored
 _LOADED: Final = 1_000  # rows that are inserted at a time
-_ESCAPED_NUL: Final = "\\u0000"
 
 
 class SQLiteRecorder(DCBRecorder):
@@ -150,6 +128,8 @@ class SQLiteRecorder(DCBRecorder):
         self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))
         self._connections = Connections(self._path, timeout=timeout, create=create, read_only=read_only)
         self._is_current = False
+        self._transactions = Transactions(self._connections)
+        self._group = GroupCommit(self._transactions, timeout)
         self._followers: weakref.WeakSet[SQLiteSubscription] = weakref.WeakSet()
         self._followers_guard = threading.Lock()
 
@@ -175,27 +155,29 @@ class SQLiteRecorder(DCBRecorder):
             Busy: others kept writing for longer than the timeout.
             StorageError: no room, a read-only or damaged file, or closed.
         """
-        batch = [(event, _encoded(event.tags)) for event in events]
-        if not batch:
-            raise ProgrammingError("there are no events to append; pass at least one")
-        with self._connections.writing() as connection:
-            if not self._is_current:
-                make_current(connection)
-                self._is_current = True
-            if len(batch) < MANY:
-                head = _append(connection, batch, condition, _insert_few)
-            else:
-                # Let the log grow while much is written; a small append reuses it, which is
-                # cheaper than growing it.
-                connection.execute(CHECKPOINT_RARELY)
-                head = _append(connection, batch, condition, _insert_many)
-                connection.execute(CHECKPOINT_OFTEN)
-            if head is not None:
-                self._connections.mark(connection)
-        if head is None:
+        batch = batch_of(events)
+        last: list[int] = []
+
+        def insert() -> None:
+            if self.inside.insert(batch, condition):
+                last.append(self.inside.head())
+
+        self._transactions.transact(insert)
+        if not last:
             raise IntegrityError(condition)
         self.wake()
-        return head + len(batch)
+        return last[0]
+
+    def together(self, work: Callable[[], T], *, undone: Callable[[], None], weight: int) -> T:
+        """Do something `inside` of a transaction that other threads may share; see `GroupCommit.run`."""
+        done = self._group.run(work, undone=undone, weight=weight)
+        self.wake()
+        return done
+
+    @property
+    def inside(self) -> SQLiteTransaction:
+        """The log inside of the transaction that `together` makes."""
+        return self._transactions.inside
 
     def read(
         self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
@@ -268,15 +250,14 @@ class SQLiteRecorder(DCBRecorder):
             StorageError: no room, a read-only or damaged file, or closed.
         """
         with self._connections.writing() as connection:
-            connection.execute("BEGIN IMMEDIATE")
+            self._connections.begin(connection)
             try:
-                Connections.must_be_there(connection)
                 (head,) = connection.execute(HEAD).fetchone()
                 must_be_empty(head)
                 connection.execute(CHECKPOINT_RARELY)
                 fitting = _fitting(rows)
                 while batch := list(islice(fitting, _LOADED)):
-                    _insert_many(connection, head, batch)
+                    insert_many(connection, head, batch)
                     head += len(batch)
                 connection.execute("COMMIT")
             except BaseException:
@@ -364,100 +345,3 @@ def _fitting(rows: Iterable[Row]) -> Iterator[tuple[DCBEvent, str]]:
             )
         fitting_tags(tags)
         yield DCBEvent(name, data, []), tags
-
-
-def _encoded(tags: list[str]) -> str:
-    try:
-        text = encoded_tags(tags)
-    except UnicodeEncodeError as error:
-        raise InvalidInput(f"a tag is not valid Unicode: {error}", field="tags") from error
-    # SQLite's JSON functions end a text at a NUL; PostgreSQL does not take one at all.
-    if _ESCAPED_NUL in text and any("\0" in tag for tag in tags):
-        raise InvalidInput("a tag has a NUL character", field="tags")
-    return text
-
-
-def _append(
-    connection: sqlite3.Connection,
-    batch: _Batch,
-    condition: DCBAppendCondition | None,
-    insert: Callable[[sqlite3.Connection, int, _Batch], None],
-) -> int | None:
-    """Append in one transaction; return the position before, or None if the condition fails."""
-    connection.execute("BEGIN IMMEDIATE")
-    Connections.must_be_there(connection)  # now that nobody else writes, for which it may have waited long
-    head: int = connection.execute(HEAD).fetchone()[0]
-    if condition is not None and _fails(connection, condition, head):
-        connection.execute("ROLLBACK")
-        return None
-    changes = connection.total_changes
-    try:
-        insert(connection, head, batch)
-    except sqlite3.IntegrityError as error:
-        if found := altered(connection):
-            raise Altered(f"the database refuses what is inserted: {'; '.join(found)}") from error
-        raise
-    _read_back(connection, head, batch, connection.total_changes - changes)
-    connection.execute("COMMIT")
-    return head
-
-
-def _read_back(connection: sqlite3.Connection, head: int, batch: _Batch, changes: int) -> None:
-    """Compare what is there with what was inserted, which a trigger might have swallowed or changed.
-
-    Raises:
-        Altered: it is something else. The transaction is ended, and nothing of it kept.
-    """
-    indexed = sum([len({*event.tags}) for event, _ in batch])
-    wanted = [(head + number, event.type, event.data, text) for number, (event, text) in enumerate(batch, 1)]
-    if changes != len(batch) + indexed or connection.execute(_AFTER, (head,)).fetchall() != wanted:
-        connection.execute("ROLLBACK")
-        found = "; ".join(altered(connection)) or "nothing that could do that is to be seen by now"
-        raise Altered(f"the database does not hold what was inserted: {found}. Nothing was written")
-
-
-def _insert_few(connection: sqlite3.Connection, head: int, batch: _Batch) -> None:
-    """Insert a few entries, and their tags one by one."""
-    rows = []
-    tags = []
-    for position, (event, text) in enumerate(batch, start=head + 1):
-        rows.append((position, event.type, event.data, text))
-        tags += [(tag, event.type, position) for tag in event.tags]
-    connection.executemany(INSERT_EVENT, rows)
-    connection.executemany(INSERT_TAG, tags)
-
-
-def _insert_many(connection: sqlite3.Connection, head: int, batch: _Batch) -> None:
-    """Insert many entries, many rows a statement, then index them all.
-
-    Each statement gives other threads of Python a turn, and waits for its own again.
-    """
-    rows = [
-        (position, event.type, event.data, text)
-        for position, (event, text) in enumerate(batch, start=head + 1)
-    ]
-    most = connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER) // len(rows[0])
-    done = 0
-    for count, statement in INSERT_ROWS.items():
-        while count <= most and len(rows) - done >= count:
-            values = list(chain.from_iterable(rows[done : done + count]))
-            connection.execute(statement, values)
-            done += count
-    connection.executemany(INSERT_EVENT, rows[done:])
-    # In the order of the index, so that its pages are touched once each.
-    connection.execute(INDEX_TAGS, (head,))
-
-
-def _fails(connection: sqlite3.Connection, condition: DCBAppendCondition, head: int) -> bool:
-    after = max(0, condition.after or 0)
-    if after >= head:
-        return False
-    items = condition.fail_if_events_match.items
-    span = Span(after, head)
-    if not items:
-        return True
-    if head - span.after <= FEW:
-        matches = matcher(items)
-        rows = connection.execute(_KINDS, (span.after,)).fetchall()
-        return any(matches(kind, decoded_tags(position, tags)) for position, kind, tags in rows)
-    return first_match(connection, items, span)
