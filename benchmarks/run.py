@@ -21,6 +21,7 @@ import reading
 import recording
 import state_postgres
 import timelines
+import writers
 
 import replay
 import state
@@ -28,6 +29,7 @@ import views
 
 BENCHMARKS = {
     "record": recording.run,
+    "writers": writers.run,
     "import": importing.run,
     "read": reading.run,
     "judge": judging.run,

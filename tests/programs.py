@@ -12,6 +12,7 @@ import sqlite3
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBQueryItem
@@ -20,10 +21,10 @@ from eventsourcing.persistence import IntegrityError
 from processes import Program, limited
 from reps_ledger.errors import StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder, pool
+from reps_ledger.log.sqlite.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 __all__ = ["start"]
 
@@ -83,6 +84,16 @@ def lock(path: str) -> None:
         say("locked")
         heard()
         connection.execute("ROLLBACK")
+
+
+def queue(path: str) -> None:
+    """Wait for the turn to write, and hold it until told otherwise, without writing."""
+    place = Path(path)
+    turn = Turn(place, place.with_name(f"{place.name}-turn"))
+    assert turn.take(60)
+    say("turn")
+    heard()
+    turn.close()
 
 
 def killed(path: str, kills: str) -> None:
@@ -208,6 +219,7 @@ PROGRAMS: dict[str, Callable[..., None]] = {
     "fork": fork,
     "fork-unseen": fork_unseen,
     "killed": killed,
+    "queue": queue,
     "lock": lock,
 }
 

@@ -69,6 +69,7 @@ NEED_THEIR_EXTRA: Final = {
 
 FILES_NEED_EXTRA: Final = {
     "log/postgres/guarded.py": {"psycopg"},
+    "log/postgres/session.py": {"psycopg"},
     "state/bulk.py": NEED_THEIR_EXTRA["replay"],
     "state/answers.py": NEED_THEIR_EXTRA["replay"] | {"reps_ledger.state.bulk"},
 }

@@ -22,6 +22,7 @@ from reps_ledger.files import (
     STATE_SUFFIX,
     TREE_MARK,
     TREE_SUFFIX,
+    TURN_SUFFIX,
     VIEWS_SUFFIX,
     holds_columns,
     mark_of,
@@ -40,6 +41,7 @@ _WHAT: Final = {
     f"{STATE_SUFFIX}-shm": "SQLite's memory of the tables",
     COLUMNS_SUFFIX: "columns, for backtests",
     VIEWS_SUFFIX: "views of the eventsourcing library",
+    TURN_SUFFIX: "the queue of those who write",
 }
 _CACHES: Final = {TREE_SUFFIX: TREE_MARK, STATE_SUFFIX: STATE_MARK}
 _ABANDONED: Final = 3600.0

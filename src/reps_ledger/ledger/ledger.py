@@ -746,6 +746,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     zone: str | tzinfo | None = None,
     clock: Clock = system_clock,
     retries: int = 20,
+    timeout: float | None = None,
     read_only: bool = False,
 ) -> Ledger:
     """Open a ledger, and make it where there is none.
@@ -760,7 +761,10 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
             new ledger that is kept declares it with its first entry, UTC where none is given; one that
             was written before ledgers did so has the zone that is given here.
         clock: says what time it is, as an aware datetime.
-        retries: how often to try again when others record what a recording depends on.
+        retries: how often to try again when others record what a recording depends on, where the log has no
+            transactions: in SQLite contention alone fails nothing.
+        timeout: how many seconds to wait for others before ``Busy`` is raised: in SQLite for the turn to
+            write, 5 by default; in PostgreSQL for a lock, 10 by default, and for an append 10 at least.
         read_only: open one that is there to ask and verify it, also on a medium that cannot be written.
             Recording raises ``ReadOnly``; what is kept beside a ledger is read where it can be, and
             otherwise made in memory; no file is made, changed or left. Others may record meanwhile.
@@ -769,7 +773,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         Altered: tables, indexes, triggers or functions of the log are missing, changed or foreign. Opened
             ``read_only``, it can be asked and judged all the same; see `reps_ledger.repair`.
         StorageError: it cannot be opened; the subclass says why. ``ReadOnly``: it cannot be written.
-        ConfigurationError: the arguments do not fit together.
+        ConfigurationError: the arguments do not fit together, or a pooler keeps PostgreSQL's sessions away.
         OtherZone: the ledger declares another zone.
         InvalidTime: the zone is unknown, or has no name by which it could be declared.
     """
@@ -782,7 +786,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         return Rulebook(registry, own, governance(registry, place), place)
 
     rules_now = rulebook(UTC if given is None else given)  # before anything is opened: they may be wrong
-    recorder, close = open_recorder(target, read_only=read_only)
+    recorder, close = open_recorder(target, read_only=read_only, timeout=timeout)
     try:
         log = EventLog(recorder, codec, read_only=read_only)
         if not read_only:

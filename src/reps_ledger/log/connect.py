@@ -18,7 +18,7 @@ from reps_ledger.errors import ConfigurationError, MissingExtra, StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder
 from reps_ledger.log.sqlite.backup import restore as restore_file
 from reps_ledger.log.sqlite.guards import repair_file
-from reps_ledger.log.sqlite.recorder import MEMORY
+from reps_ledger.log.sqlite.recorder import MEMORY, TIMEOUT
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBSequencedEvent
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOCK_TIMEOUT: Final = "10"
 _CONNECT_TIMEOUT: Final = "10"
+_LONGEST: Final = 1_000_000
 
 _SCHEMES: Final = frozenset({"sqlite", "postgresql", "postgres", "umadb"})
 
@@ -35,7 +36,9 @@ Target = str | os.PathLike[str] | DCBRecorder | None
 """What names a log."""
 
 
-def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecorder, Callable[[], None]]:
+def open_recorder(
+    target: Target, *, read_only: bool = False, timeout: float | None = None
+) -> tuple[DCBRecorder, Callable[[], None]]:
     """Open a log.
 
     Args:
@@ -43,6 +46,8 @@ def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecord
             ``umadb://host:port``; or any recorder, which stays its owner's to close.
         read_only: whether nothing is made, nor anything but read. UmaDB, and a recorder that is given, are
             not told: `EventLog` keeps from appending to them.
+        timeout: how many seconds to wait for others; None for the default. UmaDB, and a recorder that is
+            given, know none.
 
     Returns:
         The recorder, and how to close it.
@@ -51,21 +56,30 @@ def open_recorder(target: Target, *, read_only: bool = False) -> tuple[DCBRecord
         StorageError: it cannot be opened.
         ConfigurationError: the URL means nothing here, or an extra is missing.
     """
+    if timeout is not None and not 0 <= timeout <= _LONGEST:
+        raise ConfigurationError(f"timeout is a number of seconds from 0 to {_LONGEST:,}, not {timeout}")
     if isinstance(target, DCBRecorder):
+        _no_timeout(timeout, "a recorder that is given waits as it was made to")
         return target, lambda: None
     place = MEMORY if target is None else os.fspath(target)
     file = _file_of(target)
     if file is not None:
-        return _sqlite(file, read_only)
+        return _sqlite(file, read_only, timeout)
     scheme, _, rest = place.partition("://")
     match scheme:
         case "postgresql" | "postgres":
-            return _postgres(place, read_only)
+            return _postgres(place, read_only, timeout)
         case "umadb":
+            _no_timeout(timeout, "UmaDB has no locks that are waited for")
             return _umadb(rest)
     raise ConfigurationError(
         f"cannot open {scheme}://…; use a path, sqlite:///path, postgresql://… or umadb://…"
     )
+
+
+def _no_timeout(timeout: float | None, why: str) -> None:
+    if timeout is not None:
+        raise ConfigurationError(f"timeout means nothing here: {why}")
 
 
 def _file_of(target: str | os.PathLike[str] | None) -> str | None:
@@ -163,30 +177,32 @@ def postgres_of(recorder: DCBRecorder) -> Callable[[], Connection[Any]] | None:
     datastore = getattr(recorder, "datastore", None)
     if datastore is None:
         return None
-    from reps_ledger.log.postgres.guarded import connect  # noqa: PLC0415 — an extra
+    from reps_ledger.log.postgres.session import connect  # noqa: PLC0415 — an extra
 
     return partial(connect, datastore)
 
 
-def _sqlite(path: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
+def _sqlite(path: str, read_only: bool, timeout: float | None) -> tuple[DCBRecorder, Callable[[], None]]:
     if read_only and path == MEMORY:
         raise ConfigurationError("a ledger in memory is empty, and stays so where it is only read")
-    recorder = SQLiteRecorder(path, read_only=read_only)
+    recorder = SQLiteRecorder(path, read_only=read_only, timeout=TIMEOUT if timeout is None else timeout)
     return recorder, recorder.close
 
 
-def _postgres(url: str, read_only: bool) -> tuple[DCBRecorder, Callable[[], None]]:
-    factory = _library_of(url, read_only=read_only)
+def _postgres(url: str, read_only: bool, timeout: float | None) -> tuple[DCBRecorder, Callable[[], None]]:
+    factory = _library_of(url, read_only=read_only, timeout=timeout)
     from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
+    from reps_ledger.log.postgres.session import must_have_sessions  # noqa: PLC0415 — an extra
 
     try:
+        must_have_sessions(factory.datastore, records=not read_only)
         return open_guarded(factory.datastore, read_only=read_only), factory.close
-    except StorageError:
+    except (StorageError, ConfigurationError):
         factory.close()
         raise
 
 
-def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
+def _library_of(url: str, *, read_only: bool, timeout: float | None = None) -> PostgresTTDCBFactory:
     """Return the library's connections to a database, which nothing was asked of yet."""
     try:
         import psycopg  # noqa: PLC0415 — an extra
@@ -195,6 +211,8 @@ def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
     except ImportError as error:
         raise MissingExtra("postgres", "a ledger on PostgreSQL") from error
     from eventsourcing.utils import Environment  # noqa: PLC0415 — only needed here
+
+    from reps_ledger.log.postgres.session import SETTING, live_pool  # noqa: PLC0415 — an extra
 
     try:
         options = {"connect_timeout": _CONNECT_TIMEOUT, **conninfo_to_dict(url)}
@@ -211,6 +229,8 @@ def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
         "POSTGRES_LOCK_TIMEOUT": _LOCK_TIMEOUT,
     }
     factory = PostgresTTDCBFactory(Environment("reps", env))
+    store: Any = factory.datastore
+    store.pool = live_pool(store.pool, store.after_connect_func())
     # The library passes on five options; what else a URL says (sslmode …) must not be dropped,
     # nor a password be made up where libpq knows one (from .pgpass, for example).
     connect: Any = factory.datastore.pool.kwargs
@@ -219,7 +239,8 @@ def _library_of(url: str, *, read_only: bool) -> PostgresTTDCBFactory:
         del connect["password"]
     # The library limits the wait for its own lock only; without this, whoever locks the tables
     # (to change or rewrite them) would have every reader wait for ever.
-    limit = f"-c lock_timeout={_LOCK_TIMEOUT}s"
+    waits = int(_LOCK_TIMEOUT) * 1000 if timeout is None else max(1, round(timeout * 1000))
+    limit = f"-c lock_timeout={waits}ms -c {SETTING}=on"
     if read_only:
         limit += " -c default_transaction_read_only=on"
     connect["options"] = f"{options['options']} {limit}" if "options" in options else limit

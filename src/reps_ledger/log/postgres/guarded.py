@@ -24,6 +24,7 @@ from reps_ledger.log.postgres.roles import (
     definers_sql,
     guards_sql,
 )
+from reps_ledger.log.postgres.session import connect, naming_holders
 from reps_ledger.log.storage import Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
@@ -82,6 +83,10 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         one. So it is asked on until nothing more comes.
         """
         asked = DCBQuery([]) if query is None else DCBQuery(_without_repeats(query))
+        with naming_holders(self.datastore):
+            return self._read_all(asked, after, limit)
+
+    def _read_all(self, asked: DCBQuery, after: int | None, limit: int | None) -> DCBReadResponse:
         if limit is None or len(asked.items) <= 1:
             return super().read(asked, after=after, limit=limit)
         found: list[DCBSequencedEvent] = []
@@ -94,7 +99,15 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         return SimpleDCBReadResponse(iter(found), found[-1].position if found else None)
 
     def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
-        """Append events, all or none, unless the condition fails."""
+        """Append events, all or none, unless the condition fails.
+
+        Raises:
+            Busy: others hold the tables locked; it says who.
+        """
+        with naming_holders(self.datastore):
+            return self._append(events, condition)
+
+    def _append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None) -> int:
         if condition is None:
             return self._read_back(events, super().append(events))
         items = _without_repeats(condition.fail_if_events_match)
@@ -249,14 +262,6 @@ def _translated() -> Iterator[None]:
         yield
     except PersistenceError as error:
         raise StorageError(f"the log could not be checked: {error}") from error
-
-
-def connect(datastore: PostgresDatastore) -> Connection[Any]:
-    """Connect to the PostgreSQL of the library's connections, beside these."""
-    options: Any = datastore.pool.kwargs
-    ask = datastore.pool.get_password_func
-    password = {"password": ask()} if ask else {}
-    return psycopg.connect(**{**options, **password, "row_factory": psycopg.rows.tuple_row})
 
 
 def open_guarded(datastore: PostgresDatastore, *, read_only: bool = False) -> GuardedRecorder:

@@ -18,7 +18,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -178,6 +178,8 @@ class Connections:
         self.read_only = read_only
         self.timeout = timeout
         self._why_closed: str | None = None
+        # In memory: the thread that writes, and by what.
+        self._writes: tuple[int, sqlite3.Connection] | None = None
         self._idle = _Idle(path)
         self._renew()
         weakref.finalize(self, self._idle.end)
@@ -194,13 +196,18 @@ class Connections:
                     assert_writable(connection, timeout)
         _all.add(self)
 
-    def reading(self) -> _Loan:
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
         """Lend a connection for reading; errors from below come out as ours.
+
+        In memory there is one: a thread that writes by it, and meanwhile reads otherwise, gets it again.
 
         Raises:
             Closed: there are no connections any more.
             StorageError: the file was moved, deleted or replaced.
         """
+        writes = self._writes
+        if writes is not None and writes[0] == threading.get_ident():
+            return nullcontext(writes[1])
         return _Loan(self, in_turn=self.path is None, finds=True)
 
     def saving(self) -> _Loan:
@@ -258,6 +265,7 @@ class Connections:
         turn = self._idle.turn
         if turn is None:
             connection.execute(_BEGIN)
+            self._writes = threading.get_ident(), connection
             return
         if turn.take(0.0):
             connection.execute(_BEGIN)
@@ -294,6 +302,7 @@ class Connections:
 
     def leave(self) -> None:
         """Let other processes write, once a transaction that `begin` began was ended."""
+        self._writes = None
         if self._idle.turn is not None:
             self._idle.turn.leave()
 

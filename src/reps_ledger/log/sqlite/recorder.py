@@ -98,6 +98,8 @@ class SQLiteSubscription(DCBSubscription["SQLiteRecorder"]):
 
 
 MEMORY: Final = ":memory:"
+TIMEOUT: Final = 5.0
+"""How many seconds an append waits for its turn, where nobody says."""
 
 _LOADED: Final = 1_000  # rows that are inserted at a time
 
@@ -122,7 +124,7 @@ class SQLiteRecorder(DCBRecorder):
 
     @checked
     def __init__(
-        self, path: str | Path, *, timeout: float = 5.0, create: bool = True, read_only: bool = False
+        self, path: str | Path, *, timeout: float = TIMEOUT, create: bool = True, read_only: bool = False
     ) -> None:
         # Resolved once, so that neither chdir nor a link that is moved leads elsewhere later.
         self._path = None if str(path) == MEMORY else Path(os.path.realpath(path))
