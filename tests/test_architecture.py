@@ -68,7 +68,7 @@ NEED_THEIR_EXTRA: Final = {
 """Layers that nothing imports but from within functions, with what each may import at once."""
 
 FILES_NEED_EXTRA: Final = {
-    "log/postgres/guarded.py": {"psycopg"},
+    "log/postgres/guarded.py": {"psycopg", "reps_ledger.log.postgres.session"},
     "log/postgres/session.py": {"psycopg"},
     "state/bulk.py": NEED_THEIR_EXTRA["replay"],
     "state/answers.py": NEED_THEIR_EXTRA["replay"] | {"reps_ledger.state.bulk"},
