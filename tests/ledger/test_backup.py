@@ -369,6 +369,18 @@ def test_a_ledger_that_nobody_closed_is_restored_with_its_log(sqlite_path: Path,
         assert restored.position == 31
 
 
+def test_a_backup_is_only_read(ledger: rl.Ledger, sqlite_path: Path, tmp_path: Path) -> None:
+    """Restoring what was copied with its log, by hand, leaves nothing beside that and changes none of it."""
+    copied = tmp_path / "copied"
+    copied.mkdir()
+    for suffix in ("", "-wal"):
+        shutil.copy(f"{sqlite_path}{suffix}", copied / f"reps.db{suffix}")
+    before = {each.name: each.read_bytes() for each in copied.iterdir()}
+    assert len(before) == 2
+    assert rl.restore(copied / "reps.db", tmp_path / "again.db", incomplete=True) == ledger.position
+    assert {each.name: each.read_bytes() for each in copied.iterdir()} == before
+
+
 def test_a_copy_of_the_file_alone_is_none(ledger: rl.Ledger, sqlite_path: Path, tmp_path: Path) -> None:
     """The file without its log lacks what was recorded, and says so; what it has can be had."""
     shutil.copy(sqlite_path, tmp_path / "copied.db")

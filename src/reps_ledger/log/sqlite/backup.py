@@ -21,7 +21,8 @@ from reps_ledger.log.sqlite.errors import KNOWN, is_damage, translated
 from reps_ledger.log.sqlite.file import HEAD, index_problems, is_blank, left_beside, problems
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.mark import can_be_marked, clean
-from reps_ledger.log.sqlite.pool import must_have_its_log_unless_open
+from reps_ledger.log.sqlite.pool import is_written_here, must_have_its_log_unless_open
+from reps_ledger.log.sqlite.read_only import connect_to_read
 
 Progress = Callable[[int, int], None]
 """Is called now and then with how many pages were copied, and of how many."""
@@ -30,6 +31,7 @@ _PAGES: Final = 1_000
 """Pages that are copied at a time: between these, signals are heard and others get the processor."""
 
 _SHOWN: Final = 5
+_TIMEOUT: Final = 5.0  # seconds that a restore waits for whoever opens or closes the backup
 
 
 def back_up(
@@ -95,18 +97,11 @@ def restore(
             raise StorageError(f"{source} cannot be restored: it is empty, and no ledger yet")
         if not incomplete:
             must_have_its_log_unless_open(source)
-        with closing(_read_only(source)) as connection:
+        shared = is_written_here(source)
+        with closing(connect_to_read(source, _TIMEOUT, shared=shared)) as connection:
             return back_up(connection, source, target, on_progress)
     except KNOWN as error:
         raise translated(error, source) from error
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    """Open a ledger file for reading. Where it has no log, nothing is put beside it for that."""
-    log = path.with_name(f"{path.name}-wal")
-    alone = not log.exists() or not log.stat().st_size
-    mode = "immutable=1" if alone else "mode=ro"
-    return sqlite3.connect(f"{path.as_uri()}?{mode}", uri=True, isolation_level=None)
 
 
 @contextmanager
