@@ -54,7 +54,7 @@ class Writers:
             if child == 0:
                 os.close(source)
                 try:
-                    write(str(path), number, sink)
+                    write(str(path), str(number), sink, 1, threading.Event())
                 finally:
                     os._exit(1)
             os.close(sink)

@@ -1,4 +1,4 @@
-"""Power loss: ``python -m faults.power FOLDER IMAGES SEED SYNCHRONOUS``.
+"""Power loss: ``python -m faults.power FOLDER IMAGES SEED SYNCHRONOUS THREADS``.
 
 A ledger is written on a disk that keeps an account. Then the power is cut at random moments: what
 was synced is there, and of what was written since, random sectors are. Every such image is opened
@@ -11,6 +11,7 @@ import json
 import random
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -82,19 +83,24 @@ def _apply(content: bytearray, deed: Deed) -> None:
     content[deed.offset : deed.offset + len(deed.data)] = deed.data
 
 
-def written(path: Path, disk: Disk, chance: random.Random) -> tuple[list[rl.Entry], set[int]]:
-    """Record batches, and put each acknowledged position into the disk's account."""
+def written(path: Path, disk: Disk, chance: random.Random, threads: int) -> tuple[list[rl.Entry], set[int]]:
+    """Record batches in threads, and put each acknowledged position into the disk's account."""
     ends = {0}
-    with rl.open(path) as ledger:
-        for number in range(BATCHES):
-            facts: list[rl.Fact] = [rl.MemberJoined(member=f"m{number}")]
-            facts += [
-                rl.ReportFiled(member=f"m{number}", activity="talk", link="x" * chance.randrange(900))
-                for _ in range(chance.randrange(4))
-            ]
-            position = ledger.record_all(facts, by="council", command_id=f"c{number}").position
+    batches: list[list[rl.Fact]] = []
+    for number in range(BATCHES):
+        batches.append([rl.MemberJoined(member=f"m{number}")])
+        batches[-1] += [
+            rl.ReportFiled(member=f"m{number}", activity="talk", link="x" * chance.randrange(900))
+            for _ in range(chance.randrange(4))
+        ]
+    with rl.open(path) as ledger, ThreadPoolExecutor(threads) as pool:
+
+        def record(number: int) -> None:
+            position = ledger.record_all(batches[number], by="council", command_id=f"c{number}").position
             ends.add(position)
             disk.told(position)
+
+        list(pool.map(record, range(BATCHES)))
         return list(ledger.entries()), ends
 
 
@@ -123,7 +129,7 @@ def checked(files: dict[str, bytes], path: Path, entries: list[rl.Entry], ends: 
     return ""
 
 
-def main(folder: str, images: str, seed: str, synchronous: str) -> None:
+def main(folder: str, images: str, seed: str, synchronous: str, threads: str) -> None:
     """Write, cut the power, and tell."""
     file._PRAGMAS["synchronous"] = int(synchronous)
     mark._of = lambda path: 1  # noqa: ARG005 — the file of an image stands for the file itself
@@ -134,14 +140,14 @@ def main(folder: str, images: str, seed: str, synchronous: str) -> None:
     rl.open(path).close()
     files, disk = Files(place), Disk()
     disk.install()
-    entries, ends = written(path, disk, chance)
+    entries, ends = written(path, disk, chance, int(threads))
     disk.watching = False
     deeds, told = disk.deeds, 0
     cuts = sorted(chance.choices(range(len(deeds)), k=int(images)))
     outcomes: dict[str, int] = {}
     for number, deed in enumerate(deeds):
         if deed.what == "told":
-            told = int(deed.path)
+            told = max(told, int(deed.path))  # threads are told of one commit in any order
         else:
             files.take(deed)
         while cuts and cuts[0] == number:

@@ -46,11 +46,12 @@ def test_a_full_disk(trouble: str, tmp_path: Path, tell: Tell) -> None:
 
 
 @pytest.mark.skipif(not available(), reason="no VFS can be put around this Python's SQLite")
-def test_a_broken_disk(tmp_path: Path, tell: Tell) -> None:
+@pytest.mark.parametrize("trouble", ["io", "crowded"])
+def test_a_broken_disk(tmp_path: Path, trouble: str, tell: Tell) -> None:
     """Whatever write, sync or cut fails, a typed error comes, and every command is done once."""
-    deeds = times(150, 3_000)
-    found = ran("trouble", "io", tmp_path, deeds, 2)
-    tell(f"{deeds:,} failing writes, syncs and cuts: {found}")
+    deeds = times(100, 3_000)
+    found = ran("trouble", trouble, tmp_path, deeds, 2)
+    tell(f"{deeds:,} failing writes, syncs and cuts, {trouble}: {found}")
     assert whole(found) == WHOLE
     assert set(found["errors"]) == {"StorageError"}
     assert found["failed"]["sync"] > 0

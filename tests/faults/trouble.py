@@ -6,6 +6,7 @@ JSON: how often an error was told and of which type, and what of the acknowledge
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -13,6 +14,7 @@ import resource
 import subprocess
 import sys
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -136,8 +138,8 @@ def full(folder: Path, rounds: int, _: random.Random, *, mounting: bool = True) 
     return {"errors": errors, "went on": after, **outcome}
 
 
-def io(folder: Path, deeds: int, chance: random.Random) -> dict[str, Any]:
-    """Have some deeds fail, as a broken disk does; tell every command until it is done."""
+def io(folder: Path, deeds: int, chance: random.Random, *, threads: int = 1) -> dict[str, Any]:
+    """Have some deeds fail, as a broken disk does; tell every command, in some threads, until it is done."""
     path = folder / "reps.db"
     rl.open(path).close()
     disk = Disk()
@@ -154,20 +156,34 @@ def io(folder: Path, deeds: int, chance: random.Random) -> dict[str, Any]:
     disk.install()
     acknowledged: dict[str, int] = {}
     errors: Counter[str] = Counter()
-    number = 0
+    numbers = itertools.count()
+
+    def record(ledger: rl.Ledger) -> None:
+        while failed.total() < deeds:
+            number = unfinished.pop() if unfinished else next(numbers)
+            try:
+                receipt = ledger.record_all(facts(number), by="x", command_id=f"c{number}")
+            except rl.StorageError as error:
+                errors[type(error).__name__] += 1
+                unfinished.append(number)
+                return
+            acknowledged[f"c{number}"] = receipt.position
+
+    unfinished: list[int] = []
     disk.fails = fails
     while failed.total() < deeds:
         try:
-            with rl.open(path) as ledger:
-                while failed.total() < deeds:
-                    command = f"c{number}"
-                    receipt = ledger.record_all(facts(number), by="x", command_id=command)
-                    acknowledged[command] = receipt.position
-                    number += 1
-        except rl.StorageError as error:
+            with rl.open(path) as ledger, ThreadPoolExecutor(threads) as pool:
+                list(pool.map(record, [ledger] * threads))
+        except rl.StorageError as error:  # of opening it
             errors[type(error).__name__] += 1
     disk.fails = lambda *_: 0
-    return {"failed": failed, "errors": errors, "commands": number, **told(path, acknowledged)}
+    return {"failed": failed, "errors": errors, "commands": len(acknowledged), **told(path, acknowledged)}
+
+
+def crowded(folder: Path, deeds: int, chance: random.Random) -> dict[str, Any]:
+    """The same with threads that share commits."""
+    return io(folder, deeds, chance, threads=4)
 
 
 def descriptors(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
@@ -206,6 +222,7 @@ def descriptors(folder: Path, rounds: int, _: random.Random) -> dict[str, Any]:
 
 
 TROUBLES: Final[dict[str, Callable[[Path, int, random.Random], dict[str, Any]]]] = {
+    "crowded": crowded,
     "descriptors": descriptors,
     "full": full,
     "io": io,

@@ -15,7 +15,7 @@ import pytest
 
 import reps_ledger as rl
 from reps_ledger.errors import Busy, ConfigurationError, StorageError
-from reps_ledger.log import open_recorder
+from reps_ledger.log import connect, open_recorder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +48,9 @@ def test_a_connection_that_died_is_replaced(postgres_dsn: str) -> None:
 
 
 @pytest.mark.parametrize("asks", ["record", "read"])
-def test_who_holds_a_lock_is_named(postgres_dsn: str, asks: str) -> None:
+def test_who_holds_a_lock_is_named(postgres_dsn: str, asks: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lock that does not come in time is `Busy`, which says who holds what."""
+    monkeypatch.setattr(connect, "_LOCK_TIMEOUT", "1")
     name = "nightly dump"
     with (
         begun(postgres_dsn),

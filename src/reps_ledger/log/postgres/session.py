@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import select
+import os
+import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -75,8 +76,13 @@ def must_have_sessions(datastore: PostgresDatastore, *, records: bool) -> None:
 
 def connect(datastore: PostgresDatastore) -> Connection[Any]:
     """Connect to the PostgreSQL of the library's connections, beside these."""
-    options: Any = datastore.pool.kwargs
-    ask = datastore.pool.get_password_func
+    return connect_like(datastore.pool)
+
+
+def connect_like(pool: ConnectionPool[Connection[Any]]) -> Connection[Any]:
+    """Connect as a pool does, beside it."""
+    options: Any = pool.kwargs
+    ask = pool.get_password_func
     password = {"password": ask()} if ask else {}
     return psycopg.connect(**{**options, **password, "row_factory": psycopg.rows.tuple_row})
 
@@ -88,11 +94,21 @@ class LivePool(ConnectionPool["Connection[Any]"]):
     """
 
     def getconn(self, timeout: float | None = None) -> Connection[Any]:
-        """Return a connection that was not closed."""
+        """Return a connection that was not closed.
+
+        Raises:
+            psycopg.OperationalError: the server cannot be reached.
+        """
         while True:
             connection = super().getconn(timeout)
             if not _is_dead(connection):
                 return connection
+            try:
+                connect_like(self).close()
+            except psycopg.Error:
+                # As it was: where the pool fails to replace one, it waits longer before each further try.
+                self.putconn(connection)
+                raise
             connection.close()
             self.putconn(connection)  # which opens another one in its place
 
@@ -121,16 +137,18 @@ def live_pool(
 
 
 def _is_dead(connection: Connection[Any]) -> bool:
-    """Whether the server closed an idle connection: then there is something to read of it."""
-    poll = select.poll()
-    poll.register(connection.fileno(), select.POLLIN)
-    if not poll.poll(0):
-        return False
-    try:
-        ConnectionPool.check_connection(connection)
-    except psycopg.Error:
+    """Whether the server closed an idle connection, by what there is to read of it; it is not read."""
+    if connection.closed:
         return True
-    return False
+    with closing(socket.socket(fileno=os.dup(connection.fileno()))) as end:
+        try:
+            found = end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:  # nothing, as is usual
+            return False
+        except OSError:
+            return True
+    # The end, or an error that comes before it. What is encrypted does not say; then another one is as good.
+    return found in {b"", b"E"} or bool(connection.pgconn.ssl_in_use)
 
 
 @contextmanager
