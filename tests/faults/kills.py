@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LONGEST = 0.04
 """Seconds until a writer is killed, once it recorded something."""
 
+PATIENCE = 7_200.0
+"""Seconds in which all that are to be killed are."""
+
 
 def write(target: str, name: str, sink: int, threads: int, ends: threading.Event) -> None:
     """Record batches in threads until killed, or told to end; each command says how many facts it has."""
@@ -38,7 +41,7 @@ def write(target: str, name: str, sink: int, threads: int, ends: threading.Event
         for thread in writing:
             thread.start()
         for thread in writing:
-            thread.join()
+            thread.join(PATIENCE)
 
 
 def record(ledger: rl.Ledger, name: str, sink: int, ends: threading.Event) -> None:
@@ -80,7 +83,7 @@ def bystander(target: str, told: dict[str, int]) -> Iterator[None]:
         finally:
             os.kill(child, signal.SIGTERM)
             _, status = os.waitpid(child, 0)
-            hears.join()
+            hears.join(60)
     assert status == 0, "a writer failed as others were killed"
     told |= {command: int(position) for command, position in map(str.split, answers)}
 
