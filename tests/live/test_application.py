@@ -218,7 +218,7 @@ def test_many_begin_at_once_on_postgres(postgres_dsn: str) -> None:
     def begin(_: int) -> list[str]:
         with LedgerApplication(env_of(postgres_dsn)) as application:
             recorder: Any = application.recorder
-            return GuardedRecorder.structure_check(recorder._inner)
+            return GuardedRecorder.structure_check(recorder.inner)
 
     for _ in range(3):
         assert in_threads(8, begin) == [[]] * 8
@@ -272,7 +272,7 @@ def test_an_application_reads_a_ledger(env: dict[str, str], sqlite_path: Path) -
         ledger.record(MentoringTold(member="ana", minutes=5), by="ana")
         entries = list(ledger.entries())
     with OurLedger(env) as application:
-        assert isinstance(application.recorder, SQLiteRecorder)
+        assert isinstance(application.recorder.inner, SQLiteRecorder)
         found: list[Any] = list(application.events.read())
         assert [tagged.decision.fact for tagged in found] == [entry.fact for entry in entries]
         assert [tuple(tagged.tags) for tagged in found] == [entry.tags for entry in entries]

@@ -96,12 +96,12 @@ def test_pages(ledger: rl.Ledger, log: EventLog) -> None:
 
 
 def test_reading_streams(ledger: rl.Ledger, recorder: DCBRecorder) -> None:
-    """Whoever reads the first entries has not made the log read all of them."""
+    """Whoever reads the first entries has not made the log read all of them: once for what is voided."""
     ledger.record_all([rl.ReportFiled(member="ana", activity=f"{n}") for n in range(90)], by="ana")
     faulty = Faulty(recorder)
     found = EventLog(faulty, Codec(Registry(BUILT_IN))).read(limit=10)
     assert [next(found).position for _ in range(25)] == list(range(1, 26))
-    assert faulty.calls["read"] == 3
+    assert faulty.calls["read"] == 1 + 3
 
 
 def test_sources(ledger: rl.Ledger, log: EventLog) -> None:

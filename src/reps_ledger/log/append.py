@@ -35,7 +35,7 @@ from reps_ledger.errors import (
     TooLarge,
 )
 from reps_ledger.log.codec import Codec
-from reps_ledger.log.event_log import EventLog
+from reps_ledger.log.event_log import EventLog, Readable
 
 _BUILT_IN = frozenset(BUILT_IN)
 _SIDES: Final = {"start": day_start, "end": day_end, "last": last_of_day}
@@ -305,6 +305,10 @@ class Recording:
             "Nothing was written; try again"
         )
 
+    def voiding(self) -> Recording:
+        """Return what records voids: it leaves out what cannot be read, so that it is not in their way."""
+        return evolve(self, log=Readable(self.log), kept=KeptJudge())
+
     def begin(self, first: Draft, drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         """Record the first entry of a new log, and drafts after it, in one append.
 
@@ -365,6 +369,8 @@ class Recording:
             The position up to which the judge knows its parts.
         """
         drafts = list(drafts)
+        for position in judge.rows_missing(drafts):
+            judge.memory.rows[position] = self.log.row(position)
         head = upto
         while True:
             missing = judge.memory.missing({part for draft in drafts for part in judge.parts(draft)})

@@ -120,14 +120,17 @@ OBJECTS: Final = {
 _GAPS: Final = "SELECT count(*), coalesce(max(position), 0) FROM events"
 _SAID: Final = "SELECT position, type, NULL, tags FROM events"
 _INDEXED: Final = "SELECT ?, tag, type, position FROM tags WHERE position <= ?"
+_TAGS_IF_READABLE: Final = "json_each(CASE WHEN json_valid(e.tags) THEN e.tags ELSE '[]' END)"
 _UNINDEXED: Final = (
-    "SELECT e.position, j.value FROM events e, json_each(e.tags) j WHERE NOT EXISTS"
+    f"SELECT e.position, j.value FROM events e, {_TAGS_IF_READABLE} j"  # noqa: S608 — no text from outside
+    " WHERE NOT EXISTS"
     " (SELECT 1 FROM tags t WHERE t.tag = j.value AND t.type = e.type"
     " AND t.position = e.position) LIMIT 10"
 )
 _UNTRUE: Final = (
     "SELECT t.position, t.tag FROM tags t"  # noqa: S608 — no text from outside
-    f" WHERE NOT {_TAG_IS_TRUE.format(row='t')} LIMIT 10"
+    f" WHERE NOT EXISTS (SELECT 1 FROM events e, {_TAGS_IF_READABLE} j"
+    " WHERE e.position = t.position AND e.type = t.type AND j.value = t.tag) LIMIT 10"
 )
 
 

@@ -45,7 +45,7 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
-from reps_ledger.log.storage import Unfit, decoded_tags, encoded_tags, fitting_tags, must_be_empty
+from reps_ledger.log.storage import Unfit, encoded_tags, fitting_tags, must_be_empty, tags_if_readable
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -459,5 +459,5 @@ def _fails(connection: sqlite3.Connection, condition: DCBAppendCondition, head: 
     if head - span.after <= FEW:
         matches = matcher(items)
         rows = connection.execute(_KINDS, (span.after,)).fetchall()
-        return any(matches(kind, decoded_tags(position, tags)) for position, kind, tags in rows)
+        return any(matches(kind, tags_if_readable(tags)) for _, kind, tags in rows)
     return first_match(connection, items, span)
