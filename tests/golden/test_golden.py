@@ -16,6 +16,7 @@ from golden import make
 from recorders import event
 from reps_ledger.domain.facts import BUILT_IN, kind_of
 from reps_ledger.errors import NewerFormat, UnknownFact, UnknownVersion
+from reps_ledger.log.sqlite.file import FORMAT_VERSION
 from reps_ledger.salted import plain
 
 if TYPE_CHECKING:
@@ -132,7 +133,7 @@ def test_it_is_exported_and_imported(version: str, ledger: rl.Ledger, tmp_path: 
 def test_a_newer_format_is_refused_plainly(copy: Path) -> None:
     """A file of a later format is not opened, says so, and is left as it is."""
     connection = sqlite3.connect(copy)
-    connection.execute("PRAGMA user_version = 3")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION + 1}")
     connection.close()
     before = copy.read_bytes()
     with pytest.raises(NewerFormat, match="later release"):
@@ -150,7 +151,7 @@ def test_a_newer_fact_is_refused_plainly(known: bool, copy: Path) -> None:
         connection.close()
         stored = json.loads(plain(data)) | {"id": "new", "schema": 99}
         name = "member.joined" if known else "member.promoted"
-        recorder.append([event(name, "member:ana", data=json.dumps(stored).encode())])
+        recorder.append([event(name, "member:ana", "entry:new", data=json.dumps(stored).encode())])
     error = UnknownVersion if known else UnknownFact
     with rl.open(copy) as ledger:
         with pytest.raises(error, match=f"position {head + 1}"):

@@ -272,7 +272,8 @@ def test_an_application_reads_a_ledger(env: dict[str, str], sqlite_path: Path) -
         ledger.record(MentoringTold(member="ana", minutes=5), by="ana")
         entries = list(ledger.entries())
     with OurLedger(env) as application:
-        assert isinstance(application.recorder.inner, SQLiteRecorder)
+        recorder: Any = application.recorder
+        assert isinstance(recorder.inner, SQLiteRecorder)
         found: list[Any] = list(application.events.read())
         assert [tagged.decision.fact for tagged in found] == [entry.fact for entry in entries]
         assert [tuple(tagged.tags) for tagged in found] == [entry.tags for entry in entries]

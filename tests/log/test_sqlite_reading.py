@@ -206,7 +206,7 @@ def test_too_large_a_value_is_refused(memory_recorder: SQLiteRecorder) -> None:
 
 
 def test_tags_that_cannot_be_read_are_damage(sqlite_path: Path) -> None:
-    """A row that this code never wrote is reported with its position; it is under no tag, so in nobody's way."""
+    """A row that this code never wrote is reported with its position; under no tag, it is in nobody's way."""
     with SQLiteRecorder(sqlite_path) as log:
         log.append([event()])
     with closing(sqlite3.connect(sqlite_path)) as plain, plain:

@@ -29,6 +29,8 @@ from reps_ledger.log.sqlite.file import (
     INSERT_ROWS,
     INSERT_TAG,
     MANY,
+    OBJECTS,
+    SOUND,
     index_problems,
     make_current,
     problems,
@@ -274,10 +276,13 @@ class SQLiteRecorder(DCBRecorder):
                 (head,) = connection.execute(HEAD).fetchone()
                 must_be_empty(head)
                 connection.execute(CHECKPOINT_RARELY)
+                # What was recorded is taken as it is, also what is no entry: it may be voided.
+                connection.execute(f"DROP TRIGGER IF EXISTS {SOUND}")
                 fitting = _fitting(rows)
                 while batch := list(islice(fitting, _LOADED)):
                     _insert_many(connection, head, batch)
                     head += len(batch)
+                connection.execute(OBJECTS[SOUND])
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
