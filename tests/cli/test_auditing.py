@@ -22,7 +22,7 @@ from reps_ledger.log.postgres import roles_sql
 
 COMMANDS: Final = (
     *("make-key", "check", "checkpoint", "verify", "prove", "consistency", "bundle", "verify-bundle"),
-    *("postgres-roles", "verify-consistency"),
+    *("postgres-roles", "verify-consistency", "void"),
 )
 
 

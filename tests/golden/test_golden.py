@@ -86,6 +86,8 @@ def test_differences_are_seen() -> None:
 def test_every_kind_of_fact_is_in_it(version: str) -> None:
     """The ledger of this version holds every built-in fact: none is left untried by later ones."""
     kinds = {entry["fact"] for entry in expected(version)["exported"]}
+    if any("ledger:entry.voided" in entry["tags"] for entry in expected(version)["entries"]):
+        kinds.add("entry.voided")  # which is not exported
     assert kinds <= {kind_of(cls).name for cls in BUILT_IN}
     if version == make.VERSION:
         assert kinds == {kind_of(cls).name for cls in BUILT_IN}
@@ -121,10 +123,10 @@ def test_it_is_exported_and_imported(version: str, ledger: rl.Ledger, tmp_path: 
     ledger.export(tmp_path / "history.jsonl")
     with rl.open(tmp_path / "new.db") as new:
         report = new.import_history(tmp_path / "history.jsonl")
-        assert (report.recorded, len(report.refused)) == (ledger.position, 0)
+        own = [entry.fact for entry in ledger.entries() if entry.name != "entry.voided"]
+        assert (report.recorded, len(report.refused)) == (len(own), 0)
         # A ledger of before declared nothing; the one that it comes into does.
         (declared, *rest) = [entry.fact for entry in new.entries()]
-        own = [entry.fact for entry in ledger.entries()]
         assert rest == (own if version == "0.1.0" else own[1:])
         assert isinstance(declared, rl.LedgerDeclared)
         assert declared.zone == "UTC"

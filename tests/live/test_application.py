@@ -15,6 +15,7 @@ from eventsourcing.sqlite import SQLiteTrackingRecorder
 from psycopg.sql import SQL
 
 import reps_ledger as rl
+from intruders import NOISE, plant, plant_void
 from racers import in_threads
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import CodecError, StorageError, UnknownFact
@@ -247,6 +248,34 @@ def test_a_projection_that_fails(env: dict[str, str], sqlite_path: Path) -> None
         with runner(env, CountsInSQLite) as running:
             running.wait(4, timeout=10)
             assert running.view.counts() == {"ana": 3}
+
+
+@pytest.mark.parametrize("readable", [False, True], ids=["noise", "what can be read"])
+def test_a_runner_reads_past_what_is_voided(shared_target: str, readable: bool) -> None:
+    """It stops where something cannot be read, and says where; once that is voided it goes on after it."""
+    env = {**env_of(shared_target), **IN_MEMORY}
+    with rl.open(shared_target) as ledger:
+        ledger.record_all([rl.MemberJoined(member="ana"), report("ana")], by="council")
+        if readable:
+            place = ledger.record(report("ana"), by="ana").position
+            plant_void(ledger, place)
+        else:
+            place = plant(ledger, "report.filed", NOISE, "member:ana")
+            with pytest.raises(CodecError, match=f"position {place}: .*void {place}") as raised:  # noqa: SIM117
+                with runner(env, CountsInMemory) as running:
+                    running.run_forever(timeout=10)
+            assert raised.value.position == place
+            with LedgerApplication(env) as application, pytest.raises(CodecError, match=f"position {place}"):
+                list(application.events.read())
+            ledger.void(place, by="council", reason="noise")
+        last = ledger.record(report("ana"), by="ana").position
+        with runner(env, CountsInMemory) as running:
+            running.wait(last, timeout=10)
+            assert running.view.counts() == {"ana": 2}
+        with LedgerApplication(env) as application:
+            found: list[Any] = list(application.events.read())
+            assert [tagged.decision.id for tagged in found] == [entry.id for entry in ledger.entries()]
+            assert application.events.read().head == ledger.position
 
 
 @rl.fact("mentoring.told", version=2)
