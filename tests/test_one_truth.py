@@ -320,8 +320,8 @@ def with_voided(history: History, hidden: list[tuple[int, int, str]]) -> rl.Ledg
                 data = NOISE
                 if made is not None:
                     data = codec.encode(replace(entry_of(Told(made(who), day(1)), 1), id=f"hidden {place}"))
-                tags = (f"member:{who}", "member:cleo", f"ledger:{name}", "community:docs")
-                late.append(plant(ledger, name, data, *tags))
+                under = (f"member:{who}", "member:cleo", f"ledger:{name}", "community:docs")
+                late.append(plant(ledger, name, data, *under))
                 if place % 2:
                     plant_void(ledger, late.pop())
         if number < len(rows):

@@ -58,9 +58,7 @@ def register_audit(app: typer.Typer) -> None:
         checkpoint
     )
     app.command("check", epilog="Example: reps-ledger check -l reps.db")(check_)
-    app.command(epilog='Example: reps-ledger void 7 -l reps.db --by council --reason "written by no ledger"')(
-        void
-    )
+    app.command(epilog="Example: reps-ledger void 7 -l reps.db")(void)
     app.command(epilog="Example: reps-ledger verify reps.checkpoint -l reps.db --key reps.pub")(verify)
     app.command(epilog="Example: reps-ledger prove 12 -l reps.db --at reps.checkpoint")(prove)
     app.command(epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub")(
@@ -217,7 +215,7 @@ def void(
         bool, typer.Option("--unknown", help="Also a kind or version that is not known here.")
     ] = False,
 ) -> None:
-    """Have everybody read past an entry that cannot be read, for good; without --by, only show it."""
+    """Show what is at a position; with --by, have everybody read past it for good, as it cannot be read."""
     with opened(ledger, records=by is not None) as open_ledger:
         row = open_ledger.look_at(position)
         size, tags = f"{len(row.data):,} bytes", shown(row.tags, _SHOWN)

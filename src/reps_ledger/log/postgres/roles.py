@@ -77,7 +77,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     named CONSTANT text := '^[a-z][a-z0-9_-]*([.][a-z][a-z0-9_-]*)+$';
     sealed int;
-    said json;
+    said jsonb;
+    own text;
 BEGIN
     IF octet_length(NEW.data) > {most} THEN
         RAISE EXCEPTION 'this is no entry of a ledger: it is too large' USING ERRCODE = 'data_exception';
@@ -93,18 +94,23 @@ BEGIN
     said := replace(
         convert_from(CASE sealed WHEN 0 THEN NEW.data ELSE substr(NEW.data, 1, sealed - 1) END, 'UTF8'),
         '\\u0000', '\\ufffd'
-    )::json;
-    IF json_typeof(said) IS DISTINCT FROM 'object'
+    )::jsonb;
+    IF jsonb_typeof(said) <> 'object'
         OR (('entry:' || (said ->> 'id')) = ANY (NEW.tags)) IS NOT TRUE
-        OR cardinality(NEW.tags) <> (SELECT count(DISTINCT tag) FROM unnest(NEW.tags) AS own (tag))
         OR (NEW.type IN ({tagged}) AND NOT ('ledger:' || NEW.type) = ANY (NEW.tags))
-        OR (json_typeof(said #> '{{fact,member}}') = 'string'
+        OR (jsonb_typeof(said #> '{{fact,member}}') = 'string'
             AND NOT ('member:' || (said #>> '{{fact,member}}')) = ANY (NEW.tags))
-        OR (json_typeof(said #> '{{fact,community}}') = 'string'
+        OR (jsonb_typeof(said #> '{{fact,community}}') = 'string'
             AND NOT ('community:' || (said #>> '{{fact,community}}')) = ANY (NEW.tags)) THEN
         RAISE EXCEPTION 'this is no entry of a ledger: its name and tags do not belong to it'
             USING ERRCODE = 'data_exception';
     END IF;
+    FOREACH own IN ARRAY NEW.tags LOOP
+        IF own IS NULL OR cardinality(array_positions(NEW.tags, own)) > 1 THEN
+            RAISE EXCEPTION 'this is no entry of a ledger: its tags are not distinct'
+                USING ERRCODE = 'data_exception';
+        END IF;
+    END LOOP;
     RETURN NEW;
 END
 $$;
