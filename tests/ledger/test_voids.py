@@ -19,6 +19,7 @@ from reps_ledger.audit import make_key, verify_bundle
 from reps_ledger.domain.entries import entry_tag, ledger_tag, member_tag
 from reps_ledger.domain.rules import Source
 from reps_ledger.errors import CodecError, Malformed, UnknownFact
+from reps_ledger.ledger import everybody
 from reps_ledger.log.history import KeptSources, Reading
 from reps_ledger.policies import Policy, facts, when
 from reps_ledger.policies.charter import Authority, Charter
@@ -259,6 +260,7 @@ def test_who_could_read_it_reads_past_it_too(ledger: rl.Ledger) -> None:
     log = ledger._core.log
     first, *_ = log.read(after=ledger.position - 3)
     place, entry = hidden(ledger, report("ana"))
+    others = ledger.record_all([report("ana", "a"), report("ana", "b")], by="ana").entries
     last = ledger.record(report("ben"), by="ben").entry
     every = [position for position in range(1, ledger.position + 1) if position != place]
     source, kind = Source(member_tag("ana")), Source(member_tag("ana"), frozenset({"report.filed"}))
@@ -268,10 +270,11 @@ def test_who_could_read_it_reads_past_it_too(ledger: rl.Ledger) -> None:
             assert [e.position for e in each.read(limit=limit)] == every
             assert [e.position for e in each.read(limit=limit, upto=place)] == [p for p in every if p < place]
         found, head = each.read_sources([source, kind])
-        assert (found[kind], head) == ([], log.head())
+        assert (found[kind], head) == ([*others], log.head())
         assert entry not in found[source]
         assert entry not in [*each.read_any([source])]
-        assert each.read_few([kind], 0) == []
+        assert each.read_few([kind], 2) == [*others]
+        assert each.read_few([kind], 1) is None
         assert entry not in [*each.read_kinds(["report.filed"])]
         assert last in [*each.read_kinds(["report.filed"])]
         assert each.entries_of([entry.id, first.id]) == {first.id: first}
@@ -305,6 +308,20 @@ def test_what_is_derived_is_derived_anew(tmp_path: Path) -> None:
         assert list(ledger.state().roster(role="lead")) == []
         codes = [found.code for found in ledger.check()]
         assert codes == ["voided", "refused"], "a void of what can be read is no void by the rules"
+
+
+def test_answers_about_everybody_are_given_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a ledger keeps in memory of a position is not used once something up to there was voided."""
+    monkeypatch.setattr(everybody, "FROM", 1)
+    with begun() as ledger:
+        joined = ledger.record(rl.MemberJoined(member="cleo"), by="council", occurred_at=DAY)
+
+        def roster() -> list[str]:
+            return [row.member for row in ledger.as_of(known_at=joined).roster()]
+
+        assert roster() == ["ana", "ben", "cleo"]
+        plant_void(ledger, joined.position)
+        assert roster() == ["ana", "ben"]
 
 
 def test_what_others_void_is_known_with_the_next_read(sqlite_path: Path) -> None:
