@@ -64,9 +64,10 @@ def plant(ledger: rl.Ledger, name: str = "member.joined", data: bytes = NOISE, *
         return recorder.append([DCBEvent(name, data, list(tags))])
 
 
-def plant_void(ledger: rl.Ledger, position: int) -> int:
+def plant_void(ledger: rl.Ledger, position: int, **fields: object) -> int:
     """Void what is stored at a position behind the rules, whatever it is; return the void's own position."""
-    row = ledger.look_at(position)
+    row = ledger._core.log.row(position)
+    leaf = None if row is None else row.leaf
     number = ledger.position + 1
     entry_id = f"void-{number}"
     said = {
@@ -74,7 +75,7 @@ def plant_void(ledger: rl.Ledger, position: int) -> int:
         "recorded_at": ledger._core.now(),
         "occurred_at": ledger._core.now(),
         "by": "council",
-        "fact": {"target_position": position, "leaf": row.leaf, "reason": "planted"},
+        "fact": {"target_position": position, "leaf": leaf, "reason": "planted", **fields},
     }
     tags = [ledger_tag("entry.voided"), f"entry:{entry_id}"]
     return ledger._core.log.recorder.append([DCBEvent("entry.voided", msgspec.json.encode(said), tags)])

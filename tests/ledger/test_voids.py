@@ -7,6 +7,7 @@ import json
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from reps_ledger.domain.rules import Source
 from reps_ledger.errors import CodecError, Malformed, UnknownFact
 from reps_ledger.ledger import everybody
 from reps_ledger.log.history import KeptSources, Reading
+from reps_ledger.log.postgres.roles import EVENTS, SOUND
 from reps_ledger.policies import Policy, facts, when
 from reps_ledger.policies.charter import Authority, Charter
 from reps_ledger.policies.language.counts import count
@@ -245,6 +247,21 @@ def test_tags_that_cannot_be_read_are_voided_too(sqlite_path: Path) -> None:
     assert len(everything(rl.open(sqlite_path.with_name("copy.db")))["entries"]) == 6
 
 
+def test_a_tag_that_is_null_is_voided_too(postgres_dsn: str) -> None:
+    """As somebody may have put it into PostgreSQL before there was a guard."""
+    with begun(postgres_dsn) as ledger, psycopg.connect(postgres_dsn, autocommit=True) as plain:
+        place = ledger.position + 1
+        plain.execute(f"ALTER TABLE {EVENTS} DISABLE TRIGGER {SOUND}".encode())
+        row = f"INSERT INTO {EVENTS} (type, data, tags) VALUES ('a.b', '', ARRAY[NULL])"  # noqa: S608 — of this test
+        plain.execute(row.encode())
+        plain.execute(f"ALTER TABLE {EVENTS} ENABLE TRIGGER {SOUND}".encode())
+        with pytest.raises(rl.Damaged, match=rf"position {place}: its tags cannot be read.*void {place}"):
+            list(ledger.entries())
+        ledger.void(place, by="council", reason="noise")
+        assert [entry.position for entry in ledger.entries()] == [*range(1, place), place + 1]
+        assert [found.code for found in ledger.check()] == ["voided"]
+
+
 # All readers
 
 
@@ -337,6 +354,49 @@ def test_what_others_void_is_known_with_the_next_read(sqlite_path: Path) -> None
         assert other.as_of().member("ana").membership.is_member
         with other.subscribe(after=place - 1) as waiting:
             assert next(waiting).id == void.id
+
+
+def test_a_follower_that_is_behind_reads_past_what_is_voided_meanwhile(sqlite_path: Path) -> None:
+    """What comes to it was voided by then, though not when this process last read as far."""
+    with (
+        begun(sqlite_path) as ledger,
+        rl.open(sqlite_path) as other,
+        other.subscribe(after=ledger.position) as waiting,
+    ):
+        plant(ledger, "member.joined", NOISE, member_tag("ana"))
+        assert other.as_of().member("ben").membership.is_member
+        void = ledger.void(ledger.position, by="council", reason="noise")
+        assert next(waiting).id == void.id
+
+
+def test_who_follows_later_reads_past_what_could_be_read_before(sqlite_path: Path) -> None:
+    """A subscription begins by what is voided when it begins, however far this process had read."""
+    with begun(sqlite_path) as ledger, rl.open(sqlite_path) as other:
+        place = ledger.record(report("ana"), by="ana").position
+        assert other.as_of().member("ana").membership.is_member
+        void = plant_void(ledger, place)
+        with other.subscribe(after=place - 1) as waiting:
+            assert next(waiting).position == void
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"leaf": None}, {"leaf": "0" * 64}, *({"target_position": place} for place in (9, 0, -7, 1 << 70))],
+    ids=str,
+)
+def test_a_void_of_another_row_hides_nothing(ledger: rl.Ledger, fields: dict[str, Any]) -> None:
+    """Whoever writes one behind the rules must name the row that is there, and before it; check finds it."""
+    place = ledger.record(report("ana"), by="ana").position
+    plant_void(ledger, place, **fields)
+    for _ in range(4):
+        ledger.record(report("ben"), by="ben")
+    every = [entry.position for entry in ledger.entries()]
+    assert place in every
+    assert len(every) == len(list(ledger._core.log.stored()))
+    assert [found.code for found in ledger.check() if found.code != "no_zone"] in (
+        ["refused"],
+        ["invalid", "refused"],  # a number that is no position
+    )
 
 
 def test_a_judge_that_knew_the_row_judges_anew(sqlite_path: Path) -> None:

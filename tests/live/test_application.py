@@ -261,9 +261,9 @@ def test_a_runner_reads_past_what_is_voided(shared_target: str, readable: bool) 
             plant_void(ledger, place)
         else:
             place = plant(ledger, "report.filed", NOISE, "member:ana")
-            with pytest.raises(CodecError, match=f"position {place}: .*void {place}") as raised:  # noqa: SIM117
-                with runner(env, CountsInMemory) as running:
-                    running.run_forever(timeout=10)
+            words = f"position {place}: .*void {place}"
+            with pytest.raises(CodecError, match=words) as raised, runner(env, CountsInMemory) as running:
+                running.run_forever(timeout=10)
             assert raised.value.position == place
             with LedgerApplication(env) as application, pytest.raises(CodecError, match=f"position {place}"):
                 list(application.events.read())

@@ -63,6 +63,7 @@ BAD: Final[dict[str, DCBEvent]] = {
     "nothing": DCBEvent("member.joined", b"", ["entry:7"]),
     "no JSON": DCBEvent("member.joined", b'{"id":"7"', ["entry:7"]),
     "something after a NUL": DCBEvent("member.joined", said() + b"\0noise", ["entry:7"]),
+    "a NUL before a sealed part": DCBEvent("member.joined", said() + b"\0noise\x1esealed", ["entry:7"]),
     "something after the JSON": DCBEvent("member.joined", said() + b"noise", ["entry:7"]),
     "an array": DCBEvent("member.joined", b'["7"]', ["entry:7"]),
     "a text": DCBEvent("member.joined", b'"7"', ["entry:7"]),
@@ -261,6 +262,12 @@ def test_a_repair_makes_an_older_file_current(sqlite_path: Path) -> None:
     with closing(sqlite3.connect(sqlite_path)) as connection:
         connection.execute("DROP TRIGGER events_stay")
     assert rl.repair(sqlite_path) == ["made events_stay"]
+    with closing(sqlite3.connect(sqlite_path)) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (guards,) = connection.execute(
+            "SELECT count(*) FROM sqlite_master WHERE name = 'events_sound'"
+        ).fetchone()
+    assert (format_of(version), guards) == (FORMAT_VERSION, 1)
     with SQLiteRecorder(sqlite_path) as recorder:
         assert recorder.integrity_check() == []
         with pytest.raises(REFUSED, match="no entry"):

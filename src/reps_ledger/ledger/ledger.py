@@ -251,6 +251,8 @@ class Ledger:
     ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
 
+        What is voided is left out, and so are the voids, unless it is written as recorded.
+
         Args:
             target: a new path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
                 where the file is once all is written; or a binary file for JSON lines.

@@ -219,13 +219,16 @@ class _Events:
         return self._response.head
 
     def rows(self) -> Iterator[Stored]:
-        for position, name, data, tags in self.parsed():
-            yield position, name, data, encoded_tags(tags)
+        for event in self._response:
+            inner = event.event
+            yield event.position, inner.type, inner.data, encoded_tags(inner.tags)
 
     def parsed(self, past: Container[int] = ()) -> Iterator[Parsed]:
         for event in self._response:
             if event.position not in past:
                 inner = event.event
+                if None in inner.tags:  # as an array in PostgreSQL may have it
+                    raise damaged_tags(event.position, ValueError("one is null"))
                 yield event.position, inner.type, inner.data, inner.tags
 
 

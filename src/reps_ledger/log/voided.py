@@ -133,6 +133,8 @@ class VoidedPositions:
                 continue  # what cannot be read voids nothing
         for void in reversed(found):
             fact = void.fact
-            row = row_at(self._read, fact.target_position) if fact.target_position < void.position else None
+            # Stored by who keeps no rules, it may be any number.
+            is_before = 0 < fact.target_position < void.position
+            row = row_at(self._read, fact.target_position) if is_before else None
             if row is not None and leaf_of(row) == fact.leaf:
                 yield void

@@ -95,8 +95,8 @@ BEGIN
         convert_from(CASE sealed WHEN 0 THEN NEW.data ELSE substr(NEW.data, 1, sealed - 1) END, 'UTF8'),
         '\\u0000', '\\ufffd'
     )::jsonb;
-    IF jsonb_typeof(said) <> 'object'
-        OR (('entry:' || (said ->> 'id')) = ANY (NEW.tags)) IS NOT TRUE
+    -- Nothing but an object has an id.
+    IF (('entry:' || (said ->> 'id')) = ANY (NEW.tags)) IS NOT TRUE
         OR (NEW.type IN ({tagged}) AND NOT ('ledger:' || NEW.type) = ANY (NEW.tags))
         OR (jsonb_typeof(said #> '{{fact,member}}') = 'string'
             AND NOT ('member:' || (said #>> '{{fact,member}}')) = ANY (NEW.tags))
