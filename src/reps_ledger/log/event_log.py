@@ -300,7 +300,7 @@ class EventLog:
                 raise ReadOnly(f"this role may not append to the log: {error}") from error
             raise StorageError(f"the log could not be written: {error}") from error
         first = last - len(events) + 1
-        self.voided.appended(first, last, [event.type for event in events])
+        self.voided.appended(first, events)
         return list(range(first, last + 1))
 
     def stored(self, *, after: int = 0, limit: int | None = None) -> Iterator[Stored]:

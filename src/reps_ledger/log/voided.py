@@ -10,12 +10,11 @@ again only where a read goes further: one look into the index of tags. With its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
-from attrs import field, frozen
-from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
+from eventsourcing.dcb.api import DCBEvent, DCBQuery, DCBQueryItem
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryVoided
@@ -78,12 +77,11 @@ def looked_at(row: Stored, codec: Codec) -> StoredRow:
     )
 
 
-@frozen
-class _Known:
+class _Known(NamedTuple):
     """What is voided, by all that is recorded up to a head: each position, and by which void."""
 
-    head: int = 0
-    voids: dict[int, Entry[EntryVoided]] = field(factory=dict)
+    head: int
+    voids: dict[int, Entry[EntryVoided]]
 
 
 class VoidedPositions:
@@ -99,7 +97,7 @@ class VoidedPositions:
     def __init__(self, read: Read, codec: Codec) -> None:
         self._read = read
         self._codec = codec
-        self._known = _Known()
+        self._known = _Known(0, {})
 
     def by(self, head: int | None = None) -> dict[int, Entry[EntryVoided]]:
         """Return the voids by the positions that they void, by all that is recorded up to a head or further.
@@ -118,11 +116,11 @@ class VoidedPositions:
         self._known = _Known(max(reached, known.head), voids)
         return voids
 
-    def appended(self, first: int, last: int, names: Iterable[str]) -> None:
-        """Know that this log appended entries of these stored names, from one position to another."""
+    def appended(self, first: int, events: Sequence[DCBEvent]) -> None:
+        """Know that this log appended events, from a position on."""
         known = self._known
-        if known.head == first - 1 and VOIDED not in names:
-            self._known = _Known(last, known.voids)
+        if known.head == first - 1 and VOIDED not in [event.type for event in events]:
+            self._known = _Known(known.head + len(events), known.voids)
 
     def _effective(self, response: Rows) -> Iterator[Entry[EntryVoided]]:
         found: list[Entry[EntryVoided]] = []

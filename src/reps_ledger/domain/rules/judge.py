@@ -270,9 +270,8 @@ class Judge:
 
     def rows_missing(self, acts: Iterable[Act]) -> set[int]:
         """Return the positions at which what is stored must be looked at before these acts are judged."""
-        facts = (act.fact for act in acts)
-        places = {fact.target_position for fact in facts if isinstance(fact, EntryVoided)}
-        return places - self.memory.rows.keys()
+        places = [act.fact.target_position for act in acts if isinstance(act.fact, EntryVoided)]
+        return {*places} - self.memory.rows.keys() if places else set()
 
     def lacks(self, act: Act) -> bool:
         """Whether what became known since leads to parts that were not read."""
@@ -290,7 +289,9 @@ class Judge:
             case = self._cases.get(id(entry.fact))
             known = case is not None and case.fact is entry.fact
             parts.update(case.parts if case is not None and known else self.asked(entry.fact))
-        return {VOIDS, *(source for part in parts for source in self.memory.sources(part))}
+        found = {source for part in parts for source in self.memory.sources(part)}
+        found.add(VOIDS)
+        return found
 
     def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
