@@ -26,8 +26,8 @@ ROOT: Final = Path(__file__).parents[1]
 SOURCE: Final = Path(reps_ledger.__file__).parent
 
 LAYERS: Final = (
-    *("errors", "domain", "files", "interchange", "salted", "log", "projections", "policies", "replay"),
-    *("audit", "importers", "views", "state", "ledger", "live", "testing", "cli"),
+    *("errors", "domain", "files", "interchange", "salted", "leaves", "log", "projections", "policies"),
+    *("replay", "audit", "importers", "views", "state", "ledger", "live", "testing", "cli"),
 )
 """The design's list: a layer imports itself and those before it."""
 

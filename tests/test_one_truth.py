@@ -15,12 +15,14 @@ import numpy as np
 import pytest
 from attrs import evolve
 from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
 from hypothesis.errors import NoSuchExample
 from msgspec.structs import replace
 
 import reps_ledger as rl
 from identities import day, histories, joins, merge, told
-from reps_ledger.domain.facts import RoleAsserted
+from intruders import NOISE, plant, plant_void
+from reps_ledger.domain.facts import MembersMerged, RoleAsserted
 from reps_ledger.domain.rules import folds
 from reps_ledger.domain.rules.folds import MEMBER
 from reps_ledger.domain.rules.judge import Replay
@@ -240,11 +242,13 @@ ASKING: Final = frozenset(
 """Who is asked."""
 
 
-def check(history: History, asked: frozenset[str] = ASKING) -> None:
-    """Ask everybody, or some of them, for everything at every instant."""
+def check(
+    history: History, asked: frozenset[str] = ASKING, opened: Callable[[History], rl.Ledger] = History.ledger
+) -> None:
+    """Ask everybody, or some of them, for everything at every instant; of a ledger that holds the history."""
     people = [person for person in history.people if person not in history.amendments.aliases]
     instants = instants_of(history)
-    with history.ledger() as ledger:
+    with opened(history) as ledger:
         replayed = by_backtests(ledger, instants) if instants and "backtests" in asked else {}
         for at in instants:
             so = truth(history, at)
@@ -284,6 +288,65 @@ def test_all_say_the_same(history: History) -> None:
 def test_all_say_the_same_of_plain_histories(history: History) -> None:
     """And where each is one person, and nothing is put right."""
     check(history)
+
+
+HIDDEN: Final[tuple[tuple[str, Callable[[str], rl.Fact] | None], ...]] = (
+    ("member.joined", None),
+    ("members.merged", None),
+    ("role.ended", lambda who: rl.RoleEnded(member=who, role="lead", how="resigned")),
+    ("role.assigned", lambda who: rl.RoleAssigned(member=who, role="lead", community="docs")),
+    ("member.retired", lambda who: rl.MemberRetired(member=who, how="resigned")),
+    ("members.merged", lambda who: MembersMerged(member=who, duplicate="cleo" if who != "cleo" else "ana")),
+    ("leave.started", lambda who: rl.LeaveStarted(member=who)),
+)
+"""What is hidden among a history: what nobody can read, and what would make it another one."""
+
+
+def with_voided(history: History, hidden: list[tuple[int, int, str]]) -> rl.Ledger:
+    """Return a ledger that holds a history, and rows among it that are voided, behind the rules and guards.
+
+    Args:
+        history: what is told.
+        hidden: before which of its entries, what, and of whom.
+    """
+    ledger = evolve(history, entries=()).ledger()
+    codec = ledger._core.log.codec
+    rows = [(entry.name, codec.encode(entry), entry.tags) for entry in history._tagged()]
+    late = []
+    for number in range(len(rows) + 1):
+        for place, what, who in hidden:
+            if place % (len(rows) + 1) == number:
+                name, made = HIDDEN[what]
+                data = NOISE
+                if made is not None:
+                    data = codec.encode(replace(entry_of(Told(made(who), day(1)), 1), id=f"hidden {place}"))
+                under = (f"member:{who}", "member:cleo", f"ledger:{name}", "community:docs")
+                late.append(plant(ledger, name, data, *under))
+                if place % 2:
+                    plant_void(ledger, late.pop())
+        if number < len(rows):
+            name, data, tags = rows[number]
+            plant(ledger, name, data, *tags)
+    for position in late:
+        plant_void(ledger, position)
+    return ledger
+
+
+@seconds(120)
+@examples(0.3)
+@given(
+    history=histories(),
+    hidden=st.lists(
+        st.tuples(
+            st.integers(0, 40), st.integers(0, len(HIDDEN) - 1), st.sampled_from(["ana", "ben", "cleo"])
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_all_say_the_same_past_what_is_voided(history: History, hidden: list[tuple[int, int, str]]) -> None:
+    """Rows that are voided among it change nothing that anybody says, whether they could be read or not."""
+    check(history, ASKING - {"reconciliation"}, lambda told: with_voided(told, hidden))
 
 
 def as_if_told(entry: rl.Entry) -> rl.Entry:

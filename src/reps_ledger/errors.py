@@ -202,6 +202,14 @@ class MissingExtra(ConfigurationError):
         super().__init__(f"{purpose} needs an extra: pip install 'reps-ledger[{extra}]'")
 
 
+def how_to_void(position: int) -> str:
+    """Return what to do about an entry that cannot be read, in words."""
+    return (
+        f"where nobody can read it, `reps-ledger void {position}` or ledger.void({position}, by=…, reason=…) "
+        "has everybody read past it"
+    )
+
+
 class CodecError(LedgerError):
     """Stored bytes that cannot be read as a fact.
 

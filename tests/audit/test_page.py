@@ -51,7 +51,7 @@ def test_its_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ledger.open_reviews(POLICY, by="council", at=day, occurred_at=day)
         ledger.decide("activity/2018-07-01/ana", "inactive", "r", by="council", occurred_at=day)
     commands = block("sh").splitlines()
-    assert len(commands) == 12
+    assert len(commands) == 13
     for line in commands:
         program, *arguments = shlex.split(line)
         assert program == "reps-ledger"

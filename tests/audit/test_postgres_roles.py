@@ -33,7 +33,7 @@ CHANGES: Final = [
     f"DELETE FROM {TAGS}",
     f"TRUNCATE {TAGS}",
 ]
-EVENT: Final = "ARRAY[('a', ''::bytea, ARRAY['t'])]::dcb_event_tt[]"
+EVENT: Final = """ARRAY[('a.b', '{"id":"1"}'::bytea, ARRAY['entry:1'])]::dcb_event_tt[]"""
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 import reps_ledger as rl
+from intruders import plant
 from reps_ledger.audit import SigningKey, VerifyingKey, verify_consistency, verify_inclusion
 from reps_ledger.audit.checkpoints import canonical_base64
 from reps_ledger.cli.app import app
@@ -22,7 +23,7 @@ from reps_ledger.log.postgres import roles_sql
 
 COMMANDS: Final = (
     *("make-key", "check", "checkpoint", "verify", "prove", "consistency", "bundle", "verify-bundle"),
-    *("postgres-roles", "verify-consistency"),
+    *("postgres-roles", "verify-consistency", "void"),
 )
 
 
@@ -205,3 +206,54 @@ def test_files_that_are_no_checkpoint(content: bytes, here: Path) -> None:
     """A file that holds no checkpoint is wrong usage, however large it is."""
     (here / "bad").write_bytes(content)
     run("verify", "bad", "-l", "reps.db", code=2)
+
+
+def test_what_cannot_be_read_is_shown_and_voided(tmp_path: Path) -> None:
+    """An operator meets it, looks at it and voids it; nothing in it is obeyed by the terminal."""
+    path = tmp_path / "noise.db"
+    with rl.open(path) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        place = plant(ledger, "member.joined", b"\x1b[31m\0\xff", "member:ana")
+    target = ("-l", str(path))
+    assert f"reps-ledger void {place}" in run("history", "ana", *target, code=3)
+    assert "no_entry: position 3" in run("check", *target, code=1)
+    said = run("void", str(place), *target)
+    assert "position 3: member.joined, 7 bytes, under the tags '[\"member:ana\"]'" in said
+    assert "it cannot be read as an entry: position 3: not a stored entry" in said
+    assert "\x1b" not in said
+    assert "a void needs a --reason" in run("void", str(place), *target, "--by", "council", code=2)
+    assert "it can be read as an entry" in run("void", "2", *target)
+    assert "retract it instead" in run("void", "2", *target, "--by", "council", "--reason", "r", code=1)
+    assert "nothing is stored at position 9" in run("void", "9", *target, code=1)
+    done = run("void", str(place), *target, "--by", "council", "--reason", "noise", "--on", "2026-01-02")
+    assert "voided at position 4" in done
+    with rl.open(path) as ledger:
+        (*_, void) = ledger.entries()
+        assert (void.by, void.fact.reason, str(void.day)) == ("council", "noise", "2026-01-02")
+    assert "joined" in run("history", "ana", *target)
+    checked = run("check", *target)
+    assert "voided: position 3: it cannot be read, and council voided it at position 4: noise" in checked
+    assert "nothing is wrong" in checked
+
+
+def test_a_bundle_says_what_is_voided(tmp_path: Path) -> None:
+    """Whoever verifies it reads which position cannot be read, and why it is read past."""
+    path = tmp_path / "noise.db"
+    key = run("make-key", "example.org/reps", str(tmp_path / "noise.key")).strip()
+    with rl.open(path) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        place = plant(ledger, "member.joined", b"\0", "member:ana")
+        ledger.void(place, by="council", reason="noise")
+    run(
+        "bundle",
+        str(tmp_path / "noise.json"),
+        "-l",
+        str(path),
+        "--member",
+        "ana",
+        "--key",
+        str(tmp_path / "noise.key"),
+    )
+    verified = ("verify-bundle", str(tmp_path / "noise.json"), "--key", key)
+    assert f"What is at position {place} cannot be read, and position 4 voids it: noise" in run(*verified)
+    assert told(*verified, "--json")["voids"] == [{"position": place, "voided_at": 4, "reason": "noise"}]

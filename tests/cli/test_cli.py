@@ -32,7 +32,7 @@ PROGRAM: Final = [sys.executable, "-c", "from reps_ledger.cli import main; main(
 ELSEWHERE: Final = [
     *("doctor", "backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
     *("bundle", "check", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
-    *("audit", "postgres-roles", "state", "verify-consistency"),
+    *("audit", "postgres-roles", "state", "verify-consistency", "void"),
 ]
 """Those that test_judging.py, test_auditing.py, test_state.py and test_doctor.py know."""
 

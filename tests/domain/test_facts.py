@@ -20,6 +20,7 @@ from reps_ledger.domain.facts import (
     RESERVED,
     EntryCorrected,
     EntryRetracted,
+    EntryVoided,
     ExemptionGranted,
     Fact,
     FactType,
@@ -91,6 +92,7 @@ STORED: Final = {
     "PolicyStated": ("policy.stated", 1, None),
     "EntryRetracted": ("entry.retracted", 1, None),
     "EntryCorrected": ("entry.corrected", 1, None),
+    "EntryVoided": ("entry.voided", 1, None),
     "MemberErased": ("member.erased", 1, None),
 }
 """What is written into logs: change a line only with an upcaster."""
@@ -102,6 +104,7 @@ PERSONAL_FIELDS: Final = {
     ("course.completed", "evidence"),
     ("entry.corrected", "reason"),
     ("entry.retracted", "reason"),
+    ("entry.voided", "reason"),
     ("exemption.granted", "reason"),
     ("member.joined", "account"),
     ("member.retired", "reason"),
@@ -159,6 +162,8 @@ def a_fact(cls: type[Fact]) -> dict[str, Any]:
     }
     if cls is EntryCorrected:
         known["replacement"] = MemberJoined(member="ana")
+    if cls is EntryVoided:
+        known["target_position"] = 7
     if cls is LedgerDeclared:
         known["zone"] = "Europe/Paris"
     return {
@@ -204,7 +209,7 @@ def test_every_kind_is_exported() -> None:
     names = {cls.__name__ for cls in BUILT_IN}
     assert names <= set(module.__all__) & set(rl.__all__)
     assert all(getattr(rl, cls.__name__) is cls for cls in BUILT_IN)
-    assert len(BUILT_IN) == len(names) == 41
+    assert len(BUILT_IN) == len(names) == 42
 
 
 @EVERY_KIND
@@ -353,17 +358,34 @@ def test_exemptions_say_why() -> None:
         MemberJoined,
         EntryRetracted(target="1", reason="r"),
         EntryCorrected(target="1", reason="r", replacement=MemberJoined(member="ana")),
+        EntryVoided(target_position=1, reason="r"),
     ],
-    ids=["none", "text", "mapping", "class", "retraction", "correction"],
+    ids=["none", "text", "mapping", "class", "retraction", "correction", "void"],
 )
 def test_a_replacement_is_a_plain_fact(replacement: Any) -> None:
-    """A correction puts a fact in an entry's place: no correction, no retraction, no class."""
+    """A correction puts a fact in an entry's place: no correction, retraction or void, no class."""
     with pytest.raises(InvalidFact) as caught:
         EntryCorrected(target="1", reason="r", replacement=replacement)
     assert caught.value.field == "EntryCorrected.replacement"
-    amends = isinstance(replacement, EntryRetracted | EntryCorrected)
+    amends = isinstance(replacement, EntryRetracted | EntryCorrected | EntryVoided)
     words = "itself be a correction" if amends else f"must be a fact, not {type(replacement).__name__}"
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("position", [0, -1, 1 << 63, True, 7.0, "7"])
+def test_a_void_names_a_position(position: Any) -> None:
+    """Positions are whole numbers from 1, as any database can hold them."""
+    assert EntryVoided(target_position=(1 << 63) - 1, reason="r").leaf is None
+    with pytest.raises(InvalidFact, match=r"EntryVoided\.target_position must be a position"):
+        EntryVoided(target_position=position, reason="r")
+
+
+@pytest.mark.parametrize("leaf", ["", "ab", "A" * 64, "g" * 64, "a" * 65, "a" * 64 + "\n", b"a" * 64, 7])
+def test_a_void_names_a_hash_in_one_way(leaf: Any) -> None:
+    """A leaf's hash is 64 hexadecimal digits, in small letters."""
+    assert EntryVoided(target_position=1, leaf="0a" * 32, reason="r").leaf == "0a" * 32
+    with pytest.raises(InvalidFact, match=r"EntryVoided\.leaf must be a SHA-256 hash"):
+        EntryVoided(target_position=1, leaf=leaf, reason="r")
 
 
 @pytest.mark.parametrize("name", sorted(RESERVED))

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import reps_ledger as rl
-from reps_ledger.log.sqlite.file import INSERT_EVENT
+from reps_ledger.log.sqlite.file import INSERT_EVENT, OBJECTS, SOUND
 from reps_ledger.policies import load, loads
 from reps_ledger.policies.charter import load_charter
 
@@ -103,7 +103,9 @@ def stored(path: Path, name: str, data: str | None) -> None:
     with sqlite3.connect(path) as connection:
         head, sound = connection.execute("SELECT max(position), data FROM events").fetchone()
         written = sound if data is None else data.encode()
+        connection.execute(f"DROP TRIGGER {SOUND}")
         connection.execute(INSERT_EVENT, (head + 1, name, written, "[]"))
+        connection.execute(OBJECTS[SOUND])
     connection.close()
 
 

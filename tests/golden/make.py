@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from eventsourcing.dcb.api import DCBEvent
 
 import reps_ledger as rl
 from reps_ledger.audit import SigningKey
+from reps_ledger.log.sqlite.file import OBJECTS, SOUND
 from reps_ledger.policies import Policy, digest, dumps, on_leave, reports, vouches, weeks, when
 from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
 
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER", "KEY", "VERSION", "answers", "fill", "opened"]
 
 FOLDER: Final = Path(__file__).parent
-VERSION: Final = "0.2.0.dev2"
+VERSION: Final = "0.2.0.dev3"
 
 KEY: Final = SigningKey("example.org/golden", bytes(range(32)))
 """Signs nothing but the golden checkpoints: everybody knows it."""
@@ -120,6 +122,19 @@ def fill(ledger: rl.Ledger) -> None:
     record(late, date(2018, 6, 20), "eve")
     record(rl.EntryRetracted(target=fixed, reason="it was right at first"), date(2018, 5, 4))
     record(rl.MemberErased(member="nobody", reason="asked to"), date(2018, 9, 9))
+    noise = _planted(ledger, DCBEvent("report.filed", b"\0\xff", ["member:ana"]))
+    ledger.void(noise, by="council", reason="noise", occurred_at=date(2018, 9, 10), command_id="golden-void")
+
+
+def _planted(ledger: rl.Ledger, noise: DCBEvent) -> int:
+    """Append what cannot be read behind the guards, as another program did before there were any."""
+    recorder: Any = ledger._core.log.recorder
+    for statement in (f"DROP TRIGGER {SOUND}", OBJECTS[SOUND]):
+        with recorder._connections.writing() as connection:
+            connection.execute(statement)
+        if statement != OBJECTS[SOUND]:
+            position: int = recorder.append([noise])
+    return position
 
 
 def _plain() -> Iterator[tuple[rl.Fact, date, str]]:

@@ -7,9 +7,7 @@ import io
 import json
 import re
 import shutil
-import sqlite3
 import tracemalloc
-from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,6 +20,7 @@ from hypothesis import strategies as st
 
 import reps_ledger as rl
 from golden import make
+from intruders import unguarded
 from recorders import event
 from reps_ledger.audit import make_key
 from reps_ledger.domain.facts import BUILT_IN, Registry
@@ -204,8 +203,8 @@ def test_anything_that_is_stored_comes_back(rows: list[tuple[str, bytes, list[st
 
 
 def behind(path: Path, *rows: tuple[str, bytes, str]) -> None:
-    """Append rows behind the rules, with their tags in the index."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+    """Append rows behind the rules and the guards, with their tags in the index."""
+    with unguarded(path) as connection:
         for name, data, tags in rows:
             connection.execute(
                 "INSERT INTO events SELECT max(position) + 1, ?, ?, ? FROM events", (name, data, tags)

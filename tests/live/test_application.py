@@ -15,6 +15,7 @@ from eventsourcing.sqlite import SQLiteTrackingRecorder
 from psycopg.sql import SQL
 
 import reps_ledger as rl
+from intruders import NOISE, plant, plant_void
 from racers import in_threads
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.errors import CodecError, StorageError, UnknownFact
@@ -218,7 +219,7 @@ def test_many_begin_at_once_on_postgres(postgres_dsn: str) -> None:
     def begin(_: int) -> list[str]:
         with LedgerApplication(env_of(postgres_dsn)) as application:
             recorder: Any = application.recorder
-            return GuardedRecorder.structure_check(recorder._inner)
+            return GuardedRecorder.structure_check(recorder.inner)
 
     for _ in range(3):
         assert in_threads(8, begin) == [[]] * 8
@@ -249,6 +250,34 @@ def test_a_projection_that_fails(env: dict[str, str], sqlite_path: Path) -> None
             assert running.view.counts() == {"ana": 3}
 
 
+@pytest.mark.parametrize("readable", [False, True], ids=["noise", "what can be read"])
+def test_a_runner_reads_past_what_is_voided(shared_target: str, readable: bool) -> None:
+    """It stops where something cannot be read, and says where; once that is voided it goes on after it."""
+    env = {**env_of(shared_target), **IN_MEMORY}
+    with rl.open(shared_target) as ledger:
+        ledger.record_all([rl.MemberJoined(member="ana"), report("ana")], by="council")
+        if readable:
+            place = ledger.record(report("ana"), by="ana").position
+            plant_void(ledger, place)
+        else:
+            place = plant(ledger, "report.filed", NOISE, "member:ana")
+            words = f"position {place}: .*void {place}"
+            with pytest.raises(CodecError, match=words) as raised, runner(env, CountsInMemory) as running:
+                running.run_forever(timeout=10)
+            assert raised.value.position == place
+            with LedgerApplication(env) as application, pytest.raises(CodecError, match=f"position {place}"):
+                list(application.events.read())
+            ledger.void(place, by="council", reason="noise")
+        last = ledger.record(report("ana"), by="ana").position
+        with runner(env, CountsInMemory) as running:
+            running.wait(last, timeout=10)
+            assert running.view.counts() == {"ana": 2}
+        with LedgerApplication(env) as application:
+            found: list[Any] = list(application.events.read())
+            assert [tagged.decision.id for tagged in found] == [entry.id for entry in ledger.entries()]
+            assert application.events.read().head == ledger.position
+
+
 @rl.fact("mentoring.told", version=2)
 @attrs.frozen(kw_only=True)
 class MentoringTold:
@@ -272,7 +301,8 @@ def test_an_application_reads_a_ledger(env: dict[str, str], sqlite_path: Path) -
         ledger.record(MentoringTold(member="ana", minutes=5), by="ana")
         entries = list(ledger.entries())
     with OurLedger(env) as application:
-        assert isinstance(application.recorder, SQLiteRecorder)
+        recorder: Any = application.recorder
+        assert isinstance(recorder.inner, SQLiteRecorder)
         found: list[Any] = list(application.events.read())
         assert [tagged.decision.fact for tagged in found] == [entry.fact for entry in entries]
         assert [tuple(tagged.tags) for tagged in found] == [entry.tags for entry in entries]

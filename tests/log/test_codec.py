@@ -395,7 +395,8 @@ def test_errors_name_the_place_in_a_ledger(sqlite_recorder: SQLiteRecorder) -> N
     with rl.open(sqlite_recorder) as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
         log = EventLog(sqlite_recorder, CODEC)
-        log.append([entry_of(CUSTOM[1](member="ana", badge="b"), id="odd")], [], 2)  # type: ignore[call-arg]  # a kind made while running
+        tags = ("member:ana", "entry:odd")
+        log.append([entry_of(CUSTOM[1](member="ana", badge="b"), id="odd", tags=tags)], [], 2)  # type: ignore[call-arg]  # a kind made while running
         found = ledger.entries(after=1)
         assert next(found).fact == rl.MemberJoined(member="ana")
         with pytest.raises(UnknownFact) as raised:

@@ -111,7 +111,7 @@ def an_application(path: Path) -> list[Any]:
     application = LedgerApplication({"SQLITE_DBNAME": str(path)})
     recorder: Any = application.recorder
     recorder.append([event()])
-    return [application, *connections_of(recorder)]
+    return [application, *connections_of(recorder.inner)]
 
 
 LEFT: dict[str, Callable[[Path], list[Any]]] = {

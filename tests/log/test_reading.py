@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from faulty import Faulty
 from histories import PEOPLE, Offer, fill, histories, open_ledger
+from intruders import unsound
 from recorders import event
 from reps_ledger.domain.amendments import resolve
 from reps_ledger.domain.entries import community_tag, entry_tag, member_tag, people_in
@@ -96,12 +97,12 @@ def test_pages(ledger: rl.Ledger, log: EventLog) -> None:
 
 
 def test_reading_streams(ledger: rl.Ledger, recorder: DCBRecorder) -> None:
-    """Whoever reads the first entries has not made the log read all of them."""
+    """Whoever reads the first entries has not made the log read all of them: once for what is voided."""
     ledger.record_all([rl.ReportFiled(member="ana", activity=f"{n}") for n in range(90)], by="ana")
     faulty = Faulty(recorder)
     found = EventLog(faulty, Codec(Registry(BUILT_IN))).read(limit=10)
     assert [next(found).position for _ in range(25)] == list(range(1, 26))
-    assert faulty.calls["read"] == 3
+    assert faulty.calls["read"] == 1 + 3
 
 
 def test_sources(ledger: rl.Ledger, log: EventLog) -> None:
@@ -423,7 +424,8 @@ def test_what_was_recorded_of_somebody_is_as_it_was(ledger: rl.Ledger, log: Even
 
 def test_what_comes_later_need_not_be_readable(log: EventLog) -> None:
     """An entry that this code cannot read spoils no reading of what was known before it."""
-    log.recorder.append([event("member.joined", "member:ana", data=b"{}")])
+    with unsound(log.recorder):
+        log.recorder.append([event("member.joined", "member:ana", data=b"{}")])
     broken = reading(log, 0)
     assert list(broken.recorded()) == []
     assert broken.member("ana") == ("ana", [])

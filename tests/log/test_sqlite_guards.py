@@ -11,6 +11,7 @@ import pytest
 from recorders import event, query
 from reps_ledger.errors import StorageError
 from reps_ledger.log.sqlite import SQLiteRecorder, file
+from reps_ledger.log.sqlite.file import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_a_tag_given_twice_is_indexed_once(plain: sqlite3.Connection) -> None:
 def test_the_file_says_what_it_is(plain: sqlite3.Connection, sqlite_path: Path) -> None:
     """Application id and format version are in the file's own header."""
     assert sqlite_path.read_bytes()[68:72] == b"Reps"
-    assert plain.execute("PRAGMA user_version").fetchall() == [(2,)]
+    assert plain.execute("PRAGMA user_version").fetchall() == [(FORMAT_VERSION,)]
     assert plain.execute("PRAGMA journal_mode").fetchall() == [("wal",)]
 
 

@@ -107,6 +107,10 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
     (rl.CharterAdopted(document="a = 1", version="1"), "charter adopted"),
     (rl.LedgerDeclared(ledger="reps", zone="UTC"), "ledger declared"),
     (rl.PolicyStated(policy="p", version="1", document="a = 1", digest="d1"), "policy stated"),
+    (
+        rl.EntryVoided(target_position=7, reason="noise"),
+        "what is at position 7 cannot be read, and was voided: noise",
+    ),
     (rl.MemberErased(member="ana", reason="asked"), "asked for their personal texts to be erased"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),
 ]

@@ -11,18 +11,12 @@ from reps_ledger.audit.checkpoints import (
     sign_checkpoint,
 )
 from reps_ledger.audit.keys import load_key, save_key
-from reps_ledger.audit.merkle import (
-    Consistency,
-    Inclusion,
-    entry_hash,
-    entry_leaf,
-    verify_consistency,
-    verify_inclusion,
-)
+from reps_ledger.audit.merkle import Consistency, Inclusion, verify_consistency, verify_inclusion
 from reps_ledger.audit.tree import Tree, make_bundle
 from reps_ledger.audit.tree_cache import TreeCache
-from reps_ledger.audit.verifier import BundledEntry, VerifiedBundle, verify_between, verify_bundle
+from reps_ledger.audit.verifier import BundledEntry, ProvedVoid, VerifiedBundle, verify_between, verify_bundle
 from reps_ledger.audit.verify_log import CODES, AuditFinding, Verification, verify_log
+from reps_ledger.leaves import entry_hash, entry_leaf
 
 __all__ = [
     "CODES",
@@ -30,6 +24,7 @@ __all__ = [
     "BundledEntry",
     "Consistency",
     "Inclusion",
+    "ProvedVoid",
     "SignedCheckpoint",
     "SigningKey",
     "Tree",

@@ -4,17 +4,12 @@ Everything here is a pure function of hashes. A tree is given as a *lookup*: a f
 returns the hash of the complete subtree at a level (0 for leaves) with a number (from 0, from the
 left).
 
-The leaf of an entry is a domain tag, and then the entry's position, stored name, stored bytes and
-stored tags, each with its length before it, so that no two different entries have the same leaf.
-Tags are part of it because entries are found by them: with other tags an entry would be hidden.
-Of stored bytes of format 2 (`reps_ledger.salted`) what is sealed is no part of the leaf, which has a
-domain tag of its own.
+The leaves of a ledger's tree are its entries, see `reps_ledger.leaves`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
@@ -22,7 +17,6 @@ from attrs import frozen
 
 from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import InvalidProof
-from reps_ledger.salted import is_salted, open_part
 
 HASH_BYTES: Final = 32
 """Bytes of a SHA-256 hash."""
@@ -254,67 +248,6 @@ class Frontier:
         for left in reversed(edge[:-1]):
             found = node_hash(left, found)
         return found
-
-
-DOMAIN: Final = b"reps-ledger entry v1\n"
-"""What a leaf begins with, so that nothing else that is hashed can be taken for a leaf."""
-
-DOMAIN_2: Final = b"reps-ledger entry v2\n"
-"""The same where stored bytes are of format 2."""
-
-_POSITION: Final = 8
-_LEAF: Final = b"\0" + DOMAIN + _POSITION.to_bytes(4, "big")
-_LEAF_2: Final = b"\0" + DOMAIN_2 + _POSITION.to_bytes(4, "big")
-
-
-@lru_cache(maxsize=1024)
-def _prefixed(name: str) -> bytes:
-    encoded = name.encode()
-    return len(encoded).to_bytes(4, "big") + encoded
-
-
-@checked
-def entry_leaf(position: int, name: str, data: bytes, tags: str) -> bytes:
-    """Return the leaf of an entry.
-
-    Args:
-        position: its position in its log.
-        name: its stored name.
-        data: its stored bytes.
-        tags: its tags, as a JSON array without spaces.
-    """
-    domain = DOMAIN
-    if is_salted(data):
-        domain, data = DOMAIN_2, open_part(data)
-    parts = (position.to_bytes(_POSITION, "big"), name.encode(), data, tags.encode())
-    return domain + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-
-
-@checked
-def entry_hash(position: int, name: str, data: bytes, tags: str) -> bytes:
-    """Return the hash of an entry's leaf; see `entry_leaf`."""
-    return entry_hashes([(position, name, data, tags)])[0]
-
-
-def entry_hashes(rows: Iterable[tuple[int, str, bytes, str]]) -> list[bytes]:
-    """Return the hashes of many entries' leaves, in one tight loop: whole logs go through it."""
-    found = []
-    for position, name, data, tags in rows:
-        encoded = tags.encode()
-        domain = _LEAF
-        if is_salted(data):
-            domain, data = _LEAF_2, open_part(data)  # noqa: PLW2901 — of this entry alone
-        leaf = (
-            domain,
-            position.to_bytes(_POSITION, "big"),
-            _prefixed(name),
-            len(data).to_bytes(4, "big"),
-            data,
-            len(encoded).to_bytes(4, "big"),
-            encoded,
-        )
-        found.append(sha256(b"".join(leaf)).digest())
-    return found
 
 
 @frozen(kw_only=True)

@@ -20,7 +20,6 @@ from reps_ledger.audit.merkle import (
     Frontier,
     Inclusion,
     consistency_path,
-    entry_hashes,
     inclusion_path,
     parents_of,
     subtree,
@@ -38,6 +37,7 @@ from reps_ledger.errors import (
     NotFound,
     TooLarge,
 )
+from reps_ledger.leaves import entry_hashes
 from reps_ledger.log import EventLog
 from reps_ledger.log.storage import Stored
 

@@ -22,18 +22,12 @@ from typing import Final
 from attrs import field, frozen
 
 from reps_ledger.audit.checkpoints import MAX_SIZE, SignedCheckpoint, VerifyingKey, read_checkpoint
-from reps_ledger.audit.merkle import (
-    HASH_BYTES,
-    MAX_PATH,
-    Consistency,
-    entry_hash,
-    verify_consistency,
-    verify_inclusion,
-)
+from reps_ledger.audit.merkle import HASH_BYTES, MAX_PATH, Consistency, verify_consistency, verify_inclusion
 from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
 from reps_ledger.interchange import JsonValue, read_json
+from reps_ledger.leaves import entry_hash
 
 
 def document_of(data: bytes, most: int, what: str) -> object:
@@ -160,6 +154,23 @@ class BundledEntry:
 
 
 @frozen(kw_only=True)
+class ProvedVoid:
+    """A proved entry of a bundle that voids what is stored at another position.
+
+    What was stored there cannot be read, and is read past by everybody.
+
+    Attributes:
+        position: what it voids.
+        voided_at: its own position.
+        reason: what is known of it.
+    """
+
+    position: int
+    voided_at: int
+    reason: str
+
+
+@frozen(kw_only=True)
 class VerifiedBundle:
     """A bundle whose entries were all proved.
 
@@ -174,15 +185,26 @@ class VerifiedBundle:
     checkpoint: SignedCheckpoint
     entries: tuple[BundledEntry, ...]
 
+    @property
+    def voids(self) -> tuple[ProvedVoid, ...]:
+        """What is voided by entries of the bundle."""
+        return tuple(void for entry in self.entries if (void := _void_of(entry)) is not None)
+
     def words(self) -> str:
-        """Say what was proved, and what was not."""
+        """Say what was proved, and what was not; and what cannot be read, a line for each."""
         kind, name = self.about
         count = len(self.entries)
-        return (
+        said = (
             f"{count:,} {'entry' if count == 1 else 'entries'} about the {kind} {name}: each was "
             f"recorded as it is here, among the first {self.checkpoint.size:,} of "
             f"{self.checkpoint.origin}. That there are no others is not proved."
         )
+        lines = [
+            f"What is at position {void.position} cannot be read, and position {void.voided_at} voids it: "
+            f"{void.reason}"
+            for void in self.voids
+        ]
+        return "\n".join([said, *lines])
 
     def __str__(self) -> str:
         return self.words()
@@ -291,6 +313,15 @@ def _must_be_about(about: tuple[str, str], entries: Sequence[BundledEntry]) -> N
 
 def _of_ledger(tags: frozenset[str]) -> bool:
     return any(tag.startswith("ledger:") for tag in tags)
+
+
+def _void_of(entry: BundledEntry) -> ProvedVoid | None:
+    """Return what an entry voids; None where it is no void."""
+    says = entry.says if entry.name == "entry.voided" else None
+    match says:
+        case {"fact": {"target_position": int(position), "reason": str(reason)}}:
+            return ProvedVoid(position=position, voided_at=entry.position, reason=reason)
+    return None
 
 
 def _evidence(entry: BundledEntry) -> list[str]:

@@ -31,14 +31,17 @@ from reps_ledger.cli.options import (
     opened,
     output,
     to_stdout,
+    valid_at,
 )
 from reps_ledger.cli.output import complain, say, say_lines, show_json, working
+from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.files import output_file
 from reps_ledger.ledger.check import MOST, NOTES
 from reps_ledger.log.postgres import apply_roles, roles_sql
 
 _MOST: Final = 1_000_000
+_SHOWN: Final = 500  # characters
 
 Key = Annotated[str, typer.Option("--key", metavar="KEY", help="The public key, or a file that holds it.")]
 Signing = Annotated[Path, typer.Option("--key", metavar="FILE", help="The file of the signing key.")]
@@ -55,6 +58,7 @@ def register_audit(app: typer.Typer) -> None:
         checkpoint
     )
     app.command("check", epilog="Example: reps-ledger check -l reps.db")(check_)
+    app.command(epilog="Example: reps-ledger void 7 -l reps.db")(void)
     app.command(epilog="Example: reps-ledger verify reps.checkpoint -l reps.db --key reps.pub")(verify)
     app.command(epilog="Example: reps-ledger prove 12 -l reps.db --at reps.checkpoint")(prove)
     app.command(epilog="Example: reps-ledger consistency reps.checkpoint -l reps.db --key reps.pub")(
@@ -199,6 +203,33 @@ def check_(
         raise typer.Exit(REFUSED)
 
 
+def void(
+    position: Annotated[int, typer.Argument(help="Of what cannot be read.")],
+    ledger: Target,
+    by: Annotated[str | None, typer.Option("--by", help="Who decides it.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", help="What is known of it.")] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="DATE", help="When it was decided; without it, now.")
+    ] = None,
+    unknown: Annotated[
+        bool, typer.Option("--unknown", help="Also a kind or version that is not known here.")
+    ] = False,
+) -> None:
+    """Show what is at a position; with --by, have everybody read past it for good, as it cannot be read."""
+    with opened(ledger, records=by is not None) as open_ledger:
+        row = open_ledger.look_at(position)
+        size, tags = f"{len(row.data):,} bytes", shown(row.tags, _SHOWN)
+        say(f"position {position}: {row.name}, {size}, under the tags {tags}")
+        say(f"it reads: {shown(row.data.decode(errors='replace'), _SHOWN)}")
+        say(f"it cannot be read as an entry: {row.problem}" if row.problem else "it can be read as an entry")
+        if by is None:
+            return
+        if reason is None:
+            raise InvalidInput("a void needs a --reason", field="reason")
+        receipt = open_ledger.void(position, by=by, reason=reason, occurred_at=valid_at(on), unknown=unknown)
+    say(f"voided at position {receipt.position:,}: everybody reads past it from now on")
+
+
 def prove(
     position: Annotated[int, typer.Argument(help="Of the entry.")],
     ledger: Target,
@@ -310,6 +341,7 @@ def verify_bundle_(
                 "origin": found.checkpoint.origin,
                 "size": found.checkpoint.size,
                 "entries": rows,
+                "voids": found.voids,
             }
         )
         return

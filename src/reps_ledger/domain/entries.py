@@ -16,7 +16,9 @@ from reps_ledger.domain.time import microseconds
 
 _NAMESPACE: Final = UUID("6f0e9a4e-6a3b-5c1e-9d0b-5f1d1f7f2c55")
 
-LEDGER_WIDE: Final = frozenset({"charter.adopted", "ledger.declared", "opportunity.held", "policy.stated"})
+LEDGER_WIDE: Final = frozenset(
+    {"charter.adopted", "entry.voided", "ledger.declared", "opportunity.held", "policy.stated"}
+)
 """Stored names of facts that concern the whole programme; each kind has a tag of its own."""
 
 F = TypeVar("F", default=Any)

@@ -296,6 +296,23 @@ def is_count(instance: object, attribute: Field, value: object) -> None:
     raise InvalidFact(f"{what} must be a whole number from 0, not {shown(value)}", field=what)
 
 
+def is_position(instance: object, attribute: Field, value: object) -> None:
+    """Require the position of an entry: a whole number from 1."""
+    what = _what(instance, attribute)
+    if type(value) is not int or not 1 <= value < 1 << 63:
+        raise InvalidFact(f"{what} must be a position, a whole number from 1", field=what)
+
+
+_LEAF: Final = re.compile("[0-9a-f]{64}")
+
+
+def is_leaf_or_none(instance: object, attribute: Field, value: object) -> None:
+    """Require the hash of a leaf in hexadecimal, or None."""
+    what = _what(instance, attribute)
+    if value is not None and not (isinstance(value, str) and _LEAF.fullmatch(value)):
+        raise InvalidFact(f"{what} must be a SHA-256 hash, as 64 hexadecimal digits, or None", field=what)
+
+
 def is_amount(instance: object, attribute: Field, value: object) -> None:
     """Validate a finite number, or None."""
     if value is None or (isinstance(value, float) and math.isfinite(value)):

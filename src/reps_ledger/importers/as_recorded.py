@@ -19,11 +19,12 @@ from typing import Annotated, Final, Protocol
 
 import msgspec
 
-from reps_ledger.audit.merkle import Frontier, entry_hash
+from reps_ledger.audit.merkle import Frontier
 from reps_ledger.domain.facts import LedgerDeclared
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import CodecError, Damaged, ImportStopped, TooLarge
 from reps_ledger.importers.files import BinaryFile, lines_of, open_file
+from reps_ledger.leaves import entry_hash
 from reps_ledger.log import EventLog
 from reps_ledger.log.codec import UNREADABLE
 from reps_ledger.log.storage import Stored, Unfit, decoded_tags, encoded_tags

@@ -6,11 +6,14 @@ import csv
 import gzip
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
 
 import msgspec
 
+from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.facts import EntryVoided
 from reps_ledger.errors import InvalidInput
 from reps_ledger.files import output_file, refuse_stream
 from reps_ledger.importers.as_recorded import write_as_recorded
@@ -43,7 +46,8 @@ def export_history(
 ) -> int:
     """Write every entry as recorded, in order of position, and return their number.
 
-    A file is there once all is written. See ``Ledger.export``.
+    A file is there once all is written. See ``Ledger.export``. What is voided is left out, and so are voids:
+    each is of a position in this log, and means nothing elsewhere. Written as they are stored, all are there.
 
     Raises:
         PathTaken: something is there that would be lost.
@@ -73,10 +77,14 @@ def _write_stored(reading: Reading, file: _Binary) -> int:
     return write_as_recorded(reading.log, reading.known_at, file)
 
 
+def _exported(reading: Reading) -> Iterator[Entry]:
+    return (entry for entry in reading.recorded() if not isinstance(entry.fact, EntryVoided))
+
+
 def _write_json(reading: Reading, file: _Binary) -> int:
     encode = msgspec.json.Encoder().encode
     count = 0
-    for entry in reading.recorded():
+    for entry in _exported(reading):
         file.write(encode(write_row(entry, reading.log.codec)) + b"\n")
         count += 1
     return count
@@ -91,7 +99,7 @@ def _write_csv(reading: Reading, file: _Binary) -> int:
         writer = csv.writer(text)
         writer.writerow(columns)
         count = 0
-        for entry in reading.recorded():
+        for entry in _exported(reading):
             row = write_row(entry, codec)
             writer.writerow([_cell(row.get(name)) for name in columns])
             count += 1

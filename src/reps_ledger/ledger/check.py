@@ -9,7 +9,7 @@ caches beside the log are compared with what follows from it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Final
@@ -20,7 +20,7 @@ from attrs import define, evolve, field
 from reps_ledger.audit import CODES, AuditFinding
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_keys_in, row_tag, subject_tags
-from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.facts import EntryCorrected, EntryVoided
 from reps_ledger.domain.rules import Judge
 from reps_ledger.domain.validation import check_name
 from reps_ledger.errors import Busy, Closed, CodecError, InvalidInput, LedgerError, MissingExtra
@@ -35,6 +35,7 @@ from reps_ledger.salted import is_salted, plain
 
 CHECKS: Final = {
     "no_entry": "what is stored at a position is no entry that this release can read",
+    "voided": "what is stored at a position cannot be read, and was voided: everybody reads past it",
     "not_canonical": "stored bytes are not written as this project writes them, or say a name twice",
     "id_repeated": "an earlier entry has the same id",
     "row_repeated": "an earlier entry is of the same imported row",
@@ -49,7 +50,7 @@ CHECKS: Final = {
 }
 """What each code of a finding means."""
 
-NOTES: Final = frozenset({"no_zone"})
+NOTES: Final = frozenset({"no_zone", "voided"})
 """Codes of what is worth knowing, and not wrong."""
 
 MOST: Final = 10_000
@@ -115,9 +116,11 @@ class _LogAgain:
     _known: int = field(default=0, init=False)  # the position up to which the judge knows its parts
     _whole: bool = field(default=True, init=False)  # whether the judge was given all entries up to there
 
+    _voids: Mapping[int, Entry[EntryVoided]] = field(init=False)
     _older: set[int] = field(factory=set, init=False)  # positions of entries of the first format
 
     def __attrs_post_init__(self) -> None:
+        self._voids = self.core.log.voids()
         self._begin(0)
 
     def _begin(self, known: int) -> None:
@@ -131,6 +134,14 @@ class _LogAgain:
         entries: list[Entry] = []
         self._older.clear()
         for position, name, data, tags in rows:
+            if position in self._voids:
+                void = self._voids[position]
+                words = (
+                    f"position {position}: it cannot be read, and {void.by} voided it at position "
+                    f"{void.position}: {void.fact.reason}"
+                )
+                yield AuditFinding(code="voided", words=words, position=position)
+                continue
             try:
                 entry = self.core.log.codec.decode(name, data, position, decoded_tags(position, tags))
             except (Busy, Closed):

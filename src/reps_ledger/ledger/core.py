@@ -14,8 +14,16 @@ from attrs import evolve, frozen
 from reps_ledger.audit import Tree, TreeCache
 from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.entries import Entry, command_tag, derived_id, time_ordered_id
-from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, ExemptionGranted, Fact, LedgerDeclared
+from reps_ledger.domain.facts import (
+    EntryCorrected,
+    EntryRetracted,
+    EntryVoided,
+    ExemptionGranted,
+    Fact,
+    LedgerDeclared,
+)
 from reps_ledger.domain.rules import Rulebook, Source
+from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.domain.validation import MAX_BATCH
 from reps_ledger.errors import Closed, InvalidInput, MissingExtra, NotFound, ReadOnly, Refused, TooLarge
@@ -47,7 +55,9 @@ class Subscription(Iterator[Entry]):
         self._inner.__exit__(*exception)
 
     def __next__(self) -> Entry:
-        return self._log.entry(next(self._inner))
+        while (entry := self._log.entry(next(self._inner))) is None:
+            pass
+        return entry
 
     def stop(self) -> None:
         """End the iteration, from any thread."""
@@ -89,7 +99,7 @@ class Trees:
             self._made.clear()
 
 
-ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted)
+ABOUT_ZONES: Final = (LedgerDeclared, EntryCorrected, EntryRetracted, EntryVoided)
 """Facts after which days may be read in another zone."""
 
 Moment = int | Receipt | datetime | None
@@ -289,10 +299,14 @@ class Core:
 
     def _record(self, facts: list[Dated], attribution: Attribution) -> Receipt | None:
         """Record facts; None where others began the log, so that dates may mean other instants."""
+        voids = all(isinstance(fact, EntryVoided) for fact, _ in facts)
+        if not voids:
+            self.own_zone.must_be_readable()
         first = self._first(facts, attribution)
         drafts = [self._draft(fact, at, index, attribution) for index, (fact, at) in enumerate(facts)]
         if first is None:
-            return self.recording.record(drafts, attribution.command_id)
+            recording = self.recording.voiding() if voids else self.recording
+            return recording.record(drafts, attribution.command_id)
         try:
             _, *entries = self.recording.begin(first, drafts)
         except NotEmpty:
@@ -409,6 +423,17 @@ class Core:
         found = self.reading().entry(entry_id)
         if found is None:
             raise NotFound(f"there is no entry {entry_id}")
+        return found
+
+    def row(self, position: int) -> StoredRow:
+        """Return what is stored at a position.
+
+        Raises:
+            NotFound: nothing is.
+        """
+        found = self.log.row(position)
+        if found is None:
+            raise NotFound(f"nothing is stored at position {position}")
         return found
 
     def found(self, source: Source) -> list[Entry]:

@@ -33,14 +33,16 @@ class KeptAnswers:
 
     def __init__(self, columns: Callable[[int], Columns]) -> None:
         self._columns = columns
-        self._made: OrderedDict[tuple[int, tzinfo], Answers | None] = OrderedDict()
+        self._made: OrderedDict[tuple[int, int, tzinfo], Answers | None] = OrderedDict()
         self._guard = threading.Lock()
 
     def of(self, reading: Reading, zone: tzinfo) -> Answers | None:
         """Return what answers for a reading; None where columns cannot, or are slower."""
         if reading.known_at < FROM:
             return None
-        key = reading.known_at, zone
+        # What is voided only grows, and is left out of what was known before, too.
+        voided = sum(place <= reading.known_at for place in reading.log.voids())
+        key = reading.known_at, voided, zone
         with self._guard:
             if key not in self._made:
                 self._made[key] = self._answers(reading, zone)

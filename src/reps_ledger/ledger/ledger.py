@@ -1,10 +1,10 @@
-"""`Ledger`, the one object that a service embeds, and `open`, which makes it."""
+"""`Ledger`, the one object that a service embeds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import IO, TYPE_CHECKING, Self
 
 from reps_ledger.audit import (
@@ -17,21 +17,22 @@ from reps_ledger.audit import (
     VerifyingKey,
     verify_log,
 )
-from reps_ledger.domain.arguments import checked, checked_methods
+from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import BUILT_IN, CharterAdopted, Fact, Registry
-from reps_ledger.domain.rules import Rule, Rulebook
-from reps_ledger.domain.time import Clock, day_of, system_clock, zone_of
+from reps_ledger.domain.facts import CharterAdopted, Fact
+from reps_ledger.domain.rules import Rulebook
+from reps_ledger.domain.rules.voids import StoredRow
+from reps_ledger.domain.time import day_of
 from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
+from reps_ledger.ledger.voiding import void
 from reps_ledger.ledger.zones import LedgerZone
-from reps_ledger.log import Codec, EventLog, Receipt, Recording, Target, Upcaster, is_kept, open_recorder
+from reps_ledger.log import Receipt, Recording
 from reps_ledger.policies.charter import Charter, dump_charter
-from reps_ledger.policies.charter.enforce import governance
 from reps_ledger.policies.policy import Policy
 from reps_ledger.projections import Discrepancy
 from reps_ledger.state import State
@@ -249,6 +250,8 @@ class Ledger:
         replace: bool = False,
     ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
+
+        What is voided is left out, and so are the voids, unless it is written as recorded.
 
         Args:
             target: a new path (``.csv`` for CSV, ``.gz`` for gzip, else one JSON object a line),
@@ -546,6 +549,48 @@ class Ledger:
             command_id=command_id,
         )
 
+    def look_at(self, position: int) -> StoredRow:
+        """Return what is stored at a position, and why it cannot be read as an entry here, if it cannot.
+
+        Raises:
+            NotFound: nothing is stored there.
+        """
+        return self._core.row(position)
+
+    def void(
+        self,
+        position: int,
+        *,
+        by: str,
+        reason: str,
+        occurred_at: date | None = None,
+        on_behalf_of: str | None = None,
+        command_id: str | None = None,
+        unknown: bool = False,
+    ) -> Receipt:
+        """Have everybody read past what is stored at a position, as it cannot be read.
+
+        It counts at once and for all, also for views of what was known before: what cannot be read said
+        nothing to anybody. It cannot be undone. `look_at` says first what is there.
+
+        Args:
+            position: where.
+            by: who decides it.
+            reason: what is known of it.
+            occurred_at: when it was decided; None for now.
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes this idempotent.
+            unknown: whether also an entry of a kind, or of a version, that is not known here, which somebody
+                else may be able to read.
+
+        Raises:
+            Refused: it can be read, it is voided already, or the charter lets others do this.
+            NotFound: nothing is stored there.
+            InvalidInput: its kind is unknown here, and ``unknown`` is False.
+        """
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id)
+        return void(self._core, position, reason, occurred_at, attribution, unknown=unknown)
+
     def open_reviews(
         self,
         policy: Policy | str,
@@ -734,66 +779,3 @@ class Ledger:
     def agreement(self, policy: Policy | str, *, known_at: Moment = None) -> Agreement:
         """Compare a policy with what people decided in reviews under its name."""
         return backtests.agree(self._core, policy, known_at)
-
-
-@checked
-def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
-    target: Target = None,
-    *,
-    facts: Iterable[type[Fact]] = (),
-    rules: Iterable[Rule] = (),
-    upcasters: Iterable[Upcaster] = (),
-    zone: str | tzinfo | None = None,
-    clock: Clock = system_clock,
-    retries: int = 20,
-    timeout: float | None = None,
-    read_only: bool = False,
-) -> Ledger:
-    """Open a ledger, and make it where there is none.
-
-    Args:
-        target: None for one in memory; a path or ``sqlite:///path``; ``postgresql://…``;
-            ``umadb://host:port``; or any ``DCBRecorder`` of the eventsourcing library.
-        facts: the service's own kinds of fact, marked with ``reps_ledger.fact``.
-        rules: the service's own rules, which refuse more than the built-in ones.
-        upcasters: how to read older versions of its facts.
-        zone: the time zone in which dates, days, months and years are read; None for the ledger's own. A
-            new ledger that is kept declares it with its first entry, UTC where none is given; one that
-            was written before ledgers did so has the zone that is given here.
-        clock: says what time it is, as an aware datetime.
-        retries: how often to try again when others record what a recording depends on, where the log has no
-            transactions: in SQLite contention alone fails nothing.
-        timeout: how many seconds to wait for others before ``Busy`` is raised: in SQLite for the turn to
-            write, 5 by default; in PostgreSQL for a lock, 10 by default, and for an append 10 at least.
-        read_only: open one that is there to ask and verify it, also on a medium that cannot be written.
-            Recording raises ``ReadOnly``; what is kept beside a ledger is read where it can be, and
-            otherwise made in memory; no file is made, changed or left. Others may record meanwhile.
-
-    Raises:
-        Altered: tables, indexes, triggers or functions of the log are missing, changed or foreign. Opened
-            ``read_only``, it can be asked and judged all the same; see `reps_ledger.repair`.
-        StorageError: it cannot be opened; the subclass says why. ``ReadOnly``: it cannot be written.
-        ConfigurationError: the arguments do not fit together, or a pooler keeps PostgreSQL's sessions away.
-        OtherZone: the ledger declares another zone.
-        InvalidTime: the zone is unknown, or has no name by which it could be declared.
-    """
-    registry = Registry((*BUILT_IN, *facts))
-    codec = Codec(registry, upcasters)
-    given = None if zone is None else zone_of(zone)
-    own = tuple(rules)
-
-    def rulebook(place: tzinfo) -> Rulebook:
-        return Rulebook(registry, own, governance(registry, place), place)
-
-    rules_now = rulebook(UTC if given is None else given)  # before anything is opened: they may be wrong
-    recorder, close = open_recorder(target, read_only=read_only, timeout=timeout)
-    try:
-        log = EventLog(recorder, codec, read_only=read_only)
-        if not read_only:
-            log.must_be_unaltered()
-        recording = Recording(log=log, rules=rules_now, clock=clock, retries=retries)
-        declared = LedgerZone(log, given, recording.now, declares=is_kept(recorder) and not read_only)
-    except BaseException:
-        close()
-        raise
-    return Ledger(recording, declared, close, rulebook)

@@ -104,7 +104,8 @@ def bundle(
 def _of_decision(core: Core, review: str) -> list[Entry]:
     """Return the entries of a review, the evidence of its decision, and their amendments.
 
-    The stated policies that they name by digest, and all charters, are among them.
+    The stated policies that they name by digest, all charters and all voids are among them: what was voided
+    might have been any of it.
     """
     own = core.found(Source(f"review:{review}"))
     decided = [entry for entry in own if entry.name == "review.decided"]
@@ -121,8 +122,8 @@ def _of_decision(core: Core, review: str) -> list[Entry]:
     for entry in core.found(Source(ledger_tag("policy.stated"))):
         if getattr(entry.fact, "digest", None) in digests:
             found[entry.position] = entry
-    for entry in core.found(Source(ledger_tag("charter.adopted"))) if own else ():
-        found[entry.position] = entry
+    for name in ("charter.adopted", "entry.voided"):
+        found.update({entry.position: entry for entry in core.found(Source(ledger_tag(name))) if own})
     return [found[position] for position in sorted(found)]
 
 

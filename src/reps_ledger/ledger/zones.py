@@ -11,8 +11,9 @@ from reps_ledger.domain.entries import Entry, ledger_tag
 from reps_ledger.domain.facts import LedgerDeclared
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import zone_name, zone_of
-from reps_ledger.errors import InvalidTime, OtherZone
+from reps_ledger.errors import CodecError, Damaged, InvalidTime, OtherZone
 from reps_ledger.log import EventLog, Reading
+from reps_ledger.log.event_log import Readable
 
 Declared = Entry[LedgerDeclared]
 
@@ -26,6 +27,9 @@ class LedgerZone:
     A log that is new declares its zone with its first entry. One that was written before ledgers
     did so has the zone that it is opened with, until somebody declares one. What others declare
     while this log is open is taken up by the next view.
+
+    Where something under the tag of declarations cannot be read, the log can be opened all the same, so that
+    it can be voided; but no day is read before that, as it may be another.
 
     Args:
         log: the log.
@@ -59,6 +63,7 @@ class LedgerZone:
         self.about: frozenset[str] = frozenset()  # ids of declarations, and of what amends them
         self._first, self._last = 0, 0  # positions of the first and last of these; 0 for none
         self._head = 0
+        self._unread: CodecError | Damaged | None = None
         name = "UTC" if given is None else zone_name(given)
         if declares and name is None:
             raise InvalidTime(
@@ -91,8 +96,13 @@ class LedgerZone:
         return bool(self._declared)
 
     def known(self, position: int) -> tzinfo:
-        """Return the zone in which days were read by what was known at a position."""
+        """Return the zone in which days were read by what was known at a position.
+
+        Raises:
+            CodecError, Damaged: what declares it cannot be read.
+        """
         self.refresh(position)
+        self.must_be_readable()
         if position >= self._last or self._first == 1 > position:  # before the first entry, nothing is read
             return self.now
         return self._of(Reading(log=self._log, known_at=position).ledger_wide(_NAME))
@@ -100,16 +110,33 @@ class LedgerZone:
     def refresh(self, head: int) -> None:
         """Read what was declared up to a position, if that was not read yet."""
         if head > self._head and self._follows:
-            found, _ = self._log.read_sources([_ABOUT], upto=head)
-            about = found[_ABOUT]
-            if any(entry.name != _NAME for entry in about):  # some were corrected or retracted
-                self._declared = Reading(log=self._log, known_at=head).ledger_wide(_NAME)
-            else:
-                self._declared = sorted(about, key=lambda entry: entry.order)
-            if about:
-                self.about = frozenset(entry.id for entry in about)
-                self._first, self._last = about[0].position, about[-1].position
+            self._unread = None
+            try:
+                self._read(self._log, head)
+            except (CodecError, Damaged) as error:
+                self._unread = error
+                self._read(Readable(self._log), head)
             self._head = head
+
+    def _read(self, log: EventLog, head: int) -> None:
+        found, _ = log.read_sources([_ABOUT], upto=head)
+        about = found[_ABOUT]
+        if any(entry.name != _NAME for entry in about):  # some were corrected or retracted
+            self._declared = Reading(log=log, known_at=head).ledger_wide(_NAME)
+        else:
+            self._declared = sorted(about, key=lambda entry: entry.order)
+        if about:
+            self.about = frozenset(entry.id for entry in about)
+            self._first, self._last = about[0].position, about[-1].position
+
+    def must_be_readable(self) -> None:
+        """Raise an error where what declares the zone cannot be read.
+
+        Raises:
+            CodecError, Damaged: it cannot; it says what to do.
+        """
+        if self._unread is not None:
+            raise self._unread
 
     def declaration(self) -> LedgerDeclared | None:
         """Return what the log must declare before its first entry; None where it must not.

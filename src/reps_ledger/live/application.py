@@ -14,12 +14,21 @@ up to date from a ledger::
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import tzinfo
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import quote, urlencode
 
-from eventsourcing.dcb.api import DCBAppendCondition, DCBEvent, DCBQuery, DCBReadResponse, DCBRecorder
+from eventsourcing.dcb.api import (
+    DCBAppendCondition,
+    DCBEvent,
+    DCBQuery,
+    DCBReadResponse,
+    DCBRecorder,
+    DCBSequencedEvent,
+    DCBSubscription,
+)
 from eventsourcing.dcb.application import DCBApplication
 from eventsourcing.dcb.domain import Tagged
 from eventsourcing.dcb.persistence import DCBEventStore, DCBInfrastructureFactory, DCBMapper
@@ -28,12 +37,19 @@ from eventsourcing.utils import Environment
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.time import zone_of
-from reps_ledger.errors import ConfigurationError
+from reps_ledger.errors import CodecError, ConfigurationError
 from reps_ledger.log import Codec, EventLog, Reading, Upcaster
 from reps_ledger.log.sqlite import SQLiteDCBFactory
 
 if TYPE_CHECKING:
     from eventsourcing.utils import EnvType
+
+
+@dataclass
+class _Placed(DCBEvent):
+    """An event that knows its position, so that an error can say it."""
+
+    position: int = 0
 
 
 class EntryMapper(DCBMapper[Any]):
@@ -57,40 +73,101 @@ class EntryMapper(DCBMapper[Any]):
         Raises:
             CodecError: it cannot be read.
         """
-        entry = self._codec.decode(event.type, event.data, 0, tuple(event.tags))
+        tags = tuple(event.tags)
+        try:
+            entry = self._codec.decode(event.type, event.data, 0, tags)
+        except CodecError:
+            if isinstance(event, _Placed):
+                self._codec.decode(event.type, event.data, event.position, tags)  # which says where
+            raise
         return Tagged[Any](tags=list(event.tags), decision=entry)
 
 
-class _Lenient(DCBRecorder):
-    """A recorder that takes an item of no type and no tag for what it means: everything.
+class LedgerRecorder(DCBRecorder):
+    """A ledger's recorder, as the library's runners read it: past what is voided.
 
-    The library's runners ask so, which its own recorder for PostgreSQL does not understand.
+    It takes an item of no type and no tag for what it means: everything. The library's runners ask so,
+    which its own recorder for PostgreSQL does not understand.
+
+    Args:
+        log: the ledger's log.
     """
 
-    def __init__(self, inner: DCBRecorder) -> None:
-        self._inner = inner
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self.inner = log.recorder
 
     def read(
         self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
     ) -> DCBReadResponse:
-        return self._inner.read(_plain(query), after=after, limit=limit)
+        """Return the events that match and are not voided; ``limit`` counts those that are, too."""
+        past = self._log.voids()
+        return _Response(self.inner.read(_plain(query), after=after, limit=limit), past)
 
     def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
-        return self._inner.append(events, condition)
+        """Append events as the recorder itself does."""
+        return self.inner.append(events, condition)
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> Any:
-        return self._inner.subscribe(_plain(query), after=after)
+        """Return a subscription that leaves out what is voided."""
+        self._log.voids()
+        return _Subscription(self, self.inner.subscribe(_plain(query), after=after), self._log)
+
+
+class _Response(DCBReadResponse):
+    """What is read, but for what is voided."""
+
+    def __init__(self, inner: DCBReadResponse, past: Container[int]) -> None:
+        self._inner = inner
+        self._past = past
+
+    @property
+    def head(self) -> int | None:
+        return self._inner.head
+
+    def __next__(self) -> DCBSequencedEvent:
+        while (event := next(self._inner)).position in self._past:
+            pass
+        return _placed(event)
+
+
+class _Subscription(DCBSubscription[LedgerRecorder]):
+    """What comes, but for what is voided by then."""
+
+    def __init__(self, recorder: LedgerRecorder, inner: Any, log: EventLog) -> None:
+        super().__init__(recorder)
+        self._inner = inner
+        self._log = log
+
+    def __enter__(self) -> Self:
+        self._inner.__enter__()
+        return self
+
+    def __exit__(self, *exception: object, **more: Any) -> None:
+        self._inner.__exit__(*exception, **more)
+
+    def __next__(self) -> DCBSequencedEvent:
+        while self._log.is_voided(event := next(self._inner)):
+            pass
+        return _placed(event)
+
+    def stop(self) -> None:
+        super().stop()
+        self._inner.stop()
+
+
+def _placed(event: DCBSequencedEvent) -> DCBSequencedEvent:
+    inner = event.event
+    return DCBSequencedEvent(_Placed(inner.type, inner.data, inner.tags, event.position), event.position)
 
 
 def _recorder(factory: DCBInfrastructureFactory[Any]) -> DCBRecorder:
-    if isinstance(factory, SQLiteDCBFactory):
-        return factory.dcb_recorder()
     datastore = getattr(factory, "datastore", None)
-    if datastore is None:
-        return _Lenient(factory.dcb_recorder())
+    if isinstance(factory, SQLiteDCBFactory) or datastore is None:
+        return factory.dcb_recorder()
     from reps_ledger.log.postgres.guarded import open_guarded  # noqa: PLC0415 — an extra
 
-    return _Lenient(open_guarded(datastore))
+    return open_guarded(datastore)
 
 
 def _plain(query: DCBQuery | None) -> DCBQuery | None:
@@ -126,13 +203,14 @@ class LedgerApplication(DCBApplication):
         self.env = self.construct_env(self.name, env)
         self.factory = DCBInfrastructureFactory[Any].construct(self.env)
         try:
-            self.recorder = _recorder(self.factory)
+            recorder = _recorder(self.factory)
         except BaseException:
             self.factory.close()
             raise
         codec = Codec(Registry((*BUILT_IN, *self.facts)), self.upcasters)
         self.mapper = EntryMapper(codec)
-        self._log = EventLog(self.recorder, codec)
+        self._log = EventLog(recorder, codec)
+        self.recorder = LedgerRecorder(self._log)
         self.events = DCBEventStore(self.mapper, self.recorder)
 
     @property

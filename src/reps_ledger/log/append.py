@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, tzinfo
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
@@ -35,7 +36,7 @@ from reps_ledger.errors import (
     TooLarge,
 )
 from reps_ledger.log.codec import Codec
-from reps_ledger.log.event_log import EventLog
+from reps_ledger.log.event_log import EventLog, Readable
 
 _BUILT_IN = frozenset(BUILT_IN)
 _SIDES: Final = {"start": day_start, "end": day_end, "last": last_of_day}
@@ -303,7 +304,11 @@ class Recording:
         inside = self.inside
         if inside is None:
             return self._record_optimistically(drafts, command_id)
-        return self.alone(lambda: inside._record_alone(drafts, command_id), weight=len(drafts))  # noqa: SLF001 — of this class
+        record = partial(inside._record_alone, drafts, command_id)  # noqa: SLF001 — of this class
+        receipt = self.alone(record, weight=len(drafts))
+        if not receipt.repeated:
+            self.log.appended(receipt.entries)
+        return receipt
 
     def alone(self, work: Callable[[], T], *, weight: int) -> T:
         """Do something with the recording `inside` while nobody else records; see `EventLog.together`.
@@ -379,6 +384,10 @@ class Recording:
             "Nothing was written; try again"
         )
 
+    def voiding(self) -> Recording:
+        """Return what records voids: it leaves out what cannot be read, so that it is not in their way."""
+        return evolve(self, log=Readable(self.log), kept=KeptJudge())
+
     def begin(self, first: Draft, drafts: Sequence[Draft]) -> tuple[Entry, ...]:
         """Record the first entry of a new log, and drafts after it, in one append.
 
@@ -439,6 +448,8 @@ class Recording:
             The position up to which the judge knows its parts.
         """
         drafts = list(drafts)
+        for position in judge.rows_missing(drafts):
+            judge.memory.rows[position] = self.log.row(position)
         head = upto
         while True:
             missing = judge.memory.missing({part for draft in drafts for part in judge.parts(draft)})

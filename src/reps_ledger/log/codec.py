@@ -39,6 +39,7 @@ from reps_ledger.errors import (
     UnknownFact,
     UnknownVersion,
     UpcasterGap,
+    how_to_void,
 )
 from reps_ledger.salted import plain, salt
 
@@ -326,18 +327,18 @@ class Codec:
     def _decode_with_care(self, name: str, data: bytes, position: int) -> Entry:
         """Decode an entry of an older version, a correction, or say what is wrong with it."""
         if len(data) > MAX_ENTRY_BYTES:
-            raise Malformed(f"{len(data):,} bytes are too many for an entry", position=position)
+            raise _unreadable(Malformed, f"{len(data):,} bytes are too many for an entry", position)
         try:
             stored = _DECODER.decode(plain(data))
         except UNREADABLE as error:
-            raise Malformed(f"not a stored entry: {error}", position=position) from error
+            raise _unreadable(Malformed, f"not a stored entry: {error}", position) from error
         try:
             fact = self.structure(name, stored.schema, stored.fact)
             return replace(
                 stored, fact=fact, recorded_at=_utc(stored.recorded_at), occurred_at=_utc(stored.occurred_at)
             )
         except CodecError as error:
-            raise type(error)(error.words, position=position, entry_id=stored.id) from error
+            raise _unreadable(type(error), error.words, position, stored.id) from error
 
     def reread(self, fact: Fact) -> Fact:
         """Return a fact as it reads back once it was stored."""
@@ -409,6 +410,13 @@ class Codec:
             raise Malformed("entry.corrected: replacement is not a fact")
         rest = {key: value for key, value in fields.items() if key != "replacement"}
         return EntryCorrected(replacement=self.structure(name, version, inner), **rest)
+
+
+def _unreadable(kind: type[CodecError], words: str, position: int, entry_id: str | None = None) -> CodecError:
+    """Return the error that an entry cannot be read; where it is in a log, with what to do."""
+    if position:
+        words = f"{words}; {how_to_void(position)}"
+    return kind(words, position=position, entry_id=entry_id)
 
 
 def _in_utc(fact: Fact, described: FactType) -> Fact:

@@ -6,7 +6,7 @@ import hashlib
 import heapq
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from operator import attrgetter
@@ -26,9 +26,11 @@ from eventsourcing.dcb.api import (
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
 from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
+from reps_ledger.domain.facts import EntryVoided
 from reps_ledger.domain.rules import Source
+from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import microseconds
-from reps_ledger.errors import Altered, CodecError, Conflict, ReadOnly, StorageError
+from reps_ledger.errors import Altered, CodecError, Conflict, Damaged, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
 from reps_ledger.log.storage import (
     OPENED_TO_READ,
@@ -44,6 +46,7 @@ from reps_ledger.log.storage import (
     storage_of,
 )
 from reps_ledger.log.tag_fingerprint import TagFingerprint
+from reps_ledger.log.voided import VoidedPositions, looked_at, row_at
 from reps_ledger.salted import is_salted
 
 T = TypeVar("T")
@@ -54,25 +57,36 @@ _NOT_ALLOWED: Final = "42501"  # PostgreSQL's insufficient_privilege
 
 
 class EventLog:
-    """Entries, appended on condition and read in order of position.
+    """Entries, appended on condition and read in order of position, past what is voided.
 
     Args:
         recorder: where events are kept.
         codec: how entries become events.
         read_only: whether nothing is appended, whatever the recorder would do.
         is_inside: whether this is a log inside of a transaction in which nobody else appends.
+        voided: what is known to be voided, where another object of this log knows.
+
+    Attributes:
+        voided: the positions that are read past.
+        inside: the same log inside of a transaction in which nobody else appends; None where there are none.
     """
 
     def __init__(
-        self, recorder: DCBRecorder, codec: Codec, *, read_only: bool = False, is_inside: bool = False
+        self,
+        recorder: DCBRecorder,
+        codec: Codec,
+        *,
+        read_only: bool = False,
+        is_inside: bool = False,
+        voided: VoidedPositions | None = None,
     ) -> None:
         self.recorder = recorder
         self.read_only = read_only
         self.storage = storage_of(recorder)
         self.codec = codec
         self.is_inside = is_inside
+        self.voided = VoidedPositions(self._read, codec) if voided is None else voided
         self.inside: EventLog | None = None
-        """The same log inside of a transaction in which nobody else appends; None where there are none."""
         if isinstance(recorder, Transactional):
             self._together = recorder.together
             self.inside = EventLog(recorder.inside, codec, is_inside=True)
@@ -95,14 +109,18 @@ class EventLog:
             upto: only entries up to this position.
             limit: entries in a page.
         """
+        past = self.voids()
         while True:
+            response = self._read(DCBQuery(), after, limit)
             count = 0
-            for entry in self._entries(self._read(DCBQuery(), after, limit), upto):
-                after = entry.position
+            for entry in self._entries(response, upto, past):
                 count += 1
                 yield entry
-            if count < limit:
+            end = response.head or 0  # with a limit, the last position of the page
+            count += sum(after < position <= end for position in past)
+            if count < limit or (upto is not None and end >= upto):
                 return
+            after = end
 
     def read_sources(
         self, sources: Iterable[Source], *, upto: int | None = None
@@ -118,7 +136,7 @@ class EventLog:
         for source in found:
             by_tag.setdefault(source.tag, []).append(source)
         response = self._read(_query(found), None, None)
-        for entry in self._entries(response, upto):
+        for entry in self._entries(response, upto, self._past(response)):
             for tag in dict.fromkeys(entry.tags):  # whoever wrote the log may have repeated one
                 for source in by_tag.get(tag, ()):
                     if source.types is None or entry.name in source.types:
@@ -128,20 +146,22 @@ class EventLog:
     def read_any(self, sources: Iterable[Source], *, upto: int | None = None) -> Iterator[Entry]:
         """Yield the entries of any of these sources, in order of position, up to a position."""
         wanted = frozenset(sources)
-        return self._entries(self._read(_query(wanted), None, None), upto) if wanted else iter(())
+        return self._matching(_query(wanted), upto) if wanted else iter(())
 
     def read_few(
         self, sources: Iterable[Source], most: int, *, upto: int | None = None
     ) -> list[Entry] | None:
         """Return the entries of any of these sources, in order; None where they are more than ``most``."""
-        found = [*self._entries(self._read(_query(sources), None, most + 1), upto)]
+        past = self.voids()
+        limit = most + 1 + len(past)
+        found = [*self._entries(self._read(_query(sources), None, limit), upto, past)]
         return found if len(found) <= most else None
 
     def read_kinds(self, kinds: Iterable[str], *, upto: int | None = None) -> Iterator[Entry]:
         """Yield all entries of these stored names in order of position, up to a position."""
         # One kind at a time: the library's recorder for PostgreSQL takes no more than that without a tag.
         queries = [DCBQuery([DCBQueryItem(types=[kind])]) for kind in sorted(kinds)]
-        reads = [self._entries(self._read(query, None, None), upto) for query in queries]
+        reads = [self._matching(query, upto) for query in queries]
         return heapq.merge(*reads, key=attrgetter("position"))
 
     @property
@@ -158,17 +178,22 @@ class EventLog:
     def at(self, positions: Sequence[int]) -> Iterator[Entry]:
         """Yield the entries at some positions, in the order of these; see `indexed`."""
         assert isinstance(self.storage, Indexed), "see indexed"
+        past = self.voids()
         with _translated():
             rows = {row[0]: row for row in self.storage.rows_at(positions)}
         for position in positions:
-            _, name, data, tags = rows[position]
-            yield self.codec.decode(name, data, position, decoded_tags(position, tags))
+            if position not in past:
+                _, name, data, tags = rows[position]
+                yield self.codec.decode(name, data, position, decoded_tags(position, tags))
 
     def times(self, *, upto: int) -> Iterator[tuple[int, int]]:
         """Yield when each entry occurred, in microseconds, and its position; in order of position."""
+        past = self.voids()
         for position, name, data, _ in self.stored():
             if position > upto:
                 return
+            if position in past:
+                continue
             yield microseconds(self.codec.occurred_at(name, data, position)), position
 
     def entries_of(self, ids: Iterable[str]) -> dict[str, Entry]:
@@ -205,37 +230,49 @@ class EventLog:
         """Yield position, stored bytes and tags of what has any of these tags, in order of position."""
         if tags:
             query = DCBQuery([DCBQueryItem(tags=[tag]) for tag in tags])
-            for position, _, data, own in self._read(query, None, None).parsed():
+            response = self._read(query, None, None)
+            for position, _, data, own in response.parsed(self._past(response)):
                 yield position, data, own
 
     def _tagged(self, tags: Iterable[str]) -> Iterator[Entry]:
         """Yield the entries that have any of these tags, in order of position."""
         items = [DCBQueryItem(tags=[tag]) for tag in tags]
-        return self._entries(self._read(DCBQuery(items), None, None)) if items else iter(())
+        return self._matching(DCBQuery(items)) if items else iter(())
 
     def id_at(self, position: int) -> str | None:
         """Return the id of the entry at a position, by which a copy of a log is told from another log.
 
-        None where there is no entry.
+        None where there is no entry, or one that is voided.
         """
         entry = next(self.read(after=position - 1, limit=1), None) if position else None
         return entry.id if entry is not None and entry.position == position else None
 
     def mark_at(self, position: int) -> str | None:
-        """Return what tells a log that has this entry at a position from all others; None without an entry.
+        """Return what tells how a log reads up to a position from all others; None without an entry there.
 
-        It is the hash of the entry as it is stored: its salt is in no other log but a copy.
+        It is the hash of the entry as it is stored, whose salt is in no other log but a copy, and of what is
+        voided up to there: whatever was derived before something was voided is to be derived anew.
         """
-        row = next(self.stored(after=position - 1, limit=1), None) if position else None
-        if row is None or row[0] != position:
+        row = row_at(self._read, position) if position else None
+        if row is None:
             return None
-        _, name, data, tags = row
-        return hashlib.sha256(msgspec.json.encode((position, name, data, tags))).hexdigest()
+        past = sorted(place for place in self.voids() if place <= position)
+        return hashlib.sha256(msgspec.json.encode((*row, *past))).hexdigest()
+
+    def row(self, position: int) -> StoredRow | None:
+        """Return what a rule must know of what is stored at a position; None where nothing is."""
+        # A number that no database has as a position may be asked for, by who judges what others stored.
+        row = row_at(self._read, position) if 0 < position < 1 << 63 else None
+        return None if row is None else looked_at(row, self.codec)
+
+    def voids(self) -> Mapping[int, Entry[EntryVoided]]:
+        """Return what is voided by now: the voids, by the positions that they void."""
+        return self.voided.by()
 
     def recorded_at(self, position: int) -> datetime | None:
         """Return when the entry at a position was recorded; None without one that can be read."""
-        row = next(self.stored(after=position - 1, limit=1), None) if position else None
-        if row is None or row[0] != position:
+        row = row_at(self._read, position) if position else None
+        if row is None:
             return None
         with suppress(CodecError):
             return self.codec.recorded_at(row[1], row[2], position)
@@ -277,9 +314,19 @@ class EventLog:
             Busy: others kept writing for longer than the timeout.
             StorageError: it cannot be written.
         """
-        assert self.inside is not None, "it has transactions"
+        inside = self.inside
+        assert inside is not None, "it has transactions"
         self._must_be_writable()
-        return self._together(work, undone=undone, weight=weight)
+
+        def taken_back() -> None:
+            inside.voided.forget()
+            undone()
+
+        return self._together(work, undone=taken_back, weight=weight)
+
+    def appended(self, entries: Sequence[Entry]) -> None:
+        """Know of entries that were appended `inside` of a transaction, and committed."""
+        self.voided.appended(entries[0].position, [entry.name for entry in entries])
 
     def events(self, entries: Iterable[Entry]) -> list[DCBEvent]:
         """Return entries as the events that a recorder takes."""
@@ -298,7 +345,9 @@ class EventLog:
             if getattr(error.__cause__, "sqlstate", None) == _NOT_ALLOWED:
                 raise ReadOnly(f"this role may not append to the log: {error}") from error
             raise StorageError(f"the log could not be written: {error}") from error
-        return list(range(last - len(events) + 1, last + 1))
+        first = last - len(events) + 1
+        self.voided.appended(first, [event.type for event in events])
+        return list(range(first, last + 1))
 
     def _must_be_writable(self) -> None:
         if self.read_only:
@@ -394,18 +443,39 @@ class EventLog:
 
     def follow(self, *, after: int) -> DCBSubscription[DCBRecorder]:
         """Return the recorder's subscription; its iteration waits for events to come."""
+        self.voids()  # so that events of before are read by what is voided now
         return self.recorder.subscribe(after=after)
 
-    def entry(self, event: DCBSequencedEvent) -> Entry:
-        """Return the entry of an event."""
-        inner = event.event
-        return self.codec.decode(inner.type, inner.data, event.position, tuple(inner.tags))
+    def entry(self, event: DCBSequencedEvent) -> Entry | None:
+        """Return the entry of an event that came; None where it is voided."""
+        position, inner = event.position, event.event
+        if self.is_voided(event):
+            return None
+        try:
+            return self.codec.decode(inner.type, inner.data, position, tuple(inner.tags))
+        except CodecError:
+            if position in self.voids():  # since others looked
+                return None
+            raise
 
-    def _entries(self, response: Rows, upto: int | None = None) -> Iterator[Entry]:
+    def is_voided(self, event: DCBSequencedEvent) -> bool:
+        """Whether an event that came is voided, as far as is known where others read as far."""
+        return event.position in self.voided.by(event.position)
+
+    def _matching(self, query: DCBQuery, upto: int | None = None) -> Iterator[Entry]:
+        """Yield the entries that match, in order of position, up to a position."""
+        response = self._read(query, None, None)
+        return self._entries(response, upto, self._past(response))
+
+    def _past(self, response: Rows) -> Container[int]:
+        """Return the positions to be read past in what a read without a limit found."""
+        return self.voided.by(response.head or 0)
+
+    def _entries(self, response: Rows, upto: int | None, past: Container[int]) -> Iterator[Entry]:
         """Decode the entries up to a position; later ones are not decoded, so may be damaged."""
         decode = self.codec.decode
         last = sys.maxsize if upto is None else upto
-        for position, kind, data, tags in response.parsed():
+        for position, kind, data, tags in response.parsed(past):
             if position > last:
                 return
             yield decode(kind, data, position, tuple(tags))
@@ -413,6 +483,29 @@ class EventLog:
     def _read(self, query: DCBQuery, after: int | None, limit: int | None) -> Rows:
         with _translated():
             return self.storage.read_rows(query, after=after, limit=limit)
+
+
+class Readable(EventLog):
+    """A log without what cannot be read: by this, who may void something is judged while other rows are bad.
+
+    Args:
+        log: the log.
+    """
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__(
+            log.recorder, log.codec, read_only=log.read_only, is_inside=log.is_inside, voided=log.voided
+        )
+        self.inside = None if log.inside is None else Readable(log.inside)
+
+    def _entries(self, response: Rows, upto: int | None, past: Container[int]) -> Iterator[Entry]:
+        """Decode the entries up to a position that can be decoded."""
+        for position, kind, data, tags in response.rows():
+            if upto is not None and position > upto:
+                return
+            if position not in past:
+                with suppress(CodecError, Damaged):
+                    yield self.codec.decode(kind, data, position, decoded_tags(position, tags))
 
 
 @contextmanager

@@ -58,7 +58,7 @@ class KeptSources(EventLog):
     """
 
     def __init__(self, log: EventLog, upto: int) -> None:
-        super().__init__(log.recorder, log.codec)
+        super().__init__(log.recorder, log.codec, voided=log.voided)
         self._upto = upto
         self._kept: dict[Source, list[Entry]] = {}
 
@@ -196,7 +196,8 @@ class Reading:
         """Return the entries that stand of a kind that concerns the whole ledger, in order.
 
         Args:
-            name: ``charter.adopted``, ``ledger.declared``, ``policy.stated`` or ``opportunity.held``.
+            name: ``charter.adopted``, ``entry.voided``, ``ledger.declared``, ``policy.stated`` or
+                ``opportunity.held``.
 
         Raises:
             InvalidInput: it is none of these.

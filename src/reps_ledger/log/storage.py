@@ -7,14 +7,14 @@ events nor how they are. Ours for SQLite does all of that itself; any other is a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
-from reps_ledger.errors import Damaged, InvalidInput
+from reps_ledger.errors import Damaged, InvalidInput, how_to_void
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -53,6 +53,14 @@ def decoded_tags(position: int, tags: str) -> tuple[str, ...]:
         raise damaged_tags(position, error) from error
 
 
+def tags_if_readable(tags: str) -> tuple[str, ...]:
+    """The tags of a stored row; none where they cannot be read: then no index can have them either."""
+    try:
+        return TAGS.decode(tags)
+    except msgspec.DecodeError:
+        return ()
+
+
 def encoded_tags(tags: Sequence[str]) -> str:
     """Return tags as they are stored: a JSON array without spaces."""
     return _encode_tags(tags).decode()
@@ -89,7 +97,7 @@ def must_be_empty(head: int) -> None:
 
 def damaged_tags(position: int, error: Exception) -> Damaged:
     """Return the error that the tags of a stored row cannot be read."""
-    return Damaged(f"position {position}: its tags cannot be read: {error}")
+    return Damaged(f"position {position}: its tags cannot be read: {error}; {how_to_void(position)}")
 
 
 class Rows(Protocol):
@@ -102,8 +110,8 @@ class Rows(Protocol):
     def rows(self) -> Iterator[Stored]:
         """Yield them as they are stored."""
 
-    def parsed(self) -> Iterator[Parsed]:
-        """Yield them with their tags read.
+    def parsed(self, past: Container[int] = ()) -> Iterator[Parsed]:
+        """Yield them with their tags read, but for those at positions to be read past.
 
         Raises:
             Damaged: the tags of an entry cannot be read.
@@ -224,13 +232,17 @@ class _Events:
         return self._response.head
 
     def rows(self) -> Iterator[Stored]:
-        for position, name, data, tags in self.parsed():
-            yield position, name, data, encoded_tags(tags)
-
-    def parsed(self) -> Iterator[Parsed]:
         for event in self._response:
             inner = event.event
-            yield event.position, inner.type, inner.data, inner.tags
+            yield event.position, inner.type, inner.data, encoded_tags(inner.tags)
+
+    def parsed(self, past: Container[int] = ()) -> Iterator[Parsed]:
+        for event in self._response:
+            if event.position not in past:
+                inner = event.event
+                if None in inner.tags:  # as an array in PostgreSQL may have it
+                    raise damaged_tags(event.position, ValueError("one is null"))
+                yield event.position, inner.type, inner.data, inner.tags
 
 
 def storage_of(recorder: DCBRecorder) -> Storage:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 
 import msgspec
 
@@ -21,27 +22,25 @@ class TagFingerprint:
         secret: part of every hash.
         total: the sum of the hashes of ``(secret, tag, stored name, position)``.
         last: the last position that was added.
-        readable: whether all tags could be read.
     """
 
     def __init__(self) -> None:
         self.secret = secrets.randbits(60)
         self.total = 0
         self.last = 0
-        self.readable = True
 
     def add(self, rows: Iterable[tuple[int, str, object, str]]) -> None:
-        """Add entries as they are stored: position, name, bytes, and tags as JSON."""
+        """Add entries as they are stored: position, name, bytes, and tags as JSON.
+
+        Tags that cannot be read are none: an index cannot have them. Reading the entry says what is wrong.
+        """
         secret, total = self.secret, self.total
-        try:
-            for position, name, _, tags in rows:
-                for tag in _decode(tags):
-                    total += hash((secret, tag, name, position))
-                self.last = position
-        except (msgspec.MsgspecError, TypeError, UnicodeError):
-            self.readable = False
+        for position, name, _, tags in rows:
+            self.last = position
+            with suppress(msgspec.MsgspecError, TypeError, UnicodeError):
+                total += sum([hash((secret, tag, name, position)) for tag in _decode(tags)])
         self.total = total
 
     def agrees(self, index: Iterable[tuple[int, str, str, int]]) -> bool:
         """Whether an index has the same tags: rows of the secret, a tag, a name and a position."""
-        return self.readable and sum(map(hash, index)) == self.total
+        return sum(map(hash, index)) == self.total

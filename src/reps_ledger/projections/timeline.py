@@ -204,5 +204,8 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.ExemptionGranted: lambda x, _, z: (
         f"was exempted from {x.policy}{_by(x.expires, z, 'until')}{_because(x)}"
     ),
+    f.EntryVoided: lambda x, _, _z: (
+        f"what is at position {x.target_position} cannot be read, and was voided{_because(x)}"
+    ),
     f.MemberErased: lambda _x, _, _z: "asked for their personal texts to be erased",
 }

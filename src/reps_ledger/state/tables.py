@@ -213,7 +213,7 @@ class Tables:
             return f"the {' and the '.join(changed)} changed"
         position = int(meta[_POSITION])
         if position > reading.known_at or (reading.log.mark_at(position) or "") != meta[_LAST]:
-            return "they are of another log, or of one that was restored from a backup"
+            return "they are of another log, of one that was restored, or of before something was voided"
         return ""
 
     def _is_current(self, reader: Reader, reading: Reading, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry, kind_of
 from reps_ledger.domain.rules import Judge, Rule, Rulebook, Source
 from reps_ledger.domain.rules.memory import Memory
+from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.errors import Refused
 from reps_ledger.log import Codec, Recording, Upcaster
 from reps_ledger.log.append import make_draft
@@ -94,6 +95,12 @@ class _Log:
             for source in sources
         }
         return found, last
+
+    def row(self, position: int) -> StoredRow | None:
+        if not 0 < position <= len(self.entries):
+            return None
+        name = self.entries[position - 1].name
+        return StoredRow(position=position, name=name, data=b"", tags="[]", leaf=None, problem="")
 
     def append(self, entries: Sequence[Entry], _depends_on: Iterable[Source], _after: int) -> list[int]:
         for entry in entries:

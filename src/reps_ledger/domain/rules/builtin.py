@@ -50,6 +50,7 @@ from reps_ledger.domain.rules.folds import (
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
+from reps_ledger.domain.rules.voids import VOIDING
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
@@ -672,8 +673,9 @@ def _target_parts(fact: f.EntryRetracted | f.EntryCorrected, _known: Known) -> P
     return (TARGET.part(fact.target),)
 
 
-# `Judge` itself judges corrections, as they change the very history to judge by.
+# `Judge` itself judges corrections and voids, as they change the very history to judge by.
 _CORRECTIONS = (
+    VOIDING,
     Rule(name="entry.retracted", parts=_target_parts),
     Rule(name="entry.corrected", parts=_target_parts),
 )

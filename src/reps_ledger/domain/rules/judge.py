@@ -32,6 +32,7 @@ from reps_ledger.domain.entries import (
 from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
+    EntryVoided,
     Fact,
     LedgerDeclared,
     MemberJoined,
@@ -58,6 +59,7 @@ from reps_ledger.domain.rules.folds import (
 from reps_ledger.domain.rules.memory import Held, Memory, Order
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import days_read_in, refuse
+from reps_ledger.domain.rules.voids import VOIDED_PART, VOIDS, void_refusals, void_stays
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import Refusal
 
@@ -266,6 +268,11 @@ class Judge:
         """Return the parts that the rules name; governance may name more."""
         return self._case(fact).parts
 
+    def rows_missing(self, acts: Iterable[Act]) -> set[int]:
+        """Return the positions at which what is stored must be looked at before these acts are judged."""
+        places = [act.fact.target_position for act in acts if isinstance(act.fact, EntryVoided)]
+        return {*places} - self.memory.rows.keys() if places else set()
+
     def lacks(self, act: Act) -> bool:
         """Whether what became known since leads to parts that were not read."""
         return bool(self.memory.missing(self._discovered(act)))
@@ -273,16 +280,18 @@ class Judge:
     def sources(self, entries: Iterable[Entry]) -> set[Source]:
         """Return the sources that the judgement of these entries depends on.
 
-        The append's condition is that they hold nothing new. Dynamic rules and governance may
-        name other parts now than when an entry was judged; those named then count, as only they
-        made a difference to it (see `depended_on`).
+        The append's condition is that they hold nothing new, and that nothing was voided. Dynamic
+        rules and governance may name other parts now than when an entry was judged; those named then
+        count, as only they made a difference to it (see `depended_on`).
         """
         parts = set(self.depended_on)
         for entry in entries:
             case = self._cases.get(id(entry.fact))
             known = case is not None and case.fact is entry.fact
             parts.update(case.parts if case is not None and known else self.asked(entry.fact))
-        return {source for part in parts for source in self.memory.sources(part)}
+        found = {source for part in parts for source in self.memory.sources(part)}
+        found.add(VOIDS)
+        return found
 
     def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
@@ -409,6 +418,9 @@ class Judge:
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if isinstance(fact, OpportunityTaken):
             found.append(TAKINGS.part(fact.opportunity).source.tag)
+        if isinstance(fact, EntryVoided):
+            row = self.memory.rows.get(fact.target_position)
+            found += () if row is None else row.concerns
         if name in AMENDING or name in LEDGER_WIDE:
             found.append(ledger_tag(name))
         if isinstance(fact, _CORRECTIONS):
@@ -440,6 +452,9 @@ class Judge:
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
         if not refusals:
             refusals = self._judge_by_rules(entry)
+            if isinstance(fact, EntryVoided):
+                voids = self.state(VOIDED_PART) or {}
+                refusals += void_refusals(entry, self.memory.rows.get(fact.target_position), voids)
             refusals += self._governed(entry, discovered, entry.order)
         return refusals
 
@@ -500,6 +515,8 @@ class Judge:
         target = self.memory.target(fact.target)
         if target is None:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
+        if isinstance(target.fact, EntryVoided):
+            return [void_stays(target)]
         standing = self.state(TARGET.part(fact.target))
         if standing is None:
             return [

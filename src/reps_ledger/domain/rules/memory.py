@@ -13,6 +13,7 @@ from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
 from reps_ledger.domain.entries import Entry, entry_tag, people_in
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Registry
 from reps_ledger.domain.rules.parts import Part, S, Source
+from reps_ledger.domain.rules.voids import StoredRow
 
 Order = tuple[datetime, int]
 """A place in effective order: see `Entry.order`."""
@@ -72,12 +73,14 @@ class Memory:
         amendments: made of all amending entries that were read.
         size: a measure of the memory that it takes: entries and sources held.
         revision: rises whenever something is added.
+        rows: what is stored at positions that voids name; None where nothing is.
     """
 
     registry: Registry
     amendments: Amendments = field(factory=Amendments)
     size: int = 0
     revision: int = 0
+    rows: dict[int, StoredRow | None] = field(factory=dict)
     _amending: dict[str, Entry] = field(factory=dict)  # in order of position
     _raw: dict[Source, list[Entry]] = field(factory=dict)
     _held: dict[Part, Held] = field(factory=dict)

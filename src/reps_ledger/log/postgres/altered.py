@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from reps_ledger.log.postgres.roles import EVENTS, GUARDS, SCHEMA, TAGS, guards_sql
+from reps_ledger.log.postgres.roles import EVENTS, FORMAT, FORMAT_OF, GUARDS, SCHEMA, SOUND, TAGS, guards_sql
 
 Rows = Callable[[str], Iterable[tuple[object, ...]]]
 """From a statement to its rows."""
@@ -50,6 +50,15 @@ _OUR_COLUMNS: Final = {
 }
 _BEFORE_ANY_CHANGE: Final = 2 | 8 | 16 | 32
 """``tgtype``: before a statement that deletes, updates or truncates."""
+_BEFORE_A_ROW: Final = 1 | 2 | 4
+"""``tgtype``: before a row is inserted."""
+
+_ACTS: Final = dict.fromkeys(GUARDS, (_BEFORE_ANY_CHANGE, "reps_refuse")) | {
+    SOUND: (_BEFORE_A_ROW, "reps_sound")
+}
+"""When each trigger acts, and by which function."""
+
+_NEW_IN_3: Final = frozenset({SOUND, "reps_sound"})
 
 _MADE: Final = re.compile(
     r'CREATE OR REPLACE FUNCTION\s+(?:"?\w+"?\.)?"?(\w+)"?\s*\(.*?\$\$(.*?)\$\$', re.DOTALL
@@ -59,14 +68,16 @@ _LIMIT: Final = re.compile(r"lock_timeout = '\w+'")
 
 
 def altered(rows: Rows, library: Iterable[str]) -> list[str]:
-    """Return what is missing, changed or foreign, in words.
+    """Return what is missing, changed or foreign, in words; of an older schema, what it should have had.
 
     Args:
         rows: asks the server.
         library: the statements by which the library's recorder makes its tables.
     """
     library = list(library)
-    found = _columns(rows) + _triggers(rows)
+    ((version, _),) = [*rows(FORMAT_OF)] or [(FORMAT, False)]
+    older = _NEW_IN_3 if isinstance(version, int) and version < FORMAT else frozenset()
+    found = _columns(rows) + _triggers(rows, older)
     found += [f"the {kind} {name} on {table} is foreign" for name, table, kind in rows(_RULES)]
     wanted = _index_names(library)
     present = {str(name): valid for name, valid in rows(_INDEXES)}
@@ -76,7 +87,7 @@ def altered(rows: Rows, library: Iterable[str]) -> list[str]:
             found.append(f"the index {name} is foreign")
         elif not valid:
             found.append(f"the index {name} is not valid")
-    return found + _functions(rows, bodies([*library, guards_sql()]))
+    return found + _functions(rows, bodies([*library, guards_sql()]), older)
 
 
 def removing(rows: Rows, library: Iterable[str]) -> list[str]:
@@ -131,7 +142,7 @@ def _columns(rows: Rows) -> list[str]:
     ]
 
 
-def _triggers(rows: Rows) -> list[str]:
+def _triggers(rows: Rows, older: frozenset[str]) -> list[str]:
     found = []
     present: set[object] = set()
     for name, table, kind, enabled, function, schema, plain in rows(_TRIGGERS):
@@ -141,18 +152,20 @@ def _triggers(rows: Rows) -> list[str]:
         present.add(name)
         if enabled not in {"O", "A"}:
             found.append(f"{name} is disabled")
-        elif (kind, function, schema, plain) != (_BEFORE_ANY_CHANGE, "reps_refuse", SCHEMA, True):
+        elif (kind, function, schema, plain) != (*_ACTS[str(name)], SCHEMA, True):
             found.append(f"{name} is changed")
-    return found + [f"{name} is missing" for name in GUARDS if name not in present]
+    return found + [f"{name} is missing" for name in GUARDS if name not in present | older]
 
 
-def _functions(rows: Rows, wanted: Mapping[str, str]) -> list[str]:
+def _functions(rows: Rows, wanted: Mapping[str, str], older: frozenset[str]) -> list[str]:
     present: dict[str, list[str]] = {}
     for name, body in rows(_FUNCTIONS):
         present.setdefault(str(name), []).append(_plain(str(body)))
     found = []
     for name, body in wanted.items():
         if name not in present:
+            if name in older:
+                continue
             found.append(f"the function {name} is missing")
         elif present[name] != [body]:
             found.append(f"the function {name} is changed")

@@ -19,7 +19,10 @@ from reps_ledger.log.postgres.roles import (
     APPEND,
     APPEND_AT_HEAD,
     EVENTS,
+    FORMAT,
+    FORMAT_OF,
     SCHEMA,
+    SOUND,
     TAGS,
     definers_sql,
     guards_sql,
@@ -73,6 +76,8 @@ SELECT t.main_id, t.tag FROM {SCHEMA}.{TAGS} t WHERE NOT EXISTS
 class GuardedRecorder(PostgresDCBRecorderTT):
     """The library's recorder: its reads and subscriptions miss nothing; appends at the head, checks."""
 
+    _is_current = False
+
     def read(
         self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
     ) -> DCBReadResponse:
@@ -105,6 +110,7 @@ class GuardedRecorder(PostgresDCBRecorderTT):
             Busy: others hold the tables locked; it says who.
         """
         with naming_holders(self.datastore):
+            self._make_current()
             return self._append(events, condition)
 
     def _append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None) -> int:
@@ -121,6 +127,19 @@ class GuardedRecorder(PostgresDCBRecorderTT):
             raise IntegrityError(condition)
         last: int = row[APPEND_AT_HEAD]
         return self._read_back(events, last)
+
+    def _make_current(self) -> None:
+        """Make the guards that an older schema lacks, before this release appends to it for the first time.
+
+        Only the owner of the tables can; for others it goes on as it was until the owner appends, or repairs.
+        """
+        if self._is_current:
+            return
+        for row in self._rows(FORMAT_OF):
+            if int(str(row["version"])) < FORMAT and row["owns"]:
+                with _alone(self.datastore) as connection:
+                    connection.execute(guards_sql())
+        self._is_current = True
 
     def _read_back(self, events: Sequence[DCBEvent], last: int | None) -> int:
         """Compare what was committed with what was to be; a trigger might have swallowed or changed it.
@@ -157,16 +176,20 @@ class GuardedRecorder(PostgresDCBRecorderTT):
             StorageError: the server cannot be reached, or cannot do it.
         """
         count = last = 0
+        self._make_current()
         try:
             with connect(self.datastore) as connection, connection.cursor() as cursor:
                 cursor.execute(f"LOCK TABLE {SCHEMA}.{EVENTS} IN EXCLUSIVE MODE")
                 cursor.execute(_LAST)
                 (head,) = cursor.fetchone() or (0,)
                 must_be_empty(head)
+                # What was recorded is taken as it is, also what is no entry: it may be voided.
+                cursor.execute(f"ALTER TABLE {SCHEMA}.{EVENTS} DISABLE TRIGGER {SOUND}")
                 with cursor.copy(_LOAD) as copy:
                     for position, name, data, tags in rows:
                         copy.write_row((position, name, data, _fitting(position, name, tags, last)))
                         count, last = count + 1, position
+                cursor.execute(f"ALTER TABLE {SCHEMA}.{EVENTS} ENABLE TRIGGER {SOUND}")
                 cursor.execute(_LOAD_TAGS)
                 cursor.execute(f"ALTER SEQUENCE {SCHEMA}.{EVENTS}_id_seq RESTART WITH {last + 1}")
                 cursor.execute(f"NOTIFY {self.channel_name}")

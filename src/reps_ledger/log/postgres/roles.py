@@ -1,6 +1,7 @@
 """Guards and roles: the SQL by which PostgreSQL itself refuses what a ledger never does.
 
-Triggers refuse to change or remove an entry or a row of its index, whoever asks. A *writer* may
+Triggers refuse to change or remove an entry or a row of its index, and to insert what is no entry (as in a
+file: see `reps_ledger.log.sqlite.sound`), whoever asks. A *writer* may
 read, and append by two functions and no other way; a *reader* may only read.
 
 Why functions: an append must hold a lock on the table, or a reader could miss an entry that
@@ -17,7 +18,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from reps_ledger.domain.amendments import AMENDING
+from reps_ledger.domain.entries import LEDGER_WIDE
 from reps_ledger.domain.shown import shown
+from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import ConfigurationError, InvalidInput, MissingExtra, ReadOnly, StorageError
 
 SCHEMA: Final = "public"
@@ -29,8 +33,26 @@ EVENTS: Final = "reps_events_tt_main"
 TAGS: Final = "reps_events_tt_tag"
 """The table of tags: the index by which entries are found."""
 
-GUARDS: Final = {"reps_events_stay": EVENTS, "reps_tags_stay": TAGS}
+SOUND: Final = "reps_events_sound"
+"""The trigger that refuses what is no entry."""
+
+GUARDS: Final = {"reps_events_stay": EVENTS, SOUND: EVENTS, "reps_tags_stay": TAGS}
 """The triggers, and the tables that they guard."""
+
+FORMAT: Final = 3
+"""The version of the guards, which a comment on the table of entries says; one without is older.
+
+One of version 3 refuses what is no entry.
+"""
+
+FORMAT_OF: Final = f"""
+SELECT coalesce(substring(obj_description(c.oid, 'pg_class') FROM 'reps-ledger format ([0-9]+)')::int, 2)
+        AS version,
+    pg_has_role(c.relowner, 'USAGE') AS owns
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = '{EVENTS}' AND n.nspname = '{SCHEMA}'
+"""  # noqa: S608 — no text from outside
+"""Asks for the version, and whether whoever asks may make what is missing."""
 
 APPEND: Final = "dcb_conditional_append_tt"
 """The library's function that appends unless something matches."""
@@ -50,6 +72,51 @@ BEGIN
         USING ERRCODE = 'restrict_violation';
 END
 $$;
+CREATE OR REPLACE FUNCTION {schema}.reps_sound() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    named CONSTANT text := '^[a-z][a-z0-9_-]*([.][a-z][a-z0-9_-]*)+$';
+    sealed int;
+    said jsonb;
+    own text;
+BEGIN
+    IF octet_length(NEW.data) > {most} THEN
+        RAISE EXCEPTION 'this is no entry of a ledger: it is too large' USING ERRCODE = 'data_exception';
+    ELSIF NEW.type !~ named THEN
+        IF (SELECT e.type ~ named FROM {schema}.{events} e ORDER BY e.id LIMIT 1) THEN
+            RAISE EXCEPTION 'this is no entry of a ledger: no fact is named so'
+                USING ERRCODE = 'data_exception';
+        END IF;
+        RETURN NEW;
+    END IF;
+    sealed := position('\\x1e'::bytea IN NEW.data);
+    -- What a text holds is no matter here, and PostgreSQL knows no NUL in one.
+    said := replace(
+        convert_from(CASE sealed WHEN 0 THEN NEW.data ELSE substr(NEW.data, 1, sealed - 1) END, 'UTF8'),
+        '\\u0000', '\\ufffd'
+    )::jsonb;
+    -- Nothing but an object has an id.
+    IF (('entry:' || (said ->> 'id')) = ANY (NEW.tags)) IS NOT TRUE
+        OR (NEW.type IN ({tagged}) AND NOT ('ledger:' || NEW.type) = ANY (NEW.tags))
+        OR (jsonb_typeof(said #> '{{fact,member}}') = 'string'
+            AND NOT ('member:' || (said #>> '{{fact,member}}')) = ANY (NEW.tags))
+        OR (jsonb_typeof(said #> '{{fact,community}}') = 'string'
+            AND NOT ('community:' || (said #>> '{{fact,community}}')) = ANY (NEW.tags)) THEN
+        RAISE EXCEPTION 'this is no entry of a ledger: its name and tags do not belong to it'
+            USING ERRCODE = 'data_exception';
+    END IF;
+    FOREACH own IN ARRAY NEW.tags LOOP
+        IF own IS NULL OR cardinality(array_positions(NEW.tags, own)) > 1 THEN
+            RAISE EXCEPTION 'this is no entry of a ledger: its tags are not distinct'
+                USING ERRCODE = 'data_exception';
+        END IF;
+    END LOOP;
+    RETURN NEW;
+END
+$$;
+CREATE OR REPLACE TRIGGER {sound}
+BEFORE INSERT ON {schema}.{events}
+FOR EACH ROW EXECUTE FUNCTION {schema}.reps_sound();
 CREATE OR REPLACE TRIGGER reps_events_stay
 BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.{events}
 FOR EACH STATEMENT EXECUTE FUNCTION {schema}.reps_refuse();
@@ -67,6 +134,7 @@ BEGIN
     END IF;
 END
 $$;
+COMMENT ON TABLE {schema}.{events} IS 'reps-ledger format {format}';
 """
 
 _ROLES: Final = """\
@@ -119,9 +187,19 @@ def definers_sql() -> str:
 def guards_sql() -> str:
     """Return the SQL that guards the tables: run by their owner, as often as one likes.
 
-    Making a ledger runs it; opening one finds what is not as it makes it.
+    Making a ledger runs it, as does the first append to an older one by its owner; opening one finds what is
+    not as it makes it.
     """
-    return _GUARDS.format(schema=SCHEMA, events=EVENTS, tags=TAGS)
+    tagged = ", ".join(f"'{name}'" for name in sorted(AMENDING | LEDGER_WIDE))
+    return _GUARDS.format(
+        schema=SCHEMA,
+        events=EVENTS,
+        tags=TAGS,
+        sound=SOUND,
+        tagged=tagged,
+        most=MAX_ENTRY_BYTES,
+        format=FORMAT,
+    )
 
 
 def roles_sql(writer: str = "reps_writer", reader: str = "reps_reader") -> str:

@@ -4,7 +4,8 @@ What the triggers guarantee against plain SQL, from any program: no entry is cha
 replaced or inserted anywhere but at the end, and no row of the tag index is changed, removed, or
 added unless its entry really has that tag and that type. An index row can therefore never be false.
 
-What they cannot prevent: that another program inserts an entry without its index rows, so that it
+Nor is a row inserted that is no entry (`reps_ledger.log.sqlite.sound`). What they cannot prevent: that
+another program inserts an entry without its index rows, so that it
 is not found by its tags (``index_problems`` finds this), and that somebody who may alter the schema
 drops the triggers, or plants others (`reps_ledger.log.sqlite.guards` finds that).
 
@@ -36,12 +37,14 @@ from reps_ledger.files import (
 from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
 from reps_ledger.log.sqlite.mark import can_be_marked, format_of, with_format, without_its_log
 from reps_ledger.log.sqlite.presence import FileConnection, Identity, OpenFiles, identity
+from reps_ledger.log.sqlite.sound import NO_ENTRY
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
-FORMAT_VERSION: Final = 2
+FORMAT_VERSION: Final = 3
 """The version of the tables; a file with a higher one is left to a later release.
 
-In a file of version 2 entries may have salt, which releases that knew only 1 cannot read.
+In a file of version 2 entries may have salt, which releases that knew only 1 cannot read. One of version 3
+refuses rows that are no entries, and may have voids, which older releases cannot read.
 """
 
 _OLDEST_VERSION: Final = 1
@@ -67,6 +70,13 @@ INDEX_TAGS: Final = (
 _STRICT: Final = sqlite3.sqlite_version_info >= (3, 37)
 _EVENTS_OPTIONS: Final = " STRICT" if _STRICT else ""
 _TAGS_OPTIONS: Final = " STRICT, WITHOUT ROWID" if _STRICT else " WITHOUT ROWID"
+
+
+SOUND: Final = "events_sound"
+"""The trigger that refuses what is no entry."""
+
+SINCE: Final = {SOUND: 3}
+"""The version of the tables since which an object is there, where it was not always."""
 
 
 def _refusal(name: str, when: str, words: str) -> str:
@@ -102,6 +112,7 @@ OBJECTS: Final = {
     "events_stay": _refusal("events_stay", "DELETE ON events", "entries are never removed"),
     # Also closes INSERT OR REPLACE, which fires no DELETE trigger on a connection that did not
     # ask for recursive triggers.
+    SOUND: _refusal(SOUND, f"INSERT ON events WHEN {NO_ENTRY}", "this is no entry of a ledger"),
     "events_dense": _refusal(
         "events_dense",
         f"INSERT ON events WHEN NEW.position IS NOT ({HEAD}) + 1",
@@ -120,14 +131,17 @@ OBJECTS: Final = {
 _GAPS: Final = "SELECT count(*), coalesce(max(position), 0) FROM events"
 _SAID: Final = "SELECT position, type, NULL, tags FROM events"
 _INDEXED: Final = "SELECT ?, tag, type, position FROM tags WHERE position <= ?"
+_TAGS_IF_READABLE: Final = "json_each(CASE WHEN json_valid(e.tags) THEN e.tags ELSE '[]' END)"
 _UNINDEXED: Final = (
-    "SELECT e.position, j.value FROM events e, json_each(e.tags) j WHERE NOT EXISTS"
+    f"SELECT e.position, j.value FROM events e, {_TAGS_IF_READABLE} j"  # noqa: S608 — no text from outside
+    " WHERE NOT EXISTS"
     " (SELECT 1 FROM tags t WHERE t.tag = j.value AND t.type = e.type"
     " AND t.position = e.position) LIMIT 10"
 )
 _UNTRUE: Final = (
     "SELECT t.position, t.tag FROM tags t"  # noqa: S608 — no text from outside
-    f" WHERE NOT {_TAG_IS_TRUE.format(row='t')} LIMIT 10"
+    f" WHERE NOT EXISTS (SELECT 1 FROM events e, {_TAGS_IF_READABLE} j"
+    " WHERE e.position = t.position AND e.type = t.type AND j.value = t.tag) LIMIT 10"
 )
 
 
@@ -149,10 +163,39 @@ def initialise(connection: sqlite3.Connection) -> None:
 
 
 def make_current(connection: sqlite3.Connection) -> None:
-    """Mark a file of an older format as one of this release, which is about to append to it."""
+    """Make a file of an older format one of this release, which is about to append to it, in one transaction.
+
+    Its rows stay as they are; what guards them from now on is made where it is missing.
+    """
+    if _format(connection) >= FORMAT_VERSION:
+        return
+    alone = not connection.in_transaction
+    if alone:
+        connection.execute("BEGIN IMMEDIATE")
+    try:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if format_of(version) < FORMAT_VERSION:  # unless another process was first
+            for name in SINCE:
+                connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+                connection.execute(OBJECTS[name])
+            connection.execute(f"PRAGMA user_version = {with_format(version, FORMAT_VERSION)}")
+        if alone:
+            connection.execute("COMMIT")
+    except BaseException:
+        if alone and connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _format(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if format_of(version) < FORMAT_VERSION:
-        connection.execute(f"PRAGMA user_version = {with_format(version, FORMAT_VERSION)}")
+    return format_of(version)
+
+
+def objects_of(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return every table, index and trigger that a file of this one's format has, by name, as its SQL."""
+    version = _format(connection)
+    return {name: sql for name, sql in OBJECTS.items() if SINCE.get(name, 0) <= version}
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:

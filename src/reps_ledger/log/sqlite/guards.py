@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from reps_ledger.errors import Altered
-from reps_ledger.log.sqlite.file import OBJECTS
+from reps_ledger.log.sqlite.file import OBJECTS, make_current, objects_of
 from reps_ledger.log.sqlite.pool import Connections
 
 _TIMEOUT: Final = 60.0
@@ -26,12 +26,12 @@ _OURS: Final = (
 
 
 def altered(connection: sqlite3.Connection) -> list[str]:
-    """Return what is missing, changed or foreign, in words."""
-    present = _present(connection)
+    """Return what is missing, changed or foreign, in words; of an older file, what it should have had."""
+    present, wanted = _present(connection), objects_of(connection)
     found = [
         f"{name} is {'changed' if name in present else 'missing'}"
         for name, statement in OBJECTS.items()
-        if name not in present or present[name][1] != statement
+        if (name in present and present[name][1] != statement) or (name in wanted and name not in present)
     ]
     found += [f"the {kind} {name} is foreign" for name, (kind, _) in present.items() if name not in OBJECTS]
     return found
@@ -74,10 +74,12 @@ def _repair(connection: sqlite3.Connection) -> list[str]:
                 connection.execute(f'DROP {kind.upper()} "{name.replace(chr(34), chr(34) * 2)}"')
                 what = f"the changed {name}" if name in OBJECTS else f"the {kind} {name}"
                 done.append(f"removed {what}")
-        for name, statement in OBJECTS.items():
+        for name, statement in objects_of(connection).items():
             if name not in present or present[name][1] != statement:
                 connection.execute(statement)
                 done.append(f"made {name}")
+        if done:
+            make_current(connection)
         connection.execute("COMMIT")
     finally:
         if connection.in_transaction:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from itertools import groupby, islice, takewhile
@@ -21,7 +21,7 @@ from eventsourcing.dcb.api import DCBEvent, DCBReadResponse, DCBSequencedEvent
 
 from reps_ledger.errors import Busy
 from reps_ledger.log.sqlite.file import HEAD
-from reps_ledger.log.storage import TAGS, damaged_tags, decoded_tags
+from reps_ledger.log.storage import TAGS, damaged_tags, decoded_tags, tags_if_readable
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBQueryItem
@@ -375,8 +375,8 @@ class SQLiteReadResponse(DCBReadResponse):
         """Yield the entries as they are stored, for who makes no events of them."""
         return self._rows_left
 
-    def parsed(self) -> Iterator[tuple[int, str, bytes, tuple[str, ...]]]:
-        """Yield the entries with their tags read.
+    def parsed(self, past: Container[int] = ()) -> Iterator[tuple[int, str, bytes, tuple[str, ...]]]:
+        """Yield the entries with their tags read, but for those at positions to be read past.
 
         Raises:
             Damaged: the tags of an entry cannot be read.
@@ -385,7 +385,8 @@ class SQLiteReadResponse(DCBReadResponse):
         decode = TAGS.decode
         try:
             for position, kind, data, tags in self._rows_left:
-                yield position, kind, data, decode(tags)
+                if position not in past:
+                    yield position, kind, data, decode(tags)
         except msgspec.DecodeError as error:
             raise damaged_tags(position, error) from error
 
@@ -425,7 +426,7 @@ class SQLiteReadResponse(DCBReadResponse):
         if self._items and upto - after <= FEW:
             matches = matcher(self._items)
             rows = self._rows(_SCAN, (after, upto, FEW))
-            yield [row for row in rows if matches(row[1], decoded_tags(row[0], row[3]))][: self._limit]
+            yield [row for row in rows if matches(row[1], tags_if_readable(row[3]))][: self._limit]
         elif (quick := self._quick()) is not None:
             yield quick
         elif self._items:

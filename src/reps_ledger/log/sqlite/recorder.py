@@ -21,7 +21,15 @@ from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import Closed
 from reps_ledger.log.group_commit import GroupCommit
 from reps_ledger.log.sqlite.backup import Progress, back_up
-from reps_ledger.log.sqlite.file import CHECKPOINT_OFTEN, CHECKPOINT_RARELY, HEAD, index_problems, problems
+from reps_ledger.log.sqlite.file import (
+    CHECKPOINT_OFTEN,
+    CHECKPOINT_RARELY,
+    HEAD,
+    OBJECTS,
+    SOUND,
+    index_problems,
+    problems,
+)
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
 from reps_ledger.log.sqlite.read import Row, SQLiteReadResponse, rows_at, tags_from
@@ -257,10 +265,13 @@ class SQLiteRecorder(DCBRecorder):
                 (head,) = connection.execute(HEAD).fetchone()
                 must_be_empty(head)
                 connection.execute(CHECKPOINT_RARELY)
+                # What was recorded is taken as it is, also what is no entry: it may be voided.
+                connection.execute(f"DROP TRIGGER IF EXISTS {SOUND}")
                 fitting = _fitting(rows)
                 while batch := list(islice(fitting, _LOADED)):
                     insert_many(connection, head, batch)
                     head += len(batch)
+                connection.execute(OBJECTS[SOUND])
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:

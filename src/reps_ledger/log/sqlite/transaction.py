@@ -37,7 +37,7 @@ from reps_ledger.log.sqlite.read import (
     rows_at,
     tags_from,
 )
-from reps_ledger.log.storage import decoded_tags, encoded_tags
+from reps_ledger.log.storage import encoded_tags, tags_if_readable
 
 if TYPE_CHECKING:
     from eventsourcing.dcb.api import DCBAppendCondition, DCBQuery
@@ -186,15 +186,15 @@ class Transactions:
         """Run something in a transaction beside which nobody writes, and commit what it appended `inside`."""
         inside = self.inside
         with self._connections.writing(timeout) as connection:
-            if not self._is_current:
-                make_current(connection)
-                self._is_current = True
             self._connections.begin(connection, timeout)
             try:
+                if not self._is_current:
+                    make_current(connection)
                 inside.begin(connection)
                 run()
                 if inside.appended:
                     connection.execute("COMMIT")
+                    self._is_current = True
             finally:
                 inside.end(connection)
             if inside.appended:
@@ -286,5 +286,5 @@ def _fails(connection: sqlite3.Connection, condition: DCBAppendCondition, head: 
     if head - span.after <= FEW:
         matches = matcher(items)
         rows = connection.execute(_KINDS, (span.after,)).fetchall()
-        return any(matches(kind, decoded_tags(position, tags)) for position, kind, tags in rows)
+        return any(matches(kind, tags_if_readable(tags)) for _, kind, tags in rows)
     return first_match(connection, items, span)

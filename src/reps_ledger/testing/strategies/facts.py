@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain import validation as checks
-from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, kind_of
+from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, EntryVoided, Fact, kind_of
 from reps_ledger.domain.facts.people import RETIREMENTS
 from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.domain.names import unseen
@@ -104,8 +104,8 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
     return instant + by
 
 
-PLAIN: Final = tuple(cls for cls in BUILT_IN if cls not in (EntryRetracted, EntryCorrected))
-"""The built-in kinds of fact but corrections and retractions."""
+PLAIN: Final = tuple(cls for cls in BUILT_IN if cls not in (EntryRetracted, EntryCorrected, EntryVoided))
+"""The built-in kinds of fact but those about entries: corrections, retractions and voids."""
 
 CHOICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "member.retired": {"how": RETIREMENTS},
@@ -196,6 +196,10 @@ def _values(cls: type[Fact], attribute: attrs.Attribute[object], hint: object) -
             return st.sampled_from(ZONE_NAMES)
         case checks.is_count:
             return st.none() | st.integers(0, 2**53)
+        case checks.is_position:
+            return st.integers(1, 2**53)
+        case checks.is_leaf_or_none:
+            return st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex)
     try:
         return _of_type(hint)
     except TypeError as error:
