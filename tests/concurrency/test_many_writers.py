@@ -196,6 +196,32 @@ def test_a_rule_that_uses_its_ledger(where: str, sqlite_path: Path) -> None:
         assert len(list(ledger.entries())) == (3 if where == "file" else 2)
 
 
+def test_what_others_recorded_is_judged(sqlite_path: Path) -> None:
+    """A ledger that knows a part from before judges by what others recorded there since."""
+    given = rl.RoleAssigned(member="ana", role="mentor")
+    with rl.open(sqlite_path) as one, rl.open(sqlite_path) as two:
+        joined(one, "ana")
+        one.record(given, by="council")
+        one.record(rl.RoleEnded(member="ana", role="mentor", how="resigned"), by="council")
+        two.record(given, by="council")
+        with pytest.raises(Refused) as refused:
+            one.record(given, by="council")
+        assert refused.value.codes == ("role_held",)
+        two.record(rl.RoleEnded(member="ana", role="mentor", how="resigned"), by="council")
+        assert one.record(given, by="council").position == 7
+
+
+def test_a_batch_that_is_refused_leaves_nothing_known(sqlite_path: Path) -> None:
+    """What was judged after an entry of a batch that was refused is not so for whoever comes next."""
+    with rl.open(sqlite_path) as ledger:
+        joined(ledger, "ana")
+        with pytest.raises(Refused):
+            ledger.record_all([rl.MemberJoined(member="ben"), report("carl")], by="council")
+        with pytest.raises(Refused) as refused:
+            ledger.record(report("ben"), by="ben")
+        assert refused.value.codes == ("not_joined",)
+
+
 @pytest.mark.parametrize("retries", [0, 20])
 def test_contention_is_no_conflict(sqlite_path: Path, retries: int) -> None:
     """Sixteen threads of two ledgers that meet at one seat get it or are refused, and nothing else."""

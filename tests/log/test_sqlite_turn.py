@@ -62,6 +62,19 @@ def test_whoever_comes_back_at_once_is_behind_the_others(tmp_path: Path) -> None
         each.close()
 
 
+def test_whoever_leaves_before_the_turn_holds_nobody_up(tmp_path: Path) -> None:
+    """The place of who waits no more is given up as soon as it comes."""
+    one, two, three = turns(tmp_path, 3)
+    assert one.take(0) is True
+    assert [two.take(0), three.take(0)] == [False, False]
+    two.leave()
+    assert three.take(0) is False
+    one.leave()
+    assert three.take(PATIENCE) is True
+    for each in (one, two, three):
+        each.close()
+
+
 class Model:
     """Who is in a queue, in order; whoever leaves before the turn came keeps the place until then."""
 
