@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["FOLDER", "KEY", "VERSION", "answers", "fill", "opened"]
 
 FOLDER: Final = Path(__file__).parent
-VERSION: Final = "0.2.0.dev2"
+VERSION: Final = "0.2.0.dev3"
 
 KEY: Final = SigningKey("example.org/golden", bytes(range(32)))
 """Signs nothing but the golden checkpoints: everybody knows it."""

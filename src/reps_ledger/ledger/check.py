@@ -20,7 +20,7 @@ from attrs import define, evolve, field
 from reps_ledger.audit import CODES, AuditFinding
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_keys_in, row_tag, subject_tags
-from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted
 from reps_ledger.domain.rules import Judge
 from reps_ledger.domain.validation import check_name
 from reps_ledger.errors import Busy, Closed, CodecError, InvalidInput, LedgerError, MissingExtra
@@ -197,6 +197,13 @@ class _LogAgain:
             return False
         return True
 
+    def _handed_on(self, entry: Entry) -> set[str]:
+        """Return the tags that earlier releases gave a correction: all that its target has."""
+        if not isinstance(entry.fact, EntryCorrected | EntryRetracted):
+            return set()
+        target = self._judge.memory.target(entry.fact.target)
+        return set() if target is None else {*target.tags}
+
     def _wrong_with(self, entry: Entry) -> Iterator[AuditFinding]:
         place = entry.position
         try:
@@ -212,6 +219,7 @@ class _LogAgain:
             wanted.add(command_tag(entry.command_id))
         rows = row_keys_in(entry.tags)
         own = {*entry.tags} - {row_tag(key) for key in rows}
+        own -= self._handed_on(entry) - wanted
         if own != wanted or len(rows) > 1 or len({*entry.tags}) < len(entry.tags):
             words = "; ".join(
                 f"{what}: {', '.join(sorted(tags))}"

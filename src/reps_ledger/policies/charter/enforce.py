@@ -267,6 +267,8 @@ class _Enforcement:
         elif isinstance(fact, PolicyStated):
             yield from self._invalid_policy(fact)
         adopted: tuple[Entry, ...] = known.state(_CHARTERS) or ()
+        if not adopted and not known.entries(_CHARTERS):
+            return
         adoption = in_force(adopted, entry.occurred_at)
         if adoption is not None:
             yield from self._under(adoption, entry, fact, known)
