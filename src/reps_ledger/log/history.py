@@ -49,6 +49,9 @@ FEW_PEOPLE: Final = 16
 MOST_MERGES: Final = 1_000
 """Where there are no more merges than that, all are read instead."""
 
+_MERGES_A_NAME: Final = 8
+"""Or than that for each of those whose merges were sought, which may lead from one to the next."""
+
 
 class KeptSources(EventLog):
     """A log that reads each source once, for callers that read it as of many positions.
@@ -351,8 +354,8 @@ class _Closure:
         self._read: set[Source] = set()
         self._own: dict[str, frozenset[str] | None] = {}  # whose entries are sought, and of which kinds
         self._named: set[str] = set()  # whose merges are sought
-        # Whether all merges were read; None before that was tried.
-        self._all_merges: bool | None = True if self._all_known else None
+        self._all_merges = self._all_known  # whether all were read
+        self._try_at = FEW_PEOPLE  # of how many people merges are sought before all are tried to be read
 
     def read(self, first: Iterable[Source]) -> None:
         """Read sources, and what they lead to."""
@@ -361,7 +364,7 @@ class _Closure:
             if source.tag.startswith(_MEMBER):
                 self._own[source.tag.removeprefix(_MEMBER)] = source.types
         self._named.update(self._own)
-        if len(self._wanted) > FEW_PEOPLE and not self._all_merges:
+        if not self._all_merges and len(self._named) > self._try_at:
             self._read_all_merges()
         while self._wanted:
             # All merges that lead to one another first: who is one person is then found out once.
@@ -411,7 +414,7 @@ class _Closure:
         facts = (fact for entry in entries for fact in facts_in(entry.fact))
         named = {person for fact in facts for person in people_in(fact, registry)} - self._named
         self._named |= named
-        if len(self._named) > FEW_PEOPLE and self._all_merges is None:
+        if len(self._named) > self._try_at:
             self._read_all_merges()
         if not self._all_merges:
             self._want(Source(member_tag(person), _MERGES) for person in named)
@@ -419,7 +422,9 @@ class _Closure:
     def _read_all_merges(self) -> None:
         """Read all merges of the log, unless they are many."""
         upto = self._reading.known_at
-        merges = self._reading.log.read_few(_ALL_MERGES, MOST_MERGES, upto=upto)
+        most = max(MOST_MERGES, _MERGES_A_NAME * len(self._named))
+        self._try_at = 2 * most // _MERGES_A_NAME
+        merges = self._reading.log.read_few(_ALL_MERGES, most, upto=upto)
         self._all_merges = merges is not None
         self._take(merges or ())
 

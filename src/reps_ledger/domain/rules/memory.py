@@ -220,9 +220,30 @@ class Memory:
         for part in parts:
             if part not in self._held:
                 sources = self.sources(part)
-                wanted.update(s for s in sources if s not in self._raw)
+                wanted.update(s for s in sources if s not in self._raw and not self._narrowed(s))
                 wanted.update(self._unknown(part, sources))
         return wanted
+
+    def _narrowed(self, source: Source) -> bool:
+        """Whether a source is known now, as one of the same tag and more types is."""
+        for wider in self._tagged.get(source.tag, ()):
+            if wider.types is not None and (source.types is None or not source.types <= wider.types):
+                continue
+            known = self._raw[wider]
+            self._took(source, (entry for each in (known.facts, known.others) for entry in each))
+            return True
+        return False
+
+    def _took(self, source: Source, entries: Iterable[Entry]) -> None:
+        """Take the entries of a source, from among some."""
+        if source not in self._raw:
+            self._tagged.setdefault(source.tag, []).append(source)
+        raw = self._raw[source] = _Raw()
+        for entry in entries:
+            if source.types is None or entry.name in source.types:
+                raw.add(entry)
+                self.size += 1
+        self.size += 1
 
     def sources(self, part: Part) -> list[Source]:
         """Return the sources of a part, as far as they can be known yet.
@@ -278,15 +299,9 @@ class Memory:
         self.revision += bool(read)
         amending: dict[str, Entry] = {}
         for source, entries in read.items():
-            if source not in self._raw:
-                self._tagged.setdefault(source.tag, []).append(source)
-            raw = self._raw[source] = _Raw()
-            for entry in entries:
-                raw.add(entry)
-                self._known[entry.id] = entry
-                if entry.name in AMENDING:
-                    amending[entry.id] = entry
-            self.size += 1 + len(entries)
+            self._took(source, entries)
+            self._known.update({entry.id: entry for entry in entries})
+            amending.update({entry.id: entry for entry in entries if entry.name in AMENDING})
         if not amending.keys() <= self._amending.keys():
             self._amend(amending)
 
