@@ -1,7 +1,7 @@
 """How work grows with a history: at n, 2n and 4n entries of one shape, for everything that people do with it.
 
-``python benchmarks/growth.py`` prints exponents, each beside its goal; names choose shapes, ``--operation`` operations,
-``--n`` the smallest size. Exponents are fitted to the processor's time, the best of some repeats.
+``python benchmarks/growth.py`` prints exponents, each beside its goal; names choose shapes, ``--operation``
+operations, ``--n`` the smallest size. Exponents are fitted to the processor's time, the best of some repeats.
 """
 
 from __future__ import annotations

@@ -240,12 +240,13 @@ def _judge_merged(
     if fact.member == fact.duplicate:
         yield refuse("same_person", f"{fact.member} cannot be merged with themselves")
         return
-    names = [fact.member, fact.duplicate]
+    names = iter((fact.member, fact.duplicate))
+    name = ""
     for state in states:
         if isinstance(state, MemberState):  # right after that of the identifier, which did not join
-            yield from must_be_member(state, names[0], entry)
+            yield from must_be_member(state, name, entry)
         else:
-            names = names[1:] if state is not states[0] else names
+            name = next(names)
 
 
 def _member_if_named(fact: Fact, _known: Known) -> Parts:

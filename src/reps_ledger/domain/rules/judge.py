@@ -117,7 +117,9 @@ class Judge:
         held = self.memory.held(part)
         if held is None:
             return None
-        return tuple([entry for entry in held.entries if self._is_of(part, entry)])
+        if held.listed is None:
+            held.listed = tuple([entry for entry in held.entries if self._is_of(part, entry)])
+        return held.listed
 
     def recorded(self, entry_id: str) -> Entry | None:
         """Return an entry as it was recorded, or None while it is not known."""

@@ -36,6 +36,7 @@ class Held(Generic[S]):
         state: after all of them.
         sources: of the log, from which its entries are.
         revision: which amendment it was changed by last.
+        listed: those of the entries that belong to the part, once that was found out.
     """
 
     part: Part[S]
@@ -44,6 +45,7 @@ class Held(Generic[S]):
     sources: list[Source]
     state: S = field(init=False)
     revision: int = 0
+    listed: tuple[Entry, ...] | None = None
     _kept: list[tuple[Order, S]] = field(factory=list)  # states after some of the entries, and these' places
 
     def __attrs_post_init__(self) -> None:
@@ -52,6 +54,7 @@ class Held(Generic[S]):
 
     def add(self, entry: Entry) -> None:
         """Add an entry, as it is read."""
+        self.listed = None
         if not self.entries or self.entries[-1].order < entry.order:
             self.entries.append(entry)
             self.state = self.part.fold.evolve(self.state, entry, self.key)
@@ -63,6 +66,7 @@ class Held(Generic[S]):
 
     def change(self, gone: Iterable[Entry], come: Iterable[Entry]) -> None:
         """Remove some of the entries, and add others."""
+        self.listed = None
         first: Order | None = None
         last: Order | None = None
         for entry, adds in (*((each, False) for each in gone), *((each, True) for each in come)):
@@ -317,7 +321,8 @@ class Memory:
                 self._raw[source].add(entry)
                 self._known[entry.id] = entry
                 self.size += 1
-                parts |= self._dependents.get(source, {})
+                if (dependents := self._dependents.get(source)) is not None:
+                    parts.update(dependents)
         if name in AMENDING:
             self._amend({entry.id: entry}, parts)
             return
@@ -326,7 +331,7 @@ class Memory:
         read = self.read(entry) if renamed else entry
         for part in parts:
             held = self._held.get(part)
-            if held is not None and part.fold.takes(name) and self._counts(part, read):
+            if held is not None and part.fold.takes(name) and (not renamed or self._counts(part, read)):
                 held.add(read)
 
     def state(self, part: Part[S]) -> S | None:
@@ -340,7 +345,9 @@ class Memory:
         if held is not None:
             return held
         sources = self.sources(part)
-        if any(source not in self._raw for source in sources) or any(self._unknown(part, sources)):
+        if not all(source in self._raw or self._narrowed(source) for source in sources):
+            return None
+        if any(self._unknown(part, sources)):
             return None
         key = part.key_by(self.amendments.readings)
         held = Held(part, key, sorted(self._standing(part, sources), key=_ORDER), sources)
