@@ -186,7 +186,18 @@ class SpanFold:
         people: the person whose each identity is, where merges gave them several.
     """
 
-    __slots__ = ("_kept", "_orders", "_waiting", "closed", "joined", "open", "people", "retired", "unbegun")
+    __slots__ = (
+        "_identities",
+        "_kept",
+        "_orders",
+        "_waiting",
+        "closed",
+        "joined",
+        "open",
+        "people",
+        "retired",
+        "unbegun",
+    )
 
     def __init__(self, *, kept: bool = True) -> None:
         self._kept = kept
@@ -199,6 +210,7 @@ class SpanFold:
         # Of each retired identity: the place in the log of its retirement, and what did not begin in the
         # instant that is folded, but will if they come back in that very instant.
         self._orders: dict[str, int] = {}
+        self._identities: dict[str, None] = {}  # of whom anything ever began
         self._waiting: dict[str, tuple[Span, ...]] = {}
 
     def copy(self) -> SpanFold:
@@ -212,6 +224,7 @@ class SpanFold:
         new.retired = self.retired.copy()
         new.people = self.people.copy()
         new._orders = self._orders.copy()
+        new._identities = self._identities.copy()
         new._waiting = self._waiting.copy()
         return new
 
@@ -294,6 +307,7 @@ class SpanFold:
         self._open(kind, span)
 
     def _open(self, kind: SpanKind, span: Span) -> None:
+        self._identities[span.key[1]] = None
         lasting = self.open.get(span.key)
         if lasting is None:
             self.open[span.key] = (span,)
@@ -393,12 +407,10 @@ class SpanFold:
             name: the kind.
             values: the key's values after the identity, where only one key is meant.
         """
-        return [
-            span
-            for key, spans in self.open.items()
-            if key[0] == name and (not values or key[2:] == values)
-            for span in spans
-        ]
+        if values:
+            keys = ((name, identity, *values) for identity in self._identities)
+            return [span for key in keys for span in self.open.get(key, ())]
+        return [span for key, spans in self.open.items() if key[0] == name for span in spans]
 
     def running(self, name: str, at: datetime, *values: object) -> Span | None:
         """Return the first of `lasting` that holds at an instant; None where none does."""
