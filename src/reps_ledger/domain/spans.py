@@ -190,6 +190,7 @@ class SpanFold:
         "_identities",
         "_kept",
         "_orders",
+        "_persons",
         "_waiting",
         "closed",
         "joined",
@@ -211,6 +212,7 @@ class SpanFold:
         # instant that is folded, but will if they come back in that very instant.
         self._orders: dict[str, int] = {}
         self._identities: dict[str, None] = {}  # of whom anything ever began
+        self._persons: dict[str, None] = {}  # whose history this is
         self._waiting: dict[str, tuple[Span, ...]] = {}
 
     def copy(self) -> SpanFold:
@@ -225,6 +227,7 @@ class SpanFold:
         new.people = self.people.copy()
         new._orders = self._orders.copy()
         new._identities = self._identities.copy()
+        new._persons = self._persons.copy()
         new._waiting = self._waiting.copy()
         return new
 
@@ -272,7 +275,10 @@ class SpanFold:
             other = key[1] if pair is None else key[2 + SPAN_KINDS[key[0]].fields.index(pair)]
             if not (counts(key[1]) and counts(other)):
                 del new.open[key]
-        new.joined = {name: at for name, at in self.joined.items() if counts(name)}
+        if self._persons.keys() <= {*people}:  # of few identities, of one person who may have hundreds
+            new.joined = {name: self.joined[name] for name in identities if name in self.joined}
+        else:
+            new.joined = {name: at for name, at in self.joined.items() if counts(name)}
         new.retired = {name: entry for name, entry in self.retired.items() if counts(name)}
         return new
 
@@ -468,6 +474,7 @@ class SpanFold:
         if name not in SPAN_FACTS:
             return
         fact, told = entry.fact, entry.told
+        self._persons[fact.member] = None
         if told is None:
             reached: Sequence[str] = (fact.member,)
         else:
