@@ -11,6 +11,7 @@ from pathlib import Path
 
 import auditing
 import columns
+import growth
 import importing
 import judging
 import keeping
@@ -30,6 +31,7 @@ BENCHMARKS = {
     "record": recording.run,
     "import": importing.run,
     "read": reading.run,
+    "growth": growth.run,
     "judge": judging.run,
     "one": one_of_many.run,
     "kit": kit.run,
