@@ -1,8 +1,8 @@
 """How work grows with a history: at n, 2n and 4n entries of one shape, for everything that people do with it.
 
 ``python benchmarks/growth.py`` prints exponents, each beside its goal; names choose shapes, ``--operation``
-operations, ``--n`` the smallest size. Exponents are fitted to the processor's time, the best of some repeats. ``--full``
-measures only an import of members in random order, into a log of four million facts.
+operations, ``--n`` the smallest size. Exponents are fitted to the processor's time, the best of some repeats.
+``--full`` measures only an import of members in random order, into a log of four million facts.
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ FEW_PEOPLE: Final = 16
 MOST_MERGES: Final = 1_000
 """Where there are no more merges than that, all are read instead."""
 
-_MERGES_A_NAME: Final = 8
+_MERGES_A_NAME: Final = 32
 """Or than that for each of those whose merges were sought, which may lead from one to the next."""
 
 
