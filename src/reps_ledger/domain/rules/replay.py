@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from reps_ledger.domain.amendments import Corrected, resolve
+from reps_ledger.domain.amendments import Corrected, Readings, resolve
 from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, Fact, Registry
 from reps_ledger.domain.rules.builtin import Rulebook
@@ -43,19 +43,29 @@ class Replay:
         readings: id of a corrected entry to that of the correction in its place, for parts
             whose key is an entry's id.
         states: of the parts that took an entry; any other part is in its initial state.
+        chains: the corrections that are known: what is meant by the id of one is what is meant by that of
+            the first entry of its chain. None where such parts are given their states.
     """
 
     rules: Rulebook
     readings: Mapping[str, str] = field(factory=dict)
     states: dict[Part, Any] = field(factory=dict)
+    chains: Readings | None = field(default=None, kw_only=True)
     _known: tuple[Collection[str], Collection[str]] | None = field(default=None, init=False)
 
     def state(self, part: Part[S]) -> S:
         """Return a part's state so far."""
+        part = self.meant(part)
         found: S = self.states.get(part, part.fold.initial)
         if self._known is not None and isinstance(found, _HasIdentities):
             return found.among(*self._known)  # type: ignore[return-value]  # of the same type
         return found
+
+    def meant(self, part: Part[S]) -> Part[S]:
+        """Return the one part of all that mean the same entry."""
+        if self.chains is None or not part.fold.follows:
+            return part
+        return part.fold.part(self.chains.original(part.key))
 
     def judge_as_told(self, entry: Entry, registry: Registry) -> Iterator[Refusal]:
         """Yield the refusals of an entry by what its people were when it was told.
@@ -84,7 +94,7 @@ class Replay:
 
     def take(self, entry: Entry, parts: Iterable[Part]) -> None:
         """Evolve the states of these parts by an entry."""
-        for part in parts:
+        for part in {self.meant(part) for part in parts}:
             if part.fold.takes(entry.name):
                 key = part.key_by(self.readings)
                 self.states[part] = part.fold.evolve(self.state(part), entry, key)
@@ -136,9 +146,9 @@ def _whole_histories(entry: Entry, parts: set[Part], memory: Memory, rules: Rule
     before = resolve(raw.values(), memory.registry, then)
     after = resolve([*raw.values(), entry], memory.registry, now)
     refused: dict[str, list[Refusal]] = {}
-    for each, refusals in _refused(before, parts, Replay(rules, then.readings)):
+    for each, refusals in _refused(before, parts, Replay(rules, then.readings, chains=then.readings)):
         refused[each.id] = refusals
-    for each, refusals in _refused(after, parts, Replay(rules, now.readings)):
+    for each, refusals in _refused(after, parts, Replay(rules, now.readings, chains=now.readings)):
         yield each, refusals, refused.get(each.id, [])
 
 
@@ -182,6 +192,7 @@ class _Rerun(Replay):
 
     def state(self, part: Part[S]) -> S:
         """Return a part's state so far."""
+        part = self.meant(part)
         if part in self.steady:
             return self._held(part).state_before(self.order)
         if part not in self.states:
@@ -192,7 +203,7 @@ class _Rerun(Replay):
 
     def take(self, entry: Entry, parts: Iterable[Part]) -> None:
         """Evolve the states of these parts by an entry."""
-        super().take(entry, [part for part in parts if part not in self.steady])
+        super().take(entry, [part for part in parts if self.meant(part) not in self.steady])
 
     def _held(self, part: Part[S]) -> Held[S]:
         held = self.memory.held(part)
@@ -238,6 +249,7 @@ def _from_the_change_on(entry: Entry, parts: set[Part], memory: Memory, rules: R
         return _Rerun(
             rules=rules,
             readings=readings,
+            chains=now,
             memory=memory,
             again=again,
             steady=parts - again,
