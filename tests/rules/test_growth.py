@@ -82,6 +82,13 @@ def correction_chain(n: int) -> Story:
     return told + [_corrected(1 + each, _report(activity=str(each))) for each in range(n)]
 
 
+def moved_chain(n: int) -> Story:
+    """A role is corrected again and again, each time to be in another community."""
+    told = [*_joined("ana"), rl.RoleAssigned(member="ana", role="mentor")]
+    moved = (rl.RoleAssigned(member="ana", role="mentor", community=f"c{each}") for each in range(n))
+    return told + [_corrected(1 + each, fact) for each, fact in enumerate(moved)]
+
+
 def retraction_chain(n: int) -> Story:
     """A report is retracted, then the retraction, and so on."""
     told = [*_joined("ana"), _report()]
@@ -122,6 +129,7 @@ STORIES: Final[dict[str, Callable[[int], Story]]] = {
         corrections_of_one,
         corrections_of_roles,
         correction_chain,
+        moved_chain,
         retraction_chain,
         merge_chain,
         merges_into_one,

@@ -303,10 +303,25 @@ class Judge:
         if isinstance(fact, CORRECTING):
             target = self.memory.target(fact.target)
             if target is not None:
-                found += handed_on(target.tags)
+                found += handed_on(target.tags) if isinstance(fact, EntryRetracted) else self._kept(target)
         if isinstance(fact, EntryCorrected):
             found += self._tags(fact.replacement)
         return found
+
+    def _kept(self, target: Entry) -> list[str]:
+        """Return the tags that a correction of an entry has of it.
+
+        Of a correction, those of what it says: it took what it corrects away from everything else. (A
+        retraction of one has all of its tags, as what it corrects stands again.)
+        """
+        tags = handed_on(target.tags)
+        if not isinstance(target.fact, EntryCorrected):
+            return tags
+        before = self.memory.target(target.fact.target)
+        if before is None:
+            return tags
+        says = {*self._tags(target.fact.replacement), *map(entry_tag, entries_named(tags))}
+        return [tag for tag in tags if tag in says or tag not in before.tags]
 
     def _is_named(self, part: Part[Any], fact: Fact) -> bool:
         """Whether a part is of communities' names, and an entry under its tag has that of the fact."""
