@@ -11,6 +11,7 @@ from pathlib import Path
 
 import auditing
 import columns
+import growth
 import importing
 import judging
 import keeping
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "writers": writers.run,
     "import": importing.run,
     "read": reading.run,
+    "growth": growth.run,
     "judge": judging.run,
     "one": one_of_many.run,
     "kit": kit.run,

@@ -25,7 +25,7 @@ from intruders import NOISE, plant, plant_void
 from reps_ledger.domain.facts import MembersMerged, RoleAsserted
 from reps_ledger.domain.rules import folds
 from reps_ledger.domain.rules.folds import MEMBER
-from reps_ledger.domain.rules.judge import Replay
+from reps_ledger.domain.rules.replay import Replay
 from reps_ledger.domain.spans import SPAN_KINDS, folded
 from reps_ledger.policies import (
     Policy,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from identities import histories
+from plain_amendments import plain_reach, plainly_among, said_by
 from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
 from reps_ledger.domain.entries import Entry, Told
 from reps_ledger.domain.facts import (
@@ -335,7 +337,7 @@ def test_amendments_say_what_they_found() -> None:
     """Retracted and superseded ids and aliases are told apart."""
     told = recorded(joined("a"), joined("b"), retract(1), correct(2, joined("c")), merge("c", "b"))
     found = Amendments.among(told)
-    assert found.retracted == {"1"}
+    assert set(found.retracted) == {"1"}
     assert set(found.readings) == {"2"}
     assert found.aliases == {"b": "c"}
 
@@ -506,18 +508,26 @@ def test_resolving_what_stands_changes_nothing(entries: list[Entry]) -> None:
 @examples(2)
 @given(histories())
 def test_amendments_one_after_another_are_those_of_all(history: History) -> None:
-    """Recording takes each amendment as it comes, where that one amends nothing that was amended."""
-    known: dict[str, Entry] = {}
+    """Recording takes each amendment as it comes, and is told which entries are read otherwise."""
+    known: list[Entry] = []
     so_far = Amendments()
     for one in history:
+        known.append(one)
         if one.name not in AMENDING:
             continue
-        following = so_far.followed_by(one, known)
-        known[one.id] = one
-        so_far = Amendments.among(known.values())
-        assert following in (None, so_far)
-        if isinstance(one.fact, MembersMerged | MembersUnmerged):
-            assert following is not None
+        before = {each.id: each for each in so_far.apply(known[:-1], REGISTRY, void=True)}
+        changes = so_far.add(one)
+        assert said_by(so_far) == plainly_among(known)
+        for name, position in product(so_far.people, range(0, one.position + 1, 3)):
+            assert so_far.reach(name, position) == plain_reach(so_far, name, position)
+        after = {each.id: each for each in so_far.apply(known, REGISTRY, void=True)}
+        assert after == {each.id: each for each in Amendments.among(known).apply(known, REGISTRY, void=True)}
+        assert (changes is None) >= isinstance(one.fact, MembersMerged | MembersUnmerged)
+        if changes is not None:
+            gone = {was for was, _ in changes.values() if was in before}
+            come = {now for _, now in changes.values() if now in after}
+            assert before.keys() - gone == after.keys() - come
+            assert all(before[each] == after[each] for each in before.keys() - gone)
 
 
 def _ring(merges: Sequence[MembersMerged]) -> bool:

@@ -13,10 +13,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import TypeVar
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field
 from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry, Told, people_in
@@ -29,116 +31,368 @@ from reps_ledger.domain.facts import (
     Registry,
     kind_of,
 )
+from reps_ledger.domain.merges import Merges, Reach
 
 AMENDING = frozenset({"entry.retracted", "entry.corrected", "members.merged", "members.unmerged"})
 """Stored names of the facts that change how other entries are read."""
 
+D = TypeVar("D")
 
-@frozen
-class Merges:
-    """Who was one person with whom, as each position came to be known.
+_Merging = MembersMerged | MembersUnmerged
 
-    Attributes:
-        changes: for each identifier that was ever merged into another, in order of position: from
-            which position on, and into whom; None for into nobody, after an unmerge.
-        positions: of all merges and unmerges, in order; between two of them nobody's person changes.
+
+class Readings(Mapping[str, str]):
+    """The id of each corrected entry to that of the correction in its place: the last that stands.
+
+    Corrections of one entry, and of its corrections, are a chain, known by the original's id.
     """
 
-    changes: Mapping[str, tuple[tuple[int, str | None], ...]] = field(factory=dict)
-    positions: Sequence[int] = ()
+    def __init__(self) -> None:
+        self._originals: dict[str, str] = {}
+        self._gone: set[str] = set()  # corrections that do not stand
+        self._chains: dict[str, list[tuple[int, str]]] = {}
 
-    def kept(self, name: str, upto: int | None = None) -> str:
-        """Return the identifier that merges keep for a name, by those up to a position; None for all."""
-        while (changes := self.changes.get(name)) is not None:
-            into = None
-            for position, other in changes:
-                if upto is not None and position > upto:
-                    break
-                into = other
-            if into is None:
-                break
-            name = into
-        return name
+    def original(self, entry_id: str) -> str:
+        """Return the id of the entry with which a correction's chain began; of any other, its own."""
+        return self._originals.get(entry_id, entry_id)
+
+    def last(self, original: str) -> str | None:
+        """Return the correction that stands in an original's place; None where none does."""
+        chain = self._chains.get(original)
+        return chain[-1][1] if chain else None
+
+    def link(self, correction: Entry[EntryCorrected]) -> None:
+        """Let a correction be of the chain of what it corrects; it may not stand."""
+        self._originals[correction.id] = self.original(correction.fact.target)
+        self._gone.add(correction.id)
+
+    def add(self, correction: Entry[EntryCorrected]) -> None:
+        """Add a correction that stands."""
+        chain = self._chains.setdefault(self.original(correction.id), [])
+        insort(chain, (correction.position, correction.id))
+        self._gone.discard(correction.id)
+
+    def remove(self, correction: Entry[EntryCorrected]) -> None:
+        """Remove a correction that stands no more."""
+        chain = self._chains[self.original(correction.id)]
+        del chain[bisect_left(chain, (correction.position, correction.id))]
+        self._gone.add(correction.id)
+
+    def __getitem__(self, entry_id: str) -> str:
+        found = self.get(entry_id)
+        if found is None:
+            raise KeyError(entry_id)
+        return found
+
+    def get(self, entry_id: str, default: D = None) -> str | D:  # type: ignore[assignment]  # as in `dict.get`
+        """Return the id of the correction in an entry's place, or a default."""
+        original = self._originals.get(entry_id, entry_id)
+        chain = self._chains.get(original)
+        if not chain or entry_id in self._gone or (last := chain[-1][1]) == entry_id:
+            return default
+        return last
+
+    def __contains__(self, entry_id: object) -> bool:
+        return self.get(str(entry_id)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        names = {name: None for name, chain in self._chains.items() if chain} | self._originals
+        return (name for name in names if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-@frozen(kw_only=True)
+class Corrected(Mapping[str, str]):
+    """Readings with one correction more, which is not among the amendments yet.
+
+    Args:
+        readings: without it.
+        target: the id of the entry that it corrects, which stands.
+        correction: its own id.
+    """
+
+    def __init__(self, readings: Mapping[str, str], target: str, correction: str) -> None:
+        self._readings = readings
+        self._target = target
+        self._correction = correction
+
+    def __getitem__(self, entry_id: str) -> str:
+        if entry_id == self._target:
+            return self._correction
+        found = self._readings[entry_id]
+        return self._correction if found == self._target else found
+
+    def __iter__(self) -> Iterator[str]:
+        yield self._target
+        yield from self._readings
+
+    def __len__(self) -> int:
+        return len(self._readings) + 1
+
+
+@define(eq=False)
+class _Run:
+    """Retractions, each of the one before it: whether the last counts says it of all of them."""
+
+    target: str
+    ids: list[str]
+
+
+class Retracted(AbstractSet[str]):
+    """Ids of entries that count as never recorded: retracted, or corrections of what is.
+
+    A retraction that is retracted does not count. Long runs of retractions of retractions change with
+    each further one, so only who is last in a run is looked at.
+    """
+
+    def __init__(self) -> None:
+        self._others: set[str] = set()  # facts and corrections
+        self._runs: dict[str, tuple[_Run, int]] = {}  # of each retraction: where it is
+        self._counting: dict[str, int] = {}  # how many retractions of an entry count
+
+    @classmethod
+    def _from_iterable(cls, names: Iterable[D]) -> set[D]:
+        return set(names)
+
+    def __contains__(self, entry_id: object) -> bool:
+        place = self._runs.get(entry_id)  # type: ignore[call-overload]  # an id
+        return entry_id in self._others if place is None else self._in_run(*place)
+
+    def _in_run(self, run: _Run, index: int) -> bool:
+        last = len(run.ids) - 1
+        return (self._counting.get(run.ids[last], 0) > 0) != bool((last - index) % 2)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._others
+        yield from (name for name in self._runs if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def is_target(self, entry_id: str) -> bool:
+        """Whether any retraction of an entry counts."""
+        return self._counting.get(entry_id, 0) > 0
+
+    def add(self, entry_id: str) -> None:
+        """Add a fact or a correction."""
+        self._others.add(entry_id)
+
+    def remove(self, entry_id: str) -> None:
+        """Remove a fact or a correction."""
+        self._others.remove(entry_id)
+
+    def retract(self, retraction: str, target: str) -> str | None:
+        """Take a retraction; return the fact or correction of which it may decide whether it is retracted."""
+        place = self._runs.get(target)
+        if place is not None:
+            run, index = place
+            if index == len(run.ids) - 1 and target not in self._counting:
+                counted = not self._in_run(run, 0)
+                run.ids.append(retraction)
+                self._runs[retraction] = run, index + 1
+                return self._count(run.target, 1 if not counted else -1)
+            if index < len(run.ids) - 1:
+                self._split(run, index + 1)
+        self._runs[retraction] = _Run(target, [retraction]), 0
+        return self._count(target, 1)
+
+    def _split(self, run: _Run, index: int) -> None:
+        """Let a run end before an index, so that something else may retract its last one too."""
+        rest = _Run(run.ids[index - 1], run.ids[index:])
+        counts = not self._in_run(run, index)
+        del run.ids[index:]
+        self._runs.update({name: (rest, place) for place, name in enumerate(rest.ids)})
+        self._counting[rest.target] = int(counts)
+
+    def _count(self, target: str, more: int) -> str | None:
+        """Count more or fewer retractions of an entry, and what follows from that; as `retract`."""
+        while True:
+            before = self._counting.get(target, 0)
+            place = self._runs.get(target)
+            counted = place is not None and not self._in_run(place[0], 0)
+            self._counting[target] = before + more
+            if place is None:
+                return target
+            counts = not self._in_run(place[0], 0)
+            if counts == counted:
+                return None
+            target, more = place[0].target, 1 if counts else -1
+
+
+Changes = dict[str, tuple[str | None, str | None]]
+"""Of entries whose reading changes: which id stood for one before, and which does now."""
+
+
+@define(eq=False)
 class Amendments:
     """How entries are read, by all amendments known so far.
+
+    What one more costs does not grow with how many there are, as long as it does not make others count
+    again or no more.
 
     Attributes:
         retracted: ids of entries that count as never recorded.
         readings: id of each corrected entry to that of the correction in its place.
-        merges: duplicate identifier to the entry that merged it.
-        aliases: duplicate identifier to the identifier that is kept.
         identities: whom merges made one person, and when that was told.
-        people: every identifier of a person who has several, to all of theirs.
     """
 
-    retracted: frozenset[str] = frozenset()
-    readings: Mapping[str, str] = field(factory=dict)
-    merges: Mapping[str, Entry] = field(factory=dict)
-    aliases: Mapping[str, str] = field(factory=dict)
+    retracted: Retracted = field(factory=Retracted)
+    readings: Readings = field(factory=Readings)
     identities: Merges = field(factory=Merges)
-    people: Mapping[str, tuple[str, ...]] = field(factory=dict)
-    _at_once: dict[tuple[int, str], dict[str, tuple[str, ...]]] = field(factory=dict, init=False, eq=False)
+    _known: dict[str, Entry] = field(factory=dict)  # all amendments, in order of position
+    _corrections: dict[str, list[str]] = field(factory=dict)  # whether they stand or not, by target
+    _roots: dict[str, str] = field(factory=dict)  # of corrections and retractions: see `root`
+    _places: dict[str, int] = field(factory=dict)  # of corrections and merges: from which position they count
+    _merging: dict[str, Entry] = field(factory=dict)  # merges, and whatever corrects one or says one
+    _links: dict[str, tuple[int, Fact]] = field(factory=dict)  # see `_link`
 
     @classmethod
     def among(cls, entries: Iterable[Entry]) -> Amendments:
         """Return the amendments among entries of any kind."""
-        amending = sorted(
-            (entry for entry in entries if entry.name in AMENDING), key=lambda entry: entry.position
-        )
-        if not amending:
-            return _NONE
-        retracted = _retracted(amending)
-        readings = _readings(amending, retracted)
-        merges, identities = _merges(amending, retracted | readings.keys())
-        aliases = {duplicate: identities.kept(duplicate) for duplicate in merges}
-        return cls(
-            retracted=frozenset(retracted),
-            readings=readings,
-            merges=merges,
-            aliases=aliases,
-            identities=identities,
-            people=_people(aliases),
+        found = cls()
+        amending = (entry for entry in entries if entry.name in AMENDING)
+        for entry in sorted(amending, key=lambda entry: entry.position):
+            found.add(entry)
+        return found
+
+    @property
+    def merges(self) -> Mapping[str, Entry]:
+        """Each duplicate identifier to the entry that merged it."""
+        return self.identities.by
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Each duplicate identifier to the identifier that is kept."""
+        return self.identities.aliases
+
+    @property
+    def people(self) -> Mapping[str, tuple[str, ...]]:
+        """Every identifier of a person who has several, to all of theirs."""
+        return self.identities.people
+
+    def __eq__(self, other: object) -> bool:
+        return self._said == other._said if isinstance(other, Amendments) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # they grow
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        merged = self.identities
+        return (
+            {*self.retracted},
+            dict(self.readings),
+            {name: entry.id for name, entry in self.merges.items()},
+            dict(self.aliases),
+            dict(self.people),
+            (merged.changes, merged.positions),
         )
 
-    def followed_by(self, entry: Entry, amending: Container[str]) -> Amendments | None:
-        """Return these amendments and a later one, at less cost than `among` takes for all of them.
+    def add(self, entry: Entry) -> Changes | None:
+        """Take the next amendment.
 
         Args:
             entry: recorded after all amendments so far.
-            amending: ids of all amendments so far.
 
         Returns:
-            None where it amends an amendment, or what was amended before: `among` knows what comes of that.
+            Which facts are read otherwise now; None where any may be, as people are merged or parted.
         """
         fact = entry.fact
-        if isinstance(fact, MembersMerged | MembersUnmerged):
-            return self._with_merge(entry)
-        target = fact.target
-        if target in amending or target in self.readings or target in self.retracted:
+        if isinstance(fact, _Merging):
+            self._known[entry.id] = self._merging[entry.id] = entry
+            self._places[entry.id] = entry.position
+            if entry.id not in self.retracted and entry.id not in self.readings:
+                self.identities.take(entry.position, entry, fact)
+                self._links.clear()
             return None
+        self._roots[entry.id] = self.root(fact.target)
+        before: dict[str, str | None] = {}
+        touched = {entry.id}
         if isinstance(fact, EntryRetracted):
-            return evolve(self, retracted=self.retracted | {target})
-        if isinstance(fact.replacement, MembersMerged | MembersUnmerged):
+            decided = self.retracted.retract(entry.id, fact.target)
+            if decided is not None:
+                touched |= self._settle(decided, before)
+        else:
+            self._correct(entry, before)
+        self._known[entry.id] = entry
+        concerns = self.concerns_merges(fact)
+        if concerns and isinstance(fact, EntryCorrected):
+            self._merging[entry.id] = entry
+        if concerns or not self._merging.keys().isdisjoint(touched):
+            self._merge_anew()
             return None
-        return evolve(self, readings={**self.readings, target: entry.id})
+        changes = {name: (was, self._standing_for(name)) for name, was in before.items()}
+        return {name: change for name, change in changes.items() if change[0] != change[1]}
 
-    def _with_merge(self, entry: Entry[MembersMerged | MembersUnmerged]) -> Amendments:
-        fact = entry.fact
-        merges, changes = {**self.merges}, {**self.identities.changes}
-        _merge(merges, changes, entry.position, entry, fact)
-        identities = Merges(changes, (*self.identities.positions, entry.position))
-        touched = {name for each in (fact.member, fact.duplicate) for name in self.people.get(each, (each,))}
-        aliases, people = {**self.aliases}, {**self.people}
-        for name in touched:
-            people.pop(name, None)
-            aliases.pop(name, None)
-            if name in merges:
-                aliases[name] = identities.kept(name)
-        people.update(_people({name: aliases[name] for name in touched if name in aliases}))
-        return evolve(self, merges=merges, aliases=aliases, identities=identities, people=people)
+    def _correct(self, entry: Entry[EntryCorrected], before: dict[str, str | None]) -> None:
+        target = entry.fact.target
+        self._places[entry.id] = self._places.get(target, entry.position)
+        self._corrections.setdefault(target, []).append(entry.id)
+        self.readings.link(entry)
+        original = self.readings.original(entry.id)
+        before[original] = self._standing_for(original)
+        if target in self.retracted:
+            self.retracted.add(entry.id)
+        elif entry.id not in self.retracted:
+            self.readings.add(entry)
+
+    def _settle(self, entry_id: str, before: dict[str, str | None]) -> set[str]:
+        """Find out anew whether an entry is retracted, and its corrections; return all that changed."""
+        changed: set[str] = set()
+        waiting = [entry_id]
+        while waiting:
+            each = waiting.pop()
+            entry = self._known.get(each)
+            correction = entry if entry is not None and isinstance(entry.fact, EntryCorrected) else None
+            retracted = self.retracted.is_target(each)
+            if correction is not None and correction.fact.target in self.retracted:
+                retracted = True
+            if retracted == (each in self.retracted):
+                continue
+            changed.add(each)
+            original = self.readings.original(each)
+            if original not in before:
+                before[original] = self._standing_for(original)
+            (self.retracted.add if retracted else self.retracted.remove)(each)
+            if correction is not None:
+                (self.readings.remove if retracted else self.readings.add)(correction)
+            waiting += self._corrections.get(each, ())
+        return changed
+
+    def _standing_for(self, original: str) -> str | None:
+        """Return the id that stands for an entry that corrects none; None where it is retracted."""
+        last = self.readings.last(original)
+        return last if last is not None or original in self.retracted else original
+
+    def concerns_merges(self, fact: EntryRetracted | EntryCorrected) -> bool:
+        """Whether a correction or retraction is of a merge, or makes one."""
+        return fact.target in self._merging or isinstance(getattr(fact, "replacement", None), _Merging)
+
+    def _merge_anew(self) -> None:
+        """Take all merges that stand again, each in its place."""
+        self.identities = Merges()
+        self._links.clear()
+        standing = [
+            (self._places[entry.id], entry)
+            for entry in self._merging.values()
+            if entry.id not in self.retracted and entry.id not in self.readings
+        ]
+        for place, entry in sorted(standing, key=lambda item: item[0]):
+            fact = entry.fact
+            said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+            self.identities.take(place, entry, said)
+
+    def root(self, entry_id: str) -> str:
+        """Return the id of what a correction or retraction amends in the end; of any other, its own."""
+        return self._roots.get(entry_id, entry_id)
+
+    def stands(self, entry_id: str) -> bool:
+        """Whether an entry is neither retracted nor corrected."""
+        return entry_id not in self.retracted and entry_id not in self.readings
+
+    def is_link(self, entry_id: str) -> bool:
+        """Whether an entry is a correction of which `reading` knows all that it depends on."""
+        return entry_id in self._links
 
     def apply(self, entries: Iterable[Entry], registry: Registry, *, void: bool = False) -> Iterator[Entry]:
         """Yield the entries that stand, as they are read now; give them in order of position.
@@ -148,7 +402,7 @@ class Amendments:
             registry: the facts of the log.
             void: whether also what counts for nothing, as its two people turned out to be one.
         """
-        if self is _NONE:
+        if not self._known:
             yield from entries
             return
         for entry in self._standing(entries, registry):
@@ -168,20 +422,68 @@ class Amendments:
                 continue
             origin = entry.position
             if isinstance(fact, EntryCorrected):
-                origin, before = corrected.get(fact.target, (origin, None))
-                fact = fact.replacement
-                if before is not None and self.identities.changes:
-                    fact = self._of_same_identity(fact, before, entry.position, registry)
+                origin, fact = self._replacing(entry, corrected.get(fact.target), registry)
             if entry.id in self.readings:
                 corrected[entry.id] = origin, fact
             elif entry.id not in self.retracted:
-                told = self._told(fact, origin, registry) if self.people else None
-                if told is not None:
-                    fact = self.renamed(fact, registry)
-                if fact is not entry.fact or origin != entry.origin or told is not None:
-                    yield replace(entry, fact=fact, origin=origin, told=told)
-                else:
-                    yield entry
+                yield self._as_read(entry, fact, origin, registry)
+
+    def reading(self, entry: Entry, known: Callable[[str], Entry | None], registry: Registry) -> Entry:
+        """Return how an entry is read if it stands.
+
+        Args:
+            entry: as it was recorded; of a retraction, that itself is returned.
+            known: returns an entry as it was recorded, by its id; None where it is not known.
+            registry: the facts of the log.
+        """
+        fact = entry.fact
+        if isinstance(fact, EntryRetracted):
+            return entry
+        if not isinstance(fact, EntryCorrected):
+            return self._as_read(entry, fact, entry.position, registry)
+        origin, said = self._link(entry, known, registry)
+        return self._as_read(entry, said, origin, registry)
+
+    def _link(
+        self, entry: Entry[EntryCorrected], known: Callable[[str], Entry | None], registry: Registry
+    ) -> tuple[int, Fact]:
+        """Return the place of what a correction corrects, and what it says as it was told."""
+        chain: list[Entry[EntryCorrected]] = []
+        each: Entry | None = entry
+        before: tuple[int, Fact] | None = None
+        while each is not None and (before := self._links.get(each.id)) is None:
+            if not isinstance(each.fact, EntryCorrected):
+                before = each.position, each.fact
+                break
+            chain.append(each)
+            each = known(each.fact.target)
+        for link in reversed(chain):
+            if before is not None and link is not entry:
+                self._links[link.id] = before = self._replacing(link, before, registry)
+            else:  # it may not be recorded yet; or what it corrects is not known yet
+                before = self._replacing(link, before, registry)
+        assert before is not None, "the correction itself is a link"
+        return before
+
+    def _replacing(
+        self, entry: Entry[EntryCorrected], before: tuple[int, Fact] | None, registry: Registry
+    ) -> tuple[int, Fact]:
+        """Return the place and the fact of a correction, by those of what it corrects, if it is known."""
+        fact = entry.fact.replacement
+        if before is None:
+            return entry.position, fact
+        if self.identities.changes:
+            fact = self._of_same_identity(fact, before[1], entry.position, registry)
+        return before[0], fact
+
+    def _as_read(self, entry: Entry, fact: Fact, origin: int, registry: Registry) -> Entry:
+        """Return an entry with what it says, at its place, under the identifiers that are kept."""
+        told = self._told(fact, origin, registry) if self.people else None
+        if told is not None:
+            fact = self.renamed(fact, registry)
+        if fact is not entry.fact or origin != entry.origin or told is not None:
+            return replace(entry, fact=fact, origin=origin, told=told)
+        return entry
 
     def _of_same_identity(self, fact: Fact, before: Fact, position: int, registry: Registry) -> Fact:
         """Return a replacement that keeps the identities of the fact before it.
@@ -189,7 +491,7 @@ class Amendments:
         Whoever corrects a date names people by the identifiers that merges keep; that does not make
         it another identity's entry. A merge means the identifiers that it names.
         """
-        if isinstance(fact, MembersMerged | MembersUnmerged):
+        if isinstance(fact, _Merging):
             return fact
 
         def kept(value: str, others: Iterable[object]) -> str:
@@ -215,28 +517,15 @@ class Amendments:
 
     def _told(self, fact: Fact, origin: int, registry: Registry) -> Told | None:
         """Return under which identifiers a fact was told; None where nobody in it has several."""
-        if isinstance(fact, MembersMerged | MembersUnmerged):
+        if isinstance(fact, _Merging):
             return None
-        named = [person for person in people_in(fact, registry) if person in self.people]
-        if not named:
-            return None
-        return Told(fact, {person: self.reach(person, origin) for person in named})
+        people = self.people
+        named = [person for person in people_in(fact, registry) if person in people]
+        return Told(fact, Reach(self.identities, named, origin)) if named else None
 
     def reach(self, name: str, position: int) -> tuple[str, ...]:
         """Return the identifiers that meant the same person at a position, and still do."""
-        same = self.people.get(name)
-        if same is None:
-            return (name,)
-        # Once for all identifiers and all entries between two merges: a person may have hundreds of each.
-        place = bisect_right(self.identities.positions, position), same[0]
-        found = self._at_once.get(place)
-        if found is None:
-            people: dict[str, list[str]] = {}
-            for other in same:
-                people.setdefault(self.identities.kept(other, position), []).append(other)
-            found = {other: tuple(names) for names in people.values() for other in names}
-            self._at_once[place] = found
-        return found[name]
+        return self.identities.reach(name, position)
 
     def identifiers(self, name: str) -> tuple[str, ...]:
         """Return all identifiers of the person whom merges keep under a name; of a duplicate, its own."""
@@ -252,7 +541,7 @@ class Amendments:
 
     def renamed(self, fact: Fact, registry: Registry) -> Fact:
         """Return a fact with the identifiers that merges keep; merges themselves are unchanged."""
-        if isinstance(fact, MembersMerged | MembersUnmerged):
+        if isinstance(fact, _Merging):
             return fact
         changes: dict[str, object] = {}
         for name in registry.of(fact).persons:
@@ -286,99 +575,3 @@ def resolve(
     if amendments is None:
         amendments = Amendments.among(known)
     return sorted(amendments.apply(known, registry, void=void), key=lambda entry: entry.order)
-
-
-_NONE = Amendments()
-
-
-def _retracted(amending: Sequence[Entry]) -> set[str]:
-    """Return the ids that count as never recorded."""
-    retracted: set[str] = set()
-    for entry in reversed(amending):  # a retraction can only concern what came before it
-        if isinstance(entry.fact, EntryRetracted) and entry.id not in retracted:
-            retracted.add(entry.fact.target)
-    for entry in amending:
-        if isinstance(entry.fact, EntryCorrected) and entry.fact.target in retracted:
-            retracted.add(entry.id)  # its target counts as never recorded
-    return retracted
-
-
-def _readings(amending: Sequence[Entry], retracted: set[str]) -> dict[str, str]:
-    """Return for each corrected entry the last correction of it, or of its corrections."""
-    roots: dict[str, str] = {}
-    last: dict[str, str] = {}
-    for entry in amending:
-        if isinstance(entry.fact, EntryCorrected) and entry.id not in retracted:
-            root = roots.get(entry.fact.target, entry.fact.target)
-            roots[entry.id] = root
-            last[root] = entry.id
-    chain = {**{root: root for root in last}, **roots}
-    return {entry: last[root] for entry, root in chain.items() if entry != last[root]}
-
-
-def _merges(amending: Sequence[Entry], void: set[str]) -> tuple[dict[str, Entry], Merges]:
-    """Return, for each duplicate, the entry that merged it; and who was one with whom when.
-
-    Args:
-        amending: in order of position.
-        void: ids of entries that were retracted or corrected.
-    """
-    places: dict[str, int] = {}
-    standing: list[tuple[int, Entry, Fact]] = []
-    for entry in amending:
-        fact, place = entry.fact, entry.position
-        if isinstance(fact, EntryCorrected):
-            place = places.get(fact.target, place)  # it takes the place of what it corrects
-            fact = fact.replacement
-        places[entry.id] = place
-        if entry.id not in void:
-            standing.append((place, entry, fact))
-    merges: dict[str, Entry] = {}
-    changes: dict[str, tuple[tuple[int, str | None], ...]] = {}
-    in_order = sorted(standing, key=lambda item: item[0])
-    for place, entry, fact in in_order:
-        _merge(merges, changes, place, entry, fact)
-    places_of_merges = [p for p, _, fact in in_order if isinstance(fact, MembersMerged | MembersUnmerged)]
-    return merges, Merges(changes, tuple(places_of_merges))
-
-
-def _merge(
-    merges: dict[str, Entry],
-    changes: dict[str, tuple[tuple[int, str | None], ...]],
-    place: int,
-    entry: Entry,
-    fact: Fact,
-) -> None:
-    """Take the next merge or unmerge, by place, into both of these; other facts change nothing.
-
-    Args:
-        merges: for each duplicate, the entry that merged it.
-        changes: as in `Merges`.
-        place: from which position on it counts.
-        entry: by which it was told.
-        fact: what it says now.
-    """
-    if isinstance(fact, MembersMerged):
-        member, duplicate = fact.member, fact.duplicate
-        if member == duplicate:
-            return
-        changes[duplicate] = (*changes.get(duplicate, ()), (place, None))
-        if Merges(changes).kept(member) == duplicate:  # the later merge decides which of them is kept
-            changes[member] = (*changes[member], (place, None))
-            merges.pop(member, None)
-        changes[duplicate] = (*changes[duplicate][:-1], (place, member))
-        merges[duplicate] = entry
-    elif isinstance(fact, MembersUnmerged):
-        last = changes.get(fact.duplicate, ())
-        if last and last[-1][1] == fact.member:
-            changes[fact.duplicate] = (*last, (place, None))
-            merges.pop(fact.duplicate, None)
-
-
-def _people(aliases: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """Return, for each identifier of a person who has several, all of theirs."""
-    of_person: dict[str, list[str]] = {}
-    for duplicate, kept in aliases.items():
-        of_person.setdefault(kept, [kept]).append(duplicate)
-    groups = [tuple(sorted(names)) for names in of_person.values()]
-    return {name: names for names in groups for name in names}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Generic
 from uuid import UUID, uuid5
@@ -34,7 +34,7 @@ class Told(msgspec.Struct, frozen=True, gc=False):
     """
 
     fact: Any
-    reach: dict[str, tuple[str, ...]]
+    reach: Mapping[str, tuple[str, ...]]
 
 
 class Entry(
@@ -124,17 +124,24 @@ def entry_tag(entry_id: str) -> str:
     return f"entry:{entry_id}"
 
 
+def entries_named(tags: Iterable[str]) -> list[str]:
+    """Return the ids of the entries whose tags are among some."""
+    prefix = entry_tag("")
+    return [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
+
+
 def ledger_tag(name: str) -> str:
     """Return the tag of all facts of a kind that concerns the whole ledger."""
     return f"ledger:{name}"
 
 
+_COMMAND: Final = "command:"
+_ROW: Final = "row:"
+
+
 def command_tag(command_id: str) -> str:
     """Return the tag of a command's entries."""
-    return f"command:{command_id}"
-
-
-_ROW: Final = "row:"
+    return _COMMAND + command_id
 
 
 def row_tag(key: str) -> str:
@@ -145,6 +152,11 @@ def row_tag(key: str) -> str:
 def row_keys_in(tags: Iterable[str]) -> list[str]:
     """Return the keys of imported rows among tags: of an entry one, or none."""
     return [tag.removeprefix(_ROW) for tag in tags if tag.startswith(_ROW)]
+
+
+def handed_on(tags: Iterable[str]) -> list[str]:
+    """Return the tags that what amends an entry has too: not those of how the entry was recorded."""
+    return [tag for tag in tags if not tag.startswith((_COMMAND, _ROW))]
 
 
 def people_in(fact: Fact, registry: Registry) -> list[str]:

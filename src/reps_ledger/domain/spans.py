@@ -186,7 +186,19 @@ class SpanFold:
         people: the person whose each identity is, where merges gave them several.
     """
 
-    __slots__ = ("_kept", "_orders", "_waiting", "closed", "joined", "open", "people", "retired", "unbegun")
+    __slots__ = (
+        "_identities",
+        "_kept",
+        "_orders",
+        "_persons",
+        "_waiting",
+        "closed",
+        "joined",
+        "open",
+        "people",
+        "retired",
+        "unbegun",
+    )
 
     def __init__(self, *, kept: bool = True) -> None:
         self._kept = kept
@@ -199,6 +211,8 @@ class SpanFold:
         # Of each retired identity: the place in the log of its retirement, and what did not begin in the
         # instant that is folded, but will if they come back in that very instant.
         self._orders: dict[str, int] = {}
+        self._identities: dict[str, None] = {}  # of whom anything ever began
+        self._persons: dict[str, None] = {}  # whose history this is
         self._waiting: dict[str, tuple[Span, ...]] = {}
 
     def copy(self) -> SpanFold:
@@ -212,6 +226,8 @@ class SpanFold:
         new.retired = self.retired.copy()
         new.people = self.people.copy()
         new._orders = self._orders.copy()
+        new._identities = self._identities.copy()
+        new._persons = self._persons.copy()
         new._waiting = self._waiting.copy()
         return new
 
@@ -259,7 +275,10 @@ class SpanFold:
             other = key[1] if pair is None else key[2 + SPAN_KINDS[key[0]].fields.index(pair)]
             if not (counts(key[1]) and counts(other)):
                 del new.open[key]
-        new.joined = {name: at for name, at in self.joined.items() if counts(name)}
+        if self._persons.keys() <= {*people}:  # of few identities, of one person who may have hundreds
+            new.joined = {name: self.joined[name] for name in identities if name in self.joined}
+        else:
+            new.joined = {name: at for name, at in self.joined.items() if counts(name)}
         new.retired = {name: entry for name, entry in self.retired.items() if counts(name)}
         return new
 
@@ -294,6 +313,7 @@ class SpanFold:
         self._open(kind, span)
 
     def _open(self, kind: SpanKind, span: Span) -> None:
+        self._identities[span.key[1]] = None
         lasting = self.open.get(span.key)
         if lasting is None:
             self.open[span.key] = (span,)
@@ -393,12 +413,10 @@ class SpanFold:
             name: the kind.
             values: the key's values after the identity, where only one key is meant.
         """
-        return [
-            span
-            for key, spans in self.open.items()
-            if key[0] == name and (not values or key[2:] == values)
-            for span in spans
-        ]
+        if values:
+            keys = ((name, identity, *values) for identity in self._identities)
+            return [span for key in keys for span in self.open.get(key, ())]
+        return [span for key, spans in self.open.items() if key[0] == name for span in spans]
 
     def running(self, name: str, at: datetime, *values: object) -> Span | None:
         """Return the first of `lasting` that holds at an instant; None where none does."""
@@ -456,6 +474,7 @@ class SpanFold:
         if name not in SPAN_FACTS:
             return
         fact, told = entry.fact, entry.told
+        self._persons[fact.member] = None
         if told is None:
             reached: Sequence[str] = (fact.member,)
         else:

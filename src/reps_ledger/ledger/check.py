@@ -19,8 +19,16 @@ from attrs import define, evolve, field
 
 from reps_ledger.audit import CODES, AuditFinding
 from reps_ledger.domain.amendments import AMENDING
-from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_keys_in, row_tag, subject_tags
-from reps_ledger.domain.facts import EntryCorrected, EntryVoided
+from reps_ledger.domain.entries import (
+    Entry,
+    command_tag,
+    entries_named,
+    entry_tag,
+    row_keys_in,
+    row_tag,
+    subject_tags,
+)
+from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, EntryVoided
 from reps_ledger.domain.rules import Judge
 from reps_ledger.domain.validation import check_name
 from reps_ledger.errors import Busy, Closed, CodecError, InvalidInput, LedgerError, MissingExtra
@@ -208,6 +216,19 @@ class _LogAgain:
             return False
         return True
 
+    def _said_otherwise(self, entry: Entry) -> tuple[set[str], set[str]]:
+        """Return tags that an entry may have, and may lack, as earlier releases gave others.
+
+        They gave a correction all tags of its target; and to what names an amendment, not the tag of what
+        that amends in the end.
+        """
+        memory = self._judge.memory
+        if isinstance(entry.fact, EntryCorrected | EntryRetracted):
+            target = memory.target(entry.fact.target)
+            return (set() if target is None else {*target.tags}), set()
+        named = entries_named(entry.tags)
+        return set(), {entry_tag(root) for name in named if (root := memory.amendments.root(name)) != name}
+
     def _wrong_with(self, entry: Entry) -> Iterator[AuditFinding]:
         place = entry.position
         try:
@@ -223,6 +244,9 @@ class _LogAgain:
             wanted.add(command_tag(entry.command_id))
         rows = row_keys_in(entry.tags)
         own = {*entry.tags} - {row_tag(key) for key in rows}
+        may_have, may_lack = self._said_otherwise(entry)
+        own -= may_have - wanted
+        wanted -= may_lack - own
         if own != wanted or len(rows) > 1 or len({*entry.tags}) < len(entry.tags):
             words = "; ".join(
                 f"{what}: {', '.join(sorted(tags))}"

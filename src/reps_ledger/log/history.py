@@ -20,6 +20,7 @@ from reps_ledger.domain.entries import (
     LEDGER_WIDE,
     Entry,
     community_tag,
+    entries_named,
     entry_tag,
     ledger_tag,
     member_tag,
@@ -47,6 +48,9 @@ FEW_PEOPLE: Final = 16
 
 MOST_MERGES: Final = 1_000
 """Where there are no more merges than that, all are read instead."""
+
+_MERGES_A_NAME: Final = 32
+"""Or than that for each of those whose merges were sought, which may lead from one to the next."""
 
 
 class KeptSources(EventLog):
@@ -346,25 +350,49 @@ class _Closure:
         self.amendments = Amendments.among(()) if amendments is None else amendments
         self._reading = reading
         self._all_known = amendments is not None
-        self._wanted: set[Source] = set()
+        self._amending: list[Entry] = []
+        self._wanted: set[Source] = set()  # and not read yet
         self._read: set[Source] = set()
         self._own: dict[str, frozenset[str] | None] = {}  # whose entries are sought, and of which kinds
         self._named: set[str] = set()  # whose merges are sought
-        # Whether all merges were read; None before that was tried.
-        self._all_merges: bool | None = True if self._all_known else None
+        self._all_merges = self._all_known  # whether all were read
+        self._try_at = FEW_PEOPLE  # of how many people merges are sought before all are tried to be read
 
     def read(self, first: Iterable[Source]) -> None:
         """Read sources, and what they lead to."""
-        self._wanted.update(first)
+        self._want(first)
         for source in self._wanted:
             if source.tag.startswith(_MEMBER):
                 self._own[source.tag.removeprefix(_MEMBER)] = source.types
         self._named.update(self._own)
-        if len(self._wanted) > FEW_PEOPLE and not self._all_merges:
+        if not self._all_merges and len(self._named) > self._try_at:
             self._read_all_merges()
-        while wanted := self._wanted - self._read:
-            self._read |= wanted
-            self._take(self._reading.log.read_any(wanted, upto=self._reading.known_at))
+        while self._wanted:
+            # All merges that lead to one another first: who is one person is then found out once.
+            while wanted := self._wanted:
+                self._wanted = set()
+                self._read |= wanted
+                self._take(self._reading.log.read_any(wanted, upto=self._reading.known_at))
+            if not self._all_known:
+                self.amendments = Amendments.among(self._amending)
+            self._want_all_of_same()
+
+    def _want(self, sources: Iterable[Source]) -> None:
+        self._wanted.update(source for source in sources if source not in self._read)
+
+    def _want_all_of_same(self) -> None:
+        """Seek the entries of all who are one person with somebody whose entries are sought."""
+        people = self.amendments.people
+        if not people:
+            return
+        looked_at: set[str] = set()
+        for name, types in [*self._own.items()]:
+            if name not in people or people[name][0] in looked_at:
+                continue
+            looked_at.add(people[name][0])
+            added = [each for each in people[name] if each not in self._own]
+            self._own.update(dict.fromkeys(added, types))
+            self._want(Source(member_tag(each), types) for each in added)
 
     def _take(self, entries: Iterable[Entry]) -> None:
         """Take entries; those that are new may lead to more sources."""
@@ -373,14 +401,13 @@ class _Closure:
         raw.update({entry.id: entry for entry in new})
         if not self._all_merges:
             self._seek_merges(new)
-        if any(entry.name in AMENDING for entry in new):
-            self._wanted |= {Source(entry_tag(target)) for target in _targets(new) - raw.keys()}
-            if not self._all_known:
-                self.amendments = Amendments.among(raw.values())
-        for name in self._own.keys() & self.amendments.people.keys():
-            types = self._own[name]
-            self._own.update(dict.fromkeys(self.amendments.people[name], types))
-            self._wanted |= {Source(member_tag(same), types) for same in self.amendments.people[name]}
+        amending = [entry for entry in new if entry.name in AMENDING]
+        self._amending += amending
+        for entry in amending:
+            if isinstance(entry.fact, EntryCorrected) and entry.fact.target not in raw:
+                # It has the tag of the first entry of its chain, under which the others are found at once.
+                names = (entry.fact.target, *entries_named(entry.tags))
+                self._want(Source(entry_tag(name)) for name in names if name != entry.id)
 
     def _seek_merges(self, entries: Iterable[Entry]) -> None:
         """Seek the merges of people whom entries name."""
@@ -388,15 +415,17 @@ class _Closure:
         facts = (fact for entry in entries for fact in facts_in(entry.fact))
         named = {person for fact in facts for person in people_in(fact, registry)} - self._named
         self._named |= named
-        if len(named) > FEW_PEOPLE and self._all_merges is None:
+        if len(self._named) > self._try_at:
             self._read_all_merges()
         if not self._all_merges:
-            self._wanted |= {Source(member_tag(person), _MERGES) for person in named}
+            self._want(Source(member_tag(person), _MERGES) for person in named)
 
     def _read_all_merges(self) -> None:
         """Read all merges of the log, unless they are many."""
         upto = self._reading.known_at
-        merges = self._reading.log.read_few(_ALL_MERGES, MOST_MERGES, upto=upto)
+        most = max(MOST_MERGES, _MERGES_A_NAME * len(self._named))
+        self._try_at = 2 * most // _MERGES_A_NAME
+        merges = self._reading.log.read_few(_ALL_MERGES, most, upto=upto)
         self._all_merges = merges is not None
         self._take(merges or ())
 

@@ -18,7 +18,7 @@ from attrs import evolve, field, frozen
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Registry
-from reps_ledger.domain.spans import SPAN_FACTS, joined_times
+from reps_ledger.domain.spans import SPAN_FACTS, Times, joined_times
 from reps_ledger.errors import InvalidInput
 from reps_ledger.projections.membership import Membership, membership_by
 from reps_ledger.projections.projection import Projection, project_people, projection_of
@@ -397,8 +397,15 @@ def _row(
 
 def _since(person: Overview, at: datetime, held: Iterable[Holding]) -> datetime | None:
     """Return since when somebody has held the first of some roles: elected again, all along."""
-    found = []
-    for seat in {(holding.role, holding.community) for holding in held}:
-        same = [(h.start, h.end) for h in person.roles.ever if (h.role, h.community) == seat]
-        found += [start for start, end in joined_times(same) if start <= at and (end is None or at < end)]
+    seats = {(holding.role, holding.community) for holding in held}
+    of_seat: dict[tuple[str, str | None], list[Times]] = {seat: [] for seat in seats}
+    for each in person.roles.ever:
+        if (times := of_seat.get((each.role, each.community))) is not None:
+            times.append((each.start, each.end))
+    found = [
+        start
+        for times in of_seat.values()
+        for start, end in joined_times(times)
+        if start <= at and (end is None or at < end)
+    ]
     return min(found, default=None)

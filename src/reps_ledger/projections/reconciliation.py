@@ -20,8 +20,8 @@ from reps_ledger.domain.entries import Entry, people_in
 from reps_ledger.domain.facts import MembersMerged, MembersUnmerged, Registry, RoleAsserted
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.folds import MEMBER, REPORT, MemberState
-from reps_ledger.domain.rules.judge import Replay
 from reps_ledger.domain.rules.phrases import day_of, place
+from reps_ledger.domain.rules.replay import Replay
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.domain.time import last_of_day
 

@@ -19,6 +19,7 @@ from reps_ledger.domain.facts import RoleAssigned, Vouched
 from reps_ledger.domain.rules.phrases import day_of, place
 from reps_ledger.domain.spans import Span, in_order
 from reps_ledger.errors import Refusal
+from reps_ledger.policies.charter.adopted import readable
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.clauses import (
     admitting,
@@ -28,7 +29,6 @@ from reps_ledger.policies.charter.clauses import (
     vouch_clause,
     voucher_may,
 )
-from reps_ledger.policies.charter.enforce import in_force, readable
 from reps_ledger.policies.subject import Dossier, Subject, SubjectContext
 from reps_ledger.projections import Discrepancy
 from reps_ledger.views.evaluator import PolicyEvaluator
@@ -94,8 +94,7 @@ def _judged(
     for entry in dossier.of_kind("role.assigned", "vouch.given"):
         if (at is not None and entry.occurred_at > at) or entry.fact.member != dossier.name:
             continue
-        known = (adoption for adoption in evaluator.adopted if adoption.position < entry.position)
-        adoption = in_force(known, entry.occurred_at)
+        adoption = evaluator.charters.in_force(entry.occurred_at, known_before=entry.position)
         charter = None if adoption is None else readable(adoption)
         if adoption is not None and charter is not None:
             yield entry, charter, adoption.id

@@ -19,8 +19,8 @@ from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import day_of
 from reps_ledger.errors import InvalidInput, Malformed, NotFound
 from reps_ledger.log.history import Reading
+from reps_ledger.policies.charter.adopted import Adopted, adopted_charter, effective_from, readable
 from reps_ledger.policies.charter.charter import Charter
-from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force, readable
 from reps_ledger.policies.charter.eras import standing_by
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import holds
@@ -172,13 +172,18 @@ class PolicyEvaluator:
         """The adoptions of charters that are known, in effective order."""
         return tuple(self.reading.ledger_wide("charter.adopted"))
 
+    @cached_property
+    def charters(self) -> Adopted:
+        """The same, by when they are in force."""
+        return Adopted(self.adopted)
+
     def charter(self, at: datetime) -> Charter | None:
         """Return the charter in force at an instant, or None.
 
         Raises:
             Malformed: there is one, and it cannot be read here.
         """
-        adoption = in_force((e for e in self.adopted if e.occurred_at <= at), at)
+        adoption = self.charters.in_force(at)
         return None if adoption is None else adopted_charter(adoption)
 
     def policy(self, named: Policy | str, at: datetime) -> Policy:

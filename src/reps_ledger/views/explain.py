@@ -23,9 +23,9 @@ from reps_ledger.domain.shown import printable, shown
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import InvalidInput
 from reps_ledger.log.history import Reading
+from reps_ledger.policies.charter.adopted import effective_from, readable
 from reps_ledger.policies.charter.charter import Charter
 from reps_ledger.policies.charter.clauses import role_clause, statements, vouch_clause
-from reps_ledger.policies.charter.enforce import effective_from, in_force, readable
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.policy import Policy, when
 from reps_ledger.policies.subject import Subject
@@ -328,7 +328,7 @@ class Tracer:
         charter, admission, authority = None, None, None
         if self._chartered:
             evaluator = self._evaluator.known(known)
-            adoption = in_force(evaluator.adopted, entry.occurred_at)
+            adoption = evaluator.charters.in_force(entry.occurred_at)
             charter = charter_in_force(adoption)
             rules = None if adoption is None else readable(adoption)
             if rules is not None:
@@ -439,7 +439,7 @@ def explain(
             found = _vouches(person)
         case _:
             found = _membership(person, community, evaluator, at)
-    adoption = in_force((e for e in evaluator.adopted if e.occurred_at <= at), at)
+    adoption = evaluator.charters.in_force(at)
     links, omitted = _links(evaluator, reading, person, found, at)
     return Explanation(
         member=person.member,

@@ -30,6 +30,7 @@ from reps_ledger.domain.rules.folds import (
     COMMUNITY_FORM,
     COMMUNITY_MENTIONS,
     DECLARATION,
+    JOINED,
     MEMBER,
     MEMBER_NAME,
     MEMBER_OF_BEFORE,
@@ -48,7 +49,7 @@ from reps_ledger.domain.rules.folds import (
     canonical_account,
     latest,
 )
-from reps_ledger.domain.rules.parts import Fold, Known, Parts, Rule, pair_key
+from reps_ledger.domain.rules.parts import Fold, Known, Part, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
 from reps_ledger.domain.rules.voids import VOIDING
 from reps_ledger.domain.shown import shown
@@ -219,19 +220,34 @@ def _judge_unlinked(
         yield refuse("not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", link)
 
 
-def _both_members(fact: f.MembersMerged | f.MembersUnmerged, _known: Known) -> Parts:
-    return (MEMBER.part(fact.member), MEMBER.part(fact.duplicate))
+def _both_members(fact: f.MembersMerged | f.MembersUnmerged, known: Known) -> Parts:
+    """Return by which the two identifiers joined; only where one did not, all of that person's.
+
+    Somebody may have been merged into it who did join. What was merged before is seldom worth reading.
+    """
+    found: list[Part] = []
+    for name in (fact.member, fact.duplicate):
+        own = JOINED.part(name)
+        found.append(own)
+        if known.state(own) == ():
+            found.append(MEMBER.part(name))
+    return tuple(found)
 
 
 def _judge_merged(
-    entry: Entry[f.MembersMerged], member: MemberState, duplicate: MemberState
+    entry: Entry[f.MembersMerged], *states: tuple[Entry, ...] | MemberState
 ) -> Iterator[Refusal]:
     fact = entry.fact
     if fact.member == fact.duplicate:
         yield refuse("same_person", f"{fact.member} cannot be merged with themselves")
         return
-    yield from must_be_member(member, fact.member, entry)
-    yield from must_be_member(duplicate, fact.duplicate, entry)
+    names = iter((fact.member, fact.duplicate))
+    name = ""
+    for state in states:
+        if isinstance(state, MemberState):  # right after that of the identifier, which did not join
+            yield from must_be_member(state, name, entry)
+        else:
+            name = next(names)
 
 
 def _member_if_named(fact: Fact, _known: Known) -> Parts:
@@ -255,8 +271,8 @@ PEOPLE = (
     Rule(name="member.returned", parts=member_part, judge=_judge_returned),
     Rule(name="account.linked", parts=_linking_parts, judge=_judge_linked, dynamic=True),
     Rule(name="account.unlinked", parts=_account_parts, judge=_judge_unlinked),
-    Rule(name="members.merged", parts=_both_members, judge=_judge_merged),
-    Rule(name="members.unmerged", parts=_both_members),
+    Rule(name="members.merged", parts=_both_members, judge=_judge_merged, dynamic=True),
+    Rule(name="members.unmerged", parts=_both_members, dynamic=True),
     Rule(name="affiliation.started", parts=member_part, judge=judge_member),
     Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
     Rule(name="member.erased", parts=member_part, judge=judge_member),
@@ -729,3 +745,7 @@ class Rulebook:
     def of(self, fact: Fact) -> tuple[Rule, ...]:
         """Return the rules that judge a fact."""
         return self._rules[fact.__fact__.name]  # type: ignore[attr-defined]  # of every fact
+
+    def adds_to(self, fact: Fact) -> bool:
+        """Whether rules of the service's own judge a fact, beside the one that every kind has."""
+        return len(self.of(fact)) > 1

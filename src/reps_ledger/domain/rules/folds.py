@@ -161,12 +161,12 @@ def _nothing(state: None, _entry: Entry, _key: str) -> None:
 
 
 EVERYTHING: Final[Fold[None]] = Fold(
-    prefix="member", types=None, initial=None, evolve=_nothing, people=True, merges=True
+    prefix="member", types=None, initial=None, evolve=_nothing, people=True, merges=True, for_entries=True
 )
 """Whatever names a person, for its entries; its state is always None."""
 
 TAKINGS: Final[Fold[None]] = Fold(
-    prefix="taking", types=frozenset({"opportunity.taken"}), initial=None, evolve=_nothing
+    prefix="taking", types=frozenset({"opportunity.taken"}), initial=None, evolve=_nothing, for_entries=True
 )
 """Who took an opportunity, for its entries: no rule needs them, but for a correction of when it was held."""
 
@@ -338,6 +338,21 @@ def _open_review(state: OpenReviews, entry: Entry, member: str) -> OpenReviews:
     return still_open(state, entry) if entry.fact.member == member else state
 
 
+def _join(state: tuple[Entry, ...], entry: Entry, member: str) -> tuple[Entry, ...]:
+    return (*state, entry) if entry.fact.member == member else state
+
+
+JOINED: Final[Fold[tuple[Entry, ...]]] = Fold(
+    prefix="member", types=frozenset({"member.joined"}), initial=(), evolve=_join, merges=True
+)
+"""By which one identifier joined, and not any that were merged into it."""
+
+MERGED: Final[Fold[None]] = Fold(
+    prefix="member", types=frozenset(), initial=None, evolve=_nothing, merges=True
+)
+"""Whether an identifier was merged away: the merges that name it, which are known by the amendments."""
+
+
 OPEN_REVIEWS: Final[Fold[OpenReviews]] = Fold(
     prefix="member", types=REVIEWS, initial=_NOTHING, evolve=_open_review, people=True, merges=True
 )
@@ -368,7 +383,7 @@ def _target(state: Entry | None, entry: Entry, key: str) -> Entry | None:
 
 
 TARGET: Final[Fold[Entry | None]] = Fold(
-    prefix="entry", types=None, initial=None, evolve=_target, retractions=True
+    prefix="entry", types=None, initial=None, evolve=_target, retractions=True, of_entry=True
 )
 """An entry by its id, as long as it stands."""
 

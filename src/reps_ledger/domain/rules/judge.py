@@ -1,8 +1,6 @@
 """The judgement of new entries by what is known of the log: see `Memory`.
 
-- `Judge` asks the rules, and then governance, about an entry that is to be recorded.
-- `Replay` asks rules about a history that was recorded already, entry after entry.
-- `contradictions` finds what an entry in the past would make illegal of what came after it.
+`Judge` asks the rules, and then governance, about an entry that is to be recorded.
 
 A new entry is judged by the history before its own ``occurred_at``; what it contradicts later
 counts too. Merges have no date: a fact about a merged-away identifier is refused, whenever it
@@ -11,19 +9,20 @@ happened.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from attrs import define, evolve, field, frozen
 from msgspec.structs import replace
 
-from reps_ledger.domain.amendments import AMENDING, Amendments, resolve
+from reps_ledger.domain.amendments import AMENDING, Amendments
 from reps_ledger.domain.entries import (
     LEDGER_WIDE,
     Entry,
+    entries_named,
     entry_tag,
+    handed_on,
     ledger_tag,
     people_in,
     subject_tags,
@@ -40,149 +39,21 @@ from reps_ledger.domain.facts import (
     MembersUnmerged,
     OpportunityHeld,
     OpportunityTaken,
-    Registry,
     ReportFiled,
     RoleAsserted,
     RoleAssigned,
 )
 from reps_ledger.domain.rules.builtin import NAMING, SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
-from reps_ledger.domain.rules.folds import (
-    COMMUNITY_FORM,
-    EVERYTHING,
-    MEMBER,
-    REPORT,
-    TAKINGS,
-    TARGET,
-    MemberState,
-)
-from reps_ledger.domain.rules.memory import Held, Memory, Order
+from reps_ledger.domain.rules.folds import COMMUNITY_FORM, EVERYTHING, MERGED, REPORT, TAKINGS, TARGET
+from reps_ledger.domain.rules.memory import Memory, Order
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import days_read_in, refuse
+from reps_ledger.domain.rules.replay import CORRECTING, contradictions
 from reps_ledger.domain.rules.voids import VOIDED_PART, VOIDS, void_refusals, void_stays
-from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import Refusal
 
-_HasIdentities = MemberState | SpanFold
-"""States that know their people's identities apart."""
-
-
-@define
-class Replay:
-    """The states of parts while a history is replayed, entry after entry in effective order.
-
-    Attributes:
-        rules: by which each entry is judged.
-        readings: id of a corrected entry to that of the correction in its place, for parts
-            whose key is an entry's id.
-        states: of the parts that took an entry; any other part is in its initial state.
-    """
-
-    rules: Rulebook
-    readings: Mapping[str, str] = field(factory=dict)
-    states: dict[Part, Any] = field(factory=dict)
-    _known: tuple[Collection[str], Collection[str]] | None = field(default=None, init=False)
-
-    def state(self, part: Part[S]) -> S:
-        """Return a part's state so far."""
-        found: S = self.states.get(part, part.fold.initial)
-        if self._known is not None and isinstance(found, _HasIdentities):
-            return found.among(*self._known)  # type: ignore[return-value]  # of the same type
-        return found
-
-    def judge_as_told(self, entry: Entry, registry: Registry) -> Iterator[Refusal]:
-        """Yield the refusals of an entry by what its people were when it was told.
-
-        What was told of two identities that merges made one since is judged of each by itself.
-        """
-        if entry.told is not None:
-            said, reach = people_in(entry.told.fact, registry), entry.told.reach
-            reached = {name for each in said for name in reach.get(each, (each,))}
-            self._known = people_in(entry.fact, registry), reached
-        try:
-            with days_read_in(self.rules.zone):
-                found = [*self.judge(entry)]
-        finally:
-            self._known = None
-        yield from found
-
-    def judge(self, entry: Entry) -> Iterator[Refusal]:
-        """Yield the refusals of an entry by the states so far."""
-        for rule in self.rules.of(entry.fact):
-            yield from rule.judge(entry, *(self.state(part) for part in rule.parts(entry.fact, self)))
-
-    def parts(self, fact: Fact) -> set[Part]:
-        """Return the parts by which a fact is judged."""
-        return {part for rule in self.rules.of(fact) for part in rule.parts(fact, self)}
-
-    def take(self, entry: Entry, parts: Iterable[Part]) -> None:
-        """Evolve the states of these parts by an entry."""
-        for part in parts:
-            if part.fold.takes(entry.name):
-                key = part.key_by(self.readings)
-                self.states[part] = part.fold.evolve(self.state(part), entry, key)
-
-
-def contradictions(entry: Entry, asked: Parts, memory: Memory, rules: Rulebook) -> list[Refusal]:
-    """Replay some parts with and without an entry, and return the refusals that it causes.
-
-    Refusals that the history has without the entry are not its fault: so are those of rules
-    that were added after entries that break them.
-
-    Args:
-        entry: what would be recorded.
-        asked: the parts that the rules name to judge it.
-        memory: which holds them.
-        rules: by which they are replayed.
-    """
-    # A set: two rules may name the same part, which must take an entry only once.
-    parts = {p for p in asked if not p.fold.retractions}
-    raw = memory.raw(source for p in parts for source in memory.sources(p))
-    raw |= {target.id: target for target in _targets(entry.fact, memory)}
-    then, now = memory.amendments, memory.with_amendment(entry)
-    before = resolve(raw.values(), memory.registry, then)
-    after = resolve([*raw.values(), entry], memory.registry, now)
-    # How often each is refused: a refusal of one of a fact's people must not hide another's.
-    allowed = Counter((e.id, r.code) for e, r in _violations(before, parts, Replay(rules, then.readings)))
-    found = []
-    for violator, refusal in _violations(after, parts, Replay(rules, now.readings)):
-        if violator.id == entry.id:
-            found.append(refusal)
-            continue
-        allowed[violator.id, refusal.code] -= 1
-        if allowed[violator.id, refusal.code] < 0:
-            found.append(
-                Refusal(
-                    code="contradicts_later",
-                    words=f"it would contradict a later entry: {refusal.words}",
-                    entries=(violator.id,),
-                )
-            )
-    return found
-
-
-def _targets(fact: Fact, memory: Memory) -> Iterator[Entry]:
-    """Yield the entry that a correction or retraction amends, and what that amends, to the original."""
-    while isinstance(fact, _CORRECTIONS):
-        target = memory.target(fact.target)
-        assert target is not None, "a correction's target is looked up first"
-        yield target
-        fact = target.fact
-
-
-def _violations(
-    history: Sequence[Entry], parts: set[Part], replay: Replay
-) -> Iterator[tuple[Entry, Refusal]]:
-    for entry in history:
-        for refusal in replay.judge(entry):
-            yield entry, refusal
-        # What it is judged by is known wherever the entry in question makes a difference to it; the
-        # rest is the same without that entry, and so are refusals for want of it.
-        replay.take(entry, parts | replay.parts(entry.fact))
-
-
 _MOST_CASES = 2_000
-_CORRECTIONS = EntryRetracted | EntryCorrected
 _MERGES = MembersMerged | MembersUnmerged
 _UNDATED = _MERGES | LedgerDeclared  # judged by all that is known, whenever they happened
 
@@ -197,7 +68,7 @@ class _Case(msgspec.Struct, gc=False):
     Attributes:
         fact: the fact.
         read: the fact as it will be read: a correction may name somebody who was merged away.
-        amendments: by which ``read`` was made.
+        merged: the memory's count of merges when ``read`` was made.
         steps: the rules that judge it, each with its parts.
         parts: all parts that rules name; for a correction, those for its replacement too.
         dynamic: whether one of the rules is.
@@ -210,7 +81,7 @@ class _Case(msgspec.Struct, gc=False):
 
     fact: Fact
     read: Fact
-    amendments: Amendments
+    merged: int
     steps: tuple[tuple[Rule, Parts], ...]
     parts: Parts
     dynamic: bool
@@ -237,7 +108,7 @@ class Judge:
     depended_on: set[Part] = field(factory=set)
     _cases: dict[int, _Case] = field(factory=dict)
     _named: set[str | None] = field(factory=set)
-    _named_by: Amendments | None = None
+    _named_by: int = -1
 
     def state(self, part: Part[S]) -> S | None:
         """Return the state after all entries of a part, or None while it is not known."""
@@ -248,7 +119,9 @@ class Judge:
         held = self.memory.held(part)
         if held is None:
             return None
-        return tuple([entry for entry in held.entries if self._is_of(part, entry, held)])
+        if held.listed is None:
+            held.listed = tuple([entry for entry in held.entries if self._is_of(part, entry)])
+        return held.listed
 
     def recorded(self, entry_id: str) -> Entry | None:
         """Return an entry as it was recorded, or None while it is not known."""
@@ -319,7 +192,7 @@ class Judge:
         if (
             case is not None
             and case.fact is fact
-            and case.amendments is memory.amendments
+            and case.merged == memory.merged
             and (not case.dynamic or case.revision == memory.revision)
         ):
             return case
@@ -329,7 +202,7 @@ class Judge:
             _, more, _ = self._steps(read.replacement)
             # Asked again once its target was read: that leads to what depends on it.
             parts, dynamic = (*parts, *more, *self._depending(read)), True
-        case = _Case(fact, read, memory.amendments, steps, parts, dynamic, memory.revision)
+        case = _Case(fact, read, memory.merged, steps, parts, dynamic, memory.revision)
         if len(self._cases) >= _MOST_CASES:
             self._cases.clear()
         self._cases[id(fact)] = case
@@ -358,8 +231,8 @@ class Judge:
 
         None where it is known to be: nothing but an amendment changes that.
         """
-        if self._named_by is not self.memory.amendments:
-            self._named_by, self._named = self.memory.amendments, set()
+        if self._named_by != self.memory.amended:
+            self._named_by, self._named = self.memory.amended, set()
         community = getattr(fact, "community", None)
         if community in self._named:
             return ()
@@ -371,15 +244,24 @@ class Judge:
 
     def _depending(self, correction: EntryCorrected) -> Parts:
         """Return the parts of what a correction corrects, and of what may hold only because of that."""
-        found: list[Part] = []
-        fact: Fact = correction
-        while isinstance(fact, EntryCorrected):
-            target = self.memory.target(fact.target)
-            if target is None:
-                return tuple(found)
-            if isinstance(target.fact, ReportFiled | EntryCorrected):
-                found.append(REPORT.part(target.id))
-            fact = target.fact
+        memory = self.memory
+        target = memory.target(correction.target)
+        if target is None:
+            return ()
+        chain = memory.amendments.readings.original
+        original = memory.target(chain(target.id))
+        # Whatever names an earlier correction of the same is found by the original, but where an earlier
+        # release recorded it: then the target has the tags of all of these.
+        named = (memory.target(name) for name in entries_named(target.tags))
+        if original is None:
+            return ()
+        found: list[Part] = [
+            REPORT.part(link.id)
+            for link in named
+            if link is not None and chain(link.id) == original.id
+            if isinstance(link.fact, ReportFiled | EntryCorrected)
+        ]
+        fact = original.fact
         read = self.memory.amendments.renamed(fact, self.memory.registry)
         _, parts, _ = self._steps(read)
         if isinstance(read, MemberJoined):
@@ -396,12 +278,19 @@ class Judge:
         aliases = self.memory.amendments.aliases
         if aliases:  # a refusal names whom merges keep: who that was may have been merged away since
             named = [*dict.fromkeys((*named, *(aliases[p] for p in named if p in aliases)))]
-        members = [MEMBER.part(person) for person in named]
-        return tuple([member for member in members if member not in asked])
+        known = {part.source.tag for part in asked if part.fold.merges}
+        return tuple([part for part in map(MERGED.part, named) if part.source.tag not in known])
 
     def tags(self, fact: Fact, entry_id: str) -> tuple[str, ...]:
         """Return the tags under which the log will find a fact."""
-        return unique([*self._tags(fact), entry_tag(entry_id)])
+        found = [*self._tags(fact), entry_tag(entry_id)]
+        if isinstance(fact, CORRECTING):
+            # Of a chain of amendments, each has the tags of the one before it and of the first entry.
+            root_of = self.memory.amendments.root
+            root = root_of(fact.target)
+            links = {name for name in entries_named(found) if root_of(name) == root} - {fact.target, root}
+            found = [tag for tag in found if tag not in map(entry_tag, links)]
+        return unique(found)
 
     def _tags(self, fact: Fact) -> list[str]:
         registry = self.memory.registry
@@ -409,11 +298,11 @@ class Judge:
         found = subject_tags(fact, registry)
         # Not those of governance's parts: a fact is not in a part just because judging it
         # needed that part.
-        found += [
-            part.source.tag
-            for part in self.asked(fact)
-            if part.fold.tagged and part.fold.takes(name) and not self._is_named(part, fact)
-        ]
+        for part in self.asked(fact):
+            if part.fold.tagged and part.fold.takes(name) and not self._is_named(part, fact):
+                # What names an amendment is found by what that amends in the end, too.
+                sources = self.memory.sources(part) if part.fold.of_entry else [part.source]
+                found += [source.tag for source in sources]
         if isinstance(fact, RoleAssigned):
             found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
         if isinstance(fact, OpportunityTaken):
@@ -423,13 +312,28 @@ class Judge:
             found += () if row is None else row.concerns
         if name in AMENDING or name in LEDGER_WIDE:
             found.append(ledger_tag(name))
-        if isinstance(fact, _CORRECTIONS):
+        if isinstance(fact, CORRECTING):
             target = self.memory.target(fact.target)
             if target is not None:
-                found += target.tags
+                found += handed_on(target.tags) if isinstance(fact, EntryRetracted) else self._kept(target)
         if isinstance(fact, EntryCorrected):
             found += self._tags(fact.replacement)
         return found
+
+    def _kept(self, target: Entry) -> list[str]:
+        """Return the tags that a correction of an entry has of it.
+
+        Of a correction, those of what it says: it took what it corrects away from everything else. (A
+        retraction of one has all of its tags, as what it corrects stands again.)
+        """
+        tags = handed_on(target.tags)
+        if not isinstance(target.fact, EntryCorrected):
+            return tags
+        before = self.memory.target(target.fact.target)
+        if before is None:
+            return tags
+        says = {*self._tags(target.fact.replacement), *map(entry_tag, entries_named(tags))}
+        return [tag for tag in tags if tag in says or tag not in before.tags]
 
     def _is_named(self, part: Part[Any], fact: Fact) -> bool:
         """Whether a part is of communities' names, and an entry under its tag has that of the fact."""
@@ -447,7 +351,7 @@ class Judge:
         fact = entry.fact
         discovered = self._discovered(entry)
         self.depended_on.update(discovered)
-        if isinstance(fact, _CORRECTIONS):
+        if isinstance(fact, CORRECTING):
             return self._judge_correction(entry, discovered)
         refusals = self._merged_away(fact) if self.memory.amendments.aliases else []
         if not refusals:
@@ -464,6 +368,8 @@ class Judge:
         late = False
         order = entry.order
         for rule, parts in self._case(fact).steps:
+            if rule is _NO_RULE:
+                continue
             states = []
             for part in parts:
                 held = self.memory.held(part)
@@ -471,7 +377,7 @@ class Judge:
                 if part.fold.timeless or held.ends_by(order) or isinstance(fact, _UNDATED):
                     states.append(held.state)
                     continue
-                states.append(held.state_at(part, order))
+                states.append(held.state_at(order))
                 late = late or part.fold.takes(entry.name)
             refusals += rule.judge(entry, *states)
         if isinstance(fact, MembersUnmerged):
@@ -572,15 +478,15 @@ class Judge:
         replacement = amendments.renamed(fact.replacement, self.memory.registry)
         return fact if replacement is fact.replacement else evolve(fact, replacement=replacement)
 
-    def _is_of(self, part: Part, entry: Entry, held: Held) -> bool:
+    def _is_of(self, part: Part, entry: Entry) -> bool:
         """Whether an entry that was found under a part's tag belongs to it as it is read now."""
-        if not part.fold.takes(entry.name):
-            return False
+        if not entry.is_correction and entry.told is None and entry.name not in AMENDING:
+            return True
         if part.fold.people:
             named = {*people_in(entry.fact, self.memory.registry)}
             return named.difference(self.memory.amendments.aliases).issuperset(part.names)
         # A correction has its target's tags too, also those that do not fit what it says.
-        return held.plain or part.source.tag in (entry_tag(part.key), *self._tags(entry.fact))
+        return part.source.tag in (entry_tag(part.key), *self._tags(entry.fact))
 
 
 @frozen
@@ -596,7 +502,7 @@ class _Place:
         held = self.judge.memory.held(part) if part in self.named else None
         if held is None:
             return None
-        return held.state if held.ends_by(self.place) else held.state_at(part, self.place)
+        return held.state if held.ends_by(self.place) else held.state_at(self.place)
 
     def entries(self, part: Part) -> Sequence[Entry] | None:
         """Return a part's entries that stand, or None where the part was not named."""

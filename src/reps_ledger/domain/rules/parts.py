@@ -58,11 +58,12 @@ class Fold(Generic[S]):
         people: whether keys are made of members; merged members then share a part.
         merges: whether merges of members are read with its entries.
         retractions: whether it folds retractions that stand, too.
-        follows: whether the key is an entry's id, and means the correction in that entry's
-            place where there is one.
+        of_entry: whether the key is an entry's id.
+        follows: whether that means the correction in that entry's place where there is one.
         tagged: whether a fact that a rule judges by the part is in it, if the fold takes its kind. Not
             where the part is of another name than the fact's own.
         timeless: whether facts are judged by all of its entries, whenever they happened.
+        for_entries: whether its parts are named for their entries, which other parts may make illegal.
     """
 
     prefix: str
@@ -72,9 +73,11 @@ class Fold(Generic[S]):
     people: bool = False
     merges: bool = False
     retractions: bool = False
+    of_entry: bool = False
     follows: bool = False
     tagged: bool = True
     timeless: bool = False
+    for_entries: bool = False
 
     def part(self, *names: str) -> Part[S]:
         """Return the part for a key made of these names."""

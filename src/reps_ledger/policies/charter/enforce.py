@@ -8,12 +8,11 @@ somebody else was seated.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from functools import lru_cache
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.entries import Entry
@@ -33,8 +32,8 @@ from reps_ledger.domain.rules.builtin import SEAT, seat_names, seats
 from reps_ledger.domain.rules.charters import CHARTERS, Act, Governance, GovernanceContext
 from reps_ledger.domain.rules.folds import MEMBER, TARGET, MemberState
 from reps_ledger.domain.rules.parts import Parts
-from reps_ledger.domain.rules.phrases import day_of
-from reps_ledger.errors import InvalidInput, Malformed, Refusal
+from reps_ledger.errors import InvalidInput, Refusal
+from reps_ledger.policies.charter.adopted import Adopted, charter_of, readable
 from reps_ledger.policies.charter.charter import Authority, Charter
 from reps_ledger.policies.charter.clauses import (
     admitting,
@@ -46,10 +45,10 @@ from reps_ledger.policies.charter.clauses import (
     vouch_clause,
     voucher_may,
 )
-from reps_ledger.policies.charter.documents import read_charter
 from reps_ledger.policies.charter.footprint import AnyPart, Concerned, histories, own_history, types_read
 from reps_ledger.policies.documents import digest, loads
 from reps_ledger.policies.language.conditions import Condition, holds
+from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.policies.subject import Subject
 
 _CORRECTIONS: Final = EntryCorrected | EntryRetracted
@@ -162,46 +161,6 @@ def _state_of(member: str, at: datetime, known: GovernanceContext, *more: Entry)
 _CHARTERS: Final = CHARTERS.part("charter.adopted")
 
 
-@lru_cache(maxsize=64)
-def charter_of(document: str) -> Charter:
-    """Return the charter in a document.
-
-    Raises:
-        InvalidPolicy: something in it makes no sense.
-    """
-    return read_charter(document)
-
-
-def adopted_charter(adoption: Entry[CharterAdopted]) -> Charter:
-    """Return the charter that an entry adopted.
-
-    Raises:
-        Malformed: it cannot be read: it was recorded by other software than this.
-    """
-    try:
-        return charter_of(adoption.fact.document)
-    except InvalidInput as error:
-        raise Malformed(
-            f"the charter that was adopted on {day_of(adoption)}, version "
-            f"{adoption.fact.version}, cannot be read here: {error}; adopt one that can be, or "
-            "use the version of reps-ledger that wrote it",
-            position=adoption.position,
-            entry_id=adoption.id,
-        ) from error
-
-
-def effective_from(entry: Entry[CharterAdopted]) -> datetime:
-    """Return from when an adopted charter governs: never from before its adoption."""
-    since = entry.fact.effective_from
-    return entry.occurred_at if since is None else max(since, entry.occurred_at)
-
-
-def in_force(adopted: Iterable[Entry], at: datetime) -> Entry | None:
-    """Return the adoption of the charter in force at an instant: the last that had begun."""
-    begun = [entry for entry in adopted if effective_from(entry) <= at]
-    return max(begun, key=lambda entry: (effective_from(entry), entry.order), default=None)
-
-
 def governance(registry: Registry, zone: tzinfo) -> Governance:
     """Return what judges facts while they are recorded, by the charters that the ledger holds.
 
@@ -214,49 +173,119 @@ def governance(registry: Registry, zone: tzinfo) -> Governance:
 
 
 @frozen
+class _Asked:
+    """What charters ask, of all that were adopted: of many that ask the same, once.
+
+    Attributes:
+        adopted: the adoptions.
+        authorities: by the stored name of facts, the conditions of who may record them.
+        admissions: by role, the conditions for being given it; None for one of no condition.
+        seated: the roles of which there are only so many.
+        vouching: the conditions of who may vouch; None for one of no condition.
+    """
+
+    adopted: Adopted = field(factory=lambda: Adopted(()))
+    authorities: Mapping[str, tuple[Condition | None, ...]] = field(factory=dict)
+    admissions: Mapping[str, tuple[Condition | None, ...]] = field(factory=dict)
+    seated: frozenset[str] = frozenset()
+    vouching: tuple[Condition | None, ...] = ()
+
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """The adoptions that are known, in effective order."""
+        return self.adopted.entries
+
+    @classmethod
+    def by(cls, entries: Sequence[Entry], registry: Registry, before: _Asked) -> _Asked:
+        """Return what some adoptions ask; those of ``before`` are not read again where these only follow."""
+        known = len(before.entries)
+        if entries[:known] != before.entries:
+            before, known = cls(), 0
+        authorities, admissions = {**before.authorities}, {**before.admissions}
+        seated, vouching = {*before.seated}, before.vouching
+        for entry in entries[known:]:
+            charter = readable(entry)
+            if charter is None:
+                continue
+            for authority in charter.authorities:
+                if authority.when is not None:
+                    asked = authorities.get(authority.fact, ())
+                    authorities[authority.fact] = _with_reads_of(authority.when, asked, registry)
+            for clause in charter.roles:
+                asked = admissions.get(clause.role, ())
+                admissions[clause.role] = _with_reads_of(clause.looked_at, asked, registry)
+                if clause.seats is not None:
+                    seated.add(clause.role)
+            if charter.vouching is not None:
+                vouching = _with_reads_of(charter.vouching.may, vouching, registry)
+        return cls(Adopted(entries), authorities, admissions, frozenset(seated), vouching)
+
+
+def _with_reads_of(
+    condition: Condition | None, others: tuple[Condition | None, ...], registry: Registry
+) -> tuple[Condition | None, ...]:
+    """Return conditions and another one, unless one of them reads the same."""
+
+    def reads(each: Condition | None) -> tuple[frozenset[str], frozenset[str]]:
+        return types_read(each, registry), frozenset(reads_of(each).people)
+
+    return others if any(reads(each) == reads(condition) for each in others) else (*others, condition)
+
+
+@define
 class _Enforcement:
-    """The two functions of `Governance`, for a ledger's facts and zone."""
+    """The two functions of `Governance`, for a ledger's facts and zone.
+
+    Attributes:
+        registry: the facts that the ledger knows.
+        zone: in which dates are read.
+        latest: what was adopted when this was asked last; many threads may ask.
+    """
 
     registry: Registry
     zone: tzinfo
+    latest: _Asked = field(factory=_Asked, init=False)
 
     def parts(self, act: Act, known: GovernanceContext) -> Parts:
         """Name the parts that judging an act depends on, under any charter adopted so far."""
-        adopted = known.state(_CHARTERS)
-        if not adopted:
+        adopted = self._adopted(known)
+        if not adopted.entries:
             return (_CHARTERS,)
         found: list[AnyPart] = [_CHARTERS, *_restored_parts(act.fact, known)]
-        for entry in adopted:
-            charter = readable(entry)
-            if charter is not None:
-                found += self._parts_of_authority(act, charter, known)
-                found += self._parts_of_clauses(stated(act.fact), charter, known)
+        found += self._parts_of_authority(act, adopted, known)
+        found += self._parts_of_clauses(stated(act.fact), adopted, known)
         return tuple(dict.fromkeys(found))
 
-    def _parts_of_authority(self, act: Act, charter: Charter, known: GovernanceContext) -> Iterator[AnyPart]:
+    def _adopted(self, known: GovernanceContext) -> _Asked:
+        """Return what was adopted so far, also later than what is judged; found out once for each charter."""
+        entries = known.entries(_CHARTERS) or ()
+        if entries is not self.latest.entries:
+            self.latest = _Asked.by(entries, self.registry, self.latest)
+        return self.latest
+
+    def _parts_of_authority(self, act: Act, adopted: _Asked, known: GovernanceContext) -> Iterator[AnyPart]:
         """Name the parts that say whether somebody may record an act."""
         for kind in _kinds_needed(act.fact, known):
-            authority = charter.authority(kind)
-            if authority is not None and authority.when is not None:
+            for condition in adopted.authorities.get(kind, ()):
                 for actor in (act.by, act.on_behalf_of):
                     if actor is not None:
-                        yield from histories(actor, authority.when, known, self.registry)
+                        yield from histories(actor, condition, known, self.registry)
 
-    def _parts_of_clauses(self, fact: Fact, charter: Charter, known: GovernanceContext) -> Iterator[AnyPart]:
-        """Name the parts that say whether a charter's clauses allow what a fact states."""
+    def _parts_of_clauses(self, fact: Fact, adopted: _Asked, known: GovernanceContext) -> Iterator[AnyPart]:
+        """Name the parts that say whether charters' clauses allow what a fact states."""
         match fact:
             case RoleAssigned(member=member, role=role, community=community):
-                clause = charter.role(role)
-                if clause is not None:
-                    yield from histories(member, clause.looked_at, known, self.registry)
-                    if clause.seats is not None:
-                        yield from seats(role, community, limit=clause.seats).parts(fact, known)
+                for condition in adopted.admissions.get(role, ()):
+                    yield from histories(member, condition, known, self.registry)
+                if role in adopted.seated:
+                    yield from seats(role, community, limit=1).parts(fact, known)
             case RoleEnded(member=member, role=role):
-                if charter.role(role) is not None:
+                if role in adopted.admissions:
                     yield from histories(member, None, known, self.registry)
             case Vouched(member=member, voucher=voucher):
-                if charter.vouching is not None:
-                    yield from histories(voucher, charter.vouching.may, known, self.registry)
+                for condition in adopted.vouching:
+                    yield from histories(voucher, condition, known, self.registry)
+                if adopted.vouching:
                     yield from own_history(member, _VOUCHES, known)
 
     def judge(self, entry: Entry, known: GovernanceContext) -> Iterator[Refusal]:
@@ -266,13 +295,16 @@ class _Enforcement:
             yield from self._invalid_charter(fact)
         elif isinstance(fact, PolicyStated):
             yield from self._invalid_policy(fact)
-        adopted: tuple[Entry, ...] = known.state(_CHARTERS) or ()
-        adoption = in_force(adopted, entry.occurred_at)
+        adopted = self._adopted(known).adopted
+        if not adopted.entries:
+            return
+        before: tuple[Entry, ...] = known.state(_CHARTERS) or ()
+        adoption = adopted.in_force(entry.occurred_at, upto=before[-1].order) if before else None
         if adoption is not None:
             yield from self._under(adoption, entry, fact, known)
         asked = [adoption]
         for moment in _other_instants(entry, known):
-            other = in_force(known.entries(_CHARTERS) or (), moment)
+            other = adopted.in_force(moment)
             charter = None if other is None else readable(other)
             if other is None or charter is None or other in asked:
                 continue
@@ -406,14 +438,6 @@ class _Enforcement:
 
 
 _VOUCHES: Final = frozenset({"vouch.given", "vouch.withdrawn", "exemption.granted"})
-
-
-def readable(adoption: Entry) -> Charter | None:
-    """Return the charter that an entry adopted, or None where it cannot be read."""
-    try:
-        return charter_of(adoption.fact.document)
-    except InvalidInput:
-        return None  # recorded before charters were read, or by a later version of this software
 
 
 def _because_of(refusal: Refusal, adoption: Entry) -> Refusal:

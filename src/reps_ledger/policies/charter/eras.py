@@ -12,8 +12,8 @@ from attrs import frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.time import FIRST
 from reps_ledger.errors import Malformed
+from reps_ledger.policies.charter.adopted import Adopted, adopted_charter, effective_from
 from reps_ledger.policies.charter.charter import Charter
-from reps_ledger.policies.charter.enforce import adopted_charter, effective_from, in_force
 from reps_ledger.policies.language.conditions import Condition
 from reps_ledger.policies.policy import Policy, when
 
@@ -46,11 +46,12 @@ def eras_of(adopted: Sequence[Entry]) -> tuple[Era, ...]:
     Args:
         adopted: the adoptions that are known, in effective order.
     """
+    charters = Adopted(adopted)
     edges = sorted({FIRST, *(effective_from(entry) for entry in adopted)})
     found = []
     for start, end in pairwise([*edges, None]):
         assert start is not None, "only the last has no end"  # noqa: S101 — for the type checker
-        adoption = in_force((entry for entry in adopted if entry.occurred_at <= start), start)
+        adoption = charters.in_force(start)
         try:
             found.append(Era(start, end, None if adoption is None else adopted_charter(adoption)))
         except Malformed:

@@ -318,7 +318,7 @@ class Builder:
                 if entry.told is not None:
                     said = ((field, getattr(entry.told.fact, field)) for field in described.persons)
                     fields = {field: person for field, person in said if person is not None}
-                    self._identities[entry.origin] = SaidOf(fields, entry.told.reach)
+                    self._identities[entry.origin] = SaidOf(fields, dict(entry.told.reach))
 
     def columns(self) -> Columns:
         """Return the columns of all that was taken, and of the earlier ones."""
