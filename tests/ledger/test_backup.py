@@ -17,7 +17,7 @@ import reps_ledger as rl
 from intruders import unguarded
 from processes import PATIENCE, Program
 from reps_ledger.audit import make_key
-from reps_ledger.files import OF_SQLITE
+from reps_ledger.files import COMPANIONS, OF_SQLITE
 from reps_ledger.log.sqlite import SQLiteRecorder
 
 if TYPE_CHECKING:
@@ -186,6 +186,15 @@ def test_the_ledgers_own_files_are_refused(ledger: rl.Ledger, sqlite_path: Path,
     with pytest.raises(rl.StorageError, match="own file"):
         ledger.backup(f"{sqlite_path}{suffix}")
     assert names(sqlite_path.parent) == before
+
+
+@pytest.mark.parametrize("suffix", [*OF_SQLITE, *COMPANIONS])
+def test_a_place_kept_for_another_ledger_is_refused(ledger: rl.Ledger, tmp_path: Path, suffix: str) -> None:
+    """A backup is not written where another ledger's companion would be: opening that would destroy it."""
+    rl.open(tmp_path / "other.db").close()
+    with pytest.raises(rl.PathTaken, match="kept for what lies beside"):
+        ledger.backup(tmp_path / f"other.db{suffix}")
+    assert names(tmp_path) == ["ledger.db", "other.db"] or f"other.db{suffix}" not in names(tmp_path)
 
 
 @pytest.mark.parametrize("suffix", OF_SQLITE)

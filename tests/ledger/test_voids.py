@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import pytest
+from eventsourcing.dcb.api import DCBEvent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +20,7 @@ from recorders import LOGS
 from reps_ledger.audit import make_key, verify_bundle
 from reps_ledger.domain.entries import entry_tag, ledger_tag, member_tag
 from reps_ledger.domain.rules import Source
-from reps_ledger.errors import CodecError, Malformed, UnknownFact
+from reps_ledger.errors import CodecError, Malformed, UnknownFact, UnknownVersion
 from reps_ledger.ledger import everybody
 from reps_ledger.log.history import KeptSources, Reading
 from reps_ledger.log.postgres.roles import EVENTS, SOUND
@@ -571,3 +572,36 @@ def test_an_unvoided_row_is_found_with_what_to_do(ledger: rl.Ledger) -> None:
     (found, *_) = [found for found in ledger.check() if found.code == "no_entry"]
     assert found.position == place
     assert f"reps-ledger void {place}" in found.words
+
+
+def test_a_zone_that_is_not_known_here_stops_nobody_for_good(tmp_path: Path) -> None:
+    """A declaration that others stored, of a zone of nowhere, is named by position, and can be voided."""
+    with begun(tmp_path / "reps.db", zone="Europe/Paris") as ledger:
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        said = {"id": "7", "recorded_at": now, "occurred_at": now, "by": "x", "schema": 1}
+        said["fact"] = {"zone": "America/Neverland", "ledger": "x"}
+        tags = ["entry:7", "ledger:ledger.declared"]
+        recorder: Any = ledger._core.log.recorder
+        position = recorder.append([DCBEvent("ledger.declared", json.dumps(said).encode(), tags)])
+    with rl.open(tmp_path / "reps.db") as ledger:
+        for ask in (lambda: ledger.record(report(), by="ana"), lambda: list(ledger.as_of().roster())):
+            with pytest.raises(UnknownVersion, match=f"position {position}.*time zone is not known here"):
+                ask()
+        ledger.void(position, by="council", reason="nowhere", unknown=True)
+        assert {row.member for row in ledger.as_of().roster()} == {"ana", "ben"}
+        ledger.record(report(), by="ana")
+        assert [found.code for found in ledger.check()] == ["voided"]
+    with rl.open(tmp_path / "reps.db", zone="Europe/Paris") as ledger:
+        assert str(ledger.zone) == "Europe/Paris"
+
+
+@pytest.mark.parametrize("log", ["memory", "sqlite"])
+def test_times_go_on_over_what_cannot_be_read(targets: Callable[[str], Any], log: str) -> None:
+    """Where the last row cannot be read, the time of recording goes by the last one that can."""
+    now = [datetime(2026, 6, 1, 12, 0, 30, tzinfo=UTC)]
+    with begun(targets(log), clock=lambda: now[0]) as ledger:
+        position = plant(ledger, "member.joined", NOISE, "member:zoe")
+        now[0] = datetime(2026, 6, 1, 12, tzinfo=UTC)
+        ledger.void(position, by="council", reason="noise")
+        ledger.record(report(), by="ana")
+        assert {entry.recorded_at.second for entry in ledger.entries()} == {30}

@@ -10,7 +10,8 @@ import pytest
 
 from processes import PATIENCE
 from reps_ledger.errors import Busy, ConfigurationError, StorageError
-from reps_ledger.log.group_commit import MOST, GroupCommit
+from reps_ledger.log import group_commit
+from reps_ledger.log.group_commit import MOST, GroupCommit, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +30,11 @@ class Log:
         self._new: list[str] | None = None
         self.fails_to_begin: list[Exception] = []
         self.fails_to_commit: list[Exception] = []
+        self.interrupts: list[BaseException] = []  # once the calls of several threads are committed
         self.gate: threading.Event | None = None
         self.inside = threading.Event()
 
-    def transact(self, run: Callable[[], None], timeout: float) -> None:
+    def transact(self, run: Callable[[], None], timeout: float, outcome: Outcome) -> None:
         """Run something, and keep what it wrote."""
         self.begun.append(timeout)
         if self.fails_to_begin:
@@ -45,6 +47,9 @@ class Log:
             if self._new:
                 self.kept += self._new
                 self.commits.append(len(self._new))
+                outcome.committed = True
+            if self.interrupts and len(self._new) > 1:
+                raise self.interrupts.pop(0)
         finally:
             self._new = None
 
@@ -232,6 +237,94 @@ def test_an_interrupt_is_of_the_thread_that_leads() -> None:
     assert crowd.told == {"first": "FIRST", "b": "B", "c": "C"}
     assert log.kept == ["first", "b", "c"]
     assert crowd.undone == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ZeroDivisionError()])
+def test_what_is_committed_is_not_done_again(error: BaseException) -> None:
+    """Whatever comes once all is committed: everybody is told what came of it, and it is there once."""
+    log = Log()
+    with Crowd(log) as crowd:
+        for name in "abc":
+            crowd.join(name)
+        log.interrupts = [error]
+    assert log.kept == ["first", "a", "b", "c"]
+    if isinstance(error, KeyboardInterrupt):  # of whoever led, and of nobody else
+        assert crowd.told.pop("a") is error
+        crowd.told["a"] = "A"
+    assert crowd.told == {"first": "FIRST", "a": "A", "b": "B", "c": "C"}
+    assert crowd.undone == []
+
+
+def test_whoever_is_told_nothing_finds_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where whoever led was interrupted before it told the others, they look by themselves."""
+    log = Log()
+    monkeypatch.setattr(group_commit, "_LOOK_SECONDS", 0.02)
+    real = group_commit._Batch.close
+    lost = [KeyboardInterrupt(), KeyboardInterrupt()]
+
+    def interrupted(batch: Any) -> None:
+        if len(batch.calls) > 1 and lost:
+            raise lost.pop()
+        real(batch)
+
+    monkeypatch.setattr(group_commit._Batch, "close", interrupted)
+    with Crowd(log) as crowd:
+        for name in "abc":
+            crowd.join(name)
+    assert log.kept == ["first", "a", "b", "c"]
+    assert isinstance(crowd.told.pop("a"), KeyboardInterrupt)
+    assert crowd.told == {"first": "FIRST", "b": "B", "c": "C"}
+
+
+def test_what_was_lost_is_taken_back_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where whoever led was interrupted before it took back what it did, the next one does that first."""
+    log = Log()
+    monkeypatch.setattr(group_commit, "_LOOK_SECONDS", 0.02)
+    real = GroupCommit._make_up
+    lost = [KeyboardInterrupt()]
+
+    def interrupted(group: Any) -> None:
+        if group._last is not None and len(group._last.calls) > 1 and lost:
+            raise lost.pop()
+        real(group)
+
+    monkeypatch.setattr(GroupCommit, "_make_up", interrupted)
+    interrupts = [KeyboardInterrupt()]
+
+    def work() -> str:
+        if interrupts:
+            raise interrupts.pop()
+        return log.write("b")
+
+    with Crowd(log) as crowd:
+        crowd.join("a")
+        crowd.join("b", work)
+        crowd.join("c")
+    assert isinstance(crowd.told.pop("a"), KeyboardInterrupt)
+    assert crowd.told == {"first": "FIRST", "b": "B", "c": "C"}
+    assert sorted(log.kept) == ["b", "c", "first"]
+    assert sorted(crowd.undone) == ["a", "b", "c"]
+
+
+def test_the_main_thread_leads_alone() -> None:
+    """An error that a handler of signals raises is of the call of the main thread, and of no other."""
+    log = Log()
+    group = GroupCommit(log, PATIENCE)
+    told: list[str] = []
+    other = threading.Thread(
+        target=lambda: told.append(group.run(lambda: log.write("b"), undone=lambda: None)), daemon=True
+    )
+
+    def alarmed() -> None:
+        other.start()
+        while not group._waiting:
+            threading.Event().wait(0.001)
+        raise TimeoutError("of a handler")
+
+    with pytest.raises(TimeoutError):
+        group.run(alarmed, undone=lambda: None)
+    other.join(PATIENCE)
+    assert (log.kept, told) == (["b"], ["B"])
 
 
 def test_whoever_waits_too_long_leaves() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import re
 import socket
 import threading
@@ -44,6 +46,28 @@ def test_a_connection_that_died_is_replaced(postgres_dsn: str) -> None:
                 time.sleep(0.01)
             before = ledger.position
             assert ledger.record(REPORT, by="ana").position > before
+
+
+def test_no_descriptors_for_a_moment(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it cannot be told whether a connection lives, it is used, and none is lost."""
+    with begun(postgres_dsn) as ledger, monkeypatch.context() as patch:
+
+        def none_left(_: int) -> int:
+            raise OSError(errno.EMFILE, "too many open files")
+
+        patch.setattr(os, "dup", none_left)
+        for _ in range(40):
+            assert ledger.position == 2
+
+        def interrupted(_: int) -> int:
+            raise KeyboardInterrupt
+
+        patch.setattr(os, "dup", interrupted)
+        for _ in range(40):
+            with pytest.raises(KeyboardInterrupt):
+                ledger.position  # noqa: B018 — asks the server
+        patch.undo()
+        assert ledger.position == 2
 
 
 @pytest.mark.parametrize("asks", ["record", "read"])

@@ -100,6 +100,15 @@ def test_a_turn_that_does_not_come(sqlite_path: Path) -> None:
         assert recorder.append([event()]) == 1
 
 
+def test_a_turn_that_an_interrupt_kept(sqlite_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that whoever was interrupted could not release keeps the others for a moment only."""
+    monkeypatch.setattr(pools, "_LOOK_SECONDS", 0.02)
+    with SQLiteRecorder(sqlite_path) as recorder:
+        assert recorder._connections._turn.acquire(timeout=1)  # by nobody who is there any more
+        assert recorder.append([event()]) == 1
+        assert recorder.append([event()]) == 2
+
+
 @pytest.mark.parametrize("where", ["file", "memory"])
 def test_use_after_close(where: str, sqlite_path: Path) -> None:
     """Everything but closing again says that the ledger was closed."""

@@ -221,6 +221,19 @@ def test_a_file_that_was_emptied(tmp_path: Path) -> None:
         each.close()
 
 
+@pytest.mark.parametrize("number", [-100, -1, 2**62, 2**63 - 1])
+def test_a_number_that_is_none(tmp_path: Path, number: int) -> None:
+    """Whoever writes another number into the queue's file keeps nobody from waiting in it."""
+    one, two = turns(tmp_path, 2)
+    assert one.take(0) is True
+    one._path.write_bytes(turn._MARK + turn._COUNTER.pack(number))
+    assert two.take(0) is False
+    one.leave()
+    assert two.take(PATIENCE) is True
+    for each in (one, two):
+        each.close()
+
+
 def test_readers_make_none(sqlite_path: Path) -> None:
     """Who only reads is in no queue."""
     with SQLiteRecorder(sqlite_path) as recorder:

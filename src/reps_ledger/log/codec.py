@@ -28,12 +28,14 @@ from msgspec.structs import astuple, replace
 from msgspec.structs import force_setattr as place
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, Registry
+from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, LedgerDeclared, Registry
 from reps_ledger.domain.shown import shown
+from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.errors import (
     CodecError,
     ConfigurationError,
+    InvalidTime,
     Malformed,
     TooLarge,
     UnknownFact,
@@ -266,6 +268,9 @@ class Codec:
             # msgspec checks types and never coerces; `Codec.structure` checked the names.
             return msgspec.convert(fields, cls)
 
+        if cls is LedgerDeclared:  # whose zone all dates are read in: it must be known here
+            self._converter.register_structure_hook(cls, _declared)
+            return
         self._converter.register_structure_hook(cls, structure)
         self._shapes[described.kind.name] = shape_of(described)
 
@@ -417,6 +422,16 @@ def _unreadable(kind: type[CodecError], words: str, position: int, entry_id: str
     if position:
         words = f"{words}; {how_to_void(position)}"
     return kind(words, position=position, entry_id=entry_id)
+
+
+def _declared(fields: object, _: object) -> LedgerDeclared:
+    zone = fields.get("zone") if isinstance(fields, dict) else None
+    if isinstance(zone, str):
+        try:
+            zone_of(zone)
+        except InvalidTime as error:
+            raise UnknownVersion(f"ledger.declared: its time zone is not known here: {error}") from error
+    return msgspec.convert(fields, LedgerDeclared)
 
 
 def _in_utc(fact: Fact, described: FactType) -> Fact:

@@ -270,12 +270,13 @@ class EventLog:
         return self.voided.by()
 
     def recorded_at(self, position: int) -> datetime | None:
-        """Return when the entry at a position was recorded; None without one that can be read."""
-        row = row_at(self._read, position) if position else None
-        if row is None:
-            return None
-        with suppress(CodecError):
-            return self.codec.recorded_at(row[1], row[2], position)
+        """Return when the entry at a position was recorded, or the last before it that can be read."""
+        while position > 0:
+            row = row_at(self._read, position)
+            if row is not None:
+                with suppress(CodecError):
+                    return self.codec.recorded_at(row[1], row[2], position)
+            position -= 1
         return None
 
     def derives_ids(self) -> bool:
@@ -320,6 +321,7 @@ class EventLog:
 
         def taken_back() -> None:
             inside.voided.forget()
+            self.voided.forget()  # in memory, a rule that reads the ledger reads what is not committed
             undone()
 
         return self._together(work, undone=taken_back, weight=weight)

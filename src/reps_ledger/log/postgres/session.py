@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -101,11 +102,11 @@ class LivePool(ConnectionPool["Connection[Any]"]):
         """
         while True:
             connection = super().getconn(timeout)
-            if not _is_dead(connection):
-                return connection
             try:
+                if not _is_dead(connection):
+                    return connection
                 connect_like(self).close()
-            except psycopg.Error:
+            except BaseException:
                 # As it was: where the pool fails to replace one, it waits longer before each further try.
                 self.putconn(connection)
                 raise
@@ -140,13 +141,13 @@ def _is_dead(connection: Connection[Any]) -> bool:
     """Whether the server closed an idle connection, by what there is to read of it; it is not read."""
     if connection.closed:
         return True
-    with closing(socket.socket(fileno=os.dup(connection.fileno()))) as end:
-        try:
+    try:
+        with closing(socket.socket(fileno=os.dup(connection.fileno()))) as end:
             found = end.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:  # nothing, as is usual
-            return False
-        except OSError:
-            return True
+    except BlockingIOError:  # nothing, as is usual
+        return False
+    except OSError as error:
+        return error.errno not in {errno.EMFILE, errno.ENFILE}  # of which nothing follows
     # The end, or an error that comes before it. What is encrypted does not say; then another one is as good.
     return found in {b"", b"E"} or bool(connection.pgconn.ssl_in_use)
 

@@ -15,8 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from reps_ledger.errors import Damaged, StorageError
-from reps_ledger.files import OF_SQLITE, new_file
+from reps_ledger.errors import Damaged, PathTaken, StorageError
+from reps_ledger.files import OF_SQLITE, companion_of, new_file
 from reps_ledger.log.sqlite.errors import KNOWN, is_damage, translated
 from reps_ledger.log.sqlite.file import HEAD, index_problems, is_blank, left_beside, problems
 from reps_ledger.log.sqlite.guards import altered
@@ -124,6 +124,9 @@ def _must_be_free(path: Path, own: Path | None) -> None:
     left = left_beside(path)
     if left is not None and not os.path.lexists(path):
         raise StorageError(left)
+    beside = companion_of(path)
+    if beside is not None:
+        raise PathTaken(f"{path} is kept for what lies beside {beside[0]}; name another file", field="target")
 
 
 def _copy(source: sqlite3.Connection, draft: Path, target: Path, on_progress: Progress | None) -> None:

@@ -57,7 +57,7 @@ _FORKED: Final = (
 class _Loan:
     """One connection, lent for one operation: a context manager that costs next to nothing."""
 
-    __slots__ = ("_connection", "_connections", "_finds", "_in_turn", "_timeout", "_turn")
+    __slots__ = ("__weakref__", "_connection", "_connections", "_finds", "_in_turn", "_timeout", "_turn")
 
     def __init__(
         self, connections: Connections, *, in_turn: bool, finds: bool, timeout: float | None = None
@@ -70,7 +70,7 @@ class _Loan:
 
     def __enter__(self) -> sqlite3.Connection:
         if self._in_turn:
-            self._turn = self._connections.await_turn(self._timeout)
+            self._turn = self._connections.await_turn(self, self._timeout)
         try:
             self._connection = self._connections.take()
         except BaseException:
@@ -172,6 +172,9 @@ class Connections:
         create: whether a missing or empty file becomes a ledger.
         read_only: whether it is only read, and nothing is left beside it.
     """
+
+    _turn: threading.Lock
+    _writer: weakref.ref[_Loan] | None
 
     def __init__(self, path: Path | None, *, timeout: float, create: bool, read_only: bool = False) -> None:
         self.path = path
@@ -317,14 +320,27 @@ class Connections:
             self._why_closed = self._why_closed or "the ledger was closed"
             self._idle.close()
 
-    def await_turn(self, timeout: float) -> threading.Lock:
+    def await_turn(self, loan: _Loan, timeout: float) -> threading.Lock:
         """Wait until no other thread of this process writes; return what to release after that."""
-        turn = self._turn  # a child process gets another one
-        if not turn.acquire(timeout=max(0.0, min(timeout, threading.TIMEOUT_MAX))):
-            raise Busy(
-                f"{of_path(self.path)}: other threads keep writing to it; nothing was written, try again"
-            )
-        return turn
+        deadline = time.monotonic() + timeout
+        left, lost = timeout, False
+        while True:
+            turn = self._turn  # a child process gets another one
+            if turn.acquire(timeout=max(0.0, min(left, _LOOK_SECONDS))):
+                self._writer = weakref.ref(loan)
+                return turn
+            writer = self._writer
+            if writer is not None and writer() is not None:
+                lost = False
+            elif lost:  # still: an interrupt kept whoever had it from releasing it
+                self._turn = threading.Lock()
+            else:
+                lost = True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise Busy(
+                    f"{of_path(self.path)}: other threads keep writing to it; nothing was written, try again"
+                )
 
     def take(self) -> sqlite3.Connection:
         """Return a connection that nobody else has."""
@@ -459,6 +475,7 @@ class Connections:
         self._lent = 0
         self._guard = threading.Condition(threading.Lock())
         self._turn = threading.Lock()
+        self._writer = None  # who has the turn
         self._held: list[threading.Lock | threading.Condition] = []  # during a fork
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 from eventsourcing.dcb.api import DCBEvent, DCBRecorder
 from eventsourcing.persistence import IntegrityError, ProgrammingError
 
-from reps_ledger.errors import Altered, InvalidInput
+from reps_ledger.errors import Altered, InvalidInput, StorageError
+from reps_ledger.log.group_commit import Outcome
 from reps_ledger.log.sqlite.errors import KNOWN, translated
 from reps_ledger.log.sqlite.file import (
     CHECKPOINT_OFTEN,
@@ -66,11 +67,13 @@ class SQLiteTransaction(DCBRecorder):
         self._connection: sqlite3.Connection | None = None
         self._head = 0
         self._writes_much = False
+        self._inserting = False  # or it was interrupted: then what is there is not whole
         self.appended = 0
 
     def begin(self, connection: sqlite3.Connection) -> None:
         """Be inside of the transaction that a connection began."""
         self._connection = connection
+        self._inserting = False
         self.appended = 0
         self._head = connection.execute(HEAD).fetchone()[0]
 
@@ -84,9 +87,15 @@ class SQLiteTransaction(DCBRecorder):
             connection.execute(CHECKPOINT_OFTEN)
 
     def mark(self) -> int | None:
-        """Return the last position; None where the transaction was ended."""
+        """Return the last position; None where the transaction was ended, or an insertion in it."""
         connection = self._connection
-        return self._head if connection is not None and connection.in_transaction else None
+        whole = connection is not None and connection.in_transaction and not self._inserting
+        return self._head if whole else None
+
+    def must_be_whole(self) -> None:
+        """Raise an error where an insertion was interrupted, and whoever was did not say so."""
+        if self._inserting:
+            raise StorageError("an insertion was interrupted; nothing was written")
 
     def append(self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None) -> int:
         """Append events, all or none, unless the condition fails; see `SQLiteRecorder.append`."""
@@ -111,6 +120,7 @@ class SQLiteTransaction(DCBRecorder):
             self._writes_much = True
             connection.execute(CHECKPOINT_RARELY)
         changes = connection.total_changes
+        self._inserting = True
         try:
             (insert_many if many else _insert_few)(connection, self._head, batch)
         except sqlite3.IntegrityError as error:
@@ -120,6 +130,7 @@ class SQLiteTransaction(DCBRecorder):
         _read_back(connection, self._head, batch, connection.total_changes - changes)
         self._head += len(batch)
         self.appended += len(batch)
+        self._inserting = False
         return True
 
     def head(self) -> int:
@@ -170,6 +181,12 @@ class SQLiteTransaction(DCBRecorder):
         return self._connection
 
 
+class _Untold:
+    """Where nobody asks what became of a transaction that was interrupted."""
+
+    committed = False
+
+
 class Transactions:
     """The transactions that write to one log, one after another.
 
@@ -182,9 +199,18 @@ class Transactions:
         self.inside = SQLiteTransaction(connections.path)
         self._is_current = False
 
-    def transact(self, run: Callable[[], None], timeout: float | None = None) -> None:
-        """Run something in a transaction beside which nobody writes, and commit what it appended `inside`."""
-        inside = self.inside
+    def transact(
+        self, run: Callable[[], None], timeout: float | None = None, outcome: Outcome | None = None
+    ) -> None:
+        """Run something in a transaction beside which nobody writes, and commit what it appended `inside`.
+
+        Args:
+            run: what to run.
+            timeout: how many seconds to wait for that; None for the default.
+            outcome: is told whether what was appended is there for good, also where an interrupt comes next.
+        """
+        inside, outcome = self.inside, outcome or _Untold()
+        failed = True
         with self._connections.writing(timeout) as connection:
             self._connections.begin(connection, timeout)
             try:
@@ -193,15 +219,25 @@ class Transactions:
                 inside.begin(connection)
                 run()
                 if inside.appended:
-                    connection.execute("COMMIT")
+                    inside.must_be_whole()
+                    failed = False
+                    try:
+                        connection.execute("COMMIT")
+                    except sqlite3.Error:
+                        failed = True
+                        raise
                     self._is_current = True
             finally:
-                inside.end(connection)
+                try:
+                    outcome.committed = not failed and not connection.in_transaction
+                finally:  # said twice: one interrupt cannot keep it from both
+                    outcome.committed = not failed and not connection.in_transaction
+                    inside.end(connection)
             if inside.appended:
                 self._connections.mark(connection)
 
     def mark(self) -> int | None:
-        """Return what differs as soon as the transaction holds more; None where it was ended."""
+        """Return what differs once the transaction holds more; None where it was ended, or is not whole."""
         return self.inside.mark()
 
 

@@ -41,6 +41,7 @@ _BYTES: Final = len(_MARK) + _COUNTER.size
 _FIRST: Final = 0  # the byte of who found nobody there
 _DOOR: Final = 1  # that of who draws a ticket
 _TICKETS: Final = _BYTES  # that of ticket 0
+_MOST: Final = 1 << 62
 _TAKEN: Final = frozenset({errno.EAGAIN, errno.EACCES})
 if HAS_LOCKS:
     _LOCK_ALL: Final = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _FIRST, 0, 0)
@@ -118,7 +119,7 @@ class _Tickets:
         if len(found) != _BYTES or not found.startswith(_MARK):
             raise OSError(errno.EEXIST, "this is no queue of ours", str(self._path))
         last: int = _COUNTER.unpack_from(found, len(_MARK))[0]
-        return last
+        return last if 0 <= last < _MOST else 0  # whoever wrote another number there did not count
 
     def close(self) -> None:
         """Close the file, and remove it where nobody else is in the queue."""
@@ -285,8 +286,11 @@ class Turn:
             self._thread = thread
         self._wanted = True
         self._ticket = self._tickets.draw()
-        self._waits = os.dup(self._tickets.file)
-        self._asked.release()
+        try:
+            self._waits = os.dup(self._tickets.file)
+        finally:  # also where it is interrupted
+            if self._waits is not None:
+                self._asked.release()
 
     def _leave(self) -> None:
         """Let the ticket go; the thread does that, if it waits."""
