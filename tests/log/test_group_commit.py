@@ -121,6 +121,18 @@ class Crowd:
             raise AssertionError("it was not queued")
 
 
+def interrupted_once(log: Log, word: str) -> Callable[[], str]:
+    """What is interrupted the first time that it is done, and writes a word the next time."""
+    interrupts = [KeyboardInterrupt()]
+
+    def work() -> str:
+        if interrupts:
+            raise interrupts.pop()
+        return log.write(word)
+
+    return work
+
+
 def test_those_who_wait_share_a_commit() -> None:
     """While one commits others queue; then they are done in their order, with one commit."""
     log = Log()
@@ -222,16 +234,9 @@ def test_a_turn_that_does_not_come_fails_one() -> None:
 def test_an_interrupt_is_of_the_thread_that_leads() -> None:
     """Whoever leads is interrupted; those for whom it was at work are done by the next."""
     log = Log()
-    interrupts = [KeyboardInterrupt()]
-
-    def interrupted() -> str:
-        if interrupts:
-            raise interrupts.pop()
-        return log.write("b")
-
     with Crowd(log) as crowd:
         crowd.join("a")
-        crowd.join("b", interrupted)
+        crowd.join("b", interrupted_once(log, "b"))
         crowd.join("c")
     assert isinstance(crowd.told.pop("a"), KeyboardInterrupt)
     assert crowd.told == {"first": "FIRST", "b": "B", "c": "C"}
@@ -289,16 +294,9 @@ def test_what_was_lost_is_taken_back_first(monkeypatch: pytest.MonkeyPatch) -> N
         real(group)
 
     monkeypatch.setattr(GroupCommit, "_make_up", interrupted)
-    interrupts = [KeyboardInterrupt()]
-
-    def work() -> str:
-        if interrupts:
-            raise interrupts.pop()
-        return log.write("b")
-
     with Crowd(log) as crowd:
         crowd.join("a")
-        crowd.join("b", work)
+        crowd.join("b", interrupted_once(log, "b"))
         crowd.join("c")
     assert isinstance(crowd.told.pop("a"), KeyboardInterrupt)
     assert crowd.told == {"first": "FIRST", "b": "B", "c": "C"}

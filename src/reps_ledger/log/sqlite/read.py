@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import sqlite3
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ from reps_ledger.log.sqlite.file import HEAD
 from reps_ledger.log.storage import TAGS, damaged_tags, decoded_tags, tags_if_readable
 
 if TYPE_CHECKING:
-    from eventsourcing.dcb.api import DCBQueryItem
+    from eventsourcing.dcb.api import DCBQuery, DCBQueryItem
 
 
 _CHUNK: Final = 1_000
@@ -475,3 +476,41 @@ class SQLiteReadResponse(DCBReadResponse):
         ends = deque(islice(self._positions(), self._limit), maxlen=1)
         self._connection = None
         return ends[0]
+
+
+class SQLiteReads(ABC):
+    """How a log in SQLite is read, by what lends a connection: a pool, or a transaction its own."""
+
+    @property
+    @abstractmethod
+    def _lender(self) -> Lender:
+        """What lends connections."""
+
+    def read(
+        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
+    ) -> SQLiteReadResponse:
+        """Return the events that match, in order of position, streaming.
+
+        Args:
+            query: any of its items must match; none, or no items, for every event.
+            after: only events past this position.
+            limit: at most so many.
+
+        Returns:
+            An iterator over the events as of now. Its ``head`` is the log's last position or,
+            with a limit, the last event's; None if there is none.
+        """
+        items = query.items if query else []
+        return SQLiteReadResponse(self._lender, items, after=after, limit=limit)
+
+    def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> SQLiteReadResponse:
+        """Return what matches as plain rows; see `read`."""
+        return self.read(query, after=after, limit=limit)
+
+    def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
+        """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
+        return self._lender.ask(lambda connection: tags_from(connection, prefix, after, limit))
+
+    def rows_at(self, positions: Sequence[int]) -> list[Row]:
+        """Return the entries at these positions, in any order."""
+        return self._lender.ask(lambda connection: rows_at(connection, positions))

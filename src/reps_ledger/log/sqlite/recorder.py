@@ -32,7 +32,7 @@ from reps_ledger.log.sqlite.file import (
 )
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
-from reps_ledger.log.sqlite.read import Row, SQLiteReadResponse, rows_at, tags_from
+from reps_ledger.log.sqlite.read import Lender, Row, SQLiteReads
 from reps_ledger.log.sqlite.transaction import SQLiteTransaction, Transactions, batch_of, insert_many
 from reps_ledger.log.storage import Unfit, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
@@ -112,7 +112,7 @@ TIMEOUT: Final = 5.0
 _LOADED: Final = 1_000  # rows that are inserted at a time
 
 
-class SQLiteRecorder(DCBRecorder):
+class SQLiteRecorder(SQLiteReads, DCBRecorder):
     """Appends, reads and follows events in one SQLite file, from any thread and any process.
 
     An append is on the disk when it returns. Positions are 1, 2, 3 … without gaps, and a reader
@@ -142,6 +142,10 @@ class SQLiteRecorder(DCBRecorder):
         self._group = GroupCommit(self._transactions, timeout)
         self._followers: weakref.WeakSet[SQLiteSubscription] = weakref.WeakSet()
         self._followers_guard = threading.Lock()
+
+    @property
+    def _lender(self) -> Lender:
+        return self._connections
 
     @property
     def path(self) -> Path | None:
@@ -188,35 +192,6 @@ class SQLiteRecorder(DCBRecorder):
     def inside(self) -> SQLiteTransaction:
         """The log inside of the transaction that `together` makes."""
         return self._transactions.inside
-
-    def read(
-        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
-    ) -> SQLiteReadResponse:
-        """Return the events that match, in order of position, streaming.
-
-        Args:
-            query: any of its items must match; none, or no items, for every event.
-            after: only events past this position.
-            limit: at most so many.
-
-        Returns:
-            An iterator over the events as of now. Its ``head`` is the log's last position or,
-            with a limit, the last event's; None if there is none.
-        """
-        items = query.items if query else []
-        return SQLiteReadResponse(self._connections, items, after=after, limit=limit)
-
-    def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> SQLiteReadResponse:
-        """Return what matches as plain rows; see `read`."""
-        return self.read(query, after=after, limit=limit)
-
-    def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
-        """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
-        return self._connections.ask(lambda connection: tags_from(connection, prefix, after, limit))
-
-    def rows_at(self, positions: Sequence[int]) -> list[Row]:
-        """Return the entries at these positions, in any order."""
-        return self._connections.ask(lambda connection: rows_at(connection, positions))
 
     def subscribe(self, query: DCBQuery | None = None, *, after: int | None = None) -> SQLiteSubscription:
         """Return an iterator that never ends by itself: it waits for events to come.

@@ -28,16 +28,7 @@ from reps_ledger.log.sqlite.file import (
 )
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
-from reps_ledger.log.sqlite.read import (
-    FEW,
-    Row,
-    Span,
-    SQLiteReadResponse,
-    first_match,
-    matcher,
-    rows_at,
-    tags_from,
-)
+from reps_ledger.log.sqlite.read import FEW, Lender, Span, SQLiteReads, first_match, matcher
 from reps_ledger.log.storage import encoded_tags, tags_if_readable
 
 if TYPE_CHECKING:
@@ -53,7 +44,7 @@ Batch = list[tuple[DCBEvent, str]]
 _ESCAPED_NUL: Final = "\\u0000"
 
 
-class SQLiteTransaction(DCBRecorder):
+class SQLiteTransaction(SQLiteReads, DCBRecorder):
     """The log inside of a transaction that writes: what is read includes what was appended in it.
 
     Args:
@@ -137,23 +128,9 @@ class SQLiteTransaction(DCBRecorder):
         """The last position, 0 if there is none."""
         return self._head
 
-    def read(
-        self, query: DCBQuery | None = None, *, after: int | None = None, limit: int | None = None
-    ) -> SQLiteReadResponse:
-        """Return the events that match, in order of position; see `SQLiteRecorder.read`."""
-        return SQLiteReadResponse(self, query.items if query else [], after=after, limit=limit)
-
-    def read_rows(self, query: DCBQuery, *, after: int | None, limit: int | None) -> SQLiteReadResponse:
-        """Return what matches as plain rows; see `read`."""
-        return self.read(query, after=after, limit=limit)
-
-    def tags_from(self, prefix: str, *, after: str, limit: int) -> list[str]:
-        """Return tags that begin with a prefix, in order, after a tag: at most ``limit`` of them."""
-        return self.ask(lambda connection: tags_from(connection, prefix, after, limit))
-
-    def rows_at(self, positions: Sequence[int]) -> list[Row]:
-        """Return the entries at these positions, in any order."""
-        return self.ask(lambda connection: rows_at(connection, positions))
+    @property
+    def _lender(self) -> Lender:
+        return self
 
     def subscribe(
         self,
