@@ -27,7 +27,7 @@ SOURCE: Final = Path(reps_ledger.__file__).parent
 
 LAYERS: Final = (
     *("errors", "domain", "files", "interchange", "salted", "leaves", "log", "projections", "policies"),
-    *("replay", "audit", "importers", "views", "state", "ledger", "live", "testing", "cli"),
+    *("replay", "audit", "privacy", "importers", "views", "state", "ledger", "live", "testing", "cli"),
 )
 """The design's list: a layer imports itself and those before it."""
 
@@ -58,6 +58,7 @@ EXTRAS: Final[dict[str, set[str]]] = {
     "spark": {"pandas", "pyspark"},
     "testing": {"hypothesis"},
     "audit": {"cryptography"},
+    "privacy": {"cryptography"},
     "reports": {"altair", "jinja2"},
 }
 """What each extra of the design brings, as modules."""

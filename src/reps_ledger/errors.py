@@ -27,6 +27,14 @@ The tree::
     │   ├── InvalidSignature    a note is not signed by that key, or signed wrongly
     │   └── InvalidProof        a proof does not lead to the root
     ├── ImportStopped           an import with on_refused="stop" met a row that it refuses
+    ├── PrivacyError            sealed text, and the keys to it
+    │   ├── Erased              the person was erased: nothing is made for them any more
+    │   ├── KeyLost             a key is gone, and nothing says that it was to be
+    │   ├── Redacted            the ciphertext was destroyed
+    │   ├── TamperedSeal        the ciphertext is not what was sealed
+    │   ├── UnknownSeal         sealed in a way that this code does not know
+    │   ├── WrongKey            a key does not open what is sealed
+    │   └── WrongKeys           the key store is that of another ledger
     └── StorageError            the log itself
         ├── Conflict            others kept recording in between; retries are used up
         ├── NotALedger          the file is something else
@@ -56,6 +64,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "Damaged",
+    "Erased",
     "ImportStopped",
     "Inconsistent",
     "InvalidBundle",
@@ -67,6 +76,7 @@ __all__ = [
     "InvalidProof",
     "InvalidSignature",
     "InvalidTime",
+    "KeyLost",
     "LedgerError",
     "Malformed",
     "MissingExtra",
@@ -76,14 +86,20 @@ __all__ = [
     "NotProved",
     "OtherZone",
     "PathTaken",
+    "PrivacyError",
     "ReadOnly",
+    "Redacted",
     "Refusal",
     "Refused",
     "StorageError",
+    "TamperedSeal",
     "TooLarge",
     "UnknownFact",
+    "UnknownSeal",
     "UnknownVersion",
     "UpcasterGap",
+    "WrongKey",
+    "WrongKeys",
 ]
 
 
@@ -271,6 +287,67 @@ class ImportStopped(LedgerError):
         self.line = line
         self.reasons = tuple(reasons)
         super().__init__(f"line {line}: {'; '.join(self.reasons)}; nothing was imported")
+
+
+class PrivacyError(LedgerError):
+    """Sealed text or the keys to it. No message quotes a personal text, an account or a key."""
+
+
+class Erased(PrivacyError):
+    """The person was erased: their keys were destroyed, and nothing is made for them any more.
+
+    Attributes:
+        member: the person's identifier.
+    """
+
+    def __init__(self, member: str) -> None:
+        self.member = member
+        super().__init__(f"{member} was erased: there are no keys for them, and none are made")
+
+
+class KeyLost(PrivacyError):
+    """A key is gone, and nothing says that it was to be. A backup of the key store may have it.
+
+    Attributes:
+        key: the id of the key.
+    """
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"the key {key} is in no key store that is open here, and nobody was erased: is this the newest "
+            "copy of the key store?"
+        )
+
+
+class Redacted(PrivacyError):
+    """The ciphertext of a text was destroyed; what commits to it stays."""
+
+
+class TamperedSeal(PrivacyError):
+    """The ciphertext is not what was sealed: it was changed, exchanged or cut short."""
+
+
+class UnknownSeal(PrivacyError):
+    """Sealed in a way that this code does not know; use a newer version of the code."""
+
+
+class WrongKey(PrivacyError):
+    """A key does not open what is sealed: it is another key, or the text was sealed for another place."""
+
+
+class WrongKeys(PrivacyError):
+    """The key store is that of another ledger.
+
+    Attributes:
+        own: the identifier of the store's ledger.
+        given: of the other.
+    """
+
+    def __init__(self, own: str, given: str) -> None:
+        self.own = own
+        self.given = given
+        super().__init__(f"this key store is that of the ledger {own}, and cannot serve {given}")
 
 
 class StorageError(LedgerError):

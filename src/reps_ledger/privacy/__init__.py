@@ -1,0 +1,7 @@
+"""Personal text, sealed under keys of each person's own, which are destroyed to erase somebody."""
+
+from __future__ import annotations
+
+from reps_ledger.privacy.sealing import open_sealed, row_key, seal, unseal
+
+__all__ = ["open_sealed", "row_key", "seal", "unseal"]
