@@ -93,7 +93,7 @@ STORED: Final = {
     "EntryRetracted": ("entry.retracted", 1, None),
     "EntryCorrected": ("entry.corrected", 1, None),
     "EntryVoided": ("entry.voided", 1, None),
-    "MemberErased": ("member.erased", 1, None),
+    "MemberErased": ("member.erased", 2, None),
 }
 """What is written into logs: change a line only with an upcaster."""
 

@@ -121,7 +121,7 @@ def fill(ledger: rl.Ledger) -> None:
     late = rl.ReportFiled(member="eve", activity="workshop", areas=("docs", "web"))
     record(late, date(2018, 6, 20), "eve")
     record(rl.EntryRetracted(target=fixed, reason="it was right at first"), date(2018, 5, 4))
-    record(rl.MemberErased(member="nobody", reason="asked to"), date(2018, 9, 9))
+    record(rl.MemberErased(member="nobody", reason="request"), date(2018, 9, 9))
     noise = _planted(ledger, DCBEvent("report.filed", b"\0\xff", ["member:ana"]))
     ledger.void(noise, by="council", reason="noise", occurred_at=date(2018, 9, 10), command_id="golden-void")
 

@@ -111,7 +111,7 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         rl.EntryVoided(target_position=7, reason="noise"),
         "what is at position 7 cannot be read, and was voided: noise",
     ),
-    (rl.MemberErased(member="ana", reason="asked"), "asked for their personal texts to be erased"),
+    (rl.MemberErased(member="ana", reason="request"), "asked for their personal texts to be erased"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),
 ]
 

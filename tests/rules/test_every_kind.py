@@ -106,7 +106,7 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
         [*ANA, (REPORT, FEB)],
         lambda ids: correct(1, rl.ReportFiled(member="ana", activity="booth"))(ids)[0],
     ),
-    "member.erased": (ANA, rl.MemberErased(member="ana", reason="asked for it")),
+    "member.erased": (ANA, rl.MemberErased(member="ana", reason="request")),
 }
 
 

@@ -68,6 +68,7 @@ class Entry(
         origin: its position, or for a correction that of the original entry: it breaks ties in
             occurred_at.
         told: the identifiers under which it was told, where merges gave its people several.
+        about: of an amendment that is to be recorded, the person whom its target is about, if it is known.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Entry(
     tags: tuple[str, ...] = ()
     origin: int = 0
     told: Told | None = None
+    about: str | None = None
 
     @property
     def name(self) -> str:

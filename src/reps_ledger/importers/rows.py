@@ -26,6 +26,7 @@ from reps_ledger.interchange import JsonObject
 from reps_ledger.log import Codec
 
 _BUILT_IN: Final = frozenset(BUILT_IN)
+_AMENDING: Final = frozenset({"entry.corrected", "entry.retracted"})
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
 _ENVELOPE_TEXTS: Final = ("by", "command_id", "on_behalf_of", "source")
 _NAMES: Final = ("by", "on_behalf_of", "source")
@@ -97,9 +98,20 @@ def read_row(row: Mapping[str, object], codec: Codec) -> Row:
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
         id=None if given is None else _uuid(given),
-        row_key=row_digest(row) if key is None and given is None else key,
+        row_key=_row_key(row, seals=codec.seals) if key is None and given is None else key,
         **texts,
     )
+
+
+def _row_key(row: Mapping[str, object], *, seals: bool) -> str:
+    """Return the digest of a row by which it is known again.
+
+    Where texts are sealed, it is hashed once more, by the key of whom the row is about. Whom an amendment is
+    about is known once its target was read: so its reason is left out, and its target tells it from others.
+    """
+    if seals and row.get("fact") in _AMENDING:
+        row = {name: value for name, value in row.items() if name != "reason"}
+    return row_digest(row)
 
 
 def fact_of(row: Mapping[str, object], codec: Codec) -> Fact:

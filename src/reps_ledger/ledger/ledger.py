@@ -23,6 +23,7 @@ from reps_ledger.domain.facts import CharterAdopted, Fact
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import day_of
+from reps_ledger.errors import ConfigurationError
 from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
@@ -548,6 +549,45 @@ class Ledger:
             on_behalf_of=on_behalf_of,
             command_id=command_id,
         )
+
+    @property
+    def seals(self) -> bool:
+        """Whether the ledger declares that it seals personal texts."""
+        self._core.refreshed()
+        return self._core.own_zone.seals
+
+    def begin_sealing(
+        self, *, by: str, on_behalf_of: str | None = None, command_id: str | None = None
+    ) -> Receipt:
+        """Declare that personal texts are sealed from now on: there is no way back.
+
+        What was recorded before stays in the clear, for ever; `check` lists it.
+
+        Args:
+            by: who declares it.
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes this idempotent.
+
+        Raises:
+            ConfigurationError: the ledger was opened without keys.
+        """
+        zone = self._core.own_zone
+        if zone.keyring is None:
+            raise ConfigurationError("sealing takes keys: open the ledger with keys=")
+        self._core.refreshed()
+        try:
+            receipt = self.record(zone.sealing(), by=by, on_behalf_of=on_behalf_of, command_id=command_id)
+        finally:
+            self._core.refreshed()
+        return receipt
+
+    def opened(self, entry: Entry) -> Entry:
+        """Return an entry with its sealed texts opened, as far as the keys are there.
+
+        Raises:
+            PrivacyError: what is stored cannot be what was sealed.
+        """
+        return self._core.log.codec.opened_entry(entry)
 
     def look_at(self, position: int) -> StoredRow:
         """Return what is stored at a position, and why it cannot be read as an entry here, if it cannot.

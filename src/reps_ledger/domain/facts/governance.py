@@ -11,11 +11,12 @@ from reps_ledger.domain.validation import (
     DAY_START,
     PERSON,
     is_document,
+    is_flag,
     is_moment,
     is_name,
-    is_reason,
     is_zone,
     moment,
+    one_of,
 )
 
 __all__ = ["CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
@@ -29,10 +30,12 @@ class LedgerDeclared:
     Attributes:
         ledger: the ledger's own identifier; the same in every declaration of one ledger.
         zone: the IANA name of the time zone in which its days, months and years are read.
+        seals: whether personal texts are sealed from here on; once they are, they are for ever.
     """
 
     ledger: str = field(validator=is_name)
     zone: str = field(validator=is_zone)
+    seals: bool = field(default=False, validator=is_flag)
 
 
 @fact("charter.adopted")
@@ -71,13 +74,21 @@ class PolicyStated:
     digest: str = field(validator=is_name)
 
 
-@fact("member.erased")
+ERASURES = ("request", "consent-withdrawn", "objection", "no-longer-needed", "unlawful", "legal-obligation")
+"""Why a member's personal texts may be erased: the grounds of the GDPR, article 17 (1), in a word."""
+
+
+@fact("member.erased", version=2)
 @frozen(kw_only=True)
 class MemberErased:
-    """A member's personal texts were ordered to be erased. That they are a member stays.
+    """A member's personal texts are erased. That they are a member stays.
 
-    The fact records the order; destroying the texts is the work of the privacy part.
+    The fact is the order, and is never taken back; ``ledger.erase`` records it and carries it out.
+
+    Attributes:
+        member: who.
+        reason: one of `ERASURES`: never words, as they would stay for ever.
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
-    reason: str = field(validator=is_reason)
+    reason: str = field(validator=one_of(*ERASURES))
