@@ -36,6 +36,9 @@ TREE_MARK: Final = 0x52657454
 STATE_MARK: Final = 0x52657453
 """``RetS``: that of tables of state."""
 
+KEYS_MARK: Final = 0x5265704B
+"""``RepK``: that of a store of keys to personal text."""
+
 VIEWS_MARK: Final = 0
 """That of the file of views of the eventsourcing library, which marks none of its own."""
 
@@ -43,6 +46,7 @@ MARKED: Final = {
     LEDGER_MARK: "a ledger",
     TREE_MARK: "a cache of a tree",
     STATE_MARK: "a file of tables of state",
+    KEYS_MARK: "a key store",
 }
 """What a database of ours is called, by its application id."""
 

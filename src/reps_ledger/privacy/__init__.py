@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from reps_ledger.privacy.key_store import NAME, ROWS, Destroyed, KeyStore, Tombstone
+from reps_ledger.privacy.keys import KeyFile
 from reps_ledger.privacy.sealing import open_sealed, row_key, seal, unseal
 
-__all__ = ["open_sealed", "row_key", "seal", "unseal"]
+__all__ = [
+    "NAME",
+    "ROWS",
+    "Destroyed",
+    "KeyFile",
+    "KeyStore",
+    "Tombstone",
+    "open_sealed",
+    "row_key",
+    "seal",
+    "unseal",
+]
