@@ -5,6 +5,7 @@ from __future__ import annotations
 from reps_ledger.privacy.key_store import NAME, ROWS, Destroyed, KeyStore, Tombstone
 from reps_ledger.privacy.keys import KeyFile
 from reps_ledger.privacy.sealing import open_sealed, row_key, seal, unseal
+from reps_ledger.privacy.wrapped import LocalMaster, Master, WrappedKeys
 
 __all__ = [
     "NAME",
@@ -12,7 +13,10 @@ __all__ = [
     "Destroyed",
     "KeyFile",
     "KeyStore",
+    "LocalMaster",
+    "Master",
     "Tombstone",
+    "WrappedKeys",
     "open_sealed",
     "row_key",
     "seal",

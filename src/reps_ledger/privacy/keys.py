@@ -46,7 +46,8 @@ _OWN_KEY: Final = (
     "SELECT id, key FROM keys WHERE member = ? AND kind = ? AND period = ? AND key IS NOT NULL "
     "ORDER BY id LIMIT 1"
 )
-_TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+"""Says what a store keeps about itself."""
 
 _LEDGER: Final = "ledger"
 _UPTO: Final = "names_upto"
@@ -82,7 +83,7 @@ class Plainly:
         """
         if meta(connection, WRAPPED) is not None:
             raise ConfigurationError(
-                "the keys in this store are wrapped by a master key: open it with WrappedKeys"
+                "the keys in this store are wrapped by a master key: open it with WrappedKeys.open"
             )
 
     def lookup(self, value: bytes) -> bytes:
@@ -141,11 +142,14 @@ class KeyFile:
             Damaged: it was cut short, or is corrupt; it stays as it is.
             NewerFormat: a later version of reps-ledger made it.
         """
-        return cls._opened(_place(path), Plainly(), create=create, timeout=timeout)
+        return cls._opened(place_of(path), Plainly(), create=create, timeout=timeout)
 
     @classmethod
     def _opened(cls, path: Path | None, keeping: Keeping, *, create: bool, timeout: float) -> Self:
-        file = StoreFile(path, create=create, timeout=timeout)
+        return cls._on(StoreFile(path, create=create, timeout=timeout), keeping)
+
+    @classmethod
+    def _on(cls, file: StoreFile, keeping: Keeping) -> Self:
         try:
             found = cls(file, keeping)
             if found.must_scrub:
@@ -382,7 +386,7 @@ class KeyFile:
                         "ON CONFLICT (member, kind) DO UPDATE SET text = excluded.text",
                         (member, kind, self._keeping.hide(text, _of_name(member, kind))),
                     )
-            connection.execute(_TELL, (_UPTO, upto))
+            connection.execute(TELL, (_UPTO, upto))
         self._index = None
 
     def reindex(self) -> None:
@@ -419,7 +423,7 @@ class KeyFile:
         """Forget the texts of the index of names about a member; see `KeyStore`."""
         with self._writing() as connection:
             connection.execute("DELETE FROM names WHERE member = ?", (member,))
-            _ask_to_scrub(connection)
+            ask_to_scrub(connection)
         self._index = None
 
     # Erasure.
@@ -440,7 +444,7 @@ class KeyFile:
                     accounts += connection.execute(f"DELETE FROM accounts WHERE {of}", some).rowcount  # noqa: S608 — question marks
                     names += connection.execute(f"DELETE FROM names WHERE {of}", some).rowcount  # noqa: S608 — question marks
                 more, left = _destroy_named(connection, named, members)
-                _ask_to_scrub(connection)
+                ask_to_scrub(connection)
             self._given.clear()
             self._forget_cached()
         return Destroyed(keys + more, accounts, names, left)
@@ -455,7 +459,7 @@ class KeyFile:
                     _destroy(connection, "member = ? AND kind = ? AND period = ?", owner) for owner in expired
                 )
                 more, left = _destroy_named(connection, named, set())
-                _ask_to_scrub(connection)
+                ask_to_scrub(connection)
             self._given.clear()
             self._forget_cached()
         return Destroyed(keys + more, left=left)
@@ -511,6 +515,29 @@ class KeyFile:
         with self._file.writing() as connection:
             self._keeping.begin(connection)
             yield connection
+
+    def _rewrap(self, connection: sqlite3.Connection, other: Keeping) -> None:
+        """Keep everything in another way; it is in use once the transaction is committed."""
+
+        def moved(stored: bytes, where: bytes) -> bytes:
+            return other.hide(self._keeping.show(stored, where), where)
+
+        keys = connection.execute("SELECT id, key FROM keys WHERE key IS NOT NULL").fetchall()
+        rows = ((moved(key, _of_key(key_id)), key_id) for key_id, key in keys)
+        connection.executemany("UPDATE keys SET key = ? WHERE id = ?", rows)
+        for token, text in connection.execute("SELECT token, text FROM accounts").fetchall():
+            account = _account(*json.loads(self._keeping.show(text, _of_account(token))))
+            exact, alike = other.lookup(account.exact), other.lookup(account.alike)
+            connection.execute(
+                "UPDATE accounts SET exact = ?, alike = ?, text = ? WHERE token = ?",
+                (exact, alike, moved(text, _of_account(token)), token),
+            )
+        names = connection.execute("SELECT member, kind, text FROM names").fetchall()
+        connection.executemany(
+            "UPDATE names SET text = ? WHERE member = ? AND kind = ?",
+            ((moved(text, _of_name(member, kind)), member, kind) for member, kind, text in names),
+        )
+        ask_to_scrub(connection)
 
     def _forget_cached(self) -> None:
         self._keys.clear()
@@ -570,7 +597,7 @@ class KeyFile:
             )
             if _is_erased(connection, owner.member):
                 _destroy(connection, "id = ?", (key_id,))
-                _ask_to_scrub(connection)
+                ask_to_scrub(connection)
 
     def _token(self, connection: sqlite3.Connection, account: _Account, member: str) -> str | None:
         row = connection.execute(
@@ -627,7 +654,7 @@ def _of_name(member: str, kind: str) -> bytes:
     return b"name\n" + _json((member, kind))
 
 
-def _place(path: str | os.PathLike[str]) -> Path | None:
+def place_of(path: str | os.PathLike[str]) -> Path | None:
     """Return where a store lies, with links resolved; None for one in memory.
 
     Raises:
@@ -680,8 +707,9 @@ def _destroy_named(
     return destroyed, tuple(left)
 
 
-def _ask_to_scrub(connection: sqlite3.Connection) -> None:
-    connection.execute(_TELL, (_SCRUB, secrets.token_hex(8)))
+def ask_to_scrub(connection: sqlite3.Connection) -> None:
+    """Keep that traces of what was destroyed may be left."""
+    connection.execute(TELL, (_SCRUB, secrets.token_hex(8)))
 
 
 def _parts(values: Iterable[str]) -> Iterator[tuple[list[str], str]]:
