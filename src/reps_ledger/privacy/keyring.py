@@ -9,7 +9,8 @@ from typing import Final
 from reps_ledger.domain.sealed import ERASED as READS_ERASED
 from reps_ledger.domain.sealed import LOST, REDACTED, SEALED, Account, Owner, Place, ProviderTokens, Sealed
 from reps_ledger.log.sealing import ROWS, AccountOf
-from reps_ledger.privacy.keys import KeyFile, KeyStore
+from reps_ledger.privacy.key_store import KeyStore
+from reps_ledger.privacy.keys import KeyFile
 from reps_ledger.privacy.sealing import open_sealed, row_key, seal
 
 _UNBOUND: Final = ""

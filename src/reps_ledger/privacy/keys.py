@@ -1,10 +1,8 @@
-"""Keys to personal text, and what else must be forgotten with a person: their accounts and names.
+"""The key store of one host: a SQLite file, and how it keeps what it keeps.
 
 A key belongs to an owner: a person, a kind of text and a period. Each entry names the keys of its sealed
 fields, so that who owns which is known from the log as well, and may be lost here: another key is made then.
 Only the keys themselves and the tombstones of who was erased are nowhere else.
-
-Whatever makes something for a person looks in the same transaction whether they were erased.
 """
 
 from __future__ import annotations
@@ -30,15 +28,10 @@ from reps_ledger.errors import (
     ReadOnly,
     WrongKeys,
 )
+from reps_ledger.privacy.key_store import NAME, ROWS, Destroyed, Tombstone
 from reps_ledger.privacy.names import NameIndex
 from reps_ledger.privacy.sealing import KEY_BYTES, utf8
 from reps_ledger.privacy.store import IN_MEMORY, TIMEOUT, StoreFile
-
-ROWS: Final = "rows"
-"""The kind of the keys by which imported rows are told. They are found again, and so never lost."""
-
-NAME: Final = "name"
-"""The kind of a text that people are called by."""
 
 _ID_BYTES: Final = 12
 _MOST_AHEAD: Final = 64
@@ -53,7 +46,8 @@ _OWN_KEY: Final = (
     "SELECT id, key FROM keys WHERE member = ? AND kind = ? AND period = ? AND key IS NOT NULL "
     "ORDER BY id LIMIT 1"
 )
-_TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+TELL: Final = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+"""Says what a store keeps about itself."""
 
 _LEDGER: Final = "ledger"
 _UPTO: Final = "names_upto"
@@ -62,188 +56,11 @@ WRAPPED: Final = "wrapped"
 """The name in ``meta`` of what a master key wraps; it is there only where one does."""
 
 
-class Tombstone(NamedTuple):
-    """That somebody was erased.
-
-    Attributes:
-        member: who.
-        entry: the id of the entry that says so.
-        when: the instant, as text.
-    """
-
-    member: str
-    entry: str
-    when: str
-
-
-class Destroyed(NamedTuple):
-    """What an erasure destroyed.
-
-    Attributes:
-        keys: how many keys.
-        accounts: how many tokens of accounts.
-        names: how many texts of the index of names.
-        left: ids of keys that were named but belong to somebody who was not, and so are still there.
-    """
-
-    keys: int = 0
-    accounts: int = 0
-    names: int = 0
-    left: tuple[str, ...] = ()
-
-
-class KeyStore(Protocol):
-    """Where keys are kept. `KeyFile` is one, for the processes of one host; others may bring their own."""
-
-    @property
-    def ledger(self) -> str | None:
-        """The identifier of the ledger whose keys these are; None while it is that of none."""
-
-    def bind(self, ledger: str) -> None:
-        """Make it the key store of a ledger.
-
-        Raises:
-            WrongKeys: it is that of another ledger.
-        """
-
-    def refresh(self) -> bool:
-        """Forget what is cached if others have written since; whoever begins to read asks this, once.
-
-        Returns:
-            Whether others have.
-        """
-
-    def flush(self) -> None:
-        """Write down whose the keys are that were made ahead and have been given out."""
-
-    def close(self) -> None:
-        """Close it."""
-
-    def current(self, owner: Owner) -> tuple[str, bytes]:
-        """Return the id of a key with which to seal for an owner, and the key; it is stored durably.
-
-        Raises:
-            Erased: the member was erased.
-        """
-
-    def prepare(self, owners: Iterable[Owner]) -> None:
-        """Make the keys that owners lack, in one commit; none for members who were erased."""
-
-    def key(self, key_id: str) -> bytes | None:
-        """Return a key; None where it is not there: see `fate`."""
-
-    def fate(self, key_id: str, member: str) -> Literal["erased", "lost"]:
-        """Return why a key is not there: it was destroyed, as its member or its period was; or nobody knows.
-
-        Args:
-            key_id: of the key.
-            member: whom the text is about.
-        """
-
-    def due(self, kind: str, before: str) -> list[Owner]:
-        """Return the owners of keys of a kind whose period lies before another."""
-
-    def token(self, provider: str, account: str, member: str) -> str:
-        """Return the token of an account of a member, made if there is none.
-
-        Raises:
-            Erased: the member was erased.
-        """
-
-    def tokens(self, accounts: Iterable[tuple[str, str, str]]) -> list[str | None]:
-        """Return the tokens of many: provider, account, member; made in one commit; None for the erased."""
-
-    def known_token(self, provider: str, account: str, member: str) -> str | None:
-        """Return the token of an account of a member, if there is one."""
-
-    def tokens_like(
-        self, provider: str, account: str, member: str
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the tokens of other members for this very account, and those of accounts that read like it.
-
-        Two read alike whose provider and name have the same canonical form, and are not the same text.
-        """
-
-    def account(self, token: str) -> tuple[str, str] | None:
-        """Return the provider and name of a token's account, if it is known."""
-
-    def restore_accounts(self, accounts: Iterable[tuple[str, str, str, str]]) -> int:
-        """Keep tokens that the log has and this has not: token, provider, account, member.
-
-        Returns:
-            How many were new. Members who were erased are left out.
-        """
-
-    @property
-    def names_upto(self) -> int:
-        """Up to which position of the log the index of names was made; 0 for not at all."""
-
-    def index(self, upto: int, rows: Iterable[tuple[str, str, str | None]]) -> None:
-        """Keep texts by which people are found.
-
-        Args:
-            upto: the position up to which the log was read for it.
-            rows: member, kind and text of each since `names_upto`, in order. A later text of one member and
-                kind takes the place of an earlier one, and None removes it. Members who were erased are
-                left out.
-        """
-
-    def reindex(self) -> None:
-        """Forget the index of names, so that it is made anew from the start of the log."""
-
-    def find(self, text: str) -> list[tuple[str, str]]:
-        """Return the members and kinds of texts in which each word of a text begins a word."""
-
-    def names(self, members: Iterable[str]) -> dict[str, str]:
-        """Return the names of those of some members who have one."""
-
-    def forget(self, member: str) -> None:
-        """Forget the texts of the index of names about a member."""
-
-    def erase(self, erased: Iterable[Tombstone], key_ids: Iterable[str] = ()) -> Destroyed:
-        """Destroy all that is kept about some members, in one transaction, and keep that they were erased.
-
-        Until `scrub`, traces may be left in the file; until `done`, `to_follow` has them. Erasing again what
-        was erased destroys what has come since.
-
-        Args:
-            erased: who.
-            key_ids: keys that their entries name, whosoever's they are known to be.
-        """
-
-    def expire(self, owners: Iterable[Owner], key_ids: Iterable[str] = ()) -> Destroyed:
-        """Destroy the keys of owners whose text was kept long enough, without a tombstone.
-
-        Args:
-            owners: whose; kinds and periods.
-            key_ids: keys that their entries name.
-        """
-
-    @property
-    def must_scrub(self) -> bool:
-        """Whether something was destroyed of which traces may be left in the file."""
-
-    def scrub(self) -> None:
-        """Remove all traces of what was destroyed."""
-
-    def to_follow(self) -> list[Tombstone]:
-        """Return the erasures that were begun, and are not done elsewhere."""
-
-    def done(self, members: Iterable[str]) -> None:
-        """Keep that the erasure of members was done everywhere."""
-
-    def tombstones(self) -> list[Tombstone]:
-        """Return who was erased."""
-
-    def is_erased(self, member: str) -> bool:
-        """Whether a member was erased."""
-
-
 class Keeping(Protocol):
     """How a store keeps what is secret in it: as it is, or wrapped."""
 
     def begin(self, connection: sqlite3.Connection) -> None:
-        """Make sure of it that this is how the file keeps it now, in the transaction that is to read or write."""
+        """Make sure that the file is kept so, in the transaction that is to read or write."""
 
     def lookup(self, value: bytes) -> bytes:
         """Return that by which a value is found: the same for the same value."""
@@ -266,7 +83,7 @@ class Plainly:
         """
         if meta(connection, WRAPPED) is not None:
             raise ConfigurationError(
-                "the keys in this store are wrapped by a master key: open it with WrappedKeys"
+                "the keys in this store are wrapped by a master key: open it with WrappedKeys.open"
             )
 
     def lookup(self, value: bytes) -> bytes:
@@ -285,8 +102,8 @@ class Plainly:
 class KeyFile:
     """A key store in a SQLite file, for all threads and processes of one host.
 
-    Keys are made ahead, in batches that grow, so that a service commits once a batch. Keys that were made ahead
-    and were not given out when a process ends are never used.
+    Keys are made ahead, in batches that grow, so that a service commits once a batch. Those that were not
+    given out when a process ends are never used.
 
     Use `open`. As a context manager it closes itself.
     """
@@ -325,11 +142,14 @@ class KeyFile:
             Damaged: it was cut short, or is corrupt; it stays as it is.
             NewerFormat: a later version of reps-ledger made it.
         """
-        return cls._opened(_place(path), Plainly(), create=create, timeout=timeout)
+        return cls._opened(place_of(path), Plainly(), create=create, timeout=timeout)
 
     @classmethod
     def _opened(cls, path: Path | None, keeping: Keeping, *, create: bool, timeout: float) -> Self:
-        file = StoreFile(path, create=create, timeout=timeout)
+        return cls._on(StoreFile(path, create=create, timeout=timeout), keeping)
+
+    @classmethod
+    def _on(cls, file: StoreFile, keeping: Keeping) -> Self:
         try:
             found = cls(file, keeping)
             if found.must_scrub:
@@ -512,7 +332,6 @@ class KeyFile:
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return others' tokens of an account, and those of accounts that read like it; see `KeyStore`."""
         named = _account(provider, account)
-        exact, alike = (self._keeping.lookup(value) for value in (named.exact, named.alike))
         with self._reading() as connection:
             exact, alike = (self._keeping.lookup(value) for value in (named.exact, named.alike))
             others = connection.execute(
@@ -567,7 +386,7 @@ class KeyFile:
                         "ON CONFLICT (member, kind) DO UPDATE SET text = excluded.text",
                         (member, kind, self._keeping.hide(text, _of_name(member, kind))),
                     )
-            connection.execute(_TELL, (_UPTO, upto))
+            connection.execute(TELL, (_UPTO, upto))
         self._index = None
 
     def reindex(self) -> None:
@@ -578,7 +397,7 @@ class KeyFile:
         self._index = None
 
     def find(self, text: str) -> list[tuple[str, str]]:
-        """Return the members and kinds of texts in which each word of a text begins a word; see `KeyStore`."""
+        """Return the members and kinds of texts in which each word given begins a word; see `KeyStore`."""
         with self._lock:
             self.refresh()
             if self._index is None:
@@ -590,7 +409,7 @@ class KeyFile:
 
     def names(self, members: Iterable[str]) -> dict[str, str]:
         """Return the names of those of some members who have one; see `KeyStore`."""
-        found = {}
+        found: dict[str, str] = {}
         with self._reading() as connection:
             for some, marks in _parts(dict.fromkeys(members)):
                 rows = connection.execute(
@@ -604,7 +423,7 @@ class KeyFile:
         """Forget the texts of the index of names about a member; see `KeyStore`."""
         with self._writing() as connection:
             connection.execute("DELETE FROM names WHERE member = ?", (member,))
-            _ask_to_scrub(connection)
+            ask_to_scrub(connection)
         self._index = None
 
     # Erasure.
@@ -625,7 +444,7 @@ class KeyFile:
                     accounts += connection.execute(f"DELETE FROM accounts WHERE {of}", some).rowcount  # noqa: S608 — question marks
                     names += connection.execute(f"DELETE FROM names WHERE {of}", some).rowcount  # noqa: S608 — question marks
                 more, left = _destroy_named(connection, named, members)
-                _ask_to_scrub(connection)
+                ask_to_scrub(connection)
             self._given.clear()
             self._forget_cached()
         return Destroyed(keys + more, accounts, names, left)
@@ -640,7 +459,7 @@ class KeyFile:
                     _destroy(connection, "member = ? AND kind = ? AND period = ?", owner) for owner in expired
                 )
                 more, left = _destroy_named(connection, named, set())
-                _ask_to_scrub(connection)
+                ask_to_scrub(connection)
             self._given.clear()
             self._forget_cached()
         return Destroyed(keys + more, left=left)
@@ -696,6 +515,29 @@ class KeyFile:
         with self._file.writing() as connection:
             self._keeping.begin(connection)
             yield connection
+
+    def _rewrap(self, connection: sqlite3.Connection, other: Keeping) -> None:
+        """Keep everything in another way; it is in use once the transaction is committed."""
+
+        def moved(stored: bytes, where: bytes) -> bytes:
+            return other.hide(self._keeping.show(stored, where), where)
+
+        keys = connection.execute("SELECT id, key FROM keys WHERE key IS NOT NULL").fetchall()
+        rows = ((moved(key, _of_key(key_id)), key_id) for key_id, key in keys)
+        connection.executemany("UPDATE keys SET key = ? WHERE id = ?", rows)
+        for token, text in connection.execute("SELECT token, text FROM accounts").fetchall():
+            account = _account(*json.loads(self._keeping.show(text, _of_account(token))))
+            exact, alike = other.lookup(account.exact), other.lookup(account.alike)
+            connection.execute(
+                "UPDATE accounts SET exact = ?, alike = ?, text = ? WHERE token = ?",
+                (exact, alike, moved(text, _of_account(token)), token),
+            )
+        names = connection.execute("SELECT member, kind, text FROM names").fetchall()
+        connection.executemany(
+            "UPDATE names SET text = ? WHERE member = ? AND kind = ?",
+            ((moved(text, _of_name(member, kind)), member, kind) for member, kind, text in names),
+        )
+        ask_to_scrub(connection)
 
     def _forget_cached(self) -> None:
         self._keys.clear()
@@ -755,6 +597,7 @@ class KeyFile:
             )
             if _is_erased(connection, owner.member):
                 _destroy(connection, "id = ?", (key_id,))
+                ask_to_scrub(connection)
 
     def _token(self, connection: sqlite3.Connection, account: _Account, member: str) -> str | None:
         row = connection.execute(
@@ -811,7 +654,7 @@ def _of_name(member: str, kind: str) -> bytes:
     return b"name\n" + _json((member, kind))
 
 
-def _place(path: str | os.PathLike[str]) -> Path | None:
+def place_of(path: str | os.PathLike[str]) -> Path | None:
     """Return where a store lies, with links resolved; None for one in memory.
 
     Raises:
@@ -864,8 +707,9 @@ def _destroy_named(
     return destroyed, tuple(left)
 
 
-def _ask_to_scrub(connection: sqlite3.Connection) -> None:
-    connection.execute(_TELL, (_SCRUB, secrets.token_hex(8)))
+def ask_to_scrub(connection: sqlite3.Connection) -> None:
+    """Keep that traces of what was destroyed may be left."""
+    connection.execute(TELL, (_SCRUB, secrets.token_hex(8)))
 
 
 def _parts(values: Iterable[str]) -> Iterator[tuple[list[str], str]]:

@@ -46,7 +46,7 @@ def seal(key: bytes, text: str, place: Place) -> bytes:
         InvalidInput: the key is none, or the text is not valid Unicode.
         MissingExtra: the extra ``privacy`` is not installed.
     """
-    return encrypt(key, _padded(utf8(text)), _authenticated(place))
+    return encrypt(key, utf8(text), _authenticated(place))
 
 
 def unseal(key: bytes, blob: bytes, place: Place) -> str:
@@ -59,12 +59,9 @@ def unseal(key: bytes, blob: bytes, place: Place) -> str:
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
     """
-    padded = decrypt(key, blob, _authenticated(place))
-    text, end, rest = padded.rpartition(_END)
-    if not end or rest.strip(b"\0") or len(padded) % _PADDED:
-        raise TamperedSeal("what is sealed has no padding as it must have")
+    plain = decrypt(key, blob, _authenticated(place))
     try:
-        return text.decode()
+        return plain.decode()
     except UnicodeDecodeError:
         raise TamperedSeal("what is sealed is no text") from None
 
@@ -94,19 +91,19 @@ def row_key(key: bytes, canonical: bytes) -> str:
         key: of the person whom the row is about, or of the ledger where it is about nobody.
         canonical: the row, in the one form that all rows have that say the same.
     """
-    of_rows = hmac.digest(_checked(key), _ROW_KEY, "sha256")
+    of_rows = hmac.digest(checked_key(key), _ROW_KEY, "sha256")
     return f"row:{urlsafe(hmac.digest(of_rows, canonical, 'sha256')[:_ROW_BYTES])}"
 
 
 def encrypt(key: bytes, plain: bytes, authenticated: bytes) -> bytes:
-    """Encrypt bytes under a new random nonce, bound to others that are not encrypted.
+    """Encrypt bytes, padded, under a new random nonce, bound to others that are not encrypted.
 
     Raises:
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
     """
     nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + _aes_gcm()(_checked(key)).encrypt(nonce, plain, authenticated)
+    return _VERSION + nonce + _aes_gcm()(checked_key(key)).encrypt(nonce, _padded(plain), authenticated)
 
 
 def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
@@ -114,7 +111,7 @@ def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
 
     Raises:
         WrongKey: the key or what it is bound to is another, or its bytes were changed.
-        TamperedSeal: it is too short.
+        TamperedSeal: it is too short, or not padded as it must be.
         UnknownSeal: its first byte is one that this code does not know.
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
@@ -123,13 +120,17 @@ def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
         raise UnknownSeal(f"sealed as version {blob[0]}, which this code does not know; use a newer one")
     if len(blob) < _FRONT + _TAG_BYTES:
         raise TamperedSeal("what is sealed was cut short")
-    cipher = _aes_gcm()(_checked(key))
+    cipher = _aes_gcm()(checked_key(key))
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 — an extra
 
     try:
-        return cipher.decrypt(blob[len(_VERSION) : _FRONT], blob[_FRONT:], authenticated)
+        padded = cipher.decrypt(blob[len(_VERSION) : _FRONT], blob[_FRONT:], authenticated)
     except InvalidTag:
         raise WrongKey("the key does not open this: it was sealed under another, or elsewhere") from None
+    plain, end, rest = padded.rpartition(_END)
+    if not end or rest.strip(b"\0") or len(padded) % _PADDED:
+        raise TamperedSeal("what is sealed has no padding as it must have")
+    return plain
 
 
 def utf8(text: str) -> bytes:
@@ -158,7 +159,12 @@ def _authenticated(place: Place) -> bytes:
     return _PLACE + lengths_first(*(str(part).encode() for part in place))
 
 
-def _checked(key: bytes) -> bytes:
+def checked_key(key: bytes) -> bytes:
+    """Return a key.
+
+    Raises:
+        InvalidInput: it is none.
+    """
     if not isinstance(key, bytes) or len(key) != KEY_BYTES:
         raise InvalidInput(f"a key has {KEY_BYTES} bytes", field="key")
     return key

@@ -43,7 +43,9 @@ IN_MEMORY: Final = ":memory:"
 
 _OBJECTS: Final = {
     "meta": "CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT",
-    "keys": "CREATE TABLE keys (id TEXT NOT NULL UNIQUE, member TEXT, kind TEXT, period TEXT, key BLOB) STRICT",
+    "keys": (
+        "CREATE TABLE keys (id TEXT NOT NULL UNIQUE, member TEXT, kind TEXT, period TEXT, key BLOB) STRICT"
+    ),
     "keys_owner": "CREATE INDEX keys_owner ON keys (member, kind, period)",
     "accounts": (
         "CREATE TABLE accounts (token TEXT NOT NULL UNIQUE, member TEXT NOT NULL, exact BLOB NOT NULL, "
@@ -233,7 +235,7 @@ class StoreFile:
             (found,) = connection.execute(f"PRAGMA {pragma}").fetchone()
             if found != expected:
                 raise StorageError(
-                    f"{self.where}: SQLite does not keep {pragma} {value}, so that keys could not be destroyed"
+                    f"{self.where}: SQLite does not keep {pragma} {value}: keys could not be destroyed"
                 )
         if self._is_new(connection):
             self._create(connection)
@@ -297,10 +299,7 @@ _MEANING: Final[Mapping[int, tuple[type[StorageError | InvalidInput], str]]] = {
     sqlite3.SQLITE_PERM: _READ_ONLY,
     sqlite3.SQLITE_CANTOPEN: (StorageError, "it cannot be opened"),
     sqlite3.SQLITE_FULL: (StorageError, "no room left, so nothing was written; make room and try again"),
-    sqlite3.SQLITE_IOERR: (
-        StorageError,
-        "reading or writing failed, so nothing was written; see to the disk",
-    ),
+    sqlite3.SQLITE_IOERR: (StorageError, "reading or writing failed, so nothing was written"),
     sqlite3.SQLITE_TOOBIG: (TooLarge, "SQLite cannot store a value of this size"),
 }
 """What is said of a file, by SQLite's code."""
