@@ -19,6 +19,7 @@ from attrs import evolve, fields
 
 from reps_ledger.domain.entries import Entry, row_keys_in
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
+from reps_ledger.domain.sealed import Sealed
 from reps_ledger.domain.shown import shown, shown_names
 from reps_ledger.domain.validation import MAX_ROW_NAMES, check_name, is_name, is_name_or_none
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime, TooLarge
@@ -239,7 +240,10 @@ def row_digest(row: Mapping[str, object]) -> str:
 
 
 def write_row(entry: Entry, codec: Codec) -> JsonObject:
-    """Return an entry as a row: its envelope, then the fields that differ from their defaults."""
+    """Return an entry as a row: its envelope, then the fields that differ from their defaults.
+
+    A sealed text that was not opened reads as such.
+    """
     described = codec.registry.of(entry.fact)
     row: JsonObject = {
         "fact": described.kind.name,
@@ -265,7 +269,7 @@ def _fields(fact: Fact, codec: Codec) -> JsonObject:
     for attribute in fields(type(fact)):
         value = getattr(fact, attribute.name)
         if value != attribute.default:
-            found[attribute.name] = value
+            found[attribute.name] = str(value) if isinstance(value, Sealed) else value
     if isinstance(fact, EntryCorrected):
         inner = fact.replacement
         kind = codec.registry.of(inner).kind

@@ -329,7 +329,7 @@ class Core:
                 raise Refused([Refusal(code="no_keys", words=words, index=index)])
 
     def _began_to_seal(self, refused: Refused) -> bool:
-        """Whether others had the ledger begin to seal meanwhile, so that what was refused may be sealed now."""
+        """Whether others had the ledger begin to seal meanwhile: what was refused may be sealed now."""
         keyring = self.own_zone.keyring
         if keyring is None or keyring.seals or "unsealed" not in refused.codes:
             return False
@@ -394,6 +394,13 @@ class Core:
         ]
         return self.record([*((each, at) for each in exemptions), (fact, when)], attribution)
 
+    def forget(self) -> None:
+        """Forget what is remembered of the log; a text of somebody who was erased may be among it."""
+        self._recording.kept.forget()
+        if self._recording.inside is not None:
+            self._recording.inside.kept.forget()
+        self._answers.forget()
+
     def as_of(self, valid_at: date | None = None, known_at: Moment = None) -> View:
         """Return what was true at an instant (None for now), as known at a position."""
         reading = self.reading(known_at)
@@ -454,7 +461,7 @@ class Core:
         return [] if folder is None else check_columns(self.reading(), folder)
 
     def entry(self, entry_id: str) -> Entry:
-        """Return an entry as it was recorded.
+        """Return an entry as it was recorded, its sealed texts opened.
 
         Raises:
             NotFound: there is none of that id.
@@ -462,7 +469,7 @@ class Core:
         found = self.reading().entry(entry_id)
         if found is None:
             raise NotFound(f"there is no entry {entry_id}")
-        return found
+        return self.log.codec.opened_entry(found)
 
     def row(self, position: int) -> StoredRow:
         """Return what is stored at a position.

@@ -28,6 +28,7 @@ from reps_ledger.importers import ImportReport, export_history, import_as_record
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
+from reps_ledger.ledger.erasing import ErasureReport, erase, resume
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.voiding import void
@@ -172,11 +173,14 @@ class Ledger:
         return self.as_of().history(member, community=community)
 
     def entries(self, *, after: int = 0) -> Iterator[Entry]:
-        """Yield entries as they were recorded, in order of position, corrections among them."""
+        """Yield entries as they were recorded, in order of position, corrections among them.
+
+        Sealed texts stay sealed: see `opened`.
+        """
         return self._core.log.read(after=after)
 
     def entry(self, entry_id: str) -> Entry:
-        """Return an entry as it was recorded.
+        """Return an entry as it was recorded, its sealed texts opened as far as the keys are there.
 
         Raises:
             NotFound: there is none of that id.
@@ -580,6 +584,40 @@ class Ledger:
         finally:
             self._core.refreshed()
         return receipt
+
+    def erase(
+        self,
+        member: str,
+        reason: str = "request",
+        *,
+        by: str,
+        on_behalf_of: str | None = None,
+        sign_with: SigningKey | None = None,
+    ) -> ErasureReport:
+        """Destroy the personal texts about somebody, for ever: nothing undoes it, and it can be repeated.
+
+        Their keys are destroyed, with the names of their accounts and all by which they are found. That
+        they are a member stays, and so do dates, roles, decisions, counts, every proof and every
+        checkpoint. From now on nothing is recorded of them but what ends.
+
+        Args:
+            member: who; every identifier that merges found to be theirs is erased too.
+            reason: the ground; one of `reps_ledger.domain.facts.ERASURES`.
+            by: who orders it.
+            on_behalf_of: for whom ``by`` acts.
+            sign_with: signs the receipt, which is kept in the folder ``<file>.erasures`` beside the ledger's
+                file.
+
+        Raises:
+            ConfigurationError: the ledger does not seal, or was opened without keys.
+            NotFound: nothing is recorded of anybody of that name.
+            Refused: the charter does not let them order it.
+        """
+        return erase(self._core, member, reason, Attribution(by=by, on_behalf_of=on_behalf_of), sign_with)
+
+    def resume_erasures(self) -> list[ErasureReport]:
+        """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""
+        return resume(self._core)
 
     def opened(self, entry: Entry) -> Entry:
         """Return an entry with its sealed texts opened, as far as the keys are there.

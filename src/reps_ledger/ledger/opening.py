@@ -95,4 +95,10 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     except BaseException:
         close()
         raise
-    return Ledger(recording, declared, close, rulebook)
+    ledger = Ledger(recording, declared, close, rulebook)
+    try:
+        ledger.resume_erasures()
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger

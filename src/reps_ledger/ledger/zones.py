@@ -81,8 +81,11 @@ class LedgerZone:
                 "Europe/Paris",
                 field="zone",
             )
+        self._own = str(uuid4())  # what a new log declares as its identifier
         self.refresh(log.head())
         self._check()
+        if keyring is not None and self.is_new:
+            keyring.expect(self._own)
 
     @property
     def now(self) -> tzinfo:
@@ -163,10 +166,7 @@ class LedgerZone:
         if self._head:
             self._check()
             return None
-        declared = self.declaring(self.now)
-        if declared.seals and self.keyring is not None:
-            self.keyring.expect(declared.ledger)
-        return declared
+        return self.declaring(self.now)
 
     def declaring(self, zone: tzinfo | str) -> LedgerDeclared:
         """Return the declaration of a zone for this ledger.
@@ -179,7 +179,7 @@ class LedgerZone:
         if name is None:
             raise InvalidTime(f"{found} has no IANA name by which it could be declared", field="zone")
         seals = self.seals or (self.is_new and self.keyring is not None)
-        return LedgerDeclared(ledger=self.ledger or str(uuid4()), zone=name, seals=seals)
+        return LedgerDeclared(ledger=self.ledger or self._own, zone=name, seals=seals)
 
     def sealing(self) -> LedgerDeclared:
         """Return the declaration that this ledger seals from now on."""

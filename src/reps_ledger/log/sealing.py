@@ -76,8 +76,14 @@ class Sealer(Protocol):
     def seals(self) -> bool:
         """Whether what is recorded now is sealed."""
 
-    def seal(self, text: str, owner: Owner, place: Place) -> tuple[str, bytes]:
+    def seal(self, text: str, owner: Owner, place: Place, salt: bytes) -> tuple[str, bytes]:
         """Return the id of the key of an owner, and the ciphertext of a text under it.
+
+        Args:
+            text: what is sealed.
+            owner: whose key it is sealed under.
+            place: where it stands.
+            salt: of its entry.
 
         Raises:
             Erased: the owner was erased.
@@ -266,7 +272,7 @@ def sealed_fields(
         place = Place(sealer.ledger, entry.id, member, described.kind.name, described.kind.version, path)
         own = text.name if isinstance(text, Account) else str(text)
         owner = owner_of(member, kind, entry.occurred_at)
-        key, blob = sealer.seal(own, owner, place)
+        key, blob = sealer.seal(own, owner, place, salt)
         blobs[path] = armoured(blob)
         found: Fields = {"sealed": armoured(commitment(salt, path, blob)), "key": key}
         if isinstance(text, Account):
@@ -332,6 +338,15 @@ def beside_of(value: object) -> Beside:
         return msgspec.convert(value, Beside)
     except msgspec.ValidationError as error:
         raise Malformed(f"what is sealed is not stored as it should be: {error}") from error
+
+
+def may_be_sealed(data: bytes) -> bool:
+    """Whether stored bytes say that something is sealed beside them, or have something beside them."""
+    return SEPARATOR in data or _SAYS_SO in data
+
+
+_SAYS_SO: Final = b'{"sealed":"'
+"""No text has this: JSON has a backslash before a quotation mark."""
 
 
 def seal_problems(data: bytes) -> Iterator[str]:

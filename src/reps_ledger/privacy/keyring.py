@@ -11,7 +11,7 @@ from reps_ledger.domain.sealed import LOST, REDACTED, SEALED, Account, Owner, Pl
 from reps_ledger.log.sealing import ROWS, AccountOf
 from reps_ledger.privacy.key_store import KeyStore
 from reps_ledger.privacy.keys import KeyFile
-from reps_ledger.privacy.sealing import open_sealed, row_key, seal
+from reps_ledger.privacy.sealing import field_key, open_sealed, row_key, seal
 
 _UNBOUND: Final = ""
 
@@ -52,10 +52,21 @@ class Keyring:
         self.store.prepare(owners)
         self.store.tokens(accounts)
 
-    def seal(self, text: str, owner: Owner, place: Place) -> tuple[str, bytes]:
+    def seal(self, text: str, owner: Owner, place: Place, salt: bytes) -> tuple[str, bytes]:
         """Return the id of the key of an owner, and the ciphertext of a text under it; see `Sealer`."""
         key_id, key = self.store.current(owner)
-        return key_id, seal(key, text, place)
+        return key_id, seal(field_key(key, salt, place.path), text, place)
+
+    def field_key(self, sealed: Sealed) -> bytes | None:
+        """Return the key by which one text alone is opened; None where its owner's key is not there."""
+        self.store.refresh()
+        key = self.store.key(sealed.key)
+        return None if key is None else field_key(key, sealed.salt, sealed.place.path)
+
+    def placed(self, sealed: Sealed) -> Sealed:
+        """Return a sealed text that knows its ledger, so that it can be opened by a `field_key`."""
+        place = sealed.place._replace(ledger=self.ledger)
+        return Sealed.of(place, sealed.key, sealed.committed, sealed.salt, sealed.blob)
 
     def account(self, named: AccountOf, *, unlinked: bool) -> Account | None:
         """Return the token of an account of a member; see `Sealer`."""
@@ -75,7 +86,7 @@ class Keyring:
     def row_key(self, member: str, digest: str) -> str:
         """Return by what an imported row about a member is known again; see `Sealer`."""
         _, key = self.store.current(Owner(member, ROWS, ""))
-        return row_key(key, digest.encode())
+        return row_key(key, digest.encode()).removeprefix("row:")
 
     def open(self, sealed: Sealed) -> str:
         """Return a text that was sealed, or what it reads as where it is no more; see `Sealer`."""
@@ -83,13 +94,11 @@ class Keyring:
             return SEALED
         if sealed.blob is None:
             return REDACTED
-        place = sealed.place
-        key = self.store.key(sealed.key)
+        key = self.field_key(sealed)
         if key is None:
-            return READS_ERASED if self.store.fate(sealed.key, place.member) == "erased" else LOST
-        if not place.ledger:
-            place = place._replace(ledger=self.ledger)
-        return open_sealed(Sealed.of(place, sealed.key, sealed.committed, sealed.salt, sealed.blob), key)
+            fate = self.store.fate(sealed.key, sealed.place.member)
+            return READS_ERASED if fate == "erased" else LOST
+        return open_sealed(self.placed(sealed), key)
 
 
 class _Others:

@@ -84,6 +84,20 @@ def open_sealed(sealed: Sealed, key: bytes) -> str:
     return unseal(key, sealed.blob, sealed.place)
 
 
+_FIELD_KEY: Final = b"reps-ledger field key v2\n"
+
+
+def field_key(key: bytes, salt: bytes, path: str) -> bytes:
+    """Return the key of one text: who is given it can open that text, and no other of the same owner.
+
+    Args:
+        key: of the owner.
+        salt: of the entry, which no other entry has.
+        path: the field.
+    """
+    return hmac.digest(checked_key(key), _FIELD_KEY + lengths_first(salt, path.encode()), "sha256")
+
+
 def row_key(key: bytes, canonical: bytes) -> str:
     """Return the identity of an imported row, which nobody without the key can confirm by a guess.
 

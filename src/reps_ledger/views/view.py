@@ -63,17 +63,18 @@ def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
 
 @frozen(eq=False)
 class History(Iterable[Entry]):
-    """Entries in effective order, corrections applied, at an as-of.
+    """Entries in effective order, corrections applied, at an as-of; sealed texts are opened.
 
     Everyone's history is read again, in bounded memory, each time that it is iterated over.
     """
 
     _source: Callable[[], Iterable[Entry]] = field(repr=False)
+    _opened: Callable[[Entry], Entry] = field(repr=False)
     valid_at: datetime
     known_at: int
 
     def __iter__(self) -> Iterator[Entry]:
-        return (entry for entry in self._source() if entry.occurred_at <= self.valid_at)
+        return (self._opened(entry) for entry in self._source() if entry.occurred_at <= self.valid_at)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -205,7 +206,7 @@ class View:
             source = _unchanged(self.reading.community(community))
         else:
             source = partial(self.reading.everyone, void=True)
-        return History(source, self.valid_at, self.known_at)
+        return History(source, self.reading.log.codec.opened_entry, self.valid_at, self.known_at)
 
     def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""

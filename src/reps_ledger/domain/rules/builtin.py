@@ -27,6 +27,7 @@ from reps_ledger.domain.rules.folds import (
     ACCOUNT_NAME_OF_BEFORE,
     ACCOUNT_OF_BEFORE,
     APPLICATIONS,
+    APPLIED,
     COMMUNITY,
     COMMUNITY_FORM,
     COMMUNITY_MENTIONS,
@@ -304,6 +305,17 @@ def custom(name: str) -> Rule:
     return Rule(name=name, parts=_member_if_named, judge=_judge_named_member)
 
 
+def _erasing_parts(fact: f.MemberErased, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), APPLIED.part(fact.member))
+
+
+def _judge_erased(
+    entry: Entry[f.MemberErased], member: MemberState, applied: Entry | None
+) -> Iterator[Refusal]:
+    if applied is None:  # who applied may ask for it, whether they became a member or not
+        yield from judge_member(entry, member)
+
+
 PEOPLE = (
     Rule(name="member.joined", parts=_joining_parts, judge=_judge_joined),
     Rule(name="member.retired", parts=member_part, judge=_judge_retired),
@@ -314,7 +326,7 @@ PEOPLE = (
     Rule(name="members.unmerged", parts=_both_members, dynamic=True),
     Rule(name="affiliation.started", parts=member_part, judge=judge_member),
     Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
-    Rule(name="member.erased", parts=member_part, judge=judge_member),
+    Rule(name="member.erased", parts=_erasing_parts, judge=_judge_erased),
 )
 """The rules of joining, retiring, accounts, merges, affiliations and erasure."""
 

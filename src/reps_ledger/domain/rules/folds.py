@@ -172,6 +172,22 @@ ERASED: Final[Fold[Entry[f.MemberErased] | None]] = Fold(
 """By which somebody was erased, under any identifier of theirs; whenever that was."""
 
 
+def _first_applied(state: Entry | None, entry: Entry, _key: str) -> Entry | None:
+    return state or (entry if isinstance(entry.fact, f.ApplicationFiled) else None)
+
+
+APPLIED: Final[Fold[Entry | None]] = Fold(
+    prefix="member",
+    types=frozenset({"application.filed"}),
+    initial=None,
+    evolve=_first_applied,
+    people=True,
+    merges=True,
+    timeless=True,
+)
+"""By which somebody first applied, who may not be a member; whenever that was."""
+
+
 def _nothing(state: None, _entry: Entry, _key: str) -> None:
     return state
 

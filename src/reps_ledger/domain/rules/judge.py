@@ -184,7 +184,7 @@ class Judge:
         found = {source for part in parts for source in self.memory.sources(part)}
         found.add(VOIDS)
         registry = self.memory.registry
-        if self.seals and any(names_account(entry.fact, registry) for entry in entries):
+        if any(names_account(entry.fact, registry) for entry in entries):
             found.add(ACCOUNTS)
         return found
 
@@ -257,11 +257,10 @@ class Judge:
     def _guard(self, fact: Fact) -> tuple[Rule, Parts] | None:
         """Return by which parts a ledger that seals may refuse a fact; None where it cannot."""
         registry = self.memory.registry
-        if self.seals:
+        in_the_clear = has_text(fact, registry, in_the_clear=True)
+        if self.seals or (not in_the_clear and has_text(fact, registry)):
             return _ERASED, erased_parts(fact, registry, self.about(fact) or "")
-        if has_text(fact, registry, in_the_clear=True):
-            return UNSEALED, UNSEALED.parts(fact, self)
-        return None
+        return (UNSEALED, UNSEALED.parts(fact, self)) if in_the_clear else None
 
     def _naming(self, fact: Fact) -> Parts:
         """Return the parts that say whether the community that a fact names is there already.
@@ -343,7 +342,7 @@ class Judge:
         found += self._kind_tags(fact)
         if name in AMENDING or name in LEDGER_WIDE:
             found.append(ledger_tag(name))
-        if self.seals and names_account(fact, registry):
+        if names_account(fact, registry):
             found.append(ACCOUNTS.tag)
         if isinstance(fact, CORRECTING):
             target = self.memory.target(fact.target)
@@ -455,7 +454,7 @@ class Judge:
         self.memory.add(entry)
 
     def _merged_away(self, fact: Fact) -> list[Refusal]:
-        if isinstance(fact, MembersUnmerged | RoleAsserted | MemberErased):
+        if isinstance(fact, MembersUnmerged | RoleAsserted):
             return []
         amendments = self.memory.amendments
         return [

@@ -18,6 +18,7 @@ from reps_ledger.domain.facts import (
     Fact,
     LedgerDeclared,
     MemberErased,
+    MembersUnmerged,
     Registry,
     RoleAsserted,
 )
@@ -62,6 +63,8 @@ def _may_follow(fact: Fact, registry: Registry) -> bool:
     """Whether a fact may be recorded of somebody who was erased: it has no text, and begins nothing."""
     if isinstance(fact, MemberErased | RoleAsserted):
         return True
+    if isinstance(fact, MembersUnmerged):  # one of the two would no longer be known to be erased
+        return False
     return registry.of(fact).kind.follows is not None and not has_text(fact, registry)
 
 
