@@ -279,6 +279,13 @@ PEOPLE = (
 )
 """The rules of joining, retiring, accounts, merges, affiliations and erasure."""
 
+PROFILES = (
+    Rule(name="member.profiled", parts=member_part, judge=judge_member),
+    Rule(name="community.described"),
+    Rule(name="organisation.described"),
+)
+"""The rules of profiles and descriptions: whatever is recorded replaces what was there."""
+
 
 def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
     own = COMMUNITY.part(fact.community)
@@ -696,7 +703,7 @@ _CORRECTIONS = (
     Rule(name="entry.corrected", parts=_target_parts),
 )
 
-BUILT_IN_RULES: tuple[Rule, ...] = (*PEOPLE, *STANDING, *ACTIVITY, *REVIEWS, *_CORRECTIONS)
+BUILT_IN_RULES: tuple[Rule, ...] = (*PEOPLE, *PROFILES, *STANDING, *ACTIVITY, *REVIEWS, *_CORRECTIONS)
 """One rule for every built-in kind of fact."""
 
 

@@ -24,6 +24,7 @@ from reps_ledger.domain.entries import (
     entry_tag,
     handed_on,
     ledger_tag,
+    organisation_tag,
     people_in,
     subject_tags,
     unique,
@@ -39,6 +40,7 @@ from reps_ledger.domain.facts import (
     MembersUnmerged,
     OpportunityHeld,
     OpportunityTaken,
+    OrganisationDescribed,
     ReportFiled,
     RoleAsserted,
     RoleAssigned,
@@ -303,10 +305,7 @@ class Judge:
                 # What names an amendment is found by what that amends in the end, too.
                 sources = self.memory.sources(part) if part.fold.of_entry else [part.source]
                 found += [source.tag for source in sources]
-        if isinstance(fact, RoleAssigned):
-            found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
-        if isinstance(fact, OpportunityTaken):
-            found.append(TAKINGS.part(fact.opportunity).source.tag)
+        found += _looked_up_by(fact)
         if isinstance(fact, EntryVoided):
             row = self.memory.rows.get(fact.target_position)
             found += () if row is None else row.concerns
@@ -519,6 +518,18 @@ class _Place:
 
 
 _NO_RULE = Rule(name="")
+
+
+def _looked_up_by(fact: Fact) -> list[str]:
+    """Return the tags by which a fact is found, though no rule that judges it reads what is under them."""
+    match fact:
+        case RoleAssigned(role=role, community=community):
+            return [SEAT.part(*seat_names(role, community)).source.tag]
+        case OpportunityTaken(opportunity=opportunity):
+            return [TAKINGS.part(opportunity).source.tag]
+        case OrganisationDescribed(organisation=organisation):
+            return [organisation_tag(organisation)]
+    return []
 
 
 def _same_person(fact: MembersMerged | MembersUnmerged) -> list[Refusal]:
