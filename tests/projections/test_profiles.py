@@ -32,6 +32,7 @@ SUBJECTS: Final[Mapping[Any, str]] = {
     rl.CommunityDescribed: "community",
     rl.OrganisationDescribed: "organisation",
 }
+DESCRIBED: Final[list[Any]] = [rl.CommunityDescribed, rl.OrganisationDescribed]
 BODIES: Final = ("docs", "web")
 _OFTEN: Final = {"member.profiled"}
 
@@ -108,7 +109,7 @@ def descriptions(draw: st.DrawFn) -> History:
     """Make a history of descriptions, corrected also to be of something else, and retracted."""
     entries: list[rl.Entry] = []
     for position in range(1, draw(st.integers(1, 12)) + 1):
-        kind: Any = draw(st.sampled_from([rl.CommunityDescribed, rl.OrganisationDescribed]))
+        kind: Any = draw(st.sampled_from(DESCRIBED))
         fact: rl.Fact = kind(
             **{SUBJECTS[kind]: draw(st.sampled_from(BODIES))},
             field=draw(st.sampled_from(["name", "link"])),

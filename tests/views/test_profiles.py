@@ -95,6 +95,7 @@ def test_communities_and_organisations_are_described() -> None:
     assert dict(view.described(community="docs")) == {"languages": "id, th"}
     assert dict(view.described(organisation="acme")) == {"kind": "club", "link": "example.org"}
     assert not view.described(organisation="docs")
+    assert view.reading.describing("docs") == []
     assert dict(story.ledger.as_of(known_at=3).described(organisation="docs")) == {"kind": "firm"}
     assert not story.ledger.as_of(JAN).described(community="docs")
     assert [entry.name for entry in view.history(community="docs")] == ["community.described"]
