@@ -305,10 +305,7 @@ class Judge:
                 # What names an amendment is found by what that amends in the end, too.
                 sources = self.memory.sources(part) if part.fold.of_entry else [part.source]
                 found += [source.tag for source in sources]
-        found += _looked_up_by(fact)
-        if isinstance(fact, EntryVoided):
-            row = self.memory.rows.get(fact.target_position)
-            found += () if row is None else row.concerns
+        found += self._kind_tags(fact)
         if name in AMENDING or name in LEDGER_WIDE:
             found.append(ledger_tag(name))
         if isinstance(fact, CORRECTING):
@@ -318,6 +315,17 @@ class Judge:
         if isinstance(fact, EntryCorrected):
             found += self._tags(fact.replacement)
         return found
+
+    def _kind_tags(self, fact: Fact) -> tuple[str, ...]:
+        """Return the tags that only facts of its kind have."""
+        if isinstance(fact, RoleAssigned):
+            return (SEAT.part(*seat_names(fact.role, fact.community)).source.tag,)
+        if isinstance(fact, OpportunityTaken):
+            return (TAKINGS.part(fact.opportunity).source.tag,)
+        if isinstance(fact, OrganisationDescribed):
+            return (organisation_tag(fact.organisation),)
+        row = self.memory.rows.get(fact.target_position) if isinstance(fact, EntryVoided) else None
+        return () if row is None else row.concerns
 
     def _kept(self, target: Entry) -> list[str]:
         """Return the tags that a correction of an entry has of it.
@@ -518,18 +526,6 @@ class _Place:
 
 
 _NO_RULE = Rule(name="")
-
-
-def _looked_up_by(fact: Fact) -> list[str]:
-    """Return the tags by which a fact is found, though no rule that judges it reads what is under them."""
-    match fact:
-        case RoleAssigned(role=role, community=community):
-            return [SEAT.part(*seat_names(role, community)).source.tag]
-        case OpportunityTaken(opportunity=opportunity):
-            return [TAKINGS.part(opportunity).source.tag]
-        case OrganisationDescribed(organisation=organisation):
-            return [organisation_tag(organisation)]
-    return []
 
 
 def _same_person(fact: MembersMerged | MembersUnmerged) -> list[Refusal]:

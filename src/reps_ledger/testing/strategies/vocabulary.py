@@ -69,7 +69,7 @@ WORDS: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType(
         "channel": ("mail",),
         "community": ("paris", "lyon"),
         "course": ("onboarding",),
-        "field": ("name", "link"),
+        "field": ("link", "name"),
         "kind": ("vote", "volunteer", "employee", "staff"),
         "notice": ("n1", "n2", "n3"),
         "opportunity": ("o1", "o2", "o3"),
