@@ -275,16 +275,11 @@ PEOPLE = (
     Rule(name="members.unmerged", parts=_both_members, dynamic=True),
     Rule(name="affiliation.started", parts=member_part, judge=judge_member),
     Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
+    Rule(name="organisation.described"),
+    Rule(name="member.profiled", parts=member_part, judge=judge_member),
     Rule(name="member.erased", parts=member_part, judge=judge_member),
 )
-"""The rules of joining, retiring, accounts, merges, affiliations and erasure."""
-
-PROFILES = (
-    Rule(name="member.profiled", parts=member_part, judge=judge_member),
-    Rule(name="community.described"),
-    Rule(name="organisation.described"),
-)
-"""The rules of profiles and descriptions: whatever is recorded replaces what was there."""
+"""The rules of joining, retiring, accounts, merges, affiliations, profiles and erasure."""
 
 
 def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
@@ -380,6 +375,7 @@ def _judge_revoked(entry: Entry[f.AgreementRevoked], member: MemberState) -> Ite
 ACTIVITY = (
     Rule(name="community.founded", parts=_founding_parts, judge=_judge_founded),
     Rule(name="community.joined", parts=member_part, judge=_judge_community_joined),
+    Rule(name="community.described"),
     Rule(name="community.left", parts=member_part, judge=_judge_community_left),
     Rule(name="report.filed", parts=member_part, judge=_judge_report),
     Rule(name="report.verified", parts=_report_parts, judge=_judge_verification),
@@ -703,7 +699,7 @@ _CORRECTIONS = (
     Rule(name="entry.corrected", parts=_target_parts),
 )
 
-BUILT_IN_RULES: tuple[Rule, ...] = (*PEOPLE, *PROFILES, *STANDING, *ACTIVITY, *REVIEWS, *_CORRECTIONS)
+BUILT_IN_RULES: tuple[Rule, ...] = (*PEOPLE, *STANDING, *ACTIVITY, *REVIEWS, *_CORRECTIONS)
 """One rule for every built-in kind of fact."""
 
 
