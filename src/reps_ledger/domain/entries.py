@@ -132,6 +132,11 @@ def entries_named(tags: Iterable[str]) -> list[str]:
     return [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
 
 
+def organisation_tag(organisation: str) -> str:
+    """Return the tag of what describes an organisation."""
+    return f"organisation:{organisation}"
+
+
 def ledger_tag(name: str) -> str:
     """Return the tag of all facts of a kind that concerns the whole ledger."""
     return f"ledger:{name}"

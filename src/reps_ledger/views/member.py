@@ -17,10 +17,12 @@ from reps_ledger.projections import (
     Holding,
     Line,
     Membership,
+    Profile,
     Spell,
     Vouches,
     belonging,
     membership,
+    profile,
     project,
     roles,
     timeline,
@@ -166,6 +168,16 @@ class MemberView:
     def belonging(self) -> Belonging:
         """Their accounts, affiliations, communities, mentors and skills."""
         return project(belonging(self.member), self.history)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What is recorded of them: fields to values."""
+        return project(profile(self.member), self.history)
+
+    @property
+    def name(self) -> str | None:
+        """What people call them by: the field ``name`` of their profile; None where it has no value."""
+        return self.profile.name
 
     @cached_property
     def timeline(self) -> tuple[Line, ...]:

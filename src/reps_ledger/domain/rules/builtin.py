@@ -326,9 +326,11 @@ PEOPLE = (
     Rule(name="members.unmerged", parts=_both_members, dynamic=True),
     Rule(name="affiliation.started", parts=member_part, judge=judge_member),
     Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
+    Rule(name="organisation.described"),
+    Rule(name="member.profiled", parts=member_part, judge=judge_member),
     Rule(name="member.erased", parts=_erasing_parts, judge=_judge_erased),
 )
-"""The rules of joining, retiring, accounts, merges, affiliations and erasure."""
+"""The rules of joining, retiring, accounts, merges, affiliations, profiles and erasure."""
 
 
 def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
@@ -424,6 +426,7 @@ def _judge_revoked(entry: Entry[f.AgreementRevoked], member: MemberState) -> Ite
 ACTIVITY = (
     Rule(name="community.founded", parts=_founding_parts, judge=_judge_founded),
     Rule(name="community.joined", parts=member_part, judge=_judge_community_joined),
+    Rule(name="community.described"),
     Rule(name="community.left", parts=member_part, judge=_judge_community_left),
     Rule(name="report.filed", parts=member_part, judge=_judge_report),
     Rule(name="report.verified", parts=_report_parts, judge=_judge_verification),

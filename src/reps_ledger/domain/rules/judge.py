@@ -24,6 +24,7 @@ from reps_ledger.domain.entries import (
     entry_tag,
     handed_on,
     ledger_tag,
+    organisation_tag,
     people_in,
     subject_tags,
     unique,
@@ -40,6 +41,7 @@ from reps_ledger.domain.facts import (
     MembersUnmerged,
     OpportunityHeld,
     OpportunityTaken,
+    OrganisationDescribed,
     ReportFiled,
     RoleAsserted,
     RoleAssigned,
@@ -358,6 +360,8 @@ class Judge:
             return (SEAT.part(*seat_names(fact.role, fact.community)).source.tag,)
         if isinstance(fact, OpportunityTaken):
             return (TAKINGS.part(fact.opportunity).source.tag,)
+        if isinstance(fact, OrganisationDescribed):
+            return (organisation_tag(fact.organisation),)
         row = self.memory.rows.get(fact.target_position) if isinstance(fact, EntryVoided) else None
         return () if row is None else row.concerns
 
