@@ -591,8 +591,10 @@ class Recording:
             sources = judge.sources(entries)
             if command_id is not None:
                 sources.add(Source(command_tag(command_id)))
-            sources.add(Source(entry_tag(entries[0].id)))
-            positions = self.log.append_events(self.events(entries), sources, head)
+            try:
+                positions = self.log.append(entries, sources, head)
+            except Erased as error:
+                raise Conflict(str(error)) from error
         receipt = Receipt(entries=_placed(entries, positions))
         self.kept.appended(receipt.entries[-1])
         return receipt
