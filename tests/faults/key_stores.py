@@ -7,7 +7,7 @@ People are erased from a key store, or its master key is rotated (WHAT: ``erase`
 - ``told``: the same at the moment when it is acknowledged;
 - ``kill``: so many processes are killed with SIGKILL while they do it.
 
-Each time the store is opened again: it is whole, as before or as after, and as after if that was acknowledged.
+Each time the store is opened again: it is whole, as before or as after; as after if that was acknowledged.
 No byte of what was destroyed is left. Prints what was found, as JSON.
 """
 
