@@ -24,6 +24,7 @@ import state_postgres
 import timelines
 import writers
 
+import privacy
 import replay
 import state
 import views
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "views": views.run,
     "keeping": keeping.run,
+    "privacy": privacy.run,
     "state": state.run,
     "state-postgres": state_postgres.run,
 }

@@ -65,7 +65,8 @@ class Deed:
     Attributes:
         what: "write", "truncate", "sync", "delete", or "told" for what a test says in between.
         path: of the file; or what was told.
-        offset: where a write begins, or the size to which a file is cut.
+        offset: where a write begins, or the size to which a file is cut; of a delete, whether its folder was
+            synced.
         data: what was written.
     """
 
@@ -156,7 +157,7 @@ class Disk:
             return failed
         code: int = _DELETE(self._default.xDelete)(vfs, name, sync)
         if code == 0:
-            self._did(Deed("delete", path))
+            self._did(Deed("delete", path, sync))
         return code
 
     def _watched(self, address: int) -> Any:

@@ -82,6 +82,19 @@ def test_a_key_is_found_again(path: Path) -> None:
         assert store.fate("no such key", "ana") == "lost"
 
 
+def test_many_keys_are_read_at_once(path: Path) -> None:
+    """Each is what it is by itself; those that are not there are left out."""
+    owners = [Owner(f"m{number}", "x", "1") for number in range(1_100)]
+    with KeyFile.open(path) as store:
+        store.prepare(owners)
+        named = dict(store.current(owner) for owner in owners)
+        store.erase([gone("m7")])
+    with KeyFile.open(path) as store:
+        store.load([*named, *named, "no such key"])
+        assert len(store._keys) == 1_099
+        assert [key_id for key_id, key in named.items() if store.key(key_id) != key] == [list(named)[7]]
+
+
 def test_it_is_what_the_protocol_says(store: KeyFile) -> None:
     """Whoever takes a key store takes this one."""
     taken: KeyStore = store

@@ -87,6 +87,9 @@ class KeyStore(Protocol):
     def key(self, key_id: str) -> bytes | None:
         """Return a key; None where it is not there: see `fate`."""
 
+    def load(self, key_ids: Iterable[str]) -> None:
+        """Read keys that are soon to be asked for, many at once."""
+
     def fate(self, key_id: str, member: str) -> Literal["erased", "lost"]:
         """Return why a key is not there: it was destroyed, as its member or its period was; or nobody knows.
 

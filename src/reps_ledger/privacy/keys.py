@@ -273,12 +273,24 @@ class KeyFile:
         if found is None:
             with self._reading() as connection:
                 stored = _stored(connection, key_id)
-                if stored is None:
-                    return None
-                found = self._keeping.show(stored, _of_key(key_id))
-                if len(self._keys) >= _MOST_CACHED:
-                    self._keys.clear()
-                self._keys[key_id] = found
+                found = None if stored is None else self._cached(key_id, stored)
+        return found
+
+    def load(self, key_ids: Iterable[str]) -> None:
+        """Read keys that are soon to be asked for, many at once; see `KeyStore`."""
+        with self._reading() as connection:
+            for some, marks in _parts(dict.fromkeys(each for each in key_ids if each not in self._keys)):
+                rows = connection.execute(
+                    f"SELECT id, key FROM keys WHERE id IN ({marks}) AND key IS NOT NULL",  # noqa: S608 — question marks
+                    some,
+                )
+                for row in rows.fetchall():
+                    self._cached(*row)
+
+    def _cached(self, key_id: str, stored: bytes) -> bytes:
+        if len(self._keys) >= _MOST_CACHED:
+            self._keys.clear()
+        self._keys[key_id] = found = self._keeping.show(stored, _of_key(key_id))
         return found
 
     def fate(self, key_id: str, member: str) -> Literal["erased", "lost"]:

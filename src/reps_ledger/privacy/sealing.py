@@ -117,7 +117,8 @@ def encrypt(key: bytes, plain: bytes, authenticated: bytes) -> bytes:
         MissingExtra: the extra ``privacy`` is not installed.
     """
     nonce = os.urandom(_NONCE_BYTES)
-    return _VERSION + nonce + _aes_gcm()(checked_key(key)).encrypt(nonce, _padded(plain), authenticated)
+    aes_gcm, _ = _cryptography()
+    return _VERSION + nonce + aes_gcm(checked_key(key)).encrypt(nonce, _padded(plain), authenticated)
 
 
 def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
@@ -134,12 +135,11 @@ def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
         raise UnknownSeal(f"sealed as version {blob[0]}, which this code does not know; use a newer one")
     if len(blob) < _FRONT + _TAG_BYTES:
         raise TamperedSeal("what is sealed was cut short")
-    cipher = _aes_gcm()(checked_key(key))
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 — an extra
-
+    aes_gcm, invalid_tag = _cryptography()
+    cipher = aes_gcm(checked_key(key))
     try:
         padded = cipher.decrypt(blob[len(_VERSION) : _FRONT], blob[_FRONT:], authenticated)
-    except InvalidTag:
+    except invalid_tag:
         raise WrongKey("the key does not open this: it was sealed under another, or elsewhere") from None
     plain, end, rest = padded.rpartition(_END)
     if not end or rest.strip(b"\0") or len(padded) % _PADDED:
@@ -185,14 +185,17 @@ def checked_key(key: bytes) -> bytes:
 
 
 @cache
-def _aes_gcm() -> type[AESGCM]:
-    """Return the cipher. One is made for each text: keeping them saves a microsecond, and keeps keys.
+def _cryptography() -> tuple[type[AESGCM], type[Exception]]:
+    """Return the cipher, and what it raises for a wrong key.
+
+    A cipher is made for each text: to keep them would save a microsecond, and keep keys.
 
     Raises:
         MissingExtra: the extra ``privacy`` is not installed.
     """
     try:
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 — an extra
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 — an extra
     except ImportError as error:
         raise MissingExtra("privacy", "sealing personal text") from error
-    return AESGCM
+    return AESGCM, InvalidTag
