@@ -28,6 +28,7 @@ from reps_ledger.importers import ImportReport, export_history, import_as_record
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
+from reps_ledger.ledger.directory import Person, find, names
 from reps_ledger.ledger.erasing import ErasureReport, erase, resume
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
@@ -618,6 +619,18 @@ class Ledger:
     def resume_erasures(self) -> list[ErasureReport]:
         """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""
         return resume(self._core)
+
+    def find(self, text: str) -> tuple[Person, ...]:
+        """Find people by their names, addresses, accounts and identifiers, as they are by now.
+
+        Args:
+            text: each of its words begins a word of what is found; of identifiers, a part.
+        """
+        return find(self._core, text)
+
+    def names(self, members: Iterable[str]) -> dict[str, str]:
+        """Return what people are called by now: the names of those of some members who have one."""
+        return {**names(self._core, members)}
 
     def opened(self, entry: Entry) -> Entry:
         """Return an entry with its sealed texts opened, as far as the keys are there.
