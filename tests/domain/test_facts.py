@@ -93,6 +93,7 @@ STORED: Final = {
     "CharterAdopted": ("charter.adopted", 1, None),
     "LedgerDeclared": ("ledger.declared", 1, None),
     "PolicyStated": ("policy.stated", 1, None),
+    "AccessGiven": ("access.given", 1, None),
     "EntryRetracted": ("entry.retracted", 1, None),
     "EntryCorrected": ("entry.corrected", 1, None),
     "EntryVoided": ("entry.voided", 1, None),

@@ -121,6 +121,7 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         rl.EntryVoided(target_position=7, reason="noise"),
         "what is at position 7 cannot be read, and was voided: noise",
     ),
+    (rl.AccessGiven(form="portable", person="ana"), "was given all that is held about them"),
     (rl.MemberErased(member="ana", reason="request"), "asked for their personal texts to be erased"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),
 ]

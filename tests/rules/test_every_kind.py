@@ -109,6 +109,7 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
         [*ANA, (REPORT, FEB)],
         lambda ids: correct(1, rl.ReportFiled(member="ana", activity="booth"))(ids)[0],
     ),
+    "access.given": (ANA, rl.AccessGiven(form="portable", person="ana")),
     "member.erased": (ANA, rl.MemberErased(member="ana", reason="request")),
 }
 

@@ -19,17 +19,18 @@ from reps_ledger.audit import (
 )
 from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import CharterAdopted, Fact
+from reps_ledger.domain.facts import AccessGiven, CharterAdopted, Fact
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import day_of
-from reps_ledger.errors import ConfigurationError
+from reps_ledger.errors import ConfigurationError, InvalidInput
 from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.directory import Person, find, names
 from reps_ledger.ledger.erasing import ErasureReport, erase, resume
+from reps_ledger.ledger.portable import Portable, portable
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.voiding import void
@@ -254,6 +255,8 @@ class Ledger:
         known_at: Moment = None,
         as_recorded: bool = False,
         replace: bool = False,
+        reveal: bool = False,
+        by: str | None = None,
     ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
 
@@ -266,13 +269,47 @@ class Ledger:
             as_recorded: write what is stored, byte for byte, with tags and positions, for
                 `import_as_recorded`; never as CSV.
             replace: whether a plain file that is there is to be replaced.
+            reveal: write sealed texts in the clear. That this is done is recorded first; otherwise they
+                are written as "[sealed]", and of accounts their tokens.
+            by: who reveals them.
 
         Raises:
             PathTaken: something is there that would be lost.
             StorageError: the file cannot be written.
+            InvalidInput: nobody is named who reveals texts, or what is stored should be revealed.
         """
         reading = self._core.reading(known_at)
-        return export_history(reading, target, as_recorded=as_recorded, replace=replace)
+        if reveal:
+            if by is None:
+                raise InvalidInput("say who reveals personal texts", field="by")
+            self.record(AccessGiven(form="export"), by=by)
+        return export_history(reading, target, as_recorded=as_recorded, replace=replace, reveal=reveal)
+
+    def portable(
+        self,
+        member: str,
+        *,
+        by: str,
+        on_behalf_of: str | None = None,
+        checkpoint: SignedCheckpoint | str | None = None,
+        key: SigningKey | str | None = None,
+    ) -> Portable:
+        """Return all that is held about one person, readable by them; that it was given is recorded first.
+
+        Texts about other people are left out, also where an entry names this person.
+
+        Args:
+            member: about whom.
+            by: who gives it.
+            on_behalf_of: for whom ``by`` acts.
+            checkpoint: of which tree a bundle of the entries proves that they are there.
+            key: signs a checkpoint of all that there is, instead.
+
+        Raises:
+            NotFound: nothing is recorded of them.
+        """
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of)
+        return portable(self._core, member, attribution, held=checkpoint, key=key)
 
     def backup(
         self, target: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None

@@ -215,5 +215,6 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.EntryVoided: lambda x, _, _z: (
         f"what is at position {x.target_position} cannot be read, and was voided{_because(x)}"
     ),
+    f.AccessGiven: lambda _x, _, _z: "was given all that is held about them",
     f.MemberErased: lambda _x, _, _z: "asked for their personal texts to be erased",
 }

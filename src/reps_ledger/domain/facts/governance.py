@@ -14,12 +14,13 @@ from reps_ledger.domain.validation import (
     is_flag,
     is_moment,
     is_name,
+    is_name_or_none,
     is_zone,
     moment,
     one_of,
 )
 
-__all__ = ["CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
+__all__ = ["AccessGiven", "CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
 
 
 @fact("ledger.declared")
@@ -72,6 +73,24 @@ class PolicyStated:
     version: str = field(validator=is_name)
     document: str = field(validator=is_document)
     digest: str = field(validator=is_name)
+
+
+ACCESSES = ("export", "portable")
+"""How personal texts may be given out."""
+
+
+@fact("access.given")
+@frozen(kw_only=True)
+class AccessGiven:
+    """Personal texts were given out in the clear, by who recorded this.
+
+    Attributes:
+        form: one of `ACCESSES`.
+        person: whose they are; None for everybody's.
+    """
+
+    form: str = field(validator=one_of(*ACCESSES))
+    person: str | None = field(default=None, validator=is_name_or_none, metadata=PERSON)
 
 
 ERASURES = ("request", "consent-withdrawn", "objection", "no-longer-needed", "unlawful", "legal-obligation")

@@ -13,6 +13,7 @@ from attrs import evolve
 
 from reps_ledger.domain.entries import Entry, ledger_tag, people_in
 from reps_ledger.domain.facts import (
+    AccessGiven,
     EntryCorrected,
     EntryRetracted,
     Fact,
@@ -61,7 +62,7 @@ def names_account(fact: Fact, registry: Registry) -> bool:
 
 def _may_follow(fact: Fact, registry: Registry) -> bool:
     """Whether a fact may be recorded of somebody who was erased: it has no text, and begins nothing."""
-    if isinstance(fact, MemberErased | RoleAsserted):
+    if isinstance(fact, AccessGiven | MemberErased | RoleAsserted):
         return True
     if isinstance(fact, MembersUnmerged):  # one of the two would no longer be known to be erased
         return False
