@@ -77,7 +77,7 @@ def export_history(
             raise InvalidInput(
                 "what is stored is written as it is: nothing of it is revealed", field="reveal"
             )
-        write = partial(write, reveal=True)
+        write = partial(_write_csv if write is _write_csv else _write_json, reveal=True)
     with output_file(target, replace=replace, field="target") as raw:
         if not name.endswith(".gz"):
             return write(reading, raw)
