@@ -31,6 +31,7 @@ from reps_ledger.ledger import proofs
 from reps_ledger.ledger.core import Attribution, Core
 from reps_ledger.log.codec import Codec
 from reps_ledger.log.sealing import personal_texts
+from reps_ledger.projections import project, timeline
 from reps_ledger.views import MemberView
 
 DATA: Final = "data.json"
@@ -151,6 +152,9 @@ _STYLE: Final = (
 def _page(core: Core, person: MemberView, data: Mapping[str, Any]) -> str:
     """Return a page of HTML; whatever comes from the ledger is escaped."""
     zone = core.zone
+    own = frozenset(data["identifiers"])
+    said = [_opened(entry, own, core.log.codec) for entry in core.reading().member(person.member)[1]]
+    life = project(timeline(person.member, zone), said)
     title = f"What is held about {person.name or person.member}"
     roles = [
         (h.role, h.community or "", _day(h.start, zone), _day(h.end, zone), h.reason)
@@ -165,9 +169,7 @@ def _page(core: Core, person: MemberView, data: Mapping[str, Any]) -> str:
         _table("Accounts", ("provider", "account"), [tuple(each.values()) for each in data["accounts"]]),
         _table("Roles", ("role", "community", "from", "to", "why"), roles),
         _table("Vouched for by", ("who", "when", "why"), vouches),
-        _table(
-            "Life in the programme", ("when", "what"), [(_day(e.at, zone), e.words) for e in person.timeline]
-        ),
+        _table("Life in the programme", ("when", "what"), [(_day(e.at, zone), e.words) for e in life]),
         _table("Every entry", ("entry",), [(msgspec.json.encode(e).decode(),) for e in data["entries"]]),
     ]
     return (
