@@ -61,9 +61,11 @@ def sealed_part(data: bytes) -> bytes | None:
     return sealed if separator else None
 
 
-def unsalted(data: bytes) -> bytes:
-    """Return stored bytes without salt: a JSON object, unless something is sealed beside it."""
-    return b"{" + data[_END:] if data[_BEGIN:_END] == _BACK and data.startswith(_FRONT) else data
+def unsalted(data: bytes, end: int | None = None) -> bytes:
+    """Return stored bytes without salt, up to a byte: a JSON object, unless something is sealed beside it."""
+    if data[_BEGIN:_END] == _BACK and data.startswith(_FRONT):
+        return b"{" + data[_END:end]
+    return data if end is None else data[:end]
 
 
 def plain(data: bytes) -> bytes:

@@ -110,14 +110,11 @@ class Shape:
 
     def decode(self, data: bytes) -> Entry | None:
         """Return the entry of stored bytes, or None where they must be decoded with care."""
-        decode = self._decode
-        end = -1
-        if self._decode_sealed is not None:
-            end = data.find(SEPARATOR)
-            if end >= 0:
-                decode = self._decode_sealed
+        decode, end = self._decode, None
+        if self._decode_sealed is not None and SEPARATOR in data:
+            decode, end = self._decode_sealed, data.index(SEPARATOR)
         try:
-            entry: Entry = decode(unsalted(data if end < 0 else data[:end]))
+            entry: Entry = decode(unsalted(data, end))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
         if (
@@ -132,7 +129,7 @@ class Shape:
             if instant is not None and instant.tzinfo is not UTC:
                 return None
         values: Sequence[object] = astuple(mirror)
-        if end >= 0:
+        if end is not None:
             values = self._with_sealed(values, data)
             if not values:
                 return None

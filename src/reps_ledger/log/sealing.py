@@ -3,15 +3,15 @@
 In the place of the text stands ``{"sealed": …, "key": …}``, an object and never a text, as a text could
 imitate one: the commitment to the ciphertext (`reps_ledger.domain.sealed.commitment`) and the id of the key.
 Of an account there is its token too (``account``), and of why an entry is amended, whom that entry is about
-(``of``). The ciphertexts follow the entry (`reps_ledger.salted`): an object of texts by field, base64url
-without padding; null for one that was redacted.
+(``of``). The ciphertexts follow the entry (`reps_ledger.salted`): an object of texts in base64 by field; null
+for one that was redacted.
 
 This knows no keys: a `Sealer` has them.
 """
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -129,45 +129,43 @@ class Stored(Sealed):
     Most are never opened: readers of everybody meet them, and go on.
     """
 
-    __slots__ = ("_beside", "_data", "_name", "_path")
+    __slots__ = ("stored",)
 
-    _beside: Beside
-    _data: bytes
-    _name: str
-    _path: str
+    stored: tuple[Beside, bytes, str, str]
+    """What the entry says of it, the entry's stored bytes, its stored name, and the field."""
 
     @property
     def place(self) -> Place:  # type: ignore[override]  # read when it is asked, never set
         """Where it stands; who opens it knows the ledger."""
-        entry = _PLACED.decode(plain(self._data))
-        fields = entry.fact
-        if self._path.startswith(REPLACEMENT):
-            fields = fields["replacement"]["fields"]
-        member = self._beside.of if self._beside.of is not None else fields.get("member", "")
-        return Place("", entry.id, member, self._name, entry.schema, self._path)
+        beside, data, name, path = self.stored
+        entry = _PLACED.decode(plain(data))
+        fields = entry.fact["replacement"]["fields"] if path.startswith(REPLACEMENT) else entry.fact
+        member = beside.of if beside.of is not None else fields.get("member", "")
+        return Place("", entry.id, member, name, entry.schema, path)
 
     @property
     def key(self) -> str:  # type: ignore[override]  # read when it is asked, never set
         """The id of its key."""
-        return self._beside.key
+        return self.stored[0].key
 
     @property
     def committed(self) -> bytes:  # type: ignore[override]  # read when it is asked, never set
         """The commitment to its ciphertext."""
-        return unarmoured(self._beside.sealed)
+        return unarmoured(self.stored[0].sealed)
 
     @property
     def salt(self) -> bytes:  # type: ignore[override]  # read when it is asked, never set
         """The salt of its entry."""
-        return salt_of(self._data)
+        return salt_of(self.stored[1])
 
     @property
     def blob(self) -> bytes | None:  # type: ignore[override]  # read when it is asked, never set
         """Its ciphertext; None where that was redacted."""
-        blobs = blobs_beside(self._data)
-        if self._path not in blobs:
-            raise Malformed(f"{self._name}: nothing is sealed beside its entry for {self._path}")
-        text = blobs[self._path]
+        _, data, name, path = self.stored
+        blobs = blobs_beside(data)
+        if path not in blobs:
+            raise Malformed(f"{name}: nothing is sealed beside its entry for {path}")
+        text = blobs[path]
         return None if text is None else unarmoured(text)
 
 
@@ -192,13 +190,13 @@ def stored(beside: Beside, data: bytes, name: str, path: str) -> Stored:
         path: the field.
     """
     found = Stored(SEALED if beside.account is None else beside.account)
-    found._beside, found._data, found._name, found._path = beside, data, name, path  # noqa: SLF001 — made here
+    found.stored = beside, data, name, path
     return found
 
 
 def armoured(data: bytes) -> str:
-    """Return bytes as text: base64url without padding."""
-    return urlsafe_b64encode(data).decode().rstrip("=")
+    """Return bytes as text: base64."""
+    return b2a_base64(data, newline=False).decode()
 
 
 def unarmoured(text: str) -> bytes:
@@ -208,7 +206,7 @@ def unarmoured(text: str) -> bytes:
         Malformed: it is none.
     """
     try:
-        found = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        found = a2b_base64(text, strict_mode=True)
     except ValueError as error:
         raise Malformed(f"what is sealed is not stored as it should be: {error}") from error
     if armoured(found) != text:

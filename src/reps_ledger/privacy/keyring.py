@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from time import monotonic
 from typing import Final
 
 from reps_ledger.domain.sealed import ERASED as READS_ERASED
@@ -14,6 +15,8 @@ from reps_ledger.privacy.keys import KeyFile
 from reps_ledger.privacy.sealing import field_key, open_sealed, row_key, seal
 
 _UNBOUND: Final = ""
+_UNSEEN: Final = 0.01
+"""Seconds for which a text may still be opened whose key another process destroyed."""
 
 
 class Keyring:
@@ -32,6 +35,7 @@ class Keyring:
         self.store = store
         self.ledger = _UNBOUND
         self.seals = False
+        self._looked = 0.0
 
     def expect(self, ledger: str) -> None:
         """Seal for a ledger that is about to declare itself; the store is bound once it did."""
@@ -59,9 +63,16 @@ class Keyring:
 
     def field_key(self, sealed: Sealed) -> bytes | None:
         """Return the key by which one text alone is opened; None where its owner's key is not there."""
-        self.store.refresh()
+        self._look()
         key = self.store.key(sealed.key)
         return None if key is None else field_key(key, sealed.salt, sealed.place.path)
+
+    def _look(self) -> None:
+        """Forget keys that others destroyed, unless that was looked for in the last hundredth of a second."""
+        now = monotonic()
+        if now - self._looked > _UNSEEN:
+            self.store.refresh()
+            self._looked = now
 
     def placed(self, sealed: Sealed) -> Sealed:
         """Return a sealed text that knows its ledger, so that it can be opened by a `field_key`."""
@@ -86,7 +97,7 @@ class Keyring:
     def row_key(self, member: str, digest: str) -> str:
         """Return by what an imported row about a member is known again; see `Sealer`."""
         _, key = self.store.current(Owner(member, ROWS, ""))
-        return row_key(key, digest.encode()).removeprefix("row:")
+        return row_key(key, digest.encode())
 
     def open(self, sealed: Sealed) -> str:
         """Return a text that was sealed, or what it reads as where it is no more; see `Sealer`."""

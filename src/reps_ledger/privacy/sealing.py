@@ -8,6 +8,7 @@ nonce of a text can confirm a guess of it.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 from base64 import urlsafe_b64encode
@@ -30,7 +31,7 @@ _FRONT: Final = len(_VERSION) + _NONCE_BYTES
 _PADDED: Final = 32
 _END: Final = b"\x80"
 _PLACE: Final = b"reps-ledger sealed v2\n"
-_ROW_KEY: Final = b"reps-ledger row key v2"
+_ROW_KEY: Final = b"reps row v2"
 _ROW_BYTES: Final = 16
 
 
@@ -84,7 +85,8 @@ def open_sealed(sealed: Sealed, key: bytes) -> str:
     return unseal(key, sealed.blob, sealed.place)
 
 
-_FIELD_KEY: Final = b"reps-ledger field key v2\n"
+_FIELD_KEY: Final = b"reps field v2"
+"""Tells hashes for this purpose from all others; at most 16 bytes."""
 
 
 def field_key(key: bytes, salt: bytes, path: str) -> bytes:
@@ -95,18 +97,19 @@ def field_key(key: bytes, salt: bytes, path: str) -> bytes:
         salt: of the entry, which no other entry has.
         path: the field.
     """
-    return hmac.digest(checked_key(key), _FIELD_KEY + lengths_first(salt, path.encode()), "sha256")
+    said = lengths_first(salt, path.encode())
+    return hashlib.blake2b(said, key=checked_key(key), digest_size=KEY_BYTES, person=_FIELD_KEY).digest()
 
 
 def row_key(key: bytes, canonical: bytes) -> str:
-    """Return the identity of an imported row, which nobody without the key can confirm by a guess.
+    """Return the key of an imported row, which nobody without the owner's key can confirm by a guess.
 
     Args:
         key: of the person whom the row is about, or of the ledger where it is about nobody.
         canonical: the row, in the one form that all rows have that say the same.
     """
-    of_rows = hmac.digest(checked_key(key), _ROW_KEY, "sha256")
-    return f"row:{urlsafe(hmac.digest(of_rows, canonical, 'sha256')[:_ROW_BYTES])}"
+    found = hashlib.blake2b(canonical, key=checked_key(key), digest_size=_ROW_BYTES, person=_ROW_KEY)
+    return urlsafe(found.digest())
 
 
 def encrypt(key: bytes, plain: bytes, authenticated: bytes) -> bytes:
