@@ -14,8 +14,10 @@ from eventsourcing.utils import Environment
 from eventsourcing_umadb import DCBFactory as UmaDBFactory
 
 from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite.file import OBJECTS, objects_at
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -26,6 +28,7 @@ __all__ = [
     "condition",
     "event",
     "item",
+    "make_older",
     "memory_recorder",
     "positions",
     "postgres_recorder",
@@ -142,3 +145,14 @@ def targets(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], A
                 return InMemoryDCBRecorder()
 
     return target
+
+
+def make_older(connection: sqlite3.Connection, version: int) -> None:
+    """Make the guards of a ledger file those of an older format, as releases of then made them."""
+    older = objects_at(version)
+    for name, statement in OBJECTS.items():
+        if older.get(name) != statement:
+            connection.execute(f"DROP TRIGGER {name}")
+            if name in older:
+                connection.execute(older[name])
+    connection.execute(f"PRAGMA user_version = {version}")
