@@ -79,20 +79,16 @@ class Keyring:
         place = sealed.place._replace(ledger=self.ledger)
         return Sealed.of(place, sealed.key, sealed.committed, sealed.salt, sealed.blob)
 
-    def account(self, named: AccountOf, *, unlinked: bool) -> Account | None:
-        """Return the token of an account of a member; see `Sealer`."""
-        if not unlinked:
-            token = self.store.token(*named)
-        else:
-            known = self.store.known_token(*named)
-            if known is None:
-                # It may have been linked under an identifier that is theirs as well by now.
-                others, _ = self.store.tokens_like(*named)
-                known = others[0] if len(others) == 1 else None
-            if known is None:
-                return None
-            token = known
-        return Account.of(token, named.account, _Others(self.store, named))
+    def account(self, named: AccountOf, token: str | None = None) -> Account:
+        """Return an account of a member by a token; see `Sealer`."""
+        own = self.store.token(*named) if token is None else token
+        return Account.of(own, named.account, _Others(self.store, named))
+
+    def tokens_of(self, named: AccountOf) -> list[str]:
+        """Return the tokens that there are for an account, the member's own first; see `Sealer`."""
+        own = self.store.known_token(*named)
+        others, _ = self.store.tokens_like(*named)
+        return [*([] if own is None else [own]), *others]
 
     def row_key(self, member: str, digest: str) -> str:
         """Return by what an imported row about a member is known again; see `Sealer`."""
