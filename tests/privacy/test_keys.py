@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +35,7 @@ from reps_ledger.privacy.store import FORMAT
 from scale import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ANA: Final = Owner("ana", "vouch.given", "2018")
@@ -613,6 +613,61 @@ def test_many_processes(path: Path) -> None:
             assert program.returncode == 0
 
 
+def before_it_writes(monkeypatch: pytest.MonkeyPatch, store: KeyFile, then: Callable[[], object]) -> None:
+    """Have others do something when a store has looked and is about to write, once."""
+    true, waiting = store._writing, [then]
+
+    def writing() -> AbstractContextManager[sqlite3.Connection]:
+        if waiting:
+            waiting.pop()()
+        return true()
+
+    monkeypatch.setattr(store, "_writing", writing)
+
+
+def test_another_erases_meanwhile(path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking whether somebody was erased and making a key for them: none is made."""
+    with KeyFile.open(path) as other:
+        before_it_writes(monkeypatch, store, lambda: other.erase([gone("ana")]))
+        with pytest.raises(Erased):
+            store.current(ANA)
+        store.prepare([ANA])
+    assert rows(path, "SELECT count(*) FROM keys") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", [ROWS, "vouch.given"])
+def test_another_makes_the_key_meanwhile(
+    path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Between looking for a key and making one: the other's is taken."""
+    owner = Owner("ana", kind, "")
+    with KeyFile.open(path) as other:
+        before_it_writes(monkeypatch, store, lambda: other.current(owner))
+        assert store.current(owner) == other.current(owner)
+    assert rows(path, "SELECT count(*) FROM keys") == [(1,)]
+
+
+def test_another_reserves_the_token_meanwhile(
+    path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking for a token and making one: the other's is taken."""
+    with KeyFile.open(path) as other:
+        before_it_writes(monkeypatch, store, lambda: other.token("github", "ana", "ana"))
+        assert store.token("github", "ana", "ana") == other.token("github", "ana", "ana")
+
+
+def test_another_erases_while_it_is_scrubbed(
+    path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after the file was written anew is still to be scrubbed."""
+    vacuum = store._file.vacuum
+    with KeyFile.open(path) as other:
+        store.erase([gone("ana")])
+        monkeypatch.setattr(store._file, "vacuum", lambda: (vacuum(), other.erase([gone("ben")])))
+        store.scrub()
+        assert other.must_scrub
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_gives_no_key_to_two(store: KeyFile) -> None:
     """What was made ahead is the parent's; each has a connection of its own afterwards."""
@@ -623,6 +678,7 @@ def test_a_fork_gives_no_key_to_two(store: KeyFile) -> None:
     child = os.fork()
     if child == 0:
         try:
+            assert store._file._open == [], "the connection crossed the fork"
             found = [store.current(Owner(f"c{number}", "x", "1"))[0] for number in range(8)]
             os.write(sink, " ".join(found).encode())
         finally:
