@@ -30,7 +30,7 @@ from reps_ledger.errors import (
     WrongKeys,
 )
 from reps_ledger.files import KEYS_MARK, mark_of, may_be_written
-from reps_ledger.privacy import ROWS, Destroyed, KeyFile, KeyStore, Tombstone
+from reps_ledger.privacy import ROWS, Destroyed, KeyFile, KeyStore, LocalMaster, Tombstone, WrappedKeys
 from reps_ledger.privacy.store import FORMAT
 from scale import examples
 
@@ -444,26 +444,47 @@ def test_a_store_that_was_cut_short(path: Path, length: int) -> None:
     assert path.read_bytes() == before
 
 
-@examples(2)
+TEXT: Final = "secretive"
+
+
+@examples(3)
 @given(st.data())
-def test_a_store_that_was_damaged(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """Gives what it gave or an error of ours, never another's key, and nothing else."""
+@pytest.mark.parametrize("master", [None, LocalMaster(bytes(32))], ids=["plain", "wrapped"])
+def test_a_store_that_was_damaged(
+    tmp_path_factory: pytest.TempPathFactory, master: LocalMaster | None, data: st.DataObject
+) -> None:
+    """Gives what it gave, or an error of ours that quotes no text; under a master key never anything else."""
     path = tmp_path_factory.mktemp("damaged") / "reps.keys"
-    owners = [Owner(f"m{number}", "x", "1") for number in range(100)]
-    with KeyFile.open(path) as store:
+    owners = [Owner(f"m{number}", "x", "1") for number in range(40)]
+
+    def opened() -> KeyFile:
+        return KeyFile.open(path) if master is None else WrappedKeys.open(path, master)
+
+    with opened() as store:
         store.prepare(owners)
-        named = {owner: store.current(owner) for owner in owners}
+        named = dict(store.current(owner) for owner in owners)
+        tokens = store.tokens(("github", f"{TEXT}{owner.member}", owner.member) for owner in owners)
+        store.index(1, ((owner.member, "name", f"{TEXT} {owner.member}") for owner in owners))
     content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 40))):
+    for _ in range(data.draw(st.integers(1, 60))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     try:
-        with KeyFile.open(path) as store:
-            for name, _ in named.values():
-                store.key(name)
-            store.current(owners[0])
-    except LedgerError:
-        pass
+        with opened() as store:
+            calls: list[Callable[[], object]] = [partial(store.key, name) for name in named]
+            calls += [partial(store.account, str(token)) for token in tokens]
+            calls += [partial(store.current, owners[0]), partial(store.find, TEXT), store.tombstones]
+            calls += [partial(store.names, [owner.member for owner in owners])]
+            for call in calls:
+                try:
+                    found = call()
+                except LedgerError as error:
+                    assert TEXT not in str(error)  # noqa: PT017 — each that is raised
+                else:
+                    if master is not None and isinstance(found, bytes):
+                        assert found in named.values()
+    except LedgerError as error:
+        assert TEXT not in str(error)  # noqa: PT017 — whichever is raised
 
 
 def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
