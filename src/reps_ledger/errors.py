@@ -28,7 +28,7 @@ The tree::
     │   └── InvalidProof        a proof does not lead to the root
     ├── ImportStopped           an import with on_refused="stop" met a row that it refuses
     ├── PrivacyError            sealed text, and the keys to it
-    │   ├── Erased              the person was erased: nothing is made for them any more
+    │   ├── Erased              keys were destroyed, as they were to be
     │   ├── KeyLost             a key is gone, and nothing says that it was to be
     │   ├── Redacted            the ciphertext was destroyed
     │   ├── TamperedSeal        the ciphertext is not what was sealed
@@ -294,15 +294,17 @@ class PrivacyError(LedgerError):
 
 
 class Erased(PrivacyError):
-    """The person was erased: their keys were destroyed, and nothing is made for them any more.
+    """Keys were destroyed, as they were to be; for a person who was erased nothing is made any more.
 
     Attributes:
-        member: the person's identifier.
+        member: the person's identifier; or "" where the text is about nobody.
     """
 
     def __init__(self, member: str) -> None:
         self.member = member
-        super().__init__(f"{member} was erased: there are no keys for them, and none are made")
+        super().__init__(
+            f"this was erased, of {member or 'nobody'}: its keys were destroyed, and none are made again"
+        )
 
 
 class KeyLost(PrivacyError):

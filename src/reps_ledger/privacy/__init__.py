@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reps_ledger.privacy.key_store import NAME, ROWS, Destroyed, KeyStore, Tombstone
 from reps_ledger.privacy.keys import KeyFile
-from reps_ledger.privacy.sealing import open_sealed, row_key, seal, unseal
+from reps_ledger.privacy.sealing import open_sealed, reveal, row_key, seal, unseal
 from reps_ledger.privacy.wrapped import LocalMaster, Master, WrappedKeys
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Tombstone",
     "WrappedKeys",
     "open_sealed",
+    "reveal",
     "row_key",
     "seal",
     "unseal",

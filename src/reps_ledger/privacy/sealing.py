@@ -15,7 +15,17 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from reps_ledger.domain.sealed import Place, Sealed, commitment, lengths_first
-from reps_ledger.errors import InvalidInput, MissingExtra, Redacted, TamperedSeal, UnknownSeal, WrongKey
+from reps_ledger.errors import (
+    Erased,
+    InvalidInput,
+    KeyLost,
+    MissingExtra,
+    Redacted,
+    TamperedSeal,
+    UnknownSeal,
+    WrongKey,
+)
+from reps_ledger.privacy.key_store import KeyStore
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -77,11 +87,43 @@ def open_sealed(sealed: Sealed, key: bytes) -> str:
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
     """
+    return unseal(key, _committed(sealed), sealed.place)
+
+
+def reveal(sealed: Sealed, keys: KeyStore) -> str:
+    """Return the text that a sealed value stands for, by the keys of its ledger.
+
+    Raises:
+        Redacted: its ciphertext was destroyed.
+        TamperedSeal: its ciphertext is not what its entry commits to.
+        UnknownSeal: it was sealed in a way that this code does not know.
+        Erased: its key was destroyed, as it was to be.
+        KeyLost: its key is not there, and nothing says that it was to be destroyed.
+        WrongKey: the key of that name does not open it.
+        StorageError: the key store fails.
+        MissingExtra: the extra ``privacy`` is not installed.
+    """
+    blob = _committed(sealed)
+    key = keys.key(sealed.key)
+    if key is not None:
+        return unseal(key, blob, sealed.place)
+    if keys.fate(sealed.key, sealed.place.member) == "erased":
+        raise Erased(sealed.place.member)
+    raise KeyLost(sealed.key)
+
+
+def _committed(sealed: Sealed) -> bytes:
+    """Return the ciphertext that an entry commits to.
+
+    Raises:
+        Redacted: it was destroyed.
+        TamperedSeal: it is another.
+    """
     if sealed.blob is None:
         raise Redacted(f"the text of {sealed.place.path} was redacted: its ciphertext is gone for good")
     if not hmac.compare_digest(commitment(sealed.salt, sealed.place.path, sealed.blob), sealed.committed):
         raise TamperedSeal(f"the ciphertext of {sealed.place.path} is not what its entry commits to")
-    return unseal(key, sealed.blob, sealed.place)
+    return sealed.blob
 
 
 def row_key(key: bytes, canonical: bytes) -> str:
