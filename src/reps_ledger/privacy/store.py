@@ -278,6 +278,8 @@ class StoreFile:
         try:
             yield
         except sqlite3.Error as error:
+            if "decode" in str(error):  # it quotes the text
+                raise Damaged(f"{self.where}: {_DAMAGED[1]}") from None
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             kind, words = _MEANING.get(code, (StorageError, "SQLite failed"))
             raise kind(f"{self.where}: {words}: {error}") from error
