@@ -30,6 +30,8 @@ _FEW: Final[dict[str, tuple[str, ...]]] = {
     "notice": ("n1",),
     "review": ("r1", "r2"),
     "course": ("basics",),
+    "field": ("name", "link"),
+    "organisation": ("acme", "umbrella"),
     "agreement": ("conduct",),
     "provider": ("git",),
     "account": ("octo", ""),

@@ -31,7 +31,7 @@ LAYERS: Final = (
 )
 """The design's list: a layer imports itself and those before it."""
 
-FAMILIES: Final = ("activity", "corrections", "governance", "people", "reviews", "roles")
+FAMILIES: Final = ("activity", "corrections", "governance", "people", "profiles", "reviews", "roles")
 """The files of facts."""
 
 LONGEST: Final = 800

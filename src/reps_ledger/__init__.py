@@ -12,11 +12,22 @@ from __future__ import annotations
 
 from reps_ledger import errors
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import Fact, activity, corrections, fact, governance, people, reviews, roles
+from reps_ledger.domain.facts import (
+    Fact,
+    activity,
+    corrections,
+    fact,
+    governance,
+    people,
+    profiles,
+    reviews,
+    roles,
+)
 from reps_ledger.domain.facts.activity import *
 from reps_ledger.domain.facts.corrections import *
 from reps_ledger.domain.facts.governance import *
 from reps_ledger.domain.facts.people import *
+from reps_ledger.domain.facts.profiles import *
 from reps_ledger.domain.facts.reviews import *
 from reps_ledger.domain.facts.roles import *
 from reps_ledger.domain.names import canonical_name
@@ -54,6 +65,7 @@ __all__ = [
 ]
 __all__ += errors.__all__
 __all__ += people.__all__
+__all__ += profiles.__all__
 __all__ += roles.__all__
 __all__ += activity.__all__
 __all__ += reviews.__all__

@@ -61,6 +61,9 @@ STORED: Final = {
     "MembersUnmerged": ("members.unmerged", 1, None),
     "AffiliationStarted": ("affiliation.started", 1, None),
     "AffiliationEnded": ("affiliation.ended", 1, None),
+    "MemberProfiled": ("member.profiled", 1, None),
+    "CommunityDescribed": ("community.described", 1, None),
+    "OrganisationDescribed": ("organisation.described", 1, None),
     "Vouched": ("vouch.given", 1, "voucher"),
     "VouchWithdrawn": ("vouch.withdrawn", 1, None),
     "RoleAssigned": ("role.assigned", 1, None),
@@ -90,10 +93,11 @@ STORED: Final = {
     "CharterAdopted": ("charter.adopted", 1, None),
     "LedgerDeclared": ("ledger.declared", 1, None),
     "PolicyStated": ("policy.stated", 1, None),
+    "AccessGiven": ("access.given", 1, None),
     "EntryRetracted": ("entry.retracted", 1, None),
     "EntryCorrected": ("entry.corrected", 1, None),
     "EntryVoided": ("entry.voided", 1, None),
-    "MemberErased": ("member.erased", 1, None),
+    "MemberErased": ("member.erased", 2, None),
 }
 """What is written into logs: change a line only with an upcaster."""
 
@@ -107,6 +111,7 @@ PERSONAL_FIELDS: Final = {
     ("entry.voided", "reason"),
     ("exemption.granted", "reason"),
     ("member.joined", "account"),
+    ("member.profiled", "value"),
     ("member.retired", "reason"),
     ("member.returned", "reason"),
     ("members.merged", "reason"),
@@ -209,7 +214,7 @@ def test_every_kind_is_exported() -> None:
     names = {cls.__name__ for cls in BUILT_IN}
     assert names <= set(module.__all__) & set(rl.__all__)
     assert all(getattr(rl, cls.__name__) is cls for cls in BUILT_IN)
-    assert len(BUILT_IN) == len(names) == 42
+    assert len(BUILT_IN) == len(names) == 45
 
 
 @EVERY_KIND

@@ -121,9 +121,17 @@ def fill(ledger: rl.Ledger) -> None:
     late = rl.ReportFiled(member="eve", activity="workshop", areas=("docs", "web"))
     record(late, date(2018, 6, 20), "eve")
     record(rl.EntryRetracted(target=fixed, reason="it was right at first"), date(2018, 5, 4))
-    record(rl.MemberErased(member="nobody", reason="asked to"), date(2018, 9, 9))
+    record(rl.MemberErased(member="nobody", reason="request"), date(2018, 9, 9))
     noise = _planted(ledger, DCBEvent("report.filed", b"\0\xff", ["member:ana"]))
     ledger.void(noise, by="council", reason="noise", occurred_at=date(2018, 9, 10), command_id="golden-void")
+    for fact in (
+        rl.MemberProfiled(member="cleo", field="name", value='Name \N{SNOWMAN} "One"'),
+        rl.MemberProfiled(member="cleo", field="pronouns", value="they"),
+        rl.MemberProfiled(member="cleo", field="pronouns"),
+        rl.CommunityDescribed(community="asia", field="languages", value="id, th"),
+        rl.OrganisationDescribed(organisation="Acme", field="link", value="https://example.org/acme"),
+    ):
+        record(fact, date(2018, 9, 11))
 
 
 def _planted(ledger: rl.Ledger, noise: DCBEvent) -> int:
@@ -215,6 +223,10 @@ def answers(ledger: rl.Ledger) -> Any:
             "docket": [(item.review, item.recommended, item.overdue) for item in view.docket()],
             "verdicts": [_verdict(verdict) for verdict in view.evaluate_all(POLICY)],
             "vouches": view.vouch_graph(),
+            "described": [
+                view.described(community="asia").fields,
+                view.described(organisation="Acme").fields,
+            ],
         }
     return msgspec.json.decode(msgspec.json.encode(found))
 
@@ -231,6 +243,7 @@ def _member(view: rl.View, member: str) -> dict[str, Any]:
         "vouch_level": person.vouch_level,
         "vouches": person.vouches.all,
         "belonging": person.belonging,
+        "profile": person.profile.fields,
         "timeline": [(line.at, line.by, line.entry, line.corrected) for line in person.timeline],
         "is_member": view.is_member(member),
         "mentor": [

@@ -60,7 +60,25 @@ def test_this_version_left_its_ledger() -> None:
 def test_it_answers_as_it_did(version: str, ledger: rl.Ledger) -> None:
     """Entries, views, verdicts, decisions, proofs and roots are all as they were."""
     found = json.loads(json.dumps(make.answers(ledger)))
-    assert list(differences(expected(version), found)) == []
+    wanted = expected(version)
+    if version in BEFORE_GROUNDS:
+        for entry in (*wanted["entries"], *wanted["exported"]):
+            _on_a_ground(entry)
+    assert list(differences(wanted, found)) == []
+
+
+BEFORE_GROUNDS: Final = ("0.1.0", "0.2.0.dev1", "0.2.0.dev2", "0.2.0.dev3")
+"""Versions in which it was said in any words why somebody was erased; later ones show a ground instead."""
+
+
+def _on_a_ground(entry: dict[str, Any]) -> None:
+    """Say of an erasure that it was asked for, as the upcaster of its first version does."""
+    said = entry.get("entry", entry)
+    fact = said["fact"] if isinstance(said["fact"], dict) else said
+    if fact.get("reason") == "asked to":
+        fact["reason"] = "request"
+        if fact is said:
+            said["schema"] = 2
 
 
 def differences(wanted: Any, found: Any, where: str = "") -> Iterator[str]:

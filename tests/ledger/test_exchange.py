@@ -212,7 +212,7 @@ def test_rows_of_a_ledger_of_the_first_format_are_known(
     """There the id of an entry is a digest of its row; the rows are known by that."""
     rows = everybody(3)
     with monkeypatch.context() as before:
-        before.setattr("reps_ledger.log.codec.salt", lambda data: data)
+        before.setattr("reps_ledger.log.codec.salt", lambda data, _: data)
         with open_ledger(sqlite_path) as ledger:
             ledger.import_history([{**each, "id": row_digest(each)} for each in rows])
     with open_ledger(sqlite_path) as ledger:

@@ -154,7 +154,7 @@ def test_mistake_05_a_clock_that_runs_on_row_last_saved(ledger: rl.Ledger) -> No
 def test_mistake_06_a_voucher_is_deleted_and_the_vouch_still_counts(ledger: rl.Ledger) -> None:
     """A vouch names its voucher for ever; what no longer stands no longer counts."""
     given = record(ledger, rl.Vouched(member="ana", voucher="ben", reason="talks"), MAR)
-    record(ledger, rl.MemberErased(member="ben", reason="asked for it"), date(2018, 4, 1))
+    record(ledger, rl.MemberErased(member="ben", reason="request"), date(2018, 4, 1))
     record(ledger, rl.MemberRetired(member="ben", how="resigned"), date(2018, 4, 1))
     vouched = Policy("vouched", cases=[when(vouches() >= 1).then("yes")], otherwise="no")
     verdict = ledger.as_of(date(2018, 5, 1)).evaluate(vouched, "ana")
@@ -173,7 +173,7 @@ def test_mistake_07_for_ever_contradicted_by_deletion(ledger: rl.Ledger) -> None
     record(ledger, rl.RoleAssigned(member="ana", role="rep"), JAN)
     record(ledger, rl.RoleEnded(member="ana", role="rep", how="inactive"), MAR)
     record(ledger, rl.MemberRetired(member="ana", how="removed"), MAR)
-    record(ledger, rl.MemberErased(member="ana", reason="asked for it"), date(2018, 4, 1))
+    record(ledger, rl.MemberErased(member="ana", reason="request"), date(2018, 4, 1))
     assert ledger.as_of().is_member("ana")
     assert ledger.as_of().member("ana").roles.ever[0].role == "rep"
     record(ledger, rl.ApplicationFiled(member="ana", role="rep"), date(2018, 6, 1))

@@ -10,18 +10,9 @@ from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reps_ledger.domain.sealed import Owner, Place, Sealed, commitment
-from reps_ledger.errors import (
-    Erased,
-    InvalidInput,
-    KeyLost,
-    PrivacyError,
-    Redacted,
-    TamperedSeal,
-    UnknownSeal,
-    WrongKey,
-)
-from reps_ledger.privacy import KeyFile, Tombstone, open_sealed, reveal, row_key, seal, unseal
+from reps_ledger.domain.sealed import Place, Sealed, commitment
+from reps_ledger.errors import InvalidInput, PrivacyError, Redacted, TamperedSeal, UnknownSeal, WrongKey
+from reps_ledger.privacy import open_sealed, row_key, seal, unseal
 from scale import examples
 
 KEY: Final = bytes(range(32))
@@ -197,41 +188,10 @@ def test_a_sealed_value_has_four_answers(case: Case, error: type[PrivacyError]) 
     assert TEXT not in str(raised.value)
 
 
-def test_a_ledgers_keys_reveal_it() -> None:
-    """Or say why they do not: erased, expired, lost; and before that, redacted or tampered with."""
-    with KeyFile.open(":memory:") as store:
-        owner = Owner("ana", "vouch.given", "2018")
-        key_id, key = store.current(owner)
-        blob, salt = seal(key, TEXT, PLACE), os.urandom(16)
-        committed = commitment(salt, "reason", blob)
-        sealed = Sealed.of(PLACE, key_id, committed, salt, blob)
-        tampered = Sealed.of(PLACE, key_id, committed, salt, seal(key, TEXT, PLACE))
-        redacted = Sealed.of(PLACE, key_id, committed, salt, None)
-        lost = Sealed.of(PLACE, "no such key", committed, salt, blob)
-        other = Sealed.of(PLACE, store.current(owner._replace(period="2019"))[0], committed, salt, blob)
-        assert reveal(sealed, store) == TEXT
-        with pytest.raises(KeyLost, match="no such key"):
-            reveal(lost, store)
-        with pytest.raises(WrongKey):
-            reveal(other, store)
-        store.expire([owner])
-        with pytest.raises(Erased):
-            reveal(sealed, store)
-        store.erase([Tombstone("ana", "entry", "when")])
-        for each in (sealed, lost, other):
-            with pytest.raises(Erased) as raised:
-                reveal(each, store)
-            assert raised.value.member == "ana"
-        with pytest.raises(TamperedSeal):
-            reveal(tampered, store)
-        with pytest.raises(Redacted):
-            reveal(redacted, store)
-
-
 @given(keys, keys, st.binary(max_size=40), st.binary(max_size=40))
 def test_identities_of_rows(key: bytes, other: bytes, row: bytes, another: bytes) -> None:
     """The same for the same row and key, and for nothing else."""
     assert row_key(key, row) == row_key(key, row)
     assert (row_key(key, row) == row_key(key, another)) == (row == another)
     assert (row_key(key, row) == row_key(other, row)) == (key == other)
-    assert len(row_key(key, row)) == len("row:") + 22
+    assert len(row_key(key, row)) == 22

@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 import reps_ledger as rl
 from histories import PEOPLE, REGISTRY, fill, histories, offers, open_ledger
 from reps_ledger.domain.entries import people_in
-from reps_ledger.projections import belonging, membership, overview, project_people, roles, timeline, vouches
+from reps_ledger.projections import (
+    belonging,
+    membership,
+    overview,
+    profile,
+    project_people,
+    roles,
+    timeline,
+    vouches,
+)
 from reps_ledger.projections.census import overviews
 from scale import examples
 
@@ -29,6 +38,7 @@ ALL: Final[dict[str, Callable[[str], rl.Projection[Any]]]] = {
     "belonging": belonging,
     "membership": lambda member: membership(member, ZONE),
     "overview": lambda member: overview(member, ZONE),
+    "profile": profile,
     "roles": roles,
     "timeline": timeline,
     "vouches": vouches,

@@ -36,6 +36,16 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
     (rl.MembersUnmerged(member="ben", duplicate="ana"), "was found not to be ben after all"),
     (rl.AffiliationStarted(member="ana", organisation="Acme"), "began at Acme"),
     (rl.AffiliationEnded(member="ana", organisation="Acme"), "left Acme"),
+    (rl.MemberProfiled(member="ana", field="name", value="Name One"), "their name was recorded"),
+    (rl.MemberProfiled(member="ana", field="email"), "their email was removed"),
+    (
+        rl.CommunityDescribed(community="id", field="link", value="https://example.org"),
+        "of the community id the link was recorded",
+    ),
+    (
+        rl.OrganisationDescribed(organisation="Acme", field="kind", value=""),
+        "of the organisation Acme the kind was removed",
+    ),
     (rl.Vouched(member="ana", voucher="ben", reason="kind"), "was vouched for by ben: kind"),
     (rl.Vouched(member="ben", voucher="ana"), "vouched for ben"),
     (rl.VouchWithdrawn(member="ana", voucher="ben"), "lost the vouch of ben"),
@@ -111,7 +121,8 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
         rl.EntryVoided(target_position=7, reason="noise"),
         "what is at position 7 cannot be read, and was voided: noise",
     ),
-    (rl.MemberErased(member="ana", reason="asked"), "asked for their personal texts to be erased"),
+    (rl.AccessGiven(form="portable", person="ana"), "was given all that is held about them"),
+    (rl.MemberErased(member="ana", reason="request"), "asked for their personal texts to be erased"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),
 ]
 

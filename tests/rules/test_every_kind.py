@@ -36,6 +36,9 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
     ),
     "affiliation.started": (ANA, rl.AffiliationStarted(member="ana", organisation="Acme")),
     "affiliation.ended": (ANA, rl.AffiliationEnded(member="ana", organisation="Acme")),
+    "member.profiled": (ANA, rl.MemberProfiled(member="ana", field="name", value="Name One")),
+    "community.described": ([], rl.CommunityDescribed(community="asia", field="link", value="here")),
+    "organisation.described": ([], rl.OrganisationDescribed(organisation="Acme", field="kind", value="firm")),
     "vouch.given": (BOTH, rl.Vouched(member="ana", voucher="ben")),
     "vouch.withdrawn": (
         [*BOTH, (rl.Vouched(member="ana", voucher="ben"), FEB)],
@@ -106,7 +109,8 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
         [*ANA, (REPORT, FEB)],
         lambda ids: correct(1, rl.ReportFiled(member="ana", activity="booth"))(ids)[0],
     ),
-    "member.erased": (ANA, rl.MemberErased(member="ana", reason="asked for it")),
+    "access.given": (ANA, rl.AccessGiven(form="portable", person="ana")),
+    "member.erased": (ANA, rl.MemberErased(member="ana", reason="request")),
 }
 
 
@@ -142,6 +146,7 @@ MEMBERS_ONLY: Final[dict[str, Saying]] = {
         "account.linked",
         "affiliation.started",
         "affiliation.ended",
+        "member.profiled",
         "role.assigned",
         "community.joined",
         "report.filed",

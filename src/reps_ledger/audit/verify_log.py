@@ -6,7 +6,7 @@ tree's cache only helps to say where the first difference is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from typing import Final
@@ -20,6 +20,9 @@ from reps_ledger.audit.tree_cache import BLOCK, TreeCache, Unusable
 from reps_ledger.domain.arguments import checked
 from reps_ledger.errors import Busy, Closed, InvalidInput, InvalidSignature, LedgerError
 from reps_ledger.log import EventLog, Reading
+from reps_ledger.log.codec import UNREADABLE
+from reps_ledger.log.sealing import may_be_sealed, seal_problems
+from reps_ledger.log.storage import Stored
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 CODES: Final = {
@@ -27,6 +30,7 @@ CODES: Final = {
     "other_origin": "the checkpoint is of another log than the key signs for",
     "truncated": "the log has fewer entries than it had",
     "root_mismatch": "the entries are not those that the checkpoint was made of",
+    "seal_mismatch": "what is sealed beside an entry is not what it commits to",
     "entry_differs": "an entry is not what the tree's cache says that it was",
     "unreadable": "the log cannot be read to its end",
     "database": "the database itself finds something wrong",
@@ -128,13 +132,14 @@ def verify_log(
     signed = None if key is None else _is_signed(found, key, findings)
     reading = _Reading(found)
     tags = TagFingerprint()
+    seals: list[AuditFinding] = []
     with ThreadPoolExecutor(1) as aside:
         # The database checks itself while the log is read, where it has more than one connection:
         # only a file has, and on others the two would wait for each other.
         alone = log.path is None
         checked = None if alone else aside.submit(log.structure_problems)
         try:
-            _read(log, reading, cache, tags)
+            _read(log, reading, cache, lambda rows: _look_at(rows, tags, seals))
         except (Busy, Closed):
             raise
         except LedgerError as error:
@@ -143,6 +148,7 @@ def verify_log(
             findings.append(unread)
         else:
             findings += reading.compared()
+        findings += seals
         structure = log.structure_problems if checked is None else checked.result
         whole = _check_database([structure, lambda: log.index_problems(tags)], findings)
     return Verification(
@@ -231,13 +237,26 @@ class _Reading:
         return findings
 
 
-def _read(log: EventLog, reading: _Reading, cache: TreeCache | None, tags: TagFingerprint) -> None:
+def _look_at(rows: Sequence[Stored], tags: TagFingerprint, findings: list[AuditFinding]) -> None:
+    """Take the tags of rows, and add where what is sealed beside one is not what it commits to."""
+    tags.add(rows)
+    for position, _, data, _ in rows:
+        if may_be_sealed(data):
+            with suppress(*UNREADABLE):  # what is no entry has no seals
+                for problem in seal_problems(data):
+                    words = f"position {position}: {problem}"
+                    findings.append(AuditFinding(code="seal_mismatch", words=words, position=position))
+
+
+def _read(
+    log: EventLog, reading: _Reading, cache: TreeCache | None, look: Callable[[Sequence[Stored]], None]
+) -> None:
     with ExitStack() as stack:
         cached: Callable[[int], bytes | None] = _nothing
         if cache is not None and cache.exists:
             with suppress(Unusable, Busy, InvalidInput):
                 cached = stack.enter_context(cache.fingerprints())
-        for number, block in enumerate(blocks_of(log, on_block=tags.add)):
+        for number, block in enumerate(blocks_of(log, on_block=look)):
             reading.add(block, cached(number))
 
 

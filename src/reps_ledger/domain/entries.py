@@ -68,6 +68,7 @@ class Entry(
         origin: its position, or for a correction that of the original entry: it breaks ties in
             occurred_at.
         told: the identifiers under which it was told, where merges gave its people several.
+        about: of an amendment that is to be recorded, the person whom its target is about, if it is known.
     """
 
     id: str
@@ -84,6 +85,7 @@ class Entry(
     tags: tuple[str, ...] = ()
     origin: int = 0
     told: Told | None = None
+    about: str | None = None
 
     @property
     def name(self) -> str:
@@ -128,6 +130,11 @@ def entries_named(tags: Iterable[str]) -> list[str]:
     """Return the ids of the entries whose tags are among some."""
     prefix = entry_tag("")
     return [tag.removeprefix(prefix) for tag in tags if tag.startswith(prefix)]
+
+
+def organisation_tag(organisation: str) -> str:
+    """Return the tag of what describes an organisation."""
+    return f"organisation:{organisation}"
 
 
 def ledger_tag(name: str) -> str:

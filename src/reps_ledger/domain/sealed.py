@@ -9,9 +9,7 @@ whatever folds, counts or compares facts goes on. Only who shows a text to peopl
 from __future__ import annotations
 
 import hashlib
-from typing import Final, NamedTuple, Protocol
-
-from typing_extensions import Self
+from typing import Final, NamedTuple, Protocol, Self
 
 SEALED: Final = "[sealed]"
 """What a sealed text reads as where it was not opened."""
@@ -26,14 +24,18 @@ LOST: Final = "[key lost]"
 """What it reads as where its key is gone, and nothing says that it was to be."""
 
 
+GONE: Final = frozenset({SEALED, ERASED, REDACTED, LOST})
+"""What sealed texts read as that cannot be opened."""
+
+
 class Place(NamedTuple):
     """Where one sealed text stands: what binds its ciphertext there, and to no other place.
 
     Attributes:
         ledger: the ledger's identifier.
         entry: the entry's id.
-        member: the member whom the fact names; of an amendment the id of its target; or "".
-        fact: the stored name of the fact that has the field.
+        member: the person whom the text is about; "" for nobody.
+        fact: the stored name of the entry's fact.
         version: its stored schema version.
         path: the field; of a replacement's field ``replacement.`` and its name.
     """
@@ -81,7 +83,7 @@ class Sealed(str):
 
     @classmethod
     def of(
-        cls, place: Place, key: str, committed: bytes, salt: bytes, blob: bytes | None, text: str = SEALED
+        cls, place: Place, key: str, committed: bytes, salt: bytes, blob: bytes | None, *, text: str = SEALED
     ) -> Self:
         """Return what stands for a text that was sealed.
 
@@ -98,6 +100,17 @@ class Sealed(str):
         return found
 
 
+ProviderTokens = tuple[tuple[str, str], ...]
+"""Tokens of accounts, each after the provider of its account."""
+
+
+class Tokens(Protocol):
+    """Knows the tokens of the accounts that read like one."""
+
+    def others(self) -> tuple[ProviderTokens, ProviderTokens]:
+        """Return other members' tokens for that very account, and the tokens of those that read like it."""
+
+
 class Account(str):
     """A token in the place of an account's name, in a ledger that seals; what is recorded is judged by it.
 
@@ -105,6 +118,7 @@ class Account(str):
 
     Attributes:
         name: the account's name, which is sealed.
+        tokens: says which other tokens there are.
     """
 
     __slots__ = ("name", "tokens")
@@ -114,27 +128,14 @@ class Account(str):
 
     @classmethod
     def of(cls, token: str, name: str, tokens: Tokens) -> Self:
-        """Return the token of an account.
-
-        Args:
-            token: it.
-            name: the account's name.
-            tokens: says which other tokens there are.
-        """
+        """Return the token of an account of that name."""
         found = cls(token)
         found.name, found.tokens = name, tokens
         return found
 
 
-class Tokens(Protocol):
-    """Knows the tokens of the accounts that read like one."""
-
-    def others(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the tokens of other members for that very account, and those of accounts that read like it."""
-
-
 def lengths_first(*parts: bytes) -> bytes:
-    """Return parts in a row, each with its length before it as 4 bytes: no two lists of parts give the same."""
+    """Return parts in a row, each after its length in 4 bytes: no two lists of parts give the same."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 

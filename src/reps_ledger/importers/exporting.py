@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Final
 
@@ -43,6 +44,7 @@ def export_history(
     *,
     as_recorded: bool = False,
     replace: bool = False,
+    reveal: bool = False,
 ) -> int:
     """Write every entry as recorded, in order of position, and return their number.
 
@@ -56,16 +58,26 @@ def export_history(
     """
     if not isinstance(target, str | os.PathLike):
         refuse_stream(target, field="target")
-        return _write_stored(reading, target) if as_recorded else _write_json(reading, target)
+        if as_recorded:
+            return _write_stored(reading, target)
+        return _write_json(reading, target, reveal=reveal)
     named = os.path.realpath(target) if os.path.islink(target) else target  # noqa: PTH114 — also of a NUL
     name = Path(named).name.lower()
-    write = _write_csv if name.removesuffix(".gz").endswith(".csv") else _write_json
+    write: Callable[[Reading, _Binary], int] = (
+        _write_csv if name.removesuffix(".gz").endswith(".csv") else _write_json
+    )
     if as_recorded:
         if write is _write_csv:
             raise InvalidInput(
                 f"{target}: what is stored is written as JSON lines, not as CSV", field="target"
             )
         write = _write_stored
+    if reveal:
+        if as_recorded:
+            raise InvalidInput(
+                "what is stored is written as it is: nothing of it is revealed", field="reveal"
+            )
+        write = partial(_write_csv if write is _write_csv else _write_json, reveal=True)
     with output_file(target, replace=replace, field="target") as raw:
         if not name.endswith(".gz"):
             return write(reading, raw)
@@ -77,20 +89,21 @@ def _write_stored(reading: Reading, file: _Binary) -> int:
     return write_as_recorded(reading.log, reading.known_at, file)
 
 
-def _exported(reading: Reading) -> Iterator[Entry]:
-    return (entry for entry in reading.recorded() if not isinstance(entry.fact, EntryVoided))
+def _exported(reading: Reading, *, reveal: bool) -> Iterator[Entry]:
+    entries = (entry for entry in reading.recorded() if not isinstance(entry.fact, EntryVoided))
+    return map(reading.log.codec.opened_entry, entries) if reveal else entries
 
 
-def _write_json(reading: Reading, file: _Binary) -> int:
+def _write_json(reading: Reading, file: _Binary, *, reveal: bool = False) -> int:
     encode = msgspec.json.Encoder().encode
     count = 0
-    for entry in _exported(reading):
+    for entry in _exported(reading, reveal=reveal):
         file.write(encode(write_row(entry, reading.log.codec)) + b"\n")
         count += 1
     return count
 
 
-def _write_csv(reading: Reading, file: _Binary) -> int:
+def _write_csv(reading: Reading, file: _Binary, *, reveal: bool = False) -> int:
     codec = reading.log.codec
     own = sorted({name for described in codec.registry for name in described.names})
     columns = [*_ENVELOPE, *own]
@@ -99,7 +112,7 @@ def _write_csv(reading: Reading, file: _Binary) -> int:
         writer = csv.writer(text)
         writer.writerow(columns)
         count = 0
-        for entry in _exported(reading):
+        for entry in _exported(reading, reveal=reveal):
             row = write_row(entry, codec)
             writer.writerow([_cell(row.get(name)) for name in columns])
             count += 1

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, Final, NamedTuple, Protocol, Self
 
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
@@ -243,6 +243,10 @@ class Home(Protocol):
     def is_new(self) -> bool:
         """Whether it must declare itself before its first entry."""
 
+    @property
+    def seals(self) -> bool:
+        """Whether it declares that it seals personal texts, or will."""
+
     def refreshed(self) -> tuple[tzinfo, frozenset[str]]:
         """Return the zone by all that is recorded, and the ids of the entries that make it so."""
 
@@ -347,7 +351,7 @@ class Session:
         self.rows += len(lines)
         self._now = self.recording.now()
         refused: list[RefusedRow] = []
-        pending = [p for line in lines if (p := self._pending(line, refused)) is not None]
+        pending = self._prepared([p for line in lines if (p := self._pending(line, refused)) is not None])
         self._current_judge()  # before ids are looked up, as it reads the head
         fresh = self._unknown(pending, refused)
         if self.stop:
@@ -392,6 +396,7 @@ class Session:
             self._trimmed += tidy is not line.row
             if isinstance(row.fact, LedgerDeclared):
                 self._read_in_zone_of(row.fact, is_first=line is self._first)
+                row = replace(row, fact=evolve(row.fact, seals=self.home.seals))
             keys = tuple(key for key in (row.id, row.row_key) if key is not None)
             return _Pending(line, self._draft(row), keys)
         except OtherZone:
@@ -402,6 +407,20 @@ class Session:
         except RecursionError:
             refused.append(_refused(line, ["invalid"], ["the row is nested too deeply"]))
         return None
+
+    def _prepared(self, pending: list[_Pending]) -> list[_Pending]:
+        """Return rows as a ledger that seals judges them, and knows them again; see `Recording.prepared`."""
+        if not self.recording.log.codec.seals:
+            return pending
+        drafts = self.recording.prepared([row.draft for row in pending])
+        return [
+            _Pending(
+                row.line,
+                draft,
+                (*row.keys[: draft.id in row.keys], *([] if draft.row_key is None else [draft.row_key])),
+            )
+            for row, draft in zip(pending, drafts, strict=True)
+        ]
 
     def _draft(self, row: Row) -> Draft:
         return make_draft(
@@ -427,7 +446,7 @@ class Session:
             known = there.get(row.draft.id) if earlier is None else earlier.draft
             if known is None:
                 fresh.add(row)
-            elif known.fact == row.draft.fact:
+            elif self.recording.log.codec.is_same(known.fact, row.draft.fact):
                 self._known += 1
             else:
                 key = row.draft.row_key
@@ -458,9 +477,13 @@ class Session:
             # Encoded in this thread: the writer would compete with it for the interpreter's lock.
             # The condition is that nobody appended anything, which is quickest to check and
             # nearly always true.
-            log = self.recording.log
-            events = log.events(judged.entries)
-            positions = self.writer.submit(log.append_events, events, (), self._head)
+            try:
+                events = self.recording.events(judged.entries)
+            except Conflict as error:
+                positions.set_exception(error)
+            else:
+                append = self.recording.log.append_events
+                positions = self.writer.submit(append, events, (), self._head)
         else:
             positions.set_result([])
         self._appending = _Append(judged, fresh, positions)
@@ -551,7 +574,7 @@ class Session:
                 sources = judge.sources(again.entries)
                 sources |= {Source(entry_tag(entry.id)) for entry in again.entries}
                 sources |= {Source(row_tag(key)) for e in again.entries for key in row_keys_in(e.tags)}
-                positions = recording.log.append(again.entries, sources, self._head)
+                positions = recording.log.append_events(recording.events(again.entries), sources, self._head)
         finally:
             self.recording = outside
         return _Again(again, own, len(there) - own, positions)

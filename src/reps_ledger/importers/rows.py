@@ -19,6 +19,7 @@ from attrs import evolve, fields
 
 from reps_ledger.domain.entries import Entry, row_keys_in
 from reps_ledger.domain.facts import BUILT_IN, RESERVED, EntryCorrected, Fact, FactType
+from reps_ledger.domain.sealed import Sealed
 from reps_ledger.domain.shown import shown, shown_names
 from reps_ledger.domain.validation import MAX_ROW_NAMES, check_name, is_name, is_name_or_none
 from reps_ledger.errors import InvalidFact, InvalidInput, InvalidTime, TooLarge
@@ -26,6 +27,7 @@ from reps_ledger.interchange import JsonObject
 from reps_ledger.log import Codec
 
 _BUILT_IN: Final = frozenset(BUILT_IN)
+_AMENDING: Final = frozenset({"entry.corrected", "entry.retracted"})
 _IGNORED: Final = frozenset({"position", "recorded_at"})  # this ledger gives its own
 _ENVELOPE_TEXTS: Final = ("by", "command_id", "on_behalf_of", "source")
 _NAMES: Final = ("by", "on_behalf_of", "source")
@@ -97,9 +99,20 @@ def read_row(row: Mapping[str, object], codec: Codec) -> Row:
         fact=fact,
         occurred_at=_moment(at, "occurred_at"),
         id=None if given is None else _uuid(given),
-        row_key=row_digest(row) if key is None and given is None else key,
+        row_key=_row_key(row, seals=codec.seals) if key is None and given is None else key,
         **texts,
     )
+
+
+def _row_key(row: Mapping[str, object], *, seals: bool) -> str:
+    """Return the digest of a row by which it is known again.
+
+    Where texts are sealed, it is hashed once more, by the key of whom the row is about. Whom an amendment is
+    about is known once its target was read: so its reason is left out, and its target tells it from others.
+    """
+    if seals and row.get("fact") in _AMENDING:
+        row = {name: value for name, value in row.items() if name != "reason"}
+    return row_digest(row)
 
 
 def fact_of(row: Mapping[str, object], codec: Codec) -> Fact:
@@ -227,7 +240,10 @@ def row_digest(row: Mapping[str, object]) -> str:
 
 
 def write_row(entry: Entry, codec: Codec) -> JsonObject:
-    """Return an entry as a row: its envelope, then the fields that differ from their defaults."""
+    """Return an entry as a row: its envelope, then the fields that differ from their defaults.
+
+    A sealed text that was not opened reads as such.
+    """
     described = codec.registry.of(entry.fact)
     row: JsonObject = {
         "fact": described.kind.name,
@@ -253,7 +269,7 @@ def _fields(fact: Fact, codec: Codec) -> JsonObject:
     for attribute in fields(type(fact)):
         value = getattr(fact, attribute.name)
         if value != attribute.default:
-            found[attribute.name] = value
+            found[attribute.name] = str(value) if isinstance(value, Sealed) else value
     if isinstance(fact, EntryCorrected):
         inner = fact.replacement
         kind = codec.registry.of(inner).kind

@@ -30,6 +30,7 @@ from reps_ledger.domain.entries import (
 )
 from reps_ledger.domain.facts import EntryCorrected, EntryRetracted, EntryVoided
 from reps_ledger.domain.rules import Judge
+from reps_ledger.domain.rules.sealing import has_text
 from reps_ledger.domain.validation import check_name
 from reps_ledger.errors import Busy, Closed, CodecError, InvalidInput, LedgerError, MissingExtra
 from reps_ledger.interchange import read_json
@@ -37,6 +38,7 @@ from reps_ledger.ledger.core import ABOUT_ZONES, Core
 from reps_ledger.ledger.states import kept_tables
 from reps_ledger.log import Recording
 from reps_ledger.log.append import LARGEST_MEMORY
+from reps_ledger.log.sealing import may_be_sealed, seal_problems
 from reps_ledger.log.storage import Stored, decoded_tags
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import is_salted, plain
@@ -49,6 +51,8 @@ CHECKS: Final = {
     "row_repeated": "an earlier entry is of the same imported row",
     "tags": "an entry lies under other tags than its fact: it is not found, or found where it should not be",
     "invalid": "a fact has a value that it may not have",
+    "seal": "what is sealed beside an entry is not what it commits to",
+    "in_the_clear": "personal texts that were recorded before the ledger sealed lie in the clear, for ever",
     "refused": "a rule, or the charter of its time, refuses an entry by what was recorded before it",
     "unjudged": "an entry could not be judged, as one that it depends on cannot be read",
     "no_zone": "the log declares no time zone: days are read in the zone with which it is opened",
@@ -58,7 +62,7 @@ CHECKS: Final = {
 }
 """What each code of a finding means."""
 
-NOTES: Final = frozenset({"no_zone", "voided"})
+NOTES: Final = frozenset({"in_the_clear", "no_zone", "voided"})
 """Codes of what is worth knowing, and not wrong."""
 
 MOST: Final = 10_000
@@ -95,6 +99,10 @@ def _findings(core: Core, on_progress: Callable[[int, int], None] | None) -> Ite
             break
     if head and not core.own_zone.is_declared:
         yield AuditFinding(code="no_zone", words=CHECKS["no_zone"])
+    if log_again.clear and core.own_zone.seals:
+        first = log_again.first_clear
+        words = f"{CHECKS['in_the_clear']}: of {log_again.clear:,} entries, the first at position {first}"
+        yield AuditFinding(code="in_the_clear", words=words, position=first)
     for problem in _asked(lambda: log.index_problems(tags)):
         yield AuditFinding(code="database", words=problem)
     for problem in _caches(core):
@@ -116,9 +124,13 @@ class _LogAgain:
 
     Attributes:
         core: the ledger.
+        clear: how many entries have personal texts in the clear.
+        first_clear: the position of the first of them; 0 for none.
     """
 
     core: Core
+    clear: int = field(default=0, init=False)
+    first_clear: int = field(default=0, init=False)
     _recording: Recording = field(init=False)
     _judge: Judge = field(init=False)
     _known: int = field(default=0, init=False)  # the position up to which the judge knows its parts
@@ -134,7 +146,7 @@ class _LogAgain:
     def _begin(self, known: int) -> None:
         """Go on with another judge, in the zone that was known at a position."""
         self._recording = self.core.recording_in(self.core.own_zone.known(known))
-        self._judge = self._recording.judge()
+        self._judge = evolve(self._recording.judge(), seals=False)  # sealed or not, it is there
         self._known, self._whole = known, known == 0
 
     def take(self, rows: Sequence[Stored]) -> Iterator[AuditFinding]:
@@ -158,6 +170,7 @@ class _LogAgain:
                 yield AuditFinding(code="no_entry", words=str(error), position=position)
                 continue
             yield from _of_bytes(entry, data)
+            yield from self._of_seals(entry, data)
             if not is_salted(data):
                 self._older.add(position)
             entries.append(entry)
@@ -167,6 +180,15 @@ class _LogAgain:
             self._known = max(self._known, rows[-1][0])
         if self._judge.memory.size > LARGEST_MEMORY:
             self._begin(self._known)
+
+    def _of_seals(self, entry: Entry, data: bytes) -> Iterator[AuditFinding]:
+        """Yield what is wrong with what is sealed beside an entry; count entries whose texts are not."""
+        place = entry.position
+        for problem in seal_problems(data) if may_be_sealed(data) else ():
+            yield AuditFinding(code="seal", words=f"position {place}: {problem}", position=place)
+        if has_text(entry.fact, self.core.log.codec.registry, in_the_clear=True):
+            self.first_clear = self.first_clear or place
+            self.clear += 1
 
     def _repeated(self, entries: Sequence[Entry]) -> Iterator[AuditFinding]:
         """Yield the entries whose id or row an earlier entry has."""

@@ -26,7 +26,16 @@ from reps_ledger.domain.rules import Rulebook, Source
 from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import day_start, instant_of
 from reps_ledger.domain.validation import MAX_BATCH
-from reps_ledger.errors import Closed, InvalidInput, MissingExtra, NotFound, ReadOnly, Refused, TooLarge
+from reps_ledger.errors import (
+    Closed,
+    InvalidInput,
+    MissingExtra,
+    NotFound,
+    ReadOnly,
+    Refusal,
+    Refused,
+    TooLarge,
+)
 from reps_ledger.files import TREE_SUFFIX
 from reps_ledger.ledger.everybody import KeptAnswers
 from reps_ledger.ledger.zones import LedgerZone
@@ -209,6 +218,12 @@ class Core:
         """Whether the ledger must declare itself before its first entry."""
         return self.own_zone.is_new
 
+    @property
+    def seals(self) -> bool:
+        """Whether the ledger declares that it seals personal texts, or will with its first entry."""
+        zone = self.own_zone
+        return zone.seals or (zone.keyring is not None and zone.keyring.seals)
+
     def refreshed(self) -> tuple[tzinfo, frozenset[str]]:
         """Return the zone by all that is recorded, and the ids of the entries that make it so."""
         self.own_zone.refresh(self.log.head())
@@ -290,12 +305,36 @@ class Core:
             raise InvalidInput("there is no fact to record", field="facts")
         if len(facts) > MAX_BATCH:
             raise TooLarge(f"{len(facts)} facts; record at most {MAX_BATCH} at once", field="facts")
+        self._must_have_keys(facts)
         receipt: Receipt | None = None
         while receipt is None:
-            receipt = self._record(facts, attribution)
+            try:
+                receipt = self._record(facts, attribution)
+            except Refused as refused:
+                if not self._began_to_seal(refused):
+                    raise
         if any(isinstance(fact, ABOUT_ZONES) for fact, _ in facts):
             self.own_zone.refresh(self.log.head())
         return receipt
+
+    def _must_have_keys(self, facts: Iterable[Dated]) -> None:
+        """Refuse to declare that a ledger seals which was opened without keys.
+
+        Raises:
+            Refused: it was.
+        """
+        for index, (fact, _) in enumerate(facts):
+            if isinstance(fact, LedgerDeclared) and fact.seals and self.own_zone.keyring is None:
+                words = "a ledger seals by its keys, and this one was opened without any: open it with keys="
+                raise Refused([Refusal(code="no_keys", words=words, index=index)])
+
+    def _began_to_seal(self, refused: Refused) -> bool:
+        """Whether others had the ledger begin to seal meanwhile: what was refused may be sealed now."""
+        keyring = self.own_zone.keyring
+        if keyring is None or keyring.seals or "unsealed" not in refused.codes:
+            return False
+        self.own_zone.refresh(self.log.head())
+        return keyring.seals
 
     def _record(self, facts: list[Dated], attribution: Attribution) -> Receipt | None:
         """Record facts; None where others began the log, so that dates may mean other instants."""
@@ -354,6 +393,13 @@ class Core:
             for clause in sorted(clause for clause in clauses if clause is not None)
         ]
         return self.record([*((each, at) for each in exemptions), (fact, when)], attribution)
+
+    def forget(self) -> None:
+        """Forget what is remembered of the log; a text of somebody who was erased may be among it."""
+        self._recording.kept.forget()
+        if self._recording.inside is not None:
+            self._recording.inside.kept.forget()
+        self._answers.forget()
 
     def as_of(self, valid_at: date | None = None, known_at: Moment = None) -> View:
         """Return what was true at an instant (None for now), as known at a position."""
@@ -415,7 +461,7 @@ class Core:
         return [] if folder is None else check_columns(self.reading(), folder)
 
     def entry(self, entry_id: str) -> Entry:
-        """Return an entry as it was recorded.
+        """Return an entry as it was recorded, its sealed texts opened.
 
         Raises:
             NotFound: there is none of that id.
@@ -423,7 +469,7 @@ class Core:
         found = self.reading().entry(entry_id)
         if found is None:
             raise NotFound(f"there is no entry {entry_id}")
-        return found
+        return self.log.codec.opened_entry(found)
 
     def row(self, position: int) -> StoredRow:
         """Return what is stored at a position.

@@ -19,14 +19,18 @@ from reps_ledger.audit import (
 )
 from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import CharterAdopted, Fact
+from reps_ledger.domain.facts import AccessGiven, CharterAdopted, Fact
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import day_of
+from reps_ledger.errors import ConfigurationError, InvalidInput
 from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
+from reps_ledger.ledger.directory import Person, find, names
+from reps_ledger.ledger.erasing import ErasureReport, erase, resume
+from reps_ledger.ledger.portable import Portable, portable
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.voiding import void
@@ -171,11 +175,14 @@ class Ledger:
         return self.as_of().history(member, community=community)
 
     def entries(self, *, after: int = 0) -> Iterator[Entry]:
-        """Yield entries as they were recorded, in order of position, corrections among them."""
+        """Yield entries as they were recorded, in order of position, corrections among them.
+
+        Sealed texts stay sealed: see `opened`.
+        """
         return self._core.log.read(after=after)
 
     def entry(self, entry_id: str) -> Entry:
-        """Return an entry as it was recorded.
+        """Return an entry as it was recorded, its sealed texts opened as far as the keys are there.
 
         Raises:
             NotFound: there is none of that id.
@@ -248,6 +255,8 @@ class Ledger:
         known_at: Moment = None,
         as_recorded: bool = False,
         replace: bool = False,
+        reveal: bool = False,
+        by: str | None = None,
     ) -> int:
         """Write every entry as known at a position in the exchange format; return how many.
 
@@ -260,13 +269,47 @@ class Ledger:
             as_recorded: write what is stored, byte for byte, with tags and positions, for
                 `import_as_recorded`; never as CSV.
             replace: whether a plain file that is there is to be replaced.
+            reveal: write sealed texts in the clear. That this is done is recorded first; otherwise they
+                are written as "[sealed]", and of accounts their tokens.
+            by: who reveals them.
 
         Raises:
             PathTaken: something is there that would be lost.
             StorageError: the file cannot be written.
+            InvalidInput: nobody is named who reveals texts, or what is stored should be revealed.
         """
         reading = self._core.reading(known_at)
-        return export_history(reading, target, as_recorded=as_recorded, replace=replace)
+        if reveal:
+            if by is None:
+                raise InvalidInput("say who reveals personal texts", field="by")
+            self.record(AccessGiven(form="export"), by=by)
+        return export_history(reading, target, as_recorded=as_recorded, replace=replace, reveal=reveal)
+
+    def portable(
+        self,
+        member: str,
+        *,
+        by: str,
+        on_behalf_of: str | None = None,
+        checkpoint: SignedCheckpoint | str | None = None,
+        key: SigningKey | str | None = None,
+    ) -> Portable:
+        """Return all that is held about one person, readable by them; that it was given is recorded first.
+
+        Texts about other people are left out, also where an entry names this person.
+
+        Args:
+            member: about whom.
+            by: who gives it.
+            on_behalf_of: for whom ``by`` acts.
+            checkpoint: of which tree a bundle of the entries proves that they are there.
+            key: signs a checkpoint of all that there is, instead.
+
+        Raises:
+            NotFound: nothing is recorded of them.
+        """
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of)
+        return portable(self._core, member, attribution, held=checkpoint, key=key)
 
     def backup(
         self, target: str | os.PathLike[str], *, on_progress: Callable[[int, int], None] | None = None
@@ -548,6 +591,91 @@ class Ledger:
             on_behalf_of=on_behalf_of,
             command_id=command_id,
         )
+
+    @property
+    def seals(self) -> bool:
+        """Whether the ledger declares that it seals personal texts."""
+        self._core.refreshed()
+        return self._core.own_zone.seals
+
+    def begin_sealing(
+        self, *, by: str, on_behalf_of: str | None = None, command_id: str | None = None
+    ) -> Receipt:
+        """Declare that personal texts are sealed from now on: there is no way back.
+
+        What was recorded before stays in the clear, for ever; `check` lists it.
+
+        Args:
+            by: who declares it.
+            on_behalf_of: for whom ``by`` acts.
+            command_id: makes this idempotent.
+
+        Raises:
+            ConfigurationError: the ledger was opened without keys.
+        """
+        zone = self._core.own_zone
+        if zone.keyring is None:
+            raise ConfigurationError("sealing takes keys: open the ledger with keys=")
+        self._core.refreshed()
+        try:
+            receipt = self.record(zone.sealing(), by=by, on_behalf_of=on_behalf_of, command_id=command_id)
+        finally:
+            self._core.refreshed()
+        return receipt
+
+    def erase(
+        self,
+        member: str,
+        reason: str = "request",
+        *,
+        by: str,
+        on_behalf_of: str | None = None,
+        sign_with: SigningKey | None = None,
+    ) -> ErasureReport:
+        """Destroy the personal texts about somebody, for ever: nothing undoes it, and it can be repeated.
+
+        Their keys are destroyed, with the names of their accounts and all by which they are found. That
+        they are a member stays, and so do dates, roles, decisions, counts, every proof and every
+        checkpoint. From now on nothing is recorded of them but what ends.
+
+        Args:
+            member: who; every identifier that merges found to be theirs is erased too.
+            reason: the ground; one of `reps_ledger.domain.facts.ERASURES`.
+            by: who orders it.
+            on_behalf_of: for whom ``by`` acts.
+            sign_with: signs the receipt, which is kept in the folder ``<file>.erasures`` beside the ledger's
+                file.
+
+        Raises:
+            ConfigurationError: the ledger does not seal, or was opened without keys.
+            NotFound: nothing is recorded of anybody of that name.
+            Refused: the charter does not let them order it.
+        """
+        return erase(self._core, member, reason, Attribution(by=by, on_behalf_of=on_behalf_of), sign_with)
+
+    def resume_erasures(self) -> list[ErasureReport]:
+        """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""
+        return resume(self._core)
+
+    def find(self, text: str) -> tuple[Person, ...]:
+        """Find people by their names, addresses, accounts and identifiers, as they are by now.
+
+        Args:
+            text: each of its words begins a word of what is found; of identifiers, a part.
+        """
+        return find(self._core, text)
+
+    def names(self, members: Iterable[str]) -> dict[str, str]:
+        """Return what people are called by now: the names of those of some members who have one."""
+        return {**names(self._core, members)}
+
+    def opened(self, entry: Entry) -> Entry:
+        """Return an entry with its sealed texts opened, as far as the keys are there.
+
+        Raises:
+            PrivacyError: what is stored cannot be what was sealed.
+        """
+        return self._core.log.codec.opened_entry(entry)
 
     def look_at(self, position: int) -> StoredRow:
         """Return what is stored at a position, and why it cannot be read as an entry here, if it cannot.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from datetime import UTC, tzinfo
 
@@ -13,6 +14,7 @@ from reps_ledger.ledger.ledger import Ledger
 from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import Codec, EventLog, Recording, Target, Upcaster, is_kept, open_recorder
 from reps_ledger.policies.charter.enforce import governance
+from reps_ledger.privacy import KeyStore, opened_keys
 
 
 @checked
@@ -27,6 +29,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     retries: int = 20,
     timeout: float | None = None,
     read_only: bool = False,
+    keys: str | os.PathLike[str] | KeyStore | None = None,
 ) -> Ledger:
     """Open a ledger, and make it where there is none.
 
@@ -47,17 +50,24 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         read_only: open one that is there to ask and verify it, also on a medium that cannot be written.
             Recording raises ``ReadOnly``; what is kept beside a ledger is read where it can be, and
             otherwise made in memory; no file is made, changed or left. Others may record meanwhile.
+        keys: the keys by which personal texts are sealed and opened (extra ``privacy``): the path of a key
+            file, which is made where there is none, or a `reps_ledger.privacy.KeyStore`, which stays open.
+            A new ledger seals then; one that is there begins to with ``begin_sealing``. Without keys, a
+            ledger that seals shows sealed texts as sealed, and refuses to record any.
 
     Raises:
+        PrivacyError: the keys are those of another ledger, or cannot be read.
         Altered: tables, indexes, triggers or functions of the log are missing, changed or foreign. Opened
             ``read_only``, it can be asked and judged all the same; see `reps_ledger.repair`.
         StorageError: it cannot be opened; the subclass says why. ``ReadOnly``: it cannot be written.
         ConfigurationError: the arguments do not fit together, or a pooler keeps PostgreSQL's sessions away.
         OtherZone: the ledger declares another zone.
         InvalidTime: the zone is unknown, or has no name by which it could be declared.
+        MissingExtra: the extra ``privacy`` is not installed.
     """
     registry = Registry((*BUILT_IN, *facts))
-    codec = Codec(registry, upcasters)
+    keyring, close_keys = opened_keys(keys, create=not read_only)
+    codec = Codec(registry, upcasters, keyring)
     given = None if zone is None else zone_of(zone)
     own = tuple(rules)
 
@@ -65,14 +75,30 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         return Rulebook(registry, own, governance(registry, place), place)
 
     rules_now = rulebook(UTC if given is None else given)  # before anything is opened: they may be wrong
-    recorder, close = open_recorder(target, read_only=read_only, timeout=timeout)
+    try:
+        recorder, close_log = open_recorder(target, read_only=read_only, timeout=timeout)
+    except BaseException:
+        close_keys()
+        raise
+
+    def close() -> None:
+        close_log()
+        close_keys()
+
     try:
         log = EventLog(recorder, codec, read_only=read_only)
         if not read_only:
             log.must_be_unaltered()
         recording = Recording(log=log, rules=rules_now, clock=clock, retries=retries)
-        declared = LedgerZone(log, given, recording.now, declares=is_kept(recorder) and not read_only)
+        declares = (is_kept(recorder) or keyring is not None) and not read_only
+        declared = LedgerZone(log, given, recording.now, declares=declares, keyring=keyring)
     except BaseException:
         close()
         raise
-    return Ledger(recording, declared, close, rulebook)
+    ledger = Ledger(recording, declared, close, rulebook)
+    try:
+        ledger.resume_erasures()
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger

@@ -492,8 +492,9 @@ def _evidence(core: Core, fact: ReviewDecided, at: datetime, zone: tzinfo, now: 
     tracer, later = _tracer(then, fact.member), _tracer(now, fact.member)
     roots = tracer.add(fact.evidence)
     later.add(roots)
+    opened = core.log.codec.opened_entry
     since = {
-        entry.id: tuple(each for each in amended if each.position > then.known_at)
+        entry.id: tuple(opened(each) for each in amended if each.position > then.known_at)
         for entry, _, amended in later.chains()
     }
     return tuple(

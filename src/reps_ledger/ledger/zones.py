@@ -7,13 +7,16 @@ from datetime import UTC, datetime, tzinfo
 from typing import Final
 from uuid import uuid4
 
+from attrs import evolve
+
 from reps_ledger.domain.entries import Entry, ledger_tag
-from reps_ledger.domain.facts import LedgerDeclared
+from reps_ledger.domain.facts import EntryCorrected, Fact, LedgerDeclared
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import zone_name, zone_of
 from reps_ledger.errors import CodecError, Damaged, InvalidTime, OtherZone
 from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.event_log import Readable
+from reps_ledger.privacy import Keyring
 
 Declared = Entry[LedgerDeclared]
 
@@ -39,6 +42,10 @@ class LedgerZone:
             nobody can open it again.
         follows: whether what the log declares counts. For a history of a test it does not: that is
             read in the zone in which it was told.
+        keyring: seals and opens personal texts of the log; a new log declares then that it seals.
+
+    Attributes:
+        seals: whether the log declares that it seals; once it did, it does for ever.
 
     Raises:
         OtherZone: the log declares another zone than the given one.
@@ -53,12 +60,15 @@ class LedgerZone:
         *,
         declares: bool,
         follows: bool = True,
+        keyring: Keyring | None = None,
     ) -> None:
         self._log = log
         self._clock = clock
         self._given = given
         self._declares = declares
         self._follows = follows
+        self.keyring = keyring
+        self.seals = False
         self._declared: Sequence[Declared] = ()
         self.about: frozenset[str] = frozenset()  # ids of declarations, and of what amends them
         self._first, self._last = 0, 0  # positions of the first and last of these; 0 for none
@@ -71,8 +81,11 @@ class LedgerZone:
                 "Europe/Paris",
                 field="zone",
             )
+        self._own = str(uuid4())  # what a new log declares as its identifier
         self.refresh(log.head())
         self._check()
+        if keyring is not None and self.is_new:
+            keyring.expect(self._own)
 
     @property
     def now(self) -> tzinfo:
@@ -117,6 +130,8 @@ class LedgerZone:
                 self._unread = error
                 self._read(Readable(self._log), head)
             self._head = head
+            if self.keyring is not None:
+                self.keyring.bind(self.ledger, seals=self.seals)
 
     def _read(self, log: EventLog, head: int) -> None:
         found, _ = log.read_sources([_ABOUT], upto=head)
@@ -126,6 +141,7 @@ class LedgerZone:
         else:
             self._declared = sorted(about, key=lambda entry: entry.order)
         if about:
+            self.seals = self.seals or any(_seals(entry.fact) for entry in about)
             self.about = frozenset(entry.id for entry in about)
             self._first, self._last = about[0].position, about[-1].position
 
@@ -162,7 +178,13 @@ class LedgerZone:
         name = zone_name(found)
         if name is None:
             raise InvalidTime(f"{found} has no IANA name by which it could be declared", field="zone")
-        return LedgerDeclared(ledger=self.ledger or str(uuid4()), zone=name)
+        seals = self.seals or (self.is_new and self.keyring is not None)
+        return LedgerDeclared(ledger=self.ledger or self._own, zone=name, seals=seals)
+
+    def sealing(self) -> LedgerDeclared:
+        """Return the declaration that this ledger seals from now on."""
+        declared = self.declaring(self.now)
+        return evolve(declared, seals=True)
 
     def adopt(self, declared: LedgerDeclared) -> None:
         """Take over, while the log is new, what the first row of an import declares.
@@ -172,6 +194,8 @@ class LedgerZone:
         """
         self.must_fit(declared)
         self._given = zone_of(declared.zone)
+        if self.keyring is not None:
+            self.keyring.expect(declared.ledger)
 
     def must_fit(self, declared: LedgerDeclared) -> None:
         """Raise an error if the log was opened for another zone than a history declares.
@@ -197,6 +221,11 @@ class LedgerZone:
             own = zone_name(self.now)
             assert own is not None, "a declared zone has a name"
             _must_be(own, self._given)
+
+
+def _seals(fact: Fact) -> bool:
+    said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    return isinstance(said, LedgerDeclared) and said.seals
 
 
 def _must_be(own: str, given: tzinfo) -> None:

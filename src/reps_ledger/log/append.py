@@ -10,24 +10,28 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
 from attrs import evolve, field, frozen
+from eventsourcing.dcb.api import DCBEvent
 from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_tag
-from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType
+from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType, Registry
 from reps_ledger.domain.rules import Act, Judge, Memory, Rulebook, Source
+from reps_ledger.domain.rules.folds import ACCOUNT
+from reps_ledger.domain.sealed import Owner
 from reps_ledger.domain.time import Clock, day_end, day_start, instant_of, last_of_day
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, check_name
 from reps_ledger.errors import (
     CodecError,
     Conflict,
+    Erased,
     InvalidFact,
     InvalidInput,
     InvalidTime,
@@ -37,6 +41,16 @@ from reps_ledger.errors import (
 )
 from reps_ledger.log.codec import Codec
 from reps_ledger.log.event_log import EventLog, Readable
+from reps_ledger.log.history import Reading
+from reps_ledger.log.sealing import (
+    ROWS,
+    AccountOf,
+    Sealer,
+    accounts_in,
+    owner_of,
+    personal_texts,
+    with_tokens,
+)
 
 _BUILT_IN = frozenset(BUILT_IN)
 _SIDES: Final = {"start": day_start, "end": day_end, "last": last_of_day}
@@ -153,6 +167,8 @@ def _instant_and_day(occurred_at: date | None, zone: tzinfo) -> tuple[datetime |
 def _in_instants(fact: Fact, codec: Codec, zone: tzinfo) -> Fact:
     """Return the fact with every date and instant in it as an instant in UTC."""
     described = codec.registry.of(fact)
+    if described.personal:
+        fact = codec.opened(fact)  # who corrects what they read may have read it sealed
     if described.days or described.instants or described.nested:
         fact = _resolved(fact, described, codec, zone)
     if described.cls not in _BUILT_IN:
@@ -301,6 +317,7 @@ class Recording:
             Conflict: others recorded in the same parts at every try; never where the log has transactions.
             Busy: others kept writing.
         """
+        drafts = self.prepared(drafts)
         inside = self.inside
         if inside is None:
             return self._record_optimistically(drafts, command_id)
@@ -309,6 +326,55 @@ class Recording:
         if not receipt.repeated:
             self.log.appended(receipt.entries)
         return receipt
+
+    def prepared(self, drafts: Sequence[Draft]) -> Sequence[Draft]:
+        """Return drafts as a ledger that seals judges them; the keys and tokens that they take are there.
+
+        The names of accounts are tokens in them, and the keys of rows are digests by the key of whom the row
+        is about. What is about somebody who was erased has neither: it is refused.
+        """
+        codec = self.log.codec
+        sealer = codec.sealer
+        if sealer is None or not sealer.seals:
+            return drafts
+        registry = codec.registry
+        now = self.now()
+        owners = [owner for draft in drafts for owner in _owners(draft, registry, now)]
+        accounts = [named for draft in drafts for named in accounts_in(draft.fact, registry)]
+        if len(drafts) > 1 or accounts:
+            sealer.prepare(owners, accounts)
+        return [self._prepared(draft, sealer) for draft in drafts]
+
+    def _prepared(self, draft: Draft, sealer: Sealer) -> Draft:
+        try:
+            fact = with_tokens(draft.fact, self.log.codec.registry, sealer, self._linked)
+            key = draft.row_key
+            row_key = None if key is None else sealer.row_key(_about(fact), key)
+        except Erased:
+            return replace(draft, row_key=None)
+        if fact is draft.fact and row_key == key:
+            return draft
+        return replace(draft, fact=fact, row_key=row_key)
+
+    def _linked(self, named: AccountOf) -> str | None:
+        """Return the token by which an account was linked to a person, under any identifier of theirs."""
+        sealer = self.log.codec.sealer
+        assert sealer is not None, "drafts are prepared by it"
+        tokens = sealer.tokens_of(named)
+        parts = {token: ACCOUNT.part(named.provider, token).source for token in tokens}
+        found, _ = self.log.read_sources(parts.values())
+        people: Mapping[str, str] | None = (
+            None  # read once, if ever: seldom is anybody else's account unlinked
+        )
+        for token, source in parts.items():
+            for entry in found[source]:
+                member = getattr(entry.fact, "member", "")
+                if member != named.member and people is None:
+                    people = Reading(log=self.log, known_at=self.log.head()).amendments().aliases
+                known = people or {}
+                if known.get(member, member) == known.get(named.member, named.member):
+                    return token
+        return None
 
     def alone(self, work: Callable[[], T], *, weight: int) -> T:
         """Do something with the recording `inside` while nobody else records; see `EventLog.together`.
@@ -325,7 +391,7 @@ class Recording:
             before, _ = self._recorded_before(drafts, command_id)
             if before is not None:
                 return before
-        kept = self.kept.take()
+        kept = self._kept_judge()
         if kept is not None:
             judge, known = kept
             try:
@@ -340,6 +406,11 @@ class Recording:
         except Refused:
             self._keep(judge, self.log.head(), drafts)
             raise
+
+    def _kept_judge(self) -> tuple[Judge, int] | None:
+        """Take the judge that is kept; none where the log began to seal since."""
+        kept = self.kept.take()
+        return None if kept is None or kept[0].seals != self.log.codec.seals else kept
 
     def _keep(self, judge: Judge, head: int, drafts: Sequence[Draft]) -> None:
         """Keep a judge that refused drafts, unless it may have judged one of them after another."""
@@ -360,7 +431,7 @@ class Recording:
         for attempt in range(self.retries + 1):
             # Taken before the command is looked for: otherwise another thread could record the
             # command, and keep a judge that knows of it, in between.
-            kept = self.kept.take() if attempt == 0 else None
+            kept = self._kept_judge() if attempt == 0 else None
             seen: int | None = None
             if command_id is not None or attempt:
                 before, seen = self._recorded_before(drafts, command_id)
@@ -396,7 +467,7 @@ class Recording:
             NotEmpty: the log has begun already.
         """
         judge = self.judge()
-        every = [first, *drafts]
+        every = [first, *self.prepared(drafts)]
         head = self.load(judge, every)
         if head:
             raise NotEmpty
@@ -421,7 +492,7 @@ class Recording:
 
     def judge(self) -> Judge:
         """Return a judge that has read nothing yet."""
-        return Judge(Memory(self.log.codec.registry), self.rules)
+        return Judge(Memory(self.log.codec.registry), self.rules, self.log.codec.seals)
 
     def load(
         self,
@@ -544,6 +615,7 @@ class Recording:
             fact=fact,
             tags=tags,
             origin=position,
+            about=judge.about(fact) if judge.seals else None,
         )
 
     def append(
@@ -555,15 +627,29 @@ class Recording:
             Conflict: they do.
         """
         if self.log.is_inside and self.log.storage.head() == head:
-            positions = self.log.append_events(self.log.events(entries), (), head)  # nothing can have come
+            positions = self.log.append_events(self.events(entries), (), head)  # nothing can have come
         else:
             sources = judge.sources(entries)
             if command_id is not None:
                 sources.add(Source(command_tag(command_id)))
-            positions = self.log.append(entries, sources, head)
+            try:
+                positions = self.log.append(entries, sources, head)
+            except Erased as error:
+                raise Conflict(str(error)) from error
         receipt = Receipt(entries=_placed(entries, positions))
         self.kept.appended(receipt.entries[-1])
         return receipt
+
+    def events(self, entries: Sequence[Entry]) -> list[DCBEvent]:
+        """Return the events of entries to append.
+
+        Raises:
+            Conflict: somebody was erased meanwhile whom an entry is about.
+        """
+        try:
+            return self.log.events(entries)
+        except Erased as error:
+            raise Conflict(str(error)) from error
 
     def _recorded_before(self, drafts: Sequence[Draft], command_id: str | None) -> tuple[Receipt | None, int]:
         """Return the receipt of this command if it was recorded before, and the log's head.
@@ -590,13 +676,36 @@ class Recording:
         if not entries:
             return None, head
         recorded = tuple(entries[position] for position in sorted(entries))
-        if command_id is not None and [e.fact for e in recorded] != [d.fact for d in drafts]:
+        codec = self.log.codec
+        same = len(recorded) == len(drafts) and all(
+            codec.is_same(entry.fact, draft.fact) for entry, draft in zip(recorded, drafts, strict=True)
+        )
+        if command_id is not None and not same:
             raise InvalidInput(
                 f"command {command_id} was recorded before, of other facts; "
                 "give each command an id of its own",
                 field="command_id",
             )
-        return Receipt(entries=recorded, repeated=command_id is not None), head
+        opened = tuple([codec.opened_entry(entry) for entry in recorded])
+        return Receipt(entries=opened, repeated=command_id is not None), head
+
+
+def _about(fact: Fact) -> str:
+    """Return whom a fact, or what takes the place of another, is about; "" for nobody in particular."""
+    said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    member = getattr(said, "member", None)
+    return member if isinstance(member, str) else ""
+
+
+def _owners(draft: Draft, registry: Registry, now: datetime) -> Iterator[Owner]:
+    """Yield whose keys a draft takes, as far as its fact says."""
+    about = _about(draft.fact)
+    if draft.row_key is not None:
+        yield Owner(about, ROWS, "")
+    said = draft.fact.replacement if isinstance(draft.fact, EntryCorrected) else draft.fact
+    described = registry.of(said)
+    if next(personal_texts(said, described), None) is not None:
+        yield owner_of(about, described.kind.name, draft.occurred_at or now)
 
 
 def _placed(entries: Sequence[Entry], positions: Sequence[int]) -> tuple[Entry, ...]:

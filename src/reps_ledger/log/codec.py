@@ -14,8 +14,9 @@ rewritten), corrections, which hold another fact, and whatever is broken.
 from __future__ import annotations
 
 import hashlib
+import os
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache, partial
 from types import CodeType, FunctionType, MethodType
@@ -29,6 +30,8 @@ from msgspec.structs import force_setattr as place
 
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, LedgerDeclared, Registry
+from reps_ledger.domain.facts.governance import ERASURES
+from reps_ledger.domain.sealed import GONE, Account, Sealed
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
@@ -43,7 +46,19 @@ from reps_ledger.errors import (
     UpcasterGap,
     how_to_void,
 )
-from reps_ledger.salted import plain, salt
+from reps_ledger.log.sealing import (
+    REPLACEMENT,
+    Beside,
+    Blobs,
+    Held,
+    Sealer,
+    commitments_in,
+    personal_texts,
+    sealed_fields,
+    stored,
+    with_blobs,
+)
+from reps_ledger.salted import SALT_BYTES, SEPARATOR, plain, salt, unsalted
 
 
 def shape_of(described: FactType) -> Shape:
@@ -73,7 +88,21 @@ class Shape:
         )
         entry: Any = Entry  # its type argument is known only while running
         self._decode = msgspec.json.Decoder(entry[mirror]).decode
+        self._name = kind.name
         self._version = kind.version
+        personal = [(i, a.name) for i, a in enumerate(attributes) if a.metadata.get("personal")]
+        self._personal = tuple(personal)
+        sealed = msgspec.defstruct(
+            cls.__name__,
+            [
+                (a.name, hint) if a.default is NOTHING else (a.name, hint, a.default)
+                for a in attributes
+                for hint in [hints[a.name] | Beside if a.metadata.get("personal") else hints[a.name]]
+            ],
+            kw_only=True,
+            forbid_unknown_fields=True,
+        )
+        self._decode_sealed = msgspec.json.Decoder(entry[sealed]).decode if personal else None
         self._cls = cls
         self._new = cls.__new__
         self._fill = tuple(_setter(cls, a.name) for a in attributes)
@@ -81,8 +110,11 @@ class Shape:
 
     def decode(self, data: bytes) -> Entry | None:
         """Return the entry of stored bytes, or None where they must be decoded with care."""
+        decode, end = self._decode, None
+        if self._decode_sealed is not None and SEPARATOR in data:
+            decode, end = self._decode_sealed, data.index(SEPARATOR)
         try:
-            entry: Entry = self._decode(plain(data))
+            entry: Entry = decode(unsalted(data, end))
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
             return None
         if (
@@ -96,11 +128,27 @@ class Shape:
             instant = getattr(mirror, name)
             if instant is not None and instant.tzinfo is not UTC:
                 return None
+        values: Sequence[object] = astuple(mirror)
+        if end is not None:
+            values = self._with_sealed(values, data)
+            if not values:
+                return None
         fact = self._new(self._cls)
-        for fill, value in zip(self._fill, astuple(mirror)):  # noqa: B905 — made of the same fields
+        for fill, value in zip(self._fill, values):  # noqa: B905 — made of the same fields
             fill(fact, value)
         place(entry, "fact", fact)
         return entry
+
+    def _with_sealed(self, values: Iterable[object], data: bytes) -> list[object]:
+        """Return the values of fields, with what stands for texts that are sealed; nothing where none is."""
+        found = list(values)
+        none = True
+        for index, name in self._personal:
+            value = found[index]
+            if type(value) is Beside:
+                found[index] = stored(value, data, self._name, name)
+                none = False
+        return [] if none else found
 
 
 _shape_of: Final = lru_cache(maxsize=256)(Shape)
@@ -170,8 +218,17 @@ def _said_by(value: object) -> Iterator[str]:
         yield f"{named.__module__}.{named.__qualname__}"
 
 
+def _on_a_ground(fields: Fields) -> Fields:
+    """Return why somebody was erased as one of `ERASURES`: it may have been any text, which nobody shows."""
+    reason = fields.get("reason")
+    return {**fields, "reason": reason if reason in ERASURES else ERASURES[0]}
+
+
+_OF_BUILT_IN: Final = (Upcaster("member.erased", 1, _on_a_ground, revision="1"),)
+
+
 class Upcasters:
-    """The chain of steps for every fact, checked for gaps.
+    """The chain of steps for every fact, those of built-in facts included, checked for gaps.
 
     Raises:
         UpcasterGap: a fact's version is above 1 and a step to it is missing.
@@ -182,7 +239,8 @@ class Upcasters:
     def __init__(self, steps: Iterable[Upcaster], registry: Registry) -> None:
         self._steps: dict[tuple[str, int], Callable[[Fields], Fields]] = {}
         self.revisions: dict[str, str] = {}
-        for step in steps:
+        of_built_in = [step for step in _OF_BUILT_IN if registry.named(step.name) is not None]
+        for step in (*steps, *of_built_in):
             described = registry.named(step.name)
             if described is None or not 1 <= step.version < described.kind.version:
                 raise ConfigurationError(
@@ -238,13 +296,17 @@ class Codec:
     Args:
         registry: the facts to store and read.
         upcasters: how to read older versions of them.
+        sealer: seals personal texts, and opens them; None without keys.
 
     Raises:
         UpcasterGap: a version cannot be read.
     """
 
-    def __init__(self, registry: Registry, upcasters: Iterable[Upcaster] = ()) -> None:
+    def __init__(
+        self, registry: Registry, upcasters: Iterable[Upcaster] = (), sealer: Sealer | None = None
+    ) -> None:
         self.registry = registry
+        self.sealer = sealer
         self._upcasters = Upcasters(upcasters, registry)
         self._converter = make_converter(detailed_validation=False)
         self._shapes: dict[str, Shape] = {}
@@ -281,7 +343,14 @@ class Codec:
             TooLarge: they are more than ``MAX_ENTRY_BYTES``.
         """
         fact = self.unstructure(entry.fact)
-        data = salt(_ENCODER.encode(replace(entry, fact=fact, position=0, tags=(), origin=0, told=None)))
+        random: bytes | None = None
+        blobs: Blobs = {}
+        if self.sealer is not None and self.sealer.seals:
+            random = os.urandom(SALT_BYTES)
+            plain_fields = msgspec.to_builtins(fact, builtin_types=(datetime,), enc_hook=str)
+            fact, blobs = sealed_fields(entry, plain_fields, self.registry, self.sealer, random)
+        stored_entry = replace(entry, fact=fact, position=0, tags=(), origin=0, told=None, about=None)
+        data = with_blobs(salt(_ENCODER.encode(stored_entry), random), blobs)
         if len(data) > MAX_ENTRY_BYTES:
             raise TooLarge(f"the entry has {len(data):,} bytes; at most {MAX_ENTRY_BYTES:,}")
         return data
@@ -338,12 +407,113 @@ class Codec:
         except UNREADABLE as error:
             raise _unreadable(Malformed, f"not a stored entry: {error}", position) from error
         try:
-            fact = self.structure(name, stored.schema, stored.fact)
+            if SEPARATOR in data:
+                fact = self._structure_sealed(name, stored.schema, stored.fact, data)
+            else:
+                fact = self.structure(name, stored.schema, stored.fact)
             return replace(
                 stored, fact=fact, recorded_at=_utc(stored.recorded_at), occurred_at=_utc(stored.occurred_at)
             )
         except CodecError as error:
             raise _unreadable(type(error), error.words, position, stored.id) from error
+
+    def _structure_sealed(self, name: str, version: int, fields: Fields, data: bytes) -> Fact:
+        """Return the fact of stored fields, with what stands for a text where one is sealed.
+
+        An upcaster gets the texts themselves, where the keys are there; what it makes of them is held.
+        """
+        found = commitments_in(fields)
+        if not found:
+            raise Malformed(f"{name}: something is sealed beside it, to which it does not commit")
+        texts = {path: stored(beside, data, name, path) for path, beside in found.items()}
+        inner = {k.removeprefix(REPLACEMENT): text for k, text in texts.items() if k.startswith(REPLACEMENT)}
+        own = {path: text for path, text in texts.items() if not path.startswith(REPLACEMENT)}
+        fields = {**fields, **self._for_version(name, version, own)}
+        if inner:
+            nested = fields["replacement"]
+            there = self._for_version(nested.get("fact"), nested.get("schema"), inner)
+            fields["replacement"] = {**nested, "fields": {**nested["fields"], **there}}
+        fact = self._held(self.structure(name, version, fields))
+        if inner and isinstance(fact, EntryCorrected):
+            fact = evolve(fact, replacement=self._held(fact.replacement))
+        return fact
+
+    def _for_version(self, name: object, version: object, texts: Mapping[str, Sealed]) -> Fields:
+        """Return sealed texts as they are for the present version of a fact, and opened for an older one."""
+        described = self.registry.named(name) if isinstance(name, str) else None
+        if described is None or version == described.kind.version or self.sealer is None:
+            return dict(texts)
+        opened = {path: text for path, text in texts.items() if path not in described.keyed}
+        return {**texts, **{path: self.sealer.open(text) for path, text in opened.items()}}
+
+    def _held(self, fact: Fact) -> Fact:
+        """Return a fact whose personal texts read as sealed, where an upcaster made them of sealed ones."""
+        described = self.registry.of(fact)
+        texts = {name: Held.of_text(text) for name, text in personal_texts(fact, described)}
+        changes = {name: text for name, text in texts.items() if not isinstance(getattr(fact, name), Sealed)}
+        return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
+
+    @property
+    def seals(self) -> bool:
+        """Whether personal texts are sealed as they are recorded."""
+        return self.sealer is not None and self.sealer.seals
+
+    def opened(self, fact: Fact) -> Fact:
+        """Return a fact with its sealed texts opened; where that cannot be, they say so.
+
+        Raises:
+            PrivacyError: what is stored cannot be what was sealed.
+        """
+        described = self.registry.of(fact)
+        changes: dict[str, object] = {}
+        for name in described.personal:
+            text = getattr(fact, name)
+            if isinstance(text, Sealed):
+                opened = self.text_of(text)
+                if opened is not text:
+                    changes[name] = opened
+        if isinstance(fact, EntryCorrected):
+            replacement = self.opened(fact.replacement)
+            if replacement is not fact.replacement:
+                changes["replacement"] = replacement
+        return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
+
+    def opened_entry(self, entry: Entry) -> Entry:
+        """Return an entry with the sealed texts of its fact opened; see `opened`."""
+        fact = self.opened(entry.fact)
+        if fact is entry.fact:
+            return entry
+        told = entry.told if entry.told is None else replace(entry.told, fact=self.opened(entry.told.fact))
+        return replace(entry, fact=fact, told=told)
+
+    def is_same(self, recorded: Any, told: Any) -> bool:
+        """Whether a recorded fact says what another does; a sealed text that is no more may say anything."""
+        if type(recorded) is not type(told):
+            return False
+        for a in fields(type(recorded)):
+            before, now = getattr(recorded, a.name), getattr(told, a.name)
+            if isinstance(before, Sealed):
+                if now == str(before):  # as it was exported
+                    continue
+                before = self.text_of(before)
+                if before in GONE:
+                    continue
+            before = before.name if isinstance(before, Account) else before
+            now = now.name if isinstance(now, Account) else now
+            same = (
+                self.is_same(before, now)
+                if isinstance(recorded, EntryCorrected) and a.name == "replacement"
+                else before == now
+            )
+            if not same:
+                return False
+        return True
+
+    def text_of(self, sealed: Sealed) -> str:
+        """Return a sealed text opened, or as it is where there are no keys."""
+        if isinstance(sealed, Held):
+            return sealed.opened
+        return sealed if self.sealer is None else self.sealer.open(sealed)
 
     def reread(self, fact: Fact) -> Fact:
         """Return a fact as it reads back once it was stored."""

@@ -157,11 +157,13 @@ class EventLog:
         found = [*self._entries(self._read(_query(sources), None, limit), upto, past)]
         return found if len(found) <= most else None
 
-    def read_kinds(self, kinds: Iterable[str], *, upto: int | None = None) -> Iterator[Entry]:
-        """Yield all entries of these stored names in order of position, up to a position."""
+    def read_kinds(
+        self, kinds: Iterable[str], *, after: int | None = None, upto: int | None = None
+    ) -> Iterator[Entry]:
+        """Yield all entries of these stored names in order of position, after and up to a position."""
         # One kind at a time: the library's recorder for PostgreSQL takes no more than that without a tag.
         queries = [DCBQuery([DCBQueryItem(types=[kind])]) for kind in sorted(kinds)]
-        reads = [self._matching(query, upto) for query in queries]
+        reads = [self._matching(query, upto, after) for query in queries]
         return heapq.merge(*reads, key=attrgetter("position"))
 
     @property
@@ -464,9 +466,11 @@ class EventLog:
         """Whether an event that came is voided, as far as is known where others read as far."""
         return event.position in self.voided.by(event.position)
 
-    def _matching(self, query: DCBQuery, upto: int | None = None) -> Iterator[Entry]:
-        """Yield the entries that match, in order of position, up to a position."""
-        response = self._read(query, None, None)
+    def _matching(
+        self, query: DCBQuery, upto: int | None = None, after: int | None = None
+    ) -> Iterator[Entry]:
+        """Yield the entries that match, in order of position, after and up to a position."""
+        response = self._read(query, after, None)
         return self._entries(response, upto, self._past(response))
 
     def _past(self, response: Rows) -> Container[int]:

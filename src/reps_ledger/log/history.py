@@ -24,9 +24,10 @@ from reps_ledger.domain.entries import (
     entry_tag,
     ledger_tag,
     member_tag,
+    organisation_tag,
     people_in,
 )
-from reps_ledger.domain.facts import EntryCorrected, Fact
+from reps_ledger.domain.facts import EntryCorrected, Fact, OrganisationDescribed
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.parts import CORRECTIONS, MERGES
 from reps_ledger.errors import InvalidInput
@@ -195,6 +196,16 @@ class Reading:
         amending = {entry.id: entry for entry in self._amending()}
         standing = resolve({**raw, **amending}.values(), self.log.codec.registry)
         return [e for e in standing if getattr(e.fact, "community", None) == community]
+
+    def describing(self, organisation: str) -> list[Entry]:
+        """Return what describes an organisation, in effective order."""
+        raw, amendments = self._closure([Source(organisation_tag(organisation))])
+        standing = resolve(raw.values(), self.log.codec.registry, amendments)
+        return [
+            entry
+            for entry in standing
+            if isinstance(entry.fact, OrganisationDescribed) and entry.fact.organisation == organisation
+        ]
 
     def ledger_wide(self, name: str) -> list[Entry]:
         """Return the entries that stand of a kind that concerns the whole ledger, in order.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reps_ledger.privacy.key_store import NAME, ROWS, Destroyed, KeyStore, Tombstone
+from reps_ledger.privacy.keyring import Keyring, opened_keys
 from reps_ledger.privacy.keys import KeyFile
-from reps_ledger.privacy.sealing import open_sealed, reveal, row_key, seal, unseal
+from reps_ledger.privacy.sealing import open_sealed, row_key, seal, unseal
 from reps_ledger.privacy.wrapped import LocalMaster, Master, WrappedKeys
 
 __all__ = [
@@ -13,12 +14,13 @@ __all__ = [
     "Destroyed",
     "KeyFile",
     "KeyStore",
+    "Keyring",
     "LocalMaster",
     "Master",
     "Tombstone",
     "WrappedKeys",
     "open_sealed",
-    "reveal",
+    "opened_keys",
     "row_key",
     "seal",
     "unseal",

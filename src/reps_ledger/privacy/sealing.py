@@ -8,6 +8,7 @@ nonce of a text can confirm a guess of it.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import os
 from base64 import urlsafe_b64encode
@@ -15,17 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from reps_ledger.domain.sealed import Place, Sealed, commitment, lengths_first
-from reps_ledger.errors import (
-    Erased,
-    InvalidInput,
-    KeyLost,
-    MissingExtra,
-    Redacted,
-    TamperedSeal,
-    UnknownSeal,
-    WrongKey,
-)
-from reps_ledger.privacy.key_store import KeyStore
+from reps_ledger.errors import InvalidInput, MissingExtra, Redacted, TamperedSeal, UnknownSeal, WrongKey
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -40,7 +31,7 @@ _FRONT: Final = len(_VERSION) + _NONCE_BYTES
 _PADDED: Final = 32
 _END: Final = b"\x80"
 _PLACE: Final = b"reps-ledger sealed v2\n"
-_ROW_KEY: Final = b"reps-ledger row key v2"
+_ROW_KEY: Final = b"reps row v2"
 _ROW_BYTES: Final = 16
 
 
@@ -87,54 +78,38 @@ def open_sealed(sealed: Sealed, key: bytes) -> str:
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
     """
-    return unseal(key, _committed(sealed), sealed.place)
-
-
-def reveal(sealed: Sealed, keys: KeyStore) -> str:
-    """Return the text that a sealed value stands for, by the keys of its ledger.
-
-    Raises:
-        Redacted: its ciphertext was destroyed.
-        TamperedSeal: its ciphertext is not what its entry commits to.
-        UnknownSeal: it was sealed in a way that this code does not know.
-        Erased: its key was destroyed, as it was to be.
-        KeyLost: its key is not there, and nothing says that it was to be destroyed.
-        WrongKey: the key of that name does not open it.
-        StorageError: the key store fails.
-        MissingExtra: the extra ``privacy`` is not installed.
-    """
-    blob = _committed(sealed)
-    key = keys.key(sealed.key)
-    if key is not None:
-        return unseal(key, blob, sealed.place)
-    if keys.fate(sealed.key, sealed.place.member) == "erased":
-        raise Erased(sealed.place.member)
-    raise KeyLost(sealed.key)
-
-
-def _committed(sealed: Sealed) -> bytes:
-    """Return the ciphertext that an entry commits to.
-
-    Raises:
-        Redacted: it was destroyed.
-        TamperedSeal: it is another.
-    """
     if sealed.blob is None:
         raise Redacted(f"the text of {sealed.place.path} was redacted: its ciphertext is gone for good")
     if not hmac.compare_digest(commitment(sealed.salt, sealed.place.path, sealed.blob), sealed.committed):
         raise TamperedSeal(f"the ciphertext of {sealed.place.path} is not what its entry commits to")
-    return sealed.blob
+    return unseal(key, sealed.blob, sealed.place)
+
+
+_FIELD_KEY: Final = b"reps field v2"
+"""Tells hashes for this purpose from all others; at most 16 bytes."""
+
+
+def field_key(key: bytes, salt: bytes, path: str) -> bytes:
+    """Return the key of one text: who is given it can open that text, and no other of the same owner.
+
+    Args:
+        key: of the owner.
+        salt: of the entry, which no other entry has.
+        path: the field.
+    """
+    said = lengths_first(salt, path.encode())
+    return hashlib.blake2b(said, key=checked_key(key), digest_size=KEY_BYTES, person=_FIELD_KEY).digest()
 
 
 def row_key(key: bytes, canonical: bytes) -> str:
-    """Return the identity of an imported row, which nobody without the key can confirm by a guess.
+    """Return the key of an imported row, which nobody without the owner's key can confirm by a guess.
 
     Args:
         key: of the person whom the row is about, or of the ledger where it is about nobody.
         canonical: the row, in the one form that all rows have that say the same.
     """
-    of_rows = hmac.digest(checked_key(key), _ROW_KEY, "sha256")
-    return f"row:{urlsafe(hmac.digest(of_rows, canonical, 'sha256')[:_ROW_BYTES])}"
+    found = hashlib.blake2b(canonical, key=checked_key(key), digest_size=_ROW_BYTES, person=_ROW_KEY)
+    return urlsafe(found.digest())
 
 
 def encrypt(key: bytes, plain: bytes, authenticated: bytes) -> bytes:

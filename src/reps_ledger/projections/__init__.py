@@ -16,6 +16,13 @@ from reps_ledger.projections.census import (
 )
 from reps_ledger.projections.docket import Docket, OpenReview, OutstandingNotice, docket
 from reps_ledger.projections.membership import ACTIVE_MONTHS, Membership, Spell, membership
+from reps_ledger.projections.profiles import (
+    Profile,
+    ProfileField,
+    community_description,
+    organisation_description,
+    profile,
+)
 from reps_ledger.projections.projection import Checkpoint, Projection, project, project_people, resume
 from reps_ledger.projections.reconciliation import DISCREPANCIES, Discrepancy, reconcile
 from reps_ledger.projections.roles import Belonging, Holding, Roles, Vouch, Vouches, belonging, roles, vouches
@@ -37,6 +44,8 @@ __all__ = [
     "OpenReview",
     "OutstandingNotice",
     "Overview",
+    "Profile",
+    "ProfileField",
     "Projection",
     "Roles",
     "RosterRow",
@@ -46,10 +55,13 @@ __all__ = [
     "Vouches",
     "belonging",
     "census",
+    "community_description",
     "docket",
     "membership",
+    "organisation_description",
     "overview",
     "overviews",
+    "profile",
     "project",
     "project_people",
     "reconcile",

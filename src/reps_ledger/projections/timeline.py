@@ -162,6 +162,11 @@ def _applied(fact: f.ApplicationFiled, member: str, _zone: tzinfo) -> str:
     return f"applied to be {fact.role}{_in(fact)}"
 
 
+def _noted(fact: f.MemberProfiled | f.CommunityDescribed | f.OrganisationDescribed) -> str:
+    # Never what it says: a timeline is read by more people than a profile.
+    return f"{fact.field} was {'removed' if fact.value is None else 'recorded'}"
+
+
 def _edition(fact: _Versioned) -> str:
     return f" {fact.version}" if fact.version is not None else ""
 
@@ -176,6 +181,9 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.MembersUnmerged: _unmerged,
     f.AffiliationStarted: lambda x, _, _z: f"began at {x.organisation}",
     f.AffiliationEnded: lambda x, _, _z: f"left {x.organisation}",
+    f.MemberProfiled: lambda x, _, _z: f"their {_noted(x)}",
+    f.CommunityDescribed: lambda x, _, _z: f"of the community {x.community} the {_noted(x)}",
+    f.OrganisationDescribed: lambda x, _, _z: f"of the organisation {x.organisation} the {_noted(x)}",
     f.Vouched: _vouched,
     f.VouchWithdrawn: _withdrew,
     f.RoleAssigned: lambda x, _, z: f"became {x.role}{_in(x)}{_until(x.until, z)}{_because(x)}",
@@ -207,5 +215,6 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.EntryVoided: lambda x, _, _z: (
         f"what is at position {x.target_position} cannot be read, and was voided{_because(x)}"
     ),
+    f.AccessGiven: lambda _x, _, _z: "was given all that is held about them",
     f.MemberErased: lambda _x, _, _z: "asked for their personal texts to be erased",
 }

@@ -324,6 +324,9 @@ class Tracer:
 
     def link(self, entry: Entry, reads: Entry | None, amended: Iterable[Entry]) -> Link:
         """Return the link of an entry: the rules it was recorded under, and its amendments."""
+        opened = self._reading.log.codec.opened_entry
+        entry, amended = opened(entry), [opened(each) for each in amended]
+        reads = None if reads is None else opened(reads)
         known = entry.position - 1
         charter, admission, authority = None, None, None
         if self._chartered:
@@ -377,18 +380,20 @@ def _admission(entry: Entry, charter: Charter, evaluator: PolicyEvaluator) -> Ad
                 admission = Admission(clause=name, says=about, verdict=verdict)
     if admission is None:
         return None
-    return _with_waiver(admission, evaluator.member(entry.fact.member, entry.occurred_at))
+    subject = evaluator.member(entry.fact.member, entry.occurred_at)
+    return _with_waiver(admission, subject, evaluator)
 
 
 def _about_role(says: dict[str, str], role: str, *topics: str) -> tuple[str, ...]:
     return tuple(says[f"{role}, {topic}"] for topic in topics if f"{role}, {topic}" in says)
 
 
-def _with_waiver(admission: Admission, subject: Subject) -> Admission:
+def _with_waiver(admission: Admission, subject: Subject, evaluator: PolicyEvaluator) -> Admission:
     """Add the exemption by which the clause was waived, if it was."""
     for span in subject.standing("exemption.granted"):
         if span.entry.fact.policy == admission.clause:
-            why = f"{span.entry.fact.reason} (by {recorder_of(span.entry)})"
+            granted = evaluator.reading.log.codec.opened_entry(span.entry)
+            why = f"{granted.fact.reason} (by {recorder_of(span.entry)})"
             return evolve(admission, waived_in=span.entry.id, waiver=why)
     return admission
 

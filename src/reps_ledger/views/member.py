@@ -9,6 +9,7 @@ from functools import cached_property
 from attrs import field, frozen
 
 from reps_ledger.domain.arguments import checked_methods
+from reps_ledger.domain.entries import Entry
 from reps_ledger.policies.subject import Subject
 from reps_ledger.policies.verdicts import Verdict
 from reps_ledger.projections import (
@@ -16,10 +17,12 @@ from reps_ledger.projections import (
     Holding,
     Line,
     Membership,
+    Profile,
     Spell,
     Vouches,
     belonging,
     membership,
+    profile,
     project,
     roles,
     timeline,
@@ -99,19 +102,27 @@ class MemberView:
 
     Attributes:
         member: who; after a merge, the identifier that was kept.
-        history: their entries, in effective order.
     """
 
     def __init__(self, subject: Subject, evaluator: PolicyEvaluator) -> None:
         self.member = subject.dossier.name
-        self.history = tuple(subject.seen(subject.dossier.entries))
         self._subject = subject
         self._evaluator = evaluator
         self._at = subject.at
         self._zone = subject.zone
 
     def __repr__(self) -> str:
-        return f"MemberView({self.member!r}, {len(self.history)} entries, at {self._at})"
+        return f"MemberView({self.member!r}, {len(self._seen)} entries, at {self._at})"
+
+    @cached_property
+    def _seen(self) -> tuple[Entry, ...]:
+        return tuple(self._subject.seen(self._subject.dossier.entries))
+
+    @cached_property
+    def history(self) -> tuple[Entry, ...]:
+        """Their entries, in effective order, with sealed texts opened as far as the keys are there."""
+        opened = self._evaluator.reading.log.codec.opened_entry
+        return tuple([opened(entry) for entry in self._seen])
 
     @cached_property
     def roles(self) -> RolesView:
@@ -122,7 +133,7 @@ class MemberView:
     @cached_property
     def membership(self) -> MembershipView:
         """Their membership, which lasts for ever, with their standing and spells of activity."""
-        state = project(membership(self.member, self._zone), self.history)
+        state = project(membership(self.member, self._zone), self._seen)
         joined = state.joined_at is not None
         verdict, stand = self._evaluator.stand(self._subject, state)
         spells = self._evaluator.spells(self._subject, state)
@@ -157,6 +168,16 @@ class MemberView:
     def belonging(self) -> Belonging:
         """Their accounts, affiliations, communities, mentors and skills."""
         return project(belonging(self.member), self.history)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """What is recorded of them: fields to values."""
+        return project(profile(self.member), self.history)
+
+    @property
+    def name(self) -> str | None:
+        """What people call them by: the field ``name`` of their profile; None where it has no value."""
+        return self.profile.name
 
     @cached_property
     def timeline(self) -> tuple[Line, ...]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date, datetime, tzinfo
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import field, frozen
 
@@ -35,9 +35,14 @@ from reps_ledger.projections import (
     Discrepancy,
     OpenReview,
     Overview,
+    Profile,
     RosterRow,
     Standings,
     Vouch,
+    community_description,
+    organisation_description,
+    profile,
+    project,
     reconcile,
     roster,
 )
@@ -51,6 +56,8 @@ from reps_ledger.views.evaluator import PolicyEvaluator
 from reps_ledger.views.explain import Explanation, explain
 from reps_ledger.views.member import MemberView
 
+_PROFILED: Final = frozenset({"member.profiled"})
+
 
 def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
     """Return the instant of an as-of; a date means the end of that day, which counts wholly."""
@@ -63,17 +70,18 @@ def as_instant(value: date, zone: tzinfo, what: str = "valid_at") -> datetime:
 
 @frozen(eq=False)
 class History(Iterable[Entry]):
-    """Entries in effective order, corrections applied, at an as-of.
+    """Entries in effective order, corrections applied, at an as-of; sealed texts are opened.
 
     Everyone's history is read again, in bounded memory, each time that it is iterated over.
     """
 
     _source: Callable[[], Iterable[Entry]] = field(repr=False)
+    _opened: Callable[[Entry], Entry] = field(repr=False)
     valid_at: datetime
     known_at: int
 
     def __iter__(self) -> Iterator[Entry]:
-        return (entry for entry in self._source() if entry.occurred_at <= self.valid_at)
+        return (self._opened(entry) for entry in self._source() if entry.occurred_at <= self.valid_at)
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -165,6 +173,27 @@ class View:
         """Return a view of one person; somebody unknown has an empty history."""
         return MemberView(self._evaluator.member(member, self.valid_at), self._evaluator)
 
+    def profile(self, member: str) -> Profile:
+        """Return what is recorded of a member: fields to values; of somebody unknown, nothing.
+
+        As ``view.member(member).profile``, without reading the rest of their history.
+        """
+        return self._asked.once(("profile", member), lambda: next(iter(self.profiles([member]).values())))
+
+    def profiles(self, members: Iterable[str]) -> dict[str, Profile]:
+        """Return the profiles of several members, read together, by the identifiers that merges keep."""
+        found = self.reading.members(members, kinds=_PROFILED)
+        return {name: project(profile(name), self._seen(entries)) for name, entries in found.items()}
+
+    def described(self, *, community: str | None = None, organisation: str | None = None) -> Profile:
+        """Return how a community or an organisation is described: fields to values.
+
+        Raises:
+            InvalidInput: neither is named, or both are.
+        """
+        key = "described", community, organisation
+        return self._asked.once(key, lambda: self._described(community, organisation))
+
     def explain(
         self, member: str, about: str | None = None, *, role: str | None = None, community: str | None = None
     ) -> Explanation:
@@ -205,11 +234,24 @@ class View:
             source = _unchanged(self.reading.community(community))
         else:
             source = partial(self.reading.everyone, void=True)
-        return History(source, self.valid_at, self.known_at)
+        return History(source, self.reading.log.codec.opened_entry, self.valid_at, self.known_at)
 
     def roster(self, *, role: str | None = None, community: str | None = None) -> tuple[RosterRow, ...]:
         """List who holds a role, or who is in a community, by name."""
         return self._asked.once(("roster", role, community), lambda: self._roster(role, community))
+
+    def _described(self, community: str | None, organisation: str | None) -> Profile:
+        if community is not None and organisation is None:
+            entries = self.reading.of_kinds({"community.described"}, community=community)
+            return project(community_description(community), self._seen(entries))
+        if organisation is not None and community is None:
+            entries = self.reading.describing(organisation)
+            return project(organisation_description(organisation), self._seen(entries))
+        raise InvalidInput("name a community or an organisation, and not both")
+
+    def _seen(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        opened = self.reading.log.codec.opened_entry
+        return (opened(entry) for entry in entries if entry.occurred_at <= self.valid_at)
 
     def _roster(self, role: str | None, community: str | None) -> tuple[RosterRow, ...]:
         if community is None and (answers := self._answers()) is not None:

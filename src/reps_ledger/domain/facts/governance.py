@@ -11,14 +11,16 @@ from reps_ledger.domain.validation import (
     DAY_START,
     PERSON,
     is_document,
+    is_flag,
     is_moment,
     is_name,
-    is_reason,
+    is_name_or_none,
     is_zone,
     moment,
+    one_of,
 )
 
-__all__ = ["CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
+__all__ = ["AccessGiven", "CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
 
 
 @fact("ledger.declared")
@@ -29,10 +31,12 @@ class LedgerDeclared:
     Attributes:
         ledger: the ledger's own identifier; the same in every declaration of one ledger.
         zone: the IANA name of the time zone in which its days, months and years are read.
+        seals: whether personal texts are sealed from here on; once they are, they are for ever.
     """
 
     ledger: str = field(validator=is_name)
     zone: str = field(validator=is_zone)
+    seals: bool = field(default=False, validator=is_flag)
 
 
 @fact("charter.adopted")
@@ -71,13 +75,39 @@ class PolicyStated:
     digest: str = field(validator=is_name)
 
 
-@fact("member.erased")
+ACCESSES = ("export", "portable")
+"""How personal texts may be given out."""
+
+
+@fact("access.given")
+@frozen(kw_only=True)
+class AccessGiven:
+    """Personal texts were given out in the clear, by who recorded this.
+
+    Attributes:
+        form: one of `ACCESSES`.
+        person: whose they are; None for everybody's.
+    """
+
+    form: str = field(validator=one_of(*ACCESSES))
+    person: str | None = field(default=None, validator=is_name_or_none, metadata=PERSON)
+
+
+ERASURES = ("request", "consent-withdrawn", "objection", "no-longer-needed", "unlawful", "legal-obligation")
+"""Why a member's personal texts may be erased: the grounds of the GDPR, article 17 (1), in a word."""
+
+
+@fact("member.erased", version=2)
 @frozen(kw_only=True)
 class MemberErased:
-    """A member's personal texts were ordered to be erased. That they are a member stays.
+    """A member's personal texts are erased. That they are a member stays.
 
-    The fact records the order; destroying the texts is the work of the privacy part.
+    The fact is the order, and is never taken back; ``ledger.erase`` records it and carries it out.
+
+    Attributes:
+        member: who.
+        reason: one of `ERASURES`: never words, as they would stay for ever.
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
-    reason: str = field(validator=is_reason)
+    reason: str = field(validator=one_of(*ERASURES))

@@ -205,6 +205,11 @@ def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
     shapes = {a.name: _shape(kind, a.name, hints[a.name]) for a in attributes}
     metadata = {a.name: a.metadata for a in attributes}
     persons = tuple(name for name, data in metadata.items() if data.get("person") or name == "member")
+    for name, data in metadata.items():
+        if data.get("personal") and not _is_plain_text(hints[name]):
+            raise InvalidFactType(
+                f"{kind.name}: field {name!r} is personal, so it must be text: str or str | None"
+            )
     return FactType(
         cls=fact_class,
         kind=kind,
@@ -220,6 +225,10 @@ def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
         nested=frozenset(name for name, shape in shapes.items() if shape == "fact"),
         tagged="community" in shapes,
     )
+
+
+def _is_plain_text(hint: object) -> bool:
+    return hint is str or set(typing.get_args(hint)) == {str, type(None)}
 
 
 _described: Final = lru_cache(maxsize=256)(_describe)  # once for each class, not for each ledger

@@ -9,7 +9,7 @@ rule that a service may add. `Rulebook` finds the rules of a fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -24,8 +24,10 @@ from reps_ledger.domain.rules.charters import Governance
 from reps_ledger.domain.rules.folds import (
     ACCOUNT,
     ACCOUNT_NAME,
+    ACCOUNT_NAME_OF_BEFORE,
     ACCOUNT_OF_BEFORE,
     APPLICATIONS,
+    APPLIED,
     COMMUNITY,
     COMMUNITY_FORM,
     COMMUNITY_MENTIONS,
@@ -43,6 +45,7 @@ from reps_ledger.domain.rules.folds import (
     REVIEW,
     TARGET,
     VOUCH,
+    AccountLink,
     AccountState,
     MemberState,
     account_names,
@@ -52,6 +55,7 @@ from reps_ledger.domain.rules.folds import (
 from reps_ledger.domain.rules.parts import Fold, Known, Part, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
 from reps_ledger.domain.rules.voids import VOIDING
+from reps_ledger.domain.sealed import Account, Sealed
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
@@ -81,8 +85,26 @@ def _joining_parts(fact: f.MemberJoined, _known: Known) -> Parts:
 
 
 def _of_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> Parts:
+    own = ACCOUNT.part(*account_names(fact))
+    account = fact.account
+    if isinstance(account, Sealed):
+        return (own,)
+    if isinstance(account, Account):
+        return (own, *_of_tokens(getattr(fact, "provider", ""), account))
     form = canonical_account(fact)
-    return (ACCOUNT.part(*account_names(fact)), ACCOUNT_NAME.part(*form), ACCOUNT_OF_BEFORE.part(*form))
+    return (own, ACCOUNT_NAME.part(*form), ACCOUNT_OF_BEFORE.part(*form))
+
+
+def _of_tokens(provider: str, account: Account) -> Parts:
+    """Return the parts of tokens of others for an account or one like it, and of what lies in the clear."""
+    exact, alike = account.tokens.others()
+    form = [canonical_name(provider), canonical_name(account.name)]
+    clear = (
+        ACCOUNT_OF_BEFORE.part(provider, account.name),
+        ACCOUNT_OF_BEFORE.part(*form),
+        ACCOUNT_NAME_OF_BEFORE.part(*form),
+    )
+    return (*(ACCOUNT_OF_BEFORE.part(at, token) for at, token in (*exact, *alike)), *dict.fromkeys(clear))
 
 
 def _alike(name: str, other: str, entry: Entry) -> Refusal:
@@ -143,7 +165,8 @@ def _judge_joined(
             f"{fact.member} joined on {day_of(member.joined)}: once a member, for ever a member",
             member.joined,
         )
-    yield from _judge_account(fact.member, str(fact.account), *accounts)
+    name = fact.account if isinstance(fact.account, Account) else str(fact.account)
+    yield from _judge_account(fact.member, name, *accounts)
 
 
 def _judge_account(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
@@ -155,12 +178,25 @@ def _judge_account(member: str, name: str, *accounts: AccountState) -> Iterator[
         accounts: whose that account is, and whose those are that read like it; none for no account.
     """
     links = [account.link(member) for account in accounts]
+    if isinstance(name, Account):
+        yield from _sealed_account_taken(member, [link for link in links if link is not None])
+        return
     if not links or links[0] is not None:
         yield from _account_taken(member, name, *accounts[:1])
         return
     other = next((link for link in links if link is not None), None)
     if other is not None:
         yield _alike(f"the account {name}", f"{other.fact.account} of {other.fact.member}", other)
+
+
+def _sealed_account_taken(member: str, links: Sequence[AccountLink]) -> Iterator[Refusal]:
+    """Refuse an account that is somebody's, or reads like one that is, without saying its name."""
+    for link in links[:1]:
+        if link.fact.member == member:
+            yield refuse("already_linked", f"that account, or one that reads like it, is {member}'s", link)
+        else:
+            words = f"that account, or one that reads like it, is the account of {link.fact.member}"
+            yield refuse("account_taken", words, link)
 
 
 def _account_taken(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
@@ -196,9 +232,11 @@ def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> 
 def _linking_parts(fact: f.AccountLinked, known: Known) -> Parts:
     # Whose an account is depends on who is one person with whoever had it.
     parts = _account_parts(fact, known)
-    account = known.state(ACCOUNT.part(*account_names(fact)))
-    had = () if account is None else sorted(account.identities - {fact.member})
-    return (*parts, *(MEMBER.part(identity) for identity in had))
+    had: set[str] = set()
+    for part in parts[1:]:
+        account = known.state(part)
+        had |= frozenset() if account is None else account.identities
+    return (*parts, *(MEMBER.part(identity) for identity in sorted(had - {fact.member})))
 
 
 def _judge_linked(
@@ -207,7 +245,8 @@ def _judge_linked(
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     accounts = [state for state in states if isinstance(state, AccountState)]
-    yield from _judge_account(fact.member, f"{fact.account} at {fact.provider}", *accounts)
+    name = fact.account if isinstance(fact.account, Account) else f"{fact.account} at {fact.provider}"
+    yield from _judge_account(fact.member, name, *accounts)
 
 
 def _judge_unlinked(
@@ -217,7 +256,8 @@ def _judge_unlinked(
     yield from must_be_member(member, fact.member, entry)
     link = account.link(fact.member)
     if link is None or link.fact.member != fact.member:
-        yield refuse("not_linked", f"{fact.account} at {fact.provider} is not {fact.member}'s", link)
+        what = "that account" if isinstance(fact.account, Account) else f"{fact.account} at {fact.provider}"
+        yield refuse("not_linked", f"{what} is not {fact.member}'s", link)
 
 
 def _both_members(fact: f.MembersMerged | f.MembersUnmerged, known: Known) -> Parts:
@@ -265,6 +305,17 @@ def custom(name: str) -> Rule:
     return Rule(name=name, parts=_member_if_named, judge=_judge_named_member)
 
 
+def _erasing_parts(fact: f.MemberErased, _known: Known) -> Parts:
+    return (MEMBER.part(fact.member), APPLIED.part(fact.member))
+
+
+def _judge_erased(
+    entry: Entry[f.MemberErased], member: MemberState, applied: Entry | None
+) -> Iterator[Refusal]:
+    if applied is None:  # who applied may ask for it, whether they became a member or not
+        yield from judge_member(entry, member)
+
+
 PEOPLE = (
     Rule(name="member.joined", parts=_joining_parts, judge=_judge_joined),
     Rule(name="member.retired", parts=member_part, judge=_judge_retired),
@@ -275,9 +326,12 @@ PEOPLE = (
     Rule(name="members.unmerged", parts=_both_members, dynamic=True),
     Rule(name="affiliation.started", parts=member_part, judge=judge_member),
     Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
-    Rule(name="member.erased", parts=member_part, judge=judge_member),
+    Rule(name="organisation.described"),
+    Rule(name="access.given"),
+    Rule(name="member.profiled", parts=member_part, judge=judge_member),
+    Rule(name="member.erased", parts=_erasing_parts, judge=_judge_erased),
 )
-"""The rules of joining, retiring, accounts, merges, affiliations and erasure."""
+"""The rules of joining, retiring, accounts, merges, affiliations, profiles and erasure."""
 
 
 def _founding_parts(fact: f.CommunityFounded, _known: Known) -> Parts:
@@ -373,6 +427,7 @@ def _judge_revoked(entry: Entry[f.AgreementRevoked], member: MemberState) -> Ite
 ACTIVITY = (
     Rule(name="community.founded", parts=_founding_parts, judge=_judge_founded),
     Rule(name="community.joined", parts=member_part, judge=_judge_community_joined),
+    Rule(name="community.described"),
     Rule(name="community.left", parts=member_part, judge=_judge_community_left),
     Rule(name="report.filed", parts=member_part, judge=_judge_report),
     Rule(name="report.verified", parts=_report_parts, judge=_judge_verification),
@@ -494,6 +549,10 @@ def _judge_declared(
             f"this is the ledger {before.ledger}, whose days are read in {before.zone}; "
             f"{fact.ledger}, in {fact.zone}, is another",
             declared,
+        )
+    if declared is not None and declared.fact.seals and not fact.seals:
+        yield refuse(
+            "seals", "this ledger seals personal texts, and goes on to: declare it with seals", declared
         )
 
 

@@ -156,6 +156,38 @@ DECLARATION: Final[Fold[Entry[f.LedgerDeclared] | None]] = Fold(
 """What the ledger declared last of itself; its one key is ``ledger.declared``."""
 
 
+def _erase(state: Entry[f.MemberErased] | None, entry: Entry, _key: str) -> Entry[f.MemberErased] | None:
+    return entry if state is None and isinstance(entry.fact, f.MemberErased) else state
+
+
+ERASED: Final[Fold[Entry[f.MemberErased] | None]] = Fold(
+    prefix="member",
+    types=frozenset({"member.erased"}),
+    initial=None,
+    evolve=_erase,
+    people=True,
+    merges=True,
+    timeless=True,
+)
+"""By which somebody was erased, under any identifier of theirs; whenever that was."""
+
+
+def _first_applied(state: Entry | None, entry: Entry, _key: str) -> Entry | None:
+    return state or (entry if isinstance(entry.fact, f.ApplicationFiled) else None)
+
+
+APPLIED: Final[Fold[Entry | None]] = Fold(
+    prefix="member",
+    types=frozenset({"application.filed"}),
+    initial=None,
+    evolve=_first_applied,
+    people=True,
+    merges=True,
+    timeless=True,
+)
+"""By which somebody first applied, who may not be a member; whenever that was."""
+
+
 def _nothing(state: None, _entry: Entry, _key: str) -> None:
     return state
 
@@ -320,6 +352,8 @@ ACCOUNT_NAME: Final[Fold[AccountState]] = evolve(
 # What was recorded before entries had tags of canonical forms is found where its name is its own form.
 MEMBER_OF_BEFORE: Final = evolve(MEMBER, tagged=False)
 ACCOUNT_OF_BEFORE: Final = evolve(ACCOUNT, tagged=False)
+ACCOUNT_NAME_OF_BEFORE: Final = evolve(ACCOUNT_NAME, tagged=False)
+"""The accounts of one canonical form that lie in the clear, for a fact that is sealed: no tag may say so."""
 
 
 def _review(state: tuple[Entry, ...], entry: Entry, key: str) -> tuple[Entry, ...]:

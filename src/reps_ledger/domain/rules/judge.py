@@ -24,6 +24,7 @@ from reps_ledger.domain.entries import (
     entry_tag,
     handed_on,
     ledger_tag,
+    organisation_tag,
     people_in,
     subject_tags,
     unique,
@@ -34,11 +35,13 @@ from reps_ledger.domain.facts import (
     EntryVoided,
     Fact,
     LedgerDeclared,
+    MemberErased,
     MemberJoined,
     MembersMerged,
     MembersUnmerged,
     OpportunityHeld,
     OpportunityTaken,
+    OrganisationDescribed,
     ReportFiled,
     RoleAsserted,
     RoleAssigned,
@@ -50,7 +53,17 @@ from reps_ledger.domain.rules.memory import Memory, Order
 from reps_ledger.domain.rules.parts import Part, Parts, Rule, S, Source
 from reps_ledger.domain.rules.phrases import days_read_in, refuse
 from reps_ledger.domain.rules.replay import CORRECTING, contradictions
+from reps_ledger.domain.rules.sealing import (
+    ACCOUNTS,
+    UNSEALED,
+    erased_parts,
+    erased_refusals,
+    erasure_stays,
+    has_text,
+    names_account,
+)
 from reps_ledger.domain.rules.voids import VOIDED_PART, VOIDS, void_refusals, void_stays
+from reps_ledger.domain.sealed import Sealed
 from reps_ledger.errors import Refusal
 
 _MOST_CASES = 2_000
@@ -71,6 +84,7 @@ class _Case(msgspec.Struct, gc=False):
         merged: the memory's count of merges when ``read`` was made.
         steps: the rules that judge it, each with its parts.
         parts: all parts that rules name; for a correction, those for its replacement too.
+        guarding: those that say whether a ledger that seals refuses it.
         dynamic: whether one of the rules is.
         revision: of the memory when the rules were asked.
         by: the actor for whom governance was asked.
@@ -84,6 +98,7 @@ class _Case(msgspec.Struct, gc=False):
     merged: int
     steps: tuple[tuple[Rule, Parts], ...]
     parts: Parts
+    guarding: Parts
     dynamic: bool
     revision: int
     by: str = ""
@@ -99,12 +114,14 @@ class Judge:
     Attributes:
         memory: what was read, and what is about to be appended.
         rules: the rules in force.
+        seals: whether personal texts are sealed as they are recorded.
         depended_on: parts that earlier decisions in this batch read, as governance or a dynamic
             rule named them then; they belong to the append condition. Whoever records clears it.
     """
 
     memory: Memory
     rules: Rulebook
+    seals: bool = False
     depended_on: set[Part] = field(factory=set)
     _cases: dict[int, _Case] = field(factory=dict)
     _named: set[str | None] = field(factory=set)
@@ -135,7 +152,7 @@ class Judge:
     def parts(self, act: Act) -> Parts:
         """Return the parts that recording an act depends on, as far as they can be known yet."""
         case = self._case(act.fact)
-        return (*case.parts, *self._governing(act, case))
+        return (*case.parts, *case.guarding, *self._governing(act, case))
 
     def asked(self, fact: Fact) -> Parts:
         """Return the parts that the rules name; governance may name more."""
@@ -158,19 +175,26 @@ class Judge:
         count, as only they made a difference to it (see `depended_on`).
         """
         parts = set(self.depended_on)
+        entries = list(entries)
         for entry in entries:
             case = self._cases.get(id(entry.fact))
             known = case is not None and case.fact is entry.fact
-            parts.update(case.parts if case is not None and known else self.asked(entry.fact))
+            if case is None or not known:
+                case = self._case(entry.fact)
+            parts.update(case.parts)
+            parts.update(case.guarding)
         found = {source for part in parts for source in self.memory.sources(part)}
         found.add(VOIDS)
+        registry = self.memory.registry
+        if any(names_account(entry.fact, registry) for entry in entries):
+            found.add(ACCOUNTS)
         return found
 
     def _discovered(self, act: Act) -> Parts:
         """Return the parts that were named by what is known: by dynamic rules and governance."""
         case = self._case(act.fact)
         governing = self._governing(act, case)
-        return (*case.parts, *governing) if case.dynamic else governing
+        return (*case.parts, *case.guarding, *governing) if case.dynamic else governing
 
     def _governing(self, act: Act, case: _Case) -> Parts:
         """Return the parts that governance names."""
@@ -202,7 +226,13 @@ class Judge:
             _, more, _ = self._steps(read.replacement)
             # Asked again once its target was read: that leads to what depends on it.
             parts, dynamic = (*parts, *more, *self._depending(read)), True
-        case = _Case(fact, read, memory.merged, steps, parts, dynamic, memory.revision)
+        guard = self._guard(fact)
+        if guard is not None:
+            steps = (*steps, guard)
+            # Others may make a token for the same account until the log's head is known.
+            dynamic = dynamic or isinstance(fact, CORRECTING) or names_account(fact, memory.registry)
+        guarding = () if guard is None else guard[1]
+        case = _Case(fact, read, memory.merged, steps, parts, guarding, dynamic, memory.revision)
         if len(self._cases) >= _MOST_CASES:
             self._cases.clear()
         self._cases[id(fact)] = case
@@ -225,6 +255,14 @@ class Judge:
             # Asked again once it is known which names there are: then only where they are alike.
             dynamic = True
         return steps, parts, dynamic
+
+    def _guard(self, fact: Fact) -> tuple[Rule, Parts] | None:
+        """Return by which parts a ledger that seals may refuse a fact; None where it cannot."""
+        registry = self.memory.registry
+        in_the_clear = has_text(fact, registry, in_the_clear=True)
+        if self.seals or (not in_the_clear and has_text(fact, registry)):
+            return _ERASED, erased_parts(fact, registry, self.about(fact) or "")
+        return (UNSEALED, UNSEALED.parts(fact, self)) if in_the_clear else None
 
     def _naming(self, fact: Fact) -> Parts:
         """Return the parts that say whether the community that a fact names is there already.
@@ -303,15 +341,11 @@ class Judge:
                 # What names an amendment is found by what that amends in the end, too.
                 sources = self.memory.sources(part) if part.fold.of_entry else [part.source]
                 found += [source.tag for source in sources]
-        if isinstance(fact, RoleAssigned):
-            found.append(SEAT.part(*seat_names(fact.role, fact.community)).source.tag)
-        if isinstance(fact, OpportunityTaken):
-            found.append(TAKINGS.part(fact.opportunity).source.tag)
-        if isinstance(fact, EntryVoided):
-            row = self.memory.rows.get(fact.target_position)
-            found += () if row is None else row.concerns
+        found += self._kind_tags(fact)
         if name in AMENDING or name in LEDGER_WIDE:
             found.append(ledger_tag(name))
+        if names_account(fact, registry):
+            found.append(ACCOUNTS.tag)
         if isinstance(fact, CORRECTING):
             target = self.memory.target(fact.target)
             if target is not None:
@@ -319,6 +353,17 @@ class Judge:
         if isinstance(fact, EntryCorrected):
             found += self._tags(fact.replacement)
         return found
+
+    def _kind_tags(self, fact: Fact) -> tuple[str, ...]:
+        """Return the tags that only facts of its kind have."""
+        if isinstance(fact, RoleAssigned):
+            return (SEAT.part(*seat_names(fact.role, fact.community)).source.tag,)
+        if isinstance(fact, OpportunityTaken):
+            return (TAKINGS.part(fact.opportunity).source.tag,)
+        if isinstance(fact, OrganisationDescribed):
+            return (organisation_tag(fact.organisation),)
+        row = self.memory.rows.get(fact.target_position) if isinstance(fact, EntryVoided) else None
+        return () if row is None else row.concerns
 
     def _kept(self, target: Entry) -> list[str]:
         """Return the tags that a correction of an entry has of it.
@@ -341,6 +386,22 @@ class Judge:
             return False
         said = fact.replacement if isinstance(fact, EntryCorrected) else fact
         return getattr(said, "community", None) in (self.memory.state(part) or {})
+
+    def about(self, fact: Fact) -> str | None:
+        """Return whom the target of an amendment is about, as far as that is known; None for nobody."""
+        if not isinstance(fact, CORRECTING):
+            return None
+        target = self.memory.target(fact.target)
+        if target is None:
+            return None
+        reason = getattr(target.fact, "reason", None)
+        if isinstance(target.fact, CORRECTING) and isinstance(reason, Sealed):
+            return reason.place.member or None
+        if isinstance(target.fact, EntryCorrected):
+            return getattr(target.fact.replacement, "member", None)
+        if isinstance(target.fact, EntryRetracted):
+            return self.about(target.fact)
+        return getattr(target.fact, "member", None)
 
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
@@ -370,6 +431,9 @@ class Judge:
         for rule, parts in self._case(fact).steps:
             if rule is _NO_RULE:
                 continue
+            if rule is _ERASED:
+                refusals += self._erased(parts)
+                continue
             states = []
             for part in parts:
                 held = self.memory.held(part)
@@ -385,6 +449,9 @@ class Judge:
         if late and not refusals:
             refusals = self._contradicted(entry)
         return refusals
+
+    def _erased(self, parts: Parts) -> Iterable[Refusal]:
+        return erased_refusals(parts, (self.state(part) for part in parts))
 
     def add(self, entry: Entry) -> None:
         """Add an entry that will be appended, so that the next one is judged after it."""
@@ -423,6 +490,8 @@ class Judge:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
         if isinstance(target.fact, EntryVoided):
             return [void_stays(target)]
+        if isinstance(target.fact, MemberErased) and self.seals:
+            return [erasure_stays(target)]
         standing = self.state(TARGET.part(fact.target))
         if standing is None:
             return [
@@ -434,8 +503,17 @@ class Judge:
                 )
             ]
         refusals = self._judge_change(entry, target)
+        refusals += self._sealing_refusals(entry)
         refusals += self._governed(entry, discovered, (entry.occurred_at, standing.origin))
         return refusals
+
+    def _sealing_refusals(self, entry: Entry) -> Iterable[Refusal]:
+        """Yield why the texts of an amendment may not be recorded."""
+        for rule, parts in self._case(entry.fact).steps:
+            if rule is _ERASED:
+                yield from self._erased(parts)
+            elif rule is UNSEALED:
+                yield from rule.judge(entry, *(self.state(part) for part in parts))
 
     def _judge_change(self, entry: Entry[EntryRetracted | EntryCorrected], target: Entry) -> list[Refusal]:
         fact = entry.fact
@@ -519,6 +597,8 @@ class _Place:
 
 
 _NO_RULE = Rule(name="")
+_ERASED = Rule(name="")
+"""Who was erased, of those whom a fact names: nothing begins of them. See `erased_parts`."""
 
 
 def _same_person(fact: MembersMerged | MembersUnmerged) -> list[Refusal]:

@@ -20,6 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 from reps_ledger.domain import validation as checks
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, EntryVoided, Fact, kind_of
+from reps_ledger.domain.facts.governance import ACCESSES, ERASURES
 from reps_ledger.domain.facts.people import RETIREMENTS
 from reps_ledger.domain.facts.roles import ENDINGS
 from reps_ledger.domain.names import unseen
@@ -107,7 +108,10 @@ def _shifted(instant: datetime, by: timedelta) -> datetime:
 PLAIN: Final = tuple(cls for cls in BUILT_IN if cls not in (EntryRetracted, EntryCorrected, EntryVoided))
 """The built-in kinds of fact but those about entries: corrections, retractions and voids."""
 
-CHOICES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
+CHOICES: Final[Mapping[str, Mapping[str, tuple[object, ...]]]] = {
+    "access.given": {"form": ACCESSES},
+    "ledger.declared": {"seals": (False,)},  # a ledger without keys refuses another
+    "member.erased": {"reason": ERASURES},
     "member.retired": {"how": RETIREMENTS},
     "role.ended": {"how": ENDINGS},
 }

@@ -146,7 +146,8 @@ def _options(
     if name in described.entries and shape == "text":
         return [Earlier(number) for number in range(_NEAR)]
     if shape in {"int", "float"}:
-        return [*given, *(words or (1, 2, 5))]
+        numbers = [word for word in words if not isinstance(word, str)]
+        return [*given, *(numbers or (1, 2, 5))]
     if shape == "date":
         return [*given, *(Day(Edge(base)) for base in ("review", "month", "year"))]
     if shape == "list":

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Fact, FactType, Registry, kind_of
 from reps_ledger.domain.spans import READS
-from reps_ledger.policies.language.facts import Facts, values_of
+from reps_ledger.policies.language.facts import Facts, Filter, values_of
 from reps_ledger.policies.language.measures import Compare, Measure
 from reps_ledger.policies.language.reads import parts, readers
 from reps_ledger.policies.language.widths import Width
@@ -69,6 +69,7 @@ WORDS: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType(
         "channel": ("mail",),
         "community": ("paris", "lyon"),
         "course": ("onboarding",),
+        "field": ("link", "name"),
         "kind": ("vote", "volunteer", "employee", "staff"),
         "notice": ("n1", "n2", "n3"),
         "opportunity": ("o1", "o2", "o3"),
@@ -80,6 +81,7 @@ WORDS: Final[Mapping[str, tuple[object, ...]]] = MappingProxyType(
         "review": ("r1", "r2"),
         "role": ("rep", "mentor"),
         "stage": ("nudge", "warning"),
+        "value": ("x", "y"),
         "version": ("1", "2"),
     }
 )
@@ -103,6 +105,7 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "reviews": ("review.opened", "review.decided", "exemption.granted"),
         "applications": ("application.filed", "application.decided"),
         "opportunities": ("opportunity.held", "opportunity.taken"),
+        "profiles": ("member.profiled", "community.described", "organisation.described"),
     }
 )
 """Kinds of fact that belong together; one that stands twice comes twice as often."""
@@ -164,7 +167,8 @@ def vocabulary_of(
     own = tuple(classes)
     named: dict[str, dict[object, None]] = {}  # dicts for sets that keep their order
     for part in parts(value):
-        for name in () if isinstance(part, Policy) else WORDS:
+        # A policy and a filter have fields of these names too, which hold something else.
+        for name in () if isinstance(part, Policy | Filter) else WORDS:
             for word in (*values_of(part, name), *values_of(part, f"{name}s")):
                 if isinstance(word, str) and word:
                     named.setdefault(name, {})[word] = None

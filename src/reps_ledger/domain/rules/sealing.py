@@ -1,0 +1,113 @@
+"""When a ledger that seals refuses a fact: about whom it erased, or a personal text that nobody would seal.
+
+Recording is asked for these parts beside those of a fact's own rule, and only where they can matter: who was
+erased where texts are sealed; whether the ledger seals where whoever records has no keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import evolve
+
+from reps_ledger.domain.entries import Entry, ledger_tag, people_in
+from reps_ledger.domain.facts import (
+    AccessGiven,
+    EntryCorrected,
+    EntryRetracted,
+    Fact,
+    LedgerDeclared,
+    MemberErased,
+    MembersUnmerged,
+    Registry,
+    RoleAsserted,
+)
+from reps_ledger.domain.rules.folds import DECLARATION, ERASED
+from reps_ledger.domain.rules.parts import Known, Parts, Rule, Source
+from reps_ledger.domain.rules.phrases import day_of, refuse
+from reps_ledger.domain.sealed import Account, Sealed
+from reps_ledger.errors import Refusal
+
+ACCOUNTS: Final = Source(ledger_tag("accounts"))
+"""All sealed facts of accounts. Each is judged by tokens that others may make meanwhile: so they exclude each
+other."""
+
+_DECLARED: Final = evolve(DECLARATION, timeless=True).part("ledger.declared")
+"""What the ledger declared by now, whenever that was decided."""
+
+
+def has_text(fact: Fact, registry: Registry, *, in_the_clear: bool = False) -> bool:
+    """Whether a fact, or what takes the place of another, has a personal text that is not empty.
+
+    Args:
+        fact: the fact.
+        registry: the facts that are known.
+        in_the_clear: whether only one counts that is not sealed.
+    """
+    for name in registry.of(fact).personal:
+        text = getattr(fact, name)
+        if text and not (in_the_clear and isinstance(text, Sealed)):
+            return True
+    return isinstance(fact, EntryCorrected) and has_text(
+        fact.replacement, registry, in_the_clear=in_the_clear
+    )
+
+
+def names_account(fact: Fact, registry: Registry) -> bool:
+    """Whether a fact names an account by a token."""
+    said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    return any(isinstance(getattr(said, name), Account | Sealed) for name in registry.of(said).keyed)
+
+
+def _may_follow(fact: Fact, registry: Registry) -> bool:
+    """Whether a fact may be recorded of somebody who was erased: it has no text, and begins nothing."""
+    if isinstance(fact, AccessGiven | MemberErased | RoleAsserted):
+        return True
+    if isinstance(fact, MembersUnmerged):  # one of the two would no longer be known to be erased
+        return False
+    return registry.of(fact).kind.follows is not None and not has_text(fact, registry)
+
+
+def erased_parts(fact: Fact, registry: Registry, about: str) -> Parts:
+    """Return the parts that say whether anybody was erased of whom a fact may not be recorded then.
+
+    Args:
+        fact: the fact.
+        registry: the facts that are known.
+        about: whom the target of an amendment is about; "" where that is not known.
+    """
+    if isinstance(fact, EntryRetracted):
+        people = [about] if about else []
+    elif isinstance(fact, EntryCorrected):
+        people = [*([about] if about else []), *people_in(fact.replacement, registry)]
+    else:
+        people = [] if _may_follow(fact, registry) else people_in(fact, registry)
+    return tuple(ERASED.part(person) for person in dict.fromkeys(people))
+
+
+def erased_refusals(parts: Parts, states: Iterator[Entry[MemberErased] | None]) -> Iterator[Refusal]:
+    """Yield who was erased, of the parts that `erased_parts` named."""
+    for part, erased in zip(parts, states, strict=True):
+        if erased is not None:
+            words = f"{part.key} was erased on {day_of(erased)}: nothing more is recorded of them"
+            yield refuse("erased", words, erased)
+
+
+def _unsealed_parts(_fact: Fact, _known: Known) -> Parts:
+    return (_DECLARED,)
+
+
+def _judge_unsealed(_entry: Entry, declared: Entry[LedgerDeclared] | None) -> Iterator[Refusal]:
+    if declared is not None and declared.fact.seals:
+        words = "this ledger seals personal texts: open it with its keys (keys=…) to record any"
+        yield refuse("unsealed", words, declared)
+
+
+UNSEALED: Final = Rule(name="", parts=_unsealed_parts, judge=_judge_unsealed)
+"""The rule of every personal text that would be recorded in the clear."""
+
+
+def erasure_stays(target: Entry) -> Refusal:
+    """Return the refusal of what would take an erasure back."""
+    return refuse("erasure_stays", f"entry {target.id} erased somebody, and what is erased stays so", target)
