@@ -29,7 +29,6 @@ The tree::
     ├── ImportStopped           an import with on_refused="stop" met a row that it refuses
     ├── PrivacyError            sealed text, and the keys to it
     │   ├── Erased              keys were destroyed, as they were to be
-    │   ├── KeyLost             a key is gone, and nothing says that it was to be
     │   ├── Redacted            the ciphertext was destroyed
     │   ├── TamperedSeal        the ciphertext is not what was sealed
     │   ├── UnknownSeal         sealed in a way that this code does not know
@@ -76,7 +75,6 @@ __all__ = [
     "InvalidProof",
     "InvalidSignature",
     "InvalidTime",
-    "KeyLost",
     "LedgerError",
     "Malformed",
     "MissingExtra",
@@ -304,21 +302,6 @@ class Erased(PrivacyError):
         self.member = member
         super().__init__(
             f"this was erased, of {member or 'nobody'}: its keys were destroyed, and none are made again"
-        )
-
-
-class KeyLost(PrivacyError):
-    """A key is gone, and nothing says that it was to be. A backup of the key store may have it.
-
-    Attributes:
-        key: the id of the key.
-    """
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-        super().__init__(
-            f"the key {key} is in no key store that is open here, and nobody was erased: is this the newest "
-            "copy of the key store?"
         )
 
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from reps_ledger.domain.sealed import ERASED as READS_ERASED
 from reps_ledger.domain.sealed import LOST, REDACTED, SEALED, Account, Owner, Place, ProviderTokens, Sealed
-from reps_ledger.errors import InvalidInput
+from reps_ledger.errors import InvalidInput, Redacted
 from reps_ledger.log.sealing import ROWS, AccountOf
 from reps_ledger.privacy.key_store import KeyStore
 from reps_ledger.privacy.keys import KeyFile
-from reps_ledger.privacy.sealing import field_key, open_sealed, row_key, seal
+from reps_ledger.privacy.sealing import committed_blob, field_key, row_key, seal, unseal
 
 _UNBOUND: Final = ""
 _UNSEEN: Final = 0.01
@@ -77,8 +77,11 @@ class Keyring:
 
     def placed(self, sealed: Sealed) -> Sealed:
         """Return a sealed text that knows its ledger, so that it can be opened by a `field_key`."""
-        place = sealed.place._replace(ledger=self.ledger)
-        return Sealed.of(place, sealed.key, sealed.committed, sealed.salt, sealed.blob)
+        return Sealed.of(self._placed(sealed), sealed.key, sealed.committed, sealed.salt, sealed.blob)
+
+    def _placed(self, sealed: Sealed) -> Place:
+        """Return where a sealed text stands, with the ledger, which what is stored does not say."""
+        return sealed.place._replace(ledger=self.ledger)
 
     def account(self, named: AccountOf, token: str | None = None) -> Account:
         """Return an account of a member by a token; see `Sealer`."""
@@ -100,13 +103,15 @@ class Keyring:
         """Return a text that was sealed, or what it reads as where it is no more; see `Sealer`."""
         if not self.ledger:
             return SEALED
-        if sealed.blob is None:
+        try:
+            blob = committed_blob(sealed)
+        except Redacted:
             return REDACTED
         key = self.field_key(sealed)
         if key is None:
             fate = self.store.fate(sealed.key, sealed.place.member)
             return READS_ERASED if fate == "erased" else LOST
-        return open_sealed(self.placed(sealed), key)
+        return unseal(key, blob, self._placed(sealed))
 
 
 class _Others:
