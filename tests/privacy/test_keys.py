@@ -31,7 +31,7 @@ from reps_ledger.errors import (
 )
 from reps_ledger.files import KEYS_MARK, mark_of, may_be_written
 from reps_ledger.privacy import ROWS, Destroyed, KeyFile, KeyStore, LocalMaster, Tombstone, WrappedKeys
-from reps_ledger.privacy.store import FORMAT
+from reps_ledger.privacy.store import FORMAT, StoreFile
 from scale import examples
 
 if TYPE_CHECKING:
@@ -485,6 +485,44 @@ def test_a_store_that_was_damaged(
                         assert found in named.values()
     except LedgerError as error:
         assert TEXT not in str(error)  # noqa: PT017 — whichever is raised
+
+
+def test_a_new_store_is_there_once_it_is_complete(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails before leaves nothing; and where another process makes one meanwhile, that one is taken."""
+    create = StoreFile._create
+
+    def failing(store: StoreFile, connection: sqlite3.Connection) -> None:
+        create(store, connection)
+        assert not path.exists()
+        raise OSError("the disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StoreFile, "_create", failing)
+        with pytest.raises(StorageError, match="the disk"):
+            KeyFile.open(path)
+    assert list(tmp_path.iterdir()) == []
+
+    def late(store: StoreFile, connection: sqlite3.Connection) -> None:
+        create(store, connection)
+        monkeypatch.setattr(StoreFile, "_create", create)
+        with KeyFile.open(path) as other:
+            other.bind("one")
+
+    monkeypatch.setattr(StoreFile, "_create", late)
+    with KeyFile.open(path) as store:
+        assert store.ledger == "one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_file_becomes_a_store(path: Path) -> None:
+    """As one that a crash left, which holds nothing."""
+    path.touch(0o600)
+    with KeyFile.open(path) as store:
+        key_id, key = store.current(ANA)
+    with KeyFile.open(path) as store:
+        assert store.key(key_id) == key
 
 
 def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:

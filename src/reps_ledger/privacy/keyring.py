@@ -9,7 +9,7 @@ from typing import Final
 
 from reps_ledger.domain.sealed import ERASED as READS_ERASED
 from reps_ledger.domain.sealed import LOST, REDACTED, SEALED, Account, Owner, Place, ProviderTokens, Sealed
-from reps_ledger.errors import Redacted
+from reps_ledger.errors import InvalidInput, Redacted
 from reps_ledger.log.sealing import ROWS, AccountOf
 from reps_ledger.privacy.key_store import KeyStore
 from reps_ledger.privacy.keys import KeyFile
@@ -141,10 +141,16 @@ def opened_keys(
     Args:
         keys: the path of a key file, or a store, which stays open; None for no keys.
         create: whether to make a file where there is none.
+
+    Raises:
+        InvalidInput: it is neither.
+        LedgerError: the file cannot be opened; see `KeyFile.open`.
     """
     if keys is None:
         return None, lambda: None
     if isinstance(keys, str | os.PathLike):
         file = KeyFile.open(keys, create=create)
         return Keyring(file), file.close
+    if not callable(getattr(keys, "current", None)):
+        raise InvalidInput("keys takes the path of a key file, or a key store", field="keys")
     return Keyring(keys), keys.flush
