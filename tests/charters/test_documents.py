@@ -22,6 +22,7 @@ from reps_ledger.policies import (
     share,
     vouches,
     warnings,
+    weeks,
     when,
     years,
 )
