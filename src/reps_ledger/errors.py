@@ -28,8 +28,7 @@ The tree::
     │   └── InvalidProof        a proof does not lead to the root
     ├── ImportStopped           an import with on_refused="stop" met a row that it refuses
     ├── PrivacyError            sealed text, and the keys to it
-    │   ├── Erased              the person was erased: nothing is made for them any more
-    │   ├── KeyLost             a key is gone, and nothing says that it was to be
+    │   ├── Erased              keys were destroyed, as they were to be
     │   ├── Redacted            the ciphertext was destroyed
     │   ├── TamperedSeal        the ciphertext is not what was sealed
     │   ├── UnknownSeal         sealed in a way that this code does not know
@@ -77,7 +76,6 @@ __all__ = [
     "InvalidProof",
     "InvalidSignature",
     "InvalidTime",
-    "KeyLost",
     "LedgerError",
     "Malformed",
     "MissingExtra",
@@ -296,29 +294,16 @@ class PrivacyError(LedgerError):
 
 
 class Erased(PrivacyError):
-    """The person was erased: their keys were destroyed, and nothing is made for them any more.
+    """Keys were destroyed, as they were to be; for a person who was erased nothing is made any more.
 
     Attributes:
-        member: the person's identifier.
+        member: the person's identifier; or "" where the text is about nobody.
     """
 
     def __init__(self, member: str) -> None:
         self.member = member
-        super().__init__(f"{member} was erased: there are no keys for them, and none are made")
-
-
-class KeyLost(PrivacyError):
-    """A key is gone, and nothing says that it was to be. A backup of the key store may have it.
-
-    Attributes:
-        key: the id of the key.
-    """
-
-    def __init__(self, key: str) -> None:
-        self.key = key
         super().__init__(
-            f"the key {key} is in no key store that is open here, and nobody was erased: is this the newest "
-            "copy of the key store?"
+            f"this was erased, of {member or 'nobody'}: its keys were destroyed, and none are made again"
         )
 
 

@@ -22,6 +22,7 @@ from reps_ledger.policies import (
     share,
     vouches,
     warnings,
+    weeks,
     when,
     years,
 )
@@ -29,6 +30,7 @@ from reps_ledger.policies.charter import (
     Authority,
     Charter,
     Level,
+    Retention,
     RoleClause,
     Standing,
     Vouching,
@@ -62,6 +64,7 @@ FULL: Final = Charter(
     ),
     policies=(POLICY,),
     standing=Standing(policy="p", active=("a",)),
+    retention=(Retention(fact="notice.answered", keep=weeks(4)),),
 )
 START: Final = 'charter = "reps"\nversion = "1"\n'
 
@@ -94,6 +97,7 @@ def test_every_clause_is_said_and_compared() -> None:
         "roles": FULL.roles[1:],
         "vouching": attrs.evolve(FULL.vouching, most=7),
         "authorities": (),
+        "retention": (),
         "standing": None,
         "policies": (attrs.evolve(POLICY, version="2"),),
     }

@@ -1,6 +1,7 @@
 """Key stores interrupted: ``python -m faults.key_stores FOLDER WHAT HOW TIMES SEED SYNCHRONOUS``.
 
-People are erased from a key store, or its master key is rotated (WHAT: ``erase`` or ``rotate``). Then (HOW)
+Keys are made in a key store, people erased from it, or its master key is rotated (WHAT: ``make``, ``erase``
+or ``rotate``). Then (HOW)
 
 - ``cut``: on a disk that keeps an account, at so many random moments, the process is killed, or the power is
   cut: what was synced is there, and of what was written since, random sectors are;
@@ -33,9 +34,11 @@ from faults.disk import Deed, Disk
 from faults.power import Files
 from hunting import hunted
 from privacy.layouts import Person, fill
+from reps_ledger.domain.sealed import Owner
 from reps_ledger.errors import LedgerError, WrongKey
 from reps_ledger.privacy import KeyFile, LocalMaster, WrappedKeys
 from reps_ledger.privacy import store as store_file
+from reps_ledger.privacy.sealing import KEY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +208,31 @@ class Rotating:
         return "after" if opened == [self.new] else "before", self.stored
 
 
-CASES: Final[dict[str, type[Case]]] = {"erase": Erasing, "rotate": Rotating}
+class Making:
+    """Many keys are made in a store that has none."""
+
+    def make(self, path: Path, chance: random.Random) -> None:
+        """Make the store, with whatever it has at first."""
+        del chance
+        KeyFile.open(path).close()
+
+    def do(self, path: Path, told: Callable[[], object]) -> None:
+        """Make keys for many."""
+        with KeyFile.open(path) as store:
+            store.bind("ledger")
+            store.prepare(Owner(f"m{number}", "vouch.given", "2018") for number in range(PEOPLE))
+            told()
+
+    def found(self, path: Path) -> tuple[str, list[bytes]]:
+        """Look whether all have keys, or none."""
+        with KeyFile.open(path, create=False) as store:
+            store.bind("ledger")
+            owners = store.due("vouch.given", "2019")
+            whole = all(len(store.current(owner)[1]) == KEY_BYTES for owner in owners)
+        return {0: "before", PEOPLE: "after"}.get(len(owners), "torn") if whole else "not whole", []
+
+
+CASES: Final[dict[str, type[Case]]] = {"erase": Erasing, "make": Making, "rotate": Rotating}
 
 
 def checked(case: Case, path: Path, *, told: bool) -> str:

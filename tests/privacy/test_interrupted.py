@@ -1,4 +1,4 @@
-"""An erasure or a rotation that is interrupted anywhere: whole, resumed at opening, and nothing is left."""
+"""What is done to a key store and interrupted anywhere: whole, resumed at opening, and nothing is left."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 needs_disk = pytest.mark.skipif(
     not available(), reason="this Python carries SQLite inside itself: no VFS can be put around it"
 )
-WORDS = {"erase": "an erasure", "rotate": "a rotation of the master key"}
+WORDS = {"make": "the making of keys", "erase": "an erasure", "rotate": "a rotation of the master key"}
 
 
 @seconds(120)

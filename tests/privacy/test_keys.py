@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 import threading
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -30,12 +30,12 @@ from reps_ledger.errors import (
     WrongKeys,
 )
 from reps_ledger.files import KEYS_MARK, mark_of, may_be_written
-from reps_ledger.privacy import ROWS, Destroyed, KeyFile, KeyStore, Tombstone
-from reps_ledger.privacy.store import FORMAT
+from reps_ledger.privacy import ROWS, Destroyed, KeyFile, KeyStore, LocalMaster, Tombstone, WrappedKeys
+from reps_ledger.privacy.store import FORMAT, StoreFile
 from scale import examples
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 ANA: Final = Owner("ana", "vouch.given", "2018")
@@ -444,26 +444,85 @@ def test_a_store_that_was_cut_short(path: Path, length: int) -> None:
     assert path.read_bytes() == before
 
 
-@examples(2)
+TEXT: Final = "secretive"
+
+
+@examples(3)
 @given(st.data())
-def test_a_store_that_was_damaged(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    """Gives what it gave or an error of ours, never another's key, and nothing else."""
+@pytest.mark.parametrize("master", [None, LocalMaster(bytes(32))], ids=["plain", "wrapped"])
+def test_a_store_that_was_damaged(
+    tmp_path_factory: pytest.TempPathFactory, master: LocalMaster | None, data: st.DataObject
+) -> None:
+    """Gives what it gave, or an error of ours that quotes no text; under a master key never anything else."""
     path = tmp_path_factory.mktemp("damaged") / "reps.keys"
-    owners = [Owner(f"m{number}", "x", "1") for number in range(100)]
-    with KeyFile.open(path) as store:
+    owners = [Owner(f"m{number}", "x", "1") for number in range(40)]
+
+    def opened() -> KeyFile:
+        return KeyFile.open(path) if master is None else WrappedKeys.open(path, master)
+
+    with opened() as store:
         store.prepare(owners)
-        named = {owner: store.current(owner) for owner in owners}
+        named = dict(store.current(owner) for owner in owners)
+        tokens = store.tokens(("github", f"{TEXT}{owner.member}", owner.member) for owner in owners)
+        store.index(1, ((owner.member, "name", f"{TEXT} {owner.member}") for owner in owners))
     content = bytearray(path.read_bytes())
-    for _ in range(data.draw(st.integers(1, 40))):
+    for _ in range(data.draw(st.integers(1, 60))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     try:
-        with KeyFile.open(path) as store:
-            for name, _ in named.values():
-                store.key(name)
-            store.current(owners[0])
-    except LedgerError:
-        pass
+        with opened() as store:
+            calls: list[Callable[[], object]] = [partial(store.key, name) for name in named]
+            calls += [partial(store.account, str(token)) for token in tokens]
+            calls += [partial(store.current, owners[0]), partial(store.find, TEXT), store.tombstones]
+            calls += [partial(store.names, [owner.member for owner in owners])]
+            for call in calls:
+                try:
+                    found = call()
+                except LedgerError as error:
+                    assert TEXT not in str(error)  # noqa: PT017 — each that is raised
+                else:
+                    if master is not None and isinstance(found, bytes):
+                        assert found in named.values()
+    except LedgerError as error:
+        assert TEXT not in str(error)  # noqa: PT017 — whichever is raised
+
+
+def test_a_new_store_is_there_once_it_is_complete(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What fails before leaves nothing; and where another process makes one meanwhile, that one is taken."""
+    create = StoreFile._create
+
+    def failing(store: StoreFile, connection: sqlite3.Connection) -> None:
+        create(store, connection)
+        assert not path.exists()
+        raise OSError("the disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(StoreFile, "_create", failing)
+        with pytest.raises(StorageError, match="the disk"):
+            KeyFile.open(path)
+    assert list(tmp_path.iterdir()) == []
+
+    def late(store: StoreFile, connection: sqlite3.Connection) -> None:
+        create(store, connection)
+        monkeypatch.setattr(StoreFile, "_create", create)
+        with KeyFile.open(path) as other:
+            other.bind("one")
+
+    monkeypatch.setattr(StoreFile, "_create", late)
+    with KeyFile.open(path) as store:
+        assert store.ledger == "one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_file_becomes_a_store(path: Path) -> None:
+    """As one that a crash left, which holds nothing."""
+    path.touch(0o600)
+    with KeyFile.open(path) as store:
+        key_id, key = store.current(ANA)
+    with KeyFile.open(path) as store:
+        assert store.key(key_id) == key
 
 
 def test_other_files_are_refused(path: Path, tmp_path: Path) -> None:
@@ -613,6 +672,61 @@ def test_many_processes(path: Path) -> None:
             assert program.returncode == 0
 
 
+def before_it_writes(monkeypatch: pytest.MonkeyPatch, store: KeyFile, then: Callable[[], object]) -> None:
+    """Have others do something when a store has looked and is about to write, once."""
+    true, waiting = store._writing, [then]
+
+    def writing() -> AbstractContextManager[sqlite3.Connection]:
+        if waiting:
+            waiting.pop()()
+        return true()
+
+    monkeypatch.setattr(store, "_writing", writing)
+
+
+def test_another_erases_meanwhile(path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between looking whether somebody was erased and making a key for them: none is made."""
+    with KeyFile.open(path) as other:
+        before_it_writes(monkeypatch, store, lambda: other.erase([gone("ana")]))
+        with pytest.raises(Erased):
+            store.current(ANA)
+        store.prepare([ANA])
+    assert rows(path, "SELECT count(*) FROM keys") == [(0,)]
+
+
+@pytest.mark.parametrize("kind", [ROWS, "vouch.given"])
+def test_another_makes_the_key_meanwhile(
+    path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Between looking for a key and making one: the other's is taken."""
+    owner = Owner("ana", kind, "")
+    with KeyFile.open(path) as other:
+        before_it_writes(monkeypatch, store, lambda: other.current(owner))
+        assert store.current(owner) == other.current(owner)
+    assert rows(path, "SELECT count(*) FROM keys") == [(1,)]
+
+
+def test_another_reserves_the_token_meanwhile(
+    path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between looking for a token and making one: the other's is taken."""
+    with KeyFile.open(path) as other:
+        before_it_writes(monkeypatch, store, lambda: other.token("github", "ana", "ana"))
+        assert store.token("github", "ana", "ana") == other.token("github", "ana", "ana")
+
+
+def test_another_erases_while_it_is_scrubbed(
+    path: Path, store: KeyFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes after the file was written anew is still to be scrubbed."""
+    vacuum = store._file.vacuum
+    with KeyFile.open(path) as other:
+        store.erase([gone("ana")])
+        monkeypatch.setattr(store._file, "vacuum", lambda: (vacuum(), other.erase([gone("ben")])))
+        store.scrub()
+        assert other.must_scrub
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork_gives_no_key_to_two(store: KeyFile) -> None:
     """What was made ahead is the parent's; each has a connection of its own afterwards."""
@@ -623,6 +737,7 @@ def test_a_fork_gives_no_key_to_two(store: KeyFile) -> None:
     child = os.fork()
     if child == 0:
         try:
+            assert store._file._open == [], "the connection crossed the fork"
             found = [store.current(Owner(f"c{number}", "x", "1"))[0] for number in range(8)]
             os.write(sink, " ".join(found).encode())
         finally:

@@ -10,9 +10,9 @@ from attrs import define
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reps_ledger.domain.sealed import Place, Sealed, commitment
+from reps_ledger.domain.sealed import ERASED, LOST, REDACTED, Owner, Place, Sealed, commitment
 from reps_ledger.errors import InvalidInput, PrivacyError, Redacted, TamperedSeal, UnknownSeal, WrongKey
-from reps_ledger.privacy import open_sealed, row_key, seal, unseal
+from reps_ledger.privacy import KeyFile, Keyring, Tombstone, open_sealed, row_key, seal, unseal
 from scale import examples
 
 KEY: Final = bytes(range(32))
@@ -186,6 +186,37 @@ def test_a_sealed_value_has_four_answers(case: Case, error: type[PrivacyError]) 
         opened(case)
     assert type(raised.value) is error
     assert TEXT not in str(raised.value)
+
+
+def test_a_keyring_opens_it() -> None:
+    """Or says why it does not: erased, expired, lost, redacted; what was tampered with is an error."""
+    with KeyFile.open(":memory:") as store:
+        keyring = Keyring(store)
+        keyring.expect(PLACE.ledger)
+        owner, salt = Owner("ana", "vouch.given", "2018"), os.urandom(16)
+        key_id, blob = keyring.seal(TEXT, owner, PLACE, salt)
+        committed = commitment(salt, "reason", blob)
+        sealed = Sealed.of(PLACE, key_id, committed, salt, blob)
+        tampered = Sealed.of(PLACE, key_id, committed, salt, keyring.seal(TEXT, owner, PLACE, salt)[1])
+        redacted = Sealed.of(PLACE, key_id, committed, salt, None)
+        lost = Sealed.of(PLACE, "no such key", committed, salt, blob)
+        other = Sealed.of(PLACE, store.current(owner._replace(period="2019"))[0], committed, salt, blob)
+        assert keyring.open(sealed) == TEXT
+        assert keyring.open(lost) == LOST
+        with pytest.raises(WrongKey):
+            keyring.open(other)
+        alone = keyring.field_key(sealed)
+        assert alone is not None
+        assert open_sealed(sealed, alone) == TEXT
+        with pytest.raises(WrongKey):
+            open_sealed(sealed, store.current(owner)[1])
+        store.expire([owner])
+        assert keyring.open(sealed) == ERASED
+        store.erase([Tombstone("ana", "entry", "when")])
+        assert {keyring.open(each) for each in (sealed, lost, other)} == {ERASED}
+        with pytest.raises(TamperedSeal):
+            keyring.open(tampered)
+        assert keyring.open(redacted) == REDACTED
 
 
 @given(keys, keys, st.binary(max_size=40), st.binary(max_size=40))

@@ -133,7 +133,7 @@ def erase(
 ) -> ErasureReport:
     """Erase somebody; see `Ledger.erase`."""
     core.must_be_writable()
-    keyring = _keyring(core)
+    keyring = keyring_of(core)
     members = identities(core, member)
     order = erasure_of(core.log, members)
     if order is None:
@@ -167,7 +167,12 @@ def resume(core: Core) -> list[ErasureReport]:
     return done
 
 
-def _keyring(core: Core) -> Keyring:
+def keyring_of(core: Core) -> Keyring:
+    """Return the keys of a ledger that seals.
+
+    Raises:
+        ConfigurationError: it was opened without, or does not seal.
+    """
     keyring = core.own_zone.keyring
     if keyring is None:
         raise ConfigurationError("erasing takes the keys: open the ledger with keys=")

@@ -33,6 +33,7 @@ from reps_ledger.ledger.erasing import ErasureReport, erase, resume
 from reps_ledger.ledger.portable import Portable, portable
 from reps_ledger.ledger.redacting import RedactionReport, redact, redact_entry
 from reps_ledger.ledger.redacting import resume as resume_redactions
+from reps_ledger.ledger.retention import Due, RetentionReport, due_erasures, erase_due
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.voiding import void
@@ -654,6 +655,24 @@ class Ledger:
             Refused: the charter does not let them order it.
         """
         return erase(self._core, member, reason, Attribution(by=by, on_behalf_of=on_behalf_of), sign_with)
+
+    def due_erasures(self, at: date | None = None) -> tuple[Due, ...]:
+        """Return which personal texts were kept as long as the charter in force says.
+
+        Args:
+            at: by when; a date means its end, None now.
+
+        Raises:
+            ConfigurationError: the ledger does not seal, or was opened without keys.
+        """
+        return due_erasures(self._core, self.as_of(at).valid_at)
+
+    def erase_due(self, at: date | None = None) -> RetentionReport:
+        """Destroy the keys of personal texts that were kept as long as the charter in force says.
+
+        Raises as `due_erasures` does.
+        """
+        return erase_due(self._core, self.as_of(at).valid_at)
 
     def resume_erasures(self) -> list[ErasureReport]:
         """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""

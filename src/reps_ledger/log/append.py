@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
 from typing import Final, TypeVar
@@ -24,6 +24,7 @@ from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_tag
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType, Registry
 from reps_ledger.domain.rules import Act, Judge, Memory, Rulebook, Source
+from reps_ledger.domain.rules.folds import ACCOUNT
 from reps_ledger.domain.sealed import Owner
 from reps_ledger.domain.time import Clock, day_end, day_start, instant_of, last_of_day
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, check_name
@@ -40,7 +41,16 @@ from reps_ledger.errors import (
 )
 from reps_ledger.log.codec import Codec
 from reps_ledger.log.event_log import EventLog, Readable
-from reps_ledger.log.sealing import ROWS, Sealer, accounts_in, owner_of, personal_texts, with_tokens
+from reps_ledger.log.history import Reading
+from reps_ledger.log.sealing import (
+    ROWS,
+    AccountOf,
+    Sealer,
+    accounts_in,
+    owner_of,
+    personal_texts,
+    with_tokens,
+)
 
 _BUILT_IN = frozenset(BUILT_IN)
 _SIDES: Final = {"start": day_start, "end": day_end, "last": last_of_day}
@@ -333,7 +343,38 @@ class Recording:
         accounts = [named for draft in drafts for named in accounts_in(draft.fact, registry)]
         if len(drafts) > 1 or accounts:
             sealer.prepare(owners, accounts)
-        return [_prepared(draft, registry, sealer) for draft in drafts]
+        return [self._prepared(draft, sealer) for draft in drafts]
+
+    def _prepared(self, draft: Draft, sealer: Sealer) -> Draft:
+        try:
+            fact = with_tokens(draft.fact, self.log.codec.registry, sealer, self._linked)
+            key = draft.row_key
+            row_key = None if key is None else sealer.row_key(_about(fact), key)
+        except Erased:
+            return replace(draft, row_key=None)
+        if fact is draft.fact and row_key == key:
+            return draft
+        return replace(draft, fact=fact, row_key=row_key)
+
+    def _linked(self, named: AccountOf) -> str | None:
+        """Return the token by which an account was linked to a person, under any identifier of theirs."""
+        sealer = self.log.codec.sealer
+        assert sealer is not None, "drafts are prepared by it"
+        tokens = sealer.tokens_of(named)
+        parts = {token: ACCOUNT.part(named.provider, token).source for token in tokens}
+        found, _ = self.log.read_sources(parts.values())
+        people: Mapping[str, str] | None = (
+            None  # read once, if ever: seldom is anybody else's account unlinked
+        )
+        for token, source in parts.items():
+            for entry in found[source]:
+                member = getattr(entry.fact, "member", "")
+                if member != named.member and people is None:
+                    people = Reading(log=self.log, known_at=self.log.head()).amendments().aliases
+                known = people or {}
+                if known.get(member, member) == known.get(named.member, named.member):
+                    return token
+        return None
 
     def alone(self, work: Callable[[], T], *, weight: int) -> T:
         """Do something with the recording `inside` while nobody else records; see `EventLog.together`.
@@ -665,18 +706,6 @@ def _owners(draft: Draft, registry: Registry, now: datetime) -> Iterator[Owner]:
     described = registry.of(said)
     if next(personal_texts(said, described), None) is not None:
         yield owner_of(about, described.kind.name, draft.occurred_at or now)
-
-
-def _prepared(draft: Draft, registry: Registry, sealer: Sealer) -> Draft:
-    try:
-        fact = with_tokens(draft.fact, registry, sealer)
-        key = draft.row_key
-        row_key = None if key is None else sealer.row_key(_about(fact), key)
-    except Erased:
-        return replace(draft, row_key=None)
-    if fact is draft.fact and row_key == key:
-        return draft
-    return replace(draft, fact=fact, row_key=row_key)
 
 
 def _placed(entries: Sequence[Entry], positions: Sequence[int]) -> tuple[Entry, ...]:

@@ -12,7 +12,7 @@ This knows no keys: a `Sealer` has them.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -93,17 +93,15 @@ class Sealer(Protocol):
     def prepare(self, owners: Iterable[Owner], accounts: Iterable[AccountOf]) -> None:
         """Make the keys and tokens that are missing, of all these at once."""
 
-    def account(self, named: AccountOf, *, unlinked: bool) -> Account | None:
-        """Return the token of an account of a member.
-
-        Args:
-            named: the account, and the member.
-            unlinked: whether it is to be unlinked: it is then that by which it was linked, or None where it
-                never was by one.
+    def account(self, named: AccountOf, token: str | None = None) -> Account:
+        """Return an account of a member by a token: the one that is given, or the member's own.
 
         Raises:
             Erased: the member was erased.
         """
+
+    def tokens_of(self, named: AccountOf) -> list[str]:
+        """Return the tokens that there are for an account, the member's own first."""
 
     def row_key(self, member: str, digest: str) -> str:
         """Return by what an imported row about a member is known again; "" for nobody in particular.
@@ -459,22 +457,33 @@ def accounts_in(fact: Fact, registry: Registry) -> Iterator[AccountOf]:
             yield AccountOf(getattr(fact, "provider", ""), account, member)
 
 
-def with_tokens(fact: Fact, registry: Registry, sealer: Sealer) -> Fact:
+def with_tokens(
+    fact: Fact, registry: Registry, sealer: Sealer, linked: Callable[[AccountOf], str | None]
+) -> Fact:
     """Return a fact with tokens in the place of the names of accounts.
+
+    Args:
+        fact: the fact.
+        registry: the facts that are known.
+        sealer: has the tokens.
+        linked: returns the token by which an account was linked that is to be unlinked; None where that
+            was in the clear, and so is this.
 
     Raises:
         Erased: its member was erased.
     """
     if isinstance(fact, EntryCorrected):
-        replacement = with_tokens(fact.replacement, registry, sealer)
+        replacement = with_tokens(fact.replacement, registry, sealer, linked)
         return fact if replacement is fact.replacement else evolve(fact, replacement=replacement)
     described = registry.of(fact)
     if not described.keyed:
         return fact
-    unlinked = described.kind.follows is not None
-    tokens = {
-        named.account: sealer.account(named, unlinked=unlinked) for named in accounts_in(fact, registry)
-    }
+    tokens: dict[str, Account] = {}
+    for named in accounts_in(fact, registry):
+        if described.kind.follows is None:
+            tokens[named.account] = sealer.account(named)
+        elif (token := linked(named)) is not None:
+            tokens[named.account] = sealer.account(named, token)
     changes = {
         name: token for name in described.keyed if (token := tokens.get(getattr(fact, name))) is not None
     }

@@ -9,10 +9,11 @@ from typing import Final
 
 from reps_ledger.domain.sealed import ERASED as READS_ERASED
 from reps_ledger.domain.sealed import LOST, REDACTED, SEALED, Account, Owner, Place, ProviderTokens, Sealed
+from reps_ledger.errors import InvalidInput, Redacted
 from reps_ledger.log.sealing import ROWS, AccountOf
 from reps_ledger.privacy.key_store import KeyStore
 from reps_ledger.privacy.keys import KeyFile
-from reps_ledger.privacy.sealing import field_key, open_sealed, row_key, seal
+from reps_ledger.privacy.sealing import committed_blob, field_key, row_key, seal, unseal
 
 _UNBOUND: Final = ""
 _UNSEEN: Final = 0.01
@@ -76,23 +77,22 @@ class Keyring:
 
     def placed(self, sealed: Sealed) -> Sealed:
         """Return a sealed text that knows its ledger, so that it can be opened by a `field_key`."""
-        place = sealed.place._replace(ledger=self.ledger)
-        return Sealed.of(place, sealed.key, sealed.committed, sealed.salt, sealed.blob)
+        return Sealed.of(self._placed(sealed), sealed.key, sealed.committed, sealed.salt, sealed.blob)
 
-    def account(self, named: AccountOf, *, unlinked: bool) -> Account | None:
-        """Return the token of an account of a member; see `Sealer`."""
-        if not unlinked:
-            token = self.store.token(*named)
-        else:
-            known = self.store.known_token(*named)
-            if known is None:
-                # It may have been linked under an identifier that is theirs as well by now.
-                others, _ = self.store.tokens_like(*named)
-                known = others[0] if len(others) == 1 else None
-            if known is None:
-                return None
-            token = known
-        return Account.of(token, named.account, _Others(self.store, named))
+    def _placed(self, sealed: Sealed) -> Place:
+        """Return where a sealed text stands, with the ledger, which what is stored does not say."""
+        return sealed.place._replace(ledger=self.ledger)
+
+    def account(self, named: AccountOf, token: str | None = None) -> Account:
+        """Return an account of a member by a token; see `Sealer`."""
+        own = self.store.token(*named) if token is None else token
+        return Account.of(own, named.account, _Others(self.store, named))
+
+    def tokens_of(self, named: AccountOf) -> list[str]:
+        """Return the tokens that there are for an account, the member's own first; see `Sealer`."""
+        own = self.store.known_token(*named)
+        others, _ = self.store.tokens_like(*named)
+        return [*([] if own is None else [own]), *others]
 
     def row_key(self, member: str, digest: str) -> str:
         """Return by what an imported row about a member is known again; see `Sealer`."""
@@ -103,13 +103,15 @@ class Keyring:
         """Return a text that was sealed, or what it reads as where it is no more; see `Sealer`."""
         if not self.ledger:
             return SEALED
-        if sealed.blob is None:
+        try:
+            blob = committed_blob(sealed)
+        except Redacted:
             return REDACTED
         key = self.field_key(sealed)
         if key is None:
             fate = self.store.fate(sealed.key, sealed.place.member)
             return READS_ERASED if fate == "erased" else LOST
-        return open_sealed(self.placed(sealed), key)
+        return unseal(key, blob, self._placed(sealed))
 
 
 class _Others:
@@ -139,10 +141,16 @@ def opened_keys(
     Args:
         keys: the path of a key file, or a store, which stays open; None for no keys.
         create: whether to make a file where there is none.
+
+    Raises:
+        InvalidInput: it is neither.
+        LedgerError: the file cannot be opened; see `KeyFile.open`.
     """
     if keys is None:
         return None, lambda: None
     if isinstance(keys, str | os.PathLike):
         file = KeyFile.open(keys, create=create)
         return Keyring(file), file.close
+    if not callable(getattr(keys, "current", None)):
+        raise InvalidInput("keys takes the path of a key file, or a key store", field="keys")
     return Keyring(keys), keys.flush

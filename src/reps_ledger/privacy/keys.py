@@ -22,6 +22,7 @@ from reps_ledger.domain.sealed import Owner
 from reps_ledger.errors import (
     Busy,
     ConfigurationError,
+    Damaged,
     Erased,
     InvalidInput,
     LedgerError,
@@ -278,8 +279,9 @@ class KeyFile:
 
     def load(self, key_ids: Iterable[str]) -> None:
         """Read keys that are soon to be asked for, many at once; see `KeyStore`."""
+        wanted = dict.fromkeys(each for each in key_ids if each not in self._keys)
         with self._reading() as connection:
-            for some, marks in _parts(dict.fromkeys(each for each in key_ids if each not in self._keys)):
+            for some, marks in _parts(wanted):
                 rows = connection.execute(
                     f"SELECT id, key FROM keys WHERE id IN ({marks}) AND key IS NOT NULL",  # noqa: S608 — question marks
                     some,
@@ -358,10 +360,7 @@ class KeyFile:
         """Return the provider and name of a token's account; see `KeyStore`."""
         with self._reading() as connection:
             row = connection.execute("SELECT text FROM accounts WHERE token = ?", (token,)).fetchone()
-            if row is None:
-                return None
-            provider, account = json.loads(self._keeping.show(row[0], _of_account(token)))
-        return provider, account
+            return None if row is None else _provider_and_name(self._keeping.show(row[0], _of_account(token)))
 
     def restore_accounts(self, accounts: Iterable[tuple[str, str, str, str]]) -> int:
         """Keep tokens that the log has and this has not; see `KeyStore`."""
@@ -421,9 +420,10 @@ class KeyFile:
 
     def names(self, members: Iterable[str]) -> dict[str, str]:
         """Return the names of those of some members who have one; see `KeyStore`."""
+        wanted = dict.fromkeys(members)
         found: dict[str, str] = {}
         with self._reading() as connection:
-            for some, marks in _parts(dict.fromkeys(members)):
+            for some, marks in _parts(wanted):
                 rows = connection.execute(
                     f"SELECT member, kind, text FROM names WHERE kind = ? AND member IN ({marks})",  # noqa: S608 — question marks
                     (NAME, *some),
@@ -538,7 +538,7 @@ class KeyFile:
         rows = ((moved(key, _of_key(key_id)), key_id) for key_id, key in keys)
         connection.executemany("UPDATE keys SET key = ? WHERE id = ?", rows)
         for token, text in connection.execute("SELECT token, text FROM accounts").fetchall():
-            account = _account(*json.loads(self._keeping.show(text, _of_account(token))))
+            account = _account(*_provider_and_name(self._keeping.show(text, _of_account(token))))
             exact, alike = other.lookup(account.exact), other.lookup(account.alike)
             connection.execute(
                 "UPDATE accounts SET exact = ?, alike = ?, text = ? WHERE token = ?",
@@ -648,6 +648,19 @@ class _Account(NamedTuple):
 def _account(provider: str, account: str) -> _Account:
     both = (provider, account)
     return _Account(_json(both), _json([canonical_name(each) for each in both]))
+
+
+def _provider_and_name(exact: bytes) -> tuple[str, str]:
+    """Return what an account was made of.
+
+    Raises:
+        Damaged: it was changed in the file. The error does not carry it.
+    """
+    try:
+        provider, name = json.loads(exact)
+    except ValueError:
+        raise Damaged("an account in the key store is damaged; restore it from a copy") from None
+    return provider, name
 
 
 def _json(texts: Sequence[str]) -> bytes:

@@ -78,11 +78,21 @@ def open_sealed(sealed: Sealed, key: bytes) -> str:
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
     """
+    return unseal(key, committed_blob(sealed), sealed.place)
+
+
+def committed_blob(sealed: Sealed) -> bytes:
+    """Return the ciphertext that an entry commits to.
+
+    Raises:
+        Redacted: it was destroyed.
+        TamperedSeal: it is another.
+    """
     if sealed.blob is None:
         raise Redacted(f"the text of {sealed.place.path} was redacted: its ciphertext is gone for good")
     if not hmac.compare_digest(commitment(sealed.salt, sealed.place.path, sealed.blob), sealed.committed):
         raise TamperedSeal(f"the ciphertext of {sealed.place.path} is not what its entry commits to")
-    return unseal(key, sealed.blob, sealed.place)
+    return sealed.blob
 
 
 _FIELD_KEY: Final = b"reps field v2"

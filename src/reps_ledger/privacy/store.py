@@ -30,7 +30,7 @@ from reps_ledger.errors import (
     StorageError,
     TooLarge,
 )
-from reps_ledger.files import KEYS_MARK, OWNER_ONLY, claim_database, not_secret
+from reps_ledger.files import KEYS_MARK, OF_SQLITE, claim_database, new_file, not_secret
 
 FORMAT: Final = 1
 """The version of the tables, as the file's ``user_version``."""
@@ -102,7 +102,8 @@ class StoreFile:
         self._open: list[sqlite3.Connection] = []
         self._finalizer = weakref.finalize(self, _close, self._open)
         if path is not None:
-            self._claim(path, create=create)
+            with self._translated():
+                self._claim(path, create=create)
         with self.lock, self._translated():
             self._connection()
         _STORES.add(self)
@@ -176,14 +177,15 @@ class StoreFile:
     def _claim(self, path: Path, *, create: bool) -> None:
         try:
             claim_database(path, KEYS_MARK, field="keys")
-            if create:
-                with suppress(FileExistsError):
-                    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
-            elif not path.stat().st_size:
-                raise StorageError(f"{path} is empty, and no key store: restore it from a copy")
+            if not path.exists():
+                if not create:
+                    raise StorageError(f"{path} is not there: name the key store, or have one made")
+                # It is there once it is complete, and its owner's alone from its first byte on.
+                with suppress(FileExistsError), new_file(path, companions=OF_SQLITE) as draft:
+                    self._connect(draft).close()
             status = path.stat()
-        except FileNotFoundError:
-            raise StorageError(f"{path} is not there: name the key store, or have one made") from None
+            if not create and not status.st_size:
+                raise StorageError(f"{path} is empty, and no key store: restore it from a copy")
         except OSError as error:
             kind = ReadOnly if isinstance(error, PermissionError) else StorageError
             raise kind(f"{path} cannot be opened: {error.strerror or error}") from error
@@ -211,21 +213,21 @@ class StoreFile:
         if self.closed:
             raise Closed("the key store was closed; open it again")
         if not self._open:
-            connection = sqlite3.connect(
-                IN_MEMORY if self.path is None else self.path,
-                timeout=self._timeout,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            try:
-                self._must_be_there()
-                self._prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
+            self._must_be_there()
+            self._open.append(self._connect(self.path or IN_MEMORY))
             self.opened += 1
-            self._open.append(connection)
         return self._open[0]
+
+    def _connect(self, path: str | Path) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, timeout=self._timeout, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         pragmas = _PRAGMAS if self.path is None else (*_PRAGMAS, *_PRAGMAS_OF_FILES)
@@ -278,6 +280,8 @@ class StoreFile:
         try:
             yield
         except sqlite3.Error as error:
+            if "decode" in str(error):  # it quotes the text
+                raise Damaged(f"{self.where}: {_DAMAGED[1]}") from None
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
             kind, words = _MEANING.get(code, (StorageError, "SQLite failed"))
             raise kind(f"{self.where}: {words}: {error}") from error

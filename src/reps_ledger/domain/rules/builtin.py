@@ -9,7 +9,7 @@ rule that a service may add. `Rulebook` finds the rules of a fact.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -20,12 +20,9 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import Fact, Registry
 from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.open_reviews import OpenReviews
+from reps_ledger.domain.rules.accounts import ACCOUNTS, account_parts, judge_account
 from reps_ledger.domain.rules.charters import Governance
 from reps_ledger.domain.rules.folds import (
-    ACCOUNT,
-    ACCOUNT_NAME,
-    ACCOUNT_NAME_OF_BEFORE,
-    ACCOUNT_OF_BEFORE,
     APPLICATIONS,
     APPLIED,
     COMMUNITY,
@@ -45,17 +42,14 @@ from reps_ledger.domain.rules.folds import (
     REVIEW,
     TARGET,
     VOUCH,
-    AccountLink,
     AccountState,
     MemberState,
-    account_names,
-    canonical_account,
     latest,
 )
 from reps_ledger.domain.rules.parts import Fold, Known, Part, Parts, Rule, pair_key
-from reps_ledger.domain.rules.phrases import day_at, day_of, must_be_member, place, refuse
+from reps_ledger.domain.rules.phrases import alike, day_at, day_of, must_be_member, place, refuse
 from reps_ledger.domain.rules.voids import VOIDING
-from reps_ledger.domain.sealed import Account, Sealed
+from reps_ledger.domain.sealed import Account
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
@@ -81,39 +75,7 @@ def judge_member(entry: Entry, member: MemberState) -> Iterator[Refusal]:
 def _joining_parts(fact: f.MemberJoined, _known: Known) -> Parts:
     form = canonical_name(fact.member)
     parts: Parts = (MEMBER.part(fact.member), MEMBER_NAME.part(form), MEMBER_OF_BEFORE.part(form))
-    return parts if fact.account is None else (*parts, *_of_account(fact))
-
-
-def _of_account(fact: f.MemberJoined | f.AccountLinked | f.AccountUnlinked) -> Parts:
-    own = ACCOUNT.part(*account_names(fact))
-    account = fact.account
-    if isinstance(account, Sealed):
-        return (own,)
-    if isinstance(account, Account):
-        return (own, *_of_tokens(getattr(fact, "provider", ""), account))
-    form = canonical_account(fact)
-    return (own, ACCOUNT_NAME.part(*form), ACCOUNT_OF_BEFORE.part(*form))
-
-
-def _of_tokens(provider: str, account: Account) -> Parts:
-    """Return the parts of tokens of others for an account or one like it, and of what lies in the clear."""
-    exact, alike = account.tokens.others()
-    form = [canonical_name(provider), canonical_name(account.name)]
-    clear = (
-        ACCOUNT_OF_BEFORE.part(provider, account.name),
-        ACCOUNT_OF_BEFORE.part(*form),
-        ACCOUNT_NAME_OF_BEFORE.part(*form),
-    )
-    return (*(ACCOUNT_OF_BEFORE.part(at, token) for at, token in (*exact, *alike)), *dict.fromkeys(clear))
-
-
-def _alike(name: str, other: str, entry: Entry) -> Refusal:
-    return refuse(
-        "name_taken",
-        f"{name} reads like {other}, which is there since {day_of(entry)}: they differ in case, width, "
-        f"spaces or characters that show nothing; use {other}, or another name",
-        entry,
-    )
+    return parts if fact.account is None else (*parts, *account_parts(fact))
 
 
 def naming_parts(fact: Fact, known: Known) -> Parts:
@@ -138,10 +100,10 @@ def _judge_naming(entry: Entry, names: Mapping[str, Entry], before: Entry | None
     if community in names:
         return
     if not names and before is not None:
-        yield _alike(community, before.fact.community, before)
+        yield alike(community, before.fact.community, before)
     elif names and before is None:
         other, first = next(iter(names.items()))
-        yield _alike(community, other, first)
+        yield alike(community, other, first)
 
 
 NAMING: Final = Rule(name="", parts=naming_parts, judge=_judge_naming)
@@ -158,7 +120,7 @@ def _judge_joined(
     fact = entry.fact
     other = named or before.joined
     if other is not None and member.joined is None and other.fact.member != fact.member:
-        yield _alike(fact.member, other.fact.member, other)
+        yield alike(fact.member, other.fact.member, other)
     if member.joined is not None:
         yield refuse(
             "already_joined",
@@ -166,48 +128,7 @@ def _judge_joined(
             member.joined,
         )
     name = fact.account if isinstance(fact.account, Account) else str(fact.account)
-    yield from _judge_account(fact.member, name, *accounts)
-
-
-def _judge_account(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
-    """Refuse an account that is somebody's, or reads like one that is.
-
-    Args:
-        member: whose it would be.
-        name: what it is called.
-        accounts: whose that account is, and whose those are that read like it; none for no account.
-    """
-    links = [account.link(member) for account in accounts]
-    if isinstance(name, Account):
-        yield from _sealed_account_taken(member, [link for link in links if link is not None])
-        return
-    if not links or links[0] is not None:
-        yield from _account_taken(member, name, *accounts[:1])
-        return
-    other = next((link for link in links if link is not None), None)
-    if other is not None:
-        yield _alike(f"the account {name}", f"{other.fact.account} of {other.fact.member}", other)
-
-
-def _sealed_account_taken(member: str, links: Sequence[AccountLink]) -> Iterator[Refusal]:
-    """Refuse an account that is somebody's, or reads like one that is, without saying its name."""
-    for link in links[:1]:
-        if link.fact.member == member:
-            yield refuse("already_linked", f"that account, or one that reads like it, is {member}'s", link)
-        else:
-            words = f"that account, or one that reads like it, is the account of {link.fact.member}"
-            yield refuse("account_taken", words, link)
-
-
-def _account_taken(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
-    link = accounts[0].link(member) if accounts else None
-    if link is None:
-        return
-    holder = link.fact.member
-    if holder == member:
-        yield refuse("already_linked", f"{name} is {member}'s already", link)
-    else:
-        yield refuse("account_taken", f"{name} is the account of {holder}", link)
+    yield from judge_account(fact.member, name, *accounts)
 
 
 def _judge_retired(entry: Entry[f.MemberRetired], member: MemberState) -> Iterator[Refusal]:
@@ -223,41 +144,6 @@ def _judge_returned(entry: Entry[f.MemberReturned], member: MemberState) -> Iter
     yield from must_be_member(member, fact.member, entry)
     if member.joined is not None and member.retired is None:
         yield refuse("not_retired", f"{fact.member} is not retired, so cannot return")
-
-
-def _account_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> Parts:
-    return (MEMBER.part(fact.member), *_of_account(fact))
-
-
-def _linking_parts(fact: f.AccountLinked, known: Known) -> Parts:
-    # Whose an account is depends on who is one person with whoever had it.
-    parts = _account_parts(fact, known)
-    had: set[str] = set()
-    for part in parts[1:]:
-        account = known.state(part)
-        had |= frozenset() if account is None else account.identities
-    return (*parts, *(MEMBER.part(identity) for identity in sorted(had - {fact.member})))
-
-
-def _judge_linked(
-    entry: Entry[f.AccountLinked], member: MemberState, *states: AccountState | MemberState
-) -> Iterator[Refusal]:
-    fact = entry.fact
-    yield from must_be_member(member, fact.member, entry)
-    accounts = [state for state in states if isinstance(state, AccountState)]
-    name = fact.account if isinstance(fact.account, Account) else f"{fact.account} at {fact.provider}"
-    yield from _judge_account(fact.member, name, *accounts)
-
-
-def _judge_unlinked(
-    entry: Entry[f.AccountUnlinked], member: MemberState, account: AccountState, *_: AccountState
-) -> Iterator[Refusal]:
-    fact = entry.fact
-    yield from must_be_member(member, fact.member, entry)
-    link = account.link(fact.member)
-    if link is None or link.fact.member != fact.member:
-        what = "that account" if isinstance(fact.account, Account) else f"{fact.account} at {fact.provider}"
-        yield refuse("not_linked", f"{what} is not {fact.member}'s", link)
 
 
 def _both_members(fact: f.MembersMerged | f.MembersUnmerged, known: Known) -> Parts:
@@ -320,8 +206,7 @@ PEOPLE = (
     Rule(name="member.joined", parts=_joining_parts, judge=_judge_joined),
     Rule(name="member.retired", parts=member_part, judge=_judge_retired),
     Rule(name="member.returned", parts=member_part, judge=_judge_returned),
-    Rule(name="account.linked", parts=_linking_parts, judge=_judge_linked, dynamic=True),
-    Rule(name="account.unlinked", parts=_account_parts, judge=_judge_unlinked),
+    *ACCOUNTS,
     Rule(name="members.merged", parts=_both_members, judge=_judge_merged, dynamic=True),
     Rule(name="members.unmerged", parts=_both_members, dynamic=True),
     Rule(name="affiliation.started", parts=member_part, judge=judge_member),

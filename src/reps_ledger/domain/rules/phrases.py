@@ -54,3 +54,13 @@ def must_be_member(state: MemberState, member: str, entry: Entry) -> Iterator[Re
     """Refuse an entry about a person who had not joined when it occurred."""
     if state.joined is None:
         yield refuse("not_joined", f"{member} had not joined on {day_of(entry)}; record member.joined first")
+
+
+def alike(name: str, other: str, entry: Entry) -> Refusal:
+    """Return the refusal of a name that reads like another, which an entry has."""
+    return refuse(
+        "name_taken",
+        f"{name} reads like {other}, which is there since {day_of(entry)}: they differ in case, width, "
+        f"spaces or characters that show nothing; use {other}, or another name",
+        entry,
+    )

@@ -1,8 +1,8 @@
 """The one change of an entry that a ledger file allows: a ciphertext that lies beside it becomes null.
 
 All else of the row stays byte for byte: position, name, tags, and the stored bytes up to and with the
-separator (`reps_ledger.salted`), which are all that the entry's leaf is made of. What follows the separator is
-again an object with the same fields in the same order, written as `reps_ledger.log.sealing` writes it; each
+separator (`reps_ledger.salted`), of which the entry's leaf is made. What follows the separator is again
+an object with the same fields in the same order, written as `reps_ledger.log.sealing` writes it; each
 ciphertext is what it was or null, null stays null, and at least one became null.
 """
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from reps_ledger.policies.charter.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
+from reps_ledger.policies.charter.charter import (
+    Authority,
+    Charter,
+    Level,
+    Retention,
+    RoleClause,
+    Standing,
+    Vouching,
+)
 from reps_ledger.policies.charter.clauses import changes, charter_words, statements
 from reps_ledger.policies.charter.documents import (
     charter_digest,
@@ -16,6 +24,7 @@ __all__ = [
     "Authority",
     "Charter",
     "Level",
+    "Retention",
     "RoleClause",
     "Standing",
     "Vouching",

@@ -39,7 +39,7 @@ def _by_name(value: object) -> object:
 
 def _name(clause: object) -> str:
     match clause:
-        case RoleClause(role=name) | Authority(fact=name) | (str(name), _):
+        case RoleClause(role=name) | Authority(fact=name) | Retention(fact=name) | (str(name), _):
             return name
     return ""
 
@@ -171,6 +171,22 @@ class Authority:
 
 
 @frozen(kw_only=True)
+class Retention:
+    """For how long the personal texts of facts of one kind are kept, where the ledger seals.
+
+    Texts share a key with those of the same person, kind and calendar year, and are erased together: when
+    the year is over in which they happened, and then this long has passed.
+
+    Attributes:
+        fact: the kind's stored name. One that names accounts has none: they tell people apart.
+        keep: for how long after the end of the year.
+    """
+
+    fact: str = field(validator=is_name)
+    keep: Width = field(validator=of_type(Width, "a width"))
+
+
+@frozen(kw_only=True)
 class Standing:
     """The policy that says who is active.
 
@@ -196,6 +212,7 @@ class Charter:
         roles: a clause for each role that has rules of its own.
         vouching: the rules of vouching; None for none.
         authorities: who may record what.
+        retention: for how long personal texts are kept; kinds without a clause are kept for good.
         policies: the policies that it names.
         standing: the one among them that says who is active; None for the default rule.
     """
@@ -210,6 +227,7 @@ class Charter:
     authorities: tuple[Authority, ...] = field(
         default=(), converter=_by_name, validator=is_list_of(Authority)
     )
+    retention: tuple[Retention, ...] = field(default=(), converter=_by_name, validator=is_list_of(Retention))
     policies: tuple[Policy, ...] = field(default=(), converter=as_tuple, validator=is_list_of(Policy))
     standing: Standing | None = field(default=None, validator=of_type(Standing, "standing"))
 
@@ -224,6 +242,7 @@ class Charter:
     def __attrs_post_init__(self) -> None:
         _once("role", [clause.role for clause in self.roles])
         _once("authority for", [authority.fact for authority in self.authorities])
+        _once("retention of", [clause.fact for clause in self.retention])
         _once("policy", [policy.name for policy in self.policies])
         _once("community", [name for name, _ in self.communities])
         for clause in self.roles:
@@ -271,6 +290,15 @@ class Charter:
         for authority in self.authorities:
             if registry.named(authority.fact) is None:
                 raise InvalidPolicy(f"authorities: this ledger knows no fact {authority.fact}")
+        for clause in self.retention:
+            described = registry.named(clause.fact)
+            if described is None:
+                raise InvalidPolicy(f"retention: this ledger knows no fact {clause.fact}")
+            if described.keyed or not described.personal:
+                what = (
+                    "names accounts, which tell people apart" if described.keyed else "has no personal text"
+                )
+                raise InvalidPolicy(f"retention: {clause.fact} {what}")
         for part in self._conditions():
             for reader in readers(part):
                 reader.check_known(registry)

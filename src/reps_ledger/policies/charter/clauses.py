@@ -18,7 +18,7 @@ from reps_ledger.domain.rules.phrases import place
 from reps_ledger.domain.spans import person_key
 from reps_ledger.domain.time import local_day
 from reps_ledger.errors import Refusal
-from reps_ledger.policies.charter.charter import Authority, Charter, RoleClause, Vouching
+from reps_ledger.policies.charter.charter import Authority, Charter, Retention, RoleClause, Vouching
 from reps_ledger.policies.language.conditions import Condition, holds
 from reps_ledger.policies.language.phrases import quoted
 from reps_ledger.policies.policy import Policy, when
@@ -166,9 +166,15 @@ def statements(charter: Charter) -> dict[str, str]:
             found[f"{clause.role}, {about}"] = words
     for authority in charter.authorities:
         found[f"who may record {authority.fact}"] = _authority(authority)
+    found |= dict(map(_retention, charter.retention))
     for policy in charter.policies:
         found[f"policy {policy.name}"] = policy.words()
     return found
+
+
+def _retention(clause: Retention) -> tuple[str, str]:
+    words = f"Personal texts of {clause.fact} are erased {clause.keep} after the end of their calendar year."
+    return f"how long texts of {clause.fact} are kept", words
 
 
 def _vouching(vouching: Vouching) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,15 @@ from attrs import AttrsInstance, fields
 from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.shown import shown
 from reps_ledger.errors import InvalidPolicy
-from reps_ledger.policies.charter.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
+from reps_ledger.policies.charter.charter import (
+    Authority,
+    Charter,
+    Level,
+    Retention,
+    RoleClause,
+    Standing,
+    Vouching,
+)
 from reps_ledger.policies.documents.read import (
     as_list,
     as_table,
@@ -31,7 +39,7 @@ from reps_ledger.policies.policy import Policy
 
 T = TypeVar("T", bound=AttrsInstance)
 
-_PARTS = ("member", "communities", "roles", "vouching", "authorities", "policies", "standing")
+_PARTS = ("member", "communities", "roles", "vouching", "authorities", "retention", "policies", "standing")
 
 
 def charter_table(charter: Charter) -> Table:
@@ -60,6 +68,8 @@ def charter_table(charter: Charter) -> Table:
         table["roles"] = {clause.role: _without(clause, "role") for clause in charter.roles}
     if charter.authorities:
         table["authorities"] = {each.fact: _without(each, "fact") for each in charter.authorities}
+    if charter.retention:
+        table["retention"] = {each.fact: _without(each, "fact") for each in charter.retention}
     if charter.policies:
         table["policies"] = [policy_table(policy) for policy in charter.policies]
     return table
@@ -188,6 +198,7 @@ _READERS: Final[dict[str, Callable[[object, str], object]]] = {
     "roles": partial(_named, RoleClause, "role"),
     "vouching": _vouching,
     "authorities": partial(_named, Authority, "fact"),
+    "retention": partial(_named, Retention, "fact"),
     "policies": _policies,
     "standing": _standing,
 }

@@ -58,7 +58,7 @@ from reps_ledger.policies import (
     total,
     years,
 )
-from reps_ledger.policies.charter import Authority, Charter, Level, RoleClause, Standing, Vouching
+from reps_ledger.policies.charter import Authority, Charter, Level, Retention, RoleClause, Standing, Vouching
 from reps_ledger.policies.language.conditions import Leaf
 from reps_ledger.policies.language.counts import Count, Distinct, Total
 from reps_ledger.policies.language.measures import OPERATORS, Compare, NumberMeasure, Tenure, TimeSince
@@ -352,9 +352,14 @@ def charters(draw: st.DrawFn, *, max_roles: int = 2) -> Charter:
         roles=roles,
         vouching=draw(st.none() | _vouching()),
         authorities=draw(st.lists(_authorities(), max_size=2, unique_by=lambda each: each.fact).map(tuple)),
+        retention=draw(st.just(()) | _retention().map(lambda each: (each,))),
         policies=() if judged is None else (judged,),
         standing=standing,
     )
+
+
+def _retention() -> SearchStrategy[Retention]:
+    return st.builds(Retention, fact=st.sampled_from(["notice.answered", "vouch.given"]), keep=widths())
 
 
 @cache

@@ -1,0 +1,264 @@
+"""A ledger that seals says what one says that does not; and erasing somebody changes nothing else."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+import reps_ledger as rl
+from histories import PEOPLE, Offer, fill, histories, open_ledger
+from reps_ledger.audit import make_key
+from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.sealed import ERASED, GONE, Sealed
+from reps_ledger.errors import Refused
+from reps_ledger.log.sealing import personal_texts
+from reps_ledger.privacy import KeyFile
+from reps_ledger.projections import DIMENSIONS
+from scale import examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NOT_COMPARED: Final = (rl.LedgerDeclared, rl.MemberErased)
+"""Of a ledger in memory, only one that seals declares itself; and it refuses more of who was erased."""
+
+INSTANTS: Final = (date(2018, 3, 1), date(2018, 9, 1), None)
+
+
+def comparable(told: list[Offer]) -> list[Offer]:
+    """Return the offers that mean the same to a ledger that seals and to one that does not."""
+    return [offer for offer in told if not isinstance(offer.fact, NOT_COMPARED)]
+
+
+def sealed_ledger() -> rl.Ledger:
+    """Open a ledger in memory that seals."""
+    return open_ledger(keys=KeyFile.open(":memory:"))
+
+
+def texts_in(fact: Any, ledger: rl.Ledger) -> Iterator[str]:
+    """Yield the personal texts of a fact, and of what takes the place of another."""
+    registry = ledger._core.log.codec.registry
+    yield from (text for _, text in personal_texts(fact, registry.of(fact)))
+    if isinstance(fact, EntryCorrected):
+        yield from texts_in(fact.replacement, ledger)
+
+
+def owners_of(fact: Any, ledger: rl.Ledger) -> Iterator[str]:
+    """Yield whom each sealed text of a fact is about."""
+    for text in texts_in(fact, ledger):
+        assert isinstance(text, Sealed)
+        yield text.place.member
+
+
+def said(ledger: rl.Ledger, people: tuple[str, ...] = PEOPLE) -> dict[str, Any]:
+    """Return what a ledger says of some people and of everybody, at several instants."""
+    found: dict[str, Any] = {}
+    for at in INSTANTS:
+        view = ledger.as_of(at)
+        for name in people:
+            person = view.member(name)
+            found[f"{at} {name}"] = (
+                person.member,
+                [(line.at, line.words) for line in person.timeline],
+                [(h.role, h.community, h.start, h.end, h.reason, h.end_reason) for h in person.roles.ever],
+                [(v.voucher, v.at, v.reason) for v in person.vouches.received],
+                (person.membership.standing, person.membership.since, person.membership.spells),
+                (person.belonging.accounts, person.belonging.communities, person.belonging.skills),
+                {**person.profile},
+            )
+        found[f"{at} roster"] = [
+            (row.member, row.roles, row.since, row.active, row.last_activity, row.vouch_level)
+            for row in view.roster()
+        ]
+        found[f"{at} census"] = [
+            (row.at, row.group, row.members) for row in view.census(by=sorted(DIMENSIONS))
+        ]
+    return found
+
+
+@examples(4)
+@given(told=histories())
+def test_sealed_or_not_a_ledger_says_the_same(told: list[Offer]) -> None:
+    """What is refused, every view, roster and count: the same, texts opened; nothing is in the clear."""
+    told = comparable(told)
+    with open_ledger() as plain, sealed_ledger() as sealed:
+        one, other = fill(plain, told), fill(sealed, told)
+        assert [r.entry.occurred_at for r in one] == [r.entry.occurred_at for r in other]
+        ids = {a.id: b.id for a, b in zip(one, other, strict=True)}
+
+        def renamed(fact: Any) -> Any:
+            """Return a fact that names the entries of the other ledger."""
+            for name in sealed._core.log.codec.registry.of(fact).entries:
+                value = getattr(fact, name)
+                if isinstance(value, str):
+                    fact = attrs.evolve(fact, **{name: ids.get(value, value)})
+            return fact
+
+        stored = [e for e in sealed.entries() if e.name != "ledger.declared"]
+        assert [renamed(e.fact) for e in plain.entries()] == [sealed.opened(e).fact for e in stored]
+        assert all(isinstance(text, Sealed) for e in stored for text in texts_in(e.fact, sealed))
+        assert said(plain) == said(sealed)
+        assert [f for f in sealed.check() if f.code != "voided"] == []
+
+
+@examples(4)
+@given(told=histories(), who=st.sampled_from(PEOPLE))
+def test_an_erasure_changes_nothing_else(told: list[Offer], who: str) -> None:
+    """Root, proofs, what is said of others and of the past are as before; their texts are gone."""
+    told = comparable(told)
+    key = make_key("example.org/erasing")
+    with sealed_ledger() as ledger:
+        fill(ledger, told)
+        assume(any(who in entry.tags or f"member:{who}" in entry.tags for entry in ledger.entries()))
+        before = said(ledger)
+        held = ledger.checkpoint(key)
+        texts = {e.id: [*texts_in(ledger.opened(e).fact, ledger)] for e in ledger.entries()}
+        owners = {e.id: [*owners_of(e.fact, ledger)] for e in ledger.entries()}
+        report = None
+        with suppress(Refused):
+            report = ledger.erase(who, by="dpo")
+        if report is None:  # then they neither joined nor applied
+            assert not {"member.joined", "application.filed"} & {e.name for e in ledger.history(who)}
+            return
+        gone = {*report.members}
+        for entry in ledger.entries():
+            now = [*texts_in(ledger.opened(entry).fact, ledger)]
+            for text, was, owner in zip(now, texts.get(entry.id, ()), owners.get(entry.id, ()), strict=False):
+                assert text == (ERASED if owner in gone else was)
+        assert ledger.verify(held, key.verifying).ok
+        ledger.prove_consistency(held).verify()
+        after = said(ledger)
+        for name in set(PEOPLE) - gone:
+            for at in INSTANTS[:-1]:
+                if not gone & {part for part in PEOPLE if part in str(before[f"{at} {name}"])}:
+                    assert after[f"{at} {name}"] == before[f"{at} {name}"]
+        for at in INSTANTS[:-1]:
+            for what in ("roster", "census"):
+                assert after[f"{at} {what}"] == before[f"{at} {what}"]
+        assert ledger.check() == ()
+        again = ledger.erase(who, by="dpo")
+        assert (again.order, again.keys, again.members) == (report.order, 0, report.members)
+
+
+@pytest.mark.parametrize(
+    ("fact", "code"),
+    [
+        (rl.MemberJoined(member="ana"), "erased"),
+        (rl.ReportFiled(member="ana", activity="talk"), "erased"),
+        (rl.MemberProfiled(member="ana", field="name", value="Name One"), "erased"),
+        (rl.Vouched(member="ben", voucher="ana"), "erased"),
+        (rl.RoleEnded(member="ana", role="mentor", how="resigned", reason="a text"), "erased"),
+        (rl.MembersMerged(member="ben", duplicate="ana"), "erased"),
+        (rl.AccountLinked(member="ana", provider="git", account="octo"), "erased"),
+    ],
+)
+def test_nothing_begins_for_who_was_erased(fact: rl.Fact, code: str) -> None:
+    """Whatever says something of them, or begins something, is refused; what ends is not."""
+    with sealed_ledger() as ledger:
+        for name in ("ana", "ben"):
+            ledger.record(rl.MemberJoined(member=name), by="council", occurred_at=date(2018, 1, 1))
+        ledger.record(rl.RoleAssigned(member="ana", role="mentor"), by="council")
+        ledger.erase("ana", by="dpo")
+        with pytest.raises(Refused) as refused:
+            ledger.record(fact, by="council")
+        assert code in refused.value.codes
+        ledger.record(rl.RoleEnded(member="ana", role="mentor", how="inactive"), by="council")
+
+
+def test_what_is_erased_stays_so() -> None:
+    """Neither the order nor what it concerns is retracted or corrected."""
+    with sealed_ledger() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2018, 1, 1))
+        role = ledger.record(rl.RoleAssigned(member="ana", role="mentor", reason="a text"), by="council")
+        order = ledger.erase("ana", by="dpo").order
+        for target, code in ((order, "erasure_stays"), (role.id, "erased")):
+            with pytest.raises(Refused) as refused:
+                ledger.record(rl.EntryRetracted(target=target, reason="no"), by="council")
+            assert refused.value.codes == (code,)
+        assert ledger.as_of().member("ana").roles.now[0].reason == ERASED
+
+
+def test_without_keys_what_is_sealed_reads_as_sealed(tmp_path: Any) -> None:
+    """A ledger that seals is read without keys, but for texts; no text is recorded in the clear."""
+    with rl.open(tmp_path / "reps.db", keys=tmp_path / "reps.keys") as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2018, 1, 1))
+        ledger.record(rl.RoleAssigned(member="ana", role="mentor", reason="a text"), by="council")
+    with rl.open(tmp_path / "reps.db") as ledger:
+        assert ledger.as_of().member("ana").roles.now[0].reason in GONE
+        for fact in (
+            rl.RoleAssigned(member="ana", role="coach", reason="a text"),
+            rl.AccountLinked(member="ana", provider="git", account="octo"),
+            rl.MemberProfiled(member="ana", field="name", value="Name One"),
+        ):
+            with pytest.raises(Refused) as refused:
+                ledger.record(fact, by="council")
+            assert refused.value.codes == ("unsealed",)
+        ledger.record(rl.RoleAssigned(member="ana", role="coach"), by="council")
+        assert ledger.check() == ()
+
+
+def test_a_ledger_begins_to_seal(tmp_path: Any) -> None:
+    """What was recorded before stays in the clear, and check says so; from then on there is no way back."""
+    path, keys = tmp_path / "reps.db", tmp_path / "reps.keys"
+    with rl.open(path) as plain:
+        plain.record(
+            rl.MemberJoined(member="ana", account="octo"), by="council", occurred_at=date(2018, 1, 1)
+        )
+        with rl.open(path, keys=keys) as ledger:
+            before = ledger.seals
+            ledger.record(rl.RoleAssigned(member="ana", role="coach", reason="in the clear"), by="council")
+            ledger.begin_sealing(by="council")
+            assert (before, ledger.seals) == (False, True)
+            ledger.record(rl.RoleAssigned(member="ana", role="mentor", reason="a sealed text"), by="council")
+            (found,) = ledger.check()
+            assert (found.code, found.position) == ("in_the_clear", 2)
+        with pytest.raises(Refused) as refused:  # opened before it sealed, without keys
+            plain.record(rl.RoleAssigned(member="ana", role="lead", reason="a text"), by="council")
+        assert refused.value.codes == ("unsealed",)
+        with pytest.raises(Refused) as refused:
+            plain.record(rl.LedgerDeclared(ledger=plain._core.ledger or "", zone="UTC"), by="council")
+        assert refused.value.codes == ("seals",)
+    stored = path.read_bytes()
+    assert b"in the clear" in stored
+    assert b"a sealed text" not in stored
+
+
+def test_an_account_in_the_clear_is_somebodys_all_the_same(tmp_path: Any) -> None:
+    """Accounts that were linked before the ledger sealed exclude sealed ones, and can be unlinked."""
+    path = tmp_path / "reps.db"
+    link = {"provider": "git", "account": "octo"}
+    with rl.open(path) as ledger:
+        for name in ("ana", "ben"):
+            ledger.record(rl.MemberJoined(member=name), by="council", occurred_at=date(2018, 1, 1))
+        ledger.record(rl.AccountLinked(member="ana", **link), by="council")
+    with rl.open(path, keys=tmp_path / "reps.keys") as ledger:
+        ledger.begin_sealing(by="council")
+        for account in ("octo", "OCTO"):
+            with pytest.raises(Refused) as refused:
+                ledger.record(rl.AccountLinked(member="ben", provider="git", account=account), by="council")
+            assert refused.value.codes == ("account_taken",)
+            assert account not in str(refused.value)
+        ledger.record(rl.AccountUnlinked(member="ana", **link), by="council")
+        ledger.record(rl.AccountLinked(member="ben", **link), by="council")
+        assert ledger.as_of().member("ben").belonging.accounts == {("git", "octo")}
+        assert ledger.as_of().member("ana").belonging.accounts == frozenset()
+
+
+def test_a_command_is_known_again_when_its_texts_are_sealed() -> None:
+    """Recorded again, it returns the first receipt; with another text it is another command."""
+    with sealed_ledger() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2018, 1, 1))
+        fact = rl.RoleAssigned(member="ana", role="mentor", reason="a text")
+        first = ledger.record(fact, by="council", command_id="c1")
+        again = ledger.record(fact, by="council", command_id="c1")
+        assert (again.repeated, again.id, again.entry.fact) == (True, first.id, fact)
+        with pytest.raises(rl.errors.InvalidInput, match="of other facts"):
+            ledger.record(attrs.evolve(fact, reason="another"), by="council", command_id="c1")
+        ledger.erase("ana", by="dpo")
+        assert ledger.record(fact, by="council", command_id="c1").repeated
