@@ -1,5 +1,7 @@
 """The one change of an entry that a ledger file allows takes ciphertexts away, and does nothing else."""
 
+# ruff: noqa: S608 — SQL of constants
+
 from __future__ import annotations
 
 import json
@@ -7,12 +9,15 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from recorders import event, make_older
+import reps_ledger as rl
+from recorders import event, make_older, make_older_on_postgres
 from reps_ledger.errors import Altered, StorageError
+from reps_ledger.log.postgres.roles import EVENTS
 from reps_ledger.log.sealing import redacted, with_blobs
 from reps_ledger.log.sqlite import SQLiteRecorder, file
 from reps_ledger.salted import SEPARATOR, is_salted, open_part, salt, sealed_part
@@ -269,6 +274,66 @@ def test_other_rows_are_never_changed(plain: sqlite3.Connection) -> None:
         other.execute("INSERT INTO events VALUES (1, 'module:Class', ?, '[]')", (b'{}\x1e{"a":"A"}',))
         with pytest.raises(sqlite3.IntegrityError, match="never changed"):
             other.execute("UPDATE events SET data = ?", (b'{}\x1e{"a":null}',))
+
+
+# PostgreSQL
+
+
+def test_exactly_redactions_are_allowed_on_postgres(postgres_dsn: str) -> None:
+    """There too, and to the owner of the tables."""
+    rl.open(postgres_dsn).close()
+    tags = ["member:ana", "entry:7"]
+    insert = f"INSERT INTO {EVENTS} (type, data, tags) VALUES (%s, %s, %s) RETURNING id"
+    update = f"UPDATE {EVENTS} SET id = %s, type = %s, data = %s, tags = %s WHERE id = %s"
+    select = f"SELECT id, type, data, tags FROM {EVENTS} ORDER BY id"
+    with psycopg.connect(postgres_dsn) as connection:
+
+        @examples(4)
+        @given(changes())
+        @example((BOTH, (2, NAME, redacted(BOTH, ["reason"]), TAGS), ""))
+        @example((BOTH, (2, NAME, redacted(BOTH, ["reason", "replacement.link"]), TAGS), ""))
+        @example((redacted(BOTH, ["reason"]), (2, NAME, BOTH, TAGS), ""))
+        def search(change: tuple[bytes, Row, str]) -> None:
+            old, (position, name, data, text), _ = change
+            with connection.transaction(force_rollback=True):
+                row = connection.execute(insert.encode(), (NAME, old, tags)).fetchone()
+                assert row is not None
+                place = row[0]
+                moved = place if position == 2 else place + 7
+                other = tags if text == TAGS else [*tags, "x"]
+                new = (moved, name, data, other)
+                allowed = is_redaction((place, NAME, old, tags), new)
+                done = True
+                try:
+                    with connection.transaction():
+                        connection.execute(update.encode(), (*new, place))
+                except psycopg.Error:
+                    done = False
+                assert done == allowed
+                (kept,) = connection.execute(select.encode()).fetchall()
+                assert kept == (new if allowed else (place, NAME, old, tags))
+
+        search()
+
+
+def test_an_older_schema_can_be_redacted_once_it_was_made_current(postgres_dsn: str) -> None:
+    """It opens and is whole as it is, refuses every update, and takes up the new guard with the redaction."""
+    with rl.open(postgres_dsn) as ledger:
+        ledger._core.log.recorder.append([event(NAME, "member:ana", "entry:7", data=BOTH)])
+    new = redacted(BOTH, ["reason"])
+    update = f"UPDATE {EVENTS} SET data = %s".encode()
+    with psycopg.connect(postgres_dsn) as connection:
+        make_older_on_postgres(connection)
+    with psycopg.connect(postgres_dsn) as connection, pytest.raises(psycopg.errors.RestrictViolation):
+        connection.execute(update, (new,))
+    with rl.open(postgres_dsn) as ledger:
+        log = ledger._core.log
+        assert log.structure_problems() == []
+        log.redact({1: ["reason"]})
+        assert log.structure_problems() == []
+        assert [row[2] for row in log.stored()] == [new]
+        with pytest.raises(StorageError, match="never changed"):
+            log.recorder.redact_rows([1], lambda *_: BOTH)  # type: ignore[attr-defined]  # it redacts
 
 
 # The file's format

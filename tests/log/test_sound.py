@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from recorders import condition, event, make_older
+from recorders import condition, event, make_older, make_older_on_postgres
 from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.log.postgres import apply_roles
@@ -277,6 +277,7 @@ def _older_on_postgres(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute(f"DROP TRIGGER {SOUND} ON {EVENTS}".encode())
         connection.execute(b"DROP FUNCTION reps_sound()")
+        make_older_on_postgres(connection)
         connection.execute(f"COMMENT ON TABLE {EVENTS} IS NULL".encode())
 
 
