@@ -164,10 +164,11 @@ def _redactable(core: Core) -> EventLog:
 def _held(log: EventLog, tags: Iterable[str], members: frozenset[str] | None) -> list[_Held]:
     """Return what is sealed beside entries under some tags about some members; None for whomever."""
     found = []
-    for position, entry, beside in log.sealed_under(tags):
-        own = [each for each in beside if members is None or each.member in members]
+    for position, beside in log.sealed_under(tags):
+        own = [text for text in beside if members is None or text.place.member in members]
         if own:
-            there = tuple(each.path for each in own if not each.redacted)
+            there = tuple(text.place.path for text in own if text.blob is not None)
+            entry = own[0].place.entry
             found.append(_Held(position=position, entry=entry, there=there, gone=len(own) - len(there)))
     return found
 
