@@ -13,19 +13,25 @@ from eventsourcing.dcb.postgres_tt import PostgresTTDCBFactory
 from eventsourcing.utils import Environment
 from eventsourcing_umadb import DCBFactory as UmaDBFactory
 
+from reps_ledger.log.postgres.roles import EVENTS, KEEP
 from reps_ledger.log.sqlite import SQLiteRecorder
+from reps_ledger.log.sqlite.file import OBJECTS, objects_at
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from eventsourcing.dcb.api import DCBRecorder
+    from psycopg import Connection
 
 __all__ = [
     "LOGS",
     "condition",
     "event",
     "item",
+    "make_older",
+    "make_older_on_postgres",
     "memory_recorder",
     "positions",
     "postgres_recorder",
@@ -142,3 +148,26 @@ def targets(tmp_path: Path, request: pytest.FixtureRequest) -> Callable[[str], A
                 return InMemoryDCBRecorder()
 
     return target
+
+
+def make_older(connection: sqlite3.Connection, version: int) -> None:
+    """Make the guards of a ledger file those of an older format, as releases of then made them."""
+    older = objects_at(version)
+    for name, statement in OBJECTS.items():
+        if older.get(name) != statement:
+            connection.execute(f"DROP TRIGGER {name}")
+            if name in older:
+                connection.execute(older[name])
+    connection.execute(f"PRAGMA user_version = {version}")
+
+
+def make_older_on_postgres(connection: Connection[Any]) -> None:
+    """Make the guards of a ledger on PostgreSQL those of format 3, as releases of then made them."""
+    for statement in (
+        f"DROP TRIGGER {KEEP} ON {EVENTS}",
+        "DROP FUNCTION reps_redacts()",
+        f"""CREATE OR REPLACE TRIGGER reps_events_stay BEFORE UPDATE OR DELETE OR TRUNCATE ON {EVENTS}
+        FOR EACH STATEMENT EXECUTE FUNCTION reps_refuse()""",
+        f"COMMENT ON TABLE {EVENTS} IS 'reps-ledger format 3'",
+    ):
+        connection.execute(statement.encode())

@@ -38,6 +38,7 @@ The tree::
         ├── Conflict            others kept recording in between; retries are used up
         ├── NotALedger          the file is something else
         ├── NewerFormat         the file was written by a later version
+        ├── NotOffered          what keeps the log cannot do that, however it is asked
         ├── ReadOnly            the file or its folder cannot be written
         ├── Busy                another process holds the write lock for too long
         ├── Damaged             the database is corrupt
@@ -81,6 +82,7 @@ __all__ = [
     "NewerFormat",
     "NotALedger",
     "NotFound",
+    "NotOffered",
     "NotProved",
     "OtherZone",
     "PathTaken",
@@ -349,6 +351,10 @@ class NotALedger(StorageError):
 
 class NewerFormat(StorageError):
     """The log was written by a later version of reps-ledger."""
+
+
+class NotOffered(StorageError):
+    """What keeps the log cannot do that, however it is asked."""
 
 
 class ReadOnly(StorageError):

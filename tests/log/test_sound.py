@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import reps_ledger as rl
-from recorders import condition, event
+from recorders import condition, event, make_older, make_older_on_postgres
 from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
 from reps_ledger.log.postgres import apply_roles
@@ -208,8 +208,7 @@ def _recorded(ledger: rl.Ledger, fact: Any) -> Any:
 def _older(path: Path) -> None:
     """Make a file one of format 2."""
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DROP TRIGGER events_sound")
-        connection.execute("PRAGMA user_version = 2")
+        make_older(connection, 2)
 
 
 def test_an_older_file_is_guarded_from_its_first_append_on(sqlite_path: Path) -> None:
@@ -278,6 +277,7 @@ def _older_on_postgres(dsn: str) -> None:
     with psycopg.connect(dsn) as connection:
         connection.execute(f"DROP TRIGGER {SOUND} ON {EVENTS}".encode())
         connection.execute(b"DROP FUNCTION reps_sound()")
+        make_older_on_postgres(connection)
         connection.execute(f"COMMENT ON TABLE {EVENTS} IS NULL".encode())
 
 

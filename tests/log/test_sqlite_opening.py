@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from programs import start
-from recorders import event
+from recorders import event, make_older
 from reps_ledger.errors import Busy, Damaged, NewerFormat, NotALedger, ReadOnly, StorageError
 from reps_ledger.files import LEDGER_MARK
 from reps_ledger.log.sqlite import SQLiteRecorder, file
@@ -199,8 +199,7 @@ def test_a_file_of_the_first_format_is_marked_when_it_is_appended_to(sqlite_path
 
     SQLiteRecorder(sqlite_path).close()
     with closing(sqlite3.connect(sqlite_path)) as connection:
-        connection.execute("PRAGMA user_version = 1")
-        connection.execute("DROP TRIGGER events_sound")
+        make_older(connection, 1)
     with SQLiteRecorder(sqlite_path) as recorder:
         assert (recorder.head(), version(), recorder.integrity_check()) == (0, 1, [])
         recorder.append([event("t")])

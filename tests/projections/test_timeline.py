@@ -123,6 +123,7 @@ SEEN_BY_ANA: Final[list[tuple[rl.Fact, str]]] = [
     ),
     (rl.AccessGiven(form="portable", person="ana"), "was given all that is held about them"),
     (rl.MemberErased(member="ana", reason="request"), "asked for their personal texts to be erased"),
+    (rl.TextRedacted(entries=("e1", "e2"), person="ana"), "sealed texts of 2 entries were destroyed"),
     (BadgeAwarded(member="ana", badge="b"), "badge awarded"),
 ]
 

@@ -111,6 +111,7 @@ LEGAL: Final[dict[str, tuple[list[Saying], Saying]]] = {
     ),
     "access.given": (ANA, rl.AccessGiven(form="portable", person="ana")),
     "member.erased": (ANA, rl.MemberErased(member="ana", reason="request")),
+    "text.redacted": (ANA, rl.TextRedacted(entries=("e1",), person="ana")),
 }
 
 

@@ -35,13 +35,14 @@ from reps_ledger.domain.validation import check_name
 from reps_ledger.errors import Busy, Closed, CodecError, InvalidInput, LedgerError, MissingExtra
 from reps_ledger.interchange import read_json
 from reps_ledger.ledger.core import ABOUT_ZONES, Core
+from reps_ledger.ledger.redacting import orders_of
 from reps_ledger.ledger.states import kept_tables
 from reps_ledger.log import Recording
 from reps_ledger.log.append import LARGEST_MEMORY
-from reps_ledger.log.sealing import may_be_sealed, seal_problems
+from reps_ledger.log.sealing import is_redacted, may_be_sealed, seal_problems
 from reps_ledger.log.storage import Stored, decoded_tags
 from reps_ledger.log.tag_fingerprint import TagFingerprint
-from reps_ledger.salted import is_salted, plain
+from reps_ledger.salted import SEPARATOR, is_salted, plain
 
 CHECKS: Final = {
     "no_entry": "what is stored at a position is no entry that this release can read",
@@ -52,6 +53,7 @@ CHECKS: Final = {
     "tags": "an entry lies under other tags than its fact: it is not found, or found where it should not be",
     "invalid": "a fact has a value that it may not have",
     "seal": "what is sealed beside an entry is not what it commits to",
+    "redaction": "a ciphertext was destroyed, and no text.redacted orders that",
     "in_the_clear": "personal texts that were recorded before the ledger sealed lie in the clear, for ever",
     "refused": "a rule, or the charter of its time, refuses an entry by what was recorded before it",
     "unjudged": "an entry could not be judged, as one that it depends on cannot be read",
@@ -137,10 +139,12 @@ class _LogAgain:
     _whole: bool = field(default=True, init=False)  # whether the judge was given all entries up to there
 
     _voids: Mapping[int, Entry[EntryVoided]] = field(init=False)
+    _redacted: frozenset[str] = field(init=False)  # ids of entries beside which a redaction was ordered
     _older: set[int] = field(factory=set, init=False)  # positions of entries of the first format
 
     def __attrs_post_init__(self) -> None:
         self._voids = self.core.log.voids()
+        self._redacted = orders_of(self.core.log)
         self._begin(0)
 
     def _begin(self, known: int) -> None:
@@ -186,6 +190,9 @@ class _LogAgain:
         place = entry.position
         for problem in seal_problems(data) if may_be_sealed(data) else ():
             yield AuditFinding(code="seal", words=f"position {place}: {problem}", position=place)
+        if SEPARATOR in data and entry.id not in self._redacted and is_redacted(data):
+            words = f"position {place}: {CHECKS['redaction']}"
+            yield AuditFinding(code="redaction", words=words, position=place)
         if has_text(entry.fact, self.core.log.codec.registry, in_the_clear=True):
             self.first_clear = self.first_clear or place
             self.clear += 1

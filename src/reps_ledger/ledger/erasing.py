@@ -134,11 +134,11 @@ def erase(
     """Erase somebody; see `Ledger.erase`."""
     core.must_be_writable()
     keyring = keyring_of(core)
-    members = _identities(core, member)
-    order = _order(core.log, members)
+    members = identities(core, member)
+    order = erasure_of(core.log, members)
     if order is None:
         core.record([(MemberErased(member=members[0], reason=reason), None)], attribution)
-        order = _order(core.log, members)
+        order = erasure_of(core.log, members)
         assert order is not None, "it was recorded"
     return _carried_out(core, keyring, members, order, signing)
 
@@ -159,8 +159,8 @@ def resume(core: Core) -> list[ErasureReport]:
                 core.record([(MemberErased(member=member, reason=ERASURES[0]), None)], Attribution(by=_STORE))
     done = []
     while waiting:
-        members = _identities(core, min(waiting))
-        order = _order(core.log, members)
+        members = identities(core, min(waiting))
+        order = erasure_of(core.log, members)
         waiting -= {*members}
         if order is not None:
             done.append(_carried_out(core, keyring, members, order, None))
@@ -185,7 +185,7 @@ def keyring_of(core: Core) -> Keyring:
     return keyring
 
 
-def _identities(core: Core, member: str) -> list[str]:
+def identities(core: Core, member: str) -> list[str]:
     """Return every identifier of a person, the one that merges keep first.
 
     Raises:
@@ -199,7 +199,7 @@ def _identities(core: Core, member: str) -> list[str]:
     return found
 
 
-def _order(log: EventLog, members: Iterable[str]) -> Entry[MemberErased] | None:
+def erasure_of(log: EventLog, members: Iterable[str]) -> Entry[MemberErased] | None:
     """Return by which entry a person was erased, under any of their identifiers."""
     found = log.read_any([Source(member_tag(member), frozenset({_ERASED})) for member in members])
     return next(found, None)

@@ -31,6 +31,8 @@ from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.directory import Person, find, names
 from reps_ledger.ledger.erasing import ErasureReport, erase, resume
 from reps_ledger.ledger.portable import Portable, portable
+from reps_ledger.ledger.redacting import RedactionReport, redact, redact_entry
+from reps_ledger.ledger.redacting import resume as resume_redactions
 from reps_ledger.ledger.retention import Due, RetentionReport, due_erasures, erase_due
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
@@ -675,6 +677,47 @@ class Ledger:
     def resume_erasures(self) -> list[ErasureReport]:
         """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""
         return resume(self._core)
+
+    def redact(self, member: str, *, by: str, on_behalf_of: str | None = None) -> RedactionReport:
+        """Destroy the ciphertexts of all texts about somebody who was erased, for ever.
+
+        Erasing destroys the keys, which a backup of them may still have; after this nothing is left to be
+        opened. Their entries, every proof and every checkpoint stay what they were; the texts read
+        "[redacted]". It can be repeated.
+
+        Args:
+            member: who; the texts under every identifier of theirs go.
+            by: who orders it: ``text.redacted`` is recorded first.
+            on_behalf_of: for whom ``by`` acts.
+
+        Raises:
+            Refused: they were not erased, or the charter does not let ``by`` order it.
+            NotFound: nothing is recorded of anybody of that name.
+            NotOffered: what keeps the ledger changes no entry in any way; SQLite and PostgreSQL redact.
+            ReadOnly: this role may not: on PostgreSQL only the owner of the tables.
+            ConfigurationError: the ledger does not seal.
+        """
+        return redact(self._core, member, Attribution(by=by, on_behalf_of=on_behalf_of))
+
+    def redact_entry(self, entry_id: str, *, by: str, on_behalf_of: str | None = None) -> RedactionReport:
+        """Destroy the ciphertexts beside one entry, whomever they are about; see `redact`.
+
+        What corrects that entry, or was corrected by it, has texts of its own.
+
+        Args:
+            entry_id: which.
+            by: who orders it.
+            on_behalf_of: for whom ``by`` acts.
+
+        Raises:
+            NotFound: there is none of that id.
+            Refused, NotOffered, ReadOnly, ConfigurationError: as for `redact`.
+        """
+        return redact_entry(self._core, entry_id, Attribution(by=by, on_behalf_of=on_behalf_of))
+
+    def resume_redactions(self) -> tuple[str, ...]:
+        """Go on with redactions that were interrupted, as opening does; return what is pending, in words."""
+        return resume_redactions(self._core)
 
     def find(self, text: str) -> tuple[Person, ...]:
         """Find people by their names, addresses, accounts and identifiers, as they are by now.

@@ -98,6 +98,7 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
     ledger = Ledger(recording, declared, close, rulebook)
     try:
         ledger.resume_erasures()
+        ledger.resume_redactions()
     except BaseException:
         ledger.close()
         raise

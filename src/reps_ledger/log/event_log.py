@@ -6,7 +6,7 @@ import hashlib
 import heapq
 import os
 import sys
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from operator import attrgetter
@@ -30,14 +30,16 @@ from reps_ledger.domain.facts import EntryVoided
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import microseconds
-from reps_ledger.errors import Altered, CodecError, Conflict, Damaged, ReadOnly, StorageError
+from reps_ledger.errors import Altered, CodecError, Conflict, Damaged, NotOffered, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
+from reps_ledger.log.sealing import SealedField, may_be_sealed, redacted, sealed_in
 from reps_ledger.log.storage import (
     OPENED_TO_READ,
     REPAIR,
     Copied,
     Indexed,
     Loading,
+    Redacting,
     Rows,
     SelfChecking,
     Stored,
@@ -47,7 +49,7 @@ from reps_ledger.log.storage import (
 )
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.log.voided import VoidedPositions, looked_at, row_at
-from reps_ledger.salted import is_salted
+from reps_ledger.salted import is_salted, open_part
 
 T = TypeVar("T")
 PAGE: Final = 1_000
@@ -253,11 +255,14 @@ class EventLog:
         """Return what tells how a log reads up to a position from all others; None without an entry there.
 
         It is the hash of the entry as it is stored, whose salt is in no other log but a copy, and of what is
-        voided up to there: whatever was derived before something was voided is to be derived anew.
+        voided up to there: whatever was derived before something was voided is to be derived anew. What is
+        sealed beside the entry is no part of it, as nothing is derived from that.
         """
         row = row_at(self._read, position) if position else None
         if row is None:
             return None
+        _, name, data, tags = row
+        row = position, name, open_part(data) if is_salted(data) else data, tags
         past = sorted(place for place in self.voids() if place <= position)
         return hashlib.sha256(msgspec.json.encode((*row, *past))).hexdigest()
 
@@ -415,6 +420,62 @@ class EventLog:
                 "as it was recorded"
             )
         return copied.backup(target, on_progress)
+
+    def must_be_redactable(self) -> None:
+        """Raise an error where ciphertexts cannot be destroyed in this log.
+
+        Raises:
+            NotOffered: what keeps the log changes no entry, in no way.
+            ReadOnly: the log was opened to be read, or this role may not redact.
+        """
+        self._must_be_writable()
+        self._redacting().must_be_redactable()
+
+    def redact(self, paths: Mapping[int, Collection[str]]) -> None:
+        """Destroy ciphertexts, all in one transaction; `purge` follows.
+
+        Args:
+            paths: the fields whose ciphertexts go, by the positions of their entries.
+
+        Raises:
+            NotOffered: what keeps the log changes no entry, in no way.
+            ReadOnly: the log was opened to be read, or this role may not redact.
+            StorageError: it cannot be written.
+        """
+        self._must_be_writable()
+        self._redacting().redact_rows(sorted(paths), lambda position, data: redacted(data, paths[position]))
+
+    def sealed_under(self, tags: Iterable[str]) -> Iterator[tuple[int, str, list[SealedField]]]:
+        """Yield what is sealed beside each entry under any of some tags, after its position and its id.
+
+        What cannot be read is left out.
+        """
+        for position, data, _ in self._raw([*dict.fromkeys(tags)]):
+            if may_be_sealed(data):
+                with suppress(*UNREADABLE, CodecError):
+                    entry_id, beside = sealed_in(data)
+                    yield position, entry_id, beside
+
+    def purge(self, *, waits: bool = True) -> list[str]:
+        """Leave nothing of what was redacted in any file; return why that could not be, in words.
+
+        Args:
+            waits: whether to wait for others who read what was there before.
+        """
+        return self._redacting().purge(waits=waits)
+
+    def keeps_redacted(self) -> tuple[str, ...]:
+        """Return what is kept of what was redacted, also after `purge`, until others do something."""
+        return self._redacting().keeps
+
+    def _redacting(self) -> Redacting:
+        recorder = self.recorder
+        if not isinstance(recorder, Redacting):
+            raise NotOffered(
+                "this log changes no entry in any way, so that no ciphertext in it can be redacted: what is "
+                "sealed is erased by its keys alone. SQLite and PostgreSQL redact"
+            )
+        return recorder
 
     def must_be_unaltered(self) -> None:
         """Raise an error where the database does not hold the log as this project makes it.

@@ -12,7 +12,8 @@ This knows no keys: a `Sealer` has them.
 from __future__ import annotations
 
 from binascii import a2b_base64, b2a_base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol, Self
 
@@ -23,7 +24,7 @@ from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
 from reps_ledger.domain.sealed import SEALED, Account, Owner, Place, Sealed, commitment
 from reps_ledger.errors import Conflict, Malformed
-from reps_ledger.salted import SEPARATOR, plain, salt_of, sealed_part
+from reps_ledger.salted import SEPARATOR, open_part, plain, salt_of, sealed_part
 
 REPLACEMENT: Final = "replacement."
 """What comes before the path of a field of a correction's replacement."""
@@ -137,9 +138,7 @@ class Stored(Sealed):
         """Where it stands; who opens it knows the ledger."""
         beside, data, name, path = self.stored
         entry = _PLACED.decode(plain(data))
-        fields = entry.fact["replacement"]["fields"] if path.startswith(REPLACEMENT) else entry.fact
-        member = beside.of if beside.of is not None else fields.get("member", "")
-        return Place("", entry.id, member, name, entry.schema, path)
+        return Place("", entry.id, _whose(entry, path, beside), name, entry.schema, path)
 
     @property
     def key(self) -> str:  # type: ignore[override]  # read when it is asked, never set
@@ -304,6 +303,28 @@ def with_blobs(data: bytes, blobs: Blobs) -> bytes:
     return b"".join((data, SEPARATOR, _ENCODE(blobs))) if blobs else data
 
 
+def redacted(data: bytes, paths: Collection[str]) -> bytes:
+    """Return an entry's stored bytes without the ciphertexts of some fields; the same where there are none.
+
+    Args:
+        data: the stored bytes.
+        paths: the fields.
+
+    Raises:
+        Malformed: what is sealed beside the entry cannot be read.
+    """
+    blobs = blobs_beside(data)
+    left = {path: None if path in paths else text for path, text in blobs.items()}
+    return data if left == blobs else with_blobs(open_part(data), left)
+
+
+def is_redacted(data: bytes) -> bool:
+    """Whether a ciphertext beside an entry is gone; not where what is there cannot be read."""
+    with suppress(Malformed):
+        return None in blobs_beside(data).values()
+    return False
+
+
 def commitments_in(fields: Mapping[str, object]) -> dict[str, Beside]:
     """Return what the stored fields of a fact say is sealed beside their entry, by path.
 
@@ -322,6 +343,46 @@ def commitments_in(fields: Mapping[str, object]) -> dict[str, Beside]:
     if isinstance(nested, dict) and isinstance(inner := nested.get("fields"), dict):
         look(inner, REPLACEMENT)
     return found
+
+
+class SealedField(NamedTuple):
+    """A field whose text is sealed beside an entry.
+
+    Attributes:
+        path: the field; of a replacement's field ``replacement.`` and its name.
+        member: whom the text is about; "" for nobody.
+        redacted: whether its ciphertext is gone.
+    """
+
+    path: str
+    member: str
+    redacted: bool
+
+
+def sealed_in(data: bytes) -> tuple[str, list[SealedField]]:
+    """Return the id of an entry, and what is sealed beside it.
+
+    Args:
+        data: the entry's stored bytes.
+
+    Raises:
+        Malformed: what is sealed beside the entry cannot be read.
+        msgspec.MsgspecError, UnicodeDecodeError: it is no entry.
+    """
+    entry = _PLACED.decode(plain(data))
+    blobs = blobs_beside(data)
+    return entry.id, [
+        SealedField(path, _whose(entry, path, beside), blobs.get(path) is None)
+        for path, beside in commitments_in(entry.fact).items()
+    ]
+
+
+def _whose(entry: _Placed, path: str, beside: Beside) -> str:
+    if beside.of is not None:
+        return beside.of
+    fields = entry.fact["replacement"]["fields"] if path.startswith(REPLACEMENT) else entry.fact
+    member = fields.get("member", "")
+    return member if isinstance(member, str) else ""
 
 
 def beside_of(value: object) -> Beside:

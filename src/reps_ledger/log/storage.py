@@ -183,6 +183,40 @@ class Loading(Protocol):
 
 
 @runtime_checkable
+class Redacting(Protocol):
+    """Storage in which ciphertexts can be destroyed, and nothing else be changed.
+
+    Attributes:
+        keeps: what the storage keeps of what was redacted, also after `purge`, until others do something.
+    """
+
+    keeps: tuple[str, ...]
+
+    def must_be_redactable(self) -> None:
+        """Raise an error where whoever asks may not redact.
+
+        Raises:
+            ReadOnly: they may not.
+        """
+
+    def redact_rows(self, positions: Iterable[int], change: Callable[[int, bytes], bytes]) -> None:
+        """Change the stored bytes of rows, all in one transaction and for good.
+
+        Args:
+            positions: of the rows.
+            change: from a position and its stored bytes to what is to be stored there: the same, but for
+                ciphertexts that became null.
+        """
+
+    def purge(self, *, waits: bool) -> list[str]:
+        """Leave nothing of what was redacted in any file; return why that could not be, in words.
+
+        Args:
+            waits: whether to wait for others who read what was there before.
+        """
+
+
+@runtime_checkable
 class Transactional(Protocol):
     """Storage in which one can read, judge and append while nobody else appends."""
 

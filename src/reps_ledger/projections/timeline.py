@@ -217,4 +217,5 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     ),
     f.AccessGiven: lambda _x, _, _z: "was given all that is held about them",
     f.MemberErased: lambda _x, _, _z: "asked for their personal texts to be erased",
+    f.TextRedacted: lambda x, _, _z: f"sealed texts of {len(x.entries)} entries were destroyed",
 }

@@ -9,18 +9,21 @@ from attrs import field, frozen
 from reps_ledger.domain.facts.registry import fact
 from reps_ledger.domain.validation import (
     DAY_START,
+    ENTRY,
     PERSON,
     is_document,
     is_flag,
     is_moment,
     is_name,
     is_name_or_none,
+    is_names,
     is_zone,
+    listed,
     moment,
     one_of,
 )
 
-__all__ = ["AccessGiven", "CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated"]
+__all__ = ["AccessGiven", "CharterAdopted", "LedgerDeclared", "MemberErased", "PolicyStated", "TextRedacted"]
 
 
 @fact("ledger.declared")
@@ -111,3 +114,19 @@ class MemberErased:
 
     member: str = field(validator=is_name, metadata=PERSON)
     reason: str = field(validator=one_of(*ERASURES))
+
+
+@fact("text.redacted")
+@frozen(kw_only=True)
+class TextRedacted:
+    """Ciphertexts of sealed texts are destroyed, by who recorded this. What commits to them stays.
+
+    The fact is the order, and is never taken back; ``ledger.redact`` records it and carries it out.
+
+    Attributes:
+        entries: ids of the entries beside which they are sealed.
+        person: whose texts alone; None for everybody's.
+    """
+
+    entries: tuple[str, ...] = field(converter=listed, validator=is_names, metadata=ENTRY)
+    person: str | None = field(default=None, validator=is_name_or_none, metadata=PERSON)

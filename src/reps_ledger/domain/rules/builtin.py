@@ -213,6 +213,7 @@ PEOPLE = (
     Rule(name="affiliation.ended", parts=member_part, judge=judge_member),
     Rule(name="organisation.described"),
     Rule(name="access.given"),
+    Rule(name="text.redacted"),
     Rule(name="member.profiled", parts=member_part, judge=judge_member),
     Rule(name="member.erased", parts=_erasing_parts, judge=_judge_erased),
 )

@@ -45,6 +45,7 @@ from reps_ledger.domain.facts import (
     ReportFiled,
     RoleAsserted,
     RoleAssigned,
+    TextRedacted,
 )
 from reps_ledger.domain.rules.builtin import NAMING, SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
@@ -497,7 +498,7 @@ class Judge:
             return [refuse("no_entry", f"there is no entry {fact.target}")]
         if isinstance(target.fact, EntryVoided):
             return [void_stays(target)]
-        if isinstance(target.fact, MemberErased) and self.seals:
+        if isinstance(target.fact, MemberErased | TextRedacted) and self.seals:
             return [erasure_stays(target)]
         standing = self.state(TARGET.part(fact.target))
         if standing is None:

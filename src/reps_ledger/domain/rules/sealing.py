@@ -23,6 +23,7 @@ from reps_ledger.domain.facts import (
     MembersUnmerged,
     Registry,
     RoleAsserted,
+    TextRedacted,
 )
 from reps_ledger.domain.rules.folds import DECLARATION, ERASED
 from reps_ledger.domain.rules.parts import Known, Parts, Rule, Source
@@ -64,7 +65,7 @@ def names_account(fact: Fact, registry: Registry) -> bool:
 
 def _may_follow(fact: Fact, registry: Registry) -> bool:
     """Whether a fact may be recorded of somebody who was erased: it has no text, and begins nothing."""
-    if isinstance(fact, AccessGiven | MemberErased | RoleAsserted):
+    if isinstance(fact, AccessGiven | MemberErased | RoleAsserted | TextRedacted):
         return True
     if isinstance(fact, MembersUnmerged):  # one of the two would no longer be known to be erased
         return False
@@ -138,5 +139,10 @@ UNSEALED: Final = Rule(name="", parts=_unsealed_parts, judge=_judge_unsealed)
 
 
 def erasure_stays(target: Entry) -> Refusal:
-    """Return the refusal of what would take an erasure back."""
-    return refuse("erasure_stays", f"entry {target.id} erased somebody, and what is erased stays so", target)
+    """Return the refusal of what would take an erasure or a redaction back."""
+    did, done = (
+        ("erased somebody", "erased")
+        if isinstance(target.fact, MemberErased)
+        else ("redacted texts", "redacted")
+    )
+    return refuse("erasure_stays", f"entry {target.id} {did}, and what is {done} stays so", target)

@@ -7,10 +7,20 @@ policies of rows, columns, indexes, and the functions that guard and append.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Final
 
-from reps_ledger.log.postgres.roles import EVENTS, FORMAT, FORMAT_OF, GUARDS, SCHEMA, SOUND, TAGS, guards_sql
+from reps_ledger.log.postgres.roles import (
+    EVENTS,
+    FORMAT,
+    FORMAT_OF,
+    GUARDS,
+    KEEP,
+    SCHEMA,
+    SOUND,
+    TAGS,
+    guards_sql,
+)
 
 Rows = Callable[[str], Iterable[tuple[object, ...]]]
 """From a statement to its rows."""
@@ -50,15 +60,26 @@ _OUR_COLUMNS: Final = {
 }
 _BEFORE_ANY_CHANGE: Final = 2 | 8 | 16 | 32
 """``tgtype``: before a statement that deletes, updates or truncates."""
+_BEFORE_REMOVAL: Final = 2 | 8 | 32
+"""``tgtype``: before a statement that deletes or truncates."""
 _BEFORE_A_ROW: Final = 1 | 2 | 4
 """``tgtype``: before a row is inserted."""
+_BEFORE_A_CHANGE: Final = 1 | 2 | 16
+"""``tgtype``: before a row is updated."""
 
-_ACTS: Final = dict.fromkeys(GUARDS, (_BEFORE_ANY_CHANGE, "reps_refuse")) | {
-    SOUND: (_BEFORE_A_ROW, "reps_sound")
+_ACTS: Final = {
+    KEEP: (_BEFORE_A_CHANGE, "reps_redacts"),
+    "reps_events_stay": (_BEFORE_REMOVAL, "reps_refuse"),
+    "reps_tags_stay": (_BEFORE_ANY_CHANGE, "reps_refuse"),
+    SOUND: (_BEFORE_A_ROW, "reps_sound"),
 }
 """When each trigger acts, and by which function."""
 
-_NEW_IN_3: Final = frozenset({SOUND, "reps_sound"})
+_BEFORE: Final[dict[int, dict[str, tuple[int, str] | None]]] = {
+    3: {SOUND: None, "reps_sound": None},
+    4: {KEEP: None, "reps_redacts": None, "reps_events_stay": (_BEFORE_ANY_CHANGE, "reps_refuse")},
+}
+"""What a version of the guards changed: how a trigger acted before it, None for what was not there."""
 
 _MADE: Final = re.compile(
     r'CREATE OR REPLACE FUNCTION\s+(?:"?\w+"?\.)?"?(\w+)"?\s*\(.*?\$\$(.*?)\$\$', re.DOTALL
@@ -76,7 +97,10 @@ def altered(rows: Rows, library: Iterable[str]) -> list[str]:
     """
     library = list(library)
     ((version, _),) = [*rows(FORMAT_OF)] or [(FORMAT, False)]
-    older = _NEW_IN_3 if isinstance(version, int) and version < FORMAT else frozenset()
+    older: dict[str, tuple[int, str] | None] = {}
+    for later in sorted(_BEFORE, reverse=True):
+        if isinstance(version, int) and version < later:
+            older |= _BEFORE[later]
     found = _columns(rows) + _triggers(rows, older)
     found += [f"the {kind} {name} on {table} is foreign" for name, table, kind in rows(_RULES)]
     wanted = _index_names(library)
@@ -142,7 +166,7 @@ def _columns(rows: Rows) -> list[str]:
     ]
 
 
-def _triggers(rows: Rows, older: frozenset[str]) -> list[str]:
+def _triggers(rows: Rows, older: Mapping[str, tuple[int, str] | None]) -> list[str]:
     found = []
     present: set[object] = set()
     for name, table, kind, enabled, function, schema, plain in rows(_TRIGGERS):
@@ -152,12 +176,13 @@ def _triggers(rows: Rows, older: frozenset[str]) -> list[str]:
         present.add(name)
         if enabled not in {"O", "A"}:
             found.append(f"{name} is disabled")
-        elif (kind, function, schema, plain) != (*_ACTS[str(name)], SCHEMA, True):
+        elif (kind, function, schema, plain) != (*(older.get(str(name)) or _ACTS[str(name)]), SCHEMA, True):
             found.append(f"{name} is changed")
-    return found + [f"{name} is missing" for name in GUARDS if name not in present | older]
+    needed = [name for name in GUARDS if older.get(name, ()) is not None]
+    return found + [f"{name} is missing" for name in needed if name not in present]
 
 
-def _functions(rows: Rows, wanted: Mapping[str, str], older: frozenset[str]) -> list[str]:
+def _functions(rows: Rows, wanted: Mapping[str, str], older: Container[str]) -> list[str]:
     present: dict[str, list[str]] = {}
     for name, body in rows(_FUNCTIONS):
         present.setdefault(str(name), []).append(_plain(str(body)))

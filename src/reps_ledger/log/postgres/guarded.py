@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +12,7 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.postgres_tt import PostgresDCBRecorderTT
 from eventsourcing.persistence import IntegrityError, PersistenceError
 
-from reps_ledger.errors import Altered, ReadOnly, StorageError
+from reps_ledger.errors import Altered, Busy, ReadOnly, StorageError
 from reps_ledger.log.postgres.altered import Rows, altered, removing
 from reps_ledger.log.postgres.following import WatchfulSubscription
 from reps_ledger.log.postgres.roles import (
@@ -54,6 +54,12 @@ _LOAD_TAGS: Final = f"""
 INSERT INTO {SCHEMA}.{TAGS} (tag, main_id) SELECT said.tag, e.id
 FROM {SCHEMA}.{EVENTS} e, unnest(e.tags) AS said (tag)
 """  # noqa: S608 — see above
+_OWNS: Final = f"""
+SELECT pg_has_role(c.relowner, 'USAGE') AS owns FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relname = '{EVENTS}' AND n.nspname = '{SCHEMA}'
+"""  # noqa: S608 — see above
+_HELD: Final = f"SELECT data FROM {SCHEMA}.{EVENTS} WHERE id = %s FOR UPDATE"  # noqa: S608 — see above
+_REDACT: Final = f"UPDATE {SCHEMA}.{EVENTS} SET data = %s WHERE id = %s RETURNING data"  # noqa: S608 — see above
 _READ_BACK: Final = f"""
 SELECT e.type, e.data, e.tags, (SELECT count(DISTINCT t.tag) FROM {SCHEMA}.{TAGS} t
     WHERE t.tag = ANY(e.tags) AND t.main_id = e.id) AS indexed
@@ -198,6 +204,60 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         except psycopg.Error as error:
             raise StorageError(f"the log could not be written: {error}") from error
         return count
+
+    keeps: tuple[str, ...] = (
+        f"earlier versions of these rows, until VACUUM FULL {SCHEMA}.{EVENTS} writes the table anew",
+        "what was there in its write-ahead log, until its segments are recycled and written over",
+        "what was there in archives of that log, on replicas that lag behind, in base backups and in dumps",
+    )
+    """What is kept of what was redacted, until others do something, in words."""
+
+    def must_be_redactable(self) -> None:
+        """Raise an error where whoever asks may not redact.
+
+        Raises:
+            ReadOnly: they do not own the tables.
+        """
+        if not any(row["owns"] for row in self._rows(_OWNS)):
+            raise ReadOnly("only the owner of the tables redacts: this role may not change them")
+
+    def redact_rows(self, positions: Iterable[int], change: Callable[[int, bytes], bytes]) -> None:
+        """Take ciphertexts out of rows, all in one transaction.
+
+        Args:
+            positions: of the rows.
+            change: from a position and its stored bytes to what is to be stored there.
+
+        Raises:
+            ReadOnly: this role may not.
+            Altered: the database does not hold what was to be stored; nothing was changed.
+            StorageError: it is more than a redaction, or the server cannot be reached.
+        """
+        with naming_holders(self.datastore):
+            self._make_current()
+        try:
+            with connect(self.datastore) as connection:
+                connection.execute(f"SET LOCAL lock_timeout = '{self.datastore.lock_timeout}s'".encode())
+                for position in positions:
+                    row = connection.execute(_HELD.encode(), [position]).fetchone()
+                    if row is None or (changed := change(position, bytes(row[0]))) == row[0]:
+                        continue
+                    done = connection.execute(_REDACT.encode(), [changed, position]).fetchone()
+                    if done is None or bytes(done[0]) != changed:
+                        raise Altered(
+                            "the database does not hold what was redacted, and nothing was changed: "
+                            f"{'; '.join(self.schema_check())}"
+                        )
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise ReadOnly(f"only the owner of the tables redacts: {error}") from error
+        except psycopg.errors.LockNotAvailable as error:
+            raise Busy(f"others hold the ledger's tables locked; try again: {error}") from error
+        except psycopg.Error as error:
+            raise StorageError(f"nothing was redacted: {error}") from error
+
+    def purge(self, *, waits: bool = True) -> list[str]:  # noqa: ARG002 — as others have it
+        """Do nothing: a server removes what it keeps when it is told to; see `keeps`."""
+        return []
 
     def backup(self, target: object, on_progress: object = None) -> int:  # noqa: ARG002 — as others have it
         """Refuse: a file of this process's own is no place for a server's backup.

@@ -1,7 +1,8 @@
 """Guards and roles: the SQL by which PostgreSQL itself refuses what a ledger never does.
 
 Triggers refuse to change or remove an entry or a row of its index, and to insert what is no entry (as in a
-file: see `reps_ledger.log.sqlite.sound`), whoever asks. A *writer* may
+file: see `reps_ledger.log.sqlite.sound`), whoever asks. The one change that they allow is a redaction (see
+`reps_ledger.log.sqlite.redaction`), which only the owner of the tables may make. A *writer* may
 read, and append by two functions and no other way; a *reader* may only read.
 
 Why functions: an append must hold a lock on the table, or a reader could miss an entry that
@@ -36,13 +37,16 @@ TAGS: Final = "reps_events_tt_tag"
 SOUND: Final = "reps_events_sound"
 """The trigger that refuses what is no entry."""
 
-GUARDS: Final = {"reps_events_stay": EVENTS, SOUND: EVENTS, "reps_tags_stay": TAGS}
+KEEP: Final = "reps_events_keep"
+"""The trigger that refuses to change an entry."""
+
+GUARDS: Final = {KEEP: EVENTS, "reps_events_stay": EVENTS, SOUND: EVENTS, "reps_tags_stay": TAGS}
 """The triggers, and the tables that they guard."""
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """The version of the guards, which a comment on the table of entries says; one without is older.
 
-One of version 3 refuses what is no entry.
+One of version 3 refuses what is no entry; one of version 4 lets ciphertexts be redacted.
 """
 
 FORMAT_OF: Final = f"""
@@ -68,6 +72,49 @@ _GUARDS: Final = """\
 CREATE OR REPLACE FUNCTION {schema}.reps_refuse() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    RAISE EXCEPTION 'entries are never changed or removed: % on %', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'restrict_violation';
+END
+$$;
+CREATE OR REPLACE FUNCTION {schema}.reps_redacts() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    cut CONSTANT int := position('\\x1e'::bytea IN OLD.data);
+    was text;
+    is_now text;
+    written text;
+    sound bool;
+    some_new bool;
+BEGIN
+    -- Salted, sealed, and the same but for what follows the separator.
+    IF NEW.id = OLD.id AND NEW.type = OLD.type AND NEW.tags = OLD.tags AND cut > 0
+        AND substr(OLD.data, 1, 9) = convert_to('{{"salt":"', 'UTF8')
+        AND substr(OLD.data, 32, 2) = convert_to('",', 'UTF8')
+        AND substr(NEW.data, 1, cut) = substr(OLD.data, 1, cut)
+    THEN
+        was := convert_from(substr(OLD.data, cut + 1), 'UTF8');
+        is_now := convert_from(substr(NEW.data, cut + 1), 'UTF8');
+        -- No text that is sealed has a backslash; so no name is written in two ways.
+        IF strpos(was, chr(92)) = 0
+            AND json_typeof(was::json) = 'object' AND json_typeof(is_now::json) = 'object'
+        THEN
+            SELECT '{{' || string_agg(
+                    to_json(o.key)::text || ':' || CASE WHEN gone THEN 'null' ELSE o.value::text END,
+                    ',' ORDER BY o.place
+                ) || '}}',
+                count(*) = count(DISTINCT o.key) AND bool_and(json_typeof(o.value) IN ('string', 'null')),
+                bool_or(gone AND json_typeof(o.value) = 'string')
+            INTO written, sound, some_new
+            FROM json_each(was::json) WITH ORDINALITY AS o (key, value, place),
+                LATERAL (SELECT json_typeof(o.value) = 'null' OR EXISTS (
+                    SELECT FROM json_each(is_now::json) n
+                    WHERE n.key = o.key AND json_typeof(n.value) = 'null'
+                ) AS gone) AS g;
+            IF sound AND some_new AND is_now = written THEN
+                RETURN NEW;
+            END IF;
+        END IF;
+    END IF;
     RAISE EXCEPTION 'entries are never changed or removed: % on %', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END
@@ -118,8 +165,11 @@ CREATE OR REPLACE TRIGGER {sound}
 BEFORE INSERT ON {schema}.{events}
 FOR EACH ROW EXECUTE FUNCTION {schema}.reps_sound();
 CREATE OR REPLACE TRIGGER reps_events_stay
-BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.{events}
+BEFORE DELETE OR TRUNCATE ON {schema}.{events}
 FOR EACH STATEMENT EXECUTE FUNCTION {schema}.reps_refuse();
+CREATE OR REPLACE TRIGGER {keep}
+BEFORE UPDATE ON {schema}.{events}
+FOR EACH ROW EXECUTE FUNCTION {schema}.reps_redacts();
 CREATE OR REPLACE TRIGGER reps_tags_stay
 BEFORE UPDATE OR DELETE OR TRUNCATE ON {schema}.{tags}
 FOR EACH STATEMENT EXECUTE FUNCTION {schema}.reps_refuse();
@@ -196,6 +246,7 @@ def guards_sql() -> str:
         events=EVENTS,
         tags=TAGS,
         sound=SOUND,
+        keep=KEEP,
         tagged=tagged,
         most=MAX_ENTRY_BYTES,
         format=FORMAT,

@@ -3,6 +3,7 @@
 What the triggers guarantee against plain SQL, from any program: no entry is changed, removed,
 replaced or inserted anywhere but at the end, and no row of the tag index is changed, removed, or
 added unless its entry really has that tag and that type. An index row can therefore never be false.
+One change of an entry is allowed: a ciphertext beside it becomes null (`reps_ledger.log.sqlite.redaction`).
 
 Nor is a row inserted that is no entry (`reps_ledger.log.sqlite.sound`). What they cannot prevent: that
 another program inserts an entry without its index rows, so that it
@@ -37,14 +38,16 @@ from reps_ledger.files import (
 from reps_ledger.log.sqlite.errors import KNOWN, NOT_WRITABLE, is_busy, translated, writable
 from reps_ledger.log.sqlite.mark import can_be_marked, format_of, with_format, without_its_log
 from reps_ledger.log.sqlite.presence import FileConnection, Identity, OpenFiles, identity
+from reps_ledger.log.sqlite.redaction import REDACTION
 from reps_ledger.log.sqlite.sound import NO_ENTRY
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
-FORMAT_VERSION: Final = 3
+FORMAT_VERSION: Final = 4
 """The version of the tables; a file with a higher one is left to a later release.
 
 In a file of version 2 entries may have salt, which releases that knew only 1 cannot read. One of version 3
-refuses rows that are no entries, and may have voids, which older releases cannot read.
+refuses rows that are no entries, and may have voids, which older releases cannot read. In one of version 4
+ciphertexts may be redacted.
 """
 
 _OLDEST_VERSION: Final = 1
@@ -75,8 +78,10 @@ _TAGS_OPTIONS: Final = " STRICT, WITHOUT ROWID" if _STRICT else " WITHOUT ROWID"
 SOUND: Final = "events_sound"
 """The trigger that refuses what is no entry."""
 
-SINCE: Final = {SOUND: 3}
-"""The version of the tables since which an object is there, where it was not always."""
+KEEP: Final = "events_keep"
+"""The trigger that refuses to change an entry."""
+
+_UNCHANGED: Final = "entries are never changed"
 
 
 def _refusal(name: str, when: str, words: str) -> str:
@@ -108,7 +113,7 @@ OBJECTS: Final = {
     ),
     # Every index ends in the row id, which is the position: this is (type, position).
     "events_by_type": "CREATE INDEX events_by_type ON events (type)",
-    "events_keep": _refusal("events_keep", "UPDATE ON events", "entries are never changed"),
+    KEEP: _refusal(KEEP, f"UPDATE ON events WHEN NOT {REDACTION}", _UNCHANGED),
     "events_stay": _refusal("events_stay", "DELETE ON events", "entries are never removed"),
     # Also closes INSERT OR REPLACE, which fires no DELETE trigger on a connection that did not
     # ask for recursive triggers.
@@ -127,6 +132,22 @@ OBJECTS: Final = {
     ),
 }
 """Every table, index and trigger by name, as its SQL."""
+
+_BEFORE: Final[dict[int, dict[str, str | None]]] = {
+    3: {SOUND: None},
+    4: {KEEP: _refusal(KEEP, "UPDATE ON events", _UNCHANGED)},
+}
+"""What a version of the tables changed: the SQL that an object had before it, None where there was none."""
+
+
+def objects_at(version: int) -> dict[str, str]:
+    """Return every table, index and trigger that a file of a format has, by name, as its SQL."""
+    found: dict[str, str | None] = dict(OBJECTS)
+    for later in sorted(_BEFORE, reverse=True):
+        if version < later:
+            found |= _BEFORE[later]
+    return {name: sql for name, sql in found.items() if sql is not None}
+
 
 _GAPS: Final = "SELECT count(*), coalesce(max(position), 0) FROM events"
 _SAID: Final = "SELECT position, type, NULL, tags FROM events"
@@ -175,9 +196,11 @@ def make_current(connection: sqlite3.Connection) -> None:
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if format_of(version) < FORMAT_VERSION:  # unless another process was first
-            for name in SINCE:
-                connection.execute(f"DROP TRIGGER IF EXISTS {name}")
-                connection.execute(OBJECTS[name])
+            older = objects_at(format_of(version))
+            for name, sql in OBJECTS.items():
+                if older.get(name) != sql:
+                    connection.execute(f"DROP TRIGGER IF EXISTS {name}")
+                    connection.execute(sql)
             connection.execute(f"PRAGMA user_version = {with_format(version, FORMAT_VERSION)}")
         if alone:
             connection.execute("COMMIT")
@@ -194,8 +217,7 @@ def _format(connection: sqlite3.Connection) -> int:
 
 def objects_of(connection: sqlite3.Connection) -> dict[str, str]:
     """Return every table, index and trigger that a file of this one's format has, by name, as its SQL."""
-    version = _format(connection)
-    return {name: sql for name, sql in OBJECTS.items() if SINCE.get(name, 0) <= version}
+    return objects_at(_format(connection))
 
 
 def problems(connection: sqlite3.Connection) -> Iterator[str]:
@@ -251,6 +273,7 @@ _C = TypeVar("_C", bound=sqlite3.Connection)
 _PRAGMAS: Final = {
     "synchronous": 2,  # FULL: a commit is on the disk before it is acknowledged
     "recursive_triggers": 1,  # so that REPLACE fires the triggers that refuse DELETE
+    "secure_delete": 1,  # what a redaction takes away, and what SQLite moved elsewhere, becomes zeros
     "cache_size": -16_000,  # KiB: the upper levels of the tag index stay at hand
     "wal_autocheckpoint": 1_000,  # pages: a log that is used again costs less than one that grows
 }

@@ -30,7 +30,7 @@ def altered(connection: sqlite3.Connection) -> list[str]:
     present, wanted = _present(connection), objects_of(connection)
     found = [
         f"{name} is {'changed' if name in present else 'missing'}"
-        for name, statement in OBJECTS.items()
+        for name, statement in {**OBJECTS, **wanted}.items()
         if (name in present and present[name][1] != statement) or (name in wanted and name not in present)
     ]
     found += [f"the {kind} {name} is foreign" for name, (kind, _) in present.items() if name not in OBJECTS]
@@ -69,12 +69,13 @@ def _repair(connection: sqlite3.Connection) -> list[str]:
             if present.get(name) != ("table", OBJECTS[name]):
                 raise Altered(f"the table {name} is not as a ledger's is; restore a backup")
         done = []
+        wanted = objects_of(connection)
         for name, (kind, sql) in present.items():
-            if sql != OBJECTS.get(name):
+            if sql != {**OBJECTS, **wanted}.get(name):
                 connection.execute(f'DROP {kind.upper()} "{name.replace(chr(34), chr(34) * 2)}"')
                 what = f"the changed {name}" if name in OBJECTS else f"the {kind} {name}"
                 done.append(f"removed {what}")
-        for name, statement in objects_of(connection).items():
+        for name, statement in wanted.items():
             if name not in present or present[name][1] != statement:
                 connection.execute(statement)
                 done.append(f"made {name}")

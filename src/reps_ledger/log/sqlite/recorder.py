@@ -28,11 +28,13 @@ from reps_ledger.log.sqlite.file import (
     OBJECTS,
     SOUND,
     index_problems,
+    make_current,
     problems,
 )
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
 from reps_ledger.log.sqlite.read import Lender, Row, SQLiteReads
+from reps_ledger.log.sqlite.redacting import purge, redact_rows
 from reps_ledger.log.sqlite.transaction import SQLiteTransaction, Transactions, batch_of, insert_many
 from reps_ledger.log.storage import Unfit, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
@@ -239,6 +241,7 @@ class SQLiteRecorder(SQLiteReads, DCBRecorder):
             try:
                 (head,) = connection.execute(HEAD).fetchone()
                 must_be_empty(head)
+                make_current(connection)
                 connection.execute(CHECKPOINT_RARELY)
                 # What was recorded is taken as it is, also what is no entry: it may be voided.
                 connection.execute(f"DROP TRIGGER IF EXISTS {SOUND}")
@@ -257,6 +260,34 @@ class SQLiteRecorder(SQLiteReads, DCBRecorder):
             self._connections.mark(connection)
         self.wake()
         return int(head)
+
+    keeps: tuple[str, ...] = ()
+    """What is kept of what was redacted after `purge`, until others do something, in words."""
+
+    def must_be_redactable(self) -> None:
+        """Raise nothing: whoever may write the file may redact in it."""
+
+    def redact_rows(self, positions: Iterable[int], change: Callable[[int, bytes], bytes]) -> None:
+        """Take ciphertexts out of rows, all in one transaction; see `redacting.redact_rows`.
+
+        Args:
+            positions: of the rows.
+            change: from a position and its stored bytes to what is to be stored there.
+
+        Raises:
+            ReadOnly: the log was opened to be read.
+            Busy: others kept writing for longer than the timeout.
+            StorageError: what is to be stored is more than a redaction, or cannot be written.
+        """
+        redact_rows(self._connections, positions, change)
+
+    def purge(self, *, waits: bool = True) -> list[str]:
+        """Leave no byte of what was redacted in any file; return why that could not be, in words.
+
+        Args:
+            waits: whether to wait for others who read what was there before.
+        """
+        return purge(self._connections, waits=waits)
 
     def integrity_check(self) -> list[str]:
         """Everything that is wrong with the file, in words; empty if it is whole.
