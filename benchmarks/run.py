@@ -20,6 +20,7 @@ import memory
 import one_of_many
 import reading
 import recording
+import sealed
 import state_postgres
 import timelines
 import writers
@@ -47,6 +48,7 @@ BENCHMARKS = {
     "views": views.run,
     "keeping": keeping.run,
     "privacy": privacy.run,
+    "sealed": sealed.run,
     "state": state.run,
     "state-postgres": state_postgres.run,
 }

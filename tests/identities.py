@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 import reps_ledger as rl
-from reps_ledger.domain.facts import MembersMerged, MembersUnmerged
+from reps_ledger.domain.facts import MembersMerged, MembersUnmerged, kind_of
 from reps_ledger.testing.history import History, Told, entry_of
 
 if TYPE_CHECKING:
@@ -151,7 +151,12 @@ def histories(
         elif amended and what == 2 and (plain_ones := [e for e in entries if type(e.fact) not in _AMENDING]):
             target = draw(st.sampled_from(plain_ones))
             if draw(st.booleans()):  # the date or the person alone
-                fact = evolve(target.fact, member=draw(st.sampled_from([target.fact.member, *people])))
+                # Two people who must differ do: no rule lets somebody vouch for themselves.
+                others = {
+                    getattr(target.fact, name) for name in kind_of(target.fact).apart if name != "member"
+                }
+                whom = [each for each in (target.fact.member, *people) if each not in others]
+                fact = evolve(target.fact, member=draw(st.sampled_from(whom)))
             fact = rl.EntryCorrected(target=target.id, replacement=fact, reason="wrong")
         entries.append(entry_of(Told(fact, at), position))
     if untied:

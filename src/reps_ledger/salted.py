@@ -9,9 +9,10 @@ only where the first object commits to it. Both formats may stand in one log.
 
 from __future__ import annotations
 
-import os
 from binascii import a2b_base64, b2a_base64
 from typing import Final
+
+from reps_ledger.domain.chance import random_bytes
 
 SALT_BYTES: Final = 16
 """Random bytes in each entry."""
@@ -36,7 +37,7 @@ def salt(data: bytes, random: bytes | None = None) -> bytes:
         data: the JSON object of an entry, which has members.
         random: the salt; from the system by default.
     """
-    text = b2a_base64(os.urandom(SALT_BYTES) if random is None else random, newline=False)[:_TEXT]
+    text = b2a_base64(random_bytes(SALT_BYTES) if random is None else random, newline=False)[:_TEXT]
     return b"".join((_FRONT, text, _BACK, data[1:]))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -171,6 +172,45 @@ def test_nothing_begins_for_who_was_erased(fact: rl.Fact, code: str) -> None:
         ledger.record(rl.RoleEnded(member="ana", role="mentor", how="inactive"), by="council")
 
 
+@pytest.mark.parametrize(
+    ("fact", "envelope", "field"),
+    [
+        (rl.MemberJoined(member="ben@mail.example"), {}, "member"),
+        (rl.ApplicationFiled(member="ben@mail.example", role="lead"), {}, "member"),
+        (rl.ReportFiled(member="ana", activity="call with ben@mail.example"), {}, "activity"),
+        (rl.ReportFiled(member="ana", activity="call", areas=("docs", "ben@mail.example")), {}, "areas"),
+        (rl.RoleAssigned(member="ana", role="lead", community="ben@mail.example"), {}, "community"),
+        (rl.RoleAssigned(member="ana", role="lead"), {"by": "ben@mail.example"}, "by"),
+        (rl.RoleAssigned(member="ana", role="lead"), {"on_behalf_of": "ben@mail.example"}, "on_behalf_of"),
+        (rl.RoleAssigned(member="ana", role="lead"), {"command_id": "ben@mail.example"}, "command_id"),
+        (rl.RoleAssigned(member="ana", role="lead"), {"source": "mail of ben@mail.example"}, "source"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_stays_in_the_clear_is_no_address(fact: rl.Fact, envelope: dict[str, Any], field: str) -> None:
+    """Identifiers, actors, commands and sources are never sealed: an address is refused there, unsaid."""
+    envelope = {"by": "council", **envelope}
+    with sealed_ledger() as ledger, open_ledger() as plain:
+        for each in (ledger, plain):
+            each.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2018, 1, 1))
+        with pytest.raises(Refused) as refused:
+            ledger.record(fact, **envelope)
+        assert refused.value.codes == ("address",)
+        assert str(refused.value).startswith(f"{field} looks like an address")
+        assert "mail.example" not in str(refused.value)
+        plain.record(fact, **envelope)
+
+
+def test_who_is_there_under_an_address_stays_there(tmp_path: Path) -> None:
+    """A ledger that begins to seal goes on about people whom addresses name."""
+    with rl.open(tmp_path / "reps.db") as plain:
+        plain.record(rl.MemberJoined(member="ana@mail.example"), by="council", occurred_at=date(2018, 1, 1))
+    with rl.open(tmp_path / "reps.db", keys=tmp_path / "reps.keys") as ledger:
+        ledger.begin_sealing(by="council")
+        ledger.record(rl.RoleAssigned(member="ana@mail.example", role="lead", reason="a text"), by="council")
+        ledger.erase("ana@mail.example", by="dpo")
+
+
 def test_what_is_erased_stays_so() -> None:
     """Neither the order nor what it concerns is retracted or corrected."""
     with sealed_ledger() as ledger:
@@ -184,7 +224,7 @@ def test_what_is_erased_stays_so() -> None:
         assert ledger.as_of().member("ana").roles.now[0].reason == ERASED
 
 
-def test_without_keys_what_is_sealed_reads_as_sealed(tmp_path: Any) -> None:
+def test_without_keys_what_is_sealed_reads_as_sealed(tmp_path: Path) -> None:
     """A ledger that seals is read without keys, but for texts; no text is recorded in the clear."""
     with rl.open(tmp_path / "reps.db", keys=tmp_path / "reps.keys") as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council", occurred_at=date(2018, 1, 1))
@@ -203,7 +243,7 @@ def test_without_keys_what_is_sealed_reads_as_sealed(tmp_path: Any) -> None:
         assert ledger.check() == ()
 
 
-def test_a_ledger_begins_to_seal(tmp_path: Any) -> None:
+def test_a_ledger_begins_to_seal(tmp_path: Path) -> None:
     """What was recorded before stays in the clear, and check says so; from then on there is no way back."""
     path, keys = tmp_path / "reps.db", tmp_path / "reps.keys"
     with rl.open(path) as plain:
@@ -229,7 +269,7 @@ def test_a_ledger_begins_to_seal(tmp_path: Any) -> None:
     assert b"a sealed text" not in stored
 
 
-def test_an_account_in_the_clear_is_somebodys_all_the_same(tmp_path: Any) -> None:
+def test_an_account_in_the_clear_is_somebodys_all_the_same(tmp_path: Path) -> None:
     """Accounts that were linked before the ledger sealed exclude sealed ones, and can be unlinked."""
     path = tmp_path / "reps.db"
     link = {"provider": "git", "account": "octo"}

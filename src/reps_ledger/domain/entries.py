@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from typing import Any, Final, Generic
@@ -11,6 +10,7 @@ from uuid import UUID, uuid5
 import msgspec
 from typing_extensions import TypeVar
 
+from reps_ledger.domain.chance import random_bytes
 from reps_ledger.domain.facts.registry import Fact, Registry
 from reps_ledger.domain.time import microseconds
 
@@ -196,7 +196,7 @@ def time_ordered_id(now: datetime, random: bytes | None = None) -> str:
         random: 10 bytes; from the system by default.
     """
     milliseconds = max(0, microseconds(now) // 1000)  # 48 bits until the year 10889
-    chance = int.from_bytes(random if random is not None else os.urandom(10))
+    chance = int.from_bytes(random if random is not None else random_bytes(10))
     value = milliseconds << 80 | 7 << 76 | (chance >> 64 & 0xFFF) << 64
     text = f"{value | 2 << 62 | chance & (2**62 - 1):032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -9,6 +9,7 @@ whatever folds, counts or compares facts goes on. Only who shows a text to peopl
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Final, NamedTuple, Protocol, Self
 
 SEALED: Final = "[sealed]"
@@ -136,9 +137,10 @@ class Account(str):
 
 def lengths_first(*parts: bytes) -> bytes:
     """Return parts in a row, each after its length in 4 bytes: no two lists of parts give the same."""
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return b"".join([each for part in parts for each in (_LENGTH(len(part)), part)])
 
 
+_LENGTH: Final = struct.Struct(">I").pack
 _COMMITMENT: Final = b"reps-ledger commitment v2\n"
 
 

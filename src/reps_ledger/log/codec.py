@@ -14,7 +14,6 @@ rewritten), corrections, which hold another fact, and whatever is broken.
 from __future__ import annotations
 
 import hashlib
-import os
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -28,6 +27,7 @@ from cattrs.preconf.msgspec import make_converter
 from msgspec.structs import astuple, replace
 from msgspec.structs import force_setattr as place
 
+from reps_ledger.domain.chance import random_bytes
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, LedgerDeclared, Registry
 from reps_ledger.domain.facts.governance import ERASURES
@@ -346,7 +346,7 @@ class Codec:
         random: bytes | None = None
         blobs: Blobs = {}
         if self.sealer is not None and self.sealer.seals:
-            random = os.urandom(SALT_BYTES)
+            random = random_bytes(SALT_BYTES)
             plain_fields = msgspec.to_builtins(fact, builtin_types=(datetime,), enc_hook=str)
             fact, blobs = sealed_fields(entry, plain_fields, self.registry, self.sealer, random)
         stored_entry = replace(entry, fact=fact, position=0, tags=(), origin=0, told=None, about=None)

@@ -77,11 +77,8 @@ class Keyring:
 
     def placed(self, sealed: Sealed) -> Sealed:
         """Return a sealed text that knows its ledger, so that it can be opened by a `field_key`."""
-        return Sealed.of(self._placed(sealed), sealed.key, sealed.committed, sealed.salt, sealed.blob)
-
-    def _placed(self, sealed: Sealed) -> Place:
-        """Return where a sealed text stands, with the ledger, which what is stored does not say."""
-        return sealed.place._replace(ledger=self.ledger)
+        place = sealed.place._replace(ledger=self.ledger)  # which what is stored does not say
+        return Sealed.of(place, sealed.key, sealed.committed, sealed.salt, sealed.blob)
 
     def account(self, named: AccountOf, token: str | None = None) -> Account:
         """Return an account of a member by a token; see `Sealer`."""
@@ -103,15 +100,16 @@ class Keyring:
         """Return a text that was sealed, or what it reads as where it is no more; see `Sealer`."""
         if not self.ledger:
             return SEALED
+        known = self.placed(sealed)
         try:
-            blob = committed_blob(sealed)
+            blob = committed_blob(known)
         except Redacted:
             return REDACTED
-        key = self.field_key(sealed)
+        key = self.field_key(known)
         if key is None:
-            fate = self.store.fate(sealed.key, sealed.place.member)
+            fate = self.store.fate(known.key, known.place.member)
             return READS_ERASED if fate == "erased" else LOST
-        return unseal(key, blob, self._placed(sealed))
+        return unseal(key, blob, known.place)
 
 
 class _Others:

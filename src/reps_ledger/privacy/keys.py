@@ -253,18 +253,17 @@ class KeyFile:
 
     def prepare(self, owners: Iterable[Owner]) -> None:
         """Make the keys that owners lack, in one commit; see `KeyStore`."""
-        wanted = list(dict.fromkeys(owners))
         with self._lock:
             self._must_be_this_process()
-            lacking = []
-            for owner in wanted:
-                if owner not in self._owned:
-                    with suppress(Erased):
-                        found = self._found(owner)
-                        if found is None:
-                            lacking.append(owner)
-                        else:
-                            self._own(owner, found)
+            wanted = [owner for owner in dict.fromkeys(owners) if owner not in self._owned]
+            if not wanted:
+                return
+            with self._reading() as connection:
+                found = self._of_many(connection, wanted)
+            for owner, key in found.items():
+                if key is not None:
+                    self._own(owner, key)
+            lacking = [owner for owner, key in found.items() if key is None]
             if lacking:
                 self._make(lacking)
 
@@ -580,14 +579,31 @@ class KeyFile:
         row = connection.execute(_OWN_KEY, owner).fetchone()
         return None if row is None else (row[0], self._keeping.show(row[1], _of_key(row[0])))
 
+    def _of_many(
+        self, connection: sqlite3.Connection, owners: Sequence[Owner]
+    ) -> dict[Owner, tuple[str, bytes] | None]:
+        """Return the keys of owners; None of those who have none. Whose member was erased is left out."""
+        found: dict[Owner, tuple[str, bytes] | None] = dict.fromkeys(owners)
+        for some, marks in _parts({owner.member for owner in owners}):
+            for member, kind, period, key_id, key in connection.execute(
+                "SELECT member, kind, period, id, key FROM keys "  # noqa: S608 — question marks
+                f"WHERE member IN ({marks}) AND key IS NOT NULL ORDER BY id DESC",
+                some,
+            ):
+                owner = Owner(member, kind, period)
+                if owner in found:
+                    found[owner] = key_id, self._keeping.show(key, _of_key(key_id))
+            gone = connection.execute(f"SELECT member FROM tombstones WHERE member IN ({marks})", some)  # noqa: S608 — question marks
+            erased = {member for (member,) in gone}
+            found = {owner: key for owner, key in found.items() if owner.member not in erased}
+        return found
+
     def _make(self, owners: Sequence[Owner], *, ahead: int = 0) -> None:
         """Make keys for owners who have none and were not erased, and some ahead, in one commit."""
-        found: dict[Owner, tuple[str, bytes]] = {}
         with self._writing() as connection:
             self._write_given(connection)
-            for owner in owners:
-                if not _is_erased(connection, owner.member):
-                    found[owner] = self._of(connection, owner) or self._new(connection, owner)
+            there = self._of_many(connection, owners)
+            found = {owner: key or self._new(connection, owner) for owner, key in there.items()}
             spare = [self._new(connection) for _ in range(ahead if found else 0)]
         self._given.clear()
         self._spare += spare

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 from base64 import urlsafe_b64encode
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from reps_ledger.domain.chance import random_bytes
 from reps_ledger.domain.sealed import Place, Sealed, commitment, lengths_first
 from reps_ledger.errors import InvalidInput, MissingExtra, Redacted, TamperedSeal, UnknownSeal, WrongKey
 
@@ -31,6 +33,7 @@ _FRONT: Final = len(_VERSION) + _NONCE_BYTES
 _PADDED: Final = 32
 _END: Final = b"\x80"
 _PLACE: Final = b"reps-ledger sealed v2\n"
+_AS_JSON: Final = msgspec.json.Encoder().encode
 _ROW_KEY: Final = b"reps row v2"
 _ROW_BYTES: Final = 16
 
@@ -129,7 +132,7 @@ def encrypt(key: bytes, plain: bytes, authenticated: bytes) -> bytes:
         InvalidInput: the key is none.
         MissingExtra: the extra ``privacy`` is not installed.
     """
-    nonce = os.urandom(_NONCE_BYTES)
+    nonce = random_bytes(_NONCE_BYTES)
     aes_gcm, _ = _cryptography()
     return _VERSION + nonce + aes_gcm(checked_key(key)).encrypt(nonce, _padded(plain), authenticated)
 
@@ -183,7 +186,7 @@ def _padded(plain: bytes) -> bytes:
 
 
 def _authenticated(place: Place) -> bytes:
-    return _PLACE + lengths_first(*(str(part).encode() for part in place))
+    return _PLACE + _AS_JSON(place)  # no two places have the same JSON
 
 
 def checked_key(key: bytes) -> bytes:

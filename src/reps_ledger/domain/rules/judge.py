@@ -57,6 +57,7 @@ from reps_ledger.domain.rules.replay import CORRECTING, contradictions
 from reps_ledger.domain.rules.sealing import (
     ACCOUNTS,
     UNSEALED,
+    address_refusals,
     erased_parts,
     erased_refusals,
     erasure_stays,
@@ -410,6 +411,12 @@ class Judge:
             return self._refusals(entry)
 
     def _refusals(self, entry: Entry) -> list[Refusal]:
+        refusals = self._of_history(entry)
+        if self.seals:
+            refusals += address_refusals(entry, self.memory.registry)
+        return refusals
+
+    def _of_history(self, entry: Entry) -> list[Refusal]:
         fact = entry.fact
         discovered = self._discovered(entry)
         self.depended_on.update(discovered)

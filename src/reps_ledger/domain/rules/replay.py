@@ -144,7 +144,9 @@ def _whole_histories(entry: Entry, parts: set[Part], memory: Memory, rules: Rule
     raw |= {target.id: target for target in _targets(entry.fact, memory)}
     then, now = memory.amendments, memory.with_amendment(entry)
     before = resolve(raw.values(), memory.registry, then)
-    after = resolve([*raw.values(), entry], memory.registry, now)
+    every = resolve([*raw.values(), entry], memory.registry, now, void=True)
+    # What a merge made void counts for nothing; but of two people who are one, nothing new is told.
+    after = [each for each in every if each.id == entry.id or not now.is_void(each)]
     refused: dict[str, list[Refusal]] = {}
     for each, refusals in _refused(before, parts, Replay(rules, then.readings, chains=then.readings)):
         refused[each.id] = refusals

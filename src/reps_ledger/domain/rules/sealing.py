@@ -6,6 +6,7 @@ erased where texts are sealed; whether the ledger seals where whoever records ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -28,6 +29,7 @@ from reps_ledger.domain.rules.folds import DECLARATION, ERASED
 from reps_ledger.domain.rules.parts import Known, Parts, Rule, Source
 from reps_ledger.domain.rules.phrases import day_of, refuse
 from reps_ledger.domain.sealed import Account, Sealed
+from reps_ledger.domain.validation import MAX_NAME
 from reps_ledger.errors import Refusal
 
 ACCOUNTS: Final = Source(ledger_tag("accounts"))
@@ -93,6 +95,33 @@ def erased_refusals(parts: Parts, states: Iterator[Entry[MemberErased] | None]) 
         if erased is not None:
             words = f"{part.key} was erased on {day_of(erased)}: nothing more is recorded of them"
             yield refuse("erased", words, erased)
+
+
+_ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
+_MADE_HERE: Final = frozenset({"application.filed", "member.joined"})
+"""Kinds that may be the first to name a person."""
+
+
+def address_refusals(entry: Entry, registry: Registry) -> Iterator[Refusal]:
+    """Yield which texts look like an address, of those that would stay in the clear for ever.
+
+    People who are there under such an identifier stay so: only a new one is refused.
+    """
+    fact = entry.fact.replacement if isinstance(entry.fact, EntryCorrected) else entry.fact
+    described = registry.of(fact)
+    named = () if described.kind.name in _MADE_HERE else described.persons
+    texts = [(name, getattr(entry, name)) for name in ("by", "on_behalf_of", "command_id", "source")]
+    for name, shape in described.shapes.items():
+        if shape in {"list", "text"} and name not in described.personal and name not in named:
+            value = getattr(fact, name)
+            texts += [(name, each) for each in value] if isinstance(value, tuple) else [(name, value)]
+    for name, text in texts:
+        if isinstance(text, str) and "@" in text and len(text) <= MAX_NAME and _ADDRESS.search(text):
+            words = (
+                f"{name} looks like an address, and would stay in the clear for ever: use an identifier that "
+                "says nothing, and record the address in a profile"
+            )
+            yield refuse("address", words)
 
 
 def _unsealed_parts(_fact: Fact, _known: Known) -> Parts:

@@ -330,6 +330,10 @@ class Facts(Reader):
         kinds = " or ".join(self.kinds)
         if known and not found:
             raise InvalidPolicy(f"{kinds} has no field {name!r}")
+        if any(name in described.personal for described in known):
+            raise InvalidPolicy(
+                f"{name!r} of {kinds} is personal text, which may be sealed or erased: no policy goes by it"
+            )
         if known and shapes and not found & {*shapes}:
             raise InvalidPolicy(f"{name!r} of {kinds} is no number")
         for value in values:
