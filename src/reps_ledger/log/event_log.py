@@ -29,10 +29,10 @@ from reps_ledger.domain.entries import Entry, entry_tag, row_keys_in, row_tag
 from reps_ledger.domain.facts import EntryVoided
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.rules.voids import StoredRow
-from reps_ledger.domain.sealed import Sealed
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Altered, CodecError, Conflict, Damaged, NotOffered, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
+from reps_ledger.log.sealing import Stored as SealedText
 from reps_ledger.log.sealing import redacted, sealed_in
 from reps_ledger.log.storage import (
     OPENED_TO_READ,
@@ -446,7 +446,7 @@ class EventLog:
         self._must_be_writable()
         self._redacting().redact_rows(sorted(paths), lambda position, data: redacted(data, paths[position]))
 
-    def sealed_under(self, tags: Iterable[str]) -> Iterator[tuple[int, list[Sealed]]]:
+    def sealed_under(self, tags: Iterable[str]) -> Iterator[tuple[int, list[SealedText]]]:
         """Yield what is sealed beside each entry under any of some tags, after its position.
 
         Nothing is decoded otherwise, so that it is as it was recorded; what cannot be read is left out.
@@ -454,7 +454,7 @@ class EventLog:
         items = [DCBQueryItem(tags=[tag]) for tag in dict.fromkeys(tags)]
         response = self._read(DCBQuery(items), None, None) if items else None
         for position, name, data, _ in () if response is None else response.parsed(self._past(response)):
-            found: list[Sealed] = []
+            found: list[SealedText] = []
             with suppress(*UNREADABLE, CodecError):
                 found += sealed_in(data, name)
             if found:

@@ -165,6 +165,11 @@ class Stored(Sealed):
         text = blobs[path]
         return None if text is None else unarmoured(text)
 
+    @property
+    def redacted(self) -> bool:
+        """Whether its ciphertext was redacted; whether what is there is one is not looked at."""
+        return blobs_beside(self.stored[1]).get(self.stored[3]) is None
+
 
 class _Placed(msgspec.Struct):
     """Of a stored entry, what says where its texts stand."""
@@ -406,6 +411,8 @@ def seal_problems(data: bytes) -> Iterator[str]:
         wanted = commitments_in(_PLACED.decode(plain(data)).fact)
         blobs = blobs_beside(data)
         own_salt = salt_of(data) if blobs else b""
+        if blobs and with_blobs(open_part(data), blobs) != data:
+            yield "what is sealed beside it is not written as it should be"
         for path in sorted(wanted.keys() | blobs.keys()):
             if path not in wanted:
                 yield f"something is sealed for {path}, to which the entry does not commit"
