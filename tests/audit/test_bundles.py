@@ -347,3 +347,18 @@ def test_weak_keys_are_refused(y: int, sign: int) -> None:
         verify_bundle(DATA, str(weak))
     with pytest.raises(InvalidNote, match="weak"):
         weak.verifies("text", bytes(64))
+
+
+def test_a_merge_by_a_correction_makes_one_person_too() -> None:
+    """What was recorded under an identifier that only a correction merged belongs to the bundle."""
+    with rl.open() as ledger:
+        for member in ("ana", "ben", "cleo"):
+            ledger.record(rl.MemberJoined(member=member), by="council", occurred_at=date(2018, 1, 1))
+        ledger.record(rl.ReportFiled(member="cleo", activity="talk"), by="cleo")
+        wrong = ledger.record(rl.MembersMerged(member="ana", duplicate="ben"), by="council")
+        right = rl.MembersMerged(member="ana", duplicate="cleo")
+        ledger.record(
+            rl.EntryCorrected(target=wrong.id, replacement=right, reason="cleo it was"), by="council"
+        )
+        found = verify_bundle(ledger.audit_bundle(member="ana", key=KEY), KEY.verifying)
+        assert "report.filed" in {entry.name for entry in found.entries}

@@ -34,6 +34,7 @@ TAGS: Final = '["member:ana","entry:7"]'
 NAME: Final = "report.filed"
 A, B, C = "AA+/BB==", "CCCC", "DDDD"
 BOTH: Final = ENTRY + SEPARATOR + b'{"reason":"AA+/BB==","replacement.link":"CCCC"}'
+TWICE: Final = ENTRY + SEPARATOR + b'{"a":"x","a":"y"}'
 
 Row = tuple[object, object, object, object]
 
@@ -204,6 +205,9 @@ def changes(draw: st.DrawFn) -> tuple[bytes, Row, str]:
 @example((BOTH, (2, NAME, redacted(BOTH, ["reason"]), TAGS), ""))
 @example((BOTH, (2, NAME, redacted(BOTH, ["reason", "replacement.link"]), TAGS), "OR REPLACE"))
 @example((redacted(BOTH, ["reason"]), (2, NAME, BOTH, TAGS), ""))
+@example((TWICE, (2, NAME, TWICE.replace(b'"x"', b"null").replace(b'"y"', b"null"), TAGS), ""))
+@example((BOTH + b"\0", (2, NAME, redacted(BOTH, ["reason"]), TAGS), ""))
+@example((BOTH, (2, NAME, redacted(BOTH, ["reason"]) + b"\0", TAGS), ""))
 def test_exactly_redactions_are_allowed(change: tuple[bytes, Row, str]) -> None:
     """Of all updates by plain SQL those go through that take ciphertexts away, and change nothing else."""
     old, new, how = change
@@ -295,6 +299,7 @@ def test_exactly_redactions_are_allowed_on_postgres(postgres_dsn: str) -> None:
         @example((BOTH, (2, NAME, redacted(BOTH, ["reason"]), TAGS), ""))
         @example((BOTH, (2, NAME, redacted(BOTH, ["reason", "replacement.link"]), TAGS), ""))
         @example((redacted(BOTH, ["reason"]), (2, NAME, BOTH, TAGS), ""))
+        @example((TWICE, (2, NAME, TWICE.replace(b'"x"', b"null").replace(b'"y"', b"null"), TAGS), ""))
         def search(change: tuple[bytes, Row, str]) -> None:
             old, (position, name, data, text), _ = change
             with connection.transaction(force_rollback=True):

@@ -311,8 +311,8 @@ def _must_be_about(about: tuple[str, str], entries: Sequence[BundledEntry]) -> N
                 continue
             belonging.add(number)
             known |= {tag for tag in own if tag.startswith("entry:")}
-            if kind == "member" and entry.name == "members.merged":
-                known |= {tag for tag in own if tag.startswith("member:")}
+            if kind == "member":
+                known |= _merged_by(entry, own)
             if kind == "review" and entry.name == "review.decided":
                 known |= {f"entry:{each}" for each in _evidence(entry)}
         if len(belonging) == before:
@@ -345,6 +345,18 @@ def _evidence(entry: BundledEntry) -> list[str]:
     fact = says.get("fact") if isinstance(says, dict) else None
     found = fact.get("evidence") if isinstance(fact, dict) else None
     return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def _merged_by(entry: BundledEntry, tags: frozenset[str]) -> set[str]:
+    """Return the tags of identifiers that a merge, also one by a correction, says are one person's."""
+    if entry.name == "members.merged":
+        return {tag for tag in tags if tag.startswith("member:")}
+    says = entry.says if entry.name == "entry.corrected" else None
+    fact = says.get("fact") if isinstance(says, dict) else None
+    match fact.get("replacement") if isinstance(fact, dict) else None:
+        case {"fact": "members.merged", "fields": {"member": str(member), "duplicate": str(duplicate)}}:
+            return {f"member:{member}", f"member:{duplicate}"}
+    return set()
 
 
 def _tags_of(entry: BundledEntry, number: int) -> frozenset[str]:
