@@ -22,7 +22,7 @@ from privacy.test_sealed_ledgers import comparable, owners_of, said, sealed_ledg
 from recorders import make_older
 from reps_ledger.audit import make_key, verify_bundle
 from reps_ledger.domain.sealed import ERASED, REDACTED
-from reps_ledger.errors import ConfigurationError, NotFound, NotOffered, ReadOnly, Refused
+from reps_ledger.errors import ConfigurationError, NotFound, NotOffered, ReadOnly, Refused, StorageError
 from reps_ledger.log.sealing import blobs_beside
 from reps_ledger.log.sqlite import file, redacting
 from scale import examples, times
@@ -330,6 +330,28 @@ def test_a_ciphertext_that_is_not_its_own_is_found(path: Path, what: str) -> Non
         assert ledger.verify(held, KEY.verifying).codes == ("seal_mismatch",)
         code = "no_entry" if what == "gone" else "seal"
         assert [(each.code, each.position) for each in ledger.check()] == [(code, 4)]
+
+
+@pytest.mark.parametrize("part", [b'{"reason":"!!"}', b'{"reason":"AA==","reason":"AA=="}'])
+def test_what_is_sealed_wrongly_keeps_nobody_from_opening(path: Path, part: bytes) -> None:
+    """What is no ciphertext is redacted too; what the triggers refuse is said, and found by check."""
+    with opened(path) as ledger:
+        entry = next(each.id for each in ledger.entries() if each.position == 4)
+        ledger.record(rl.TextRedacted(entries=(entry,), person="nobody"), by="dpo")
+        ledger.record(rl.TextRedacted(entries=(entry,)), by="dpo")
+    with closing(sqlite3.connect(path)) as connection:
+        (data,) = connection.execute("SELECT data FROM events WHERE position = 4").fetchone()
+    changed = data[: data.index(b"\x1e") + 1] + part
+    plain_sql(path, ("UPDATE events SET data = ? WHERE position = 4", (changed,)))
+    with opened(path) as ledger:
+        if part.count(b"reason") == 1:
+            assert ledger.entry(entry).fact.reason == REDACTED
+            assert ledger.check() == ()
+        else:
+            assert "position 4: nothing was redacted" in ledger.resume_redactions()[0]
+            with pytest.raises(StorageError, match="position 4: nothing was redacted"):
+                ledger.redact_entry(entry, by="dpo")
+            assert {each.code for each in ledger.check()} == {"seal"}
 
 
 # Who may, and what is refused

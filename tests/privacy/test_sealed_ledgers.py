@@ -26,8 +26,8 @@ from scale import examples
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NOT_COMPARED: Final = (rl.LedgerDeclared, rl.MemberErased)
-"""Of a ledger in memory, only one that seals declares itself; and it refuses more of who was erased."""
+NOT_COMPARED: Final = (rl.LedgerDeclared, rl.MemberErased, rl.TextRedacted)
+"""Of a ledger in memory, only one that seals declares itself; and it lets nobody take back what is gone."""
 
 INSTANTS: Final = (date(2018, 3, 1), date(2018, 9, 1), None)
 

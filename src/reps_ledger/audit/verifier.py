@@ -24,10 +24,12 @@ from attrs import field, frozen
 from reps_ledger.audit.checkpoints import MAX_SIZE, SignedCheckpoint, VerifyingKey, read_checkpoint
 from reps_ledger.audit.merkle import HASH_BYTES, MAX_PATH, Consistency, verify_consistency, verify_inclusion
 from reps_ledger.domain.arguments import checked
+from reps_ledger.domain.sealed import SEALED, commitment
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, MAX_NAME
 from reps_ledger.errors import InvalidBundle, InvalidProof
 from reps_ledger.interchange import JsonValue, read_json
 from reps_ledger.leaves import entry_hash
+from reps_ledger.salted import is_salted, open_part, salt_of, sealed_part
 
 
 def document_of(data: bytes, most: int, what: str) -> object:
@@ -146,9 +148,9 @@ class BundledEntry:
 
     @property
     def says(self) -> JsonValue:
-        """The stored bytes decoded from JSON; None where they are no JSON."""
+        """The stored bytes decoded from JSON, without what is sealed beside; None where they are no JSON."""
         try:
-            return json.loads(self.data)
+            return json.loads(open_part(self.data) if is_salted(self.data) else self.data)
         except (ValueError, RecursionError):
             return None
 
@@ -186,6 +188,16 @@ class VerifiedBundle:
     entries: tuple[BundledEntry, ...]
 
     @property
+    def redacted(self) -> tuple[tuple[int, str], ...]:
+        """The texts whose ciphertext was destroyed: the position of the entry, and the field."""
+        return tuple(
+            (entry.position, path)
+            for entry in self.entries
+            for path, text in _sealed(entry, "entries").items()
+            if text is None
+        )
+
+    @property
     def voids(self) -> tuple[ProvedVoid, ...]:
         """What is voided by entries of the bundle."""
         return tuple(void for entry in self.entries if (void := _void_of(entry)) is not None)
@@ -204,6 +216,8 @@ class VerifiedBundle:
             f"{void.reason}"
             for void in self.voids
         ]
+        if redacted := len(self.redacted):
+            lines.append(f"Of {redacted:,} sealed texts beside them the ciphertext was destroyed.")
         return "\n".join([said, *lines])
 
     def __str__(self) -> str:
@@ -321,6 +335,8 @@ def _void_of(entry: BundledEntry) -> ProvedVoid | None:
     match says:
         case {"fact": {"target_position": int(position), "reason": str(reason)}}:
             return ProvedVoid(position=position, voided_at=entry.position, reason=reason)
+        case {"fact": {"target_position": int(position), "reason": {"sealed": _}}}:
+            return ProvedVoid(position=position, voided_at=entry.position, reason=SEALED)
     return None
 
 
@@ -352,6 +368,59 @@ def _prove(entry: BundledEntry, checkpoint: SignedCheckpoint, where: str) -> Non
         verify_inclusion(entry.index, checkpoint.size, leaf, entry.path, checkpoint.root)
     except InvalidProof as error:
         raise InvalidProof(f"{where}, position {entry.position}: {error}") from error
+    _must_be_committed(entry, where)
+
+
+def _must_be_committed(entry: BundledEntry, where: str) -> None:
+    """Refuse what is sealed beside an entry, which is no part of its leaf, unless that commits to it.
+
+    Raises:
+        InvalidBundle: it is not written as it should be.
+        InvalidProof: it is something else.
+    """
+    wanted = _commitments(entry.says)
+    beside = _sealed(entry, where)
+    if wanted.keys() != beside.keys():
+        raise InvalidProof(
+            f"{where}, position {entry.position}: other fields are sealed beside it than it says"
+        )
+    for path, text in beside.items():
+        if text is not None:
+            blob = base64_of(text, f"{where}.data", most=MAX_ENTRY_BYTES)
+            if b64encode(commitment(salt_of(entry.data), path, blob)).decode() != wanted[path]:
+                words = f"what is sealed for {path} is not what the entry commits to"
+                raise InvalidProof(f"{where}, position {entry.position}: {words}")
+
+
+def _sealed(entry: BundledEntry, where: str) -> dict[str, str | None]:
+    """Return the ciphertexts beside an entry by their fields, as base64; None where one was destroyed.
+
+    Raises:
+        InvalidBundle: they are not written so.
+    """
+    part = sealed_part(entry.data) if is_salted(entry.data) else None
+    if part is None:
+        return {}
+    found = document_of(part, MAX_ENTRY_BYTES, f"{where}: what is sealed")
+    if not isinstance(found, dict):
+        raise InvalidBundle(f"{where}: what is sealed is an object of texts", field=where)
+    return {path: None if text is None else text_of(text, where) for path, text in found.items()}
+
+
+def _commitments(says: JsonValue) -> dict[str, JsonValue]:
+    """Return what an entry commits to, by its fields."""
+    fact = says.get("fact") if isinstance(says, dict) else None
+    if not isinstance(fact, dict):
+        return {}
+    replacement = fact.get("replacement")
+    inner = replacement.get("fields") if isinstance(replacement, dict) else None
+    nested = inner.items() if isinstance(inner, dict) else ()
+    fields = {**fact, **{f"replacement.{name}": value for name, value in nested}}
+    return {
+        name: value["sealed"]
+        for name, value in fields.items()
+        if isinstance(value, dict) and "sealed" in value
+    }
 
 
 def _bytes_of(path: Path) -> bytes:

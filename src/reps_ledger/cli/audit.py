@@ -39,6 +39,7 @@ from reps_ledger.errors import InvalidBundle, InvalidInput
 from reps_ledger.files import output_file
 from reps_ledger.ledger.check import MOST, NOTES
 from reps_ledger.log.postgres import apply_roles, roles_sql
+from reps_ledger.privacy import open_texts
 
 _MOST: Final = 1_000_000
 _SHOWN: Final = 500  # characters
@@ -320,12 +321,19 @@ def bundle(
 
 
 def verify_bundle_(
-    file: Annotated[Path, typer.Argument(help="The bundle.")], key: Key, as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(help="The bundle.")],
+    key: Key,
+    texts: Annotated[
+        Path | None,
+        typer.Option("--texts", help="The keys that were given with it: the texts that they open are shown."),
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Verify a bundle with nothing but the public key: neither ledger nor database is needed."""
     with failing():
         try:
             found = verify_bundle(file, _verifying(key))
+            revealed = None if texts is None else open_texts(found, texts)
         except InvalidBundle as error:
             complain(f"reps-ledger: {file}: {error}")
             raise typer.Exit(REFUSED) from None
@@ -342,12 +350,18 @@ def verify_bundle_(
                 "size": found.checkpoint.size,
                 "entries": rows,
                 "voids": found.voids,
+                "redacted": found.redacted,
+                **({} if revealed is None else {"texts": revealed.texts}),
             }
         )
         return
     for entry in found.entries:
         say(f"{entry.position}  {entry.name}  {entry.data.decode(errors='replace')}")
     say_lines(found.words())
+    if revealed is not None:
+        for each in revealed.texts:
+            say(f"{each.position}  {each.path}  {each.text}")
+        say_lines(revealed.words())
 
 
 def postgres_roles(

@@ -39,7 +39,7 @@ from reps_ledger.ledger.redacting import orders_of
 from reps_ledger.ledger.states import kept_tables
 from reps_ledger.log import Recording
 from reps_ledger.log.append import LARGEST_MEMORY
-from reps_ledger.log.sealing import is_redacted, may_be_sealed, seal_problems
+from reps_ledger.log.sealing import may_be_sealed, redacted_fields, seal_problems
 from reps_ledger.log.storage import Stored, decoded_tags
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.salted import SEPARATOR, is_salted, plain
@@ -190,7 +190,7 @@ class _LogAgain:
         place = entry.position
         for problem in seal_problems(data) if may_be_sealed(data) else ():
             yield AuditFinding(code="seal", words=f"position {place}: {problem}", position=place)
-        if SEPARATOR in data and entry.id not in self._redacted and is_redacted(data):
+        if SEPARATOR in data and entry.id not in self._redacted and redacted_fields(data):
             words = f"position {place}: {CHECKS['redaction']}"
             yield AuditFinding(code="redaction", words=words, position=place)
         if has_text(entry.fact, self.core.log.codec.registry, in_the_clear=True):

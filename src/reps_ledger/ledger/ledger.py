@@ -28,7 +28,7 @@ from reps_ledger.importers import ImportReport, export_history, import_as_record
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
-from reps_ledger.ledger.personal import PersonalTexts
+from reps_ledger.ledger.personal import PersonalData
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.voiding import void
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @checked_methods
-class Ledger(PersonalTexts):
+class Ledger(PersonalData):
     """A community's history, to record in and to ask. Made by `reps_ledger.open`.
 
     Safe to share between threads. Use it as a context manager, or close it.

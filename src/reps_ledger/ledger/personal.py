@@ -1,4 +1,4 @@
-"""What a ledger does with personal text: seal, open, find people by it, give it out, erase and redact it."""
+"""What a `Ledger` does about personal texts: sealing, finding, giving, erasing and redacting them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from reps_ledger.log import Receipt
 
 
 @checked_methods
-class PersonalTexts:
-    """The part of a `Ledger` that is about personal text; `Ledger` has all of it."""
+class PersonalData:
+    """The part of a `Ledger` that is about personal texts."""
 
     _core: Core
 
@@ -51,12 +51,57 @@ class PersonalTexts:
             raise ConfigurationError("sealing takes keys: open the ledger with keys=")
         self._core.refreshed()
         try:
-            receipt = self._core.record(
-                [(zone.sealing(), None)], Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id)
-            )
+            attribution = Attribution(by=by, on_behalf_of=on_behalf_of, command_id=command_id)
+            receipt = self._core.record([(zone.sealing(), None)], attribution)
         finally:
             self._core.refreshed()
         return receipt
+
+    def opened(self, entry: Entry) -> Entry:
+        """Return an entry with its sealed texts opened, as far as the keys are there.
+
+        Raises:
+            PrivacyError: what is stored cannot be what was sealed.
+        """
+        return self._core.log.codec.opened_entry(entry)
+
+    def find(self, text: str) -> tuple[Person, ...]:
+        """Find people by their names, addresses, accounts and identifiers, as they are by now.
+
+        Args:
+            text: each of its words begins a word of what is found; of identifiers, a part.
+        """
+        return find(self._core, text)
+
+    def names(self, members: Iterable[str]) -> dict[str, str]:
+        """Return what people are called by now: the names of those of some members who have one."""
+        return {**names(self._core, members)}
+
+    def portable(
+        self,
+        member: str,
+        *,
+        by: str,
+        on_behalf_of: str | None = None,
+        checkpoint: SignedCheckpoint | str | None = None,
+        key: SigningKey | str | None = None,
+    ) -> Portable:
+        """Return all that is held about one person, readable by them; that it was given is recorded first.
+
+        Texts about other people are left out, also where an entry names this person.
+
+        Args:
+            member: about whom.
+            by: who gives it.
+            on_behalf_of: for whom ``by`` acts.
+            checkpoint: of which tree a bundle of the entries proves that they are there.
+            key: signs a checkpoint of all that there is, instead.
+
+        Raises:
+            NotFound: nothing is recorded of them.
+        """
+        attribution = Attribution(by=by, on_behalf_of=on_behalf_of)
+        return portable(self._core, member, attribution, held=checkpoint, key=key)
 
     def erase(
         self,
@@ -88,6 +133,10 @@ class PersonalTexts:
         """
         return erase(self._core, member, reason, Attribution(by=by, on_behalf_of=on_behalf_of), sign_with)
 
+    def resume_erasures(self) -> list[ErasureReport]:
+        """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""
+        return resume(self._core)
+
     def due_erasures(self, at: date | None = None) -> tuple[Due, ...]:
         """Return which personal texts were kept as long as the charter in force says.
 
@@ -105,10 +154,6 @@ class PersonalTexts:
         Raises as `due_erasures` does.
         """
         return erase_due(self._core, self._core.as_of(at).valid_at)
-
-    def resume_erasures(self) -> list[ErasureReport]:
-        """Go on with erasures that were interrupted, as opening a ledger does; return what was done."""
-        return resume(self._core)
 
     def redact(self, member: str, *, by: str, on_behalf_of: str | None = None) -> RedactionReport:
         """Destroy the ciphertexts of all texts about somebody who was erased, for ever.
@@ -150,52 +195,6 @@ class PersonalTexts:
     def resume_redactions(self) -> tuple[str, ...]:
         """Go on with redactions that were interrupted, as opening does; return what is pending, in words."""
         return resume_redactions(self._core)
-
-    def find(self, text: str) -> tuple[Person, ...]:
-        """Find people by their names, addresses, accounts and identifiers, as they are by now.
-
-        Args:
-            text: each of its words begins a word of what is found; of identifiers, a part.
-        """
-        return find(self._core, text)
-
-    def names(self, members: Iterable[str]) -> dict[str, str]:
-        """Return what people are called by now: the names of those of some members who have one."""
-        return {**names(self._core, members)}
-
-    def opened(self, entry: Entry) -> Entry:
-        """Return an entry with its sealed texts opened, as far as the keys are there.
-
-        Raises:
-            PrivacyError: what is stored cannot be what was sealed.
-        """
-        return self._core.log.codec.opened_entry(entry)
-
-    def portable(
-        self,
-        member: str,
-        *,
-        by: str,
-        on_behalf_of: str | None = None,
-        checkpoint: SignedCheckpoint | str | None = None,
-        key: SigningKey | str | None = None,
-    ) -> Portable:
-        """Return all that is held about one person, readable by them; that it was given is recorded first.
-
-        Texts about other people are left out, also where an entry names this person.
-
-        Args:
-            member: about whom.
-            by: who gives it.
-            on_behalf_of: for whom ``by`` acts.
-            checkpoint: of which tree a bundle of the entries proves that they are there.
-            key: signs a checkpoint of all that there is, instead.
-
-        Raises:
-            NotFound: nothing is recorded of them.
-        """
-        attribution = Attribution(by=by, on_behalf_of=on_behalf_of)
-        return portable(self._core, member, attribution, held=checkpoint, key=key)
 
     def pseudonyms(self, members: Iterable[str]) -> dict[str, str]:
         """Return what may stand for the identifiers of those of some members who were erased.

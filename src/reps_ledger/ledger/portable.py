@@ -8,18 +8,19 @@ given is recorded first.
 from __future__ import annotations
 
 import html
+import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 from msgspec.structs import replace
 
 from reps_ledger.audit import SignedCheckpoint, SigningKey
-from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.entries import Entry, member_tag
 from reps_ledger.domain.facts import AccessGiven, EntryCorrected, Fact
 from reps_ledger.domain.sealed import Sealed
 from reps_ledger.domain.time import local_day
@@ -31,12 +32,14 @@ from reps_ledger.ledger import proofs
 from reps_ledger.ledger.core import Attribution, Core
 from reps_ledger.log.codec import Codec
 from reps_ledger.log.sealing import personal_texts
+from reps_ledger.privacy import texts_bytes
 from reps_ledger.projections import project, timeline
 from reps_ledger.views import MemberView
 
 DATA: Final = "data.json"
 PAGE: Final = "page.html"
 BUNDLE: Final = "bundle.json"
+TEXTS: Final = "texts.json"
 ELSEWHERE: Final = "[about somebody else]"
 """What a text reads as that is about another person."""
 
@@ -50,12 +53,16 @@ class Portable:
         data: all of it, as JSON has it: their profile, accounts, roles, standing and entries.
         page: the same as a page of HTML, which asks nothing of any other host.
         bundle: the entries with proofs, as of `Ledger.audit_bundle`; None where no checkpoint was given.
+        texts: a key for each sealed text of the bundle that is about them, and no other, by which
+            `reps_ledger.privacy.open_texts` and ``reps-ledger verify-bundle --texts`` open and check these;
+            None without a bundle, or where nothing is sealed.
     """
 
     member: str
     data: JsonObject
     page: str
     bundle: bytes | None
+    texts: bytes | None = field(default=None, repr=False)
 
     def write(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write it into a folder, as files that are not there yet; return their paths.
@@ -72,6 +79,8 @@ class Portable:
         }
         if self.bundle is not None:
             parts[BUNDLE] = self.bundle
+        if self.texts is not None:
+            parts[TEXTS] = self.texts
         for name, content in parts.items():
             with output_file(place / name, field="folder") as file:
                 file.write(content)
@@ -92,12 +101,33 @@ def portable(
     if not entries:
         raise NotFound(f"nothing is recorded of {member}")
     core.record([(AccessGiven(form="portable", person=person.member), None)], attribution)
-    bundle = None
+    own = frozenset(core.reading().amendments().identifiers(person.member)) | {member}
+    bundle = texts = None
     if held is not None or key is not None:
         bundle = proofs.bundle(core, core.tree(None), member=member, review=None, held=held, key=key)
-    own = frozenset(core.reading().amendments().identifiers(person.member)) | {member}
+        texts = _texts(core, own, {row["position"] for row in json.loads(bundle)["entries"]})
     data = _data(core, person, entries, own)
-    return Portable(member=person.member, data=data, page=_page(core, person, data), bundle=bundle)
+    page = _page(core, person, data)
+    return Portable(member=person.member, data=data, page=page, bundle=bundle, texts=texts)
+
+
+def _texts(core: Core, own: frozenset[str], positions: Container[int]) -> bytes | None:
+    """Return the keys of the sealed texts about a person beside some entries, each of that text alone."""
+    keyring = core.own_zone.keyring
+    if keyring is None or not core.own_zone.seals:
+        return None
+    keys: dict[tuple[int, str], bytes] = {}
+    gone: dict[tuple[int, str], str] = {}
+    for position, beside in core.log.sealed_under(map(member_tag, own)):
+        for text in beside if position in positions else ():
+            if text.place.member in own and text.blob is not None:
+                place = position, text.place.path
+                key = keyring.field_key(text)
+                if key is None:
+                    gone[place] = keyring.open(text)
+                else:
+                    keys[place] = key
+    return texts_bytes(keyring.ledger, keys, gone)
 
 
 def _data(core: Core, person: MemberView, entries: Iterable[Entry], own: frozenset[str]) -> JsonObject:

@@ -18,6 +18,7 @@ Whoever opens the ledger with its keys goes on where a redaction was interrupted
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 from attrs import field, frozen
@@ -25,7 +26,7 @@ from attrs import field, frozen
 from reps_ledger.domain.entries import Entry, entry_tag, member_tag
 from reps_ledger.domain.facts import TextRedacted
 from reps_ledger.domain.validation import MAX_ITEMS
-from reps_ledger.errors import Busy, ConfigurationError, NotFound, NotOffered, ReadOnly, Refusal, Refused
+from reps_ledger.errors import ConfigurationError, NotFound, Refusal, Refused, StorageError
 from reps_ledger.ledger.core import Attribution, Core
 from reps_ledger.ledger.erasing import erasure_of, identities
 from reps_ledger.log import EventLog
@@ -135,10 +136,8 @@ def resume(core: Core) -> tuple[str, ...]:
                 left.setdefault(each.position, set()).update(each.there)
         _destroy(core, {position: paths for position, paths in left.items() if paths})
         return tuple(log.purge(waits=False))
-    except (NotOffered, ReadOnly) as error:
+    except StorageError as error:  # the ledger can be used all the same
         return (str(error),)
-    except Busy:
-        return ("others keep writing to the ledger",)
 
 
 def orders_of(log: EventLog) -> frozenset[str]:
@@ -164,10 +163,11 @@ def _redactable(core: Core) -> EventLog:
 def _held(log: EventLog, tags: Iterable[str], members: frozenset[str] | None) -> list[_Held]:
     """Return what is sealed beside entries under some tags about some members; None for whomever."""
     found = []
-    for position, entry, beside in log.sealed_under(tags):
-        own = [each for each in beside if members is None or each.member in members]
+    for position, beside in log.sealed_under(tags):
+        own = [text for text in beside if members is None or text.place.member in members]
         if own:
-            there = tuple(each.path for each in own if not each.redacted)
+            there = tuple(text.place.path for text in own if not text.redacted)
+            entry = own[0].place.entry
             found.append(_Held(position=position, entry=entry, there=there, gone=len(own) - len(there)))
     return found
 
@@ -175,9 +175,16 @@ def _held(log: EventLog, tags: Iterable[str], members: frozenset[str] | None) ->
 def _ordered(core: Core, order: Entry[TextRedacted]) -> list[_Held]:
     """Return what an order has destroyed, and is there all the same."""
     named, person = frozenset(order.fact.entries), order.fact.person
-    members = None if person is None else frozenset(identities(core, person))
+    members = None if person is None else _known_as(core, person)
     held = _held(core.log, map(entry_tag, named), members)
     return [each for each in held if each.entry in named and each.there]
+
+
+def _known_as(core: Core, person: str) -> frozenset[str]:
+    """Return every identifier of a person, who need not be known: anybody may have named them."""
+    with suppress(NotFound):
+        return frozenset(identities(core, person))
+    return frozenset({person})
 
 
 def _carried_out(

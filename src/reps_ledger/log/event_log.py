@@ -32,7 +32,8 @@ from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import microseconds
 from reps_ledger.errors import Altered, CodecError, Conflict, Damaged, NotOffered, ReadOnly, StorageError
 from reps_ledger.log.codec import UNREADABLE, Codec
-from reps_ledger.log.sealing import SealedField, may_be_sealed, redacted, sealed_in
+from reps_ledger.log.sealing import Stored as SealedText
+from reps_ledger.log.sealing import redacted, sealed_in
 from reps_ledger.log.storage import (
     OPENED_TO_READ,
     REPAIR,
@@ -445,16 +446,19 @@ class EventLog:
         self._must_be_writable()
         self._redacting().redact_rows(sorted(paths), lambda position, data: redacted(data, paths[position]))
 
-    def sealed_under(self, tags: Iterable[str]) -> Iterator[tuple[int, str, list[SealedField]]]:
-        """Yield what is sealed beside each entry under any of some tags, after its position and its id.
+    def sealed_under(self, tags: Iterable[str]) -> Iterator[tuple[int, list[SealedText]]]:
+        """Yield what is sealed beside each entry under any of some tags, after its position.
 
-        What cannot be read is left out.
+        Nothing is decoded otherwise, so that it is as it was recorded; what cannot be read is left out.
         """
-        for position, data, _ in self._raw([*dict.fromkeys(tags)]):
-            if may_be_sealed(data):
-                with suppress(*UNREADABLE, CodecError):
-                    entry_id, beside = sealed_in(data)
-                    yield position, entry_id, beside
+        items = [DCBQueryItem(tags=[tag]) for tag in dict.fromkeys(tags)]
+        response = self._read(DCBQuery(items), None, None) if items else None
+        for position, name, data, _ in () if response is None else response.parsed(self._past(response)):
+            found: list[SealedText] = []
+            with suppress(*UNREADABLE, CodecError):
+                found += sealed_in(data, name)
+            if found:
+                yield position, found
 
     def purge(self, *, waits: bool = True) -> list[str]:
         """Leave nothing of what was redacted in any file; return why that could not be, in words.

@@ -165,6 +165,11 @@ class Stored(Sealed):
         text = blobs[path]
         return None if text is None else unarmoured(text)
 
+    @property
+    def redacted(self) -> bool:
+        """Whether its ciphertext was redacted; whether what is there is one is not looked at."""
+        return blobs_beside(self.stored[1]).get(self.stored[3]) is None
+
 
 class _Placed(msgspec.Struct):
     """Of a stored entry, what says where its texts stand."""
@@ -318,11 +323,11 @@ def redacted(data: bytes, paths: Collection[str]) -> bytes:
     return data if left == blobs else with_blobs(open_part(data), left)
 
 
-def is_redacted(data: bytes) -> bool:
-    """Whether a ciphertext beside an entry is gone; not where what is there cannot be read."""
+def redacted_fields(data: bytes) -> list[str]:
+    """Return the fields whose ciphertexts beside an entry are gone; none where that cannot be read."""
     with suppress(Malformed):
-        return None in blobs_beside(data).values()
-    return False
+        return [path for path, text in blobs_beside(data).items() if text is None]
+    return []
 
 
 def commitments_in(fields: Mapping[str, object]) -> dict[str, Beside]:
@@ -345,36 +350,24 @@ def commitments_in(fields: Mapping[str, object]) -> dict[str, Beside]:
     return found
 
 
-class SealedField(NamedTuple):
-    """A field whose text is sealed beside an entry.
-
-    Attributes:
-        path: the field; of a replacement's field ``replacement.`` and its name.
-        member: whom the text is about; "" for nobody.
-        redacted: whether its ciphertext is gone.
-    """
-
-    path: str
-    member: str
-    redacted: bool
-
-
-def sealed_in(data: bytes) -> tuple[str, list[SealedField]]:
-    """Return the id of an entry, and what is sealed beside it.
+def sealed_in(data: bytes, name: str) -> list[Stored]:
+    """Return what is sealed beside an entry.
 
     Args:
         data: the entry's stored bytes.
+        name: its stored name.
 
     Raises:
-        Malformed: what is sealed beside the entry cannot be read.
+        Malformed: what is sealed beside the entry cannot be read, or is not there.
         msgspec.MsgspecError, UnicodeDecodeError: it is no entry.
     """
-    entry = _PLACED.decode(plain(data))
+    if not may_be_sealed(data):
+        return []
+    found = commitments_in(_PLACED.decode(plain(data)).fact)
     blobs = blobs_beside(data)
-    return entry.id, [
-        SealedField(path, _whose(entry, path, beside), blobs.get(path) is None)
-        for path, beside in commitments_in(entry.fact).items()
-    ]
+    if missing := found.keys() - blobs.keys():
+        raise Malformed(f"{name}: nothing is sealed beside its entry for {min(missing)}")
+    return [stored(beside, data, name, path) for path, beside in found.items()]
 
 
 def _whose(entry: _Placed, path: str, beside: Beside) -> str:
@@ -418,6 +411,8 @@ def seal_problems(data: bytes) -> Iterator[str]:
         wanted = commitments_in(_PLACED.decode(plain(data)).fact)
         blobs = blobs_beside(data)
         own_salt = salt_of(data) if blobs else b""
+        if blobs and with_blobs(open_part(data), blobs) != data:
+            yield "what is sealed beside it is not written as it should be"
         for path in sorted(wanted.keys() | blobs.keys()):
             if path not in wanted:
                 yield f"something is sealed for {path}, to which the entry does not commit"

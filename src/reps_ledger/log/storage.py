@@ -182,6 +182,10 @@ class Loading(Protocol):
         """
 
 
+NOT_SOUND: Final = "nothing was redacted, as what is sealed there is not written as a ledger writes it"
+"""Why a database refuses to redact what somebody else wrote, in words."""
+
+
 @runtime_checkable
 class Redacting(Protocol):
     """Storage in which ciphertexts can be destroyed, and nothing else be changed.

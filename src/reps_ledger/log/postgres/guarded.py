@@ -28,7 +28,7 @@ from reps_ledger.log.postgres.roles import (
     guards_sql,
 )
 from reps_ledger.log.postgres.session import connect, naming_holders
-from reps_ledger.log.storage import Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
+from reps_ledger.log.storage import NOT_SOUND, Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class GuardedRecorder(PostgresDCBRecorderTT):
                     row = connection.execute(_HELD.encode(), [position]).fetchone()
                     if row is None or (changed := change(position, bytes(row[0]))) == row[0]:
                         continue
-                    done = connection.execute(_REDACT.encode(), [changed, position]).fetchone()
+                    done = _redacted(connection, position, changed)
                     if done is None or bytes(done[0]) != changed:
                         raise Altered(
                             "the database does not hold what was redacted, and nothing was changed: "
@@ -314,6 +314,18 @@ class GuardedRecorder(PostgresDCBRecorderTT):
         with _translated(), self.datastore.cursor() as cursor:
             cursor.execute(statement)
             return list(cursor.fetchall())
+
+
+def _redacted(connection: Connection[Any], position: int, data: bytes) -> tuple[bytes] | None:
+    """Change the stored bytes of a row, and return what is there then; None where nothing is.
+
+    Raises:
+        StorageError: it is more than a redaction, or what is there is not as a ledger writes it.
+    """
+    try:
+        return connection.execute(_REDACT.encode(), [data, position]).fetchone()
+    except (psycopg.errors.RestrictViolation, psycopg.DataError) as error:
+        raise StorageError(f"position {position}: {NOT_SOUND}: {error}") from error
 
 
 def _fitting(position: int, name: str, tags: str, last: int) -> list[str]:

@@ -11,6 +11,7 @@ from reps_ledger.log.sqlite.errors import is_busy
 from reps_ledger.log.sqlite.file import make_current
 from reps_ledger.log.sqlite.guards import altered
 from reps_ledger.log.sqlite.pool import Connections
+from reps_ledger.log.storage import NOT_SOUND
 
 _DATA: Final = "SELECT data FROM events WHERE position = ?"
 _REDACT: Final = "UPDATE events SET data = ? WHERE position = ?"
@@ -87,7 +88,7 @@ def _put(connection: sqlite3.Connection, position: int, data: bytes) -> None:
     except sqlite3.IntegrityError as error:
         if found := altered(connection):
             raise Altered(f"the database refuses a redaction: {'; '.join(found)}") from error
-        raise
+        raise StorageError(f"position {position}: {NOT_SOUND}: {error}") from error
     if connection.execute(_DATA, (position,)).fetchone() != (data,):
         found = altered(connection) or ["nothing that could do that is to be seen by now"]
         raise Altered(
