@@ -8,6 +8,7 @@ ever; a folder that is there is never written again.
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 import tempfile
 from datetime import UTC, date, datetime, timedelta
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from reps_ledger.ledger import DecisionAudit
     from reps_ledger.policies import Verdict
 
-__all__ = ["FOLDER", "KEY", "VERSION", "answers", "fill", "opened"]
+__all__ = ["FOLDER", "KEY", "VERSION", "answers", "fill", "opened", "sealed", "sealed_answers"]
 
 FOLDER: Final = Path(__file__).parent
-VERSION: Final = "0.2.0.dev3"
+VERSION: Final = "0.2.0.dev4"
 
 KEY: Final = SigningKey("example.org/golden", bytes(range(32)))
 """Signs nothing but the golden checkpoints: everybody knows it."""
@@ -122,6 +123,8 @@ def fill(ledger: rl.Ledger) -> None:
     record(late, date(2018, 6, 20), "eve")
     record(rl.EntryRetracted(target=fixed, reason="it was right at first"), date(2018, 5, 4))
     record(rl.MemberErased(member="nobody", reason="request"), date(2018, 9, 9))
+    record(rl.AccessGiven(form="portable", person="ana"), date(2018, 9, 9))
+    record(rl.TextRedacted(entries=(ids["report"],)), date(2018, 9, 9))
     noise = _planted(ledger, DCBEvent("report.filed", b"\0\xff", ["member:ana"]))
     ledger.void(noise, by="council", reason="noise", occurred_at=date(2018, 9, 10), command_id="golden-void")
     for fact in (
@@ -289,6 +292,49 @@ def _exported(ledger: rl.Ledger) -> list[Any]:
         return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
 
 
+def sealed(folder: Path) -> rl.Ledger:
+    """Open the ledger of a folder that seals."""
+    start = datetime(2019, 1, 1, tzinfo=UTC)
+    return rl.open(folder / "sealed.db", keys=folder / "sealed.keys", clock=lambda: start)
+
+
+def fill_sealed(ledger: rl.Ledger) -> None:
+    """Record sealed texts in every place that may have one; erase one person, redact a text of another."""
+    for name in ("ana", "ben", "cleo"):
+        joined = rl.MemberJoined(member=name, account=f"account of {name}")
+        ledger.record(joined, by="council", occurred_at=date(2018, 1, 1))
+        ledger.record(rl.AccountLinked(member=name, provider="git", account=f"octo {name}"), by=name)
+        ledger.record(rl.MemberProfiled(member=name, field="name", value=f"Name of {name}"), by=name)
+        given = ledger.record(
+            rl.RoleAssigned(member=name, role="lead", reason=f"elected {name}"), by="council"
+        )
+        role = rl.RoleAssigned(member=name, role="mentor", reason=f"appointed {name}")
+        ledger.record(
+            rl.EntryCorrected(target=given.id, replacement=role, reason=f"a slip of {name}"), by="x"
+        )
+        row = {
+            "fact": "report.filed",
+            "member": name,
+            "activity": "talk",
+            "link": f"https://example.org/{name}",
+        }
+        ledger.import_history([{**row, "occurred_at": "2018-02-01"}])
+    ledger.erase("ben", by="dpo")
+    ledger.redact_entry(given.id, by="dpo")
+
+
+def sealed_answers(ledger: rl.Ledger) -> Any:
+    """Return what is answered about a ledger that seals, its texts opened."""
+    found = {
+        "facts": [ledger.opened(entry).fact for entry in ledger.entries()],
+        "tags": [entry.tags for entry in ledger.entries()],
+        "found": [(each.member, each.by) for each in ledger.find("name")],
+        "checkpoint": ledger.checkpoint(KEY).note,
+        "pseudonyms": ledger.pseudonyms(["ana", "ben"]),
+    }
+    return msgspec.json.decode(msgspec.json.encode(found))
+
+
 def main() -> None:
     """Make the folder of this version."""
     folder = FOLDER / VERSION
@@ -300,6 +346,14 @@ def main() -> None:
     path.with_name("ledger.db.tree").unlink()
     text = msgspec.json.format(msgspec.json.encode(found, order="sorted"), indent=1)
     (folder / "expected.json").write_bytes(text + b"\n")
+    with sealed(folder) as ledger:
+        fill_sealed(ledger)
+        kept = sealed_answers(ledger)
+    for beside in ("sealed.db.tree", "sealed.db.state"):
+        (folder / beside).unlink(missing_ok=True)
+    shutil.rmtree(folder / "sealed.db.erasures")
+    text = msgspec.json.format(msgspec.json.encode(kept, order="sorted"), indent=1)
+    (folder / "sealed.json").write_bytes(text + b"\n")
     sys.stdout.write(f"{folder}: {len(found['entries'])} entries\n")
 
 

@@ -150,6 +150,28 @@ def test_it_is_exported_and_imported(version: str, ledger: rl.Ledger, tmp_path: 
         assert declared.zone == "UTC"
 
 
+SEALED: Final = sorted(path.parent.name for path in make.FOLDER.glob("*/sealed.json"))
+
+
+@pytest.mark.parametrize("version", SEALED)
+def test_what_is_sealed_opens(version: str, tmp_path: Path) -> None:
+    """A ledger that sealed, and its keys, open as they did: texts, accounts, who is found, and the root."""
+    for name in ("sealed.db", "sealed.keys"):
+        shutil.copy(make.FOLDER / version / name, tmp_path / name)
+        (tmp_path / name).chmod(0o600)
+    wanted = json.loads((make.FOLDER / version / "sealed.json").read_bytes())
+    with make.sealed(tmp_path) as ledger:
+        assert list(differences(wanted, json.loads(json.dumps(make.sealed_answers(ledger))))) == []
+        assert ledger.check() == ()
+        ledger.record(rl.RoleAssigned(member="ana", role="coach", reason="a new text"), by="council")
+        assert ledger.as_of().member("ana").roles.ever[-1].reason == "a new text"
+
+
+def test_this_version_left_a_sealed_ledger() -> None:
+    """So that a release cannot forget to make one."""
+    assert make.VERSION in SEALED
+
+
 def test_a_newer_format_is_refused_plainly(copy: Path) -> None:
     """A file of a later format is not opened, says so, and is left as it is."""
     connection = sqlite3.connect(copy)

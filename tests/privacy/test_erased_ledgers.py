@@ -8,6 +8,7 @@ import sqlite3
 import time
 from contextlib import closing
 from datetime import date
+from hashlib import blake2b, md5, sha1, sha256, sha512
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,9 +18,15 @@ import reps_ledger as rl
 from hunting import hunt
 from processes import Program
 from reps_ledger.audit import make_key
+from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.sealed import ERASED, LOST
 from reps_ledger.errors import Refused, WrongKeys
+from reps_ledger.importers.rows import row_digest
+from reps_ledger.policies import Policy, vouches, when
+from reps_ledger.policies.charter import Charter
 from reps_ledger.privacy import KeyFile, LocalMaster, WrappedKeys
+from reps_ledger.replay.columns.model import keyed
+from reps_ledger.salted import salt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -339,3 +346,84 @@ def test_what_lies_in_the_clear_is_said_not_to_go(tmp_path: Path) -> None:
         report = ledger.erase("ana", by="dpo")
         assert (report.in_the_clear, report.mentioned, report.texts) == ((old.id,), (vouch.id,), 0)
         assert "never sealed" in report.words()
+
+
+def digests_of(text: str, folder: Path) -> list[bytes]:
+    """Return hashes of a text that anybody can make who guesses it, also with the salts that are there."""
+    with rl.open(folder / "reps.db", read_only=True) as ledger:
+        salts = [salt_of(data) for _, _, data, _ in ledger._core.log.stored()]
+    key = next((folder / "reps.db.columns").glob("key.*")).read_bytes()
+    plain = [text.encode(), canonical_name(text).encode()]
+    found = [make(each).digest() for each in plain for make in (sha256, sha1, md5, blake2b, sha512)]
+    found += [sha256(salt + each).digest() for salt in salts for each in plain]
+    found += [sha256(each + salt).digest() for salt in salts for each in plain]
+    row = {"fact": "report.filed", "member": "ana", "activity": "talk", "link": text}
+    found.append(row_digest({**row, "occurred_at": "2018-02-01"}).encode())
+    return [*found, keyed(text, key).encode()]
+
+
+def test_no_guess_of_a_text_is_confirmed(folder: Path) -> None:
+    """Whoever has all files after an erasure, and guesses a text, finds nothing by which to tell."""
+    with rl.open(folder / "reps.db", keys=folder / "reps.keys") as ledger:
+        ledger.erase("ana", by="dpo")
+    guesses = [digest for text in secrets_of("ana") for digest in digests_of(text, folder)]
+    assert hunt(folder, guesses) == {}
+    (folder / "planted").write_bytes(b"x" + sha256(secrets_of("ana")[0].encode()).digest())
+    assert hunt(folder, guesses).keys() == {"planted"}
+
+
+def test_a_decision_is_replayed_that_leaned_on_erased_texts(tmp_path: Path) -> None:
+    """It is reproduced, and says which texts are gone; bundles of others are what they were."""
+    policy = Policy(
+        "activity", version="1", cases=[when(vouches() >= 1).then("active")], otherwise="inactive",
+        scale=["active", "inactive"],
+    )  # fmt: skip
+    key = make_key("example.org/erased")
+    with rl.open(tmp_path / "reps.db", keys=tmp_path / "reps.keys") as ledger:
+        fill(ledger)
+        ledger.record(rl.Vouched(member="ana", voucher="ben", reason="a reason to vouch"), by="ben")
+        ledger.adopt(Charter(name="reps", version="1", policies=(policy,)), by="council")
+        (item,) = [
+            each
+            for each in ledger.open_reviews("activity", by="council", outcomes=["active", "inactive"]).reviews
+            if each.member == "ana"
+        ]
+        review = item.review
+        ledger.decide(review, "active", "vouched for", by="council")
+        held = ledger.checkpoint(key)
+        bundles = [ledger.audit_bundle(member=name, checkpoint=held) for name in PEOPLE]
+        ledger.erase("ana", by="dpo")
+        replayed = ledger.replay_decision(review)
+        assert (replayed.reproduced, replayed.reason) == (True, ERASED)
+        words = ledger.audit_decision(review).words()
+        assert words.count(ERASED) >= 2
+        assert "a reason to vouch" not in words
+        assert [ledger.audit_bundle(member=name, checkpoint=held) for name in PEOPLE] == bundles
+        assert ledger.verify(held, key.verifying).ok
+
+
+def test_who_was_erased_has_a_pseudonym(folder: Path) -> None:
+    """Always the same, of nobody else; those who were not erased have none."""
+    with rl.open(folder / "reps.db", keys=folder / "reps.keys") as ledger:
+        assert ledger.pseudonyms(PEOPLE) == {}
+        ledger.erase("ana", by="dpo")
+        ledger.erase("ben", by="dpo")
+        found = ledger.pseudonyms(PEOPLE)
+    assert found.keys() == {"ana", "ben"}
+    assert len({*found.values()}) == 2
+    with rl.open(folder / "reps.db", keys=folder / "reps.keys") as ledger:
+        assert ledger.pseudonyms(["ana"]) == {"ana": found["ana"]}
+
+
+def test_accounts_that_a_restored_key_file_lacks_are_made_again(folder: Path) -> None:
+    """Those of people whose keys it has: from then on they are theirs again."""
+    shutil.copy(folder / "reps.keys", folder / "backup")
+    link = {"provider": "hub", "account": "octo-account"}
+    with rl.open(folder / "reps.db", keys=folder / "reps.keys") as ledger:
+        ledger.record(rl.AccountLinked(member="ana", **link), by="x")
+    (folder / "backup").replace(folder / "reps.keys")
+    with rl.open(folder / "reps.db", keys=folder / "reps.keys") as ledger:
+        assert (ledger.restore_accounts(), ledger.restore_accounts()) == (1, 0)
+        with pytest.raises(Refused) as refused:
+            ledger.record(rl.AccountLinked(member="ben", **link), by="x")
+        assert refused.value.codes == ("account_taken",)

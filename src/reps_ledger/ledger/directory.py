@@ -8,15 +8,18 @@ keeps none: it reads all profiles and accounts each time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Final
+from typing import Any, Final
 
 from attrs import frozen
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import member_tag
+from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.names import canonical_name
-from reps_ledger.domain.sealed import GONE
+from reps_ledger.domain.rules.sealing import ACCOUNTS
+from reps_ledger.domain.sealed import GONE, Sealed
 from reps_ledger.ledger.core import Core
+from reps_ledger.ledger.erasing import keyring_of
 from reps_ledger.privacy import KeyStore
 from reps_ledger.privacy.names import NameIndex
 from reps_ledger.projections.profiles import NAME
@@ -131,3 +134,28 @@ def _members(core: Core) -> Iterator[str]:
     while tags := core.log.tags_from(_PREFIX, after=after, limit=_PAGE):
         after = tags[-1]
         yield from (tag.removeprefix(_PREFIX) for tag in tags)
+
+
+def pseudonyms(core: Core, members: Iterable[str]) -> dict[str, str]:
+    """Return what may stand for the identifiers of those who were erased; see `Ledger.pseudonyms`."""
+    keyring = keyring_of(core)
+    return {
+        member: f"erased-{keyring.pseudonym(member)}" for member in members if keyring.store.is_erased(member)
+    }
+
+
+def restore_accounts(core: Core) -> int:
+    """Make the tokens again that the key store lacks; see `Ledger.restore_accounts`."""
+    keyring = keyring_of(core)
+    codec = core.log.codec
+
+    def linked() -> Iterator[tuple[str, str, str, str]]:
+        for entry in core.found(ACCOUNTS):
+            said: Any = entry.fact.replacement if isinstance(entry.fact, EntryCorrected) else entry.fact
+            for name in codec.registry.of(said).keyed:
+                token = getattr(said, name)
+                account = codec.text_of(token) if isinstance(token, Sealed) else None
+                if account is not None and account not in GONE and account != token:
+                    yield str(token), getattr(said, "provider", ""), account, said.member
+
+    return keyring.store.restore_accounts(linked())

@@ -10,7 +10,7 @@ from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
 from reps_ledger.errors import ConfigurationError
 from reps_ledger.ledger.core import Attribution, Core
-from reps_ledger.ledger.directory import Person, find, names
+from reps_ledger.ledger.directory import Person, find, names, pseudonyms, restore_accounts
 from reps_ledger.ledger.erasing import ErasureReport, erase, resume
 from reps_ledger.ledger.portable import Portable, portable
 from reps_ledger.ledger.redacting import RedactionReport, redact, redact_entry
@@ -195,3 +195,24 @@ class PersonalData:
     def resume_redactions(self) -> tuple[str, ...]:
         """Go on with redactions that were interrupted, as opening does; return what is pending, in words."""
         return resume_redactions(self._core)
+
+    def pseudonyms(self, members: Iterable[str]) -> dict[str, str]:
+        """Return what may stand for the identifiers of those of some members who were erased.
+
+        A pseudonym is always the same, and nobody without the keys can tell whose it is.
+
+        Raises:
+            ConfigurationError: the ledger does not seal, or was opened without keys.
+        """
+        return pseudonyms(self._core, members)
+
+    def restore_accounts(self) -> int:
+        """Make again what a key file from a backup lacks of accounts that were linked since; return how many.
+
+        To be done after a key file was restored: who has an account is judged by what lies beside the keys.
+        Those whose keys are gone as well cannot be made again.
+
+        Raises:
+            ConfigurationError: the ledger does not seal, or was opened without keys.
+        """
+        return restore_accounts(self._core)

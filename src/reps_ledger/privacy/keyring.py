@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from time import monotonic
@@ -16,6 +17,8 @@ from reps_ledger.privacy.keys import KeyFile
 from reps_ledger.privacy.sealing import committed_blob, field_key, row_key, seal, unseal
 
 _UNBOUND: Final = ""
+_PSEUDONYMS: Final = "pseudonyms"
+_PSEUDONYM_BYTES: Final = 5
 _UNSEEN: Final = 0.01
 """Seconds for which a text may still be opened whose key another process destroyed."""
 
@@ -95,6 +98,11 @@ class Keyring:
         """Return by what an imported row about a member is known again; see `Sealer`."""
         _, key = self.store.current(Owner(member, ROWS, ""))
         return row_key(key, digest.encode())
+
+    def pseudonym(self, member: str) -> str:
+        """Return what may stand for an identifier: always the same, and not to be told without the keys."""
+        _, key = self.store.current(Owner("", _PSEUDONYMS, ""))
+        return hashlib.blake2b(member.encode(), key=key, digest_size=_PSEUDONYM_BYTES).hexdigest()
 
     def open(self, sealed: Sealed) -> str:
         """Return a text that was sealed, or what it reads as where it is no more; see `Sealer`."""

@@ -229,6 +229,22 @@ class KeyFile:
             self._spare.clear()
             self._given.clear()
 
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        """Copy the store as it is now into a new file, which only its owner may read; others may go on.
+
+        A copy undoes every erasure that comes after it, as far as ciphertexts are concerned: keep it apart
+        from those of the ledger, and not for long.
+
+        Args:
+            target: the path of a file that is not there yet.
+
+        Raises:
+            PathTaken: something is there.
+            StorageError: it cannot be written.
+        """
+        self.flush()
+        self._file.copy_to(Path(target))
+
     # Keys.
 
     def current(self, owner: Owner) -> tuple[str, bytes]:

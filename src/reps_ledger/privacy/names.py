@@ -9,6 +9,7 @@ from typing import Final
 
 from reps_ledger.domain.names import canonical_name
 
+_ACCENTED: Final = ("LATIN", "GREEK", "CYRILLIC")
 _LETTERS_WITHOUT_CASE: Final = "Lo"
 """The category of letters of scripts that may have no spaces between words: any may begin one."""
 
@@ -25,17 +26,17 @@ class NameIndex:
         self._begins: list[tuple[str, int]] = []
         for number, (member, kind, text) in enumerate(rows):
             self._rows.append((member, kind))
-            canonical = canonical_name(text)
-            self._begins += [(canonical[at:], number) for at in _beginnings(canonical)]
+            sought = _sought(text)
+            self._begins += [(sought[at:], number) for at in _beginnings(sought)]
         self._begins.sort()
 
     def find(self, text: str) -> list[tuple[str, str]]:
         """Return the member and kind of each text in which every word of this one begins a word.
 
-        Case, width and composition of letters make no difference; see `canonical_name`.
+        Case, width and composition of letters make no difference (see `canonical_name`), nor do accents.
         """
         found: set[int] | None = None
-        for word in canonical_name(text).split():
+        for word in _sought(text).split():
             these = self._beginning_with(word)
             found = these if found is None else found & these
         return sorted(self._rows[number] for number in found or ())
@@ -48,6 +49,25 @@ class NameIndex:
                 break
             found.add(number)
         return found
+
+
+def _sought(text: str) -> str:
+    """Return the form of a text by which it is found: accents are often left out where names are typed.
+
+    Those of Latin, Greek and Cyrillic letters; of other scripts, such marks are what the letters are.
+    """
+    canonical = canonical_name(text)
+    if canonical.isascii():
+        return canonical
+    kept: list[str] = []
+    accented = False
+    for each in unicodedata.normalize("NFD", canonical):
+        if not unicodedata.combining(each):
+            accented = unicodedata.name(each, "").startswith(_ACCENTED)
+        elif accented:
+            continue
+        kept.append(each)
+    return unicodedata.normalize("NFC", "".join(kept))
 
 
 def _beginnings(text: str) -> list[int]:

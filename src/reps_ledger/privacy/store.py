@@ -15,7 +15,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from reps_ledger.errors import (
     Damaged,
     InvalidInput,
     NewerFormat,
+    PathTaken,
     ReadOnly,
     StorageError,
     TooLarge,
@@ -140,6 +141,26 @@ class StoreFile:
                 connection.execute("COMMIT")
             finally:
                 _roll_back(connection)
+
+    def copy_to(self, target: Path) -> None:
+        """Copy it as it is now into a new file, which only its owner may read; it is there whole or not.
+
+        Raises:
+            PathTaken: something is there.
+            StorageError: it cannot be written.
+        """
+        try:
+            with (
+                new_file(target) as draft,
+                self.reading() as connection,
+                closing(sqlite3.connect(draft, isolation_level=None)) as copy,
+            ):
+                copy.execute("PRAGMA journal_mode = MEMORY")  # the draft alone is there until it is whole
+                connection.backup(copy)
+        except FileExistsError as error:
+            raise PathTaken(f"{target} is there; name a file that is not", field="target") from error
+        except OSError as error:
+            raise StorageError(f"{target}: {error}") from error
 
     def vacuum(self) -> None:
         """Write the whole file anew, so that nothing is left of what was deleted.
