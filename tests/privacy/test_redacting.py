@@ -21,6 +21,7 @@ from hunting import hunt
 from privacy.test_sealed_ledgers import comparable, owners_of, said, sealed_ledger, texts_in
 from recorders import make_older
 from reps_ledger.audit import make_key, verify_bundle
+from reps_ledger.domain.entries import derived_id
 from reps_ledger.domain.sealed import ERASED, REDACTED
 from reps_ledger.errors import ConfigurationError, NotFound, NotOffered, ReadOnly, Refused, StorageError
 from reps_ledger.log.sealing import blobs_beside
@@ -196,6 +197,19 @@ def test_an_order_is_carried_out_when_the_ledger_is_opened(path: Path) -> None:
         assert ciphertexts(ledger) == {}
         assert hunt(path.parent, secrets) == {}
         assert ledger.check() == ()
+
+
+def test_an_order_is_of_what_was_there_before_it(path: Path) -> None:
+    """An id that is known ahead is no way to have destroyed what somebody records later."""
+    coming = derived_id("later", 0)
+    with opened(path) as ledger:
+        ledger.record(rl.TextRedacted(entries=(coming,)), by="ben")
+        fact = rl.MemberProfiled(member="ana", field="name", value="Name One")
+        assert ledger.record(fact, by="council", command_id="later").id == coming
+    with opened(path) as ledger:
+        assert ledger.entry(coming).fact.value == "Name One"
+        report = ledger.redact_entry(coming, by="dpo")
+        assert (report.texts, len(report.orders)) == (1, 1)
 
 
 # Everything else stays
@@ -386,6 +400,23 @@ def test_every_identifier_of_somebody_is_redacted(path: Path) -> None:
         reasons = [ledger.opened(e).fact.reason for e in ledger.entries() if e.name == "vouch.given"]
         assert reasons == [REDACTED, REDACTED, "what ana says of ben"]
         assert "2 sealed texts about ana" in str(report)
+
+
+def test_an_order_is_about_one_person_s_texts(path: Path) -> None:
+    """An entry may have texts about two people: each is redacted with whom it is about."""
+    with opened(path) as ledger:
+        told = next(each.id for each in ledger.entries() if each.name == "vouch.given")
+        joined(ledger, "cleo")
+        fact = rl.Vouched(member="cleo", voucher="ben", reason="of cleo it was")
+        correction = ledger.record(rl.EntryCorrected(target=told, replacement=fact, reason="no"), by="ben").id
+        ledger.erase("ana", by="dpo")
+        assert (ledger.redact("ana", by="dpo").texts, ledger.check()) == (2, ())
+        assert ledger.entry(correction).fact.reason == REDACTED
+        assert ledger.entry(correction).fact.replacement.reason == "of cleo it was"
+        ledger.erase("cleo", by="dpo")
+        report = ledger.redact("cleo", by="dpo")
+        assert (report.texts, report.before, report.entries) == (1, 0, (correction,))
+        assert ledger.entry(report.orders[0]).fact.person == "cleo"
 
 
 def test_a_correction_has_texts_of_its_own(path: Path) -> None:

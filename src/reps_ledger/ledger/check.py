@@ -139,12 +139,12 @@ class _LogAgain:
     _whole: bool = field(default=True, init=False)  # whether the judge was given all entries up to there
 
     _voids: Mapping[int, Entry[EntryVoided]] = field(init=False)
-    _redacted: frozenset[str] = field(init=False)  # ids of entries beside which a redaction was ordered
+    _ordered: Mapping[str, int] = field(init=False)  # the last order of a redaction, by the id of an entry
     _older: set[int] = field(factory=set, init=False)  # positions of entries of the first format
 
     def __attrs_post_init__(self) -> None:
         self._voids = self.core.log.voids()
-        self._redacted = orders_of(self.core.log)
+        self._ordered = orders_of(self.core.log)
         self._begin(0)
 
     def _begin(self, known: int) -> None:
@@ -190,7 +190,7 @@ class _LogAgain:
         place = entry.position
         for problem in seal_problems(data) if may_be_sealed(data) else ():
             yield AuditFinding(code="seal", words=f"position {place}: {problem}", position=place)
-        if SEPARATOR in data and entry.id not in self._redacted and redacted_fields(data):
+        if SEPARATOR in data and self._ordered.get(entry.id, 0) < place and redacted_fields(data):
             words = f"position {place}: {CHECKS['redaction']}"
             yield AuditFinding(code="redaction", words=words, position=place)
         if has_text(entry.fact, self.core.log.codec.registry, in_the_clear=True):

@@ -140,9 +140,9 @@ def resume(core: Core) -> tuple[str, ...]:
         return (str(error),)
 
 
-def orders_of(log: EventLog) -> frozenset[str]:
-    """Return the ids of all entries beside which a redaction was ordered."""
-    return frozenset(entry for order in log.read_kinds({_REDACTED}) for entry in order.fact.entries)
+def orders_of(log: EventLog) -> dict[str, int]:
+    """Return the positions of the last orders of redactions, by the ids of the entries that they name."""
+    return {entry: order.position for order in log.read_kinds({_REDACTED}) for entry in order.fact.entries}
 
 
 def _redactable(core: Core) -> EventLog:
@@ -173,11 +173,11 @@ def _held(log: EventLog, tags: Iterable[str], members: frozenset[str] | None) ->
 
 
 def _ordered(core: Core, order: Entry[TextRedacted]) -> list[_Held]:
-    """Return what an order has destroyed, and is there all the same."""
+    """Return what an order has destroyed, and is there all the same: of entries that were there before it."""
     named, person = frozenset(order.fact.entries), order.fact.person
     members = None if person is None else _known_as(core, person)
     held = _held(core.log, map(entry_tag, named), members)
-    return [each for each in held if each.entry in named and each.there]
+    return [each for each in held if each.entry in named and each.position < order.position and each.there]
 
 
 def _known_as(core: Core, person: str) -> frozenset[str]:
@@ -194,12 +194,12 @@ def _carried_out(
     log = core.log
     left = [each for each in held if each.there]
     known = {
-        entry
+        entry: order.position
         for order in log.read_kinds({_REDACTED})
         if order.fact.person is None or order.fact.person in members
         for entry in order.fact.entries
     }
-    new = [each.entry for each in left if each.entry not in known]
+    new = [each.entry for each in left if known.get(each.entry, 0) < each.position]
     person = members[0] if members else None
     orders: list[str] = []
     for first in range(0, len(new), MAX_ITEMS):

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from reps_ledger.errors import Altered, StorageError
+from reps_ledger.errors import Altered, Busy, StorageError
 from reps_ledger.log.sqlite.errors import is_busy
 from reps_ledger.log.sqlite.file import make_current
 from reps_ledger.log.sqlite.guards import altered
@@ -48,18 +48,27 @@ def purge(connections: Connections, *, waits: bool) -> list[str]:
     """Empty the write-ahead log, which has earlier states of pages; return why that could not be."""
     if connections.path is None:
         return []
-    with connections.writing() as connection:
-        (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
-        connection.execute(f"PRAGMA busy_timeout = {timeout if waits else 0}")
-        try:
-            (blocked, *_) = connection.execute(_PURGE).fetchone()
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            blocked = 1
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {timeout}")
+    try:
+        with connections.writing(None if waits else 0.0) as connection:
+            blocked = _blocked(connection, waits=waits)
+    except Busy:
+        blocked = True
     return [PENDING] if blocked else []
+
+
+def _blocked(connection: sqlite3.Connection, *, waits: bool) -> bool:
+    """Empty the write-ahead log; return whether others kept it from that."""
+    (timeout,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {timeout if waits else 0}")
+    try:
+        (blocked, *_) = connection.execute(_PURGE).fetchone()
+    except sqlite3.OperationalError as error:
+        if not is_busy(error):
+            raise
+        return True
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {timeout}")
+    return bool(blocked)
 
 
 def _must_write_zeros(connection: sqlite3.Connection) -> None:
