@@ -364,6 +364,26 @@ def test_a_file_of_format_3_can_be_redacted_once_it_was_made_current(sqlite_path
         assert rows(connection) == [(1, NAME, new, TAGS)]
 
 
+def test_a_backup_of_format_3_is_restored_as_it_is(sqlite_path: Path, tmp_path: Path) -> None:
+    """And is whole; what is taken in as it was recorded makes an empty file of that format current."""
+    with SQLiteRecorder(sqlite_path) as recorder:
+        recorder.append([event(NAME, "member:ana", "entry:7", data=BOTH)])
+    with closing(sqlite3.connect(sqlite_path, isolation_level=None)) as connection:
+        make_older(connection, 3)
+    rl.restore(sqlite_path, tmp_path / "restored.db")
+    with SQLiteRecorder(tmp_path / "restored.db", read_only=True) as recorder:
+        assert recorder.integrity_check() == []
+    SQLiteRecorder(tmp_path / "empty.db").close()
+    with closing(sqlite3.connect(tmp_path / "empty.db", isolation_level=None)) as connection:
+        make_older(connection, 3)
+    with SQLiteRecorder(tmp_path / "empty.db") as recorder:
+        recorder.load_rows([(1, NAME, redacted(BOTH, ["reason"]), TAGS)])
+        assert recorder.integrity_check() == []
+    with closing(sqlite3.connect(tmp_path / "empty.db")) as connection:
+        assert file._format(connection) == 4
+        assert rows(connection) == [(1, NAME, redacted(BOTH, ["reason"]), TAGS)]
+
+
 def test_a_guard_of_another_format_is_altered(sqlite_path: Path) -> None:
     """The guard of format 3 in a file of format 4, and the other way round."""
     SQLiteRecorder(sqlite_path).close()

@@ -331,11 +331,16 @@ def verify_bundle_(
 ) -> None:
     """Verify a bundle with nothing but the public key: neither ledger nor database is needed."""
     with failing():
+        read = file
         try:
             found = verify_bundle(file, _verifying(key))
-            revealed = None if texts is None else open_texts(found, texts)
+            if texts is None:
+                revealed = None
+            else:
+                read = texts
+                revealed = open_texts(found, texts)
         except InvalidBundle as error:
-            complain(f"reps-ledger: {file}: {error}")
+            complain(f"reps-ledger: {read}: {error}")
             raise typer.Exit(REFUSED) from None
     if as_json:
         rows = [
