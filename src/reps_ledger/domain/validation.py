@@ -234,13 +234,19 @@ def is_names(instance: object, attribute: Field, value: object) -> None:
         is_name(instance, attribute, item)
 
 
-def one_of(*options: str) -> Callable[[object, Field, object], None]:
-    """Make a validator that accepts one of these words."""
+def one_of(*options: str, quotes: bool = True) -> Callable[[object, Field, object], None]:
+    """Make a validator that accepts one of these words.
+
+    Args:
+        options: the words.
+        quotes: whether its error quotes what was given instead; not where that may be personal text.
+    """
 
     def is_one_of(instance: object, attribute: Field, value: object) -> None:
         if not isinstance(value, str) or value not in options:
             what = _what(instance, attribute)
-            raise InvalidFact(f"{what} must be one of {', '.join(options)}; not {shown(value)}", field=what)
+            given = f"; not {shown(value)}" if quotes else ""
+            raise InvalidFact(f"{what} must be one of {', '.join(options)}{given}", field=what)
 
     return is_one_of
 
