@@ -171,6 +171,49 @@ def test_nothing_begins_for_who_was_erased(fact: rl.Fact, code: str) -> None:
         ledger.record(rl.RoleEnded(member="ana", role="mentor", how="inactive"), by="council")
 
 
+ADDRESS: Final = "alex@example.org"
+
+
+@pytest.mark.parametrize(
+    ("fact", "envelope"),
+    [
+        (rl.MemberJoined(member=ADDRESS), {}),
+        (rl.ApplicationFiled(member="ana", role="mentor", references=["ben", ADDRESS]), {}),
+        (rl.NoticeSent(member=ADDRESS, notice="n", stage="nudge"), {}),
+        (rl.MemberJoined(member="ana"), {"by": f"Alex <{ADDRESS}>"}),
+        (rl.MemberJoined(member="ana"), {"on_behalf_of": ADDRESS}),
+        (rl.MemberJoined(member="ana"), {"command_id": f"form-{ADDRESS}"}),
+        (rl.MemberJoined(member="ana"), {"source": f"mail of {ADDRESS}"}),
+    ],
+)
+def test_an_address_does_not_get_into_the_open(fact: rl.Fact, envelope: dict[str, str]) -> None:
+    """What nothing ever erases may not look like one, where texts are sealed; and it is not quoted."""
+    told: dict[str, Any] = {"by": "council", **envelope}
+    with sealed_ledger() as sealed, open_ledger() as plain:
+        for ledger in (sealed, plain):
+            ledger.record(rl.MemberJoined(member="ben"), by="council")
+        with pytest.raises(Refused) as refused:
+            sealed.record(fact, **told)
+        assert refused.value.codes == ("address",)
+        assert ADDRESS not in str(refused.value)
+        report = sealed.import_history(
+            [{"fact": "member.joined", "member": ADDRESS, "occurred_at": "2018-01-01"}]
+        )
+        assert [row.codes for row in report.refused] == [("address",)]
+        plain.record(fact, **told)
+
+
+def test_who_has_an_address_for_an_identifier_is_merged_into_another(tmp_path: Any) -> None:
+    """A ledger from before sealed texts may have such people: what is told of them goes on."""
+    with rl.open(tmp_path / "reps.db") as ledger:
+        ledger.record_all([rl.MemberJoined(member=ADDRESS), rl.MemberJoined(member="m-1")], by="council")
+    with rl.open(tmp_path / "reps.db", keys=tmp_path / "reps.keys") as ledger:
+        ledger.begin_sealing(by="council")
+        ledger.record(rl.ReportFiled(member=ADDRESS, activity="talk"), by="council")
+        ledger.record(rl.MembersMerged(member="m-1", duplicate=ADDRESS), by="council")
+        assert ledger.check() == ()
+
+
 def test_what_is_erased_stays_so() -> None:
     """Neither the order nor what it concerns is retracted or corrected."""
     with sealed_ledger() as ledger:

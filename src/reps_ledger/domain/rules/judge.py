@@ -56,6 +56,7 @@ from reps_ledger.domain.rules.replay import CORRECTING, contradictions
 from reps_ledger.domain.rules.sealing import (
     ACCOUNTS,
     UNSEALED,
+    address_refusals,
     erased_parts,
     erased_refusals,
     erasure_stays,
@@ -406,7 +407,8 @@ class Judge:
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         with days_read_in(self.rules.zone):
-            return self._refusals(entry)
+            found = self._refusals(entry)
+        return [*found, *address_refusals(entry, self.memory.registry)] if self.seals else found
 
     def _refusals(self, entry: Entry) -> list[Refusal]:
         fact = entry.fact

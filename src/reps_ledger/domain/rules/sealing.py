@@ -6,6 +6,7 @@ erased where texts are sealed; whether the ledger seals where whoever records ha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,12 +15,15 @@ from attrs import evolve
 from reps_ledger.domain.entries import Entry, ledger_tag, people_in
 from reps_ledger.domain.facts import (
     AccessGiven,
+    ApplicationFiled,
     EntryCorrected,
     EntryRetracted,
     Fact,
     LedgerDeclared,
     MemberErased,
+    MemberJoined,
     MembersUnmerged,
+    NoticeSent,
     Registry,
     RoleAsserted,
 )
@@ -106,6 +110,25 @@ def _judge_unsealed(_entry: Entry, declared: Entry[LedgerDeclared] | None) -> It
 
 UNSEALED: Final = Rule(name="", parts=_unsealed_parts, judge=_judge_unsealed)
 """The rule of every personal text that would be recorded in the clear."""
+
+
+_ADDRESS: Final = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_FIRST_NAMED: Final = (MemberJoined, ApplicationFiled, NoticeSent)
+"""Facts by which an identifier may come into a ledger. Others name people who are there already, and whose
+identifier may be older than sealing."""
+
+
+def address_refusals(entry: Entry, registry: Registry) -> Iterator[Refusal]:
+    """Yield what looks like an address, of what an entry says in the open, where nothing ever erases it."""
+    said = entry.fact.replacement if isinstance(entry.fact, EntryCorrected) else entry.fact
+    named = {each: getattr(entry, each) for each in ("by", "on_behalf_of", "command_id", "source")}
+    if isinstance(said, _FIRST_NAMED):
+        named |= {each: getattr(said, each) for each in registry.of(said).persons}
+    for name, value in named.items():
+        values = value if isinstance(value, tuple) else (value,)
+        if any(each and "@" in each and _ADDRESS.search(each) for each in values):
+            words = f"{name} looks like an address, and would stay in the open for ever: use an identifier"
+            yield refuse("address", words)
 
 
 def erasure_stays(target: Entry) -> Refusal:
