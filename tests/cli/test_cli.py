@@ -33,8 +33,9 @@ ELSEWHERE: Final = [
     *("doctor", "backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
     *("bundle", "check", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
     *("audit", "postgres-roles", "state", "verify-consistency", "void"),
+    *("begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable"),
 ]
-"""Those that test_judging.py, test_auditing.py, test_state.py and test_doctor.py know."""
+"""Those that test_judging.py, test_auditing.py, test_state.py, test_doctor.py and test_privacy.py know."""
 
 COMMANDS: Final = [
     *("backup", "census", "declare", "export", "history", "import", "reconcile", "repair"),

@@ -116,7 +116,9 @@ def test_an_account_is_free_once_it_was_unlinked_under_the_other_name() -> None:
     """Ben's account, unlinked in the name that was kept, may be Cleo's; until then it is that person's."""
     facts = [*JOINED, (linked("ben"), FEB), (rl.MembersMerged(member="ana", duplicate="ben"), MAR)]
     recorder = told(*facts)
-    assert refusals(recorder, linked("cleo"), APR) == [("account_taken", "octo at git is the account of ana")]
+    assert refusals(recorder, linked("cleo"), APR) == [
+        ("account_taken", "that account at git is the account of ana")
+    ]
     unlinked = rl.AccountUnlinked(member="ana", provider="git", account="octo")
     recorder = told(*facts, (unlinked, MAY))
     assert refusals(recorder, linked("cleo"), JUN) == []

@@ -20,6 +20,7 @@ from reps_ledger.cli.options import (
     STDOUT,
     STORAGE,
     AsJson,
+    Keys,
     KnownAt,
     New,
     Replace,
@@ -37,6 +38,7 @@ from reps_ledger.cli.options import (
 )
 from reps_ledger.cli.output import complain, reading, say, show_json, show_table, working
 from reps_ledger.cli.policies import register_judging
+from reps_ledger.cli.privacy import must_have_keys, register_privacy
 from reps_ledger.cli.queries import register_queries
 from reps_ledger.cli.reviews import register_reviews
 from reps_ledger.cli.state import register_state
@@ -55,7 +57,8 @@ app = typer.Typer(
     help="A community's membership, kept as immutable facts.\n\n"
     "Exit codes: 0 done; 1 something was refused or does not add up; 2 wrong usage; "
     "3 the ledger cannot be opened, read or written.\n\n"
-    "A service's own facts: REPS_LEDGER_FACTS=module:NAME names a list of their classes.",
+    "A service's own facts: REPS_LEDGER_FACTS=module:NAME names a list of their classes.\n\n"
+    "Where personal texts are sealed: REPS_LEDGER_KEYS=FILE names the key file for every command.",
 )
 register_queries(app)
 register_judging(app)
@@ -63,6 +66,7 @@ register_reviews(app)
 register_charters(app)
 register_replay(app)
 register_audit(app)
+register_privacy(app)
 register_doctor(app)
 register_state(app)
 
@@ -109,20 +113,24 @@ def import_(
         ),
     ] = False,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import histories. Safe to run again: nothing is recorded twice."""
+    """Import histories. Safe to run again: nothing is recorded twice.
+
+    A new ledger that is given keys seals personal texts by them, and the key file is made with it.
+    """
     refused = 0
     reports: dict[str, ImportReport] = {}
     files = _sources(files)
     if as_recorded:
         judged = (by, on_refused, on_unknown_member, quarantine) != ("import", "quarantine", "refuse", None)
-        _import_as_recorded(files, ledger, zone, new=new, judged=judged, as_json=as_json)
+        _import_as_recorded(files, ledger, zone, keys, new=new, judged=judged, as_json=as_json)
         return
     with failing():  # before a ledger is made for nothing, too
         own = file_of(ledger)
-        output(quarantine, *(file for file in files if file != STDIN), *named(own), replace=replace)
-    with opened(ledger, zone, new=new, records=True) as opened_ledger:
+        output(quarantine, *(file for file in files if file != STDIN), *named(own, keys), replace=replace)
+    with opened(ledger, zone, keys, new=new, records=True) as opened_ledger:
         kept = nullcontext() if quarantine is None else output_file(quarantine, replace=replace)
         with kept as file_of_refused:
             for file in files:
@@ -165,7 +173,14 @@ def _tell(reports: dict[str, ImportReport], quarantine: Path | None, *, as_json:
 
 
 def _import_as_recorded(
-    files: list[Path], ledger: str, zone: str | None, *, new: bool, judged: bool, as_json: bool
+    files: list[Path],
+    ledger: str,
+    zone: str | None,
+    keys: Path | None,
+    *,
+    new: bool,
+    judged: bool,
+    as_json: bool,
 ) -> None:
     with failing():
         if len(files) != 1:
@@ -176,7 +191,7 @@ def _import_as_recorded(
                 "--on-unknown-member and --quarantine"
             )
     (file,) = files
-    with opened(ledger, zone, new=new, records=True) as opened_ledger, reading(file) as on_progress:
+    with opened(ledger, zone, keys, new=new, records=True) as opened_ledger, reading(file) as on_progress:
         count = opened_ledger.import_as_recorded(file, on_progress=on_progress)
     if as_json:
         show_json({str(file): {"recorded": count}})
@@ -229,9 +244,10 @@ def declare(
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="When it was decided; without it, now.")
     ] = None,
+    keys: Keys = None,
 ) -> None:
     """Declare in which time zone the days of a ledger are read from now on."""
-    with opened(ledger, records=True) as opened_ledger:
+    with opened(ledger, keys=keys, records=True) as opened_ledger:
         before = zone_name(opened_ledger.zone)
         receipt = opened_ledger.declare(zone=zone, by=by, occurred_at=valid_at(on))
         after = zone_name(opened_ledger.zone)
@@ -250,13 +266,31 @@ def export(
         bool,
         typer.Option("--as-recorded", help="Write what is stored, byte for byte, for import --as-recorded."),
     ] = False,
+    reveal: Annotated[
+        bool,
+        typer.Option(
+            "--reveal", help="Write sealed texts in the clear; that this was done is recorded, with --by."
+        ),
+    ] = False,
+    by: Annotated[str | None, typer.Option("--by", help="Who reveals them.")] = None,
     zone: Zone = None,
+    keys: Keys = None,
 ) -> None:
-    """Export every entry, in the exchange format."""
-    with opened(ledger, zone) as opened_ledger:
+    """Export every entry, in the exchange format. Sealed texts are written as "[sealed]"."""
+    with opened(ledger, zone, keys, records=reveal) as opened_ledger:
+        if reveal:  # that is recorded: not where it is refused in the end
+            must_have_keys(opened_ledger, keys, "--reveal")
+            if as_recorded:
+                raise InvalidInput("--as-recorded writes what is stored: nothing of it can be revealed")
+            output(None if file == "-" else Path(file), replace=replace)
         target = sys.stdout.buffer if file == "-" else file
         count = opened_ledger.export(
-            target, known_at=known_at(known, opened_ledger), as_recorded=as_recorded, replace=replace
+            target,
+            known_at=known_at(known, opened_ledger),
+            as_recorded=as_recorded,
+            replace=replace,
+            reveal=reveal,
+            by=by,
         )
     complain(f"{count:,} entries written")
 

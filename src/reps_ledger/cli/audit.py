@@ -23,6 +23,7 @@ from reps_ledger.cli.options import (
     REFUSED,
     STDIN,
     AsJson,
+    Keys,
     Replace,
     Target,
     Zone,
@@ -96,7 +97,12 @@ def _verifying(key: str) -> VerifyingKey:
     return VerifyingKey.parse(_text(path) if path.is_file() else key)
 
 
-def _kept(path: Path) -> SignedCheckpoint:
+def checkpoint_in(path: Path) -> SignedCheckpoint:
+    """Read a checkpoint from a file.
+
+    Raises:
+        InvalidNote: it is none.
+    """
     return read_checkpoint(_text(path))
 
 
@@ -135,7 +141,7 @@ def checkpoint(
     with opened(ledger) as open_ledger:
         signer = load_key(key)
         output(out, key, *named(since, state), replace=replace, checkpoint=True)
-        held = None if since is None else _kept(since)
+        held = None if since is None else checkpoint_in(since)
         found = open_ledger.checkpoint(signer, since=held, state=state)
         if out is not None:
             with output_file(out, replace=replace, checkpoint=True) as file:
@@ -157,7 +163,7 @@ def verify(
     """Read and hash the whole ledger, and compare it with a checkpoint that was kept."""
     with opened(ledger) as open_ledger:
         signer = None if key is None else _verifying(key)
-        found = open_ledger.verify(_kept(kept), signer, state=state)
+        found = open_ledger.verify(checkpoint_in(kept), signer, state=state)
     if as_json:
         show_json(
             {
@@ -185,11 +191,12 @@ def verify(
 def check_(
     ledger: Target,
     zone: Zone = None,
+    keys: Keys = None,
     most: Annotated[int, typer.Option(min=1, help="End after so many findings.")] = MOST,
     as_json: AsJson = False,
 ) -> None:
     """Judge the whole ledger again: its entries by all rules, and the caches beside it."""
-    with opened(ledger, zone) as open_ledger, working("check") as on_progress:
+    with opened(ledger, zone, keys) as open_ledger, working("check") as on_progress:
         found = open_ledger.check(on_progress=on_progress, most=most)
         position = open_ledger.position
     wrong = [each for each in found if each.code not in NOTES]
@@ -215,9 +222,10 @@ def void(
     unknown: Annotated[
         bool, typer.Option("--unknown", help="Also a kind or version that is not known here.")
     ] = False,
+    keys: Keys = None,
 ) -> None:
     """Show what is at a position; with --by, have everybody read past it for good, as it cannot be read."""
-    with opened(ledger, records=by is not None) as open_ledger:
+    with opened(ledger, keys=keys, records=by is not None) as open_ledger:
         row = open_ledger.look_at(position)
         size, tags = f"{len(row.data):,} bytes", shown(row.tags, _SHOWN)
         say(f"position {position}: {row.name}, {size}, under the tags {tags}")
@@ -241,7 +249,7 @@ def prove(
 ) -> None:
     """Prove that an entry is in the tree, as JSON."""
     with opened(ledger) as open_ledger:
-        held = None if at is None else _kept(at)
+        held = None if at is None else checkpoint_in(at)
         found = open_ledger.prove(position, at=held, state=state)
     show_json(
         {
@@ -267,7 +275,7 @@ def consistency(
     """Prove that a newer tree begins with all that a checkpoint signed, as JSON."""
     with opened(ledger) as open_ledger:
         signer = _verifying(key)
-        older, newer = _kept(old), None if new is None else _kept(new)
+        older, newer = checkpoint_in(old), None if new is None else checkpoint_in(new)
         for each in (older, newer):
             if each is not None:
                 each.verify(signer)
@@ -283,7 +291,7 @@ def verify_consistency(
 ) -> None:
     """Verify that a checkpoint begins with all that an older one signed: no ledger is needed."""
     with failing():
-        older, newer = _kept(old), _kept(new)
+        older, newer = checkpoint_in(old), checkpoint_in(new)
         verify_between(older, newer, _text(proof).encode(), _verifying(key))
     say(f"The {newer.size:,} entries begin with the {older.size:,} that were signed before.")
 
@@ -311,7 +319,7 @@ def bundle(
         data = open_ledger.audit_bundle(
             member=member,
             review=review,
-            checkpoint=None if at is None else _kept(at),
+            checkpoint=None if at is None else checkpoint_in(at),
             key=None if key is None else load_key(key),
             state=state,
         )

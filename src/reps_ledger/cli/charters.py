@@ -11,6 +11,7 @@ from reps_ledger.cli.options import (
     REFUSED,
     AsJson,
     At,
+    Keys,
     KnownAt,
     Target,
     Zone,
@@ -55,9 +56,10 @@ def adopt(
         str | None, typer.Option("--on", metavar="DATE", help="When it was adopted; else now.")
     ] = None,
     zone: Zone = None,
+    keys: Keys = None,
 ) -> None:
     """Adopt a charter. It governs what happens from its effective date on, and never the past."""
-    with opened(ledger, zone, records=True) as open_ledger:
+    with opened(ledger, zone, keys, records=True) as open_ledger:
         charter = load_charter(file)
         receipt = open_ledger.adopt(charter, by=by, occurred_at=valid_at(on), effective_from=valid_at(since))
     entry = receipt.entry

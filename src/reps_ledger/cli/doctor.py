@@ -12,7 +12,7 @@ from reps_ledger.cli.output import complain, say, show_json, show_table
 from reps_ledger.errors import InvalidInput
 from reps_ledger.ledger.doctor import diagnose
 
-Keys = Annotated[
+SigningKeys = Annotated[
     list[Path] | None,
     typer.Option("--key", metavar="FILE", help="The file of a signing key, to look at; may be repeated."),
 ]
@@ -23,7 +23,7 @@ def register_doctor(app: typer.Typer) -> None:
     app.command(epilog="Example: reps-ledger doctor -l reps.db --key reps.key")(doctor)
 
 
-def doctor(ledger: Target, keys: Keys = None, as_json: AsJson = False) -> None:
+def doctor(ledger: Target, keys: SigningKeys = None, as_json: AsJson = False) -> None:
     """Say what lies beside a ledger, who may read and write it, and what to do about it."""
     with failing():
         file = file_of(ledger)

@@ -33,6 +33,9 @@ STORAGE: Final = 3
 FACTS: Final = "REPS_LEDGER_FACTS"
 """The environment variable that names a service's own facts, as ``module:NAME``."""
 
+KEYS: Final = "REPS_LEDGER_KEYS"
+"""The environment variable that names the key file of a ledger that seals, for every command."""
+
 Target = Annotated[
     str,
     typer.Option(
@@ -49,6 +52,15 @@ Zone = Annotated[
         envvar="REPS_LEDGER_ZONE",
         help="The time zone in which days are read: without it, the ledger's own. A new ledger keeps it; "
         "for one that declares another, use declare.",
+    ),
+]
+Keys = Annotated[
+    Path | None,
+    typer.Option(
+        "--keys",
+        metavar="FILE",
+        envvar=KEYS,
+        help="The key file, by which personal texts are sealed and read where the ledger seals them.",
     ),
 ]
 At = Annotated[
@@ -69,7 +81,12 @@ Replace = Annotated[
     bool, typer.Option("--replace", help="Replace the file, if there is one; never a ledger or a key.")
 ]
 New = Annotated[bool, typer.Option("--new", help="Make the ledger, if there is none yet.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether you are sure.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON for programs.")]
+
+
+_UNREADABLE: Final = (errors.TamperedSeal, errors.UnknownSeal, errors.WrongKey)
+"""Errors of what is sealed that say that it, or the key file, cannot be read."""
 
 
 @contextlib.contextmanager
@@ -81,11 +98,11 @@ def failing() -> Iterator[None]:
         raise  # nobody reads the output any more: see `main`
     except OSError as error:
         _fail(error, STORAGE)
-    except (errors.StorageError, errors.CodecError) as error:
+    except (errors.StorageError, errors.CodecError, *_UNREADABLE) as error:
         if isinstance(error.__cause__, BrokenPipeError):
             raise error.__cause__ from None
         _fail(error, STORAGE)
-    except (errors.InvalidInput, errors.ConfigurationError) as error:
+    except (errors.InvalidInput, errors.ConfigurationError, errors.WrongKeys) as error:
         _fail(error, USAGE)
     except errors.LedgerError as error:
         _fail(error, REFUSED)
@@ -93,20 +110,50 @@ def failing() -> Iterator[None]:
 
 @contextlib.contextmanager
 def opened(
-    target: str, zone: str | None = None, *, new: bool = False, records: bool = False
+    target: str,
+    zone: str | None = None,
+    keys: Path | None = None,
+    *,
+    new: bool = False,
+    records: bool = False,
+    texts: bool = False,
+    new_keys: bool = False,
 ) -> Iterator[Ledger]:
     """Open a ledger, and turn the library's errors into words and exit codes.
 
     Args:
         target: the ledger.
         zone: in which its days are read; None for its own.
-        new: whether it is made where there is none.
+        keys: its key file; None for the one that the environment names, if it names one.
+        new: whether it is made where there is none; its keys then too.
         records: whether something is recorded. Otherwise it may lie where nothing can be written.
+        texts: whether personal texts are shown: if they are sealed, it is said how to read them.
+        new_keys: whether the key file is made where there is none, although the ledger is there.
     """
     if not new:
         must_exist(target)
-    with failing(), _open(target, zone, records=records or new) as ledger:
+    keys = key_file(keys)
+    file = file_of(target)
+    new_keys = new_keys or (new and (file is None or not file.exists()))
+    if keys is not None and not keys.exists() and not new_keys:
+        # Another than the ledger's own would open no text of it, and look as though all keys were lost.
+        _fail(errors.StorageError(f"there is no key file {keys}; it is made with its ledger"), STORAGE)
+    with failing(), _open(target, zone, keys, records=records or new) as ledger:
         yield ledger
+        if texts and keys is None and ledger.seals:
+            complain(f"Personal texts are sealed here. To read them: --keys FILE, or {KEYS}=FILE")
+
+
+def key_file(keys: Path | None) -> Path | None:
+    """Return the key file that an option names, or else the environment; None where neither does."""
+    told = os.environ.get(KEYS)
+    return Path(told) if keys is None and told else keys
+
+
+def looked_at(target: str) -> Ledger:
+    """Open a ledger that is there without its keys, to be read."""
+    must_exist(target)
+    return open_ledger(target, facts=own_facts(), read_only=True)
 
 
 def must_exist(target: str) -> None:
@@ -116,14 +163,21 @@ def must_exist(target: str) -> None:
         _fail(errors.StorageError(f"there is no ledger {target}; import --new makes one"), STORAGE)
 
 
-def _open(target: str, zone: str | None, *, records: bool) -> Ledger:
+def must_be_sure(question: str, *, yes: bool) -> None:
+    """Ask before something that cannot be undone, and exit where the answer is not yes."""
+    if not yes and not typer.confirm(question, err=True):
+        complain("Nothing was done.")
+        raise typer.Exit(REFUSED)
+
+
+def _open(target: str, zone: str | None, keys: Path | None, *, records: bool) -> Ledger:
     facts = own_facts()
     try:
-        return open_ledger(target, zone=zone, facts=facts)
+        return open_ledger(target, zone=zone, facts=facts, keys=keys)
     except (errors.ReadOnly, errors.Altered):
         if records:
             raise
-        return open_ledger(target, zone=zone, facts=facts, read_only=True)
+        return open_ledger(target, zone=zone, facts=facts, keys=keys, read_only=True)
 
 
 def output(path: Path | None, *inputs: str | Path, replace: bool, checkpoint: bool = False) -> None:

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from reps_ledger.domain.entries import Entry
+from reps_ledger.domain.sealed import GONE, SEALED, Sealed
 from reps_ledger.domain.shown import OBEYED, printable
 from reps_ledger.domain.time import local_day
 
@@ -49,10 +50,21 @@ def complain(words: str) -> None:
 
 def show_json(value: object, *, on_one_line: bool = False) -> None:
     """Print a value as one JSON document, in which what a terminal would obey is escaped."""
-    encoded = msgspec.json.encode(value)
+    encoded = msgspec.json.encode(value, enc_hook=_read)
     text = (encoded if on_one_line else msgspec.json.format(encoded, indent=2)).decode()
     utf8 = codecs.lookup(sys.stdout.encoding or "ascii").name == "utf-8"
     sys.stdout.write((_IN_JSON if utf8 else _BEYOND_ASCII).sub(_escaped, text) + "\n")
+
+
+def _read(value: object) -> object:
+    """Return what a text that was not opened reads as: of an account too, which stands for itself by a token.
+
+    Raises:
+        NotImplementedError: it is something else, which JSON does not have.
+    """
+    if isinstance(value, Sealed):
+        return str(value) if value in GONE else SEALED
+    raise NotImplementedError(f"JSON has no {type(value).__name__}")
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ from reps_ledger.cli.options import (
     REFUSED,
     AsJson,
     At,
+    Keys,
     KnownAt,
     Target,
     Zone,
@@ -23,6 +24,7 @@ from reps_ledger.cli.options import (
     valid_at,
 )
 from reps_ledger.cli.output import complain, day, entry_row, say, say_lines, show_json, show_table
+from reps_ledger.cli.people import called, name_of
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.rules.phrases import place
@@ -31,13 +33,16 @@ from reps_ledger.policies import Policy, Verdict, Width, digest, load, warnings
 from reps_ledger.views.explain import Admission, Explanation, Link
 
 
-def _show_explanation(found: Explanation, *, as_json: bool) -> None:
+def _show_explanation(found: Explanation, name: str | None, *, as_json: bool) -> None:
     if not as_json:
+        if name is not None:
+            say(f"About {called(found.member, name)}")
         say_lines(found.words())
         return
     show_json(
         {
             "member": found.member,
+            "name": name,
             "about": found.about,
             "subject": found.subject,
             "holds": found.holds,
@@ -87,12 +92,16 @@ def audit(
     review: Annotated[str, typer.Argument(help="The review's identifier.")],
     ledger: Target,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a decision went by, as it stood then, and whether it would differ now."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, keys, texts=True) as open_ledger:
         found = open_ledger.audit_decision(review)
+        name = open_ledger.names([found.member]).get(found.member)
     if not as_json:
+        if name is not None:
+            say(f"About {called(found.member, name)}")
         say_lines(found.words())
         return
     replayed = found.replayed
@@ -100,6 +109,7 @@ def audit(
         {
             "review": found.review,
             "member": found.member,
+            "name": name,
             "decided": found.decided,
             "reason": found.reason,
             "by": found.by,
@@ -309,6 +319,7 @@ def explain(
     at: At = None,
     known: KnownAt = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """Explain a role, a standing, vouches or a membership; without an option, say it in short.
@@ -320,13 +331,13 @@ def explain(
     about = [name for name, wanted in asked.items() if wanted] + ([] if role is None else ["role"])
     if len(about) > 1:
         raise typer.BadParameter(f"explain one thing at a time, not {' and '.join(about)}")
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, keys, texts=True) as open_ledger:
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
+        person = view.member(member)
         if about:
             found = view.explain(member, about[0], role=role, community=community)
-            _show_explanation(found, as_json=as_json)
+            _show_explanation(found, name_of(person), as_json=as_json)
             return
-        person = view.member(member)
         if not person.history:
             complain(f"{member}: nothing is known of them then")
             if as_json:
@@ -339,6 +350,7 @@ def explain(
             show_json(
                 {
                     "member": person.member,
+                    "name": name_of(person),
                     "standing": stands.standing,
                     "since": stands.since,
                     "counts_as_member": view.is_member(member),
@@ -354,11 +366,13 @@ def explain(
         if verdict is None:
             last = day(stands.last_activity, in_zone) or "never"
             say(
-                f"{person.member} is {stands.standing or 'no member'} since "
+                f"{called(person.member, name_of(person))} is {stands.standing or 'no member'} since "
                 f"{day(stands.since, in_zone) or 'never'}, by the default rule: an act "
                 f"within the last 12 months, or leave (last act: {last})"
             )
         else:
+            if name_of(person) is not None:
+                say(f"About {called(person.member, name_of(person))}")
             _show_verdict(verdict, as_json=False)
         say(f"Charter in force: {version or 'none'}")
         level = f", level {person.vouch_level}" if person.vouch_level else ""

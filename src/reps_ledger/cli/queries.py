@@ -5,10 +5,23 @@ from __future__ import annotations
 from datetime import tzinfo
 from typing import Annotated
 
+import msgspec
 import typer
 
-from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
+from reps_ledger.cli.options import (
+    REFUSED,
+    AsJson,
+    At,
+    Keys,
+    KnownAt,
+    Target,
+    Zone,
+    known_at,
+    opened,
+    valid_at,
+)
 from reps_ledger.cli.output import complain, day, entry_row, say, show_json, show_table
+from reps_ledger.cli.people import accounts_of, called, name_column, name_of, with_names
 from reps_ledger.domain.rules.phrases import place
 from reps_ledger.projections import DIMENSIONS, words_for
 from reps_ledger.views import MemberView
@@ -31,10 +44,11 @@ def show(
     at: At = None,
     known: KnownAt = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one member: standing, roles, vouches."""
-    with opened(ledger, zone) as open_ledger:
+    """Show one member: name, standing, profile, accounts, roles, vouches."""
+    with opened(ledger, zone, keys, texts=True) as open_ledger:
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
         person = view.member(member)
         if not person.history:
@@ -52,6 +66,9 @@ def _member(person: MemberView) -> dict[str, object]:
     membership = person.membership
     return {
         "member": person.member,
+        "name": name_of(person),
+        "profile": {**person.profile},
+        "accounts": [{"provider": p, "account": a} for p, a in accounts_of(person)],
         "is_member": membership.is_member,
         "joined_at": membership.joined_at,
         "kind": membership.kind,
@@ -75,15 +92,21 @@ def _member(person: MemberView) -> dict[str, object]:
 
 def _show_member(person: MemberView, zone: tzinfo) -> None:
     membership = person.membership
+    who = called(person.member, name_of(person))
     if membership.is_member:
         retired = f"; retired {day(membership.retired_at, zone)}" if membership.retired_at else ""
         leave = "; on leave" if membership.on_leave else ""
         say(
-            f"{person.member}: member since {day(membership.joined_at, zone)}, "
+            f"{who}: member since {day(membership.joined_at, zone)}, "
             f"{membership.standing} since {day(membership.since, zone)}{leave}{retired}"
         )
     else:
-        say(f"{person.member}: never joined")
+        say(f"{who}: never joined")
+    if person.profile:
+        rows = [(each.field, each.value, each.since) for each in person.profile.fields]
+        show_table("Profile", ("field", "value", "since"), rows, zone)
+    if accounts := accounts_of(person):
+        show_table("Accounts", ("provider", "account"), accounts)
     show_table(
         "Roles",
         ("role", "from", "to", "how it ended", "assigned by"),
@@ -107,19 +130,34 @@ def roster(
     at: At = None,
     known: KnownAt = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
-    """List members, with their roles and standing."""
-    with opened(ledger, zone) as open_ledger:
+    """List members, with their names, roles and standing."""
+    with opened(ledger, zone, keys) as open_ledger:
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
         rows = view.roster(role=role, community=community)
+        names = open_ledger.names(row.member for row in rows)
     if as_json:
-        show_json(rows)
+        plain = {row.member: msgspec.to_builtins(row) for row in rows}
+        show_json([{"member": who, "name": names.get(who)} | each for who, each in plain.items()])
         return
+    name = name_column((row.member for row in rows), names)
     show_table(
         f"{len(rows):,} people",
-        ("member", "roles", "since", "active", "last activity", "vouches"),
-        [(r.member, r.roles, r.since, r.active, r.last_activity, r.vouch_level) for r in rows],
+        ("member", *name, "roles", "since", "active", "last activity", "vouches"),
+        [
+            (
+                r.member,
+                *(names.get(r.member) for _ in name),
+                r.roles,
+                r.since,
+                r.active,
+                r.last_activity,
+                r.vouch_level,
+            )
+            for r in rows
+        ],
         open_ledger.zone,
     )
 
@@ -161,23 +199,22 @@ def history(
     at: At = None,
     known: KnownAt = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell what happened, in order: one member's life, or everyone's."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, keys, texts=as_json) as open_ledger:
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
-        found = view.history(member)
-        if as_json:
-            for entry in found:
-                show_json(entry_row(entry), on_one_line=True)
-            return
-        for entry in found:
-            who = member or str(getattr(entry.fact, "member", ""))
+        for entry, about, name in with_names(view.history(member), open_ledger):
+            if as_json:
+                show_json({**entry_row(entry), "name": name}, on_one_line=True)
+                continue
+            who = member or about
             corrected = " (corrected)" if entry.is_correction else ""
             moment = entry.occurred_at.astimezone(open_ledger.zone)
             when = entry.day or moment.isoformat(sep=" ", timespec="minutes")
             words = words_for(entry, who, open_ledger.zone)
-            say(f"{when}  {'' if member else who + ' '}{words}{corrected}")
+            say(f"{when}  {'' if member else called(who, name) + ' '}{words}{corrected}")
 
 
 def reconcile(

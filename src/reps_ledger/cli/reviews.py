@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Annotated, Final
 
+import msgspec
 import typer
 
-from reps_ledger.cli.options import REFUSED, AsJson, At, KnownAt, Target, Zone, known_at, opened, valid_at
+from reps_ledger.cli.options import (
+    REFUSED,
+    AsJson,
+    At,
+    Keys,
+    KnownAt,
+    Target,
+    Zone,
+    known_at,
+    opened,
+    valid_at,
+)
 from reps_ledger.cli.output import say, say_lines, show_json, show_table
+from reps_ledger.cli.people import name_column
 from reps_ledger.cli.policies import PolicyOption, policy_named, verdict_values
+from reps_ledger.ledger import Ledger
 from reps_ledger.views import DocketView
 
 _TICK: Final = timedelta(microseconds=1)
@@ -46,10 +61,11 @@ def open_(
     ] = None,
     on: On = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a review of each member whom a policy does not find at its best. Safe to run again."""
-    with opened(ledger, zone, records=True) as open_ledger:
+    with opened(ledger, zone, keys, records=True) as open_ledger:
         docket = open_ledger.open_reviews(
             policy_named(policy),
             by=by,
@@ -58,7 +74,8 @@ def open_(
             outcomes=outcome,
             occurred_at=valid_at(on),
         )
-    _show_docket(docket, open_ledger.zone, as_json=as_json)
+        names = _names(docket, open_ledger)
+    _show_docket(docket, names, open_ledger.zone, as_json=as_json)
 
 
 def list_(
@@ -68,20 +85,27 @@ def list_(
     ] = None,
     at: At = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """List the open reviews, with what is recommended, and the notices nobody answered."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, keys) as open_ledger:
         docket = open_ledger.as_of(valid_at(at)).docket(policy)
-    _show_docket(docket, open_ledger.zone, as_json=as_json)
+        names = _names(docket, open_ledger)
+    _show_docket(docket, names, open_ledger.zone, as_json=as_json)
 
 
-def _show_docket(docket: DocketView, zone: tzinfo, *, as_json: bool) -> None:
+def _names(docket: DocketView, ledger: Ledger) -> dict[str, str]:
+    return ledger.names({*(item.member for item in docket), *(sent.member for sent in docket.notices)})
+
+
+def _show_docket(docket: DocketView, names: Mapping[str, str], zone: tzinfo, *, as_json: bool) -> None:
     if as_json:
         rows = [
             {
                 "review": item.review,
                 "member": item.member,
+                "name": names.get(item.member),
                 "as_of": item.opened.as_of,
                 "due": item.opened.due,
                 "overdue": item.overdue,
@@ -90,14 +114,17 @@ def _show_docket(docket: DocketView, zone: tzinfo, *, as_json: bool) -> None:
             }
             for item in docket
         ]
-        show_json({"reviews": rows, "notices": docket.notices})
+        notices = [{**msgspec.to_builtins(n), "name": names.get(n.member)} for n in docket.notices]
+        show_json({"reviews": rows, "notices": notices})
         return
+    name = name_column((item.member for item in docket), names)
     show_table(
         _counted(len(docket), "open review"),
-        ("review", "recommended", "why", "due", "overdue", "what would change it"),
+        ("review", *name, "recommended", "why", "due", "overdue", "what would change it"),
         [
             (
                 item.review,
+                *(names.get(item.member) for _ in name),
                 item.recommended,
                 "" if item.verdict is None else item.verdict.reason,
                 _last_day(item.opened.due),
@@ -109,10 +136,21 @@ def _show_docket(docket: DocketView, zone: tzinfo, *, as_json: bool) -> None:
         zone,
     )
     if docket.notices:
+        name = name_column((n.member for n in docket.notices), names)
         show_table(
             f"{_counted(len(docket.notices), 'notice')} after which nothing was heard",
-            ("notice", "member", "stage", "sent", "deadline"),
-            [(n.notice, n.member, n.stage, n.sent_at, _last_day(n.deadline)) for n in docket.notices],
+            ("notice", "member", *name, "stage", "sent", "deadline"),
+            [
+                (
+                    n.notice,
+                    n.member,
+                    *(names.get(n.member) for _ in name),
+                    n.stage,
+                    n.sent_at,
+                    _last_day(n.deadline),
+                )
+                for n in docket.notices
+            ],
             zone,
         )
 
@@ -134,20 +172,28 @@ def notify(
     channel: Annotated[str | None, typer.Option("--channel", help="By which channel: mail, chat …")] = None,
     on: On = None,
     zone: Zone = None,
+    keys: Keys = None,
     as_json: AsJson = False,
 ) -> None:
     """Record the notices that a policy plans: appreciation for the active, nudges for the quiet."""
-    with opened(ledger, zone, records=True) as open_ledger:
+    with opened(ledger, zone, keys, records=True) as open_ledger:
         sent = open_ledger.send_notices(
             policy_named(policy), by=by, at=valid_at(at), channel=channel, occurred_at=valid_at(on)
         )
+        names = open_ledger.names({entry.fact.member for entry in sent})
     facts = [entry.fact for entry in sent]
-    rows = [(f.member, f.stage, f.notice, _last_day(f.deadline)) for f in facts]
     if as_json:
-        show_json(facts)
+        show_json([{**msgspec.to_builtins(f), "name": names.get(f.member)} for f in facts])
         return
+    name = name_column((f.member for f in facts), names)
     show_table(
-        _counted(len(rows), "notice"), ("member", "stage", "notice", "deadline"), rows, open_ledger.zone
+        _counted(len(facts), "notice"),
+        ("member", *name, "stage", "notice", "deadline"),
+        [
+            (f.member, *(names.get(f.member) for _ in name), f.stage, f.notice, _last_day(f.deadline))
+            for f in facts
+        ],
+        open_ledger.zone,
     )
 
 
@@ -160,12 +206,13 @@ def decide(
     on: On = None,
     known: KnownAt = None,
     zone: Zone = None,
+    keys: Keys = None,
 ) -> None:
     """Decide a review; what the policy recommended, and on what evidence, is recorded with it.
 
     The policy is evaluated at the date of the review, whenever it is decided.
     """
-    with opened(ledger, zone, records=True) as open_ledger:
+    with opened(ledger, zone, keys, records=True) as open_ledger:
         receipt = open_ledger.decide(
             review, outcome, reason, by=by, occurred_at=valid_at(on), known_at=known_at(known, open_ledger)
         )
@@ -175,10 +222,13 @@ def decide(
 
 
 def replay(
-    review: Annotated[str, typer.Argument(help="The review's identifier.")], ledger: Target, zone: Zone = None
+    review: Annotated[str, typer.Argument(help="The review's identifier.")],
+    ledger: Target,
+    zone: Zone = None,
+    keys: Keys = None,
 ) -> None:
     """Make a decision's recommendation again, of what was known then, and compare."""
-    with opened(ledger, zone) as open_ledger:
+    with opened(ledger, zone, keys) as open_ledger:
         found = open_ledger.replay_decision(review)
     say_lines(found.words())
     say_lines(found.verdict.words())

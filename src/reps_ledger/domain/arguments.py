@@ -32,6 +32,9 @@ _FAILURES: Final = (
 _VAGUE: Final = (CodecError, NotFound, StorageError)
 """Errors of ours that say what went wrong, and not that an argument was no such thing at all."""
 
+_PERSONAL: Final = frozenset({"fact", "facts", "reason", "source", "text", "waiver"})
+"""Arguments that may have personal text, which no error quotes; a source may be rows."""
+
 _LARGEST: Final = 1 << 63
 _CALLABLE: Final = get_origin(Callable[..., object])
 _LEVELS: Final = 3
@@ -97,13 +100,14 @@ def _explain(
         if parameter.kind in {parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL}:
             continue
         hint = _hint(parameter.annotation, function)
+        personal = name in _PERSONAL
         if name != "self" and not _fits(value, hint, _LEVELS):
-            raise InvalidInput(
-                f"{name} cannot be {shown(value)}: {_expected(parameter)}", field=name
-            ) from error
+            what = type(value).__name__ if personal else shown(value)
+            raise InvalidInput(f"{name} cannot be {what}: {_expected(parameter)}", field=name) from error
         problem = _problem(value, _LEVELS)
         if problem is not None:
-            raise InvalidInput(f"{name} {problem}: {shown(value)}", field=name) from error
+            quoted = "" if personal else f": {shown(value)}"
+            raise InvalidInput(f"{name} {problem}{quoted}", field=name) from error
     if isinstance(error, RecursionError):
         raise TooLarge("what was given is nested too deeply") from error
 

@@ -149,11 +149,16 @@ def _is_plain(value: object) -> TypeIs[str]:
     )
 
 
-def check_name(value: object, what: str) -> str:
+def check_name(value: object, what: str, *, quotes: bool = True) -> str:
     """Return ``value`` if it may be an identifier.
 
     An identifier is printable text in Unicode normal form C, without white space at its ends and
     characters that show nothing, of 1 to ``MAX_NAME`` characters, so that what looks equal is equal.
+
+    Args:
+        value: the value.
+        what: what it is called.
+        quotes: whether an error quotes it; not where it is personal text.
 
     Raises:
         InvalidFact: it is something else; the message names ``what``.
@@ -167,18 +172,18 @@ def check_name(value: object, what: str) -> str:
         raise InvalidFact(f"{what} is empty", field=what)
     if len(value) > MAX_NAME:
         raise TooLarge(f"{what} has {len(value)} characters; at most {MAX_NAME}", field=what)
+    given, text = (f": {value!a}", f": {value!r}") if quotes else ("", "")
     if not value.translate(_JOINERS).isprintable():
-        raise InvalidFact(f"{what} has a control or invisible character: {value!a}", field=what)
+        raise InvalidFact(f"{what} has a control or invisible character{given}", field=what)
     if not value.isascii() and (nothing := unseen(value)) is not None:
         raise InvalidFact(
-            f"{what} has the character U+{ord(nothing):04X}, which shows nothing there: {value!a}", field=what
+            f"{what} has the character U+{ord(nothing):04X}, which shows nothing there{given}", field=what
         )
     if value[0] == " " or value[-1] == " ":
-        raise InvalidFact(f"{what} starts or ends with a space: {value!r}", field=what)
+        raise InvalidFact(f"{what} starts or ends with a space{text}", field=what)
     if not value.isascii() and not unicodedata.is_normalized("NFC", value):
         raise InvalidFact(
-            f"{what} is not in Unicode normal form C: {value!r}; "
-            "pass it through unicodedata.normalize('NFC', …)",
+            f"{what} is not in Unicode normal form C{text}; pass it through unicodedata.normalize('NFC', …)",
             field=what,
         )
     return value
@@ -210,15 +215,15 @@ def _what(instance: object, attribute: Field) -> str:
 
 
 def is_name(instance: object, attribute: Field, value: object) -> None:
-    """Validate an identifier; see `check_name`."""
+    """Validate an identifier; see `check_name`. No error quotes a personal one."""
     if not _is_plain(value):
-        check_name(value, _what(instance, attribute))
+        check_name(value, _what(instance, attribute), quotes=not attribute.metadata.get("personal"))
 
 
 def is_name_or_none(instance: object, attribute: Field, value: object) -> None:
     """Validate an identifier that may be absent."""
-    if value is not None and not _is_plain(value):
-        check_name(value, _what(instance, attribute))
+    if value is not None:
+        is_name(instance, attribute, value)
 
 
 def is_names(instance: object, attribute: Field, value: object) -> None:
@@ -234,13 +239,19 @@ def is_names(instance: object, attribute: Field, value: object) -> None:
         is_name(instance, attribute, item)
 
 
-def one_of(*options: str) -> Callable[[object, Field, object], None]:
-    """Make a validator that accepts one of these words."""
+def one_of(*options: str, quotes: bool = True) -> Callable[[object, Field, object], None]:
+    """Make a validator that accepts one of these words.
+
+    Args:
+        options: the words.
+        quotes: whether its error quotes what was given instead; not where that may be personal text.
+    """
 
     def is_one_of(instance: object, attribute: Field, value: object) -> None:
         if not isinstance(value, str) or value not in options:
             what = _what(instance, attribute)
-            raise InvalidFact(f"{what} must be one of {', '.join(options)}; not {shown(value)}", field=what)
+            given = f"; not {shown(value)}" if quotes else ""
+            raise InvalidFact(f"{what} must be one of {', '.join(options)}{given}", field=what)
 
     return is_one_of
 

@@ -78,7 +78,7 @@ def export_history(
                 "what is stored is written as it is: nothing of it is revealed", field="reveal"
             )
         write = partial(_write_csv if write is _write_csv else _write_json, reveal=True)
-    with output_file(target, replace=replace, field="target") as raw:
+    with output_file(target, replace=replace, secret=reveal, field="target") as raw:
         if not name.endswith(".gz"):
             return write(reading, raw)
         with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:

@@ -387,7 +387,8 @@ def _from_cells(cells: dict[str, str], registry: Registry) -> tuple[JsonValue, s
         try:
             row[name] = _VALUES[kind](text) if kind in _VALUES else text
         except ValueError:
-            return given, f"{name} cannot be read: {shown(text)}"
+            quoted = "" if kind == "fact" else f": {shown(text)}"  # which has personal texts
+            return given, f"{name} cannot be read{quoted}"
     return row, None
 
 

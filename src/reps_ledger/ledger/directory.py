@@ -80,7 +80,8 @@ def names(core: Core, members: Iterable[str]) -> Mapping[str, str]:
     store = _store(core)
     if store is None:
         profiles = core.as_of().profiles(wanted)
-        return {member: profile.name for member, profile in profiles.items() if profile.name is not None}
+        said = ((member, profile.name) for member, profile in profiles.items())
+        return {member: name for member, name in said if name is not None and name not in GONE}
     catch_up(core, store)
     return store.names(wanted)
 

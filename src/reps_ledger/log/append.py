@@ -218,7 +218,9 @@ def _check_stored(fact: Fact, codec: Codec) -> None:
     if codec.size(fact) > MAX_ENTRY_BYTES // 2:
         raise TooLarge(f"{name} takes more than {MAX_ENTRY_BYTES // 2:,} bytes")
     if again != fact:
-        raise InvalidFact(f"{name} would read back as {again}, which is not equal to {fact}")
+        names = sorted(codec.registry.of(fact).names)
+        other = [each for each in names if getattr(again, each, None) != getattr(fact, each)]
+        raise InvalidFact(f"{name} would not read back equal: see {', '.join(other) or 'how it compares'}")
 
 
 RETRIES: Final = 20

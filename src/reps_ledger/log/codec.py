@@ -551,7 +551,9 @@ class Codec:
             try:
                 fields = self._upcasters.upgrade(name, version, present, dict(fields))
             except Exception as error:
-                raise Malformed(f"{name} version {version} cannot be upgraded: {error!r}") from error
+                raise Malformed(
+                    f"{name} version {version} cannot be upgraded: {type(error).__name__}"
+                ) from error
         if not fields.keys() <= described.names:
             unknown = ", ".join(sorted(fields.keys() - described.names))
             raise Malformed(f"{name} has no field {unknown}")

@@ -113,7 +113,7 @@ class MemberErased:
     """
 
     member: str = field(validator=is_name, metadata=PERSON)
-    reason: str = field(validator=one_of(*ERASURES))
+    reason: str = field(validator=one_of(*ERASURES, quotes=False))
 
 
 @fact("text.redacted")

@@ -24,7 +24,7 @@ from reps_ledger.domain.rules.folds import (
     canonical_account,
 )
 from reps_ledger.domain.rules.parts import Known, Parts, Rule
-from reps_ledger.domain.rules.phrases import alike, must_be_member, refuse
+from reps_ledger.domain.rules.phrases import day_of, must_be_member, refuse
 from reps_ledger.domain.sealed import Account, Sealed
 from reps_ledger.errors import Refusal
 
@@ -53,24 +53,29 @@ def _of_tokens(provider: str, account: Account) -> Parts:
     return (*(ACCOUNT_OF_BEFORE.part(at, token) for at, token in (*exact, *alike)), *dict.fromkeys(clear))
 
 
-def judge_account(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
-    """Refuse an account that is somebody's, or reads like one that is.
+def judge_account(member: str, account: str, provider: str, *accounts: AccountState) -> Iterator[Refusal]:
+    """Refuse an account that is somebody's, or reads like one that is. None is named: they are personal.
 
     Args:
         member: whose it would be.
-        name: what it is called.
+        account: the account.
+        provider: where it is; "" for the programme's own site.
         accounts: whose that account is, and whose those are that read like it; none for no account.
     """
     links = [account.link(member) for account in accounts]
-    if isinstance(name, Account):
+    if isinstance(account, Account):
         yield from _sealed_account_taken(member, [link for link in links if link is not None])
         return
     if not links or links[0] is not None:
-        yield from _account_taken(member, name, *accounts[:1])
+        yield from _account_taken(member, _called(provider), *accounts[:1])
         return
     other = next((link for link in links if link is not None), None)
     if other is not None:
-        yield alike(f"the account {name}", f"{other.fact.account} of {other.fact.member}", other)
+        words = (
+            f"{_called(provider)} reads like the account of {other.fact.member}, which is there since "
+            f"{day_of(other)}: they differ in case, width, spaces or characters that show nothing"
+        )
+        yield refuse("name_taken", words, other)
 
 
 def _sealed_account_taken(member: str, links: Sequence[AccountLink]) -> Iterator[Refusal]:
@@ -83,15 +88,20 @@ def _sealed_account_taken(member: str, links: Sequence[AccountLink]) -> Iterator
             yield refuse("account_taken", words, link)
 
 
-def _account_taken(member: str, name: str, *accounts: AccountState) -> Iterator[Refusal]:
+def _account_taken(member: str, what: str, *accounts: AccountState) -> Iterator[Refusal]:
     link = accounts[0].link(member) if accounts else None
     if link is None:
         return
     holder = link.fact.member
     if holder == member:
-        yield refuse("already_linked", f"{name} is {member}'s already", link)
+        yield refuse("already_linked", f"{what} is {member}'s already", link)
     else:
-        yield refuse("account_taken", f"{name} is the account of {holder}", link)
+        yield refuse("account_taken", f"{what} is the account of {holder}", link)
+
+
+def _called(provider: str) -> str:
+    """Return what an account is called in words: never by its name."""
+    return f"that account at {provider}" if provider else "that account"
 
 
 def _linked_parts(fact: f.AccountLinked | f.AccountUnlinked, _known: Known) -> Parts:
@@ -114,8 +124,7 @@ def _judge_linked(
     fact = entry.fact
     yield from must_be_member(member, fact.member, entry)
     accounts = [state for state in states if isinstance(state, AccountState)]
-    name = fact.account if isinstance(fact.account, Account) else f"{fact.account} at {fact.provider}"
-    yield from judge_account(fact.member, name, *accounts)
+    yield from judge_account(fact.member, fact.account, fact.provider, *accounts)
 
 
 def _judge_unlinked(
@@ -125,7 +134,7 @@ def _judge_unlinked(
     yield from must_be_member(member, fact.member, entry)
     link = account.link(fact.member)
     if link is None or link.fact.member != fact.member:
-        what = "that account" if isinstance(fact.account, Account) else f"{fact.account} at {fact.provider}"
+        what = "that account" if isinstance(fact.account, Account) else _called(fact.provider)
         yield refuse("not_linked", f"{what} is not {fact.member}'s", link)
 
 

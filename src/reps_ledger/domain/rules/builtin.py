@@ -49,7 +49,6 @@ from reps_ledger.domain.rules.folds import (
 from reps_ledger.domain.rules.parts import Fold, Known, Part, Parts, Rule, pair_key
 from reps_ledger.domain.rules.phrases import alike, day_at, day_of, must_be_member, place, refuse
 from reps_ledger.domain.rules.voids import VOIDING
-from reps_ledger.domain.sealed import Account
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.spans import SpanFold
 from reps_ledger.errors import ConfigurationError, Refusal
@@ -127,8 +126,7 @@ def _judge_joined(
             f"{fact.member} joined on {day_of(member.joined)}: once a member, for ever a member",
             member.joined,
         )
-    name = fact.account if isinstance(fact.account, Account) else str(fact.account)
-    yield from judge_account(fact.member, name, *accounts)
+    yield from judge_account(fact.member, fact.account or "", "", *accounts)
 
 
 def _judge_retired(entry: Entry[f.MemberRetired], member: MemberState) -> Iterator[Refusal]:

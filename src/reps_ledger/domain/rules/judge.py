@@ -408,15 +408,10 @@ class Judge:
     def refusals(self, entry: Entry) -> list[Refusal]:
         """Return every reason why an entry may not be recorded."""
         with days_read_in(self.rules.zone):
-            return self._refusals(entry)
+            found = self._refusals(entry)
+        return [*found, *address_refusals(entry, self.memory.registry)] if self.seals else found
 
     def _refusals(self, entry: Entry) -> list[Refusal]:
-        refusals = self._of_history(entry)
-        if self.seals:
-            refusals += address_refusals(entry, self.memory.registry)
-        return refusals
-
-    def _of_history(self, entry: Entry) -> list[Refusal]:
         fact = entry.fact
         discovered = self._discovered(entry)
         self.depended_on.update(discovered)

@@ -98,7 +98,7 @@ def erased_refusals(parts: Parts, states: Iterator[Entry[MemberErased] | None]) 
 
 
 _ADDRESS: Final = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]")
-_MADE_HERE: Final = frozenset({"application.filed", "member.joined"})
+_MADE_HERE: Final = frozenset({"application.filed", "member.joined", "notice.sent"})
 """Kinds that may be the first to name a person."""
 
 
