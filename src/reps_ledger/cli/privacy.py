@@ -33,8 +33,9 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.facts.governance import ERASURES
 from reps_ledger.domain.rules.sealing import has_text
 from reps_ledger.errors import InvalidInput
+from reps_ledger.files import RECEIPTS_SUFFIX
 from reps_ledger.ledger import Ledger
-from reps_ledger.ledger.erasing import RECEIPTS_SUFFIX, ErasureReport
+from reps_ledger.ledger.erasing import ErasureReport
 from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE
 from reps_ledger.ledger.retention import Due
 
