@@ -205,13 +205,13 @@ def test_erasing(here: Path) -> None:
     ("command", "code", "words"),
     [
         (f"erase nobody {WITH} --by dpo", 1, "nothing is recorded of nobody"),
-        (f"erase ana {WITHOUT} --by dpo --yes", 2, "open the ledger with keys="),
+        (f"erase ana {WITHOUT} --by dpo --yes", 2, "erase takes the key file"),
         (f"erase ana {WITH} --by dpo --yes --reason 'they are ill'", 2, "must be one of request"),
         ("erase ana -l reps.db --by dpo --yes --keys reps.keys", 2, "does not seal"),
         (f"export {WITHOUT} out.jsonl --reveal --by dpo", 2, "takes the key file"),
         (f"export {WITH} out.jsonl --reveal", 2, "say who reveals personal texts"),
         (f"export {WITH} out.jsonl --reveal --by dpo --as-recorded", 2, "nothing of it can be revealed"),
-        (f"due-erasures {WITHOUT}", 2, "open the ledger with keys="),
+        (f"due-erasures {WITHOUT}", 2, "due-erasures takes the key file"),
         (f"portable nobody {WITH} --by dpo --out folder", 1, "nothing is recorded of nobody"),
     ],
 )

@@ -177,6 +177,7 @@ def erase(
     That they are a member stays, and so do their identifier, roles, dates and decisions.
     """
     with opened(ledger, keys=keys, records=True) as open_ledger:
+        must_have_keys(open_ledger, keys, "erase")
         signer = None if sign_with is None else load_key(sign_with)
         person = open_ledger.as_of().member(member)
         if person.history and open_ledger.seals and reason in ERASURES:
@@ -222,6 +223,7 @@ def _values(report: ErasureReport) -> dict[str, object]:
 def due_erasures(ledger: Target, at: At = None, keys: Keys = None, as_json: AsJson = False) -> None:
     """List the personal texts that were kept as long as the charter in force says."""
     with opened(ledger, keys=keys) as open_ledger:
+        must_have_keys(open_ledger, keys, "due-erasures")
         found = open_ledger.due_erasures(valid_at(at))
     if as_json:
         show_json(found)
@@ -242,6 +244,7 @@ def erase_due(
 ) -> None:
     """Destroy the personal texts that were kept as long as the charter in force says, for ever."""
     with opened(ledger, keys=keys, records=True) as open_ledger:
+        must_have_keys(open_ledger, keys, "erase-due")
         if not yes:
             found = open_ledger.due_erasures(valid_at(at))
             _show_due(found)

@@ -172,7 +172,7 @@ def keyring_of(core: Core) -> Keyring:
     """
     keyring = core.own_zone.keyring
     if keyring is None:
-        raise ConfigurationError("erasing takes the keys: open the ledger with keys=")
+        raise ConfigurationError("erasing takes the keys: open the ledger with them (keys=…, --keys)")
     core.refreshed()
     if not core.own_zone.seals:
         raise ConfigurationError(
