@@ -238,7 +238,9 @@ def test_what_was_kept_long_enough() -> None:
 def test_giving_somebody_what_is_theirs(here: Path) -> None:
     """Data, a page and proofs, into a folder; that it was given is recorded, once it can be written."""
     save_key(make_key("example.org/reps"), here / "reps.key")
+    (here / "for-ana").mkdir(mode=0o755)
     written = run(f"portable ana {WITH} --by dpo --out for-ana --key reps.key").stdout.split()
+    assert {stat.S_IMODE((here / name).stat().st_mode) for name in written} == {0o600}
     assert [name.rpartition("/")[2] for name in written] == ["data.json", "page.html", "bundle.json"]
     assert json.loads((here / "for-ana" / "data.json").read_bytes())["profile"] == {"name": NAME}
     assert "there already" in run(f"portable ana {WITH} --by dpo --out for-ana", 2).stderr

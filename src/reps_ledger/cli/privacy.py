@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -114,9 +117,20 @@ def portable(
         held = None if checkpoint is None else checkpoint_in(checkpoint)
         signer = None if key is None else load_key(key)
         found = open_ledger.portable(member, by=by, on_behalf_of=on_behalf_of, checkpoint=held, key=signer)
-        written = found.write(out)
+        with _for_the_owner():
+            written = found.write(out)
     for path in written:
         say(str(path))
+
+
+@contextlib.contextmanager
+def _for_the_owner() -> Iterator[None]:
+    """Make new files and folders for their owner only, also in a folder that others may read."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def begin_sealing(
