@@ -34,6 +34,7 @@ FACTS: Final[list[tuple[rl.Fact, date]]] = [
     (rl.MemberJoined(member="ana", account="alex-e"), date(2016, 1, 1)),
     (rl.MemberJoined(member="ben"), date(2016, 1, 1)),
     (rl.MemberProfiled(member="ana", field="name", value=NAME), date(2016, 1, 2)),
+    (rl.AccountLinked(member="ana", provider="git", account="alex-git"), date(2016, 1, 3)),
     (rl.RoleAssigned(member="ana", role="mentor", reason="knows all"), date(2016, 2, 1)),
     (rl.NoticeSent(member="ana", notice="n", stage="nudge"), date(2016, 5, 1)),
     (rl.NoticeAnswered(member="ana", notice="n", answer="was away"), date(2016, 5, 2)),
@@ -107,7 +108,7 @@ def test_names_are_shown_to_who_has_the_keys(how: str, monkeypatch: pytest.Monke
     assert "knows all" in run(f"explain ana {which}").stdout
     found = answered(f"show ana {which}")
     assert (found["name"], found["profile"]) == (NAME, {"name": NAME})
-    assert found["accounts"] == [{"provider": "", "account": "alex-e"}]
+    assert {"provider": "", "account": "alex-e"} in found["accounts"]
     assert NAME in run(f"roster {which}").stdout
     assert {row["member"]: row["name"] for row in answered(f"roster {which}")} == {"ana": NAME, "ben": None}
     assert f"ana ({NAME}) joined" in run(f"history {which}").stdout
@@ -128,7 +129,8 @@ def test_without_keys_texts_read_as_sealed() -> None:
         assert "alex-e" not in result.stdout
     found = answered(f"show ana {WITHOUT}")
     assert (found["name"], found["profile"]) == (None, {"name": SEALED})
-    assert found["accounts"] == [{"provider": "", "account": SEALED}]
+    assert [each["account"] for each in found["accounts"]] == [SEALED, SEALED]
+    assert "was linked to the account [sealed] at git" in run(f"history ana {WITHOUT}").stdout
     assert "--keys" not in run(f"roster {WITHOUT}").stderr
     assert "--keys" not in run(f"show ana {WITH}").stderr
 
@@ -169,7 +171,7 @@ def test_beginning_to_seal(here: Path) -> None:
     """It is said what stays in the clear, and asked; who says no has done nothing."""
     assert "takes keys" in run("begin-sealing -l reps.db --by council", 2).stderr
     said = run("begin-sealing -l reps.db --keys new.keys --by council", 1, typed="n\n").stderr
-    assert "4 entries have personal texts already" in said
+    assert "5 entries have personal texts already" in said
     assert "Nothing was done" in said
     assert not (here / "new.keys").exists()
     assert (
