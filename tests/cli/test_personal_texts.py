@@ -13,11 +13,13 @@ import pytest
 from typer.testing import CliRunner
 
 import reps_ledger as rl
+from intruders import unguarded
 from reps_ledger.audit import make_key, save_key
 from reps_ledger.cli.app import app
 from reps_ledger.domain.sealed import ERASED, SEALED
 from reps_ledger.policies import Policy, notice, reports, save, weeks, when
 from reps_ledger.policies.charter import read_charter
+from reps_ledger.salted import SEPARATOR
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -286,3 +288,22 @@ def test_whoever_reviews_sees_names(which: str, here: Path) -> None:
     run(f"review decide {review} quiet {which} --by council --reason 'no answer'")
     assert NAME in run(f"audit {review} {which}").stdout
     assert answered(f"audit {review} {which}")["name"] == NAME
+
+
+def test_a_changed_seal_is_found(here: Path) -> None:
+    """Whoever checks or verifies is told by its code; whoever would read it, that it cannot be read."""
+    key = make_key("example.org/reps")
+    with rl.open(here / "sealed.db") as ledger:
+        (here / "reps.checkpoint").write_text(ledger.checkpoint(key).note, encoding="utf-8")
+    with unguarded(here / "sealed.db") as connection:
+        rows = connection.execute("SELECT position, data FROM events").fetchall()
+        position, data = next((place, bytes(data)) for place, data in rows if SEPARATOR in bytes(data))
+        before, separator, sealed = data.partition(SEPARATOR)
+        ((field, text),) = json.loads(sealed).items()
+        changed = json.dumps({field: text[:20] + ("B" if text[20] == "A" else "A") + text[21:]})
+        data = before + separator + changed.replace(" ", "").encode()
+        connection.execute("UPDATE events SET data = ? WHERE position = ?", (data, position))
+    assert f"seal: position {position}" in run(f"check {WITHOUT}", 1).stderr
+    verified = run(f"verify reps.checkpoint {WITHOUT} --key {key.verifying}", 1)
+    assert "seal_mismatch: " in verified.stderr
+    assert "is not what its entry commits to" in run(f"show ana {WITH}", 3).stderr
