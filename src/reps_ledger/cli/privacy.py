@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -33,8 +36,9 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.facts.governance import ERASURES
 from reps_ledger.domain.rules.sealing import has_text
 from reps_ledger.errors import InvalidInput
+from reps_ledger.files import RECEIPTS_SUFFIX
 from reps_ledger.ledger import Ledger
-from reps_ledger.ledger.erasing import RECEIPTS_SUFFIX, ErasureReport
+from reps_ledger.ledger.erasing import ErasureReport
 from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE
 from reps_ledger.ledger.retention import Due
 
@@ -113,9 +117,20 @@ def portable(
         held = None if checkpoint is None else checkpoint_in(checkpoint)
         signer = None if key is None else load_key(key)
         found = open_ledger.portable(member, by=by, on_behalf_of=on_behalf_of, checkpoint=held, key=signer)
-        written = found.write(out)
+        with _for_the_owner():
+            written = found.write(out)
     for path in written:
         say(str(path))
+
+
+@contextlib.contextmanager
+def _for_the_owner() -> Iterator[None]:
+    """Make new files and folders for their owner only, also in a folder that others may read."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def begin_sealing(
@@ -176,6 +191,7 @@ def erase(
     That they are a member stays, and so do their identifier, roles, dates and decisions.
     """
     with opened(ledger, keys=keys, records=True) as open_ledger:
+        must_have_keys(open_ledger, keys, "erase")
         signer = None if sign_with is None else load_key(sign_with)
         person = open_ledger.as_of().member(member)
         if person.history and open_ledger.seals and reason in ERASURES:
@@ -221,6 +237,7 @@ def _values(report: ErasureReport) -> dict[str, object]:
 def due_erasures(ledger: Target, at: At = None, keys: Keys = None, as_json: AsJson = False) -> None:
     """List the personal texts that were kept as long as the charter in force says."""
     with opened(ledger, keys=keys) as open_ledger:
+        must_have_keys(open_ledger, keys, "due-erasures")
         found = open_ledger.due_erasures(valid_at(at))
     if as_json:
         show_json(found)
@@ -241,6 +258,7 @@ def erase_due(
 ) -> None:
     """Destroy the personal texts that were kept as long as the charter in force says, for ever."""
     with opened(ledger, keys=keys, records=True) as open_ledger:
+        must_have_keys(open_ledger, keys, "erase-due")
         if not yes:
             found = open_ledger.due_erasures(valid_at(at))
             _show_due(found)
