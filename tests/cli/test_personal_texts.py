@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import stat
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -205,6 +206,19 @@ def test_erasing(here: Path) -> None:
     assert NAME not in run(f"roster {WITH}").stdout
 
 
+def test_redacting(here: Path) -> None:
+    """It asks first; then no key opens the texts any more, and whoever verifies finds all as it was."""
+    shutil.copy(here / "reps.keys", here / "backup.keys")
+    assert run(f"redact ana {WITH} --by dpo --yes", 1).stderr  # they were not erased
+    run(f"erase ana {WITH} --by dpo --yes")
+    assert "Destroy the ciphertexts" in run(f"redact ana {WITH} --by dpo", 1, typed="n\n").stderr
+    done = answered(f"redact ana {WITH} --by dpo --yes")
+    assert (done["members"], done["pending"], done["texts"] > 0) == (["ana"], [], True)
+    assert answered(f"redact ana {WITH} --by dpo --yes")["texts"] == 0
+    assert "name a member" in run(f"redact {WITH} --by dpo --yes", 2).stderr
+    run(f"check {WITH}")
+
+
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
@@ -245,7 +259,12 @@ def test_giving_somebody_what_is_theirs(here: Path) -> None:
     (here / "for-ana").mkdir(mode=0o755)
     written = run(f"portable ana {WITH} --by dpo --out for-ana --key reps.key").stdout.split()
     assert {stat.S_IMODE((here / name).stat().st_mode) for name in written} == {0o600}
-    assert [name.rpartition("/")[2] for name in written] == ["data.json", "page.html", "bundle.json"]
+    assert [name.rpartition("/")[2] for name in written] == [
+        "data.json",
+        "page.html",
+        "bundle.json",
+        "texts.json",
+    ]
     assert json.loads((here / "for-ana" / "data.json").read_bytes())["profile"] == {"name": NAME}
     assert "there already" in run(f"portable ana {WITH} --by dpo --out for-ana", 2).stderr
     lines = run(f"history {WITH} --json").stdout.splitlines()

@@ -1,4 +1,4 @@
-"""The commands about personal texts: find, portable, begin-sealing, erase, due-erasures, erase-due."""
+"""The commands about personal texts: to find, give, seal, erase and redact them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from attrs import asdict
 
 from reps_ledger.audit import load_key
 from reps_ledger.cli.audit import checkpoint_in
@@ -39,7 +40,7 @@ from reps_ledger.errors import InvalidInput
 from reps_ledger.files import RECEIPTS_SUFFIX
 from reps_ledger.ledger import Ledger
 from reps_ledger.ledger.erasing import ErasureReport
-from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE
+from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE, TEXTS
 from reps_ledger.ledger.retention import Due
 
 _BEFORE_SEALING: Final = (
@@ -61,6 +62,7 @@ def register_privacy(app: typer.Typer) -> None:
         epilog="Example: reps-ledger begin-sealing -l reps.db --keys reps.keys --by council --yes",
     )(begin_sealing)
     app.command(epilog="Example: reps-ledger erase ana -l sealed.db --keys reps.keys --by dpo --yes")(erase)
+    app.command(epilog="Example: reps-ledger redact ana -l sealed.db --by dpo --yes")(redact)
     app.command("due-erasures", epilog="Example: reps-ledger due-erasures -l sealed.db --keys reps.keys")(
         due_erasures
     )
@@ -111,7 +113,7 @@ def portable(
     """Write all that is held about one person: data, a page to read, and proofs of them."""
     with opened(ledger, keys=keys, records=True) as open_ledger:
         must_have_keys(open_ledger, keys, "portable")
-        parts = [DATA, PAGE] if checkpoint is None and key is None else [DATA, PAGE, BUNDLE]
+        parts = [DATA, PAGE] if checkpoint is None and key is None else [DATA, PAGE, BUNDLE, TEXTS]
         for part in parts:  # that it was given is recorded: not where it cannot be written
             output(out / part, *named(checkpoint, key, key_file(keys)), replace=False)
         held = None if checkpoint is None else checkpoint_in(checkpoint)
@@ -232,6 +234,40 @@ def _values(report: ErasureReport) -> dict[str, object]:
         "others_must": report.others_must,
         "receipt": report.receipt,
     }
+
+
+def redact(
+    member: Annotated[
+        str | None, typer.Argument(help="Whose sealed texts; all identifiers of theirs count.")
+    ] = None,
+    *,
+    ledger: Target,
+    by: Annotated[str, typer.Option("--by", help="Who orders it.")],
+    entry: Annotated[
+        str | None, typer.Option("--entry", metavar="ID", help="All sealed texts of this entry instead.")
+    ] = None,
+    on_behalf_of: Annotated[str | None, typer.Option("--on-behalf-of", help="For whom they act.")] = None,
+    keys: Keys = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy the ciphertexts of sealed texts, which no backup of the keys opens then. Nothing undoes it.
+
+    Whoever is to be erased is erased first: that destroys their keys. Every proof stays good.
+    """
+    with opened(ledger, keys=keys, records=True) as open_ledger:
+        if (member is None) == (entry is None):
+            raise InvalidInput("name a member, or an entry with --entry", field="member")
+        whose = f"about {member}" if member is not None else f"of entry {entry}"
+        must_be_sure(f"Destroy the ciphertexts of all sealed texts {whose}? Nothing undoes it.", yes=yes)
+        if member is not None:
+            report = open_ledger.redact(member, by=by, on_behalf_of=on_behalf_of)
+        else:
+            report = open_ledger.redact_entry(str(entry), by=by, on_behalf_of=on_behalf_of)
+    if as_json:
+        show_json(asdict(report))
+    else:
+        say_lines(report.words())
 
 
 def due_erasures(ledger: Target, at: At = None, keys: Keys = None, as_json: AsJson = False) -> None:
