@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "Alex Example"
-COMMANDS: Final = ["begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable"]
+COMMANDS: Final = ["begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable", "redact"]
 CHARTER: Final = """
 charter = "reps"
 version = "1"
@@ -95,6 +95,8 @@ def test_help_and_its_example(command: str, here: Path) -> None:
     assert example is not None
     if command == "begin-sealing":
         (here / "reps.keys").rename("other.keys")
+    if command == "redact":
+        run(f"erase ana {WITH} --by dpo --yes")
     assert run(example[1]).stdout
 
 
