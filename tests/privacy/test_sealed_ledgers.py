@@ -230,6 +230,21 @@ def test_who_has_an_address_for_an_identifier_is_merged_into_another(tmp_path: P
         assert ledger.check() == ()
 
 
+def test_who_only_applied_is_erased_too() -> None:
+    """Also under the identifier that merges keep, which never joined; and `check` judges so too."""
+    with sealed_ledger() as ledger:
+        ledger.record(rl.MemberJoined(member="cleo"), by="council", occurred_at=date(2018, 1, 1))
+        ledger.record(rl.ApplicationFiled(member="ben", role="lead"), by="ben", occurred_at=date(2018, 1, 1))
+        told = ledger.record(rl.ReportFiled(member="cleo", activity="talk"), by="cleo")
+        merged = rl.MembersMerged(member="ana", duplicate="ben")
+        ledger.record(
+            rl.EntryCorrected(target=told.id, replacement=merged, reason="one person"), by="council"
+        )
+        report = ledger.erase("ben", by="dpo")
+        assert report.members == ("ana", "ben")
+        assert ledger.check() == ()
+
+
 def test_what_is_erased_stays_so() -> None:
     """Neither the order nor what it concerns is retracted or corrected."""
     with sealed_ledger() as ledger:
@@ -307,6 +322,20 @@ def test_an_account_in_the_clear_is_somebodys_all_the_same(tmp_path: Path) -> No
         ledger.record(rl.AccountLinked(member="ben", **link), by="council")
         assert ledger.as_of().member("ben").belonging.accounts == {("git", "octo")}
         assert ledger.as_of().member("ana").belonging.accounts == frozenset()
+
+
+def test_a_receipt_has_what_was_given() -> None:
+    """Texts and names of accounts as they were told, the first time and again; also in a correction."""
+    with sealed_ledger() as ledger:
+        joined = rl.MemberJoined(member="ana", account="octo")
+        first = ledger.record(joined, by="council", occurred_at=date(2018, 1, 1), command_id="c1")
+        again = ledger.record(joined, by="council", occurred_at=date(2018, 1, 1), command_id="c1")
+        assert (first.entry.fact, again.entry.fact) == (joined, joined)
+        link = rl.AccountLinked(member="ana", provider="git", account="octo")
+        linked = ledger.record(link, by="council")
+        assert linked.entry.fact == link
+        right = rl.EntryCorrected(target=linked.id, replacement=attrs.evolve(link, account="cat"), reason="r")
+        assert ledger.record(right, by="council").entry.fact == right
 
 
 def test_a_command_is_known_again_when_its_texts_are_sealed() -> None:

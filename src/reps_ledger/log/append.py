@@ -49,6 +49,7 @@ from reps_ledger.log.sealing import (
     accounts_in,
     owner_of,
     personal_texts,
+    with_names,
     with_tokens,
 )
 
@@ -322,12 +323,21 @@ class Recording:
         drafts = self.prepared(drafts)
         inside = self.inside
         if inside is None:
-            return self._record_optimistically(drafts, command_id)
+            return self._as_given(self._record_optimistically(drafts, command_id))
         record = partial(inside._record_alone, drafts, command_id)  # noqa: SLF001 — of this class
         receipt = self.alone(record, weight=len(drafts))
         if not receipt.repeated:
             self.log.appended(receipt.entries)
-        return receipt
+        return self._as_given(receipt)
+
+    def _as_given(self, receipt: Receipt) -> Receipt:
+        """Return a receipt of facts as they were given: with the names of accounts, not their tokens."""
+        codec = self.log.codec
+        if not codec.seals:
+            return receipt
+        facts = [with_names(entry.fact, codec.registry) for entry in receipt.entries]
+        entries = [replace(e, fact=fact) for e, fact in zip(receipt.entries, facts, strict=True)]
+        return evolve(receipt, entries=tuple(entries))
 
     def prepared(self, drafts: Sequence[Draft]) -> Sequence[Draft]:
         """Return drafts as a ledger that seals judges them; the keys and tokens that they take are there.
@@ -485,7 +495,7 @@ class Recording:
             if len(there) < len(every):
                 raise NotEmpty from None
             return tuple(there[draft.id] for draft in every)
-        return _placed(entries, positions)
+        return self._as_given(Receipt(entries=_placed(entries, positions))).entries
 
     def wait(self, attempt: int) -> None:
         """Wait a short while of random length, so that two who conflict do not conflict again."""

@@ -452,6 +452,16 @@ def accounts_in(fact: Fact, registry: Registry) -> Iterator[AccountOf]:
             yield AccountOf(getattr(fact, "provider", ""), account, member)
 
 
+def with_names(fact: Fact, registry: Registry) -> Fact:
+    """Return a fact with the names of accounts, as whoever recorded it gave them, in the place of tokens."""
+    if isinstance(fact, EntryCorrected):
+        replacement = with_names(fact.replacement, registry)
+        return fact if replacement is fact.replacement else evolve(fact, replacement=replacement)
+    tokens = ((name, getattr(fact, name)) for name in registry.of(fact).keyed)
+    changes = {name: token.name for name, token in tokens if isinstance(token, Account)}
+    return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
+
+
 def with_tokens(
     fact: Fact, registry: Registry, sealer: Sealer, linked: Callable[[AccountOf], str | None]
 ) -> Fact:

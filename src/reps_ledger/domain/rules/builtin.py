@@ -362,6 +362,11 @@ def _application_parts(fact: f.ApplicationFiled | f.ApplicationDecided, _known: 
     return (APPLICATIONS.part(fact.member),)
 
 
+def _filing_parts(fact: f.ApplicationFiled, known: Known) -> Parts:
+    # Whoever applied may be erased: a part is named by every fact that is in it.
+    return (*_application_parts(fact, known), APPLIED.part(fact.member))
+
+
 def _judge_application_decided(
     entry: Entry[f.ApplicationDecided], applications: Mapping[tuple[str, str | None], Entry]
 ) -> Iterator[Refusal]:
@@ -460,7 +465,7 @@ REVIEWS = (
     Rule(name="leave.ended", parts=member_part, judge=_judge_leave_ended),
     Rule(name="notice.sent", parts=_notice_parts),
     Rule(name="notice.answered", parts=_notice_parts, judge=_judge_answer),
-    Rule(name="application.filed", parts=_application_parts),
+    Rule(name="application.filed", parts=_filing_parts),
     Rule(name="application.decided", parts=_application_parts, judge=_judge_application_decided),
     Rule(name="review.opened", parts=_opening_parts, judge=_judge_review_opened),
     Rule(name="review.decided", parts=_deciding_parts, judge=_judge_review_decided),
