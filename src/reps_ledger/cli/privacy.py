@@ -35,7 +35,7 @@ from reps_ledger.domain.rules.sealing import has_text
 from reps_ledger.errors import InvalidInput
 from reps_ledger.ledger import Ledger
 from reps_ledger.ledger.erasing import RECEIPTS_SUFFIX, ErasureReport
-from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE
+from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE, TEXTS
 from reps_ledger.ledger.retention import Due
 
 _BEFORE_SEALING: Final = (
@@ -107,7 +107,7 @@ def portable(
     """Write all that is held about one person: data, a page to read, and proofs of them."""
     with opened(ledger, keys=keys, records=True) as open_ledger:
         must_have_keys(open_ledger, keys, "portable")
-        parts = [DATA, PAGE] if checkpoint is None and key is None else [DATA, PAGE, BUNDLE]
+        parts = [DATA, PAGE] if checkpoint is None and key is None else [DATA, PAGE, BUNDLE, TEXTS]
         for part in parts:  # that it was given is recorded: not where it cannot be written
             output(out / part, *named(checkpoint, key, key_file(keys)), replace=False)
         held = None if checkpoint is None else checkpoint_in(checkpoint)
