@@ -239,7 +239,8 @@ def test_giving_somebody_what_is_theirs(here: Path) -> None:
     """Data, a page and proofs, into a folder; that it was given is recorded, once it can be written."""
     save_key(make_key("example.org/reps"), here / "reps.key")
     written = run(f"portable ana {WITH} --by dpo --out for-ana --key reps.key").stdout.split()
-    assert [name.rpartition("/")[2] for name in written] == ["data.json", "page.html", "bundle.json"]
+    names = [name.rpartition("/")[2] for name in written]
+    assert names == ["data.json", "page.html", "bundle.json", "texts.json"]
     assert json.loads((here / "for-ana" / "data.json").read_bytes())["profile"] == {"name": NAME}
     assert "there already" in run(f"portable ana {WITH} --by dpo --out for-ana", 2).stderr
     lines = run(f"history {WITH} --json").stdout.splitlines()
