@@ -58,7 +58,8 @@ STATE_SUFFIX: Final = ".state"
 COLUMNS_SUFFIX: Final = ".columns"
 VIEWS_SUFFIX: Final = ".views"
 TURN_SUFFIX: Final = "-turn"
-COMPANIONS: Final = (TREE_SUFFIX, STATE_SUFFIX, COLUMNS_SUFFIX, VIEWS_SUFFIX, TURN_SUFFIX)
+RECEIPTS_SUFFIX: Final = ".erasures"
+COMPANIONS: Final = (TREE_SUFFIX, STATE_SUFFIX, COLUMNS_SUFFIX, VIEWS_SUFFIX, TURN_SUFFIX, RECEIPTS_SUFFIX)
 """What is added to the name of a ledger's file for what is kept beside it."""
 
 COLUMNS_MANIFEST: Final = "manifest.json"
@@ -233,6 +234,8 @@ def _by_place(place: Path) -> _Found | None:
         return _Found(f"kept for what lies beside the database {beside[0]}")
     if holds_columns(place.parent):
         return _Found("in a folder of columns")
+    if place.exists() and (of := companion_of(place.parent)) is not None and of[1] == RECEIPTS_SUFFIX:
+        return _Found("a receipt of an erasure")
     if place.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder; name a file in it")
     return _Found("a disk") if place.is_block_device() else None

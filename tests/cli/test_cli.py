@@ -33,7 +33,7 @@ ELSEWHERE: Final = [
     *("doctor", "backtest", "charter", "evaluate", "explain", "policy", "review", "sweep"),
     *("bundle", "check", "checkpoint", "consistency", "make-key", "prove", "verify", "verify-bundle"),
     *("audit", "postgres-roles", "state", "verify-consistency", "void"),
-    *("begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable"),
+    *("begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable", "redact"),
 ]
 """Those that test_judging.py, test_auditing.py, test_state.py, test_doctor.py and test_privacy.py know."""
 

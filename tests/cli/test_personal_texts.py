@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import stat
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
@@ -13,17 +14,19 @@ import pytest
 from typer.testing import CliRunner
 
 import reps_ledger as rl
+from intruders import unguarded
 from reps_ledger.audit import make_key, save_key
 from reps_ledger.cli.app import app
 from reps_ledger.domain.sealed import ERASED, SEALED
 from reps_ledger.policies import Policy, notice, reports, save, weeks, when
 from reps_ledger.policies.charter import read_charter
+from reps_ledger.salted import SEPARATOR
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 NAME: Final = "Alex Example"
-COMMANDS: Final = ["begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable"]
+COMMANDS: Final = ["begin-sealing", "due-erasures", "erase", "erase-due", "find", "portable", "redact"]
 CHARTER: Final = """
 charter = "reps"
 version = "1"
@@ -34,6 +37,7 @@ FACTS: Final[list[tuple[rl.Fact, date]]] = [
     (rl.MemberJoined(member="ana", account="alex-e"), date(2016, 1, 1)),
     (rl.MemberJoined(member="ben"), date(2016, 1, 1)),
     (rl.MemberProfiled(member="ana", field="name", value=NAME), date(2016, 1, 2)),
+    (rl.AccountLinked(member="ana", provider="git", account="alex-git"), date(2016, 1, 3)),
     (rl.RoleAssigned(member="ana", role="mentor", reason="knows all"), date(2016, 2, 1)),
     (rl.NoticeSent(member="ana", notice="n", stage="nudge"), date(2016, 5, 1)),
     (rl.NoticeAnswered(member="ana", notice="n", answer="was away"), date(2016, 5, 2)),
@@ -91,6 +95,8 @@ def test_help_and_its_example(command: str, here: Path) -> None:
     assert example is not None
     if command == "begin-sealing":
         (here / "reps.keys").rename("other.keys")
+    if command == "redact":
+        run(f"erase ana {WITH} --by dpo --yes")
     assert run(example[1]).stdout
 
 
@@ -107,7 +113,7 @@ def test_names_are_shown_to_who_has_the_keys(how: str, monkeypatch: pytest.Monke
     assert "knows all" in run(f"explain ana {which}").stdout
     found = answered(f"show ana {which}")
     assert (found["name"], found["profile"]) == (NAME, {"name": NAME})
-    assert found["accounts"] == [{"provider": "", "account": "alex-e"}]
+    assert {"provider": "", "account": "alex-e"} in found["accounts"]
     assert NAME in run(f"roster {which}").stdout
     assert {row["member"]: row["name"] for row in answered(f"roster {which}")} == {"ana": NAME, "ben": None}
     assert f"ana ({NAME}) joined" in run(f"history {which}").stdout
@@ -128,7 +134,8 @@ def test_without_keys_texts_read_as_sealed() -> None:
         assert "alex-e" not in result.stdout
     found = answered(f"show ana {WITHOUT}")
     assert (found["name"], found["profile"]) == (None, {"name": SEALED})
-    assert found["accounts"] == [{"provider": "", "account": SEALED}]
+    assert [each["account"] for each in found["accounts"]] == [SEALED, SEALED]
+    assert "was linked to the account [sealed] at git" in run(f"history ana {WITHOUT}").stdout
     assert "--keys" not in run(f"roster {WITHOUT}").stderr
     assert "--keys" not in run(f"show ana {WITH}").stderr
 
@@ -169,7 +176,7 @@ def test_beginning_to_seal(here: Path) -> None:
     """It is said what stays in the clear, and asked; who says no has done nothing."""
     assert "takes keys" in run("begin-sealing -l reps.db --by council", 2).stderr
     said = run("begin-sealing -l reps.db --keys new.keys --by council", 1, typed="n\n").stderr
-    assert "4 entries have personal texts already" in said
+    assert "5 entries have personal texts already" in said
     assert "Nothing was done" in said
     assert not (here / "new.keys").exists()
     assert (
@@ -201,17 +208,30 @@ def test_erasing(here: Path) -> None:
     assert NAME not in run(f"roster {WITH}").stdout
 
 
+def test_redacting(here: Path) -> None:
+    """It asks first; then no key opens the texts any more, and whoever verifies finds all as it was."""
+    shutil.copy(here / "reps.keys", here / "backup.keys")
+    assert run(f"redact ana {WITH} --by dpo --yes", 1).stderr  # they were not erased
+    run(f"erase ana {WITH} --by dpo --yes")
+    assert "Destroy the ciphertexts" in run(f"redact ana {WITH} --by dpo", 1, typed="n\n").stderr
+    done = answered(f"redact ana {WITH} --by dpo --yes")
+    assert (done["members"], done["pending"], done["texts"] > 0) == (["ana"], [], True)
+    assert answered(f"redact ana {WITH} --by dpo --yes")["texts"] == 0
+    assert "name a member" in run(f"redact {WITH} --by dpo --yes", 2).stderr
+    run(f"check {WITH}")
+
+
 @pytest.mark.parametrize(
     ("command", "code", "words"),
     [
         (f"erase nobody {WITH} --by dpo", 1, "nothing is recorded of nobody"),
-        (f"erase ana {WITHOUT} --by dpo --yes", 2, "open the ledger with keys="),
+        (f"erase ana {WITHOUT} --by dpo --yes", 2, "erase takes the key file"),
         (f"erase ana {WITH} --by dpo --yes --reason 'they are ill'", 2, "must be one of request"),
         ("erase ana -l reps.db --by dpo --yes --keys reps.keys", 2, "does not seal"),
         (f"export {WITHOUT} out.jsonl --reveal --by dpo", 2, "takes the key file"),
         (f"export {WITH} out.jsonl --reveal", 2, "say who reveals personal texts"),
         (f"export {WITH} out.jsonl --reveal --by dpo --as-recorded", 2, "nothing of it can be revealed"),
-        (f"due-erasures {WITHOUT}", 2, "open the ledger with keys="),
+        (f"due-erasures {WITHOUT}", 2, "due-erasures takes the key file"),
         (f"portable nobody {WITH} --by dpo --out folder", 1, "nothing is recorded of nobody"),
     ],
 )
@@ -238,9 +258,15 @@ def test_what_was_kept_long_enough() -> None:
 def test_giving_somebody_what_is_theirs(here: Path) -> None:
     """Data, a page and proofs, into a folder; that it was given is recorded, once it can be written."""
     save_key(make_key("example.org/reps"), here / "reps.key")
+    (here / "for-ana").mkdir(mode=0o755)
     written = run(f"portable ana {WITH} --by dpo --out for-ana --key reps.key").stdout.split()
-    names = [name.rpartition("/")[2] for name in written]
-    assert names == ["data.json", "page.html", "bundle.json", "texts.json"]
+    assert {stat.S_IMODE((here / name).stat().st_mode) for name in written} == {0o600}
+    assert [name.rpartition("/")[2] for name in written] == [
+        "data.json",
+        "page.html",
+        "bundle.json",
+        "texts.json",
+    ]
     assert json.loads((here / "for-ana" / "data.json").read_bytes())["profile"] == {"name": NAME}
     assert "there already" in run(f"portable ana {WITH} --by dpo --out for-ana", 2).stderr
     lines = run(f"history {WITH} --json").stdout.splitlines()
@@ -283,3 +309,22 @@ def test_whoever_reviews_sees_names(which: str, here: Path) -> None:
     run(f"review decide {review} quiet {which} --by council --reason 'no answer'")
     assert NAME in run(f"audit {review} {which}").stdout
     assert answered(f"audit {review} {which}")["name"] == NAME
+
+
+def test_a_changed_seal_is_found(here: Path) -> None:
+    """Whoever checks or verifies is told by its code; whoever would read it, that it cannot be read."""
+    key = make_key("example.org/reps")
+    with rl.open(here / "sealed.db") as ledger:
+        (here / "reps.checkpoint").write_text(ledger.checkpoint(key).note, encoding="utf-8")
+    with unguarded(here / "sealed.db") as connection:
+        rows = connection.execute("SELECT position, data FROM events").fetchall()
+        position, data = next((place, bytes(data)) for place, data in rows if SEPARATOR in bytes(data))
+        before, separator, sealed = data.partition(SEPARATOR)
+        ((field, text),) = json.loads(sealed).items()
+        changed = json.dumps({field: text[:20] + ("B" if text[20] == "A" else "A") + text[21:]})
+        data = before + separator + changed.replace(" ", "").encode()
+        connection.execute("UPDATE events SET data = ? WHERE position = ?", (data, position))
+    assert f"seal: position {position}" in run(f"check {WITHOUT}", 1).stderr
+    verified = run(f"verify reps.checkpoint {WITHOUT} --key {key.verifying}", 1)
+    assert "seal_mismatch: " in verified.stderr
+    assert "is not what its entry commits to" in run(f"show ana {WITH}", 3).stderr

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -198,3 +200,51 @@ def test_a_key_of_columns_that_others_may_read_is_used_no_more() -> None:
         (other,) = Path("reps.db.columns").glob("key.*")
     assert other.name != key.name
     assert other.stat().st_mode & 0o077 == 0
+
+
+def _sealed() -> None:
+    with rl.open("sealed.db", keys="reps.keys") as ledger:
+        ledger.record(rl.MemberJoined(member="ana", account="octo"), by="council")
+        ledger.erase("ana", by="dpo")
+
+
+def test_a_key_file_in_order(here: Path) -> None:
+    """It is listed, with whose keys it has; and that it should lie elsewhere is good to know."""
+    _sealed()
+    found = diagnose("sealed.db", key_store="reps.keys")
+    assert found.ok
+    assert [(each.what, each.mode) for each in found.files][-1] == ("keys to personal texts", "-rw-------")
+    assert "receipts of erasures" in {each.what for each in found.files}
+    notes = " ".join(found.notes)
+    assert f"{here / 'reps.keys'} has the keys of {here / 'sealed.db'}" in notes
+    assert "a copy of that folder opens what is sealed" in notes
+    Path("elsewhere").mkdir()
+    Path("reps.keys").rename("elsewhere/reps.keys")
+    assert "a copy of that folder" not in " ".join(
+        diagnose("sealed.db", key_store="elsewhere/reps.keys").notes
+    )
+    result = CliRunner().invoke(app, ["doctor", "-l", "sealed.db", "--keys", "elsewhere/reps.keys"])
+    assert (result.exit_code, "keys to personal texts" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("chmod", "run chmod 600"),
+        ("INSERT INTO follow VALUES ('ana', 'e', 'w')", "erasures of 1 identifiers are not done yet"),
+        ("INSERT INTO meta VALUES ('scrub', 'x')", "traces of what was destroyed"),
+        ("UPDATE meta SET value = 'another' WHERE name = 'ledger'", "those of the ledger another"),
+        ("other", "this is no key file"),
+    ],
+)
+def test_a_key_file_that_is_not_in_order(change: str, words: str) -> None:
+    """What is wrong is said, and what to do."""
+    _sealed()
+    store = "reps.key" if change == "other" else "reps.keys"
+    if change == "chmod":
+        Path(store).chmod(0o640)
+    elif store == "reps.keys":
+        with closing(sqlite3.connect(store)) as connection, connection:
+            connection.execute(change)
+    found = diagnose("sealed.db", key_store=store)
+    assert [words in each.words for each in found.advice] == [True]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from reps_ledger.cli.options import REFUSED, AsJson, Target, failing, file_of
+from reps_ledger.cli.options import REFUSED, AsJson, Keys, Target, failing, file_of, key_file
 from reps_ledger.cli.output import complain, say, show_json, show_table
 from reps_ledger.errors import InvalidInput
 from reps_ledger.ledger.doctor import diagnose
@@ -23,13 +23,13 @@ def register_doctor(app: typer.Typer) -> None:
     app.command(epilog="Example: reps-ledger doctor -l reps.db --key reps.key")(doctor)
 
 
-def doctor(ledger: Target, keys: SigningKeys = None, as_json: AsJson = False) -> None:
+def doctor(ledger: Target, signing: SigningKeys = None, keys: Keys = None, as_json: AsJson = False) -> None:
     """Say what lies beside a ledger, who may read and write it, and what to do about it."""
     with failing():
         file = file_of(ledger)
         if file is None:
             raise InvalidInput("doctor looks at the files of a ledger in SQLite; its server keeps this one")
-        found = diagnose(file, keys=keys or ())
+        found = diagnose(file, keys=signing or (), key_store=key_file(keys))
     if as_json:
         show_json({"ok": found.ok, "files": found.files, "notes": found.notes, "advice": found.advice})
     else:

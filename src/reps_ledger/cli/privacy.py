@@ -1,11 +1,15 @@
-"""The commands about personal texts: find, portable, begin-sealing, erase, due-erasures, erase-due."""
+"""The commands about personal texts: to find, give, seal, erase and redact them."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
+from attrs import asdict
 
 from reps_ledger.audit import load_key
 from reps_ledger.cli.audit import checkpoint_in
@@ -33,8 +37,9 @@ from reps_ledger.domain.facts import BUILT_IN, Registry
 from reps_ledger.domain.facts.governance import ERASURES
 from reps_ledger.domain.rules.sealing import has_text
 from reps_ledger.errors import InvalidInput
+from reps_ledger.files import RECEIPTS_SUFFIX
 from reps_ledger.ledger import Ledger
-from reps_ledger.ledger.erasing import RECEIPTS_SUFFIX, ErasureReport
+from reps_ledger.ledger.erasing import ErasureReport
 from reps_ledger.ledger.portable import BUNDLE, DATA, PAGE, TEXTS
 from reps_ledger.ledger.retention import Due
 
@@ -57,6 +62,7 @@ def register_privacy(app: typer.Typer) -> None:
         epilog="Example: reps-ledger begin-sealing -l reps.db --keys reps.keys --by council --yes",
     )(begin_sealing)
     app.command(epilog="Example: reps-ledger erase ana -l sealed.db --keys reps.keys --by dpo --yes")(erase)
+    app.command(epilog="Example: reps-ledger redact ana -l sealed.db --by dpo --yes")(redact)
     app.command("due-erasures", epilog="Example: reps-ledger due-erasures -l sealed.db --keys reps.keys")(
         due_erasures
     )
@@ -113,9 +119,20 @@ def portable(
         held = None if checkpoint is None else checkpoint_in(checkpoint)
         signer = None if key is None else load_key(key)
         found = open_ledger.portable(member, by=by, on_behalf_of=on_behalf_of, checkpoint=held, key=signer)
-        written = found.write(out)
+        with _for_the_owner():
+            written = found.write(out)
     for path in written:
         say(str(path))
+
+
+@contextlib.contextmanager
+def _for_the_owner() -> Iterator[None]:
+    """Make new files and folders for their owner only, also in a folder that others may read."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def begin_sealing(
@@ -176,6 +193,7 @@ def erase(
     That they are a member stays, and so do their identifier, roles, dates and decisions.
     """
     with opened(ledger, keys=keys, records=True) as open_ledger:
+        must_have_keys(open_ledger, keys, "erase")
         signer = None if sign_with is None else load_key(sign_with)
         person = open_ledger.as_of().member(member)
         if person.history and open_ledger.seals and reason in ERASURES:
@@ -218,9 +236,44 @@ def _values(report: ErasureReport) -> dict[str, object]:
     }
 
 
+def redact(
+    member: Annotated[
+        str | None, typer.Argument(help="Whose sealed texts; all identifiers of theirs count.")
+    ] = None,
+    *,
+    ledger: Target,
+    by: Annotated[str, typer.Option("--by", help="Who orders it.")],
+    entry: Annotated[
+        str | None, typer.Option("--entry", metavar="ID", help="All sealed texts of this entry instead.")
+    ] = None,
+    on_behalf_of: Annotated[str | None, typer.Option("--on-behalf-of", help="For whom they act.")] = None,
+    keys: Keys = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Destroy the ciphertexts of sealed texts, which no backup of the keys opens then. Nothing undoes it.
+
+    Whoever is to be erased is erased first: that destroys their keys. Every proof stays good.
+    """
+    with opened(ledger, keys=keys, records=True) as open_ledger:
+        if (member is None) == (entry is None):
+            raise InvalidInput("name a member, or an entry with --entry", field="member")
+        whose = f"about {member}" if member is not None else f"of entry {entry}"
+        must_be_sure(f"Destroy the ciphertexts of all sealed texts {whose}? Nothing undoes it.", yes=yes)
+        if member is not None:
+            report = open_ledger.redact(member, by=by, on_behalf_of=on_behalf_of)
+        else:
+            report = open_ledger.redact_entry(str(entry), by=by, on_behalf_of=on_behalf_of)
+    if as_json:
+        show_json(asdict(report))
+    else:
+        say_lines(report.words())
+
+
 def due_erasures(ledger: Target, at: At = None, keys: Keys = None, as_json: AsJson = False) -> None:
     """List the personal texts that were kept as long as the charter in force says."""
     with opened(ledger, keys=keys) as open_ledger:
+        must_have_keys(open_ledger, keys, "due-erasures")
         found = open_ledger.due_erasures(valid_at(at))
     if as_json:
         show_json(found)
@@ -241,6 +294,7 @@ def erase_due(
 ) -> None:
     """Destroy the personal texts that were kept as long as the charter in force says, for ever."""
     with opened(ledger, keys=keys, records=True) as open_ledger:
+        must_have_keys(open_ledger, keys, "erase-due")
         if not yes:
             found = open_ledger.due_erasures(valid_at(at))
             _show_due(found)

@@ -203,7 +203,7 @@ def history(
     as_json: AsJson = False,
 ) -> None:
     """Tell what happened, in order: one member's life, or everyone's."""
-    with opened(ledger, zone, keys, texts=as_json) as open_ledger:
+    with opened(ledger, zone, keys, texts=True) as open_ledger:
         view = open_ledger.as_of(valid_at(at), known_at(known, open_ledger))
         for entry, about, name in with_names(view.history(member), open_ledger):
             if as_json:

@@ -325,7 +325,9 @@ class Core:
         """
         for index, (fact, _) in enumerate(facts):
             if isinstance(fact, LedgerDeclared) and fact.seals and self.own_zone.keyring is None:
-                words = "a ledger seals by its keys, and this one was opened without any: open it with keys="
+                words = (
+                    "a ledger seals by its keys, and this one was opened without: name them (keys=…, --keys)"
+                )
                 raise Refused([Refusal(code="no_keys", words=words, index=index)])
 
     def _began_to_seal(self, refused: Refused) -> bool:

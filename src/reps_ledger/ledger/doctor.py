@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from attrs import frozen
 
-from reps_ledger.errors import StorageError
+from reps_ledger.errors import LedgerError, StorageError
 from reps_ledger.files import (
     COLUMNS_SUFFIX,
     DRAFT,
+    KEYS_MARK,
     LEDGER_MARK,
     MARKED,
     OF_SQLITE,
+    RECEIPTS_SUFFIX,
     STATE_MARK,
     STATE_SUFFIX,
     TREE_MARK,
@@ -28,6 +32,7 @@ from reps_ledger.files import (
     mark_of,
     not_secret,
 )
+from reps_ledger.ledger.opening import open as open_ledger
 from reps_ledger.log.sqlite.errors import writable
 
 _WHAT: Final = {
@@ -42,6 +47,7 @@ _WHAT: Final = {
     COLUMNS_SUFFIX: "columns, for backtests",
     VIEWS_SUFFIX: "views of the eventsourcing library",
     TURN_SUFFIX: "the queue of those who write",
+    RECEIPTS_SUFFIX: "receipts of erasures",
 }
 _CACHES: Final = {TREE_SUFFIX: TREE_MARK, STATE_SUFFIX: STATE_MARK}
 _ABANDONED: Final = 3600.0
@@ -103,14 +109,20 @@ class Diagnosis:
         return not self.advice
 
 
-def diagnose(path: str | os.PathLike[str], *, keys: Iterable[str | os.PathLike[str]] = ()) -> Diagnosis:
+def diagnose(
+    path: str | os.PathLike[str],
+    *,
+    keys: Iterable[str | os.PathLike[str]] = (),
+    key_store: str | os.PathLike[str] | None = None,
+) -> Diagnosis:
     """Say what lies at a ledger's path, who may read and write it, and what should be done about it.
 
-    Nothing is written, and the ledger is not opened: `Ledger.verify` says whether what it holds is whole.
+    Nothing is written. `Ledger.verify` says whether what a ledger holds is whole.
 
     Args:
         path: of the ledger's file.
         keys: files of signing keys, to look at their modes.
+        key_store: the key file of a ledger that seals, to look at what it says of itself too.
 
     Raises:
         StorageError: nothing is there, or it cannot be looked at.
@@ -125,7 +137,14 @@ def diagnose(path: str | os.PathLike[str], *, keys: Iterable[str | os.PathLike[s
             status = Path(key).stat()
             files.append(_file(Path(key), "a signing key", status))
             advice += _advice_on_key(Path(key), status)
-        return Diagnosis(files=tuple(files), notes=tuple(_notes(place)), advice=tuple(advice))
+        notes = [*_notes(place)]
+        if key_store is not None:
+            store = Path(os.path.realpath(key_store))
+            files.append(_file(store, "keys to personal texts", store.stat()))
+            found = [*_key_store(store, place)]
+            advice += [each for each in found if isinstance(each, Advice)]
+            notes += [each for each in found if isinstance(each, str)]
+        return Diagnosis(files=tuple(files), notes=tuple(notes), advice=tuple(advice))
     except OSError as error:
         raise StorageError(
             f"{error.filename or path} cannot be looked at: {error.strerror or error}"
@@ -253,13 +272,58 @@ def _advice_on_key(path: Path, status: os.stat_result) -> Iterator[Advice]:
         )
 
 
+def _key_store(store: Path, place: Path) -> Iterator[Advice | str]:
+    """Yield what should be done about a key file, and what is good to know of it."""
+    name = str(store)
+    if mark_of(store) != KEYS_MARK:
+        yield Advice(path=name, words="this is no key file: name the one by which the ledger is opened")
+        return
+    why = not_secret(store.stat())
+    if why is not None:
+        words = f"{why}: run chmod 600 {store}; who read it reads all personal texts of the ledger"
+        yield Advice(path=name, words=words)
+    if store.parent == place.parent:
+        yield f"{store} lies in the folder of the ledger: a copy of that folder opens what is sealed in it"
+    try:
+        with closing(sqlite3.connect(f"{store.as_uri()}?mode=ro", uri=True)) as connection:
+            meta = dict(connection.execute("SELECT name, value FROM meta"))
+            (left,) = connection.execute("SELECT count(*) FROM follow").fetchone()
+    except sqlite3.Error as error:
+        yield Advice(path=name, words=f"it cannot be looked at ({error}): open the ledger once with it")
+        return
+    yield from _binding(name, meta.get("ledger"), place)
+    if "scrub" in meta:
+        words = "traces of what was destroyed may be left in it: open the ledger once with it, alone"
+        yield Advice(path=name, words=words)
+    if left:
+        words = f"erasures of {left:,} identifiers are not done yet: open the ledger once with it"
+        yield Advice(path=name, words=words)
+
+
+def _binding(name: str, own: object, place: Path) -> Iterator[Advice | str]:
+    """Yield whether a key file is that of the ledger at a path."""
+    try:
+        with open_ledger(place, read_only=True) as ledger:
+            seals, declared = ledger.seals, ledger._core.ledger  # noqa: SLF001 — of this package
+    except LedgerError as error:
+        yield f"whose keys {name} has was not compared: {error}"
+        return
+    if own is None:
+        yield f"{name} has keys of no ledger yet" + ("" if seals else f", and {place} does not seal")
+    elif own != declared:
+        words = f"its keys are those of the ledger {own}, and not of {place}"
+        yield Advice(path=name, words=words)
+    else:
+        yield f"{name} has the keys of {place}"
+
+
 def _notes(place: Path) -> Iterator[str]:
     mode = place.stat().st_mode
     readers = (
         "everybody on this machine" if mode & stat.S_IROTH else "its group" if mode & stat.S_IRGRP else ""
     )
     who = f"its owner and {readers} may" if readers else "only its owner may"
-    yield f"{who} read {place}, and so all that is recorded: names, accounts, reasons"
+    yield f"{who} read {place}, and so all that is recorded there and not sealed: names, accounts, reasons"
     yield "new files follow the umask: umask 077 keeps them to their owner, umask 027 to a group too"
     if not writable(place):
         yield "it cannot be recorded in from here: open it with read_only=True; commands that only ask do"

@@ -33,14 +33,11 @@ from reps_ledger.domain.facts.governance import ERASURES
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.sealed import Sealed
 from reps_ledger.errors import Busy, ConfigurationError, NotFound, Refused
-from reps_ledger.files import atomic_write
+from reps_ledger.files import RECEIPTS_SUFFIX, atomic_write
 from reps_ledger.ledger.core import Attribution, Core
 from reps_ledger.log import EventLog
 from reps_ledger.log.sealing import personal_texts
 from reps_ledger.privacy import Keyring, Tombstone
-
-RECEIPTS_SUFFIX: Final = ".erasures"
-"""What is added to the name of a ledger's file for the folder of receipts of erasures."""
 
 OTHERS_MUST: Final = (
     "destroy backups of the key file, or restore none without opening its ledger, which erases again",
@@ -175,7 +172,7 @@ def keyring_of(core: Core) -> Keyring:
     """
     keyring = core.own_zone.keyring
     if keyring is None:
-        raise ConfigurationError("erasing takes the keys: open the ledger with keys=")
+        raise ConfigurationError("erasing takes the keys: open the ledger with them (keys=…, --keys)")
     core.refreshed()
     if not core.own_zone.seals:
         raise ConfigurationError(

@@ -11,6 +11,7 @@ from attrs import frozen
 from reps_ledger.domain import facts as f
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import kind_of
+from reps_ledger.domain.sealed import SEALED, Sealed
 from reps_ledger.domain.time import local_day
 from reps_ledger.projections.projection import Projection
 
@@ -85,6 +86,11 @@ def _in(fact: _Placed) -> str:
 
 def _because(fact: _Reasoned) -> str:
     return f": {fact.reason}" if fact.reason else ""
+
+
+def _account(fact: f.AccountLinked | f.AccountUnlinked) -> str:
+    """Return an account's name; where it was not opened, not the token that stands for it."""
+    return SEALED if isinstance(fact.account, Sealed) else fact.account
 
 
 def _until(moment: datetime | None, zone: tzinfo, word: str = "until") -> str:
@@ -175,8 +181,8 @@ _WORDS: Final[Mapping[type, Callable[[Any, str, tzinfo], str]]] = {
     f.MemberJoined: _joined,
     f.MemberRetired: lambda x, _, _z: f"retired ({x.how}){_because(x)}; a member all along",
     f.MemberReturned: lambda x, _, _z: f"came back{_because(x)}",
-    f.AccountLinked: lambda x, _, _z: f"was linked to the account {x.account} at {x.provider}",
-    f.AccountUnlinked: lambda x, _, _z: f"was unlinked from {x.account} at {x.provider}",
+    f.AccountLinked: lambda x, _, _z: f"was linked to the account {_account(x)} at {x.provider}",
+    f.AccountUnlinked: lambda x, _, _z: f"was unlinked from {_account(x)} at {x.provider}",
     f.MembersMerged: _merged,
     f.MembersUnmerged: _unmerged,
     f.AffiliationStarted: lambda x, _, _z: f"began at {x.organisation}",

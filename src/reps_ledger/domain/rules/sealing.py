@@ -130,7 +130,7 @@ def _unsealed_parts(_fact: Fact, _known: Known) -> Parts:
 
 def _judge_unsealed(_entry: Entry, declared: Entry[LedgerDeclared] | None) -> Iterator[Refusal]:
     if declared is not None and declared.fact.seals:
-        words = "this ledger seals personal texts: open it with its keys (keys=…) to record any"
+        words = "this ledger seals personal texts: open it with its keys to record any (keys=…, --keys)"
         yield refuse("unsealed", words, declared)
 
 
