@@ -17,7 +17,7 @@ from histories import PEOPLE, Offer, fill, histories, open_ledger
 from reps_ledger.audit import make_key
 from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.sealed import ERASED, GONE, Sealed
-from reps_ledger.errors import Refused
+from reps_ledger.errors import ConfigurationError, PathTaken, Refused
 from reps_ledger.log.sealing import personal_texts
 from reps_ledger.privacy import KeyFile
 from reps_ledger.projections import DIMENSIONS
@@ -350,3 +350,24 @@ def test_a_command_is_known_again_when_its_texts_are_sealed() -> None:
             ledger.record(attrs.evolve(fact, reason="another"), by="council", command_id="c1")
         ledger.erase("ana", by="dpo")
         assert ledger.record(fact, by="council", command_id="c1").repeated
+
+
+def test_nothing_is_recorded_as_given_that_cannot_be(tmp_path: Path) -> None:
+    """Neither an export nor what is somebody's: without keys, where a file is there, or as it is stored."""
+    path, keys = tmp_path / "reps.db", tmp_path / "reps.keys"
+    with rl.open(path, keys=keys) as ledger:
+        ledger.record(rl.MemberJoined(member="ana", account="octo"), by="council")
+        (tmp_path / "there.jsonl").write_text("x")
+        with pytest.raises(PathTaken):
+            ledger.export(tmp_path / "there.jsonl", reveal=True, by="dpo")
+        with pytest.raises(rl.errors.InvalidInput, match="nothing of it can be revealed"):
+            ledger.export(tmp_path / "new.jsonl", reveal=True, by="dpo", as_recorded=True)
+        with pytest.raises(rl.errors.InvalidInput, match="say who"):
+            ledger.export(tmp_path / "new.jsonl", reveal=True)
+    with rl.open(path) as ledger:
+        with pytest.raises(ConfigurationError, match="keys"):
+            ledger.export(tmp_path / "new.jsonl", reveal=True, by="dpo")
+        with pytest.raises(ConfigurationError, match="keys"):
+            ledger.portable("ana", by="dpo")
+        assert {entry.name for entry in ledger.entries()} == {"ledger.declared", "member.joined"}
+    assert not (tmp_path / "new.jsonl").exists()

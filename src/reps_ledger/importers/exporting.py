@@ -73,10 +73,6 @@ def export_history(
             )
         write = _write_stored
     if reveal:
-        if as_recorded:
-            raise InvalidInput(
-                "what is stored is written as it is: nothing of it is revealed", field="reveal"
-            )
         write = partial(_write_csv if write is _write_csv else _write_json, reveal=True)
     with output_file(target, replace=replace, secret=reveal, field="target") as raw:
         if not name.endswith(".gz"):

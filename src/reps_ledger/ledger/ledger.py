@@ -19,16 +19,16 @@ from reps_ledger.audit import (
 )
 from reps_ledger.domain.arguments import checked_methods
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import AccessGiven, CharterAdopted, Fact
+from reps_ledger.domain.facts import CharterAdopted, Fact
 from reps_ledger.domain.rules import Rulebook
 from reps_ledger.domain.rules.voids import StoredRow
 from reps_ledger.domain.time import day_of
-from reps_ledger.errors import InvalidInput
 from reps_ledger.importers import ImportReport, export_history, import_as_recorded, import_history
 from reps_ledger.ledger import backtests, proofs, reviews
 from reps_ledger.ledger.check import MOST, check
 from reps_ledger.ledger.core import Attribution, Core, Moment, Subscription
 from reps_ledger.ledger.personal import PersonalData
+from reps_ledger.ledger.portable import access_given
 from reps_ledger.ledger.reviews import DecisionAudit, audit_decision
 from reps_ledger.ledger.states import open_state
 from reps_ledger.ledger.voiding import void
@@ -275,12 +275,11 @@ class Ledger(PersonalData):
             PathTaken: something is there that would be lost.
             StorageError: the file cannot be written.
             InvalidInput: nobody is named who reveals texts, or what is stored should be revealed.
+            ConfigurationError: texts are sealed, and the ledger was opened without keys.
         """
         reading = self._core.reading(known_at)
         if reveal:
-            if by is None:
-                raise InvalidInput("say who reveals personal texts", field="by")
-            self.record(AccessGiven(form="export"), by=by)
+            access_given(self._core, target, by, as_recorded=as_recorded, replace=replace)
         return export_history(reading, target, as_recorded=as_recorded, replace=replace, reveal=reveal)
 
     def backup(

@@ -13,7 +13,7 @@ import os
 from collections.abc import Container, Iterable, Mapping
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 from attrs import evolve, field, frozen
@@ -24,12 +24,13 @@ from reps_ledger.domain.entries import Entry, member_tag
 from reps_ledger.domain.facts import AccessGiven, EntryCorrected, Fact
 from reps_ledger.domain.sealed import Sealed
 from reps_ledger.domain.time import local_day
-from reps_ledger.errors import NotFound
-from reps_ledger.files import output_file
+from reps_ledger.errors import InvalidInput, NotFound
+from reps_ledger.files import may_be_written, output_file
 from reps_ledger.importers.rows import write_row
 from reps_ledger.interchange import JsonObject
 from reps_ledger.ledger import proofs
 from reps_ledger.ledger.core import Attribution, Core
+from reps_ledger.ledger.erasing import keyring_of
 from reps_ledger.log.codec import Codec
 from reps_ledger.log.sealing import personal_texts
 from reps_ledger.privacy import texts_bytes
@@ -87,6 +88,40 @@ class Portable:
         return [place / name for name in parts]
 
 
+def access_given(
+    core: Core,
+    target: str | os.PathLike[str] | IO[bytes],
+    by: str | None,
+    *,
+    as_recorded: bool,
+    replace: bool,
+) -> None:
+    """Record that everybody's texts are given out, once nothing is in an export's way; see `Ledger.export`.
+
+    Raises:
+        InvalidInput: nobody is named who gives them, or what is stored should be revealed.
+        PathTaken: the file may not be written.
+        ConfigurationError: there are no keys to open texts by.
+    """
+    if by is None:
+        raise InvalidInput("say who reveals personal texts", field="by")
+    if as_recorded:
+        raise InvalidInput(
+            "what is stored is written as it is: nothing of it can be revealed", field="reveal"
+        )
+    if isinstance(target, str | os.PathLike):
+        may_be_written(target, replace=replace, field="target")
+    _must_have_keys(core)
+    core.record([(AccessGiven(form="export"), None)], Attribution(by=by))
+
+
+def _must_have_keys(core: Core) -> None:
+    """Refuse to give out texts that cannot be opened."""
+    core.refreshed()
+    if core.own_zone.seals:
+        keyring_of(core)
+
+
 def portable(
     core: Core,
     member: str,
@@ -100,6 +135,7 @@ def portable(
     entries = core.reading().recorded_of(member)
     if not entries:
         raise NotFound(f"nothing is recorded of {member}")
+    _must_have_keys(core)
     core.record([(AccessGiven(form="portable", person=person.member), None)], attribution)
     own = frozenset(core.reading().amendments().identifiers(person.member)) | {member}
     bundle = texts = None

@@ -47,6 +47,7 @@ from reps_ledger.log.storage import (
     Transactional,
     decoded_tags,
     storage_of,
+    without_details,
 )
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 from reps_ledger.log.voided import VoidedPositions, looked_at, row_at
@@ -353,8 +354,8 @@ class EventLog:
             raise Conflict("the part of the log that this depends on changed") from error
         except PersistenceError as error:
             if getattr(error.__cause__, "sqlstate", None) == _NOT_ALLOWED:
-                raise ReadOnly(f"this role may not append to the log: {_words(error)}") from error
-            raise StorageError(f"the log could not be written: {_words(error)}") from error
+                raise ReadOnly(f"this role may not append to the log: {without_details(error)}") from error
+            raise StorageError(f"the log could not be written: {without_details(error)}") from error
         first = last - len(events) + 1
         self.voided.appended(first, [event.type for event in events])
         return list(range(first, last + 1))
@@ -585,12 +586,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PersistenceError as error:
-        raise StorageError(f"the log could not be read: {_words(error)}") from error
-
-
-def _words(error: Exception) -> str:
-    """Return what a database says is wrong, without the row that it may quote."""
-    return str(error).partition("\nDETAIL")[0]
+        raise StorageError(f"the log could not be read: {without_details(error)}") from error
 
 
 def _at_most(head: int, upto: int | None) -> int:

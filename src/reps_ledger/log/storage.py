@@ -100,6 +100,11 @@ def damaged_tags(position: int, error: Exception) -> Damaged:
     return Damaged(f"position {position}: its tags cannot be read: {error}; {how_to_void(position)}")
 
 
+def without_details(error: Exception) -> str:
+    """Return what a database says is wrong, without the row that it may quote."""
+    return str(error).partition("\nDETAIL")[0]
+
+
 class Rows(Protocol):
     """The entries that a read found, in order of position; they can be iterated once."""
 

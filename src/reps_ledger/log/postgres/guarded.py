@@ -28,7 +28,15 @@ from reps_ledger.log.postgres.roles import (
     guards_sql,
 )
 from reps_ledger.log.postgres.session import connect, naming_holders
-from reps_ledger.log.storage import NOT_SOUND, Stored, Unfit, encoded_tags, fitting_tags, must_be_empty
+from reps_ledger.log.storage import (
+    NOT_SOUND,
+    Stored,
+    Unfit,
+    encoded_tags,
+    fitting_tags,
+    must_be_empty,
+    without_details,
+)
 from reps_ledger.log.tag_fingerprint import TagFingerprint
 
 if TYPE_CHECKING:
@@ -200,9 +208,11 @@ class GuardedRecorder(PostgresDCBRecorderTT):
                 cursor.execute(f"ALTER SEQUENCE {SCHEMA}.{EVENTS}_id_seq RESTART WITH {last + 1}")
                 cursor.execute(f"NOTIFY {self.channel_name}")
         except psycopg.errors.InsufficientPrivilege as error:
-            raise ReadOnly(f"only the owner of the tables takes in what was recorded: {error}") from error
+            raise ReadOnly(
+                f"only the owner of the tables takes in what was recorded: {without_details(error)}"
+            ) from error
         except psycopg.Error as error:
-            raise StorageError(f"the log could not be written: {error}") from error
+            raise StorageError(f"the log could not be written: {without_details(error)}") from error
         return count
 
     keeps: tuple[str, ...] = (
@@ -249,11 +259,13 @@ class GuardedRecorder(PostgresDCBRecorderTT):
                             f"{'; '.join(self.schema_check())}"
                         )
         except psycopg.errors.InsufficientPrivilege as error:
-            raise ReadOnly(f"only the owner of the tables redacts: {error}") from error
+            raise ReadOnly(f"only the owner of the tables redacts: {without_details(error)}") from error
         except psycopg.errors.LockNotAvailable as error:
-            raise Busy(f"others hold the ledger's tables locked; try again: {error}") from error
+            raise Busy(
+                f"others hold the ledger's tables locked; try again: {without_details(error)}"
+            ) from error
         except psycopg.Error as error:
-            raise StorageError(f"nothing was redacted: {error}") from error
+            raise StorageError(f"nothing was redacted: {without_details(error)}") from error
 
     def purge(self, *, waits: bool = True) -> list[str]:  # noqa: ARG002 — as others have it
         """Do nothing: a server removes what it keeps when it is told to; see `keeps`."""
@@ -325,7 +337,7 @@ def _redacted(connection: Connection[Any], position: int, data: bytes) -> tuple[
     try:
         return connection.execute(_REDACT.encode(), [data, position]).fetchone()
     except (psycopg.errors.RestrictViolation, psycopg.DataError) as error:
-        raise StorageError(f"position {position}: {NOT_SOUND}: {error}") from error
+        raise StorageError(f"position {position}: {NOT_SOUND}: {without_details(error)}") from error
 
 
 def _fitting(position: int, name: str, tags: str, last: int) -> list[str]:
@@ -356,7 +368,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except PersistenceError as error:
-        raise StorageError(f"the log could not be checked: {error}") from error
+        raise StorageError(f"the log could not be checked: {without_details(error)}") from error
 
 
 def open_guarded(datastore: PostgresDatastore, *, read_only: bool = False) -> GuardedRecorder:
