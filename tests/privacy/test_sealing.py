@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from typing import Final
 
@@ -86,7 +87,7 @@ def test_what_is_cut_short(length: int) -> None:
 @given(st.integers(0, 300))
 def test_padding_hides_lengths(length: int) -> None:
     """Texts of 0 to 31 bytes look alike, and of 32 to 63: a length shows to a multiple of 32."""
-    shown = len(seal(KEY, "x" * length, PLACE)) - 1 - 12 - 16
+    shown = len(seal(KEY, "x" * length, PLACE)) - 1 - 12 - 32 - 16
     assert shown == (length // 32 + 1) * 32
 
 
@@ -103,9 +104,11 @@ def test_what_was_not_made_by_sealing(plain: bytes) -> None:
     """Who has the key and encrypts something else gives no garbage to anybody."""
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    from reps_ledger.privacy.sealing import _authenticated
+    from reps_ledger.privacy.sealing import _authenticated, _key_in
 
-    blob = b"\x02" + bytes(12) + AESGCM(KEY).encrypt(bytes(12), plain, _authenticated(PLACE))
+    nonce = bytes(12)
+    front = b"\x02" + nonce + _key_in(KEY, nonce)
+    blob = front + AESGCM(KEY).encrypt(nonce, plain, _authenticated(PLACE))
     with pytest.raises(TamperedSeal):
         unseal(KEY, blob, PLACE)
 
@@ -115,8 +118,22 @@ def test_the_format_is_for_ever() -> None:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     bound = b'reps-ledger sealed v2\n["ledger","entry","ana","vouch.given",1,"reason"]'
-    blob = b"\x02" + b"n" * 12 + AESGCM(KEY).encrypt(b"n" * 12, b"yes\x80" + bytes(28), bound)
+    nonce = b"n" * 12
+    own = hashlib.blake2b(nonce, key=KEY, digest_size=32, person=b"reps key in v2").digest()
+    blob = b"\x02" + nonce + own + AESGCM(KEY).encrypt(nonce, b"yes\x80" + bytes(28), bound)
     assert unseal(KEY, blob, PLACE) == "yes"
+
+
+def test_a_ciphertext_is_of_one_key() -> None:
+    """What another key would open all the same, as AES-GCM alone lets somebody craft it, is refused."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    blob = seal(KEY, TEXT, PLACE)
+    bound = b'reps-ledger sealed v2\n["ledger","entry","ana","vouch.given",1,"reason"]'
+    crafted = blob[:45] + AESGCM(OTHER).encrypt(blob[1:13], b"no\x80" + bytes(29), bound)
+    for key in (KEY, OTHER):
+        with pytest.raises(WrongKey):
+            unseal(key, crafted, PLACE)
 
 
 @pytest.mark.parametrize("key", [b"", KEY[:16], KEY + b"\0", bytearray(KEY), None, "x" * 32])

@@ -1,9 +1,9 @@
 """Sealing a personal text under a key, and opening what was sealed: AES-256-GCM, bound to one place.
 
-A sealed text is one byte for how it was sealed, 12 random bytes of nonce, and the ciphertext of the text,
-padded to a multiple of 32 bytes so that its length tells little. The place where it stands is authenticated
-with it, so that it opens nowhere else. The nonce is random and stored nowhere else: who has the key and the
-nonce of a text can confirm a guess of it.
+A sealed text is one byte for how it was sealed, 12 random bytes of nonce, 32 bytes that tell its key from all
+others, and the ciphertext of the text, padded to a multiple of 32 bytes so that its length tells little. The
+place where it stands is authenticated with it, so that it opens nowhere else. The nonce is random and stored
+nowhere else: who has the key and the nonce of a text can confirm a guess of it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,10 @@ KEY_BYTES: Final = 32
 _VERSION: Final = b"\x02"
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
-_FRONT: Final = len(_VERSION) + _NONCE_BYTES
+_KEY_IN: Final = b"reps key in v2"
+_KEY_IN_BYTES: Final = 32
+_NONCE_END: Final = len(_VERSION) + _NONCE_BYTES
+_FRONT: Final = _NONCE_END + _KEY_IN_BYTES
 _PADDED: Final = 32
 _END: Final = b"\x80"
 _PLACE: Final = b"reps-ledger sealed v2\n"
@@ -134,7 +137,8 @@ def encrypt(key: bytes, plain: bytes, authenticated: bytes) -> bytes:
     """
     nonce = random_bytes(_NONCE_BYTES)
     aes_gcm, _ = _cryptography()
-    return _VERSION + nonce + aes_gcm(checked_key(key)).encrypt(nonce, _padded(plain), authenticated)
+    cipher = aes_gcm(checked_key(key)).encrypt(nonce, _padded(plain), authenticated)
+    return b"".join((_VERSION, nonce, _key_in(key, nonce), cipher))
 
 
 def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
@@ -153,14 +157,26 @@ def decrypt(key: bytes, blob: bytes, authenticated: bytes) -> bytes:
         raise TamperedSeal("what is sealed was cut short")
     aes_gcm, invalid_tag = _cryptography()
     cipher = aes_gcm(checked_key(key))
+    nonce = blob[len(_VERSION) : _NONCE_END]
+    if not hmac.compare_digest(blob[_NONCE_END:_FRONT], _key_in(key, nonce)):
+        raise WrongKey("the key does not open this: it was sealed under another")
     try:
-        padded = cipher.decrypt(blob[len(_VERSION) : _FRONT], blob[_FRONT:], authenticated)
+        padded = cipher.decrypt(nonce, blob[_FRONT:], authenticated)
     except invalid_tag:
-        raise WrongKey("the key does not open this: it was sealed under another, or elsewhere") from None
+        raise WrongKey("the key does not open this here: it was sealed elsewhere, or changed") from None
     plain, end, rest = padded.rpartition(_END)
     if not end or rest.strip(b"\0") or len(padded) % _PADDED:
         raise TamperedSeal("what is sealed has no padding as it must have")
     return plain
+
+
+def _key_in(key: bytes, nonce: bytes) -> bytes:
+    """Return what says in a sealed text which key it is, without which AES-GCM may open by two keys.
+
+    Somebody could make a ciphertext that is one text by one key and another text by another (Grubbs, Lu,
+    Ristenpart: Message Franking via Committing Authenticated Encryption, CRYPTO 2017).
+    """
+    return hashlib.blake2b(nonce, key=key, digest_size=_KEY_IN_BYTES, person=_KEY_IN).digest()
 
 
 def utf8(text: str) -> bytes:
