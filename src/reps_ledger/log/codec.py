@@ -31,7 +31,7 @@ from reps_ledger.domain.chance import random_bytes
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, LedgerDeclared, Registry
 from reps_ledger.domain.facts.governance import ERASURES
-from reps_ledger.domain.sealed import GONE, Account, Sealed
+from reps_ledger.domain.sealed import GONE, REDACTED, Account, Sealed
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
@@ -513,7 +513,9 @@ class Codec:
         """Return a sealed text opened, or as it is where there are no keys."""
         if isinstance(sealed, Held):
             return sealed.opened
-        return sealed if self.sealer is None else self.sealer.open(sealed)
+        if self.sealer is None:
+            return REDACTED if sealed.blob is None else sealed
+        return self.sealer.open(sealed)
 
     def reread(self, fact: Fact) -> Fact:
         """Return a fact as it reads back once it was stored."""
