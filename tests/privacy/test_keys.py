@@ -359,17 +359,33 @@ def test_people_are_found_by_the_beginnings_of_words(store: KeyFile) -> None:
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=8)), st.text("ab c@", max_size=4))
 def test_finding_is_as_looking_at_each(texts: list[str], asked: str) -> None:
     """The sorted beginnings find what a look at each text does."""
-    from reps_ledger.domain.names import canonical_name
-    from reps_ledger.privacy.names import NameIndex, _beginnings
+    from reps_ledger.privacy.names import NameIndex, _beginnings, _sought
 
     found = NameIndex((str(number), "name", text) for number, text in enumerate(texts)).find(asked)
-    words = canonical_name(asked).split()
+    words = _sought(asked).split()
     expected = [
         (str(number), "name")
-        for number, text in enumerate(map(canonical_name, texts))
+        for number, text in enumerate(map(_sought, texts))
         if words and all(any(text[at:].startswith(word) for at in _beginnings(text)) for word in words)
     ]
     assert found == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "sought"),
+    [
+        ("José Ångström", "jose angstrom"),
+        ("Йод", "иод"),
+        ("Ελένη", "ελενη"),
+        ("हिन्दी", "हिन्दी"),  # its marks are vowels
+        ("ﬁnn", "finn"),
+    ],
+)
+def test_accents_are_left_out_where_they_are_accents(text: str, sought: str) -> None:
+    """Of letters of Latin, Greek and Cyrillic; marks of other scripts are part of the letters."""
+    from reps_ledger.privacy.names import _sought
+
+    assert _sought(text) == sought
 
 
 def test_a_file_is_its_owners_alone(path: Path) -> None:
