@@ -336,6 +336,8 @@ class Recording:
         if not codec.seals:
             return receipt
         facts = [with_names(entry.fact, codec.registry) for entry in receipt.entries]
+        if all(fact is entry.fact for fact, entry in zip(facts, receipt.entries, strict=True)):
+            return receipt
         entries = [replace(e, fact=fact) for e, fact in zip(receipt.entries, facts, strict=True)]
         return evolve(receipt, entries=tuple(entries))
 

@@ -409,7 +409,7 @@ class Judge:
         """Return every reason why an entry may not be recorded."""
         with days_read_in(self.rules.zone):
             found = self._refusals(entry)
-        return [*found, *address_refusals(entry, self.memory.registry)] if self.seals else found
+        return [*found, *address_refusals(entry)] if self.seals else found
 
     def _refusals(self, entry: Entry) -> list[Refusal]:
         fact = entry.fact

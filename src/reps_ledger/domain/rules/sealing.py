@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from functools import lru_cache
+from typing import Any, Final
 
 from attrs import evolve
 
@@ -18,6 +19,7 @@ from reps_ledger.domain.facts import (
     EntryCorrected,
     EntryRetracted,
     Fact,
+    FactType,
     LedgerDeclared,
     MemberErased,
     MembersUnmerged,
@@ -102,19 +104,29 @@ _MADE_HERE: Final = frozenset({"application.filed", "member.joined", "notice.sen
 """Kinds that may be the first to name a person."""
 
 
-def address_refusals(entry: Entry, registry: Registry) -> Iterator[Refusal]:
+_ENVELOPE: Final = ("by", "on_behalf_of", "command_id", "source")
+
+
+@lru_cache(maxsize=256)
+def _open_fields(cls: type[Fact]) -> tuple[str, ...]:
+    """Return the fields of a kind whose texts stay in the clear, and may be new to a ledger."""
+    described = FactType.of(cls)
+    named = () if described.kind.name in _MADE_HERE else described.persons
+    texts = (name for name, shape in described.shapes.items() if shape in {"list", "text"})
+    return tuple(name for name in texts if name not in described.personal and name not in named)
+
+
+def address_refusals(entry: Entry) -> Iterator[Refusal]:
     """Yield which texts look like an address, of those that would stay in the clear for ever.
 
     People who are there under such an identifier stay so: only a new one is refused.
     """
     fact = entry.fact.replacement if isinstance(entry.fact, EntryCorrected) else entry.fact
-    described = registry.of(fact)
-    named = () if described.kind.name in _MADE_HERE else described.persons
-    texts = [(name, getattr(entry, name)) for name in ("by", "on_behalf_of", "command_id", "source")]
-    for name, shape in described.shapes.items():
-        if shape in {"list", "text"} and name not in described.personal and name not in named:
-            value = getattr(fact, name)
-            texts += [(name, each) for each in value] if isinstance(value, tuple) else [(name, value)]
+    texts = [(name, getattr(entry, name)) for name in _ENVELOPE]
+    kind: Any = type(fact)
+    for name in _open_fields(kind):
+        value = getattr(fact, name)
+        texts += [(name, each) for each in value] if isinstance(value, tuple) else [(name, value)]
     for name, text in texts:
         if isinstance(text, str) and "@" in text and len(text) <= MAX_NAME and _ADDRESS.search(text):
             words = (
