@@ -159,7 +159,7 @@ def test_no_refusal_quotes_a_text(seals: bool, told: list[Offer]) -> None:
             assert ZEBRA not in f"{found.kind} {found.words}".lower()
         for finding in ledger.check():
             assert ZEBRA not in f"{finding!r}".lower()
-        if seals and ids:
+        if seals and ids and ledger.seals:  # a history may have begun in the clear
             for who in PEOPLE:
                 with suppress(Refused, rl.NotFound):
                     report = ledger.erase(who, by="dpo")

@@ -324,6 +324,50 @@ def test_an_account_in_the_clear_is_somebodys_all_the_same(tmp_path: Path) -> No
         assert ledger.as_of().member("ana").belonging.accounts == frozenset()
 
 
+KEYED: Final = {"personal": True, "keyed": True}
+
+
+@rl.fact("badge.lost", follows="account.linked", shared=("member", "account"))
+@attrs.frozen(kw_only=True)
+class BadgeLost:
+    """A service's own fact, which names an account."""
+
+    member: str
+    account: str = attrs.field(metadata=KEYED)
+
+
+def test_an_account_in_ones_own_fact_is_sealed_too(tmp_path: Path) -> None:
+    """Whether it was linked or not; what is of nobody in particular is sealed as well, and opens."""
+    path = tmp_path / "reps.db"
+    with rl.open(path, keys=tmp_path / "reps.keys", facts=[BadgeLost]) as ledger:
+        ledger.record(rl.MemberJoined(member="ana", account="quagga-linked"), by="council")
+        lost = [
+            ledger.record(BadgeLost(member="ana", account=name), by="council")
+            for name in ("quagga-linked", "quagga-never")
+        ]
+        opened = [ledger.opened(entry).fact for entry in ledger.entries() if entry.id in {e.id for e in lost}]
+        assert [getattr(fact, "account", "") for fact in opened] == ["quagga-linked", "quagga-never"]
+        assert [found for found in ledger.check() if found.code != "voided"] == []
+    for file in path.parent.glob("reps.db*"):
+        assert b"quagga" not in file.read_bytes()
+
+
+def test_an_account_is_linked_and_unlinked_at_once() -> None:
+    """In one batch, and where a correction says that it was linked."""
+    link = {"provider": "git", "account": "octo"}
+    with sealed_ledger() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        batch = [rl.AccountLinked(member="ana", **link), rl.AccountUnlinked(member="ana", **link)]
+        ledger.record_all(batch, by="council")
+        assert ledger.as_of().member("ana").belonging.accounts == frozenset()
+        wrong = ledger.record(rl.AccountLinked(member="ana", provider="git", account="otto"), by="council")
+        right = rl.AccountLinked(member="ana", **link)
+        ledger.record(rl.EntryCorrected(target=wrong.id, replacement=right, reason="a slip"), by="council")
+        assert ledger.as_of().member("ana").belonging.accounts == {("git", "octo")}
+        ledger.record(rl.AccountUnlinked(member="ana", **link), by="council")
+        assert ledger.as_of().member("ana").belonging.accounts == frozenset()
+
+
 def test_a_receipt_has_what_was_given() -> None:
     """Texts and names of accounts as they were told, the first time and again; also in a correction."""
     with sealed_ledger() as ledger:

@@ -83,7 +83,7 @@ class Portable:
         if self.texts is not None:
             parts[TEXTS] = self.texts
         for name, content in parts.items():
-            with output_file(place / name, field="folder") as file:
+            with output_file(place / name, secret=True, field="folder") as file:
                 file.write(content)
         return [place / name for name in parts]
 

@@ -371,24 +371,29 @@ class Recording:
         return replace(draft, fact=fact, row_key=row_key)
 
     def _linked(self, named: AccountOf) -> str | None:
-        """Return the token by which an account was linked to a person, under any identifier of theirs."""
+        """Return the token by which an account was linked to a person, under any identifier of theirs.
+
+        None where it was linked in the clear, before the ledger sealed; the member's own token where nobody
+        linked it: what follows nothing is refused by its rule, or is a fact of somebody's own.
+        """
         sealer = self.log.codec.sealer
         assert sealer is not None, "drafts are prepared by it"
         tokens = sealer.tokens_of(named)
         parts = {token: ACCOUNT.part(named.provider, token).source for token in tokens}
-        found, _ = self.log.read_sources(parts.values())
+        in_the_clear = ACCOUNT.part(named.provider, named.account).source
+        found, _ = self.log.read_sources([*parts.values(), in_the_clear])
         people: Mapping[str, str] | None = (
             None  # read once, if ever: seldom is anybody else's account unlinked
         )
         for token, source in parts.items():
             for entry in found[source]:
-                member = getattr(entry.fact, "member", "")
+                member = _about(entry.fact)
                 if member != named.member and people is None:
                     people = Reading(log=self.log, known_at=self.log.head()).amendments().aliases
                 known = people or {}
                 if known.get(member, member) == known.get(named.member, named.member):
                     return token
-        return None
+        return None if found[in_the_clear] else str(sealer.account(named))
 
     def alone(self, work: Callable[[], T], *, weight: int) -> T:
         """Do something with the recording `inside` while nobody else records; see `EventLog.together`.

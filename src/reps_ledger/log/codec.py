@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache, partial
 from types import CodeType, FunctionType, MethodType
@@ -31,7 +31,7 @@ from reps_ledger.domain.chance import random_bytes
 from reps_ledger.domain.entries import Entry
 from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Kind, LedgerDeclared, Registry
 from reps_ledger.domain.facts.governance import ERASURES
-from reps_ledger.domain.sealed import GONE, REDACTED, Account, Sealed
+from reps_ledger.domain.sealed import ERASED, GONE, REDACTED, Account, Sealed
 from reps_ledger.domain.shown import shown
 from reps_ledger.domain.time import zone_of
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES
@@ -52,6 +52,7 @@ from reps_ledger.log.sealing import (
     Blobs,
     Held,
     Sealer,
+    Stored,
     commitments_in,
     personal_texts,
     sealed_fields,
@@ -266,6 +267,9 @@ class Upcasters:
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Entry[Fields])
+_TOLD: Final = 8
+"""Characters of a text that are not in another field by chance."""
+
 _NESTED: Final = frozenset({"fact", "schema", "fields"})
 
 
@@ -428,29 +432,76 @@ class Codec:
         texts = {path: stored(beside, data, name, path) for path, beside in found.items()}
         inner = {k.removeprefix(REPLACEMENT): text for k, text in texts.items() if k.startswith(REPLACEMENT)}
         own = {path: text for path, text in texts.items() if not path.startswith(REPLACEMENT)}
-        fields = {**fields, **self._for_version(name, version, own)}
-        if inner:
-            nested = fields["replacement"]
-            there = self._for_version(nested.get("fact"), nested.get("schema"), inner)
-            fields["replacement"] = {**nested, "fields": {**nested["fields"], **there}}
-        fact = self._held(self.structure(name, version, fields))
-        if inner and isinstance(fact, EntryCorrected):
-            fact = evolve(fact, replacement=self._held(fact.replacement))
-        return fact
+        failed: Malformed | None = None
+        # Where a text is gone, an upcaster that takes it apart may want nothing there, or more than one word.
+        for stand_in in (None, "", f"{ERASED} {ERASED}"):
+            said = {**fields, **self._for_version(name, version, own, stand_in)}
+            if inner:
+                nested = fields["replacement"]
+                there = self._for_version(nested.get("fact"), nested.get("schema"), inner, stand_in)
+                said["replacement"] = {**nested, "fields": {**nested["fields"], **there}}
+            try:
+                fact = self.structure(name, version, said)
+            except Malformed as error:
+                failed = failed or error
+                if not any(self.text_of(text) in GONE for text in texts.values()):
+                    break
+                continue
+            fact = self._held(fact, version, own, fields.values())
+            if inner and isinstance(fact, EntryCorrected):
+                replacement = self._held(fact.replacement, nested["schema"], inner, nested["fields"].values())
+                fact = evolve(fact, replacement=replacement)
+            return fact
+        assert failed is not None, "it failed each time"
+        raise failed
 
-    def _for_version(self, name: object, version: object, texts: Mapping[str, Sealed]) -> Fields:
-        """Return sealed texts as they are for the present version of a fact, and opened for an older one."""
+    def _for_version(
+        self, name: object, version: object, texts: Mapping[str, Sealed], stand_in: str | None
+    ) -> Fields:
+        """Return sealed texts as they are for the present version of a fact, and opened for an older one.
+
+        Args:
+            name: the fact's stored name.
+            version: under which it was stored.
+            texts: its sealed texts, by field.
+            stand_in: what an upcaster gets for a text that cannot be opened; None for what that reads as.
+        """
         described = self.registry.named(name) if isinstance(name, str) else None
-        if described is None or version == described.kind.version or self.sealer is None:
+        if described is None or version == described.kind.version:
             return dict(texts)
-        opened = {path: text for path, text in texts.items() if path not in described.keyed}
-        return {**texts, **{path: self.sealer.open(text) for path, text in opened.items()}}
+        found: Fields = dict(texts)
+        for path, text in texts.items():
+            if path not in described.keyed:
+                opened = str(self.text_of(text))
+                found[path] = stand_in if stand_in is not None and opened in GONE else opened
+        return found
 
-    def _held(self, fact: Fact) -> Fact:
-        """Return a fact whose personal texts read as sealed, where an upcaster made them of sealed ones."""
+    def _held(
+        self, fact: Fact, version: int, texts: Mapping[str, Stored], stored: Collection[object]
+    ) -> Fact:
+        """Return a fact whose personal texts read as sealed, where an upcaster made them of sealed ones.
+
+        Raises:
+            Malformed: the upcaster put a text where none is sealed.
+        """
         described = self.registry.of(fact)
-        texts = {name: Held.of_text(text) for name, text in personal_texts(fact, described)}
-        changes = {name: text for name, text in texts.items() if not isinstance(getattr(fact, name), Sealed)}
+        if version == described.kind.version or not texts:
+            return fact
+        opened = [str(self.text_of(text)) for text in texts.values()]
+        gone = next((text for text in opened if text in GONE), None)
+        for name in described.names - described.personal:
+            value = getattr(fact, name)
+            new = isinstance(value, str) and len(value) >= _TOLD and value not in stored
+            if new and any(value in text for text in opened):
+                raise Malformed(
+                    f"{described.kind.name}: an upcaster put a sealed text into {name}, which is not sealed"
+                )
+        source = next(iter(texts.values()))
+        changes = {
+            name: Held.of_text(text if gone is None else gone, source)
+            for name, text in personal_texts(fact, described)
+            if not isinstance(text, Sealed)
+        }
         return evolve(fact, **changes) if changes else fact  # type: ignore[misc]  # of any class
 
     @property

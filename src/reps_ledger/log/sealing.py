@@ -287,7 +287,8 @@ def sealed_fields(
     if isinstance(fact, EntryCorrected):
         inner = fact.replacement
         of_inner = registry.of(inner)
-        about = getattr(inner, "member", "")
+        of_it = getattr(inner, "member", "")
+        about = of_it if isinstance(of_it, str) else ""  # nobody's in particular: the ledger's
         nested = {
             name: seal(text, about, REPLACEMENT + name, of_inner.kind.name)
             for name, text in sealable_texts(inner, of_inner)
@@ -426,18 +427,21 @@ def seal_problems(data: bytes) -> Iterator[str]:
         yield error.words
 
 
-class Held(Sealed):
-    """A text that was opened to bring an older entry up to date, and reads as sealed all the same."""
+class Held(Stored):
+    """A text that was opened to bring an older entry up to date, and reads as sealed all the same.
+
+    What it says of itself is what the first sealed text of the fact does: all of them are under one key.
+    """
 
     __slots__ = ("opened",)
 
     opened: str
 
     @classmethod
-    def of_text(cls, text: str) -> Self:
-        """Return what holds a text."""
+    def of_text(cls, text: str, source: Stored) -> Self:
+        """Return what holds a text that an upcaster made of what was sealed."""
         found = cls(SEALED)
-        found.opened = str(text)
+        found.opened, found.stored = str(text), source.stored
         return found
 
 
