@@ -17,7 +17,15 @@ from histories import PEOPLE, Offer, fill, histories, open_ledger
 from reps_ledger.audit import make_key
 from reps_ledger.domain.facts import EntryCorrected
 from reps_ledger.domain.sealed import ERASED, GONE, Sealed
-from reps_ledger.errors import ConfigurationError, PathTaken, Refused
+from reps_ledger.errors import (
+    ConfigurationError,
+    Conflict,
+    InvalidFact,
+    InvalidFactType,
+    PathTaken,
+    Refused,
+    WrongKeys,
+)
 from reps_ledger.log.sealing import personal_texts
 from reps_ledger.privacy import KeyFile
 from reps_ledger.projections import DIMENSIONS
@@ -357,7 +365,10 @@ def test_an_account_is_linked_and_unlinked_at_once() -> None:
     link = {"provider": "git", "account": "octo"}
     with sealed_ledger() as ledger:
         ledger.record(rl.MemberJoined(member="ana"), by="council")
-        batch = [rl.AccountLinked(member="ana", **link), rl.AccountUnlinked(member="ana", **link)]
+        batch: list[rl.Fact] = [
+            rl.AccountLinked(member="ana", **link),
+            rl.AccountUnlinked(member="ana", **link),
+        ]
         ledger.record_all(batch, by="council")
         assert ledger.as_of().member("ana").belonging.accounts == frozenset()
         wrong = ledger.record(rl.AccountLinked(member="ana", provider="git", account="otto"), by="council")
@@ -366,6 +377,60 @@ def test_an_account_is_linked_and_unlinked_at_once() -> None:
         assert ledger.as_of().member("ana").belonging.accounts == {("git", "octo")}
         ledger.record(rl.AccountUnlinked(member="ana", **link), by="council")
         assert ledger.as_of().member("ana").belonging.accounts == frozenset()
+
+
+def test_what_reads_as_sealed_is_not_recorded_elsewhere() -> None:
+    """Where nothing can open it: it would say no more than that something was sealed."""
+    with sealed_ledger() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        ledger.record(rl.MemberProfiled(member="ana", field="name", value="Quagga"), by="council")
+        read = next(entry.fact for entry in ledger.entries() if isinstance(entry.fact, rl.MemberProfiled))
+    with open_ledger() as other:
+        joined = other.record(rl.MemberJoined(member="ana"), by="council")
+        for fact in (read, rl.EntryCorrected(target=joined.id, replacement=read, reason="a slip")):
+            with pytest.raises(InvalidFact, match="value is sealed, and there are no keys"):
+                other.record(fact, by="council")
+        assert [entry.name for entry in other.entries()] == ["member.joined"]
+
+
+def test_two_new_ledgers_do_not_begin_with_the_same_keys(tmp_path: Path) -> None:
+    """Whichever records first has them; of the other nothing is written that could not be opened."""
+    keys = tmp_path / "reps.keys"
+    with rl.open(tmp_path / "one.db", keys=keys) as one, rl.open(tmp_path / "other.db", keys=keys) as other:
+        one.record(rl.MemberJoined(member="ana"), by="council")
+        with pytest.raises(WrongKeys):
+            other.record(rl.MemberJoined(member="ana"), by="council")
+    with rl.open(tmp_path / "other.db") as other:
+        assert list(other.entries()) == []
+        other.record(rl.MemberJoined(member="ana"), by="council")
+    with rl.open(tmp_path / "one.db", keys=keys) as one:
+        one.record(rl.MemberProfiled(member="ana", field="name", value="Quagga"), by="council")
+
+
+def test_who_names_an_account_names_a_member() -> None:
+    """A token is of one member: a fact without has none."""
+
+    @rl.fact("badge.found")
+    @attrs.frozen(kw_only=True)
+    class BadgeFound:
+        """Nobody's."""
+
+        account: str = attrs.field(metadata=KEYED)
+
+    with pytest.raises(InvalidFactType, match="takes a member"):
+        rl.open(facts=[BadgeFound])
+
+
+def test_what_cannot_begin_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather than be tried for ever."""
+    with sealed_ledger() as ledger:
+
+        def refused(*_args: object) -> Any:
+            raise Conflict("the keys would not have it")
+
+        monkeypatch.setattr(ledger._core.log, "append_events", refused)
+        with pytest.raises(Conflict, match="would not have it"):
+            ledger.record(rl.MemberJoined(member="ana"), by="council")
 
 
 def test_a_receipt_has_what_was_given() -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import date, datetime, tzinfo
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -40,7 +41,7 @@ from reps_ledger.files import TREE_SUFFIX
 from reps_ledger.ledger.everybody import KeptAnswers
 from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import OPENED_TO_READ, EventLog, Reading, Receipt, Recording
-from reps_ledger.log.append import Draft, KeptJudge, NotEmpty, make_draft
+from reps_ledger.log.append import RETRIES, Draft, KeptJudge, NotEmpty, make_draft
 from reps_ledger.policies.language.widths import TICK
 from reps_ledger.views import View, as_instant, known_position
 
@@ -307,9 +308,10 @@ class Core:
             raise TooLarge(f"{len(facts)} facts; record at most {MAX_BATCH} at once", field="facts")
         self._must_have_keys(facts)
         receipt: Receipt | None = None
+        attempts = count()
         while receipt is None:
             try:
-                receipt = self._record(facts, attribution)
+                receipt = self._record(facts, attribution, next(attempts))
             except Refused as refused:
                 if not self._began_to_seal(refused):
                     raise
@@ -338,8 +340,14 @@ class Core:
         self.own_zone.refresh(self.log.head())
         return keyring.seals
 
-    def _record(self, facts: list[Dated], attribution: Attribution) -> Receipt | None:
-        """Record facts; None where others began the log, so that dates may mean other instants."""
+    def _record(self, facts: list[Dated], attribution: Attribution, attempt: int) -> Receipt | None:
+        """Record facts; None where others began the log, so that dates may mean other instants.
+
+        Args:
+            facts: what is recorded.
+            attribution: by whom.
+            attempt: how often that was tried before.
+        """
         voids = all(isinstance(fact, EntryVoided) for fact, _ in facts)
         if not voids:
             self.own_zone.must_be_readable()
@@ -350,7 +358,10 @@ class Core:
             return recording.record(drafts, attribution.command_id)
         try:
             _, *entries = self.recording.begin(first, drafts)
-        except NotEmpty:
+        except NotEmpty as error:
+            if attempt >= RETRIES and not self.log.head():  # nobody began it: it is something else
+                raise error.__context__ or error from None
+            self.recording.wait(attempt)
             return None
         self.own_zone.refresh(entries[-1].position)
         return Receipt(entries=tuple(entries))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, tzinfo
 
 from reps_ledger.domain.arguments import checked
 from reps_ledger.domain.facts import BUILT_IN, Fact, Registry
 from reps_ledger.domain.rules import Rule, Rulebook
 from reps_ledger.domain.time import Clock, system_clock, zone_of
+from reps_ledger.errors import CodecError, Damaged
 from reps_ledger.ledger.ledger import Ledger
 from reps_ledger.ledger.zones import LedgerZone
 from reps_ledger.log import Codec, EventLog, Recording, Target, Upcaster, is_kept, open_recorder
@@ -97,8 +99,10 @@ def open(  # noqa: A001 — read as reps_ledger.open, as in gzip.open
         raise
     ledger = Ledger(recording, declared, close, rulebook)
     try:
-        ledger.resume_erasures()
-        ledger.resume_redactions()
+        # What cannot be read is no reason not to open: whoever mends it has to. It is gone on with next time.
+        with suppress(CodecError, Damaged):
+            ledger.resume_erasures()
+            ledger.resume_redactions()
     except BaseException:
         ledger.close()
         raise

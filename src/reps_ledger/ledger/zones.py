@@ -13,7 +13,7 @@ from reps_ledger.domain.entries import Entry, ledger_tag
 from reps_ledger.domain.facts import EntryCorrected, Fact, LedgerDeclared
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import zone_name, zone_of
-from reps_ledger.errors import CodecError, Damaged, InvalidTime, OtherZone
+from reps_ledger.errors import CodecError, Damaged, InvalidTime, OtherZone, WrongKeys
 from reps_ledger.log import EventLog, Reading
 from reps_ledger.log.event_log import Readable
 from reps_ledger.privacy import Keyring
@@ -159,14 +159,19 @@ class LedgerZone:
 
         Raises:
             OtherZone: others declared another zone meanwhile.
+            WrongKeys: the keys are those of another ledger.
         """
         if not self.is_new:
             return None
-        self.refresh(self._log.head())
+        whose = None if self.keyring is None else self.keyring.store.ledger
+        self.refresh(self._log.head())  # after that: who began this log bound the keys to it later
         if self._head:
             self._check()
             return None
-        return self.declaring(self.now)
+        declared = self.declaring(self.now)
+        if whose not in (None, declared.ledger):
+            raise WrongKeys(whose, declared.ledger)
+        return declared
 
     def declaring(self, zone: tzinfo | str) -> LedgerDeclared:
         """Return the declaration of a zone for this ledger.

@@ -25,7 +25,7 @@ from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_tag
 from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType, Registry
 from reps_ledger.domain.rules import Act, Judge, Memory, Rulebook, Source
 from reps_ledger.domain.rules.folds import ACCOUNT
-from reps_ledger.domain.sealed import Owner
+from reps_ledger.domain.sealed import Owner, Sealed
 from reps_ledger.domain.time import Clock, day_end, day_start, instant_of, last_of_day
 from reps_ledger.domain.validation import MAX_ENTRY_BYTES, check_name
 from reps_ledger.errors import (
@@ -130,6 +130,7 @@ def make_draft(
 
     Raises:
         InvalidFactType: the fact's class is not known here.
+        InvalidFact: a text in it is sealed, and cannot be opened.
         InvalidInput: a name or an instant cannot be accepted.
     """
     check_name(by, "by")
@@ -170,6 +171,12 @@ def _in_instants(fact: Fact, codec: Codec, zone: tzinfo) -> Fact:
     described = codec.registry.of(fact)
     if described.personal:
         fact = codec.opened(fact)  # who corrects what they read may have read it sealed
+        for name, text in personal_texts(fact, described):
+            if isinstance(text, Sealed):
+                raise InvalidFact(
+                    f"{described.kind.name}: {name} is sealed, and there are no keys here to open it by; "
+                    "open the ledger with them (keys=…, --keys), or say the text"
+                )
     if described.days or described.instants or described.nested:
         fact = _resolved(fact, described, codec, zone)
     if described.cls not in _BUILT_IN:

@@ -210,6 +210,8 @@ def _describe(fact_class: type[Fact], kind: Kind) -> FactType:
             raise InvalidFactType(
                 f"{kind.name}: field {name!r} is personal, so it must be text: str or str | None"
             )
+        if data.get("keyed") and "member" not in hints:
+            raise InvalidFactType(f"{kind.name}: field {name!r} names an account, so it takes a member")
     return FactType(
         cls=fact_class,
         kind=kind,
