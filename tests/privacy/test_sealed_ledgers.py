@@ -330,6 +330,7 @@ def test_an_account_in_the_clear_is_somebodys_all_the_same(tmp_path: Path) -> No
         ledger.record(rl.AccountLinked(member="ben", **link), by="council")
         assert ledger.as_of().member("ben").belonging.accounts == {("git", "octo")}
         assert ledger.as_of().member("ana").belonging.accounts == frozenset()
+        assert {found.code for found in ledger.check()} == {"in_the_clear"}
 
 
 KEYED: Final = {"personal": True, "keyed": True}
