@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -392,6 +393,38 @@ def test_what_reads_as_sealed_is_not_recorded_elsewhere() -> None:
             with pytest.raises(InvalidFact, match="value is sealed, and there are no keys"):
                 other.record(fact, by="council")
         assert [entry.name for entry in other.entries()] == ["member.joined"]
+
+
+@rl.fact("room.noted")
+@attrs.frozen(kw_only=True)
+class RoomNoted:
+    """A service's own fact, about a member or nobody."""
+
+    member: str | None = None
+    note: str = attrs.field(metadata={"personal": True})
+
+
+def test_a_text_about_nobody_is_sealed_and_opens() -> None:
+    """Also in a correction."""
+    with rl.open(keys=KeyFile.open(":memory:"), facts=[RoomNoted]) as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        noted = ledger.record(RoomNoted(note="Quagga"), by="council")
+        right = rl.EntryCorrected(target=noted.id, replacement=RoomNoted(note="Okapi"), reason="a slip")
+        ledger.record(right, by="council")
+        read = [each.fact for each in ledger.entries()][-2:]
+        assert all(isinstance(text, Sealed) for fact in read for text in texts_in(fact, ledger))
+        first, corrected = [ledger.opened(each).fact for each in ledger.entries()][-2:]
+        assert first == RoomNoted(note="Quagga")
+        assert corrected == right
+
+
+def test_a_copy_is_for_whoever_asked_alone(tmp_path: Path) -> None:
+    """Nobody else on that host may read its files."""
+    with sealed_ledger() as ledger:
+        ledger.record(rl.MemberJoined(member="ana"), by="council")
+        written = ledger.portable("ana", by="dpo").write(tmp_path / "ana")
+    assert len(written) == 2
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in (*written, tmp_path / "ana")} == {0}
 
 
 def test_two_new_ledgers_do_not_begin_with_the_same_keys(tmp_path: Path) -> None:

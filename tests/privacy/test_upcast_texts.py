@@ -10,6 +10,7 @@ import pytest
 
 import reps_ledger as rl
 from reps_ledger.domain.sealed import ERASED
+from reps_ledger.ledger import erasing
 from reps_ledger.privacy import KeyFile
 
 if TYPE_CHECKING:
@@ -122,3 +123,26 @@ def test_a_sealed_text_does_not_come_out_by_an_upcaster(noted: Path) -> None:
     ):
         list(ledger.entries())
     assert "Quagga" not in str(refused.value)
+
+
+def test_what_cannot_be_read_does_not_bar_opening(noted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though an erasure has to be gone on with: it is, as soon as the entries can be read."""
+
+    def interrupted(*_args: object, **_named: object) -> None:
+        raise KeyboardInterrupt
+
+    with closing(reopened(noted)) as ledger:
+        monkeypatch.setattr(erasing, "_carried_out", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.erase("ana", by="dpo")
+        monkeypatch.undo()
+    keys = KeyFile.open(noted.with_name("reps.keys"))
+    upcaster = rl.Upcaster("guest.noted", 1, in_the_open)
+    with (
+        closing(rl.open(noted, keys=keys, facts=[GuestOpen], upcasters=[upcaster])) as ledger,
+        pytest.raises(rl.errors.CodecError),
+    ):
+        ledger.resume_erasures()
+    with closing(reopened(noted)) as ledger:
+        assert guests(ledger)[0] == (ERASED, ERASED)
+        assert ledger.resume_erasures() == []
