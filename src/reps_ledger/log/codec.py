@@ -432,67 +432,80 @@ class Codec:
         texts = {path: stored(beside, data, name, path) for path, beside in found.items()}
         inner = {k.removeprefix(REPLACEMENT): text for k, text in texts.items() if k.startswith(REPLACEMENT)}
         own = {path: text for path, text in texts.items() if not path.startswith(REPLACEMENT)}
+        nested = fields["replacement"] if inner else {}
+        opened = self._to_upcast(name, version, own)
+        opened_inner = self._to_upcast(nested.get("fact"), nested.get("schema"), inner)
+        some_gone = not GONE.isdisjoint([*opened.values(), *opened_inner.values()])
         failed: Malformed | None = None
         # Where a text is gone, an upcaster that takes it apart may want nothing there, or more than one word.
-        for stand_in in (None, "", f"{ERASED} {ERASED}"):
-            said = {**fields, **self._for_version(name, version, own, stand_in)}
+        for stand_in in (None, "", f"{ERASED} {ERASED}") if some_gone else (None,):
+            said = {**fields, **own, **self._given(name, opened, stand_in)}
             if inner:
-                nested = fields["replacement"]
-                there = self._for_version(nested.get("fact"), nested.get("schema"), inner, stand_in)
+                there = {**inner, **self._given(nested.get("fact"), opened_inner, stand_in)}
                 said["replacement"] = {**nested, "fields": {**nested["fields"], **there}}
             try:
                 fact = self.structure(name, version, said)
             except Malformed as error:
                 failed = failed or error
-                if not any(self.text_of(text) in GONE for text in texts.values()):
-                    break
                 continue
-            fact = self._held(fact, version, own, fields.values())
+            fact = self._held(fact, own, opened, fields.values())
             if inner and isinstance(fact, EntryCorrected):
-                replacement = self._held(fact.replacement, nested["schema"], inner, nested["fields"].values())
+                replacement = self._held(fact.replacement, inner, opened_inner, nested["fields"].values())
                 fact = evolve(fact, replacement=replacement)
             return fact
         assert failed is not None, "it failed each time"
         raise failed
 
-    def _for_version(
-        self, name: object, version: object, texts: Mapping[str, Sealed], stand_in: str | None
-    ) -> Fields:
-        """Return sealed texts as they are for the present version of a fact, and opened for an older one.
+    def _to_upcast(self, name: object, version: object, texts: Mapping[str, Sealed]) -> dict[str, str]:
+        """Return sealed texts of an older version of a fact as they read, by field; none of the present one.
 
         Args:
             name: the fact's stored name.
             version: under which it was stored.
             texts: its sealed texts, by field.
-            stand_in: what an upcaster gets for a text that cannot be opened; None for what that reads as.
         """
         described = self.registry.named(name) if isinstance(name, str) else None
         if described is None or version == described.kind.version:
-            return dict(texts)
-        found: Fields = dict(texts)
-        for path, text in texts.items():
-            if path not in described.keyed:
-                opened = str(self.text_of(text))
-                found[path] = stand_in if stand_in is not None and opened in GONE else opened
-        return found
+            return {}
+        return {path: str(self.text_of(text)) for path, text in texts.items()}
+
+    def _given(self, name: object, opened: Mapping[str, str], stand_in: str | None) -> Fields:
+        """Return what an upcaster gets of opened texts: accounts are left out, which stay tokens.
+
+        Args:
+            name: the fact's stored name.
+            opened: how its sealed texts read, by field.
+            stand_in: what stands for a text that is gone; None for what that reads as.
+        """
+        described = self.registry.named(name) if isinstance(name, str) else None
+        return {
+            path: stand_in if stand_in is not None and text in GONE else text
+            for path, text in opened.items()
+            if described is not None and path not in described.keyed
+        }
 
     def _held(
-        self, fact: Fact, version: int, texts: Mapping[str, Stored], stored: Collection[object]
+        self, fact: Fact, texts: Mapping[str, Stored], opened: Mapping[str, str], stored: Collection[object]
     ) -> Fact:
         """Return a fact whose personal texts read as sealed, where an upcaster made them of sealed ones.
+
+        Args:
+            fact: as it was brought up to date.
+            texts: what is sealed of it, by field.
+            opened: the same as it reads, if it was opened for an upcaster.
+            stored: the values of all its fields as they are stored.
 
         Raises:
             Malformed: the upcaster put a text where none is sealed.
         """
-        described = self.registry.of(fact)
-        if version == described.kind.version or not texts:
+        if not opened:
             return fact
-        opened = [str(self.text_of(text)) for text in texts.values()]
-        gone = next((text for text in opened if text in GONE), None)
+        described = self.registry.of(fact)
+        gone = next((text for text in opened.values() if text in GONE), None)
         for name in described.names - described.personal:
             value = getattr(fact, name)
             new = isinstance(value, str) and len(value) >= _TOLD and value not in stored
-            if new and any(value in text for text in opened):
+            if new and any(value in text for text in opened.values()):
                 raise Malformed(
                     f"{described.kind.name}: an upcaster put a sealed text into {name}, which is not sealed"
                 )
