@@ -30,6 +30,7 @@ from reps_ledger.domain.facts import (
     MembersUnmerged,
     Registry,
     kind_of,
+    stated,
 )
 from reps_ledger.domain.merges import Merges, Reach
 
@@ -378,9 +379,7 @@ class Amendments:
             if entry.id not in self.retracted and entry.id not in self.readings
         ]
         for place, entry in sorted(standing, key=lambda item: item[0]):
-            fact = entry.fact
-            said = fact.replacement if isinstance(fact, EntryCorrected) else fact
-            self.identities.take(place, entry, said)
+            self.identities.take(place, entry, stated(entry.fact))
 
     def root(self, entry_id: str) -> str:
         """Return the id of what a correction or retraction amends in the end; of any other, its own."""

@@ -22,6 +22,7 @@ from reps_ledger.domain.facts import (
     ExemptionGranted,
     Fact,
     LedgerDeclared,
+    stated,
 )
 from reps_ledger.domain.rules import Rulebook, Source
 from reps_ledger.domain.rules.voids import StoredRow
@@ -399,8 +400,7 @@ class Core:
             if None in clauses:
                 raise
         at = self._when(fact, when)
-        about = fact.replacement if isinstance(fact, EntryCorrected) else fact
-        member: str = about.member  # type: ignore[attr-defined]  # charters judge what has one
+        member: str = stated(fact).member  # type: ignore[attr-defined]  # charters judge what has one
         exemptions = [
             ExemptionGranted(member=member, policy=clause, reason=reason, expires=at + TICK)
             for clause in sorted(clause for clause in clauses if clause is not None)

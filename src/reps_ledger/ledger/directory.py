@@ -14,7 +14,7 @@ from attrs import frozen
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import member_tag
-from reps_ledger.domain.facts import EntryCorrected
+from reps_ledger.domain.facts import stated
 from reps_ledger.domain.names import canonical_name
 from reps_ledger.domain.rules.sealing import ACCOUNTS
 from reps_ledger.domain.sealed import GONE, Sealed
@@ -152,7 +152,7 @@ def restore_accounts(core: Core) -> int:
 
     def linked() -> Iterator[tuple[str, str, str, str]]:
         for entry in core.found(ACCOUNTS):
-            said: Any = entry.fact.replacement if isinstance(entry.fact, EntryCorrected) else entry.fact
+            said: Any = stated(entry.fact)
             for name in codec.registry.of(said).keyed:
                 token = getattr(said, name)
                 account = codec.text_of(token) if isinstance(token, Sealed) else None

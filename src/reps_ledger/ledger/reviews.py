@@ -17,6 +17,7 @@ from reps_ledger.domain.facts import (
     PolicyStated,
     ReviewDecided,
     ReviewOpened,
+    stated,
 )
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.shown import printable
@@ -259,7 +260,7 @@ def standing_entry(core: Core, review: str, kind: type[R], known_at: Moment = No
     source = Source(f"review:{review}", frozenset({"review.opened", "review.decided", "entry.corrected"}))
     reading = core.reading(known_at)
     told = (each.fact for each in core.found(source))
-    facts = (fact.replacement if isinstance(fact, EntryCorrected) else fact for fact in told)
+    facts = map(stated, told)
     for member in dict.fromkeys(fact.member for fact in facts if isinstance(fact, kind)):
         for entry in reading.member(member)[1]:
             if isinstance(entry.fact, kind) and entry.fact.review == review:
@@ -362,8 +363,7 @@ def replay_decision(core: Core, review: str) -> Replayed:
 
 def _as_recorded(entry: Entry) -> ReviewDecided:
     """Return a decision as it was recorded: merges that came later are not of its basis."""
-    fact = entry.fact
-    decided = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    decided = stated(entry.fact)
     assert isinstance(decided, ReviewDecided), "only entries that read as decisions are given"
     return decided
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from attrs import evolve
 
 from reps_ledger.domain.entries import Entry, ledger_tag
-from reps_ledger.domain.facts import EntryCorrected, Fact, LedgerDeclared
+from reps_ledger.domain.facts import Fact, LedgerDeclared, stated
 from reps_ledger.domain.rules import Source
 from reps_ledger.domain.time import zone_name, zone_of
 from reps_ledger.errors import CodecError, Damaged, InvalidTime, OtherZone, WrongKeys
@@ -229,7 +229,7 @@ class LedgerZone:
 
 
 def _seals(fact: Fact) -> bool:
-    said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    said = stated(fact)
     return isinstance(said, LedgerDeclared) and said.seals
 
 

@@ -22,7 +22,15 @@ from msgspec.structs import replace
 
 from reps_ledger.domain.amendments import AMENDING
 from reps_ledger.domain.entries import Entry, command_tag, entry_tag, row_tag
-from reps_ledger.domain.facts import BUILT_IN, EntryCorrected, EntryRetracted, Fact, FactType, Registry
+from reps_ledger.domain.facts import (
+    BUILT_IN,
+    EntryCorrected,
+    EntryRetracted,
+    Fact,
+    FactType,
+    Registry,
+    stated,
+)
 from reps_ledger.domain.rules import Act, Judge, Memory, Rulebook, Source
 from reps_ledger.domain.rules.folds import ACCOUNT
 from reps_ledger.domain.sealed import Owner, Sealed
@@ -47,6 +55,7 @@ from reps_ledger.log.sealing import (
     AccountOf,
     Sealer,
     accounts_in,
+    member_of,
     owner_of,
     personal_texts,
     with_names,
@@ -370,7 +379,7 @@ class Recording:
         try:
             fact = with_tokens(draft.fact, self.log.codec.registry, sealer, self._linked)
             key = draft.row_key
-            row_key = None if key is None else sealer.row_key(_about(fact), key)
+            row_key = None if key is None else sealer.row_key(member_of(fact), key)
         except Erased:
             return replace(draft, row_key=None)
         if fact is draft.fact and row_key == key:
@@ -394,7 +403,7 @@ class Recording:
         )
         for token, source in parts.items():
             for entry in found[source]:
-                member = _about(entry.fact)
+                member = member_of(entry.fact)
                 if member != named.member and people is None:
                     people = Reading(log=self.log, known_at=self.log.head()).amendments().aliases
                 known = people or {}
@@ -716,19 +725,12 @@ class Recording:
         return Receipt(entries=opened, repeated=command_id is not None), head
 
 
-def _about(fact: Fact) -> str:
-    """Return whom a fact, or what takes the place of another, is about; "" for nobody in particular."""
-    said = fact.replacement if isinstance(fact, EntryCorrected) else fact
-    member = getattr(said, "member", None)
-    return member if isinstance(member, str) else ""
-
-
 def _owners(draft: Draft, registry: Registry, now: datetime) -> Iterator[Owner]:
     """Yield whose keys a draft takes, as far as its fact says."""
-    about = _about(draft.fact)
+    about = member_of(draft.fact)
     if draft.row_key is not None:
         yield Owner(about, ROWS, "")
-    said = draft.fact.replacement if isinstance(draft.fact, EntryCorrected) else draft.fact
+    said = stated(draft.fact)
     described = registry.of(said)
     if next(personal_texts(said, described), None) is not None:
         yield owner_of(about, described.kind.name, draft.occurred_at or now)

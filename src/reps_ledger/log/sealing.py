@@ -21,7 +21,7 @@ import msgspec
 from attrs import evolve
 
 from reps_ledger.domain.entries import Entry
-from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry
+from reps_ledger.domain.facts import EntryCorrected, Fact, FactType, Registry, stated
 from reps_ledger.domain.sealed import SEALED, Account, Owner, Place, Sealed, commitment
 from reps_ledger.errors import Conflict, Malformed
 from reps_ledger.salted import SEPARATOR, open_part, plain, salt_of, sealed_part
@@ -229,6 +229,12 @@ def blobs_beside(data: bytes) -> Blobs:
         raise Malformed(f"what is sealed beside the entry cannot be read: {error}") from error
 
 
+def member_of(fact: Fact) -> str:
+    """Return whom a fact, or what takes the place of another, is about; "" for nobody in particular."""
+    member = getattr(stated(fact), "member", None)
+    return member if isinstance(member, str) else ""
+
+
 def personal_texts(fact: object, described: FactType) -> Iterator[tuple[str, str]]:
     """Yield the personal texts that a fact has, each with its field; what is empty is none."""
     for name in described.personal:
@@ -265,8 +271,8 @@ def sealed_fields(
     fact = entry.fact
     blobs: Blobs = {}
     described = registry.of(fact)
-    whose = getattr(fact, "member", None)
-    named = whose if isinstance(whose, str) else entry.about or ""
+    says_whose = isinstance(getattr(fact, "member", None), str)
+    named = member_of(fact) if says_whose else entry.about or ""
 
     def seal(text: str, member: str, path: str, kind: str) -> Fields:
         place = Place(sealer.ledger, entry.id, member, described.kind.name, described.kind.version, path)
@@ -282,15 +288,13 @@ def sealed_fields(
     changes: Fields = {}
     for name, text in sealable_texts(fact, described):
         changes[name] = seal(text, named, name, described.kind.name)
-        if not isinstance(whose, str) and named:
+        if not says_whose and named:
             changes[name]["of"] = named
     if isinstance(fact, EntryCorrected):
         inner = fact.replacement
         of_inner = registry.of(inner)
-        of_it = getattr(inner, "member", "")
-        about = of_it if isinstance(of_it, str) else ""  # nobody's in particular: the ledger's
         nested = {
-            name: seal(text, about, REPLACEMENT + name, of_inner.kind.name)
+            name: seal(text, member_of(inner), REPLACEMENT + name, of_inner.kind.name)
             for name, text in sealable_texts(inner, of_inner)
         }
         if nested:
@@ -447,13 +451,12 @@ class Held(Stored):
 
 def accounts_in(fact: Fact, registry: Registry) -> Iterator[AccountOf]:
     """Yield the accounts that a fact, or what takes the place of another, names in words."""
-    if isinstance(fact, EntryCorrected):
-        fact = fact.replacement
-    member = getattr(fact, "member", None)
-    for name in registry.of(fact).keyed:
-        account = getattr(fact, name)
+    said = stated(fact)
+    member = getattr(said, "member", None)
+    for name in registry.of(said).keyed:
+        account = getattr(said, name)
         if account and not isinstance(account, Account | Sealed) and isinstance(member, str):
-            yield AccountOf(getattr(fact, "provider", ""), account, member)
+            yield AccountOf(getattr(said, "provider", ""), account, member)
 
 
 def with_names(fact: Fact, registry: Registry) -> Fact:

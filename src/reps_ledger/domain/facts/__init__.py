@@ -8,6 +8,7 @@ from reps_ledger.domain.facts import activity, corrections, governance, people, 
 from reps_ledger.domain.facts.activity import *
 from reps_ledger.domain.facts.activity import acting
 from reps_ledger.domain.facts.corrections import *
+from reps_ledger.domain.facts.corrections import stated
 from reps_ledger.domain.facts.governance import *
 from reps_ledger.domain.facts.people import *
 from reps_ledger.domain.facts.profiles import *
@@ -22,7 +23,18 @@ BUILT_IN: Final[tuple[type[Fact], ...]] = tuple(
 )
 """The kinds of fact that every ledger knows, family by family."""
 
-__all__ = ["BUILT_IN", "RESERVED", "Fact", "FactType", "Kind", "Registry", "acting", "fact", "kind_of"]
+__all__ = [
+    "BUILT_IN",
+    "RESERVED",
+    "Fact",
+    "FactType",
+    "Kind",
+    "Registry",
+    "acting",
+    "fact",
+    "kind_of",
+    "stated",
+]
 __all__ += people.__all__
 __all__ += profiles.__all__
 __all__ += roles.__all__

@@ -62,6 +62,11 @@ class EntryCorrected:
     reason: str = field(validator=is_reason, metadata=PERSONAL)
 
 
+def stated(fact: Fact) -> Fact:
+    """Return what a fact states: of a correction, its replacement; any other itself."""
+    return fact.replacement if isinstance(fact, EntryCorrected) else fact
+
+
 @fact("entry.voided")
 @frozen(kw_only=True)
 class EntryVoided:

@@ -46,6 +46,7 @@ from reps_ledger.domain.facts import (
     RoleAsserted,
     RoleAssigned,
     TextRedacted,
+    stated,
 )
 from reps_ledger.domain.rules.builtin import NAMING, SEAT, Rulebook, seat_names
 from reps_ledger.domain.rules.charters import Act, ActAsRead
@@ -386,8 +387,7 @@ class Judge:
         """Whether a part is of communities' names, and an entry under its tag has that of the fact."""
         if part.fold is not COMMUNITY_FORM:
             return False
-        said = fact.replacement if isinstance(fact, EntryCorrected) else fact
-        return getattr(said, "community", None) in (self.memory.state(part) or {})
+        return getattr(stated(fact), "community", None) in (self.memory.state(part) or {})
 
     def about(self, fact: Fact) -> str | None:
         """Return whom the target of an amendment is about, as far as that is known; None for nobody."""

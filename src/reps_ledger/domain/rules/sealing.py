@@ -26,6 +26,7 @@ from reps_ledger.domain.facts import (
     Registry,
     RoleAsserted,
     TextRedacted,
+    stated,
 )
 from reps_ledger.domain.rules.folds import DECLARATION, ERASED
 from reps_ledger.domain.rules.parts import Known, Parts, Rule, Source
@@ -61,7 +62,7 @@ def has_text(fact: Fact, registry: Registry, *, in_the_clear: bool = False) -> b
 
 def names_account(fact: Fact, registry: Registry) -> bool:
     """Whether a fact names an account by a token."""
-    said = fact.replacement if isinstance(fact, EntryCorrected) else fact
+    said = stated(fact)
     return any(isinstance(getattr(said, name), Account | Sealed) for name in registry.of(said).keyed)
 
 
@@ -121,7 +122,7 @@ def address_refusals(entry: Entry) -> Iterator[Refusal]:
 
     People who are there under such an identifier stay so: only a new one is refused.
     """
-    fact = entry.fact.replacement if isinstance(entry.fact, EntryCorrected) else entry.fact
+    fact = stated(entry.fact)
     texts = [(name, getattr(entry, name)) for name in _ENVELOPE]
     kind: Any = type(fact)
     for name in _open_fields(kind):

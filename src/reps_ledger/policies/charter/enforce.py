@@ -27,6 +27,7 @@ from reps_ledger.domain.facts import (
     RoleEnded,
     Vouched,
     kind_of,
+    stated,
 )
 from reps_ledger.domain.rules.builtin import SEAT, seat_names, seats
 from reps_ledger.domain.rules.charters import CHARTERS, Act, Governance, GovernanceContext
@@ -52,11 +53,6 @@ from reps_ledger.policies.language.reads import reads_of
 from reps_ledger.policies.subject import Subject
 
 _CORRECTIONS: Final = EntryCorrected | EntryRetracted
-
-
-def stated(fact: Fact) -> Fact:
-    """Return what a fact states: of a correction, its replacement; any other itself."""
-    return fact.replacement if isinstance(fact, EntryCorrected) else fact
 
 
 def _targets(fact: Fact, known: GovernanceContext) -> list[Entry]:
